@@ -1,0 +1,41 @@
+# Every command sets up what it needs: only Python 3.11 to 3.13 and make are assumed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run sandbox test check lock clean
+
+run: $(VENV)/.runtime
+	$(BIN)/python -m bot run
+
+sandbox: $(VENV)/.runtime
+	$(BIN)/python -m bot sandbox
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Darkroom needs Python 3.11 to 3.13; say which with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+# One resolution: what ships is compiled under the constraints of what is tested. Needs uv.
+lock:
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV)

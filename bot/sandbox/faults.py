@@ -1,0 +1,105 @@
+"""Faults: what can go wrong on the other side, switched on call by call.
+
+A local server asks `Faults` before it executes a call. The interesting
+difference is *when* a connection breaks: before the call was executed, or
+after, when the caller cannot know.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from aiohttp import web
+
+
+class Kind(StrEnum):
+    #: answers with the given status, headers and body; nothing is executed
+    ANSWER = "answer"
+    #: takes the request and never answers; nothing is executed
+    HANG = "hang"
+    #: waits `seconds`, then executes and answers
+    SLOW = "slow"
+    #: closes the connection; nothing is executed
+    CUT_BEFORE = "cut_before"
+    #: executes, then closes the connection without an answer
+    CUT_AFTER = "cut_after"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong; `seconds` is for SLOW, the rest for ANSWER."""
+
+    kind: Kind
+    seconds: float = 0.0
+    status: int = 500
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+HTML_502 = Fault(
+    Kind.ANSWER,
+    status=502,
+    body=b"<html><body><h1>502 Bad Gateway</h1></body></html>",
+    headers={"Content-Type": "text/html"},
+)
+
+
+class Faults:
+    """The faults that wait for a call, first come first served per call name."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[Fault]] = defaultdict(deque)
+        self._lasting: dict[str, Fault] = {}
+
+    def add(self, call: str, fault: Fault, times: int = 1) -> None:
+        """Let the next `times` calls of this name run into `fault`."""
+        self._waiting[call].extend([fault] * times)
+
+    def always(self, call: str, fault: Fault) -> None:
+        """Let every call of this name run into `fault` until `clear`."""
+        self._lasting[call] = fault
+
+    def clear(self, call: str | None = None) -> None:
+        """Forget the faults of one call, or all of them."""
+        for book in (self._waiting, self._lasting):
+            if call is None:
+                book.clear()
+            else:
+                book.pop(call, None)
+
+    def take(self, call: str) -> Fault | None:
+        """Use up and return the fault that this call runs into, if any."""
+        if self._waiting[call]:
+            return self._waiting[call].popleft()
+        return self._lasting.get(call)
+
+
+async def through(
+    fault: Fault | None,
+    request: web.Request,
+    execute: Callable[[], Awaitable[web.StreamResponse]],
+) -> web.StreamResponse:
+    """Execute a call, or let it run into its fault."""
+    if fault is None:
+        return await execute()
+    match fault.kind:
+        case Kind.ANSWER:
+            return web.Response(status=fault.status, body=fault.body, headers=dict(fault.headers))
+        case Kind.HANG:
+            await asyncio.Event().wait()
+        case Kind.SLOW:
+            await asyncio.sleep(fault.seconds)
+            return await execute()
+        case Kind.CUT_AFTER:
+            await execute()
+        case Kind.CUT_BEFORE:
+            pass
+    return _cut(request)
+
+
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
