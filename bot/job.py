@@ -1,0 +1,138 @@
+"""A job: one photo edit, from the message that asked for it to the answer.
+
+Nothing here does I/O, so the rules of a job's life can be read, and tested,
+on their own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+#: A moment: milliseconds since 1970, UTC.
+Instant = int
+
+#: The longest prompt that Kie takes, in Unicode code points.
+MAX_PROMPT = 5000
+
+
+def later(now: Instant, seconds: float) -> Instant:
+    """Return the moment `seconds` after `now`."""
+    return now + round(seconds * 1000)
+
+
+def seconds_between(start: Instant, end: Instant) -> float:
+    """Return the seconds from `start` to `end`, negative when `end` is earlier."""
+    return (end - start) / 1000
+
+
+class State(StrEnum):
+    """What is known for certain about a job, even after a crash."""
+
+    #: pictures are still arriving, or the prompt is missing; leaves complete or cancelled
+    GATHERING = "gathering"
+    #: the request is complete and no task of ours can exist for it; leaves when it is its turn
+    QUEUED = "queued"
+    #: Kie may have been called and no task id is stored; leaves when that is known
+    SUBMITTING = "submitting"
+    #: Kie works on `task_id`; leaves when a look finds it finished
+    RUNNING = "running"
+    #: Kie made the picture; final
+    SUCCEEDED = "succeeded"
+    #: there will be no picture, and `reason` says why; final
+    FAILED = "failed"
+    #: the person took it back, or never completed it; final
+    CANCELLED = "cancelled"
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.GATHERING: frozenset({State.QUEUED, State.CANCELLED}),
+    State.QUEUED: frozenset({State.SUBMITTING, State.FAILED, State.CANCELLED}),
+    State.SUBMITTING: frozenset({State.RUNNING, State.QUEUED, State.FAILED}),
+    State.RUNNING: frozenset({State.SUCCEEDED, State.QUEUED, State.FAILED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+FINAL = frozenset(state for state, onward in TRANSITIONS.items() if not onward)
+
+
+class Reason(StrEnum):
+    """Why a job failed."""
+
+    #: the picture cannot be used: no picture, broken, too large, not fetchable
+    PICTURE = "picture"
+    #: Kie refuses this wish or this picture; repeating it would not help
+    REFUSED = "refused"
+    #: Kie tried and could not, twice or at a cost
+    BROKE = "broke"
+    #: nobody could say whether Kie took the order, and the person did not decide
+    DOUBT = "doubt"
+    #: Kie never finished
+    OVERDUE = "overdue"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One picture that a person sent; fetched from Telegram by `file_id`."""
+
+    file_id: str
+    #: the same over time and across bots, of no use for fetching
+    file_unique_id: str
+    #: bytes, where Telegram says so
+    size: int | None = None
+    #: where Kie can fetch it, and since when; None while it was not uploaded
+    upload_url: str | None = None
+    uploaded_at: Instant | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for and where the answer goes; immutable once queued."""
+
+    chat_id: int
+    user_id: int
+    message_id: int
+    thread_id: int | None
+    prompt: str
+    sources: tuple[Source, ...]
+    received_at: Instant
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request and how far it has come: our row."""
+
+    id: int
+    state: State
+    request: Request
+    #: when the worker should next take it up; None: not by time
+    due_at: Instant | None
+    queued_at: Instant | None
+    submitted_at: Instant | None
+    #: when the person was asked what to do about an order in doubt
+    asked_at: Instant | None
+    #: when the person was told that it takes unusually long
+    overdue_at: Instant | None
+    finished_at: Instant | None
+    answering_at: Instant | None
+    answered_at: Instant | None
+    task_id: str | None
+    #: tries of the step that is next, since it last succeeded
+    tries: int
+    #: how often Kie refused the order with words that have been transient
+    rejections: int
+    #: how often a task of this job broke and was ordered once more
+    reorders: int
+    reason: Reason | None
+    result_url: str | None
+
+
+class IllegalTransition(Exception):
+    """Somebody asked for a change of state that no rule allows: a mistake in the code."""
+
+
+def check_transition(start: State, end: State) -> None:
+    """Raise IllegalTransition unless a job may go from `start` to `end`."""
+    if end not in TRANSITIONS[start]:
+        raise IllegalTransition(f"a job never goes from {start} to {end}")

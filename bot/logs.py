@@ -1,0 +1,95 @@
+"""Logging that cannot print a secret.
+
+Every line is redacted as a whole after it was formatted, so arguments,
+exception texts and tracebacks of any library are covered alike.
+"""
+
+import json
+import logging
+import re
+import sys
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from urllib.parse import quote
+
+#: Libraries that write addresses or bodies at INFO and DEBUG; a bot token is part of its addresses.
+CHATTY = ("httpx", "httpcore", "telegram", "aiosqlite", "asyncio", "PIL", "aiohttp.access")
+
+#: What a bot token looks like, for tokens that are not ours to know.
+TOKEN = re.compile(r"\b\d{6,}:[A-Za-z0-9_-]{30,}")
+
+
+class Redaction:
+    """Replaces the known secrets, and whatever looks like a bot token, in any text."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    def __call__(self, text: str) -> str:
+        """Return `text` with every secret replaced."""
+        if self._known is not None:
+            text = self._known.sub("[secret]", text)
+        return TOKEN.sub("[secret]", text)
+
+
+class TextFormatter(logging.Formatter):
+    """One line per record for people; tracebacks follow on lines of their own."""
+
+    def __init__(self, redact: Redaction) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the redacted line."""
+        return self._redact(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record for machines: time, level, logger, message, job, error."""
+
+    def __init__(self, redact: Redaction) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the redacted object on one line."""
+        entry: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": self._redact(record.getMessage()),
+        }
+        job = getattr(record, "job", None)
+        if job is not None:
+            entry["job"] = job
+        if record.exc_info:
+            entry["error"] = self._redact(self.formatException(record.exc_info))
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def configure(level: str, form: str, secrets: Iterable[str]) -> None:
+    """Send everything that is logged, warned or uncaught to stderr, redacted."""
+    redact = Redaction(secrets)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(redact) if form == "json" else TextFormatter(redact))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger("bot").critical("uncaught error", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        _uncaught(args.exc_type, args.exc_value, args.exc_traceback)

@@ -1,0 +1,168 @@
+"""The environment, read once: every setting of the bot, checked before anything starts.
+
+A mistake ends the program with one line that names the variable and says what
+to do. A value that is secret is never repeated in that line.
+"""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class CannotRun(Exception):
+    """The operator has to change something before the bot can run: exit code 2."""
+
+
+class MustRestart(Exception):
+    """The bot cannot go on as it is, but a restart may help: exit code 1."""
+
+
+#: What is designed but not built, with the values that ask for nothing.
+NOT_YET = {
+    "PUBLIC_URL": ("callbacks", ()),
+    "KIE_WEBHOOK_KEY": ("callbacks", ()),
+    "TELEGRAM_UPDATES": ("the webhook mode", ("polling",)),
+    "METRICS_PORT": ("metrics", ()),
+    "METRICS_HOST": ("metrics", ()),
+    "ALBUM_WINDOW_SECONDS": ("albums", ()),
+    "DAILY_EDITS_PER_USER": ("daily limits", ("0",)),
+    "DAILY_EDITS_PER_CHAT": ("daily limits", ("0",)),
+    "DAILY_EDITS": ("daily limits", ("0",)),
+}
+
+Ids = Annotated[frozenset[int], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Every setting; the names of the variables are these in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    telegram_bot_token: SecretStr
+    telegram_api_url: str = "https://api.telegram.org"
+    kie_api_key: SecretStr
+    kie_api_url: str = "https://api.kie.ai"
+    kie_upload_url: str = "https://kieai.redpandaai.co"
+    kie_model: str = "google/nano-banana-edit"
+    kie_timeout_seconds: float = Field(default=30, gt=0, le=600)
+    creates_per_10_seconds: int = Field(default=20, ge=1)
+    max_running: int = Field(default=95, ge=1)
+    telegram_messages_per_second: float = Field(default=30, gt=0)
+    database_path: str = "data/darkroom.db"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    image_transport: Literal["upload", "direct"] = "upload"
+    allow_token_in_urls: bool = False
+    admin_ids: Ids = frozenset()
+    allowed_ids: Ids = frozenset()
+    task_deadline_seconds: float = Field(default=900, gt=0, le=86_400)
+    keep_days: float = Field(default=30, gt=0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+    public_url: str | None = None
+    kie_webhook_key: SecretStr | None = None
+    telegram_updates: str | None = None
+    metrics_port: str | None = None
+    metrics_host: str | None = None
+    album_window_seconds: str | None = None
+    daily_edits_per_user: str | None = None
+    daily_edits_per_chat: str | None = None
+    daily_edits: str | None = None
+
+    @field_validator("telegram_bot_token")
+    @classmethod
+    def _looks_like_a_token(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+:[A-Za-z0-9_-]+", value.get_secret_value()):
+            raise ValueError("is no bot token: copy it from @BotFather, like 123456:ABC..., without spaces")
+        return value
+
+    @field_validator("kie_api_key")
+    @classmethod
+    def _fits_in_a_header(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("has spaces or unusual characters: copy it from https://kie.ai/api-key again")
+        return value
+
+    @field_validator("telegram_api_url", "kie_api_url", "kie_upload_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an address like https://example.org")
+        return value.rstrip("/")
+
+    @field_validator("admin_ids", "allowed_ids", mode="before")
+    @classmethod
+    def _are_ids(cls, value: str | frozenset[int]) -> frozenset[int]:
+        if isinstance(value, frozenset):
+            return value
+        words = value.replace(",", " ").split()
+        if not all(re.fullmatch(r"-?\d+", word) for word in words):
+            raise ValueError("must be ids, separated by commas, like 1234567,-100987654")
+        return frozenset(int(word) for word in words)
+
+    @field_validator("log_level", "log_format", "image_transport", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: str, info: object) -> str:
+        field = getattr(info, "field_name", "")
+        return value.strip().upper() if field == "log_level" else value.strip().lower()
+
+    @field_validator(*(name.lower() for name in NOT_YET))
+    @classmethod
+    def _is_not_asked_for(cls, value: object, info: object) -> object:
+        feature, harmless = NOT_YET[str(getattr(info, "field_name", "")).upper()]
+        if value is not None and value not in harmless:
+            raise ValueError(f"asks for {feature}, which this version does not have: remove it")
+        return value
+
+    @model_validator(mode="after")
+    def _says_so_when_the_token_leaves(self) -> "Settings":
+        if self.image_transport == "direct" and not self.allow_token_in_urls:
+            raise ValueError(
+                "IMAGE_TRANSPORT=direct hands your bot token to Kie inside every picture's address: "
+                "use IMAGE_TRANSPORT=upload, or accept that with ALLOW_TOKEN_IN_URLS=true"
+            )
+        return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must never be seen outside the process."""
+        return (self.telegram_bot_token.get_secret_value(), self.kie_api_key.get_secret_value())
+
+
+MISSING = {
+    "TELEGRAM_BOT_TOKEN": "is missing: put the token that @BotFather gave you into .env",
+    "KIE_API_KEY": "is missing: put your key from https://kie.ai/api-key into .env",
+}
+
+
+def load() -> Settings:
+    """Read the environment and `.env` in the working directory; the environment wins.
+
+    Raises CannotRun with one line per mistake.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [_problem(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+    except (OSError, UnicodeDecodeError):
+        problems = [".env cannot be read: make it a text file in UTF-8 that this user may read"]
+    raise CannotRun("\n".join(problems))
+
+
+def _problem(where: tuple[int | str, ...], kind: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not where:
+        return message
+    name = str(where[0]).upper()
+    if kind == "missing":
+        return f"{name} {MISSING[name]}"
+    if kind == "value_error":
+        return f"{name} {message}"
+    return f"{name} is not right: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,182 @@
+"""The one connection to the database file, and whole transactions on it.
+
+A unit of work runs in the connection's own thread from BEGIN to COMMIT without
+ever giving way, so a cancelled coroutine cannot leave a transaction open.
+Units that wait at the same time are committed together; one that fails is
+undone alone.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from bot.settings import CannotRun, MustRestart
+from bot.store.migrations import migrate
+from bot.store.transaction import Transaction
+
+T = TypeVar("T")
+Work = Callable[[Transaction], Any]
+Waiting = tuple[Work, "asyncio.Future[Any]"]
+
+#: STRICT tables came with this version.
+OLDEST_SQLITE = (3, 37, 0)
+
+SETTINGS = (
+    "PRAGMA journal_mode = WAL",
+    # NORMAL may forget the last commits at a power cut: a task that was paid for could vanish.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+class StoreFailed(MustRestart):
+    """SQLite could not keep what it was given: disk full, file damaged or taken away."""
+
+
+class Database:
+    """Open with `Database.open`, always close with `close`."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+        self._waiting: list[Waiting] = []
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._writer = asyncio.create_task(self._write(), name="database writer")
+
+    @classmethod
+    async def open(cls, path: str) -> "Database":
+        """Open the file, made with its folders if need be, and bring its schema up to date.
+
+        Raises CannotRun when the file cannot be opened or is not ours.
+        """
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise CannotRun(f"SQLite {sqlite3.sqlite_version} is too old: use a Python with SQLite 3.37 or later")
+        _make_private_file(path)
+        connection = await aiosqlite.connect(path, isolation_level=None)
+        try:
+            await _in_one_hop(connection, _prepare)
+        except sqlite3.Error as error:
+            await connection.close()
+            raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {_remedy(error)}") from error
+        except BaseException:
+            await connection.close()
+            raise
+        return cls(connection, path)
+
+    async def unit(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` as one transaction and return what it returned, committed.
+
+        An exception of `work` undoes what it wrote and is raised here; StoreFailed
+        means that nothing of it was kept. When the caller is cancelled the unit
+        still runs to its end.
+        """
+        if self._closing:
+            raise StoreFailed("the database is closed")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
+        self._arrived.set()
+        return await asyncio.shield(future)
+
+    async def close(self) -> None:
+        """Commit what waits, then close the file."""
+        self._closing = True
+        self._arrived.set()
+        await self._writer
+        await self._connection.close()
+
+    async def _write(self) -> None:
+        while self._waiting or not self._closing:
+            await self._arrived.wait()
+            self._arrived.clear()
+            batch, self._waiting = self._waiting, []
+            if batch:
+                await self._run(batch)
+
+    async def _run(self, batch: list[Waiting]) -> None:
+        try:
+            outcomes = await _in_one_hop(self._connection, _commit_together, [work for work, _ in batch])
+        except sqlite3.Error as error:
+            failure = StoreFailed(f"database {self._path}: {error}: {_remedy(error)}")
+            outcomes = [failure] * len(batch)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                future.set_exception(outcome)
+                future.exception()  # a caller that was cancelled will not look
+            else:
+                future.set_result(outcome)
+
+
+def _make_private_file(path: str) -> None:
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(path).touch(mode=0o600)
+    except OSError as error:
+        raise CannotRun(f"DATABASE_PATH {path} cannot be written ({error.strerror}): name another file") from error
+
+
+async def _in_one_hop(connection: aiosqlite.Connection, work: Callable[..., T], *arguments: Any) -> T:
+    """Run `work(db, ...)` in the connection's thread, in one piece.
+
+    aiosqlite has no public call for more than one statement at a time; `_execute`
+    is what all its own calls go through.
+    """
+    execute: Callable[..., Awaitable[T]] = connection._execute  # noqa: SLF001 - see above
+    return await execute(work, connection._conn, *arguments)  # noqa: SLF001 - see above
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.row_factory = sqlite3.Row
+    for pragma in SETTINGS:
+        db.execute(pragma)
+    migrate(db)
+
+
+def _commit_together(db: sqlite3.Connection, works: list[Work]) -> list[Any]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = [_undoable(db, work) for work in works]
+        commit(db)
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def commit(db: sqlite3.Connection) -> None:
+    """Make the transaction durable: the only place where anything becomes a fact."""
+    db.execute("COMMIT")
+
+
+def _undoable(db: sqlite3.Connection, work: Work) -> Any:
+    db.execute("SAVEPOINT unit")
+    try:
+        outcome = work(Transaction(db))
+    except sqlite3.IntegrityError as error:
+        outcome = error
+    except sqlite3.Error:
+        raise  # the file is in trouble, which concerns every unit of the batch
+    except Exception as error:  # noqa: BLE001 - whatever it is belongs to the caller, who gets it
+        outcome = error
+    if isinstance(outcome, Exception):
+        db.execute("ROLLBACK TO unit")
+    db.execute("RELEASE unit")
+    return outcome
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "full" in text:
+        return "make room on the disk"
+    if "readonly" in text or "unable to open" in text:
+        return "let this user write the file and its folder"
+    if "malformed" in text or "not a database" in text:
+        return "put back a backup, or name another file"
+    return "look at the file and its disk"

@@ -1,0 +1,54 @@
+"""The inbox: every update that concerns us, from its arrival until it was handled."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.job import Instant
+
+
+@dataclass(frozen=True)
+class Letter:
+    """An update that waits to be handled; `body` is Telegram's JSON."""
+
+    update_id: int
+    body: str
+    received_at: Instant
+
+
+class Inbox:
+    """Updates by their id; the same one twice is kept once."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def keep(self, letters: Iterable[Letter]) -> None:
+        """Keep each update, unless one of its id was kept before."""
+        self._db.executemany(
+            "INSERT INTO inbox (update_id, body, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [(letter.update_id, letter.body, letter.received_at) for letter in letters],
+        )
+
+    def next_waiting(self) -> Letter | None:
+        """Return the oldest update that was not handled."""
+        row = self._db.execute(
+            "SELECT update_id, body, received_at FROM inbox WHERE handled_at IS NULL ORDER BY update_id LIMIT 1"
+        ).fetchone()
+        return None if row is None else Letter(*row)
+
+    def handled(self, update_id: int, now: Instant) -> None:
+        """Mark it handled and erase its body; the id stays, so that a redelivery is recognised."""
+        self._db.execute("UPDATE inbox SET handled_at = ?, body = NULL WHERE update_id = ?", (now, update_id))
+
+    def set_aside(self, update_id: int, fault: str, now: Instant) -> None:
+        """Put an update that cannot be handled out of the way, with its body, for somebody to look at."""
+        self._db.execute("UPDATE inbox SET handled_at = ?, fault = ? WHERE update_id = ?", (now, fault, update_id))
+
+    def forget(self, handled_before: Instant, set_aside_before: Instant) -> None:
+        """Delete what was handled, or set aside, before these moments.
+
+        Telegram keeps an update for a day at most and picks a random id after a
+        quiet week, so ids must not be remembered for long.
+        """
+        self._db.execute("DELETE FROM inbox WHERE handled_at < ? AND fault IS NULL", (handled_before,))
+        self._db.execute("DELETE FROM inbox WHERE handled_at < ? AND fault IS NOT NULL", (set_aside_before,))

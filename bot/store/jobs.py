@@ -1,0 +1,191 @@
+"""Jobs and their pictures. Every change is a compare-and-set on the state that was read."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition
+
+#: The columns that a step may set beside the state.
+CHANGEABLE = frozenset({
+    "due_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at",
+    "answered_at", "task_id", "tries", "rejections", "reorders", "reason", "result_url", "credits",
+})  # fmt: skip
+
+Change = int | float | str | None
+
+
+@dataclass(frozen=True)
+class Running:
+    """What is needed to know when to look at a task."""
+
+    job_id: int
+    submitted_at: Instant
+
+
+class Jobs:
+    """The jobs by id, by person, and by the moment when they are due."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def add(self, request: Request, state: State, due_at: Instant | None) -> int | None:
+        """Add a job for a request and return its id, or None if its message has one already."""
+        row = self._db.execute(
+            "INSERT INTO jobs (state, chat_id, user_id, message_id, thread_id, prompt, received_at, queued_at, due_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_id, message_id) DO NOTHING RETURNING id",
+            (
+                state,
+                request.chat_id,
+                request.user_id,
+                request.message_id,
+                request.thread_id,
+                request.prompt,
+                request.received_at,
+                request.received_at if state == State.QUEUED else None,
+                due_at,
+            ),
+        ).fetchone()
+        if row is None:
+            return None
+        self._add_sources(row["id"], request.sources)
+        return int(row["id"])
+
+    def _add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
+        self._db.executemany(
+            "INSERT INTO sources (job_id, place, file_id, file_unique_id, size) VALUES (?, ?, ?, ?, ?)",
+            [
+                (job_id, place, source.file_id, source.file_unique_id, source.size)
+                for place, source in enumerate(sources)
+            ],
+        )
+
+    def get(self, job_id: int) -> Job | None:
+        """Return a job with its pictures."""
+        row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return None if row is None else self._job(row)
+
+    def due(self, now: Instant, limit: int) -> list[int]:
+        """Return the ids of jobs whose time has come, the longest due first."""
+        rows = self._db.execute(
+            "SELECT id FROM jobs WHERE due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
+        ).fetchall()
+        return [row["id"] for row in rows]
+
+    def next_due(self, now: Instant) -> Instant | None:
+        """Return the first moment after `now` at which a job is due."""
+        row = self._db.execute("SELECT min(due_at) AS due_at FROM jobs WHERE due_at > ?", (now,)).fetchone()
+        return None if row["due_at"] is None else int(row["due_at"])
+
+    def in_state(self, state: State) -> list[int]:
+        """Return the ids of every job in a state; for the start of the process."""
+        rows = self._db.execute("SELECT id FROM jobs WHERE state = ? ORDER BY submitted_at", (state,)).fetchall()
+        return [row["id"] for row in rows]
+
+    def running(self) -> list[Running]:
+        """Return every running task; for the start of the process."""
+        rows = self._db.execute(
+            "SELECT id, submitted_at FROM jobs WHERE state = ? ORDER BY submitted_at", (State.RUNNING,)
+        ).fetchall()
+        return [Running(*row) for row in rows]
+
+    def count_at_kie(self, since: Instant) -> int:
+        """Count the jobs that may occupy a place at Kie and were ordered after `since`."""
+        row = self._db.execute(
+            "SELECT count(*) AS n FROM jobs WHERE state IN (?, ?) AND submitted_at > ?",
+            (State.SUBMITTING, State.RUNNING, since),
+        ).fetchone()
+        return int(row["n"])
+
+    def move(self, job: Job, to: State, **changes: Change) -> bool:
+        """Take a job from the state that was read to another one; False if somebody was faster.
+
+        Raises IllegalTransition when the rules know no such way.
+        """
+        check_transition(job.state, to)
+        return self._set(job, {"state": to, **changes})
+
+    def note(self, job: Job, **changes: Change) -> bool:
+        """Write down facts about a job that stays where it is; False if it is no longer there."""
+        return self._set(job, changes)
+
+    def _set(self, job: Job, changes: dict[str, Change]) -> bool:
+        unknown = changes.keys() - CHANGEABLE - {"state"}
+        if unknown:
+            raise ValueError(f"not for a step to change: {', '.join(sorted(unknown))}")
+        columns = ", ".join(f"{name} = ?" for name in changes)
+        cursor = self._db.execute(
+            f"UPDATE jobs SET {columns} WHERE id = ? AND state = ?",  # noqa: S608 - names from CHANGEABLE
+            (*changes.values(), job.id, job.state),
+        )
+        return cursor.rowcount == 1
+
+    def uploaded(self, job_id: int, place: int, url: str, now: Instant) -> None:
+        """Note where Kie can fetch a picture."""
+        self._db.execute(
+            "UPDATE sources SET upload_url = ?, uploaded_at = ? WHERE job_id = ? AND place = ?",
+            (url, now, job_id, place),
+        )
+
+    def open_of(self, user_id: int, chat_id: int) -> list[Job]:
+        """Return the unfinished jobs of a person in a chat, the oldest first."""
+        return self._unfinished("user_id = ? AND chat_id = ?", (user_id, chat_id))
+
+    def open_in(self, chat_id: int) -> list[Job]:
+        """Return the unfinished jobs of a chat, the oldest first."""
+        return self._unfinished("chat_id = ?", (chat_id,))
+
+    def _unfinished(self, where: str, values: tuple[int, ...]) -> list[Job]:
+        states = [state for state in State if state not in FINAL]
+        marks = ", ".join("?" * len(states))
+        rows = self._db.execute(
+            f"SELECT * FROM jobs WHERE {where} AND state IN ({marks}) ORDER BY id",  # noqa: S608 - no data in it
+            (*values, *states),
+        ).fetchall()
+        return [self._job(row) for row in rows]
+
+    def erase(self, finished_before: Instant, now: Instant) -> int:
+        """Erase the prompts, picture references and words of jobs that finished before a moment."""
+        rows = self._db.execute(
+            "UPDATE jobs SET prompt = '', result_url = NULL, erased_at = ?"
+            " WHERE finished_at < ? AND erased_at IS NULL RETURNING id",
+            (now, finished_before),
+        ).fetchall()
+        ids = [(row["id"],) for row in rows]
+        self._db.executemany("DELETE FROM sources WHERE job_id = ?", ids)
+        self._db.executemany("DELETE FROM outbox WHERE job_id = ? AND ended_at IS NOT NULL", ids)
+        return len(ids)
+
+    def _job(self, row: sqlite3.Row) -> Job:
+        sources = self._db.execute(
+            "SELECT file_id, file_unique_id, size, upload_url, uploaded_at FROM sources"
+            " WHERE job_id = ? ORDER BY place",
+            (row["id"],),
+        ).fetchall()
+        return Job(
+            id=row["id"],
+            state=State(row["state"]),
+            request=Request(
+                chat_id=row["chat_id"],
+                user_id=row["user_id"],
+                message_id=row["message_id"],
+                thread_id=row["thread_id"],
+                prompt=row["prompt"],
+                sources=tuple(Source(*source) for source in sources),
+                received_at=row["received_at"],
+            ),
+            due_at=row["due_at"],
+            queued_at=row["queued_at"],
+            submitted_at=row["submitted_at"],
+            asked_at=row["asked_at"],
+            overdue_at=row["overdue_at"],
+            finished_at=row["finished_at"],
+            answering_at=row["answering_at"],
+            answered_at=row["answered_at"],
+            task_id=row["task_id"],
+            tries=row["tries"],
+            rejections=row["rejections"],
+            reorders=row["reorders"],
+            reason=None if row["reason"] is None else Reason(row["reason"]),
+            result_url=row["result_url"],
+        )

@@ -1,0 +1,89 @@
+"""The line: who is submitted next, fairly by chat and, within a chat, by person.
+
+Start-time fair queueing: every chat's jobs get turns one apart, beginning no
+earlier than the turn that was served last. So a chat that drops 200 pictures
+has far turns for most of them, and whoever comes next is served next. Within
+a chat the persons share the chat's turns in the same way.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+#: The lane of the chat as a whole, beside those of its persons.
+WHOLE_CHAT = 0
+
+
+@dataclass(frozen=True)
+class _Place:
+    job_id: int
+    chat_id: int
+    turn: float
+
+
+class Line:
+    """Jobs that only wait for their turn at Kie."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def enter(self, job_id: int, chat_id: int, user_id: int) -> None:
+        """Put a job at the end of its lanes; once it has a place it keeps it."""
+        if self._place_of(job_id) is None:
+            turn = self._next_in_lane(chat_id, WHOLE_CHAT)
+            place = self._next_in_lane(chat_id, user_id)
+            self._insert(job_id, chat_id, turn, place)
+
+    def enter_first(self, job_id: int, chat_id: int) -> None:
+        """Put a job that had its turn in vain before the others."""
+        clock = self._clock()
+        self._insert(job_id, chat_id, clock, clock)
+
+    def first(self) -> int | None:
+        """Return the id of the job whose turn it is."""
+        head = self._head()
+        return None if head is None else self._first_in_chat(head.chat_id)
+
+    def leave(self, job_id: int) -> None:
+        """Take a job out; the one that `first` named uses up its chat's next turn."""
+        head, mine = self._head(), self._place_of(job_id)
+        if head is None or mine is None:
+            return
+        if mine.chat_id == head.chat_id:
+            self._db.execute("UPDATE line SET turn = ? WHERE job_id = ?", (mine.turn, head.job_id))
+            self._db.execute("UPDATE line_clock SET turn = max(turn, ?)", (head.turn,))
+        self._db.execute("DELETE FROM line WHERE job_id = ?", (job_id,))
+
+    def drop(self, job_id: int) -> None:
+        """Take a job out that will not be served; its turn is not used up."""
+        self._db.execute("DELETE FROM line WHERE job_id = ?", (job_id,))
+
+    def _head(self) -> _Place | None:
+        row = self._db.execute("SELECT job_id, chat_id, turn FROM line ORDER BY turn, job_id LIMIT 1").fetchone()
+        return None if row is None else _Place(*row)
+
+    def _first_in_chat(self, chat_id: int) -> int:
+        row = self._db.execute(
+            "SELECT job_id FROM line WHERE chat_id = ? ORDER BY place, job_id LIMIT 1", (chat_id,)
+        ).fetchone()
+        return int(row["job_id"])
+
+    def _place_of(self, job_id: int) -> _Place | None:
+        row = self._db.execute("SELECT job_id, chat_id, turn FROM line WHERE job_id = ?", (job_id,)).fetchone()
+        return None if row is None else _Place(*row)
+
+    def _clock(self) -> float:
+        return float(self._db.execute("SELECT turn FROM line_clock").fetchone()["turn"])
+
+    def _next_in_lane(self, chat_id: int, user_id: int) -> float:
+        row = self._db.execute(
+            "INSERT INTO lanes (chat_id, user_id, last) VALUES (?1, ?2, ?3)"
+            " ON CONFLICT DO UPDATE SET last = max(last + 1, ?3) RETURNING last",
+            (chat_id, user_id, self._clock()),
+        ).fetchone()
+        return float(row["last"])
+
+    def _insert(self, job_id: int, chat_id: int, turn: float, place: float) -> None:
+        self._db.execute(
+            "INSERT INTO line (job_id, chat_id, turn, place) VALUES (?, ?, ?, ?)",
+            (job_id, chat_id, turn, place),
+        )

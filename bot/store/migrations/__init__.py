@@ -1,0 +1,41 @@
+"""The schema, a numbered file per step; applied once each, in order, in a transaction of its own."""
+
+import sqlite3
+from importlib.resources import files
+
+from bot.settings import CannotRun
+
+#: "Dark" in ASCII, SQLite's application_id: says that a file is ours.
+APPLICATION_ID = 0x4461726B
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the schema up to date. Raises CannotRun for a file that is not ours, or is of a later version."""
+    steps = _steps()
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    _refuse_foreign(db, version)
+    if version > len(steps):
+        raise CannotRun(
+            f"DATABASE_PATH holds a database of a later version of Darkroom (schema {version}, this one "
+            f"knows {len(steps)}): run that version, or give this one another DATABASE_PATH"
+        )
+    for number, script in enumerate(steps[version:], start=version + 1):
+        db.executescript(
+            f"BEGIN IMMEDIATE; {script}\n"
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
+        )
+
+
+def _steps() -> list[str]:
+    scripts = (entry for entry in files(__package__).iterdir() if entry.name.endswith(".sql"))
+    return [entry.read_text(encoding="utf-8") for entry in sorted(scripts, key=lambda entry: entry.name)]
+
+
+def _refuse_foreign(db: sqlite3.Connection, version: int) -> None:
+    owner = int(db.execute("PRAGMA application_id").fetchone()[0])
+    is_empty = db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None
+    if owner == APPLICATION_ID or (is_empty and version == 0 and owner == 0):
+        return
+    raise CannotRun(
+        "DATABASE_PATH is a database of another program: name a file that does not exist yet, it will be made"
+    )

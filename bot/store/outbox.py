@@ -1,0 +1,142 @@
+"""The outbox: everything we say, written in the transaction that caused it, sent later.
+
+A key makes each thing said once, however often its cause is repeated.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.job import Instant
+
+
+class Kind(StrEnum):
+    """What a message carries."""
+
+    #: `body` is the text
+    TEXT = "text"
+    #: the job's result, with `body` as its caption
+    PICTURE = "picture"
+    #: `body` is the emoji to put on the message `reply_to`
+    REACTION = "reaction"
+
+
+class Ending(StrEnum):
+    """How it ended with a message."""
+
+    SENT = "sent"
+    #: the chat cannot be written to: blocked, deleted
+    GONE = "gone"
+    #: Telegram will never take it as it is
+    REJECTED = "rejected"
+    #: tried for so long that it no longer makes sense
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True)
+class Say:
+    """Something to be said; `key` says what it is about, once and for all."""
+
+    key: str
+    chat_id: int
+    body: str
+    kind: Kind = Kind.TEXT
+    thread_id: int | None = None
+    reply_to: int | None = None
+    job_id: int | None = None
+    #: whether the job has its answer with it
+    is_answer: bool = False
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Something to be said, on its way; `tries` counts the sends that failed."""
+
+    id: int
+    say: Say
+    written_at: Instant
+    tries: int
+
+
+class Outbox:
+    """What is to be said, by the moment when it is due."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def add(self, say: Say, now: Instant) -> bool:
+        """Add it, due at once; False if the same was said, or is about to be."""
+        cursor = self._db.execute(
+            "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, job_id, is_answer, written_at, due_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            (
+                say.key,
+                say.kind,
+                say.chat_id,
+                say.thread_id,
+                say.reply_to,
+                say.body,
+                say.job_id,
+                say.is_answer,
+                now,
+                now,
+            ),
+        )
+        return cursor.rowcount == 1
+
+    def due(self, now: Instant, busy_chats: Iterable[int], limit: int) -> list[Parcel]:
+        """Return what is due, at most one per chat, leaving out the chats that are being written to."""
+        rows = self._db.execute(
+            "SELECT * FROM outbox WHERE due_at <= ? AND chat_id NOT IN (SELECT value FROM json_each(?))"
+            " ORDER BY due_at, id LIMIT ?",
+            (now, json.dumps(list(busy_chats)), limit),
+        ).fetchall()
+        first_of_chat: dict[int, Parcel] = {}
+        for row in rows:
+            first_of_chat.setdefault(row["chat_id"], _parcel(row))
+        return list(first_of_chat.values())
+
+    def next_due(self, now: Instant) -> Instant | None:
+        """Return the first moment after `now` at which something is due."""
+        row = self._db.execute("SELECT min(due_at) AS due_at FROM outbox WHERE due_at > ?", (now,)).fetchone()
+        return None if row["due_at"] is None else int(row["due_at"])
+
+    def ended(self, parcel_id: int, ending: Ending, now: Instant, message_id: int | None = None) -> None:
+        """Write down how it ended; it is never sent again."""
+        self._db.execute(
+            "UPDATE outbox SET ended_at = ?, ending = ?, message_id = ?, due_at = NULL WHERE id = ?",
+            (now, ending, message_id, parcel_id),
+        )
+
+    def postpone(self, parcel_id: int, due_at: Instant, *, failed: bool) -> None:
+        """Send it later; `failed` counts it as a try."""
+        self._db.execute(
+            "UPDATE outbox SET due_at = ?, tries = tries + ? WHERE id = ?", (due_at, int(failed), parcel_id)
+        )
+
+    def drop_chat(self, chat_id: int, now: Instant) -> None:
+        """End everything that waits for a chat that cannot be written to."""
+        self._db.execute(
+            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE chat_id = ? AND due_at IS NOT NULL",
+            (now, Ending.GONE, chat_id),
+        )
+
+    def forget(self, ended_before: Instant) -> None:
+        """Delete what ended before a moment and belongs to no job."""
+        self._db.execute("DELETE FROM outbox WHERE ended_at < ? AND job_id IS NULL", (ended_before,))
+
+
+def _parcel(row: sqlite3.Row) -> Parcel:
+    say = Say(
+        key=row["key"],
+        chat_id=row["chat_id"],
+        body=row["body"],
+        kind=Kind(row["kind"]),
+        thread_id=row["thread_id"],
+        reply_to=row["reply_to"],
+        job_id=row["job_id"],
+        is_answer=bool(row["is_answer"]),
+    )
+    return Parcel(row["id"], say, row["written_at"], row["tries"])
