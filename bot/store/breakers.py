@@ -8,14 +8,15 @@ from bot.job import Instant
 
 @dataclass(frozen=True)
 class Breaker:
-    """One reason; nothing is ordered before `until`, and then carefully."""
+    """One reason; nothing is ordered before `until`, and then one at a time until one was taken."""
 
     name: str
     since: Instant
     until: Instant
     #: how often it opened in a row
     trips: int
-    detail: str
+    #: whether a free question to Kie found the reason gone
+    probed: bool = False
 
 
 class Breakers:
@@ -26,24 +27,31 @@ class Breakers:
 
     def all(self) -> list[Breaker]:
         """Return every breaker that is open."""
-        rows = self._db.execute("SELECT name, since, until, trips, detail FROM breakers").fetchall()
-        return [Breaker(*row) for row in rows]
+        rows = self._db.execute("SELECT name, since, until, trips, probed FROM breakers").fetchall()
+        return [_breaker(row) for row in rows]
 
     def get(self, name: str) -> Breaker | None:
         """Return a breaker, None if it is closed."""
         row = self._db.execute(
-            "SELECT name, since, until, trips, detail FROM breakers WHERE name = ?", (name,)
+            "SELECT name, since, until, trips, probed FROM breakers WHERE name = ?", (name,)
         ).fetchone()
-        return None if row is None else Breaker(*row)
+        return None if row is None else _breaker(row)
 
     def open(self, breaker: Breaker) -> None:
-        """Open it, or keep it open for longer."""
+        """Open it, or change how it is open."""
         self._db.execute(
-            "INSERT INTO breakers (name, since, until, trips, detail) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET until = excluded.until, trips = excluded.trips, detail = excluded.detail",
-            (breaker.name, breaker.since, breaker.until, breaker.trips, breaker.detail),
+            "INSERT OR REPLACE INTO breakers (name, since, until, trips, probed) VALUES (?, ?, ?, ?, ?)",
+            (breaker.name, breaker.since, breaker.until, breaker.trips, breaker.probed),
         )
+
+    def probed(self, name: str) -> None:
+        """Note that its reason seems to be gone, so that one order may try."""
+        self._db.execute("UPDATE breakers SET probed = 1 WHERE name = ?", (name,))
 
     def close(self, name: str) -> None:
         """Forget it: all is well again."""
         self._db.execute("DELETE FROM breakers WHERE name = ?", (name,))
+
+
+def _breaker(row: sqlite3.Row) -> Breaker:
+    return Breaker(row["name"], row["since"], row["until"], row["trips"], bool(row["probed"]))

@@ -1,10 +1,12 @@
 """Jobs and their pictures. Every change is a compare-and-set on the state that was read."""
 
+import logging
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition
+
+log = logging.getLogger(__name__)
 
 #: The columns that a step may set beside the state.
 CHANGEABLE = frozenset({
@@ -13,14 +15,6 @@ CHANGEABLE = frozenset({
 })  # fmt: skip
 
 Change = int | float | str | None
-
-
-@dataclass(frozen=True)
-class Running:
-    """What is needed to know when to look at a task."""
-
-    job_id: int
-    submitted_at: Instant
 
 
 class Jobs:
@@ -49,6 +43,7 @@ class Jobs:
         if row is None:
             return None
         self._add_sources(row["id"], request.sources)
+        _tell(row["id"], state, {})
         return int(row["id"])
 
     def _add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
@@ -82,13 +77,6 @@ class Jobs:
         rows = self._db.execute("SELECT id FROM jobs WHERE state = ? ORDER BY submitted_at", (state,)).fetchall()
         return [row["id"] for row in rows]
 
-    def running(self) -> list[Running]:
-        """Return every running task; for the start of the process."""
-        rows = self._db.execute(
-            "SELECT id, submitted_at FROM jobs WHERE state = ? ORDER BY submitted_at", (State.RUNNING,)
-        ).fetchall()
-        return [Running(*row) for row in rows]
-
     def count_at_kie(self, since: Instant) -> int:
         """Count the jobs that may occupy a place at Kie and were ordered after `since`."""
         row = self._db.execute(
@@ -103,7 +91,10 @@ class Jobs:
         Raises IllegalTransition when the rules know no such way.
         """
         check_transition(job.state, to)
-        return self._set(job, {"state": to, **changes})
+        moved = self._set(job, {"state": to, **changes})
+        if moved:
+            _tell(job.id, to, changes)
+        return moved
 
     def note(self, job: Job, **changes: Change) -> bool:
         """Write down facts about a job that stays where it is; False if it is no longer there."""
@@ -120,8 +111,8 @@ class Jobs:
         )
         return cursor.rowcount == 1
 
-    def uploaded(self, job_id: int, place: int, url: str, now: Instant) -> None:
-        """Note where Kie can fetch a picture."""
+    def uploaded(self, job_id: int, place: int, url: str | None, now: Instant) -> None:
+        """Note since when, and where, Kie can fetch a picture; no address for one that must not be stored."""
         self._db.execute(
             "UPDATE sources SET upload_url = ?, uploaded_at = ? WHERE job_id = ? AND place = ?",
             (url, now, job_id, place),
@@ -189,3 +180,9 @@ class Jobs:
             reason=None if row["reason"] is None else Reason(row["reason"]),
             result_url=row["result_url"],
         )
+
+
+def _tell(job_id: int, state: State, changes: dict[str, Change]) -> None:
+    """Log a transition, so that the log of a job is its biography."""
+    facts = [f"{name} {changes[name]}" for name in ("task_id", "reason") if changes.get(name) is not None]
+    log.info("job %d: %s", job_id, " ".join([state, *facts]), extra={"job": job_id})

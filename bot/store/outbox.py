@@ -86,6 +86,11 @@ class Outbox:
         )
         return cursor.rowcount == 1
 
+    def tell_admins(self, admin_ids: Iterable[int], key: str, body: str, now: Instant) -> None:
+        """Tell every admin something once; the log is where it is told to an operator without admins."""
+        for admin_id in admin_ids:
+            self.add(Say(key=f"{key}:to:{admin_id}", chat_id=admin_id, body=body), now)
+
     def due(self, now: Instant, busy_chats: Iterable[int], limit: int) -> list[Parcel]:
         """Return what is due, at most one per chat, leaving out the chats that are being written to."""
         rows = self._db.execute(
@@ -108,6 +113,13 @@ class Outbox:
         self._db.execute(
             "UPDATE outbox SET ended_at = ?, ending = ?, message_id = ?, due_at = NULL WHERE id = ?",
             (now, ending, message_id, parcel_id),
+        )
+
+    def say_instead(self, parcel_id: int, body: str, now: Instant) -> None:
+        """Send a text in place of what cannot be sent."""
+        self._db.execute(
+            "UPDATE outbox SET kind = ?, body = ?, due_at = ?, tries = 0 WHERE id = ?",
+            (Kind.TEXT, body, now, parcel_id),
         )
 
     def postpone(self, parcel_id: int, due_at: Instant, *, failed: bool) -> None:

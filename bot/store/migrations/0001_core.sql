@@ -30,7 +30,7 @@ CREATE TABLE jobs (
     answering_at INTEGER,
     answered_at  INTEGER,
     erased_at    INTEGER,
-    task_id      TEXT UNIQUE,
+    task_id      TEXT,
     tries        INTEGER NOT NULL DEFAULT 0,
     rejections   INTEGER NOT NULL DEFAULT 0,
     reorders     INTEGER NOT NULL DEFAULT 0,
@@ -90,7 +90,7 @@ CREATE TABLE attempts (
     started_at INTEGER NOT NULL,
     ended_at   INTEGER,            -- when the call was over, whatever came of it
     outcome    TEXT CHECK (outcome IN ('accepted', 'not_ordered', 'unclear')),
-    task_id    TEXT UNIQUE
+    task_id    TEXT
 ) STRICT;
 
 CREATE INDEX attempts_by_job ON attempts (job_id);
@@ -126,5 +126,5 @@ CREATE TABLE breakers (
     since  INTEGER NOT NULL,
     until  INTEGER NOT NULL,
     trips  INTEGER NOT NULL,
-    detail TEXT NOT NULL
+    probed INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;

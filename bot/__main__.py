@@ -1,0 +1,67 @@
+"""The command line: `run`, which is the default, and `sandbox`.
+
+Exit codes: 0 after a stop that was asked for, 2 when the operator has to change
+something first, 1 when a restart may help.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+
+from bot import app, logs
+from bot.settings import CannotRun, MustRestart, load
+
+log = logging.getLogger("bot")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` names and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["sandbox"]:
+        from bot.sandbox.run import main as sandbox  # noqa: PLC0415 - a bot that serves does not load it
+
+        return sandbox(words[1:])
+    parser = argparse.ArgumentParser(prog="darkroom", description="A Telegram bot that edits photos.")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    commands.add_parser("run", help="run the bot with the settings of the environment and .env (the default)")
+    commands.add_parser("sandbox", help="try the bot on this machine, with no account")
+    parser.parse_args(words)
+    return run()
+
+
+def run() -> int:
+    """Run the bot until it is stopped."""
+    try:
+        settings = load()
+    except CannotRun as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    logs.configure(settings.log_level, settings.log_format, settings.secrets)
+    try:
+        asyncio.run(app.run(settings))
+    except Exception as error:  # noqa: BLE001 - the last place where an error can still be told well
+        return _ended(error)
+    return 0
+
+
+def _ended(error: Exception) -> int:
+    told = [each for each in _leaves(error) if isinstance(each, CannotRun | MustRestart)]
+    if not told:
+        log.critical("the bot ends because of a mistake in it", exc_info=error)
+        return 1
+    log.critical("%s", told[0])
+    return 2 if isinstance(told[0], CannotRun) else 1
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""The composition root: opens everything, wires it, runs it, and closes it in reverse."""
+
+import asyncio
+import logging
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.chat.client import Chat, Me
+from bot.chat.errors import ChatError, WrongToken
+from bot.chat.pacing import Pacing
+from bot.chat.updates import POLL_TIMEOUT, Updates
+from bot.doors.http import Door
+from bot.doors.poll import WRONG_TOKEN, Poll
+from bot.job import Instant
+from bot.jobs.deliver import Deliver
+from bot.jobs.gates import Limits
+from bot.jobs.prepare import Prepare
+from bot.jobs.probe import Probe
+from bot.jobs.send import Send
+from bot.jobs.submit import Submit
+from bot.jobs.transport import Transport
+from bot.jobs.watch import Watch
+from bot.jobs.worker import Steps, Worker
+from bot.kie.client import Kie
+from bot.kie.models import KNOWN_MODELS
+from bot.operate.retention import Retention
+from bot.pictures.fetch import Fetcher
+from bot.settings import CannotRun, Settings
+from bot.store.connection import Database
+from bot.store.lock import only_process
+from bot.talk.access import Access
+from bot.talk.intake import Intake
+from bot.texts import en
+
+log = logging.getLogger(__name__)
+
+#: Seconds that steps under way get to end after a stop was asked for.
+DRAIN = 8.0
+
+#: SQLite before this version can damage a database that two connections write to; we only ever have one.
+SQLITE_FIXED = (3, 51, 3)
+
+
+def clock() -> Instant:
+    """Return the time of day."""
+    return time.time_ns() // 1_000_000
+
+
+async def run(settings: Settings) -> None:
+    """Run the bot until SIGTERM or SIGINT. Raises CannotRun or MustRestart."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _check(settings)
+    with only_process(settings.database_path):
+        async with AsyncExitStack() as stack:
+            await (await _wired(settings, stack)).live(stop)
+
+
+def _check(settings: Settings) -> None:
+    if settings.kie_model not in KNOWN_MODELS:
+        known = ", ".join(sorted(KNOWN_MODELS))
+        raise CannotRun(f"KIE_MODEL {settings.kie_model} is not one whose input names are known: use {known}")
+    if settings.image_transport == "direct":
+        log.warning("IMAGE_TRANSPORT=direct: every picture's address hands the bot token to Kie")
+    if sqlite3.sqlite_version_info < SQLITE_FIXED:
+        log.info("SQLite %s: let no second program write to the database file", sqlite3.sqlite_version)
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether the bot can serve: its parts live, and Telegram answers."""
+
+    monotonic: Callable[[], float]
+    parts: list[asyncio.Task[None]] = field(default_factory=list)
+    polls: list[Poll] = field(default_factory=list)
+
+    def is_ready(self) -> bool:
+        """Say whether updates are being received and handled."""
+        fresh = all(self.monotonic() - poll.fresh_at < 3 * POLL_TIMEOUT for poll in self.polls)
+        return bool(self.parts) and fresh and not any(part.done() for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Darkroom:
+    """The wired bot."""
+
+    settings: Settings
+    chat: Chat
+    door: Door
+    poll: Poll
+    intake: Intake
+    worker: Worker
+    retention: Retention
+    health: Health
+
+    async def live(self, stop: asyncio.Event) -> None:
+        """Open the door, find out who we are, and serve until `stop` or until a part dies."""
+        address = await self.door.open(self.settings.host, self.settings.port)
+        try:
+            me = await self._introduced(stop)
+            if me is not None:
+                log.info("ready: @%s takes updates, health at %s/healthz", me.username, address)
+                await self._serve(stop)
+        finally:
+            await self.door.close()
+        log.info("stopped")
+
+    async def _introduced(self, stop: asyncio.Event) -> Me | None:
+        """Ask Telegram who we are, for as long as it takes; None when stopped before."""
+        pause = 1.0
+        while not stop.is_set():
+            try:
+                if await self.chat.remove_webhook():
+                    log.warning("a webhook was set for this bot: it is removed, the updates that wait are kept")
+                return await self.chat.me()
+            except WrongToken:
+                raise CannotRun(WRONG_TOKEN) from None
+            except ChatError as error:
+                log.warning("Telegram cannot be asked who we are, again in %.0f s: %s", pause, error)
+            await _either(stop.wait(), asyncio.sleep(pause))
+            pause = min(30.0, pause * 2)
+        return None
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        worker = asyncio.create_task(self.worker.run(), name="worker")
+        others = [
+            asyncio.create_task(part.run(), name=name)
+            for name, part in (("intake", self.intake), ("retention", self.retention), ("receiver", self.poll))
+        ]
+        self.health.parts.extend([worker, *others])
+        stopped = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([worker, stopped, *others], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*reversed(others), stopped):
+            await _cancelled(task)
+        await self._drain(worker)
+        for task in done - {stopped}:
+            task.result()  # raises what ended it
+
+    async def _drain(self, worker: asyncio.Task[None]) -> None:
+        self.worker.stop()
+        await asyncio.wait([worker], timeout=DRAIN)
+        if not worker.done():
+            log.warning("steps under way did not end within %.0f s; they are taken up at the next start", DRAIN)
+        await _cancelled(worker)
+
+
+async def _wired(settings: Settings, stack: AsyncExitStack) -> Darkroom:
+    token = settings.telegram_bot_token.get_secret_value()
+    db = await Database.open(settings.database_path)
+    stack.push_async_callback(db.close)
+    chat = Chat(token=token, api_url=settings.telegram_api_url)
+    stack.push_async_callback(chat.aclose)
+    updates = Updates(token=token, api_url=settings.telegram_api_url)
+    stack.push_async_callback(updates.aclose)
+    worker = _worker(settings, stack, db, chat)
+    intake = _intake(settings, db, worker)
+    poll = Poll(db, updates, clock=clock, monotonic=time.monotonic, wake_intake=intake.wake)
+    health = Health(time.monotonic, polls=[poll])
+    return Darkroom(
+        settings=settings,
+        chat=chat,
+        door=Door(is_ready=health.is_ready),
+        poll=poll,
+        intake=intake,
+        worker=worker,
+        retention=Retention(db, keep_days=settings.keep_days, clock=clock),
+        health=health,
+    )
+
+
+def _intake(settings: Settings, db: Database, worker: Worker) -> Intake:
+    privacy = en.privacy(keep_days=settings.keep_days, direct=settings.image_transport == "direct")
+    access = Access(settings.allowed_ids, settings.admin_ids)
+    return Intake(db, access, privacy, clock=clock, wake_worker=worker.wake)
+
+
+def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat) -> Worker:
+    admins = settings.admin_ids
+    deadline = settings.task_deadline_seconds
+    kie = Kie(
+        api_url=settings.kie_api_url,
+        upload_url=settings.kie_upload_url,
+        key=settings.kie_api_key.get_secret_value(),
+        model=settings.kie_model,
+        timeout=settings.kie_timeout_seconds,
+    )
+    stack.push_async_callback(kie.aclose)
+    fetcher = Fetcher(trusted_origins=(settings.kie_api_url, settings.kie_upload_url))
+    stack.push_async_callback(fetcher.aclose)
+    transport = Transport(chat, kie, direct=settings.image_transport == "direct")
+    limits = Limits(settings.creates_per_10_seconds, settings.max_running, deadline)
+    steps = Steps(
+        prepare=Prepare(db, chat, transport, clock=clock),
+        submit=Submit(db, kie, transport, limits, admins=admins, clock=clock),
+        watch=Watch(db, kie, deadline=deadline, admins=admins, clock=clock),
+        send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),
+        probe=Probe(db, kie, clock=clock),
+    )
+    pacing = Pacing(settings.telegram_messages_per_second)
+    return Worker(db, steps, pacing, admins=admins, clock=clock, monotonic=time.monotonic)
+
+
+async def _either(*waits: Coroutine[None, None, object]) -> None:
+    """Wait for the first of these, and drop the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        await _cancelled(task)
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end, however it ends."""
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,164 @@
+"""What we ask of Telegram, in our words and with our errors.
+
+Nothing outside this room sees a file's address, because the bot token is part of it.
+"""
+
+import asyncio
+import ssl
+import warnings
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from telegram import Bot, LinkPreviewOptions, ReactionTypeEmoji, ReplyParameters
+from telegram.constants import ChatAction
+from telegram.request import HTTPXRequest
+from telegram.warnings import PTBUserWarning
+
+from bot.chat.errors import Later, NoFile, Rejected, in_our_words
+
+#: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
+MAX_DOWNLOAD = 20 * 1024 * 1024
+
+#: Seconds for fetching one file.
+DOWNLOAD_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Me:
+    """The bot's own account."""
+
+    id: int
+    username: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is said: a chat, a topic of it, in reply to a message."""
+
+    chat_id: int
+    thread_id: int | None = None
+    reply_to: int | None = None
+
+
+class Chat:
+    """Telegram's Bot API for one bot. Every method raises a ChatError."""
+
+    def __init__(self, *, token: str, api_url: str) -> None:
+        self._files = f"{api_url}/file/bot{token}/"
+        self._request = HTTPXRequest(
+            connection_pool_size=64,
+            connect_timeout=10,
+            read_timeout=30,
+            write_timeout=30,
+            media_write_timeout=120,
+            pool_timeout=10,
+        )
+        self._bot = bare_bot(token, api_url, self._request)
+        self._http = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=10), verify=ssl.create_default_context())
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._request.shutdown()
+        await self._http.aclose()
+
+    async def me(self) -> Me:
+        """Ask who we are."""
+        with in_our_words():
+            user = await self._bot.get_me()
+        return Me(user.id, user.username or str(user.id))
+
+    async def remove_webhook(self) -> bool:
+        """Switch a webhook off, keeping the updates that wait; True if there was one."""
+        with in_our_words():
+            info = await self._bot.get_webhook_info()
+            if info.url:
+                await self._bot.delete_webhook(drop_pending_updates=False)
+        return bool(info.url)
+
+    async def file_url(self, file_id: str) -> str:
+        """Return a file's address, good for an hour at least. It holds the bot token: handle it like the token."""
+        with in_our_words():
+            answer = await self._bot.do_api_request("getFile", api_kwargs={"file_id": file_id})
+        path = answer.get("file_path") if isinstance(answer, dict) else None
+        if not isinstance(path, str):
+            raise NoFile("Telegram named no path for the file")
+        return self._files + quote(path)
+
+    async def download(self, file_id: str) -> bytes:
+        """Fetch a file of at most MAX_DOWNLOAD bytes. Raises Rejected when it is larger."""
+        url = await self.file_url(file_id)
+        try:
+            async with asyncio.timeout(DOWNLOAD_TIMEOUT), self._http.stream("GET", url) as response:
+                if response.status_code != httpx.codes.OK:
+                    # the file host answers 401 and 404 for a while now and then (seen 2025)
+                    raise NoFile(f"Telegram's file host answered {response.status_code}")
+                return await _bounded(response)
+        except (httpx.HTTPError, TimeoutError):
+            raise Later("the file could not be fetched from Telegram") from None
+
+    async def say(self, place: Place, text: str) -> int:
+        """Send a text as it is, without any markup; return the message's id."""
+        with in_our_words():
+            message = await self._bot.send_message(
+                text=text, link_preview_options=LinkPreviewOptions(is_disabled=True), **_to(place)
+            )
+        return message.message_id
+
+    async def send_photo(self, place: Place, content: bytes, name: str, caption: str) -> int:
+        """Send a picture that Telegram may compress; return the message's id."""
+        with in_our_words():
+            message = await self._bot.send_photo(photo=content, filename=name, caption=caption, **_to(place))
+        return message.message_id
+
+    async def send_document(self, place: Place, content: bytes, name: str, caption: str) -> int:
+        """Send a file, byte for byte; return the message's id."""
+        with in_our_words():
+            message = await self._bot.send_document(document=content, filename=name, caption=caption, **_to(place))
+        return message.message_id
+
+    async def show_uploading(self, place: Place) -> None:
+        """Show "sending a photo" in the chat, for five seconds at most."""
+        with in_our_words():
+            await self._bot.send_chat_action(
+                chat_id=place.chat_id, action=ChatAction.UPLOAD_PHOTO, message_thread_id=place.thread_id
+            )
+
+    async def react(self, chat_id: int, message_id: int, emoji: str) -> None:
+        """Put a reaction on a message; the same twice is no error."""
+        with in_our_words():
+            await self._bot.set_message_reaction(chat_id, message_id, reaction=[ReactionTypeEmoji(emoji)])
+
+
+def bare_bot(token: str, api_url: str, request: HTTPXRequest) -> Bot:
+    """Return python-telegram-bot's Bot on one connection pool, for raw calls too."""
+    # raw answers are wanted: an Update that cannot be parsed must not stop those behind it,
+    # and a File would carry the token in its repr
+    warnings.filterwarnings("ignore", r"Please use 'Bot\.(getFile|getUpdates)'", PTBUserWarning)
+    return Bot(
+        token,
+        base_url=f"{api_url}/bot",
+        base_file_url=f"{api_url}/file/bot",
+        request=request,
+        get_updates_request=request,
+    )
+
+
+def _to(place: Place) -> dict[str, Any]:
+    reply = (
+        None if place.reply_to is None else ReplyParameters(message_id=place.reply_to, allow_sending_without_reply=True)
+    )
+    return {"chat_id": place.chat_id, "message_thread_id": place.thread_id, "reply_parameters": reply}
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > MAX_DOWNLOAD:
+            raise Rejected("the file is larger than 20 MB")
+    expected = response.headers.get("Content-Length")
+    if expected is not None and "Content-Encoding" not in response.headers and len(content) != int(expected):
+        raise Later("the file arrived incomplete")
+    return bytes(content)

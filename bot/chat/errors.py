@@ -1,0 +1,118 @@
+"""What can go wrong when we ask Telegram for something, grouped by what to do next.
+
+ChatError
+├── Later        certainly no effect: repeat it, after `retry_after` seconds where given
+├── Doubtful     it may have happened: a message may have been delivered
+├── ChatGone     this chat cannot be written to: blocked, kicked, deleted
+├── Rejected     Telegram will never take it as it is
+├── WrongToken   Telegram does not know the token
+└── Rival        somebody else receives this bot's updates
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from telegram import error as ptb
+
+
+class ChatError(Exception):
+    """Telegram, or the way to it, said no."""
+
+
+class Later(ChatError):
+    """Certainly no effect; worth repeating."""
+
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class NoFile(Later):
+    """Telegram has no such file, or cannot reach it at the moment."""
+
+
+class Doubtful(ChatError):
+    """The request left and no answer came: it may have been carried out."""
+
+
+class ChatGone(ChatError):
+    """The bot was blocked or removed, or the chat no longer exists."""
+
+
+class Rejected(ChatError):
+    """Repeating it unchanged cannot help."""
+
+
+class WrongToken(ChatError):
+    """401 or 404 from the API."""
+
+
+class Rival(ChatError):
+    """409: another poller, or a webhook, receives the updates."""
+
+
+#: With these causes the request never left.
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+GONE_TEXTS = ("chat not found", "user is deactivated", "bot was kicked", "peer_id_invalid")
+
+#: The server says this of a wrong file_id, but also of any trouble behind it (its source, 2026).
+NO_FILE = "temporarily unavailable"
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Turn whatever python-telegram-bot raises into one of the errors above.
+
+    The texts of its errors may hold the token, so they are not carried over.
+    """
+    try:
+        yield
+    except ptb.TelegramError as error:
+        raise understood(error) from None
+    except (KeyError, TypeError, AttributeError):
+        # JSON of another shape than the Bot API's: a page of a proxy, say
+        raise Doubtful("the answer was not Telegram's") from None
+
+
+def understood(error: ptb.TelegramError) -> ChatError:
+    """Say what an error of python-telegram-bot means for us."""
+    text = error.message.lower()
+    match error:
+        case ptb.RetryAfter():
+            return Later("too many requests", _seconds(error))
+        case ptb.InvalidToken() | ptb.EndPointNotFound():
+            return WrongToken("Telegram does not know this bot token")
+        case ptb.Conflict():
+            return Rival("another program receives the updates of this bot")
+        case ptb.Forbidden():
+            return ChatGone(text)
+        case ptb.ChatMigrated():
+            return Rejected("the group became a supergroup")
+        case ptb.BadRequest():
+            return _bad_request(text)
+        case _:
+            return _network(error, text)
+
+
+def _seconds(error: ptb.RetryAfter) -> float:
+    # the attribute `retry_after` is int or timedelta depending on the environment, and warns
+    wait = error._retry_after  # noqa: SLF001 - always a timedelta
+    return wait.total_seconds()
+
+
+def _bad_request(text: str) -> ChatError:
+    if NO_FILE in text:
+        return NoFile(text)
+    if any(word in text for word in GONE_TEXTS):
+        return ChatGone(text)
+    return Rejected(text)
+
+
+def _network(error: ptb.TelegramError, text: str) -> ChatError:
+    if isinstance(error.__cause__, NEVER_SENT):
+        return Later("Telegram could not be reached")
+    if "request entity too large" in text:
+        return Rejected(text)
+    return Doubtful("Telegram gave no clear answer")

@@ -1,0 +1,46 @@
+"""Telegram's limits for sending, kept on our side: 30 messages a second in all,
+one a second in a chat, 20 a minute in a group.
+
+Times are seconds on any clock that never goes back.
+"""
+
+from collections import deque
+
+CHAT_GAP = 1.0
+GROUP_WINDOW = 60.0
+GROUP_MOST = 20
+
+
+class Pacing:
+    """Says when the next message to a chat may leave."""
+
+    def __init__(self, messages_per_second: float) -> None:
+        self._gap = 1 / messages_per_second
+        self._overall = 0.0
+        self._chats: dict[int, float] = {}
+        self._groups: dict[int, deque[float]] = {}
+
+    def opens(self, chat_id: int, now: float) -> float:
+        """Return the moment, `now` at the earliest, at which this chat may be written to."""
+        return max(now, self._overall, self._chats.get(chat_id, 0.0), self._group_opens(chat_id))
+
+    def sent(self, chat_id: int, now: float) -> None:
+        """Count a message that leaves now."""
+        self._overall = max(self._overall, now) + self._gap
+        self._chats[chat_id] = now + CHAT_GAP
+        if chat_id < 0:
+            self._groups.setdefault(chat_id, deque(maxlen=GROUP_MOST)).append(now)
+        if len(self._chats) > 10_000:
+            self._forget(now)
+
+    def pause(self, chat_id: int, until: float) -> None:
+        """Leave a chat alone until a moment, as Telegram asked for."""
+        self._chats[chat_id] = max(until, self._chats.get(chat_id, 0.0))
+
+    def _group_opens(self, chat_id: int) -> float:
+        sent = self._groups.get(chat_id)
+        return sent[0] + GROUP_WINDOW if sent is not None and len(sent) == GROUP_MOST else 0.0
+
+    def _forget(self, now: float) -> None:
+        self._chats = {chat: opens for chat, opens in self._chats.items() if opens > now}
+        self._groups = {chat: sent for chat, sent in self._groups.items() if sent[-1] + GROUP_WINDOW > now}

@@ -1,0 +1,64 @@
+"""Receiving updates by long polling, as raw JSON, on a connection of its own.
+
+The connection can be thrown away and built anew: a half-closed one can wedge a
+pool for hours without any error (reported for several bots, 2024 to 2026).
+"""
+
+import asyncio
+from typing import Any
+
+from telegram.request import HTTPXRequest
+
+from bot.chat.client import bare_bot
+from bot.chat.errors import Doubtful, in_our_words
+
+#: Seconds that Telegram holds the request open when there is nothing new.
+POLL_TIMEOUT = 30
+
+#: Seconds after which an answer is overdue, whatever the connection says.
+OVERDUE = POLL_TIMEOUT + 15
+
+ALLOWED_UPDATES = ("message", "my_chat_member")
+
+
+class Updates:
+    """The stream of updates of one bot."""
+
+    def __init__(
+        self, *, token: str, api_url: str, poll_timeout: float = POLL_TIMEOUT, overdue: float = OVERDUE
+    ) -> None:
+        self._token = token
+        self._api_url = api_url
+        self._poll_timeout = poll_timeout
+        self._overdue = overdue
+        self._connect()
+
+    def _connect(self) -> None:
+        self._request = HTTPXRequest(connection_pool_size=4, connect_timeout=10, read_timeout=self._overdue)
+        self._bot = bare_bot(self._token, self._api_url, self._request)
+
+    async def after(self, offset: int) -> list[Any]:
+        """Wait for updates from `offset` on and return them raw; asking confirms all before it.
+
+        Raises a ChatError: Doubtful when no answer came in time.
+        """
+        question = {"offset": offset, "timeout": self._poll_timeout, "allowed_updates": list(ALLOWED_UPDATES)}
+        try:
+            async with asyncio.timeout(self._overdue):
+                with in_our_words():
+                    answer = await self._bot.do_api_request("getUpdates", api_kwargs=question)
+        except TimeoutError:
+            raise Doubtful("the poll for updates stalled") from None
+        if not isinstance(answer, list):
+            raise Doubtful("the answer was not a list of updates")
+        return answer
+
+    async def rebuild(self) -> None:
+        """Throw the connections away and use fresh ones."""
+        old = self._request
+        self._connect()
+        await old.shutdown()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._request.shutdown()

@@ -1,0 +1,120 @@
+"""The long poll: lets Telegram's updates in.
+
+What concerns us is committed to the inbox before the next question confirms it
+to Telegram, so an update is in at least one of the two places at any instant.
+An update that cannot be understood is kept like any other: intake sets it
+aside, and nothing behind it waits.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from bot.chat.errors import ChatError, Later, Rival, WrongToken
+from bot.chat.updates import Updates
+from bot.job import Instant
+from bot.settings import CannotRun, MustRestart
+from bot.store.connection import Database
+from bot.store.inbox import Letter
+from bot.talk.address import concerns_us
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which another poller is put up with: a predecessor that is shutting down, say.
+RIVAL_PATIENCE = 60.0
+
+LONGEST_PAUSE = 30.0
+
+WRONG_TOKEN = "TELEGRAM_BOT_TOKEN is not known to Telegram: copy the token from @BotFather again"  # noqa: S105 - words
+RIVAL = (
+    "another program receives the updates of this bot (409 Conflict for {patience:.0f} s): "
+    "stop it, or give this one a bot of its own"
+)
+
+
+class Poll:
+    """Asks for updates, stores them, and asks on."""
+
+    def __init__(
+        self,
+        db: Database,
+        updates: Updates,
+        *,
+        clock: Callable[[], Instant],
+        monotonic: Callable[[], float],
+        wake_intake: Callable[[], None],
+        rival_patience: float = RIVAL_PATIENCE,
+    ) -> None:
+        self._db = db
+        self._updates = updates
+        self._clock = clock
+        self._monotonic = monotonic
+        self._wake_intake = wake_intake
+        self._rival_patience = rival_patience
+        self._offset = 0
+        self._failures = 0
+        self._rival_since: float | None = None
+        #: when Telegram last answered well, on the monotonic clock
+        self.fresh_at = monotonic()
+
+    async def run(self) -> None:
+        """Receive until cancelled. Raises CannotRun for a wrong token, MustRestart for a lasting rival."""
+        while True:
+            pause = await self.once()
+            if pause:
+                await asyncio.sleep(pause)
+
+    async def once(self) -> float:
+        """Ask once and store the answer; return the seconds to wait before asking again."""
+        try:
+            answer = await self._updates.after(self._offset)
+        except ChatError as error:
+            return await self._failed(error)
+        self.fresh_at = self._monotonic()
+        self._failures, self._rival_since = 0, None
+        return await self._store(answer)
+
+    async def _store(self, answer: list[Any]) -> float:
+        now = self._clock()
+        updates = [update for update in answer if _has_id(update)]
+        letters = [Letter(each["update_id"], json.dumps(each), now) for each in updates if concerns_us(each)]
+        if letters:
+            await self._db.unit(lambda tx: tx.inbox.keep(letters))
+            self._wake_intake()
+        if updates:
+            self._offset = max(each["update_id"] for each in updates) + 1
+        if len(updates) < len(answer):
+            log.error("Telegram sent %d updates without an id", len(answer) - len(updates))
+        # nothing can be confirmed without an id, so asking at once would bring the same again
+        return 0.0 if updates or not answer else self._next_pause()
+
+    async def _failed(self, error: ChatError) -> float:
+        if isinstance(error, WrongToken):
+            raise CannotRun(WRONG_TOKEN)
+        if isinstance(error, Rival):
+            self._bear_rival()
+        else:
+            self._rival_since = None
+        pause = self._next_pause()
+        log.warning("no updates from Telegram, again in %.0f s: %s", pause, error)
+        if not isinstance(error, Rival):
+            await self._updates.rebuild()
+        wait = error.retry_after if isinstance(error, Later) else None
+        return max(pause, wait or 0.0)
+
+    def _bear_rival(self) -> None:
+        now = self._monotonic()
+        if self._rival_since is None:
+            self._rival_since = now
+        if now - self._rival_since >= self._rival_patience:
+            raise MustRestart(RIVAL.format(patience=self._rival_patience))
+
+    def _next_pause(self) -> float:
+        self._failures += 1
+        return min(LONGEST_PAUSE, 2.0 ** (self._failures - 1))
+
+
+def _has_id(update: object) -> bool:
+    return isinstance(update, dict) and type(update.get("update_id")) is int

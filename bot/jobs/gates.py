@@ -1,0 +1,71 @@
+"""The gates before the paid call: how many orders may leave now, and when that changes.
+
+Everything is counted from what is stored, so it holds across restarts.
+"""
+
+from dataclasses import dataclass
+
+from bot.job import Instant, later
+from bot.store.breakers import Breaker
+from bot.store.transaction import Transaction
+
+#: Seconds over which Kie counts orders.
+WINDOW = 10.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the settings allow."""
+
+    creates_per_window: int
+    running: int
+    #: seconds after which a task no longer counts as occupying a place at Kie
+    deadline: float
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How many orders may leave now; when none, the moment to ask again (None: when something happens)."""
+
+    room: int
+    opens_at: Instant | None = None
+
+
+def opening(tx: Transaction, limits: Limits, now: Instant) -> Opening:
+    """Say how many orders may leave at `now`."""
+    under_way, ended = tx.attempts.recent(later(now, -WINDOW), limits.creates_per_window)
+    gates = (
+        _breakers(tx.breakers.all(), under_way, now),
+        _rate(limits.creates_per_window, under_way, ended),
+        Opening(limits.running - tx.jobs.count_at_kie(later(now, -limits.deadline))),
+    )
+    narrowest = min(gates, key=lambda gate: gate.room)
+    if narrowest.room > 0:
+        return narrowest
+    moments = [gate.opens_at for gate in gates if gate.room <= 0 and gate.opens_at is not None]
+    return Opening(0, max(moments, default=None))
+
+
+def _breakers(breakers: list[Breaker], under_way: int, now: Instant) -> Opening:
+    shut = [breaker.until for breaker in breakers if breaker.until > now or needs_probe(breaker)]
+    if shut:
+        return Opening(0, max(shut))
+    # after a trouble the first order goes alone, to see whether it is taken
+    return Opening(1 - under_way if breakers else 1_000_000)
+
+
+def _rate(most: int, under_way: int, ended: list[Instant]) -> Opening:
+    room = most - under_way - len(ended)
+    if room > 0 or not ended:
+        return Opening(room)
+    leaves_last = ended[max(0, most - under_way - 1)]
+    return Opening(0, later(leaves_last, WINDOW))
+
+
+#: Halted orders for which Kie's balance, a free question, shows whether the reason is gone.
+PROBED = ("credits", "key")
+
+
+def needs_probe(breaker: Breaker) -> bool:
+    """Say whether a free question must be answered well before the first order."""
+    return breaker.name in PROBED and not breaker.probed

@@ -1,0 +1,57 @@
+"""How a job comes to its end, with the words or the picture that go with it, in one transaction."""
+
+from bot.job import Instant, Job, Reason, State, later
+from bot.store.attempts import Outcome
+from bot.store.outbox import Kind, Say
+from bot.store.transaction import Transaction
+from bot.texts import en
+
+#: Seconds after which an order in doubt that nobody decided about is closed.
+DOUBT_ENDS_AFTER = 24 * 3600.0
+
+
+def fail(tx: Transaction, job: Job, reason: Reason, words: str, now: Instant) -> bool:
+    """End a job without a picture and say why; False if somebody else was faster."""
+    failed = tx.jobs.move(job, State.FAILED, reason=reason, finished_at=now, due_at=None)
+    if failed:
+        tx.line.drop(job.id)
+        tx.outbox.add(about(job, "answer", words, is_answer=True), now)
+    return failed
+
+
+def succeed(tx: Transaction, job: Job, result_url: str, credits_used: float | None, now: Instant) -> bool:
+    """End a job with a picture and put its delivery into the outbox."""
+    moved = tx.jobs.move(job, State.SUCCEEDED, result_url=result_url, credits=credits_used, finished_at=now)
+    if moved:
+        tx.outbox.add(about(job, "answer", en.ANSWER, kind=Kind.PICTURE, is_answer=True), now)
+    return moved
+
+
+def doubt(tx: Transaction, job: Job, now: Instant) -> bool:
+    """Write down that nobody can say whether Kie took the order, and tell the person.
+
+    Returns False always: there is no task to watch.
+    """
+    tx.attempts.end(job.id, Outcome.UNCLEAR, now)
+    if tx.jobs.note(job, asked_at=now, due_at=later(now, DOUBT_ENDS_AFTER)):
+        tx.outbox.add(about(job, f"doubt:{job.submitted_at}", en.DOUBT), now)
+    return False
+
+
+def close_doubt(tx: Transaction, job: Job, now: Instant) -> None:
+    """End a job whose order stayed in doubt; what there was to say was said when the person was asked."""
+    tx.jobs.move(job, State.FAILED, reason=Reason.DOUBT, finished_at=now, answered_at=now, due_at=None)
+
+
+def about(job: Job, what: str, words: str, *, kind: Kind = Kind.TEXT, is_answer: bool = False) -> Say:
+    """Say something in reply to the message that asked for the job, once per `what`."""
+    return Say(
+        key=f"job:{job.id}:{what}",
+        kind=kind,
+        chat_id=job.request.chat_id,
+        thread_id=job.request.thread_id,
+        reply_to=job.request.message_id,
+        body=words,
+        job_id=job.id,
+        is_answer=is_answer,
+    )

@@ -1,0 +1,121 @@
+"""Prepare: fetches a queued job's pictures, looks at them, and makes them fetchable for Kie.
+
+It runs at once, without waiting for the job's turn, so that an unusable picture
+is told at once and an order has nothing left to do but to order. Everything
+here is free and repeatable; one commit at the end makes it count.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.chat.client import Chat
+from bot.chat.errors import NoFile, Rejected
+from bot.job import Instant, Job, Reason, Source, State
+from bot.jobs import outcome
+from bot.jobs.transport import Transport
+from bot.pictures.inspect import (
+    Obstacle,
+    Picture,
+    PictureError,
+    Recognised,
+    TooManyPixels,
+    Unreadable,
+    inspect,
+    why_not_as_it_is,
+)
+from bot.store.connection import Database
+from bot.store.transaction import Transaction
+from bot.texts import en
+
+#: Tries after which a file that Telegram does not hand out is given up; about a quarter of an hour.
+MOST_TRIES = 10
+
+OBSTACLES = {
+    Obstacle.TOO_BIG: en.OVER_10_MB,
+    Obstacle.ROTATED: en.ROTATED,
+    Obstacle.METADATA: en.HAS_METADATA,
+    Obstacle.ANIMATED: en.ANIMATED,
+}
+
+
+class Unusable(Exception):
+    """This picture cannot be edited; the text is for the person."""
+
+
+@dataclass(frozen=True)
+class _Carried:
+    place: int
+    url: str | None
+
+
+class Prepare:
+    """The step that brings a queued job into the line."""
+
+    def __init__(self, db: Database, chat: Chat, transport: Transport, *, clock: Callable[[], Instant]) -> None:
+        self._db = db
+        self._chat = chat
+        self._transport = transport
+        self._clock = clock
+
+    async def run(self, job: Job) -> None:
+        """Prepare every picture that is not, then let the job stand in line.
+
+        Raises what the rooms below raise when it is worth another try.
+        """
+        try:
+            carried = [
+                _Carried(place, await self._carry(job, source))
+                for place, source in enumerate(job.request.sources)
+                if not self._transport.is_fresh(source, self._clock())
+            ]
+        except Unusable as unusable:
+            words = str(unusable)
+            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.PICTURE, words, self._clock()))
+        else:
+            await self._db.unit(lambda tx: self._ready(tx, job, carried))
+
+    async def _carry(self, job: Job, source: Source) -> str | None:
+        try:
+            content = await self._chat.download(source.file_id)
+        except Rejected:
+            raise Unusable(en.FILE_TOO_LARGE) from None
+        except NoFile:
+            if job.tries < MOST_TRIES:
+                raise
+            raise Unusable(en.NOT_FETCHED) from None
+        picture = await asyncio.to_thread(_usable, content)
+        return await self._transport.carry(source, content, picture)
+
+    def _ready(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
+        if job.state != State.QUEUED or not tx.jobs.note(job, due_at=None, tries=0):
+            return
+        for each in carried:
+            tx.jobs.uploaded(job.id, each.place, each.url, self._clock())
+        if job.reorders or job.rejections:
+            tx.line.enter_first(job.id, job.request.chat_id)
+        else:
+            tx.line.enter(job.id, job.request.chat_id, job.request.user_id)
+
+
+def _usable(content: bytes) -> Picture:
+    try:
+        picture = inspect(content)
+    except PictureError as error:
+        raise Unusable(_words(error)) from None
+    obstacle = why_not_as_it_is(picture)
+    if obstacle is not None:
+        raise Unusable(OBSTACLES[obstacle])
+    return picture
+
+
+def _words(error: PictureError) -> str:
+    match error:
+        case Recognised(format=found):
+            return en.OTHER_FORMAT.format(format=found)
+        case Unreadable():
+            return en.BROKEN_PICTURE
+        case TooManyPixels():
+            return en.TOO_MANY_PIXELS
+        case _:
+            return en.NOT_A_PICTURE

@@ -1,0 +1,34 @@
+"""When to look at a running task again: a pure function of its age, so that nothing has to be remembered.
+
+The gaps grow with the age, because a task that took long will probably take
+longer. After the deadline the looks become rare; a late picture was paid for.
+"""
+
+from bot.job import Instant, later, seconds_between
+
+#: Seconds after the order.
+FIRST_LOOK = 2.0
+
+#: Ages in seconds of the rare looks after the deadline; the last one gives up.
+LATE_LOOKS = (1800.0, 3600.0, 3 * 3600.0, 12 * 3600.0, 24 * 3600.0)
+
+LONGEST_GAP = 30.0
+
+
+def first_look(submitted_at: Instant) -> Instant:
+    """Return the moment of the first look."""
+    return later(submitted_at, FIRST_LOOK)
+
+
+def next_look(submitted_at: Instant, now: Instant, deadline: float) -> Instant | None:
+    """Return the moment of the look after one at `now`, or None when that was the last.
+
+    `deadline` is the age in seconds at which the person is told; there is a look at
+    exactly that age.
+    """
+    age = seconds_between(submitted_at, now)
+    if age < deadline:
+        gap = min(LONGEST_GAP, max(1.0, age / 5))
+        return later(submitted_at, min(age + gap, deadline))
+    coming = (late for late in LATE_LOOKS if late > age)
+    return next((later(submitted_at, late) for late in coming), None)

@@ -1,0 +1,52 @@
+"""Send: hands one thing from the outbox over to Telegram, and writes down that it was.
+
+Telegram has no key that would make a repeated send harmless. A crash between
+the send and the commit makes the message come twice: that window is the only
+one, and for a picture it is marked by `answering_at`.
+"""
+
+import logging
+from collections.abc import Callable
+
+from bot.chat.client import Chat, Place
+from bot.job import Instant
+from bot.jobs.deliver import Deliver
+from bot.store.connection import Database
+from bot.store.outbox import Ending, Kind, Parcel
+from bot.store.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+
+class Send:
+    """The step that takes a parcel out of the outbox."""
+
+    def __init__(self, db: Database, chat: Chat, deliver: Deliver, *, clock: Callable[[], Instant]) -> None:
+        self._db = db
+        self._chat = chat
+        self._deliver = deliver
+        self._clock = clock
+
+    async def run(self, parcel: Parcel) -> None:
+        """Send it once. Raises a ChatError, a FetchError or Undeliverable when that did not work."""
+        message_id = await self._hand_over(parcel)
+        await self._db.unit(lambda tx: self._sent(tx, parcel, message_id))
+
+    async def _hand_over(self, parcel: Parcel) -> int | None:
+        say = parcel.say
+        place = Place(say.chat_id, say.thread_id, say.reply_to)
+        match say.kind:
+            case Kind.TEXT:
+                return await self._chat.say(place, say.body)
+            case Kind.REACTION:
+                await self._chat.react(say.chat_id, say.reply_to or 0, say.body)
+                return None
+            case Kind.PICTURE:
+                return await self._deliver.run(say, place)
+
+    def _sent(self, tx: Transaction, parcel: Parcel, message_id: int | None) -> None:
+        now = self._clock()
+        tx.outbox.ended(parcel.id, Ending.SENT, now, message_id)
+        job = tx.jobs.get(parcel.say.job_id) if parcel.say.is_answer and parcel.say.job_id is not None else None
+        if job is not None and tx.jobs.note(job, answered_at=now):
+            log.info("job %d: answered", job.id, extra={"job": job.id})

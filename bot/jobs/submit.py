@@ -1,0 +1,132 @@
+"""Submit: the paid call, and the only step that writes twice.
+
+Kie knows no way to ask "did I order this already?", so the order is written
+down before it is made, with a reference of its own. Whatever happens in
+between, the job is found in `submitting`: perhaps ordered, and never ordered
+again by itself.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from bot.chat.errors import ChatError
+from bot.job import Instant, Job, Reason, State, later
+from bot.jobs import outcome, trouble
+from bot.jobs.gates import Limits, Opening, opening
+from bot.jobs.transport import Transport
+from bot.kie.client import Kie
+from bot.kie.errors import Halted, Refused, Unavailable, Unclear
+from bot.kie.models import EditInput
+from bot.store.attempts import Outcome
+from bot.store.connection import Database
+from bot.store.transaction import Transaction
+from bot.texts import en
+
+log = logging.getLogger(__name__)
+
+#: Seconds before an order is repeated whose refusal may have been a passing one; then it is final.
+REPEAT_AFTER = (5.0, 30.0)
+
+
+class Submit:
+    """The step that takes a job out of `queued`, in its turn, through `submitting`."""
+
+    def __init__(
+        self,
+        db: Database,
+        kie: Kie,
+        transport: Transport,
+        limits: Limits,
+        *,
+        admins: frozenset[int],
+        clock: Callable[[], Instant],
+    ) -> None:
+        self._db = db
+        self._kie = kie
+        self._transport = transport
+        self._limits = limits
+        self._admins = admins
+        self._clock = clock
+
+    def begin(self, tx: Transaction, now: Instant) -> tuple[list[Job], Opening]:
+        """Write down as many orders as the gates let through, and say when they open again."""
+        begun: list[Job] = []
+        gate = opening(tx, self._limits, now)
+        while gate.room > 0 and (job := self._next(tx, now)) is not None:
+            begun.append(job)
+            gate = opening(tx, self._limits, now)
+        return begun, gate
+
+    def _next(self, tx: Transaction, now: Instant) -> Job | None:
+        while (job_id := tx.line.first()) is not None:
+            job = tx.jobs.get(job_id)
+            tx.line.leave(job_id)
+            if job is None:
+                continue
+            if all(self._transport.is_fresh(source, now) for source in job.request.sources):
+                return self._begun(tx, job, now)
+            tx.jobs.note(job, due_at=now)  # it waited so long that the upload is gone: prepare it again
+        return None
+
+    def _begun(self, tx: Transaction, job: Job, now: Instant) -> Job | None:
+        if not tx.jobs.move(job, State.SUBMITTING, submitted_at=now, due_at=None):
+            return None
+        tx.attempts.begin(job.id, secrets.token_urlsafe(24), now)
+        return tx.jobs.get(job.id)
+
+    async def order(self, job: Job) -> bool:
+        """Make the order that `begin` wrote down; True if Kie took it, so that there is a task to watch."""
+        try:
+            edit = await self._edit(job)
+        except (ChatError, ValidationError) as error:
+            log.warning("job %d: cannot be ordered: %s", job.id, type(error).__name__, extra={"job": job.id})
+            passing = isinstance(error, ChatError)
+            await self._db.unit(lambda tx: self._not_ordered(tx, job, Refused(en.OUR_MISTAKE, transient=passing)))
+            return False
+        return await self._pay(job, edit)
+
+    async def _edit(self, job: Job) -> EditInput:
+        urls = await self._transport.addresses(job)
+        return EditInput(prompt=job.request.prompt, image_urls=tuple(urls))
+
+    async def _pay(self, job: Job, edit: EditInput) -> bool:
+        try:
+            task_id = await self._kie.create_task(edit)
+        except (Unavailable, Halted, Refused) as error:
+            refusal = error
+        except Unclear as error:
+            log.warning("job %d: in doubt: %s", job.id, error, extra={"job": job.id})
+            return await self._db.unit(lambda tx: outcome.doubt(tx, job, self._clock()))
+        except Exception:  # a mistake of ours after the order may have left
+            log.exception("job %d: the order broke off", job.id, extra={"job": job.id})
+            return await self._db.unit(lambda tx: outcome.doubt(tx, job, self._clock()))
+        else:
+            return await self._db.unit(lambda tx: self._accepted(tx, job, task_id))
+        return await self._db.unit(lambda tx: self._not_ordered(tx, job, refusal))
+
+    def _accepted(self, tx: Transaction, job: Job, task_id: str) -> bool:
+        now = self._clock()
+        tx.attempts.end(job.id, Outcome.ACCEPTED, now, task_id)
+        trouble.orders_go_on(tx, self._admins, now)
+        return tx.jobs.move(job, State.RUNNING, task_id=task_id, tries=0)
+
+    def _not_ordered(self, tx: Transaction, job: Job, error: Unavailable | Halted | Refused) -> bool:
+        now = self._clock()
+        tx.attempts.end(job.id, Outcome.NOT_ORDERED, now)
+        if isinstance(error, Refused):
+            self._refused(tx, job, error, now)
+        else:
+            trouble.stop_orders(tx, error, self._admins, now)
+            if tx.jobs.move(job, State.QUEUED, submitted_at=None):
+                tx.line.enter_first(job.id, job.request.chat_id)
+        return False
+
+    def _refused(self, tx: Transaction, job: Job, error: Refused, now: Instant) -> None:
+        if error.transient and job.rejections < len(REPEAT_AFTER):
+            again = later(now, REPEAT_AFTER[job.rejections])
+            tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=again, rejections=job.rejections + 1)
+        else:
+            outcome.fail(tx, job, Reason.REFUSED, en.REFUSED_ORDER.format(words=error.text), now)

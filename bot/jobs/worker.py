@@ -1,0 +1,264 @@
+"""The worker: knows which step is next for whom, and when.
+
+It asks the database what is due, starts those steps side by side, and sleeps
+until the next moment that it knows of or until it is woken. It never scans, and
+an idle bot reads nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from bot.chat.errors import Later
+from bot.chat.pacing import Pacing
+from bot.job import Instant, Job, State, later, seconds_between
+from bot.jobs import outcome, retries
+from bot.jobs.gates import needs_probe
+from bot.jobs.looks import Looks
+from bot.jobs.prepare import Prepare
+from bot.jobs.probe import Probe
+from bot.jobs.schedule import LONGEST_GAP, first_look
+from bot.jobs.send import Send
+from bot.jobs.submit import Submit
+from bot.jobs.watch import Watch
+from bot.settings import MustRestart
+from bot.store.connection import Database
+from bot.store.outbox import Kind, Parcel
+from bot.store.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+#: Pictures fetched and uploaded at once: 20 MB of memory each at the most.
+MOST_PREPARED = 4
+
+#: Messages under way at once, each to another chat; a picture takes 50 MB of memory at the most.
+MOST_SENT = 16
+
+#: Seconds; a bound for clocks that were set while the worker slept.
+LONGEST_SLEEP = 600.0
+
+#: Seconds over which the first looks after a start are spread.
+SPREAD = 2.0
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps that the worker knows."""
+
+    prepare: Prepare
+    submit: Submit
+    watch: Watch
+    send: Send
+    probe: Probe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start now, and the next moment at which there may be more."""
+
+    jobs: list[int]
+    orders: list[Job]
+    parcels: list[Parcel]
+    probes: list[str]
+    next_at: Instant | None
+
+
+class Worker:
+    """Runs every step of every job; the only one that decides about another try."""
+
+    def __init__(
+        self,
+        db: Database,
+        steps: Steps,
+        pacing: Pacing,
+        *,
+        admins: frozenset[int],
+        clock: Callable[[], Instant],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._db = db
+        self._steps = steps
+        self._pacing = pacing
+        self._admins = admins
+        self._clock = clock
+        self._monotonic = monotonic
+        self._looks = Looks()
+        self._jobs: set[int] = set()
+        self._chats: set[int] = set()
+        self._probes: set[str] = set()
+        self._held: dict[int, float] = {}
+        self._woken = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Say that something may be due."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Start nothing more; `run` returns when the steps under way have ended."""
+        self._stopping = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until stopped. Raises an ExceptionGroup with MustRestart when the database fails."""
+        await self._recover()
+        async with asyncio.TaskGroup() as tasks:
+            while not self._stopping:
+                self._woken.clear()
+                sleep = await self._round(tasks)
+                await self._sleep(sleep)
+
+    async def _recover(self) -> None:
+        """Find out what a process that died has left: orders in doubt, and tasks to look at."""
+        now = self._clock()
+        running = await self._db.unit(lambda tx: _recovered(tx, now))
+        for place, job_id in enumerate(running):
+            self._looks.add(job_id, later(now, SPREAD * place / len(running)))
+
+    async def _round(self, tasks: asyncio.TaskGroup) -> float:
+        """Start what is due and return the seconds until there may be more."""
+        now = self._clock()
+        held = self._still_held()
+        jobs, chats, probes = frozenset(self._jobs), self._chats | held.keys(), frozenset(self._probes)
+        plan = await self._db.unit(lambda tx: self._plan(tx, now, jobs, chats, probes))
+        self._start(tasks, plan)
+        self._start_looks(tasks, now)
+        if plan.parcels:
+            return 0.0  # their chats are busy or held from here on; there may be others behind them
+        moments = [moment for moment in (plan.next_at, self._looks.next_at()) if moment is not None]
+        waits = [seconds_between(self._clock(), moment) for moment in moments]
+        waits += [opens - self._monotonic() for opens in self._held.values()]
+        return min([LONGEST_SLEEP, *waits])
+
+    def _plan(
+        self, tx: Transaction, now: Instant, jobs: frozenset[int], chats: Iterable[int], probes: frozenset[str]
+    ) -> Plan:
+        due = [job_id for job_id in tx.jobs.due(now, MOST_PREPARED + len(jobs)) if job_id not in jobs]
+        orders, gate = self._steps.submit.begin(tx, now)
+        somebody_waits = tx.line.first() is not None
+        unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
+        moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), *(breaker.until for breaker in unproven)]
+        if somebody_waits:
+            moments.append(gate.opens_at)
+        return Plan(
+            jobs=due[: MOST_PREPARED - len(jobs)],
+            orders=orders,
+            parcels=tx.outbox.due(now, chats, limit=MOST_SENT) if len(self._chats) < MOST_SENT else [],
+            probes=[each.name for each in unproven if each.until <= now and each.name not in probes],
+            next_at=min((moment for moment in moments if moment is not None and moment > now), default=None),
+        )
+
+    def _start(self, tasks: asyncio.TaskGroup, plan: Plan) -> None:
+        for job_id in plan.jobs:
+            self._jobs.add(job_id)
+            tasks.create_task(self._then(self._step(job_id), partial(self._jobs.discard, job_id)))
+        for job in plan.orders:
+            tasks.create_task(self._order(job))
+        for parcel in plan.parcels:
+            self._start_parcel(tasks, parcel)
+        for name in plan.probes:
+            self._probes.add(name)
+            tasks.create_task(self._then(self._steps.probe.run(name), partial(self._probes.discard, name)))
+
+    def _start_parcel(self, tasks: asyncio.TaskGroup, parcel: Parcel) -> None:
+        chat_id, now = parcel.say.chat_id, self._monotonic()
+        if parcel.say.kind is not Kind.REACTION:
+            opens = self._pacing.opens(chat_id, now)
+            if opens > now:
+                self._held[chat_id] = opens
+                return
+            self._pacing.sent(chat_id, now)
+        self._chats.add(chat_id)
+        tasks.create_task(self._then(self._send(parcel), partial(self._chats.discard, chat_id)))
+
+    def _start_looks(self, tasks: asyncio.TaskGroup, now: Instant) -> None:
+        while (job_id := self._looks.take(now)) is not None:
+            tasks.create_task(self._look(job_id))
+
+    def _still_held(self) -> dict[int, float]:
+        now = self._monotonic()
+        self._held = {chat_id: opens for chat_id, opens in self._held.items() if opens > now}
+        return self._held
+
+    async def _then(self, step: Awaitable[object], freed: Callable[[], None]) -> None:
+        try:
+            await step
+        finally:
+            freed()
+            self._woken.set()
+
+    async def _step(self, job_id: int) -> None:
+        """Take up a job that is due."""
+        job = await self._db.unit(lambda tx: tx.jobs.get(job_id))
+        if job is None:
+            return
+        try:
+            await self._take_up(job)
+        except MustRestart:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job has to move on
+            _log_if_unexpected(error, job)
+            failure = error
+        else:
+            return
+        await self._db.unit(lambda tx: retries.job_failed(tx, job, failure, self._admins, self._clock()))
+
+    async def _take_up(self, job: Job) -> None:
+        if job.state is State.QUEUED:
+            await self._steps.prepare.run(job)
+        elif job.state is State.SUBMITTING:
+            await self._db.unit(lambda tx: outcome.close_doubt(tx, job, self._clock()))
+
+    async def _order(self, job: Job) -> None:
+        if await self._steps.submit.order(job):
+            self._looks.add(job.id, first_look(job.submitted_at or self._clock()))
+        self._woken.set()
+
+    async def _look(self, job_id: int) -> None:
+        try:
+            again = await self._steps.watch.look(job_id)
+        except MustRestart:
+            raise
+        except Exception:
+            log.exception("job %d: a look broke off", job_id, extra={"job": job_id})
+            again = later(self._clock(), LONGEST_GAP)
+        if again is not None:
+            self._looks.add(job_id, again)
+        self._woken.set()
+
+    async def _send(self, parcel: Parcel) -> None:
+        try:
+            await self._steps.send.run(parcel)
+        except MustRestart:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message has to move on
+            _log_if_unexpected(error, parcel)
+            failure = error
+        else:
+            return
+        if isinstance(failure, Later) and failure.retry_after is not None:
+            self._pacing.pause(parcel.say.chat_id, self._monotonic() + failure.retry_after)
+        await self._db.unit(lambda tx: retries.parcel_failed(tx, parcel, failure, self._admins, self._clock()))
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+
+def _recovered(tx: Transaction, now: Instant) -> list[int]:
+    for job_id in tx.jobs.in_state(State.SUBMITTING):
+        job = tx.jobs.get(job_id)
+        if job is not None and job.asked_at is None:
+            log.warning("job %d: in doubt: the bot stopped while it was ordered", job_id, extra={"job": job_id})
+            outcome.doubt(tx, job, now)
+    return tx.jobs.in_state(State.RUNNING)
+
+
+def _log_if_unexpected(error: Exception, what: Job | Parcel) -> None:
+    if not isinstance(error, retries.Problem):
+        log.error("job or message %d: a mistake in the bot", what.id, exc_info=error)

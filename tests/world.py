@@ -1,0 +1,214 @@
+"""The world around the bot: a local Telegram, a local Kie, and the bot as a process between them.
+
+The servers outlive the bot, whatever is done to it, so they hold the truth
+that a test asks for.
+"""
+
+import asyncio
+import io
+import os
+import re
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from bot.sandbox.kie import LocalKie
+from bot.sandbox.telegram import LocalTelegram
+from tests import oracle
+
+#: Obviously no secrets, but of the right form, and to be found wherever they should not be.
+TOKEN = "424242:" + "canary-telegram-" * 2 + "token"
+KEY = "canary-kie-" * 3 + "key"
+
+#: Seconds that anything in a test may take at most before it counts as never.
+PATIENCE = 40.0
+
+PROJECT = Path(__file__).parents[1]
+
+
+def a_photo(colour: str = "navy", size: tuple[int, int] = (320, 240)) -> bytes:
+    """Return a JPEG without metadata."""
+    buffer = io.BytesIO()
+    Image.new("RGB", size, colour).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+class Bot:
+    """The bot as a child process; its log is kept."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path, command: Sequence[str]) -> None:
+        self._environment = environment
+        self._folder = folder
+        self._command = command
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._news = asyncio.Condition()
+        self.log = ""
+        #: how much of the log belongs to earlier processes
+        self._past = 0
+        self._is_over = False
+
+    @property
+    def pid(self) -> int:
+        """The id of the process that runs, or ran last."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start the process, without waiting for anything."""
+        self._past = len(self.log)
+        self._is_over = False
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *self._command,
+            cwd=self._folder,
+            env=dict(self._environment),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._reader = asyncio.create_task(self._read(self._process))
+
+    async def ready(self) -> str:
+        """Start the process, wait until it takes updates, and return that line."""
+        await self.start()
+        return await self.said("ready: ")
+
+    async def said(self, words: str) -> str:
+        """Wait until the running process has logged a line with these words, and return it."""
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: words in self.log[self._past :] or self._is_over)
+        lines = [line for line in self.log[self._past :].splitlines() if words in line]
+        assert lines, f"the bot ended without {words!r}:\n{self.log[self._past :]}"
+        return lines[0]
+
+    async def ended(self) -> int:
+        """Wait for the end of the process and return its exit code."""
+        assert self._process is not None
+        assert self._reader is not None
+        async with asyncio.timeout(PATIENCE):
+            code = await self._process.wait()
+            await self._reader
+        return code
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """End it as a supervisor would, and return its exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+        return await self.ended()
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            self.log += line.decode("utf-8", "replace")
+            async with self._news:
+                self._news.notify_all()
+        self._is_over = True
+        async with self._news:
+            self._news.notify_all()
+
+
+class World:
+    """Telegram, Kie and one bot, with the folder that the bot works in."""
+
+    def __init__(self, telegram: LocalTelegram, kie: LocalKie, folder: Path) -> None:
+        self.telegram = telegram
+        self.kie = kie
+        self.folder = folder
+        self._bots: list[Bot] = []
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """Return the whole environment of a bot in this world."""
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(PROJECT),
+            "TELEGRAM_BOT_TOKEN": TOKEN,
+            "TELEGRAM_API_URL": self.telegram.url,
+            "KIE_API_KEY": KEY,
+            "KIE_API_URL": self.kie.url,
+            "KIE_UPLOAD_URL": self.kie.url,
+            "DATABASE_PATH": str(self.folder / "data" / "darkroom.db"),
+            "PORT": "0",
+            "LOG_LEVEL": "DEBUG",
+        } | settings
+
+    def bot(self, *, command: Sequence[str] = ("-m", "bot", "run"), **settings: str) -> Bot:
+        """Return a bot that can be started, and started again."""
+        bot = Bot(self.environment(**settings), self.folder, command)
+        self._bots.append(bot)
+        return bot
+
+    async def close(self) -> None:
+        """End every bot that still runs, and the servers."""
+        for bot in self._bots:
+            await bot.kill()
+        await self.kie.stop()
+        await self.telegram.stop()
+
+    async def pictures(self, chat_id: int, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until a chat shows so many pictures from the bot, and return their messages."""
+
+        def shown(telegram: LocalTelegram) -> list[dict[str, Any]] | None:
+            found = [m for m in telegram.bot_messages(chat_id) if "photo" in m or "document" in m]
+            return found if len(found) >= count else None
+
+        return await self.telegram.wait_for(shown, PATIENCE)
+
+    async def words(self, chat_id: int, count: int = 1) -> list[str]:
+        """Wait until a chat shows so many texts from the bot, and return them."""
+
+        def said(telegram: LocalTelegram) -> list[str] | None:
+            found = [m["text"] for m in telegram.bot_messages(chat_id) if "text" in m]
+            return found if len(found) >= count else None
+
+        return await self.telegram.wait_for(said, PATIENCE)
+
+    def rows(self, sql: str) -> list[sqlite3.Row]:
+        """Ask the bot's database."""
+        db = sqlite3.connect(f"file:{self.folder / 'data' / 'darkroom.db'}?mode=ro", uri=True)
+        db.row_factory = sqlite3.Row
+        try:
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
+    def creates(self) -> int:
+        """Return how many orders Kie took."""
+        return len(self.kie.tasks)
+
+
+@asynccontextmanager
+async def a_world(folder: Path, **kie: Any) -> AsyncIterator[World]:
+    """Open a world whose Telegram validates every request of the bot; the bot is not started."""
+    telegram = LocalTelegram(token=TOKEN, check=oracle.check)
+    local_kie = LocalKie(key=KEY, **kie)
+    folder.mkdir(parents=True, exist_ok=True)
+    await telegram.start()
+    await local_kie.start()
+    world = World(telegram, local_kie, folder)
+    try:
+        yield world
+    finally:
+        await world.close()
+        assert telegram.complaints == []
+
+
+def port_of(ready_line: str) -> int:
+    """Return the port that a ready line names."""
+    found = re.search(r"http://127\.0\.0\.1:(\d+)", ready_line)
+    assert found is not None
+    return int(found.group(1))
