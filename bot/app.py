@@ -46,7 +46,17 @@ DRAIN = 8.0
 SQLITE_FIXED = (3, 51, 3)
 
 
-def clock() -> Instant:
+@dataclass(frozen=True)
+class Clocks:
+    """Where the bot's parts get the time from."""
+
+    #: the time of day, for what is stored
+    of_day: Callable[[], Instant]
+    #: seconds that never go back, for pauses within this process
+    monotonic: Callable[[], float]
+
+
+def time_of_day() -> Instant:
     """Return the time of day."""
     return time.time_ns() // 1_000_000
 
@@ -59,7 +69,8 @@ async def run(settings: Settings) -> None:
     _check(settings)
     with only_process(settings.database_path):
         async with AsyncExitStack() as stack:
-            await (await _wired(settings, stack)).live(stop)
+            darkroom = await wire(settings, stack, Clocks(time_of_day, time.monotonic))
+            await darkroom.live(stop)
 
 
 def _check(settings: Settings) -> None:
@@ -91,6 +102,7 @@ class Darkroom:
     """The wired bot."""
 
     settings: Settings
+    db: Database
     chat: Chat
     door: Door
     poll: Poll
@@ -150,7 +162,8 @@ class Darkroom:
         await _cancelled(worker)
 
 
-async def _wired(settings: Settings, stack: AsyncExitStack) -> Darkroom:
+async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Darkroom:
+    """Build every part; `stack` closes them in reverse. Raises CannotRun when the database cannot be used."""
     token = settings.telegram_bot_token.get_secret_value()
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
@@ -158,30 +171,31 @@ async def _wired(settings: Settings, stack: AsyncExitStack) -> Darkroom:
     stack.push_async_callback(chat.aclose)
     updates = Updates(token=token, api_url=settings.telegram_api_url)
     stack.push_async_callback(updates.aclose)
-    worker = _worker(settings, stack, db, chat)
-    intake = _intake(settings, db, worker)
-    poll = Poll(db, updates, clock=clock, monotonic=time.monotonic, wake_intake=intake.wake)
-    health = Health(time.monotonic, polls=[poll])
+    worker = _worker(settings, stack, db, chat, clocks)
+    intake = _intake(settings, db, worker, clocks)
+    poll = Poll(db, updates, clock=clocks.of_day, monotonic=clocks.monotonic, wake_intake=intake.wake)
+    health = Health(clocks.monotonic, polls=[poll])
     return Darkroom(
         settings=settings,
+        db=db,
         chat=chat,
         door=Door(is_ready=health.is_ready),
         poll=poll,
         intake=intake,
         worker=worker,
-        retention=Retention(db, keep_days=settings.keep_days, clock=clock),
+        retention=Retention(db, keep_days=settings.keep_days, clock=clocks.of_day),
         health=health,
     )
 
 
-def _intake(settings: Settings, db: Database, worker: Worker) -> Intake:
+def _intake(settings: Settings, db: Database, worker: Worker, clocks: Clocks) -> Intake:
     privacy = en.privacy(keep_days=settings.keep_days, direct=settings.image_transport == "direct")
     access = Access(settings.allowed_ids, settings.admin_ids)
-    return Intake(db, access, privacy, clock=clock, wake_worker=worker.wake)
+    return Intake(db, access, privacy, clock=clocks.of_day, wake_worker=worker.wake)
 
 
-def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat) -> Worker:
-    admins = settings.admin_ids
+def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat, clocks: Clocks) -> Worker:
+    clock, admins = clocks.of_day, settings.admin_ids
     deadline = settings.task_deadline_seconds
     kie = Kie(
         api_url=settings.kie_api_url,
@@ -203,7 +217,7 @@ def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat)
         probe=Probe(db, kie, clock=clock),
     )
     pacing = Pacing(settings.telegram_messages_per_second)
-    return Worker(db, steps, pacing, admins=admins, clock=clock, monotonic=time.monotonic)
+    return Worker(db, steps, pacing, admins=admins, clock=clock, monotonic=clocks.monotonic)
 
 
 async def _either(*waits: Coroutine[None, None, object]) -> None:

@@ -80,13 +80,17 @@ class Bot:
         await self.start()
         return await self.said("ready: ")
 
-    async def said(self, words: str) -> str:
-        """Wait until the running process has logged a line with these words, and return it."""
+    async def said(self, *words: str) -> str:
+        """Wait until the running process has logged a line with any of these words, and return it."""
         async with asyncio.timeout(PATIENCE), self._news:
-            await self._news.wait_for(lambda: words in self.log[self._past :] or self._is_over)
-        lines = [line for line in self.log[self._past :].splitlines() if words in line]
-        assert lines, f"the bot ended without {words!r}:\n{self.log[self._past :]}"
-        return lines[0]
+            await self._news.wait_for(lambda: self._is_over or self._line_with(words))
+        line = self._line_with(words)
+        assert line, f"the bot ended without any of {words}:\n{self.log[self._past :]}"
+        return line
+
+    def _line_with(self, words: Sequence[str]) -> str | None:
+        lines = self.log[self._past :].splitlines()
+        return next((line for line in lines if any(word in line for word in words)), None)
 
     async def ended(self) -> int:
         """Wait for the end of the process and return its exit code."""

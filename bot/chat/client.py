@@ -14,7 +14,7 @@ import httpx
 from telegram import Bot, LinkPreviewOptions, ReactionTypeEmoji, ReplyParameters
 from telegram.constants import ChatAction
 from telegram.request import HTTPXRequest
-from telegram.warnings import PTBUserWarning
+from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
 from bot.chat.errors import Later, NoFile, Rejected, in_our_words
 
@@ -136,6 +136,8 @@ def bare_bot(token: str, api_url: str, request: HTTPXRequest) -> Bot:
     # raw answers are wanted: an Update that cannot be parsed must not stop those behind it,
     # and a File would carry the token in its repr
     warnings.filterwarnings("ignore", r"Please use 'Bot\.(getFile|getUpdates)'", PTBUserWarning)
+    # its classes warn about attributes of their own that we do not read (22.8)
+    warnings.filterwarnings("ignore", r".*`datetime\.timedelta`", PTBDeprecationWarning)
     return Bot(
         token,
         base_url=f"{api_url}/bot",

@@ -73,7 +73,7 @@ class Poll:
         except ChatError as error:
             return await self._failed(error)
         self.fresh_at = self._monotonic()
-        self._failures, self._rival_since = 0, None
+        self._rival_since = None
         return await self._store(answer)
 
     async def _store(self, answer: list[Any]) -> float:
@@ -87,8 +87,10 @@ class Poll:
             self._offset = max(each["update_id"] for each in updates) + 1
         if len(updates) < len(answer):
             log.error("Telegram sent %d updates without an id", len(answer) - len(updates))
-        # nothing can be confirmed without an id, so asking at once would bring the same again
-        return 0.0 if updates or not answer else self._next_pause()
+        if answer and not updates:
+            return self._next_pause()  # nothing of it can be confirmed: asking at once would bring the same again
+        self._failures = 0
+        return 0.0
 
     async def _failed(self, error: ChatError) -> float:
         if isinstance(error, WrongToken):
@@ -117,4 +119,5 @@ class Poll:
 
 
 def _has_id(update: object) -> bool:
-    return isinstance(update, dict) and type(update.get("update_id")) is int
+    number = update.get("update_id") if isinstance(update, dict) else None
+    return type(number) is int and abs(number) < 1 << 62  # which also fits into a column

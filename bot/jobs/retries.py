@@ -5,7 +5,7 @@ A failed step always moves its due time on, so nothing is ever tried in a hot lo
 
 import logging
 
-from bot.chat.errors import ChatError, ChatGone, Later, Rejected
+from bot.chat.errors import ChatError, ChatGone, Doubtful, Later, Rejected
 from bot.job import Instant, Job, Reason, later, seconds_between
 from bot.jobs import outcome, trouble
 from bot.jobs.deliver import Undeliverable
@@ -64,8 +64,17 @@ def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, admins: fro
 def _again(tx: Transaction, parcel: Parcel, error: Exception, now: Instant) -> None:
     wait = error.retry_after if isinstance(error, Later) else None
     log.info("message %s: later again: %s", parcel.say.key, _named(error))
+    if parcel.say.job_id is not None and not isinstance(error, Doubtful):
+        _was_not_sent(tx, parcel.say.job_id)
     # that Telegram asks to slow down says nothing about the message
     tx.outbox.postpone(parcel.id, later(now, wait or pause(parcel.tries)), failed=wait is None)
+
+
+def _was_not_sent(tx: Transaction, job_id: int) -> None:
+    """Take the mark of an answer in doubt away: this one certainly did not arrive."""
+    job = tx.jobs.get(job_id)
+    if job is not None and job.answering_at is not None:
+        tx.jobs.note(job, answering_at=None)
 
 
 def _is_hopeless(parcel: Parcel, error: Exception, now: Instant) -> bool:

@@ -103,21 +103,21 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. Raises an ExceptionGroup with MustRestart when the database fails."""
-        await self._recover()
+        await self.recover()
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping:
                 self._woken.clear()
-                sleep = await self._round(tasks)
+                sleep = await self.start_due(tasks)
                 await self._sleep(sleep)
 
-    async def _recover(self) -> None:
+    async def recover(self) -> None:
         """Find out what a process that died has left: orders in doubt, and tasks to look at."""
         now = self._clock()
         running = await self._db.unit(lambda tx: _recovered(tx, now))
         for place, job_id in enumerate(running):
             self._looks.add(job_id, later(now, SPREAD * place / len(running)))
 
-    async def _round(self, tasks: asyncio.TaskGroup) -> float:
+    async def start_due(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due and return the seconds until there may be more."""
         now = self._clock()
         held = self._still_held()

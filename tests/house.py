@@ -1,0 +1,128 @@
+"""The bot's own parts in this process, between the real local servers, with a clock that is turned by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bot.app import Clocks, Darkroom, wire
+from bot.job import Instant, Job
+from bot.sandbox.kie import LocalKie
+from bot.sandbox.telegram import LocalTelegram
+from bot.settings import Settings
+from tests import oracle
+from tests.world import KEY, TOKEN
+
+NOON = 1_800_000_000.0
+
+
+class Clock:
+    """Seconds since 1970; stands still until it is turned."""
+
+    def __init__(self, now: float = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+    def instant(self) -> Instant:
+        """Return the milliseconds."""
+        return round(self.now * 1000)
+
+
+class House:
+    """One bot, taken a step at a time."""
+
+    def __init__(self, telegram: LocalTelegram, kie: LocalKie, bot: Darkroom, clock: Clock) -> None:
+        self.telegram = telegram
+        self.kie = kie
+        self.bot = bot
+        self.clock = clock
+        self.ada = telegram.person(user_id=1001)
+
+    async def receive(self) -> None:
+        """Let the updates that wait in, and handle them."""
+        await self.bot.poll.once()
+        await self.bot.intake.handle_all()
+
+    async def turn(self) -> float:
+        """Start everything that is due and wait until it ended; return the seconds to the next turn."""
+        woken = self.bot.worker._woken
+        while True:
+            woken.clear()
+            async with asyncio.TaskGroup() as tasks:
+                seconds = await self.bot.worker.start_due(tasks)
+            if seconds > 0 and not woken.is_set():
+                return seconds
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass as the worker would: from one moment that it knows of to the next."""
+        await self.kie.wait_for(self._pictures_are_made)
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            wait = await self.turn()
+            self.clock.now = min(end, self.clock.now + max(wait, 0.001))
+        await self.turn()
+
+    def _pictures_are_made(self) -> bool:
+        return all(task.prepared_at is not None for task in self.kie.tasks.values())
+
+    async def settle(self) -> None:
+        """Let everything happen that needs no more than the second between two messages to a chat."""
+        while (wait := await self.turn()) <= 1.0:
+            self.clock.now += max(wait, 0.001)
+
+    async def ask(self, photo: bytes, caption: str = "make it snow", **how: Any) -> int:
+        """Let Ada send a photo, and the bot take it as far as it gets at this moment."""
+        message_id = self.ada.send_photo(photo, caption=caption, **how)
+        await self.receive()
+        await self.settle()
+        return message_id
+
+    async def job(self, job_id: int = 1) -> Job:
+        """Return a job as it is stored."""
+        job = await self.bot.db.unit(lambda tx: tx.jobs.get(job_id))
+        assert job is not None
+        return job
+
+    def words(self, chat_id: int | None = None) -> list[str]:
+        """Return the texts that the bot has sent to Ada, or to another chat."""
+        return [m["text"] for m in self.telegram.bot_messages(chat_id or self.ada.id) if "text" in m]
+
+    def pictures(self, chat_id: int | None = None) -> list[dict[str, Any]]:
+        """Return the pictures that the bot has sent to Ada, or to another chat."""
+        messages = self.telegram.bot_messages(chat_id or self.ada.id)
+        return [m for m in messages if "photo" in m or "document" in m]
+
+
+@asynccontextmanager
+async def a_house(folder: Path, *, kie: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[House]:
+    """Open a house whose Telegram validates every request of the bot."""
+    clock = Clock()
+    telegram = LocalTelegram(token=TOKEN, clock=clock, check=oracle.check)
+    local_kie = LocalKie(key=KEY, clock=clock, **{"duration": lambda: 20.0, **(kie or {})})
+    async with AsyncExitStack() as stack:
+        stack.callback(lambda: _content(telegram))
+        for server in (telegram, local_kie):
+            await server.start()
+            stack.push_async_callback(server.stop)
+        bot = await wire(_settings(folder, telegram, local_kie, settings), stack, Clocks(clock.instant, clock))
+        yield House(telegram, local_kie, bot, clock)
+
+
+def _settings(folder: Path, telegram: LocalTelegram, kie: LocalKie, changes: dict[str, Any]) -> Settings:
+    values: dict[str, Any] = {
+        "telegram_bot_token": TOKEN,
+        "telegram_api_url": telegram.url,
+        "kie_api_key": KEY,
+        "kie_api_url": kie.url,
+        "kie_upload_url": kie.url,
+        "database_path": str(folder / "darkroom.db"),
+    }
+    return Settings(_env_file=None, **(values | changes))
+
+
+def _content(telegram: LocalTelegram) -> None:
+    assert telegram.complaints == []

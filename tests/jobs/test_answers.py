@@ -1,0 +1,96 @@
+"""How a job ends, and what the person and the admin hear of it."""
+
+from bot.job import Reason, State
+from bot.sandbox.kie_tasks import STUCK, SUCCESS_WITHOUT_URL, UNKNOWN_STATUS, fail
+from tests.house import House
+from tests.world import a_photo
+
+BROKEN = "Internal Error, Please try again later."
+POLICY = "The input or output was flagged as sensitive. Please try again with different inputs."
+
+
+async def test_a_photo_becomes_an_answer_that_replies_to_it(house: House) -> None:
+    asked = await house.ask(a_photo())
+    await house.pass_time(30)
+    [picture] = house.pictures()
+    assert picture["reply_to_message"]["message_id"] == asked
+    assert (await house.job()).state is State.SUCCEEDED
+    assert (await house.job()).answered_at is not None
+
+
+async def test_the_request_is_marked_as_taken_before_anything_else_is_said(house: House) -> None:
+    asked = await house.ask(a_photo())
+    assert house.telegram.reactions(house.ada.id, asked) == ["👀"]
+    assert house.words() == []
+
+
+async def test_a_transient_failure_that_cost_nothing_is_ordered_once_more(house: House) -> None:
+    house.kie.script(fail(BROKEN))
+    await house.ask(a_photo())
+    await house.pass_time(30)
+    await house.pass_time(30)
+    assert len(house.kie.tasks) == 2
+    assert len(house.pictures()) == 1
+
+
+async def test_a_second_transient_failure_is_told_and_not_ordered_again(house: House) -> None:
+    house.kie.script(fail(BROKEN), fail(BROKEN))
+    await house.ask(a_photo())
+    await house.pass_time(30)
+    await house.pass_time(60)
+    assert len(house.kie.tasks) == 2
+    assert BROKEN in house.words()[0]
+    assert (await house.job()).reason is Reason.BROKE
+
+
+async def test_a_failure_that_was_charged_is_never_ordered_again(house: House) -> None:
+    house.kie.script(fail(BROKEN, refunded=False))
+    await house.ask(a_photo())
+    await house.pass_time(60)
+    assert len(house.kie.tasks) == 1
+    assert (await house.job()).reason is Reason.BROKE
+
+
+async def test_a_refused_picture_is_explained_in_kies_words_and_never_retried(house: House) -> None:
+    house.kie.script(fail(POLICY))
+    await house.ask(a_photo())
+    await house.pass_time(60)
+    assert len(house.kie.tasks) == 1
+    assert POLICY in house.words()[0]
+    assert (await house.job()).reason is Reason.REFUSED
+
+
+async def test_a_success_without_a_picture_is_told_to_the_person_and_the_admin(house: House) -> None:
+    house.kie.script(SUCCESS_WITHOUT_URL)
+    await house.ask(a_photo())
+    await house.pass_time(30)
+    assert "gives none" in house.words()[0]
+    assert "without a picture" in house.words(9009)[0]
+
+
+async def test_an_unknown_status_means_not_finished(house: House) -> None:
+    house.kie.script(UNKNOWN_STATUS)
+    await house.ask(a_photo())
+    await house.pass_time(60)
+    assert (await house.job()).state is State.RUNNING
+
+
+async def test_at_the_deadline_the_person_is_told_once_and_a_late_picture_still_comes(house: House) -> None:
+    house.kie.script(STUCK)
+    await house.ask(a_photo())
+    await house.pass_time(900)
+    await house.pass_time(1000)
+    assert [words[:28] for words in house.words()] == ["This takes unusually long. I"]
+    [task_id] = house.kie.tasks
+    house.kie.finish(task_id)
+    await house.pass_time(2000)
+    assert len(house.pictures()) == 1
+
+
+async def test_after_a_day_the_bot_stops_waiting_and_says_so(house: House) -> None:
+    house.kie.script(STUCK)
+    await house.ask(a_photo())
+    for hours in (1, 2, 9, 12):
+        await house.pass_time(hours * 3600 + 60)
+    assert "within a day" in house.words()[-1]
+    assert (await house.job()).reason is Reason.OVERDUE

@@ -1,0 +1,143 @@
+"""The paid call: what is written down, repeated, given up, or left to the person."""
+
+import pytest
+
+from bot.job import Reason, State
+from bot.sandbox.faults import HTML_502, Fault, Kind
+from tests.house import House
+from tests.world import a_photo
+
+CUT_AFTER = Fault(Kind.CUT_AFTER)
+CUT_BEFORE = Fault(Kind.CUT_BEFORE)
+EMPTY_200 = Fault(Kind.ANSWER, status=200, body=b"")
+
+
+@pytest.mark.parametrize("fault", [CUT_AFTER, CUT_BEFORE, HTML_502, EMPTY_200])
+async def test_an_order_in_doubt_is_asked_about_at_once_and_never_repeated(house: House, fault: Fault) -> None:
+    house.kie.faults.add("createTask", fault)
+    await house.ask(a_photo())
+    await house.pass_time(3600)
+    assert len(house.kie.called("createTask")) == 1
+    assert ["I cannot find out whether it took the order" in words for words in house.words()] == [True]
+    assert (await house.job()).state is State.SUBMITTING
+
+
+async def test_a_doubt_that_nobody_decides_ends_after_a_day_without_another_word(house: House) -> None:
+    house.kie.faults.add("createTask", CUT_AFTER)
+    await house.ask(a_photo())
+    await house.pass_time(24 * 3600 + 1)
+    job = await house.job()
+    assert (job.state, job.reason) == (State.FAILED, Reason.DOUBT)
+    assert len(house.words()) == 1
+
+
+@pytest.mark.parametrize("code", [408, 429, 430, 455])
+async def test_an_order_that_kie_turned_away_for_now_is_made_again_later(house: House, code: int) -> None:
+    house.kie.refuse(code, "not now")
+    await house.ask(a_photo())
+    assert (await house.job()).state is State.QUEUED
+    await house.pass_time(6)
+    assert (await house.job()).state is State.RUNNING
+    assert house.words() == []
+
+
+async def test_an_order_that_never_left_is_made_when_kie_is_back(house: House) -> None:
+    house.kie.faults.always("upload", HTML_502)
+    await house.ask(a_photo())
+    for _ in range(12):
+        await house.pass_time(300)  # an hour of outage
+    house.kie.faults.clear()
+    await house.pass_time(300)
+    assert len(house.kie.tasks) == 1
+    assert house.words() == []
+
+
+@pytest.mark.parametrize("code", [400, 422, 505])
+async def test_a_refused_order_is_explained_at_once(house: House, code: int) -> None:
+    house.kie.refuse(code, "Images size exceeds limit")
+    await house.ask(a_photo())
+    assert "Images size exceeds limit" in house.words()[0]
+    assert (await house.job()).reason is Reason.REFUSED
+
+
+async def test_code_500_is_tried_twice_more_and_then_told(house: House) -> None:
+    for _ in range(3):
+        house.kie.refuse(500, "This field is required")
+    await house.ask(a_photo())
+    await house.pass_time(10)
+    assert house.words() == []
+    await house.pass_time(40)
+    assert "This field is required" in house.words()[0]
+    assert len(house.kie.called("createTask")) == 3
+
+
+async def test_code_500_that_passes_is_never_mentioned(house: House) -> None:
+    house.kie.refuse(500, "image_urls file type not supported")
+    await house.ask(a_photo())
+    await house.pass_time(10)
+    assert (await house.job()).state is State.RUNNING
+    assert house.words() == []
+
+
+async def test_without_credit_the_queue_is_kept_and_the_admin_told_once(house: House) -> None:
+    house.kie._account.paid_in = 0
+    await house.ask(a_photo())
+    for _ in range(8):
+        await house.pass_time(900)
+    assert len(house.kie.called("createTask")) == 1, "probing is by the balance, which is free"
+    assert ["no credit left" in words for words in house.words(9009)] == [True]
+    assert house.words() == []
+    house.kie._account.paid_in = 100
+    await house.pass_time(900)
+    assert (await house.job()).state is State.RUNNING
+    assert house.words(9009)[1:] == ["Kie.ai takes orders again."]
+
+
+@pytest.mark.parametrize(("code", "told"), [(401, "API key"), (433, "usage cap")])
+async def test_a_bad_key_and_a_key_cap_stop_all_orders_until_they_pass(house: House, code: int, told: str) -> None:
+    house.kie.refuse(code, "no")
+    await house.ask(a_photo())
+    await house.ask(a_photo("red"))
+    assert len(house.kie.called("createTask")) == 1
+    assert told in house.words(9009)[0]
+    await house.pass_time(400)
+    await house.pass_time(20)
+    assert len(house.kie.tasks) == 2
+
+
+async def test_after_a_trouble_one_order_goes_alone_before_the_others(house: House) -> None:
+    for colour in ("red", "green", "blue"):
+        house.ada.send_photo(a_photo(colour), caption="x")
+        house.kie.refuse(455, "maintenance")
+    await house.receive()
+    await house.turn()
+    before = len(house.kie.called("createTask"))
+    house.kie.refuse(455, "maintenance")
+    await house.pass_time(3)
+    assert len(house.kie.called("createTask")) == before + 1
+    await house.pass_time(10)
+    assert len(house.kie.tasks) == 3
+
+
+async def test_an_upload_that_has_grown_old_is_made_again_before_the_order(house: House) -> None:
+    for _ in range(100):
+        house.kie.refuse(433, "The current number of points used by apiKey has exceeded the daily limit")
+    await house.ask(a_photo())
+    await house.pass_time(21 * 3600)
+    house.kie._account.refusals.clear()
+    await house.pass_time(3600)
+    assert len(house.kie.called("upload")) == 2
+    assert len(house.kie.tasks) == 1
+
+
+async def test_what_is_sent_to_kie_names_model_shape_and_format(house: House) -> None:
+    await house.ask(a_photo(), caption="make it snow")
+    [call] = house.kie.called("createTask")
+    order = call.body
+    assert order["model"] == "google/nano-banana-edit"
+    assert {key: order["input"][key] for key in ("prompt", "output_format", "image_size", "aspect_ratio")} == {
+        "prompt": "make it snow",
+        "output_format": "png",
+        "image_size": "auto",
+        "aspect_ratio": "auto",
+    }

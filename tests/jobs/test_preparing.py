@@ -1,0 +1,113 @@
+"""What reaches Kie, and which pictures are turned away with a kind word before anything is ordered."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from bot.job import Reason, State
+from bot.sandbox.faults import HTML_502, Fault, Kind
+from bot.sandbox.telegram.refusals import bad_request
+from tests.house import House
+from tests.world import TOKEN, a_photo
+
+NO_FILE = bad_request("wrong file_id or the file is temporarily unavailable")
+
+
+def _picture(kind: str, size: tuple[int, int] = (64, 48), **how: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "teal").save(buffer, kind, **how)
+    return buffer.getvalue()
+
+
+def _with_place() -> bytes:
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (48.0, 51.0, 29.0)}
+    return _picture("JPEG", exif=exif)
+
+
+async def _send_file(house: House, content: bytes, name: str = "picture") -> None:
+    house.ada.send_document(content, file_name=name, mime_type="application/octet-stream", caption="make it snow")
+    await house.receive()
+    await house.settle()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+async def test_a_picture_file_reaches_kie_byte_for_byte_whatever_it_is_called(house: House, kind: str) -> None:
+    content = _picture(kind)
+    await _send_file(house, content, "holiday.txt")
+    await house.pass_time(1)
+    [task] = house.kie.tasks.values()
+    assert task.inputs == [content]
+
+
+async def test_a_photo_reaches_kie_as_telegram_has_it(house: House) -> None:
+    await house.ask(a_photo())
+    await house.pass_time(1)
+    [task] = house.kie.tasks.values()
+    photo = house.telegram.messages(house.ada.id)[0]
+    assert task.inputs == [house.telegram.message_photo_bytes(photo)]
+
+
+async def test_a_picture_is_uploaded_under_a_name_that_nobody_can_guess(house: House) -> None:
+    await house.ask(a_photo())
+    await house.ask(a_photo())
+    names = [url.rsplit("/", 1)[1] for task in house.kie.tasks.values() for url in task.image_urls]
+    assert len(set(names)) == 2
+    assert all(len(name) == len("0123456789abcdef") * 2 + len(".jpg") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"%PDF-1.7 not a picture at all", "not a picture that I can read"),
+        (a_photo()[:-400], "damaged or incomplete"),
+        (_picture("GIF"), "This is a GIF file"),
+        (_picture("BMP"), "This is a BMP file"),
+        (_with_place(), "hidden details such as place"),
+        (_picture("WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48), "red")]), "only edit still ones"),
+        (b"", "not a picture that I can read"),
+    ],
+)
+async def test_a_file_that_cannot_be_used_is_told_at_once_and_costs_nothing(
+    house: House, content: bytes, told: str
+) -> None:
+    await _send_file(house, content, "picture.jpg")
+    assert told in house.words()[0]
+    assert house.kie.calls == []
+    assert (await house.job()).reason is Reason.PICTURE
+
+
+async def test_a_file_that_says_nothing_of_its_size_is_turned_away_when_it_is_too_large(house: House) -> None:
+    house.telegram.faults.add("getFile", bad_request("file is too big"))
+    await house.ask(a_photo())
+    assert "at most 20 MB" in house.words()[0]
+
+
+async def test_a_file_that_telegram_cannot_hand_out_for_a_moment_is_asked_for_again(house: House) -> None:
+    house.telegram.faults.add("getFile", NO_FILE, times=3)
+    await house.ask(a_photo())
+    await house.pass_time(30)
+    assert (await house.job()).state is State.RUNNING
+
+
+async def test_a_file_that_telegram_does_not_have_is_given_up_with_a_word(house: House) -> None:
+    house.telegram.faults.always("getFile", NO_FILE)
+    await house.ask(a_photo())
+    for _ in range(12):
+        await house.pass_time(300)
+    assert "could not get your picture from Telegram" in house.words()[0]
+
+
+@pytest.mark.parametrize("fault", [Fault(Kind.ANSWER, status=404), HTML_502, Fault(Kind.CUT_BEFORE)])
+async def test_trouble_with_a_file_passes(house: House, fault: Fault) -> None:
+    house.telegram.faults.add("file", fault, times=2)
+    await house.ask(a_photo())
+    await house.pass_time(30)
+    assert (await house.job()).state is State.RUNNING
+
+
+async def test_the_token_is_in_nothing_that_leaves_for_kie(house: House) -> None:
+    await house.ask(a_photo())
+    await house.pass_time(30)
+    assert TOKEN.split(":")[1] not in repr([(call.headers, call.params, call.body) for call in house.kie.calls])

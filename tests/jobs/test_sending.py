@@ -1,0 +1,137 @@
+"""What happens when Telegram does not simply take what we say."""
+
+import pytest
+
+from bot.job import State
+from bot.sandbox.faults import HTML_502, Fault, Kind
+from bot.sandbox.telegram.refusals import bad_request, blocked, server_error, too_many
+from tests.house import House
+from tests.world import a_photo
+
+CUT_AFTER = Fault(Kind.CUT_AFTER)
+GONE = Fault(Kind.ANSWER, status=404, body=b"gone")
+
+
+async def _answer_is_due(house: House) -> None:
+    await house.ask(a_photo())
+
+
+def _sends(house: House, method: str = "sendPhoto") -> int:
+    return sum(call.method == method for call in house.telegram.calls)
+
+
+async def test_while_a_picture_is_sent_the_chat_shows_it(house: House) -> None:
+    await _answer_is_due(house)
+    await house.pass_time(30)
+    assert house.telegram.actions(house.ada.id)[0].action == "upload_photo"
+
+
+async def test_a_picture_waits_as_long_as_telegram_asks_for(house: House) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.add("sendPhoto", too_many(30))
+    await house.pass_time(26)
+    await house.pass_time(24)
+    assert _sends(house) == 1
+    await house.pass_time(4)
+    assert len(house.pictures()) == 1
+
+
+@pytest.mark.parametrize("fault", [server_error(), HTML_502, Fault(Kind.CUT_BEFORE)])
+async def test_a_picture_that_was_not_taken_is_sent_again(house: House, fault: Fault) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.add("sendPhoto", fault, times=3)
+    await house.pass_time(30)
+    await house.pass_time(30)
+    assert len(house.pictures()) == 1
+
+
+async def test_a_picture_that_may_have_arrived_is_sent_once_more_rather_than_lost(house: House) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.add("sendPhoto", CUT_AFTER)
+    await house.pass_time(60)
+    assert len(house.pictures()) == 2
+
+
+async def test_an_answer_counts_as_in_doubt_only_while_it_may_have_arrived(house: House) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.add("sendPhoto", too_many(300))
+    await house.pass_time(30)
+    assert (await house.job()).answering_at is None
+    house.telegram.faults.add("sendPhoto", CUT_AFTER)
+    await house.pass_time(300)
+    assert (await house.job()).answering_at is not None
+
+
+async def test_a_blocked_bot_ends_quietly_and_orders_nothing_more_for_that_person(house: House) -> None:
+    await _answer_is_due(house)
+    house.kie.refuse(433, "cap")
+    await house.ask(a_photo("red"))
+    house.telegram.faults.add("sendPhoto", blocked())
+    await house.pass_time(30)
+    await house.pass_time(4000)
+    assert len(house.kie.tasks) == 1
+    assert (await house.job(2)).state is State.CANCELLED
+    assert _sends(house) == 1
+
+
+async def test_a_deleted_request_still_gets_its_answer(house: House) -> None:
+    asked = await house.ask(a_photo())
+    house.ada.delete(asked)
+    await house.pass_time(30)
+    assert len(house.pictures()) == 1
+
+
+async def test_a_picture_that_telegram_will_not_show_goes_as_a_file(house: House) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.add("sendPhoto", bad_request("PHOTO_INVALID_DIMENSIONS"))
+    await house.pass_time(30)
+    [message] = house.pictures()
+    assert "document" in message
+    [task] = house.kie.tasks.values()
+    assert house.telegram.message_photo_bytes(message) == task.result
+
+
+async def test_a_result_that_cannot_be_fetched_for_a_while_is_fetched_later(house: House) -> None:
+    await _answer_is_due(house)
+    house.kie.faults.add("result", HTML_502, times=4)
+    await house.pass_time(30)
+    await house.pass_time(60)
+    assert len(house.pictures()) == 1
+
+
+async def test_a_result_that_stays_away_is_told(house: House) -> None:
+    await _answer_is_due(house)
+    house.kie.faults.always("result", GONE)
+    for _ in range(14):
+        await house.pass_time(300)
+    assert "could not fetch it from Kie.ai" in house.words()[0]
+    assert (await house.job()).answered_at is not None
+
+
+async def test_a_reaction_that_fails_delays_nothing(house: House) -> None:
+    house.telegram.faults.add("setMessageReaction", bad_request("REACTION_INVALID"))
+    await house.ask(a_photo())
+    await house.pass_time(30)
+    assert len(house.pictures()) == 1
+    assert _sends(house, "setMessageReaction") == 1
+
+
+async def test_a_telegram_outage_of_a_day_loses_nothing(house: House) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.always("sendPhoto", server_error())
+    for _ in range(24):
+        await house.pass_time(3600)
+    house.telegram.faults.clear()
+    await house.pass_time(300)
+    assert len(house.pictures()) == 1
+
+
+async def test_a_chat_gets_one_message_a_second(house: House) -> None:
+    for _ in range(3):
+        house.ada.send_text("hello")
+    await house.receive()
+    await house.turn()
+    assert len(house.words()) == 1
+    house.clock.now += 1.0
+    await house.turn()
+    assert len(house.words()) == 2

@@ -1,0 +1,16 @@
+"""A real database file."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.store.connection import Database
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    """An open database."""
+    database = await Database.open(str(tmp_path / "darkroom.db"))
+    yield database
+    await database.close()

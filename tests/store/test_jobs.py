@@ -1,0 +1,94 @@
+"""Jobs in the database: compare-and-set, what is due, what is erased."""
+
+import pytest
+
+from bot.job import IllegalTransition, State
+from bot.store.connection import Database
+from bot.store.outbox import Ending, Kind, Say
+from tests.store.rows import NOON, a_request
+
+
+async def _queued(db: Database, message_id: int = 1, due_at: int | None = NOON) -> int:
+    job_id = await db.unit(lambda tx: tx.jobs.add(a_request(message_id), State.QUEUED, due_at))
+    assert job_id is not None
+    return job_id
+
+
+async def test_a_job_is_read_back_as_it_was_asked_for(db: Database) -> None:
+    job_id = await _queued(db)
+    job = await db.unit(lambda tx: tx.jobs.get(job_id))
+    assert job is not None
+    assert job.request == a_request()
+    assert (job.state, job.queued_at) == (State.QUEUED, NOON)
+
+
+async def test_a_message_starts_one_job_however_often_it_comes(db: Database) -> None:
+    await _queued(db)
+    assert await db.unit(lambda tx: tx.jobs.add(a_request(), State.QUEUED, NOON)) is None
+
+
+async def test_the_loser_of_a_race_changes_nothing(db: Database) -> None:
+    job_id = await _queued(db)
+    seen = await db.unit(lambda tx: tx.jobs.get(job_id))
+    assert seen is not None
+    assert await db.unit(lambda tx: tx.jobs.move(seen, State.SUBMITTING, submitted_at=NOON))
+    assert not await db.unit(lambda tx: tx.jobs.move(seen, State.CANCELLED))
+    assert not await db.unit(lambda tx: tx.jobs.note(seen, due_at=None))
+
+
+async def test_a_way_that_the_rules_do_not_know_is_refused(db: Database) -> None:
+    job_id = await _queued(db)
+    seen = await db.unit(lambda tx: tx.jobs.get(job_id))
+    assert seen is not None
+    with pytest.raises(IllegalTransition):
+        await db.unit(lambda tx: tx.jobs.move(seen, State.SUCCEEDED))
+
+
+async def test_only_what_is_due_is_found_and_the_next_moment_is_known(db: Database) -> None:
+    late, early = await _queued(db, 1, NOON + 5), await _queued(db, 2, NOON - 5)
+    await _queued(db, 3, None)
+    assert await db.unit(lambda tx: tx.jobs.due(NOON, 10)) == [early]
+    assert await db.unit(lambda tx: tx.jobs.next_due(NOON)) == NOON + 5
+    assert await db.unit(lambda tx: tx.jobs.due(NOON + 5, 10)) == [early, late]
+
+
+async def test_old_jobs_forget_what_was_asked_and_keep_that_it_was(db: Database) -> None:
+    job_id = await _queued(db)
+    seen = await db.unit(lambda tx: tx.jobs.get(job_id))
+    assert seen is not None
+    say = Say(key="answer", kind=Kind.TEXT, chat_id=5, body="no", job_id=job_id)
+    await db.unit(lambda tx: tx.outbox.add(say, NOON))
+    await db.unit(lambda tx: tx.outbox.ended(1, Ending.SENT, NOON))
+    await db.unit(lambda tx: tx.jobs.move(seen, State.CANCELLED, finished_at=NOON, due_at=None))
+    assert await db.unit(lambda tx: tx.jobs.erase(NOON, NOON)) == 0
+    assert await db.unit(lambda tx: tx.jobs.erase(NOON + 1, NOON + 1)) == 1
+    erased = await db.unit(lambda tx: tx.jobs.get(job_id))
+    assert erased is not None
+    assert (erased.request.prompt, erased.request.sources, erased.result_url) == ("", (), None)
+    assert erased.state is State.CANCELLED
+
+
+async def test_an_unfinished_job_is_never_erased(db: Database) -> None:
+    await _queued(db)
+    assert await db.unit(lambda tx: tx.jobs.erase(NOON * 2, NOON)) == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("SELECT id FROM jobs WHERE due_at <= 1 ORDER BY due_at LIMIT 9", "jobs_due"),
+        ("SELECT min(due_at) FROM jobs WHERE due_at > 1", "jobs_due"),
+        ("SELECT count(*) FROM jobs WHERE state IN ('a', 'b') AND submitted_at > 1", "jobs_by_state"),
+        ("SELECT job_id FROM line ORDER BY turn, job_id LIMIT 1", "line_by_turn"),
+        ("SELECT job_id FROM line WHERE chat_id = 1 ORDER BY place, job_id LIMIT 1", "line_by_chat"),
+        ("SELECT * FROM outbox WHERE due_at <= 1 ORDER BY due_at, id LIMIT 9", "outbox_due"),
+        ("SELECT min(due_at) FROM outbox WHERE due_at > 1", "outbox_due"),
+        ("SELECT * FROM inbox WHERE handled_at IS NULL ORDER BY update_id LIMIT 1", "inbox_waiting"),
+        ("SELECT ended_at FROM attempts WHERE ended_at > 1 ORDER BY ended_at DESC LIMIT 20", "attempts_ended"),
+        ("SELECT count(*) FROM attempts WHERE ended_at IS NULL", "attempts_open"),
+    ],
+)
+async def test_the_questions_of_an_idle_bot_are_answered_by_an_index(db: Database, query: str, index: str) -> None:
+    plan = await db.unit(lambda tx: tx.jobs._db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
+    assert [row["detail"] for row in plan if index in row["detail"]]
+    assert not [row["detail"] for row in plan if "TEMP B-TREE" in row["detail"]]

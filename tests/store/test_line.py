@@ -1,0 +1,105 @@
+"""The line is fair: who asks little is not kept waiting by who asks much."""
+
+import sqlite3
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.job import State
+from bot.store.connection import _prepare
+from bot.store.transaction import Transaction
+from tests.store.rows import a_request
+
+
+def _transaction() -> Transaction:
+    raw = sqlite3.connect(":memory:", isolation_level=None)
+    _prepare(raw)
+    return Transaction(raw)
+
+
+def _enter(tx: Transaction, message_id: int, chat_id: int, user_id: int) -> int:
+    request = a_request(message_id, chat_id=chat_id, user_id=user_id)
+    job_id = tx.jobs.add(request, State.QUEUED, due_at=None)
+    assert job_id is not None
+    tx.line.enter(job_id, chat_id, user_id)
+    return job_id
+
+
+def _serve(tx: Transaction) -> int | None:
+    job_id = tx.line.first()
+    if job_id is not None:
+        tx.line.leave(job_id)
+    return job_id
+
+
+def test_after_a_group_dropped_200_photos_the_next_person_is_served_next() -> None:
+    tx = _transaction()
+    for message_id in range(200):
+        _enter(tx, message_id, chat_id=-100, user_id=1)
+    for _ in range(50):
+        _serve(tx)
+    newcomer = _enter(tx, 1, chat_id=7, user_id=7)
+    assert _serve(tx) == newcomer
+
+
+def test_within_a_group_one_who_asks_much_does_not_hold_up_another() -> None:
+    tx = _transaction()
+    for message_id in range(100):
+        _enter(tx, message_id, chat_id=-100, user_id=1)
+    for _ in range(10):
+        _serve(tx)
+    other = _enter(tx, 500, chat_id=-100, user_id=2)
+    assert _serve(tx) == other
+
+
+def test_many_people_of_one_group_count_as_one_group() -> None:
+    tx = _transaction()
+    for message_id in range(50):
+        _enter(tx, message_id, chat_id=-100, user_id=message_id)
+    alone = [_enter(tx, message_id, chat_id=7, user_id=7) for message_id in range(5)]
+    served = [_serve(tx) for _ in range(10)]
+    assert set(alone) <= set(served)
+
+
+def test_a_job_that_had_its_turn_in_vain_goes_first() -> None:
+    tx = _transaction()
+    first = _enter(tx, 1, chat_id=5, user_id=5)
+    for message_id in range(2, 10):
+        _enter(tx, message_id, chat_id=message_id, user_id=message_id)
+    assert _serve(tx) == first
+    tx.line.enter_first(first, 5)
+    assert _serve(tx) == first
+
+
+chats = st.lists(st.tuples(st.integers(-3, -1), st.integers(1, 3)), max_size=30)
+
+
+@settings(deadline=None, max_examples=50)
+@given(chats)
+def test_everybody_is_served_once_and_chats_take_turns(asked: list[tuple[int, int]]) -> None:
+    tx = _transaction()
+    lane = {_enter(tx, number, chat, user): (chat, user) for number, (chat, user) in enumerate(asked)}
+    served: list[int] = []
+    while (job_id := _serve(tx)) is not None:
+        served.append(job_id)
+    assert sorted(served) == sorted(lane)
+    waiting = Counter(chat for chat, _ in lane.values())
+    seen: Counter[int] = Counter()
+    for job_id in served:
+        seen[lane[job_id][0]] += 1
+        behind = [chat for chat in waiting if seen[chat] < min(waiting[chat], seen[lane[job_id][0]] - 1)]
+        assert behind == []
+
+
+@settings(deadline=None, max_examples=50)
+@given(chats)
+def test_the_jobs_of_one_person_in_a_chat_keep_their_order(asked: list[tuple[int, int]]) -> None:
+    tx = _transaction()
+    lane = {_enter(tx, number, chat, user): (chat, user) for number, (chat, user) in enumerate(asked)}
+    served: list[int] = []
+    while (job_id := _serve(tx)) is not None:
+        served.append(job_id)
+    for who in set(lane.values()):
+        mine = [job_id for job_id in served if lane[job_id] == who]
+        assert mine == sorted(mine)

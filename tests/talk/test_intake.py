@@ -1,0 +1,224 @@
+"""From the inbox to rows: everything an update causes, once."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.job import State
+from bot.store.connection import Database
+from bot.store.inbox import Letter
+from bot.store.outbox import Kind
+from bot.store.transaction import Transaction
+from bot.talk.access import Access
+from bot.talk.intake import Intake
+from bot.texts import en
+from tests.talk.updates import FILE, PHOTO, PRIVATE, message
+
+NOON = 1_800_000_000_000
+DAY = 86_400_000
+ADMIN = 9009
+
+
+class Office:
+    """An intake on a real database."""
+
+    def __init__(self, db: Database, allowed: frozenset[int] = frozenset()) -> None:
+        self.db = db
+        self.now = NOON
+        self.woken = 0
+        access = Access(allowed, frozenset({ADMIN}))
+        self.intake = Intake(db, access, "privacy text", clock=lambda: self.now, wake_worker=self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def take(self, *updates: dict[str, Any] | str) -> None:
+        """Put updates into the inbox and let them be handled."""
+        letters = [
+            Letter(json.loads(each)["update_id"], each, self.now)
+            if isinstance(each, str)
+            else Letter(each["update_id"], json.dumps(each), self.now)
+            for each in updates
+        ]
+        await self.db.unit(lambda tx: tx.inbox.keep(letters))
+        await self.intake.handle_all()
+
+    async def said(self, chat_id: int = 5) -> list[str]:
+        """Return the texts that wait in the outbox for a chat."""
+
+        def texts(tx: Transaction) -> list[str]:
+            rows = tx.outbox._db.execute(
+                "SELECT body FROM outbox WHERE chat_id = ? AND kind = ? AND due_at IS NOT NULL ORDER BY id",
+                (chat_id, Kind.TEXT),
+            )
+            return [row["body"] for row in rows]
+
+        return await self.db.unit(texts)
+
+    async def jobs(self) -> list[State]:
+        """Return the states of all jobs."""
+        return await self.db.unit(
+            lambda tx: [State(row["state"]) for row in tx.jobs._db.execute("SELECT state FROM jobs ORDER BY id")]
+        )
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    """An open database."""
+    database = await Database.open(str(tmp_path / "darkroom.db"))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def office(db: Database) -> Office:
+    """An intake that admits everyone."""
+    return Office(db)
+
+
+def _photo(update_id: int = 1, **content: Any) -> dict[str, Any]:
+    photo: dict[str, Any] = {"photo": PHOTO, "caption": "make it snow", "message_id": update_id}
+    return message(update_id, **(photo | content))
+
+
+async def test_a_photo_with_a_caption_becomes_a_job_that_is_due_at_once(office: Office) -> None:
+    await office.take(_photo())
+    assert await office.jobs() == [State.QUEUED]
+    assert await office.db.unit(lambda tx: tx.jobs.due(NOON, 9)) == [1]
+    assert office.woken == 1
+
+
+async def test_the_same_update_delivered_twice_makes_nothing_twice(office: Office) -> None:
+    await office.take(_photo(1), message(2, text="hello", message_id=2))
+    await office.take(_photo(1), message(2, text="hello", message_id=2))
+    assert len(await office.jobs()) == 1
+    assert len(await office.said()) == 1
+
+
+async def test_the_same_message_under_another_update_id_makes_nothing_twice(office: Office) -> None:
+    await office.take(_photo(1), _photo(90, message_id=1))
+    assert len(await office.jobs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"photo": PHOTO}, en.NO_CAPTION),
+        ({"photo": PHOTO, "caption": "x" * 5001}, en.prompt_too_long(5001, 5000)),
+        ({"document": FILE | {"file_size": 20 * 1024 * 1024 + 1}, "caption": "x"}, en.FILE_TOO_LARGE),
+        ({"text": "make it snow"}, en.NO_PICTURE),
+        ({"text": "/edit make it snow"}, en.NO_PICTURE),
+        ({"text": "/start"}, en.START),
+        ({"text": "/help"}, en.HELP),
+        ({"text": "/privacy"}, "privacy text"),
+        ({"text": "/cancel"}, en.NOTHING_TO_CANCEL),
+        ({"text": "/unknown"}, en.UNKNOWN_COMMAND),
+        ({"location": {"latitude": 1.0, "longitude": 2.0}}, en.UNSUPPORTED),
+    ],
+)
+async def test_everything_else_gets_one_helpful_answer_and_no_job(
+    office: Office, content: dict[str, Any], told: str
+) -> None:
+    await office.take(message(**content))
+    assert await office.said() == [told]
+    assert await office.jobs() == []
+
+
+@pytest.mark.parametrize("caption", ["x" * 5000, "🎨" * 5000])
+async def test_a_prompt_is_counted_in_characters_as_people_see_them(office: Office, caption: str) -> None:
+    await office.take(_photo(caption=caption))
+    assert await office.jobs() == [State.QUEUED]
+
+
+async def test_an_album_is_answered_once(office: Office) -> None:
+    await office.take(*(_photo(number, media_group_id="g") for number in range(1, 11)))
+    assert await office.said() == [en.ALBUM]
+    assert await office.jobs() == []
+
+
+async def test_cancel_takes_back_what_is_not_ordered_and_says_what_is(office: Office) -> None:
+    await office.take(_photo(1), _photo(2), _photo(3))
+    first = await office.db.unit(lambda tx: tx.jobs.get(1))
+    assert first is not None
+    await office.db.unit(lambda tx: tx.jobs.move(first, State.SUBMITTING, submitted_at=NOON))
+    await office.take(message(4, text="/cancel", message_id=4))
+    assert await office.said() == [en.cancelled(2, 1)]
+    assert await office.jobs() == [State.SUBMITTING, State.CANCELLED, State.CANCELLED]
+
+
+async def test_cancel_leaves_the_edits_of_others_alone(office: Office) -> None:
+    bobs: dict[str, Any] = {"from": _bob(), "chat": PRIVATE | {"id": 6}}
+    await office.take(_photo(1), message(2, text="/cancel", message_id=2, **bobs))
+    assert await office.jobs() == [State.QUEUED]
+
+
+def _bob() -> dict[str, Any]:
+    return {"id": 6, "is_bot": False, "first_name": "Bob"}
+
+
+async def test_a_person_who_blocked_the_bot_has_nothing_ordered(office: Office) -> None:
+    await office.take(_photo(1))
+    bot = {"id": 424242, "is_bot": True, "first_name": "Darkroom"}
+    change = {
+        "chat": PRIVATE,
+        "from": _bob() | {"id": 5},
+        "date": 1,
+        "old_chat_member": {"status": "member", "user": bot},
+        "new_chat_member": {"status": "kicked", "user": bot, "until_date": 0},
+    }
+    await office.take({"update_id": 2, "my_chat_member": change})
+    assert await office.jobs() == [State.CANCELLED]
+
+
+POISON = message(1, text=5, date="yesterday", entities=7)
+
+
+async def test_poison_is_set_aside_and_what_is_behind_it_is_handled(office: Office) -> None:
+    await office.take(POISON, _photo(2))
+    assert await office.jobs() == [State.QUEUED]
+    assert "set aside" in (await office.said(ADMIN))[0]
+    kept = await office.db.unit(lambda tx: tx.inbox._db.execute("SELECT * FROM inbox WHERE fault <> ''").fetchall())
+    assert [json.loads(row["body"]) for row in kept] == [POISON]
+
+
+async def test_the_person_behind_a_poison_update_is_told(office: Office) -> None:
+    await office.take(POISON)
+    assert await office.said() == [en.TROUBLE]
+
+
+async def test_poison_from_nowhere_bothers_only_the_admins(office: Office) -> None:
+    await office.take('{"update_id": 3, "message": 5}', '{"update_id": 4, "message": {"chat": {"id": true}}}')
+    assert await office.said() == []
+    assert len(await office.said(ADMIN)) == 2
+
+
+async def test_strangers_are_told_their_id_once_a_day_and_nothing_is_ordered(db: Database) -> None:
+    office = Office(db, allowed=frozenset({77}))
+    await office.take(_photo(1), message(2, text="please", message_id=2))
+    assert await office.said() == [en.STRANGER.format(user_id=5)]
+    assert await office.jobs() == []
+    office.now += DAY
+    await office.take(_photo(3))
+    assert len(await office.said()) == 2
+
+
+@pytest.mark.parametrize("allowed", [{5}, {5, 77}])
+async def test_invited_people_are_let_in(db: Database, allowed: set[int]) -> None:
+    office = Office(db, allowed=frozenset(allowed))
+    await office.take(_photo(1))
+    assert await office.jobs() == [State.QUEUED]
+
+
+async def test_admins_are_always_let_in(db: Database) -> None:
+    office = Office(db, allowed=frozenset({77}))
+    await office.take(_photo(1, chat=PRIVATE | {"id": ADMIN}, **{"from": _bob() | {"id": ADMIN}}))
+    assert await office.jobs() == [State.QUEUED]
+
+
+async def test_even_strangers_may_ask_what_happens_to_their_data(db: Database) -> None:
+    office = Office(db, allowed=frozenset({77}))
+    await office.take(message(1, text="/privacy"))
+    assert await office.said() == ["privacy text"]
