@@ -79,6 +79,8 @@ class Source:
     file_id: str
     #: the same over time and across bots, of no use for fetching
     file_unique_id: str
+    #: whether Telegram's app made it: compressed, upright, without the sender's data
+    is_photo: bool = False
     #: bytes, where Telegram says so
     size: int | None = None
     #: where Kie can fetch it, and since when; None while it was not uploaded

@@ -18,7 +18,7 @@ from urllib.parse import quote
 CHATTY = ("httpx", "httpcore", "telegram", "aiosqlite", "asyncio", "PIL", "aiohttp.access")
 
 #: What a bot token looks like, for tokens that are not ours to know.
-TOKEN = re.compile(r"\b\d{6,}:[A-Za-z0-9_-]{30,}")
+TOKEN = re.compile(r"(?<!\d)\d{6,}:[A-Za-z0-9_-]{30,}")
 
 
 class Redaction:

@@ -39,6 +39,10 @@ OBSTACLES = {
 }
 
 
+#: Some apps leave an empty EXIF block in the photos that they compress; the sender's data is gone all the same.
+LEFT_BY_APPS = (Obstacle.METADATA, Obstacle.ROTATED)
+
+
 class Unusable(Exception):
     """This picture cannot be edited; the text is for the person."""
 
@@ -84,7 +88,7 @@ class Prepare:
             if job.tries < MOST_TRIES:
                 raise
             raise Unusable(en.NOT_FETCHED) from None
-        picture = await asyncio.to_thread(_usable, content)
+        picture = await asyncio.to_thread(_usable, content, is_photo=source.is_photo)
         return await self._transport.carry(source, content, picture)
 
     def _ready(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
@@ -98,13 +102,13 @@ class Prepare:
             tx.line.enter(job.id, job.request.chat_id, job.request.user_id)
 
 
-def _usable(content: bytes) -> Picture:
+def _usable(content: bytes, *, is_photo: bool) -> Picture:
     try:
         picture = inspect(content)
     except PictureError as error:
         raise Unusable(_words(error)) from None
     obstacle = why_not_as_it_is(picture)
-    if obstacle is not None:
+    if obstacle is not None and not (is_photo and obstacle in LEFT_BY_APPS):
         raise Unusable(OBSTACLES[obstacle])
     return picture
 

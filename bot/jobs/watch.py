@@ -76,7 +76,7 @@ class Watch:
 
 def _overdue(tx: Transaction, job: Job, now: Instant) -> None:
     if tx.jobs.note(job, overdue_at=now):
-        tx.outbox.add(outcome.about(job, "overdue", en.OVERDUE), now)
+        tx.outbox.add(outcome.about(job, "late", en.OVERDUE), now)
 
 
 def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:

@@ -48,9 +48,9 @@ class Jobs:
 
     def _add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
         self._db.executemany(
-            "INSERT INTO sources (job_id, place, file_id, file_unique_id, size) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo, size) VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (job_id, place, source.file_id, source.file_unique_id, source.size)
+                (job_id, place, source.file_id, source.file_unique_id, source.is_photo, source.size)
                 for place, source in enumerate(sources)
             ],
         )
@@ -149,8 +149,7 @@ class Jobs:
 
     def _job(self, row: sqlite3.Row) -> Job:
         sources = self._db.execute(
-            "SELECT file_id, file_unique_id, size, upload_url, uploaded_at FROM sources"
-            " WHERE job_id = ? ORDER BY place",
+            "SELECT * FROM sources WHERE job_id = ? ORDER BY place",
             (row["id"],),
         ).fetchall()
         return Job(
@@ -162,7 +161,7 @@ class Jobs:
                 message_id=row["message_id"],
                 thread_id=row["thread_id"],
                 prompt=row["prompt"],
-                sources=tuple(Source(*source) for source in sources),
+                sources=tuple(_source(source) for source in sources),
                 received_at=row["received_at"],
             ),
             due_at=row["due_at"],
@@ -180,6 +179,17 @@ class Jobs:
             reason=None if row["reason"] is None else Reason(row["reason"]),
             result_url=row["result_url"],
         )
+
+
+def _source(row: sqlite3.Row) -> Source:
+    return Source(
+        file_id=row["file_id"],
+        file_unique_id=row["file_unique_id"],
+        is_photo=bool(row["is_photo"]),
+        size=row["size"],
+        upload_url=row["upload_url"],
+        uploaded_at=row["uploaded_at"],
+    )
 
 
 def _tell(job_id: int, state: State, changes: dict[str, Change]) -> None:

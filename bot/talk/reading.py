@@ -114,11 +114,11 @@ def _picture(message: Message, source: Source, caption: str) -> Meaning:
 def _source(message: Message) -> Source | None:
     # an animation comes with a document as well, a live photo with a photo
     if message.photo:
-        return _file(max(message.photo, key=lambda size: size.width * size.height))
+        return _file(max(message.photo, key=lambda size: size.width * size.height), is_photo=True)
     if message.document is not None and message.animation is None:
-        return _file(message.document)
+        return _file(message.document, is_photo=False)
     return None
 
 
-def _file(file: PhotoSize | Document) -> Source:
-    return Source(file.file_id, file.file_unique_id, file.file_size)
+def _file(file: PhotoSize | Document, *, is_photo: bool) -> Source:
+    return Source(file.file_id, file.file_unique_id, is_photo, file.file_size)

@@ -1,6 +1,14 @@
 """The main job, from end to end over sockets, with the bot as a process."""
 
-from tests.world import World, a_photo
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from bot.sandbox.faults import HTML_502, Fault, Kind
+from bot.sandbox.telegram import Call
+from bot.sandbox.telegram.refusals import server_error, too_many
+from tests.world import KEY, TOKEN, World, a_photo, a_world
 
 
 async def test_a_photo_and_a_caption_come_back_as_an_edited_picture_in_reply(world: World) -> None:
@@ -11,3 +19,90 @@ async def test_a_photo_and_a_caption_come_back_as_an_edited_picture_in_reply(wor
     assert answer["reply_to_message"]["message_id"] == asked
     [task] = world.kie.tasks.values()
     assert task.prompt == "make it snow"
+
+
+async def test_a_picture_file_is_edited_as_well(world: World) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(buffer, "PNG")
+    ada = world.telegram.person()
+    await world.bot().ready()
+    ada.send_document(buffer.getvalue(), file_name="scan.png", caption="make it snow")
+    await world.pictures(ada.id)
+    [task] = world.kie.tasks.values()
+    assert task.inputs == [buffer.getvalue()]
+
+
+async def test_what_was_sent_while_the_bot_was_away_is_answered_when_it_is_back(world: World) -> None:
+    ada = world.telegram.person()
+    ada.send_photo(a_photo(), caption="make it snow")
+    await world.bot().ready()
+    assert len(await world.pictures(ada.id)) == 1
+
+
+async def test_an_update_that_telegram_delivers_twice_is_answered_once(world: World) -> None:
+    ada = world.telegram.person()
+    await world.bot().ready()
+    ada.send_photo(a_photo(), caption="make it snow")
+    await world.pictures(ada.id)
+    update_id = world.rows("SELECT update_id FROM inbox")[0]["update_id"]
+    world.telegram.redeliver(update_id)
+    ada.send_text("/cancel")
+    await world.words(ada.id)
+    assert len(world.rows("SELECT id FROM jobs")) == world.creates() == 1
+
+
+async def test_sixty_people_at_once_stay_within_kies_limit_and_each_gets_the_right_picture(tmp_path: Path) -> None:
+    async with a_world(tmp_path, credits=1000.0) as world:
+        await world.bot().ready()
+        people = [world.telegram.person() for _ in range(60)]
+        for person in people:
+            person.send_photo(a_photo(), caption=f"wish of {person.id}")
+        for person in people:
+            await world.pictures(person.id)
+        assert world.kie.creates_in_window(10) <= 20
+        assert world.kie.refused_by_rate == 0
+        made = {task.prompt: task.result for task in world.kie.tasks.values()}
+        sent = {call.params["chat_id"]: call.files["photo"].content for call in _photos(world)}
+        assert sent == {person.id: made[f"wish of {person.id}"] for person in people}
+
+
+def _photos(world: World) -> list[Call]:
+    return [call for call in world.telegram.calls if call.method == "sendPhoto"]
+
+
+async def test_a_bad_hour_leaves_no_secret_anywhere(world: World) -> None:
+    """Both secrets are canaries: everything goes wrong once, at DEBUG, and they appear nowhere."""
+    for call in ("createTask", "recordInfo", "upload", "result"):
+        world.kie.faults.add(call, HTML_502)
+    for method in ("sendPhoto", "getFile", "getUpdates", "file"):
+        world.telegram.faults.add(method, Fault(Kind.CUT_BEFORE))
+    world.telegram.faults.add("sendMessage", too_many(1))
+    world.telegram.faults.add("sendChatAction", server_error())
+    bot = world.bot(LOG_LEVEL="DEBUG")
+    await bot.ready()
+    ada = world.telegram.person()
+    ada.send_photo(a_photo(), caption="one")
+    await world.words(ada.id)  # in doubt, by HTML_502
+    ada.send_photo(a_photo(), caption="two")
+    ada.send_text("/privacy")
+    world.telegram.push({"update_id": 990_000_000, "message": {"chat": {"id": ada.id}, "text": 5}})
+    await world.pictures(ada.id)
+    await bot.stop()
+    for secret in (TOKEN.split(":")[1], KEY):
+        assert secret not in bot.log
+        assert all(secret.encode() not in file.read_bytes() for file in world.folder.rglob("*") if file.is_file())
+    assert TOKEN.split(":")[1] not in repr([(call.headers, call.path, call.body) for call in world.kie.calls])
+    assert KEY not in repr([(call.params, call.files) for call in world.telegram.calls])
+    elsewhere = [call for call in world.kie.calls if call.name in ("result", "file")]
+    assert all(KEY not in repr(call.headers) for call in elsewhere)
+
+
+async def test_an_edit_costs_one_order_and_no_answer_is_dropped_when_people_talk_meanwhile(world: World) -> None:
+    ada, bob = world.telegram.person(), world.telegram.person(first_name="Bob")
+    await world.bot().ready()
+    ada.send_photo(a_photo(), caption="make it snow")
+    for _ in range(3):
+        bob.send_text("hello")
+    await world.pictures(ada.id)
+    assert len(await world.words(bob.id, 3)) == 3
+    assert world.creates() == 1

@@ -19,8 +19,8 @@ from bot.talk.reading import (
 )
 from tests.talk.updates import ADA, FILE, GROUP, PHOTO, PRIVATE, message
 
-LARGE = Source("large", "l", 90_000)
-ORIGINAL = Source("file", "f", 500)
+LARGE = Source("large", "l", is_photo=True, size=90_000)
+ORIGINAL = Source("file", "f", is_photo=False, size=500)
 ANIMATION = {"file_id": "a", "file_unique_id": "a", "width": 1, "height": 1, "duration": 1}
 STICKER = {
     "file_id": "st",

@@ -50,6 +50,7 @@ CREATE TABLE sources (
     place          INTEGER NOT NULL,
     file_id        TEXT NOT NULL,
     file_unique_id TEXT NOT NULL,
+    is_photo       INTEGER NOT NULL,
     size           INTEGER,
     upload_url     TEXT,
     uploaded_at    INTEGER,

@@ -1,0 +1,62 @@
+# Build:  docker build -t darkroom .
+# Run:    docker run -d --restart unless-stopped --stop-timeout 20 --env-file .env -v darkroom:/data darkroom
+#
+# The volume holds the database: with a name, the next container finds it and goes on where this one stopped.
+# A folder of the host in its place has to belong to 10001:10001.
+
+FROM python:3.13-slim AS python
+
+
+FROM python AS build
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_ROOT_USER_ACTION=ignore
+WORKDIR /src
+
+# No pip inside: nobody installs into a finished image.
+RUN python -m venv --without-pip /opt/darkroom
+COPY requirements.lock ./
+RUN pip --python /opt/darkroom/bin/python install --require-hashes --only-binary :all: -r requirements.lock
+
+# The build backend, one exact file like every other part. To move it on, change version and hash together.
+RUN echo "setuptools==84.2.1 --hash=sha256:ca140b45d5325a9478f880e351484f62fef15f336462e449ca0c03c873d589c2" > backend.lock \
+    && pip install --require-hashes --only-binary :all: -r backend.lock
+
+COPY pyproject.toml README.md LICENSE ./
+COPY bot ./bot
+RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
+    && pip --python /opt/darkroom/bin/python install --no-deps --no-index /wheels/*.whl \
+    && pip --python /opt/darkroom/bin/python check
+
+
+FROM python
+LABEL org.opencontainers.image.title="Darkroom" \
+      org.opencontainers.image.description="A Telegram bot that edits photos: send one with a caption, get the edited picture back." \
+      org.opencontainers.image.licenses="MIT"
+
+COPY --from=build /opt/darkroom /opt/darkroom
+RUN install -d -o 10001 -g 10001 -m 0700 /data
+
+# HOST: the container's own network is the fence here; what is not published stays inside.
+# PYTHONSAFEPATH: /data is the working directory, and must never be a place that code is imported from.
+ENV PATH=/opt/darkroom/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONSAFEPATH=1 \
+    HOST=0.0.0.0 \
+    PORT=8080 \
+    DATABASE_PATH=/data/darkroom.db
+
+USER 10001:10001
+# A relative DATABASE_PATH lands on the volume, too.
+WORKDIR /data
+VOLUME /data
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+
+# http.client, because urllib would ask a proxy that the environment names.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; door = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 8080), timeout=4); door.request('GET', '/healthz'); sys.exit(door.getresponse().status != 200)"]
+
+ENTRYPOINT ["python", "-m", "bot"]
+CMD ["run"]

@@ -1,0 +1,205 @@
+"""From an HTTP answer to a value or an error, without any I/O.
+
+The rule: an answer with Kie's envelope, a JSON object with a number in `code`, is judged by that code whatever
+the HTTP status, because Kie sends its errors with HTTP 200 (seen in recordings, 2026). An answer without it
+comes from something between us and Kie. For the paid call it then stays open what happened; a call that can
+be repeated for free is simply repeated, or reported where repeating would not help.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from bot.kie.errors import Garbled, Halt, Halted, KieError, Refused, Unavailable, Unclear, one_line
+from bot.kie.models import UNSEEN, Look, Outcome, is_policy
+from bot.kie.record import mapping, number, parsed, read_record, web_url
+
+# 433 is not documented, but several projects have met it: a limit set for the key in Kie's console.
+_HALTS = {401: Halt.KEY, 402: Halt.CREDITS, 433: Halt.CAP}
+# 430 is the number that Kie's older interfaces use for 429.
+_LATER = frozenset({408, 429, 430, 455})
+_REFUSED = frozenset({400, 413, 422, 505})
+
+_TOO_OFTEN = re.compile(r"call frequency is too high", re.IGNORECASE)
+_WAIT = re.compile(r"try again in ([0-9]{1,6}) ?s", re.IGNORECASE)
+_SECONDS = re.compile(r"\s*([0-9]{1,6})\s*")
+_TASK_ID_LIMIT = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP; the body is complete, or cut at the client's limit."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class _Envelope:
+    code: int
+    text: str
+    fields: Mapping[str, object]
+    retry_after: float | None
+
+    @property
+    def data(self) -> object:
+        return self.fields.get("data")
+
+
+def created(answer: Answer) -> str:
+    """Return the task id of a createTask answer; raises `Unclear`, `Unavailable`, `Refused` or `Halted`.
+
+    Without an envelope everything is `Unclear`, also HTTP 429 and HTML with 502: a gateway that gives up or
+    holds back may already have passed the order on, and nobody promises that it did not. With an envelope, no
+    task id means no task and no charge (several projects agree), so a task id beside an error is `Unclear` too.
+    """
+    envelope = _envelope(answer)
+    if envelope is None:
+        raise Unclear(_described(answer))
+    task_id = _task_id(envelope.data)
+    if envelope.code == 200 and task_id:
+        return task_id
+    if envelope.code == 200 or task_id:
+        raise Unclear(envelope.text or "no usable task id", code=envelope.code)
+    raise _by_code(envelope) or _by_unfamiliar_order_code(envelope)
+
+
+def looked(answer: Answer, task_id: str) -> Look:
+    """Return how far the task is, from a recordInfo answer; raises `Unavailable`, `Refused`, `Halted` or `Garbled`.
+
+    A record that is missing ("recordInfo is null" with code 422, a documented 404, or no data) is a look
+    with status `UNSEEN`: fresh tasks can be invisible for seconds. Code 501 is a task that failed.
+    """
+    envelope = _readable(answer)
+    if envelope.code == 501:
+        return _failed(envelope, task_id)
+    if envelope.code in (404, 422) or (envelope.code == 200 and envelope.data is None):
+        return Look(task_id=task_id, outcome=Outcome.PENDING, status=UNSEEN)
+    _require_success(envelope)
+    record = mapping(envelope.data)
+    look = read_record(record, task_id) if record.get("taskId") in (None, task_id) else None
+    if look is None:
+        raise Garbled("recordInfo without this task's state", code=envelope.code)
+    return look
+
+
+def uploaded(answer: Answer) -> str:
+    """Return the public URL of an uploaded file; raises `Unavailable`, `Refused`, `Halted` or `Garbled`.
+
+    `downloadUrl` is what the service sends; `fileUrl` is the name in Kie's quick start.
+    """
+    envelope = _readable(answer)
+    _require_success(envelope)
+    data = mapping(envelope.data)
+    url = web_url(data.get("downloadUrl")) or web_url(data.get("fileUrl"))
+    if url is None or envelope.fields.get("success") is False:
+        raise Garbled(envelope.text or "an upload without a URL", code=envelope.code)
+    return url
+
+
+def credit(answer: Answer) -> float:
+    """Return the account's credits, which can be fractional; raises `Unavailable`, `Refused`, `Halted` or `Garbled`."""
+    envelope = _readable(answer)
+    _require_success(envelope)
+    balance = number(envelope.data)
+    if balance is None:
+        raise Garbled("a balance that is not a number", code=envelope.code)
+    return balance
+
+
+def _envelope(answer: Answer) -> _Envelope | None:
+    fields = parsed(answer.body)
+    if not isinstance(fields, dict):
+        return None
+    code = number(fields.get("code"))
+    if code is None or not code.is_integer():
+        return None
+    # Recordings say `msg`, a part of the documentation says `message`.
+    texts = [text for text in (fields.get("msg"), fields.get("message")) if isinstance(text, str) and text]
+    text = texts[0] if texts else ""
+    return _Envelope(int(code), text, fields, _retry_after(answer.headers, text))
+
+
+def _readable(answer: Answer) -> _Envelope:
+    """Return the envelope of a call that may be repeated for free, or raise `Unavailable` or `Garbled`."""
+    envelope = _envelope(answer)
+    if envelope is not None:
+        return envelope
+    if answer.status >= 500 or answer.status in (408, 429) or _is_html(answer):
+        raise Unavailable(_described(answer), retry_after=_retry_after(answer.headers, ""))
+    raise Garbled(_described(answer))
+
+
+def _require_success(envelope: _Envelope) -> None:
+    if envelope.code != 200:
+        raise _by_code(envelope) or _by_unfamiliar_read_code(envelope)
+
+
+def _by_code(envelope: _Envelope) -> KieError | None:
+    """Judge the codes that mean the same for every call."""
+    code, text = envelope.code, envelope.text
+    if cause := _HALTS.get(code):
+        return Halted(text, cause=cause, code=code, retry_after=envelope.retry_after)
+    if code in _LATER or _TOO_OFTEN.search(text):
+        return Unavailable(text, code=code, retry_after=envelope.retry_after)
+    if code in _REFUSED:
+        return Refused(text, code=code, policy=is_policy(text))
+    return None
+
+
+def _by_unfamiliar_order_code(envelope: _Envelope) -> KieError:
+    """Judge a createTask code that is not in the common table.
+
+    500 usually means a bad parameter, but "This field is required" and "file type not supported" have passed
+    minutes later. Another 4xx is a refusal like its documented sisters. Nothing is known about the rest.
+    """
+    policy = is_policy(envelope.text)
+    if envelope.code in (500, 501):
+        return Refused(envelope.text, code=envelope.code, transient=not policy, policy=policy)
+    if 400 <= envelope.code < 500:
+        return Refused(envelope.text, code=envelope.code, policy=policy)
+    return Unclear(envelope.text, code=envelope.code)
+
+
+def _by_unfamiliar_read_code(envelope: _Envelope) -> KieError:
+    if 500 <= envelope.code < 600:
+        return Unavailable(envelope.text, code=envelope.code, retry_after=envelope.retry_after)
+    return Garbled(envelope.text, code=envelope.code)
+
+
+def _failed(envelope: _Envelope, task_id: str) -> Look:
+    """Read a failure that is told by code 501, the way callbacks tell it; a state that says success wins."""
+    failure = Look(task_id, Outcome.FAILURE, "fail")
+    look = read_record(mapping(envelope.data), task_id) or failure
+    if look.outcome is Outcome.SUCCESS:
+        return look
+    return replace(
+        look,
+        outcome=Outcome.FAILURE,
+        fail_code=look.fail_code or "501",
+        fail_text=look.fail_text or one_line(envelope.text),
+    )
+
+
+def _task_id(data: object) -> str | None:
+    """Read `taskId`, an opaque text (32 hex digits in recordings, never the `task_…` of the examples)."""
+    task_id = mapping(data).get("taskId")
+    if not isinstance(task_id, str) or not task_id.isprintable():
+        return None
+    return task_id if task_id.strip() and len(task_id) <= _TASK_ID_LIMIT else None
+
+
+def _retry_after(headers: Mapping[str, str], text: str) -> float | None:
+    """Read how many seconds to wait, from a Retry-After header or from "Try again in N seconds"."""
+    header = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    found = _SECONDS.fullmatch(header) or _WAIT.search(text)
+    return float(found[1]) if found else None
+
+
+def _is_html(answer: Answer) -> bool:
+    return answer.body.lstrip()[:1] == b"<"
+
+
+def _described(answer: Answer) -> str:
+    return f"HTTP {answer.status} without Kie's envelope"

@@ -1,0 +1,79 @@
+"""What can go wrong between us and Kie, grouped by what the caller should do next.
+
+    KieError
+    ├── Unavailable   certainly no effect: repeat later
+    ├── Unclear       may have had its effect: look before repeating
+    ├── Refused       never accepted as it is: tell the person why
+    ├── Halted        nothing is accepted until the operator acts
+    └── Garbled       not what the documentation promises: tell the operator
+
+No error carries the API key: its text is Kie's own message (masked by the client) or our own words, and it
+is never chained to an error of the HTTP library, whose messages may quote headers.
+"""
+
+from enum import StrEnum
+
+#: characters of Kie's message that are kept
+TEXT_LIMIT = 500
+
+
+def one_line(text: str) -> str:
+    """Make foreign text safe to log and store: printable, one line, at most `TEXT_LIMIT` characters."""
+    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * TEXT_LIMIT])
+    return " ".join(printable.split())[:TEXT_LIMIT]
+
+
+class KieError(Exception):
+    """The base: Kie's `code` (None where no envelope was seen) and its text, made safe by `one_line`."""
+
+    def __init__(self, text: str, *, code: int | None = None) -> None:
+        self.code = code
+        self.text = one_line(text)
+        super().__init__(self.text if code is None else f"{code}: {self.text}")
+
+
+class Unavailable(KieError):
+    """The call had no effect and may be repeated; `retry_after` is Kie's wish in seconds, if it named one."""
+
+    def __init__(self, text: str, *, code: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(text, code=code)
+        self.retry_after = retry_after
+
+
+class Unclear(KieError):
+    """The call may have had its effect, and may have been charged."""
+
+
+class Refused(KieError):
+    """The call was understood and turned down; nothing was charged.
+
+    `transient`: the same code has been seen to pass unchanged minutes later, so a few repetitions are worth
+    it. `policy`: the text speaks of safety or moderation.
+    """
+
+    def __init__(self, text: str, *, code: int | None = None, transient: bool = False, policy: bool = False) -> None:
+        super().__init__(text, code=code)
+        self.transient = transient
+        self.policy = policy
+
+
+class Halt(StrEnum):
+    #: the API key is wrong or switched off
+    KEY = "key"
+    #: the account has no credits left
+    CREDITS = "credits"
+    #: the key's own hourly, daily or total limit is used up
+    CAP = "cap"
+
+
+class Halted(KieError):
+    """Nothing will be accepted until `cause` is dealt with; `retry_after` in seconds where Kie names a time."""
+
+    def __init__(self, text: str, *, cause: Halt, code: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(text, code=code)
+        self.cause = cause
+        self.retry_after = retry_after
+
+
+class Garbled(KieError):
+    """The answer to a repeatable call is not one that Kie documents."""

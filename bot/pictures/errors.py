@@ -1,0 +1,66 @@
+"""What can be wrong with a picture, grouped by what to tell the person.
+
+PictureError
+├── NotAPicture        the bytes are of no kind that we know
+│   └── Recognised     a picture, of a kind that is not handed on as it is: `format` names it
+├── Unreadable         one of our kinds, but broken, cut short or untrue: `reason` says how
+└── TooManyPixels      would take more memory to open than a bot should give to one picture
+
+None of them is worth a second try with the same bytes.
+"""
+
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """Formats that we can name but do not hand on; the values are the names that people use."""
+
+    AVIF = "AVIF"
+    BMP = "BMP"
+    GIF = "GIF"
+    #: what iPhones take
+    HEIC = "HEIC"
+    #: the same container with another brand, from cameras and converters
+    HEIF = "HEIF"
+    ICO = "ICO"
+    JPEG_2000 = "JPEG 2000"
+    JPEG_XL = "JPEG XL"
+    #: several JPEGs in one file: stereo and panorama cameras
+    MPO = "MPO"
+    PSD = "Photoshop"
+    SVG = "SVG"
+    #: also most raw files of cameras, which are TIFF inside
+    TIFF = "TIFF"
+
+
+class PictureError(Exception):
+    """These bytes cannot be used as a picture."""
+
+
+class NotAPicture(PictureError):
+    """Nothing in the bytes says that they are a picture."""
+
+
+class Recognised(NotAPicture):
+    """A picture in a format other than JPEG, PNG and WebP."""
+
+    def __init__(self, found: Format) -> None:
+        super().__init__(f"the file is {found}")
+        self.format = found
+
+
+class Unreadable(PictureError):
+    """The beginning promises a picture that the rest does not keep."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TooManyPixels(PictureError):
+    """The picture is larger than MOST_PIXELS; its sides are in pixels."""
+
+    def __init__(self, width: int, height: int) -> None:
+        super().__init__(f"{width} x {height} pixels")
+        self.width = width
+        self.height = height

@@ -1,0 +1,168 @@
+"""JPEG from segment to segment, until the marker that ends the picture.
+
+A JPEG is whole when its end marker is reached; a download that was cut
+anywhere before never gets there, because lengths are followed and a thumbnail's
+own end marker is skipped with the segment that holds it.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.pictures.errors import Format, Recognised, Unreadable
+from bot.pictures.exif import is_upright
+from bot.pictures.structure import Structure, check_parts, check_sides
+
+SIGNATURE = b"\xff\xd8\xff"
+
+_START, _END, _SCAN, _COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
+_APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
+#: baseline, extended and progressive Huffman: what every reader can read
+_FRAMES = {0xC0, 0xC1, 0xC2}
+#: lossless, hierarchical and arithmetic coding: in the standard, but not in the world
+_RARE_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+#: tables: DHT, DAC, DQT, DNL, DRI, DHP, EXP
+_TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF}
+_APPS = range(_APP0, _APP15 + 1)
+
+#: Inside a scan, FF 00 is a byte of the picture, FF D0 to FF D7 are restarts and FF FF is padding.
+_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_NOT_PADDING = re.compile(rb"[^\xff]")
+
+_EXIF = b"Exif\x00\x00"
+_SEVERAL_PICTURES = b"MPF\x00"
+#: Newer phones put a brightness map for HDR screens behind the photo, with the same index that
+#: stereo cameras use. The photo is an ordinary one, the map is something beside it.
+_GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment in its place; a scan includes the compressed data that follows its header."""
+
+    marker: int
+    #: byte offset of the FF that begins it
+    start: int
+    #: byte offset of what follows the marker and the length
+    body: int
+    #: byte offset behind its last byte
+    end: int
+
+
+def read(content: bytes) -> Structure:
+    """Describe a JPEG whose first three bytes are SIGNATURE.
+
+    Raises Unreadable, TooManyPixels, or Recognised for MPO.
+    """
+    parts = list(segments(content))
+    apps = [(part.marker, content[part.body : part.end]) for part in parts if part.marker in _APPS]
+    _refuse_mpo(apps)
+    width, height = _sides(content, parts)
+    trailing = parts[-1].end < len(content)
+    return Structure(
+        width=width,
+        height=height,
+        upright=all(is_upright(body) for marker, body in apps if is_exif(marker, body)),
+        has_metadata=trailing or any(is_metadata(content, part) for part in parts),
+    )
+
+
+def segments(content: bytes) -> Iterator[Segment]:
+    """Walk from the first segment to the end marker, both included.
+
+    What follows the end marker is not walked: it belongs to no picture.
+    Raises Unreadable where the walk cannot go on.
+    """
+    place, count = len(SIGNATURE) - 1, 0
+    while True:
+        count += 1
+        check_parts(count)
+        part = _segment_at(content, place)
+        yield part
+        if part.marker == _END:
+            return
+        place = part.end
+
+
+def is_metadata(content: bytes, part: Segment) -> bool:
+    """Tell whether a segment can go without changing how the picture looks."""
+    if part.marker == _COMMENT:
+        return True
+    return part.marker in _APPS and not _is_technical(part.marker, content[part.body : part.end])
+
+
+def is_exif(marker: int, body: bytes) -> bool:
+    """Tell whether an application segment holds EXIF."""
+    return marker == _APP1 and body.startswith(_EXIF)
+
+
+def _is_technical(marker: int, body: bytes) -> bool:
+    """The three application segments that decoders need, in exactly their standard size.
+
+    A JFIF header above 14 bytes carries a thumbnail; bytes behind an Adobe
+    header carry anything at all.
+    """
+    if marker == _APP0:
+        return body.startswith(b"JFIF\x00") and len(body) == 14
+    if marker == _APP2:
+        return body.startswith(b"ICC_PROFILE\x00")
+    return marker == _APP14 and body.startswith(b"Adobe") and len(body) == 12
+
+
+def _segment_at(content: bytes, start: int) -> Segment:
+    if content[start : start + 1] != b"\xff":
+        raise Unreadable("the JPEG is cut short or damaged")
+    found = _NOT_PADDING.search(content, start)
+    if found is None:
+        raise Unreadable("the JPEG is cut short")
+    marker, body = content[found.start()], found.end()
+    if marker == _END:
+        return Segment(marker, start, body, body)
+    if marker not in _APPS and marker not in {_COMMENT, _SCAN, *_TABLES, *_FRAMES, *_RARE_FRAMES}:
+        raise Unreadable("the JPEG holds a segment of no known kind")
+    end = _end_of_segment(content, body)
+    if marker == _SCAN:
+        end = _end_of_scan(content, end)
+    return Segment(marker, start, body + 2, end)
+
+
+def _end_of_segment(content: bytes, place: int) -> int:
+    length = int.from_bytes(content[place : place + 2], "big")
+    if length < 2 or place + length > len(content):
+        raise Unreadable("the JPEG is cut short inside a segment")
+    return place + length
+
+
+def _end_of_scan(content: bytes, place: int) -> int:
+    found = _MARKER_IN_SCAN.search(content, place)
+    if found is None:
+        raise Unreadable("the JPEG is cut short inside the picture")
+    return found.start()
+
+
+def _sides(content: bytes, parts: list[Segment]) -> tuple[int, int]:
+    markers = [part.marker for part in parts]
+    if _RARE_FRAMES.intersection(markers):
+        raise Unreadable("the JPEG is coded in a way that hardly any program reads")
+    frames = [index for index, marker in enumerate(markers) if marker in _FRAMES]
+    if len(frames) != 1 or _SCAN not in markers[frames[0] :] or _SCAN in markers[: frames[0]]:
+        raise Unreadable("the JPEG does not hold exactly one picture")
+    return _sides_of_frame(content, parts[frames[0]])
+
+
+def _sides_of_frame(content: bytes, frame: Segment) -> tuple[int, int]:
+    try:
+        bits, height, width, colours = struct.unpack_from(">BHHB", content[frame.body : frame.end])
+    except struct.error:
+        raise Unreadable("the header of the JPEG is too short") from None
+    if bits != 8 or colours not in {1, 3, 4} or frame.end - frame.body != 6 + 3 * colours:
+        raise Unreadable("the header of the JPEG makes no sense")
+    check_sides(width, height)
+    return width, height
+
+
+def _refuse_mpo(apps: list[tuple[int, bytes]]) -> None:
+    indexed = any(marker == _APP2 and body.startswith(_SEVERAL_PICTURES) for marker, body in apps)
+    if indexed and not any(sign in body for _, body in apps for sign in _GAIN_MAPS):
+        raise Recognised(Format.MPO)

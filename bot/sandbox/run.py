@@ -1,0 +1,151 @@
+"""`sandbox`: try the real bot on this machine, with no account and at no cost.
+
+With a photo it makes one edit and ends; without one it is a chat in the
+terminal. Nothing leaves the machine, and nothing of the operator's settings
+comes in.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import io
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from bot.sandbox.chat import chat
+from bot.sandbox.child import BotStopped
+from bot.sandbox.stage import Stage, opened, say
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+TICK_SECONDS = 0.1
+#: how long an answer may take beyond the task itself
+PATIENCE_SECONDS = 90.0
+
+
+class Mistake(Exception):
+    """Something in the command that the person can put right."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the sandbox; 0 when all went well, 1 without a picture, 2 for a mistake in the command."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.photo is None:
+            return _until_interrupted(chat(options.seconds, sys.stdin.fileno()), interrupted=0)
+        picture = read_picture(options.photo, as_file=options.as_file)
+        check_out(options.out)
+        return _until_interrupted(_edit(options, picture), interrupted=130)
+    except Mistake as mistake:
+        sys.stderr.write(f"{mistake}\n")
+        return 2
+    except BotStopped as end:
+        sys.stderr.write(f"The bot stopped. Its last words:\n{end}\n")
+        return 1
+    except TimeoutError:
+        sys.stderr.write("The bot did not get ready in time.\n")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="darkroom sandbox",
+        description="Try the bot on this machine: a local Telegram, a local Kie, stand-in edits, no account.",
+        epilog="Without --photo it is a chat in the terminal.",
+    )
+    parser.add_argument("--photo", type=Path, help="make one edit of this picture and end")
+    parser.add_argument("--caption", default="", help='what to change, such as "make it snow"')
+    parser.add_argument("--out", type=Path, default=Path("answer.png"), help="where the answer goes (answer.png)")
+    parser.add_argument("--as-file", action="store_true", help="send it as a file, not as a compressed photo")
+    parser.add_argument("--seconds", type=_duration, default=2.0, help="how long a local edit takes (2)")
+    return parser
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError("must be a number from 0 to 3600")
+    return seconds
+
+
+def read_picture(path: Path, *, as_file: bool) -> bytes:
+    """The bytes to send; raises `Mistake` for what no app could send."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Mistake(f"{path} cannot be read: {error.strerror or error}.") from error
+    if as_file:
+        return data
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Mistake(f"{path} is no picture that can be sent as a photo; --as-file sends any file.") from error
+    return data
+
+
+def check_out(path: Path) -> None:
+    """Find out before the work that the answer can be put there; raises `Mistake`."""
+    if path.suffix.lower() not in FORMATS:
+        raise Mistake(f"--out {path}: the name must end in {', '.join(FORMATS)}.")
+    if not path.parent.is_dir():
+        raise Mistake(f"--out {path}: there is no folder {path.parent}.")
+
+
+def save(data: bytes, path: Path) -> None:
+    """Write a picture as it is, or converted where the name asks for another format."""
+    wanted = FORMATS[path.suffix.lower()]
+    with Image.open(io.BytesIO(data)) as image:
+        if image.format != wanted:
+            out = io.BytesIO()
+            image.convert("RGB").save(out, wanted)
+            data = out.getvalue()
+    path.write_bytes(data)
+
+
+async def _edit(options: argparse.Namespace, picture: bytes) -> int:
+    async with opened(options.seconds, say) as stage:
+        if options.as_file:
+            stage.person.send_document(picture, options.photo.name, caption=options.caption)
+        else:
+            stage.person.send_photo(picture, options.caption)
+        stage.sent(f'{options.photo.name}: "{options.caption}"')
+        try:
+            return await asyncio.wait_for(_answer(stage, options.out), options.seconds + PATIENCE_SECONDS)
+        except TimeoutError:
+            say("No answer came.")
+            return 1
+
+
+async def _answer(stage: Stage, out: Path) -> int:
+    while not stage.is_over:
+        for message in stage.news():
+            save(stage.telegram.message_photo_bytes(message), out)
+            say(f"saved {out}")
+            return 0
+        await asyncio.sleep(TICK_SECONDS)
+    say("The bot gave no picture.")
+    return 1
+
+
+def _until_interrupted(work: Coroutine[Any, Any, int], *, interrupted: int) -> int:
+    """Run to the end, or in good order to an early one on Ctrl-C or SIGTERM."""
+
+    async def run() -> int:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return interrupted
+
+    return asyncio.run(run())

@@ -1,0 +1,13 @@
+"""A local Telegram, to try and to test the bot with no account.
+
+    person, group --> cloud (chats, files) --> updates --> receiving, delivery --> the bot
+    the bot --> door --> arguments --> methods (account, sending, editing) --> cloud
+
+`LocalTelegram` holds it all. It speaks the part of the Bot API that the bot
+uses, refuses in Telegram's own words, and records every call.
+"""
+
+from bot.sandbox.telegram.door import Call as Call
+from bot.sandbox.telegram.groups import Group as Group
+from bot.sandbox.telegram.people import Person as Person
+from bot.sandbox.telegram.server import LocalTelegram as LocalTelegram

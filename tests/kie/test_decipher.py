@@ -1,0 +1,87 @@
+"""Uploads, the balance, and the promise that no answer whatever escapes as another exception."""
+
+import contextlib
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.kie.decipher import Answer, created, credit, looked, uploaded
+from bot.kie.errors import Garbled, Halted, KieError, Refused, Unavailable
+from tests.kie.answers import HTML, RESULT, TASK, answer, failure
+
+NAMES = ["code", "msg", "message", "data", "success", "taskId", "state", "param", "input", "image_urls"]
+NAMES += ["resultJson", "resultUrls", "response", "failCode", "failMsg", "creditsConsumed", "createTime"]
+WORDS = st.sampled_from(["success", "fail", "200", "422", "{}", '{"input":"{}"}', RESULT, TASK])
+CODES = st.sampled_from([200, 401, 404, 408, 422, 433, 500, 501])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | WORDS | CODES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    max_leaves=20,
+)
+ENVELOPES = st.fixed_dictionaries({"code": CODES | VALUES, "data": VALUES}, optional={"msg": VALUES})
+BODIES = st.binary() | VALUES.map(lambda value: json.dumps(value).encode())
+BODIES |= ENVELOPES.map(lambda value: json.dumps(value).encode())
+READERS: list[Callable[[Answer], object]] = [created, uploaded, credit, lambda got: looked(got, TASK)]
+
+
+@pytest.mark.parametrize("reader", READERS)
+@given(status=st.integers(100, 599), body=BODIES, wait=st.text())
+def test_any_answer_ends_in_a_value_or_in_our_errors(
+    reader: Callable[[Answer], object], status: int, body: bytes, wait: str
+) -> None:
+    with contextlib.suppress(KieError):
+        reader(Answer(status, {"retry-after": wait}, body))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"success": True, "fileName": "a.png", "downloadUrl": RESULT, "fileSize": 3},
+        {"fileUrl": RESULT},
+        {"downloadUrl": None, "fileUrl": RESULT},
+        {"downloadUrl": RESULT, "fileUrl": "https://other.example/a.png"},
+    ],
+)
+def test_an_upload_gives_its_public_url(data: object) -> None:
+    assert uploaded(answer({"success": True, "code": 200, "msg": "ok", "data": data})) == RESULT
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, failure(400, "Missing required parameter: uploadPath"), Refused),
+        (401, failure(401, "Authentication failed: Invalid API Key"), Halted),
+        (405, failure(405, "Method not allowed"), Garbled),
+        (413, failure(413, "Too large"), Refused),
+        (429, failure(429), Unavailable),
+        (500, failure(500, "Internal server error"), Unavailable),
+        (502, HTML, Unavailable),
+        (413, b"too large", Garbled),
+        (200, {"code": 200, "data": {}}, Garbled),
+        (200, {"code": 200, "data": {"downloadUrl": "no url"}}, Garbled),
+        (200, {"code": 200, "success": False, "data": {"downloadUrl": RESULT}}, Garbled),
+    ],
+)
+def test_an_upload_that_failed_says_what_to_do(status: int, body: object, kind: type[KieError]) -> None:
+    with pytest.raises(kind):
+        uploaded(answer(body, status))
+
+
+@pytest.mark.parametrize(("data", "balance"), [(5916.25, 5916.25), (80, 80.0), ("12.5", 12.5), (0, 0.0)])
+def test_the_balance_can_be_fractional(data: object, balance: float) -> None:
+    assert credit(answer({"code": 200, "msg": "success", "data": data})) == balance
+
+
+@pytest.mark.parametrize("data", [None, True, "lots", [], {"credits": 5}])
+def test_a_balance_that_is_no_number_is_reported(data: object) -> None:
+    with pytest.raises(Garbled):
+        credit(answer({"code": 200, "msg": "success", "data": data}))
+
+
+def test_a_wish_to_wait_without_the_envelope_is_kept_for_reads() -> None:
+    with pytest.raises(Unavailable) as caught:
+        credit(answer(b"slow down", 429, {"Retry-After": "9"}))
+    assert caught.value.retry_after == 9.0

@@ -1,0 +1,218 @@
+"""Nothing broken, cut or untrue passes for a picture, and nothing costs more than its bytes."""
+
+import contextlib
+import struct
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.pictures.inspect import PictureError, TooManyPixels, Unreadable, inspect
+from tests.pictures.files import (
+    PROFILE,
+    chunk,
+    drawn,
+    exif,
+    png_header,
+    riff,
+    saved,
+    segment,
+    webp_canvas,
+    webp_picture,
+    with_segment,
+)
+
+THUMBNAIL = saved("JPEG", drawn(size=(16, 16)))
+
+WHOLE = [
+    saved("JPEG", icc_profile=PROFILE),
+    saved("JPEG", progressive=True, exif=exif(6)),
+    with_segment(0xE1, exif(1) + THUMBNAIL),
+    saved("PNG", exif=exif(6)),
+    saved("PNG", drawn("P")),
+    saved("WEBP"),
+    saved("WEBP", lossless=True),
+    saved("WEBP", exif=exif(6), icc_profile=PROFILE),
+    saved("WEBP", save_all=True, append_images=[drawn().rotate(180)]),
+]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(WHOLE), st.data())
+def test_a_file_that_was_cut_short_is_never_taken_for_whole(content: bytes, data: st.DataObject) -> None:
+    length = data.draw(st.integers(0, len(content) - 1))
+    with pytest.raises(PictureError):
+        inspect(content[:length])
+
+
+@pytest.mark.parametrize("content", WHOLE)
+def test_a_missing_last_byte_is_noticed(content: bytes) -> None:
+    inspect(content)
+    with pytest.raises(Unreadable):
+        inspect(content[:-1])
+
+
+@settings(deadline=None)
+@given(st.sampled_from([b"", *(content[:20] for content in WHOLE)]), st.binary(max_size=400))
+def test_random_bytes_raise_nothing_else(beginning: bytes, rest: bytes) -> None:
+    with contextlib.suppress(PictureError):
+        inspect(beginning + rest)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(WHOLE), st.data())
+def test_damaged_bytes_raise_nothing_else(content: bytes, data: st.DataObject) -> None:
+    damaged = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(PictureError):
+        inspect(bytes(damaged))
+
+
+def frame(marker: int = 0xC0, height: int = 32, width: int = 48, colours: int = 3, bits: int = 8) -> bytes:
+    body = struct.pack(">BHHB", bits, height, width, colours) + bytes(3 * colours)
+    return segment(marker, body)
+
+
+START, END, SCAN = b"\xff\xd8", b"\xff\xd9", segment(0xDA, bytes(10)) + b"\x12\xff\x00\x34"
+
+BROKEN_JPEG = {
+    "no picture": START + frame() + END,
+    "no header": START + SCAN + END,
+    "header after the picture": START + SCAN + frame() + END,
+    "a picture before the header": START + SCAN + frame() + SCAN + END,
+    "two headers": START + frame() + SCAN + frame() + SCAN + END,
+    "empty height": START + frame(height=0) + SCAN + END,
+    "empty width": START + frame(width=0) + SCAN + END,
+    "two colours": START + frame(colours=2) + SCAN + END,
+    "12 bits": START + frame(bits=12) + SCAN + END,
+    "header too short": START + segment(0xC0, b"\x08\x00") + SCAN + END,
+    "lossless coding": START + frame(0xC3) + SCAN + END,
+    "arithmetic coding": START + frame(0xC9) + SCAN + END,
+    "length below two": START + b"\xff\xe5\x00\x01" + frame() + SCAN + END,
+    "segment beyond the end": START + frame() + b"\xff\xe5\xff\xff" + SCAN + END,
+    "rubbish between segments": START + frame() + b"rubbish" + SCAN + END,
+    "a second beginning": START + frame() + START + SCAN + END,
+    "nothing but padding": START + b"\xff" * 500,
+    "end only in a thumbnail": START + segment(0xE1, exif(1) + THUMBNAIL) + frame() + SCAN,
+}
+
+
+@pytest.mark.parametrize("content", BROKEN_JPEG.values(), ids=BROKEN_JPEG.keys())
+def test_a_broken_jpeg_is_unreadable(content: bytes) -> None:
+    with pytest.raises(Unreadable):
+        inspect(content)
+
+
+def test_the_parts_that_the_broken_ones_are_made_of_are_sound() -> None:
+    picture = inspect(START + frame() + SCAN + END)
+    assert (picture.width, picture.height) == (48, 32)
+
+
+HEAD, DATA, LAST = png_header(48, 32), chunk(b"IDAT", b"x"), chunk(b"IEND")
+
+
+def header(depth: int, colour: int, packing: int = 0, filtering: int = 0, interlace: int = 0) -> bytes:
+    body = struct.pack(">IIBBBBB", 48, 32, depth, colour, packing, filtering, interlace)
+    return HEAD[:8] + chunk(b"IHDR", body) + DATA + LAST
+
+
+BROKEN_PNG = {
+    "no picture": HEAD + LAST,
+    "no end": HEAD + DATA,
+    "wrong checksum in the header": HEAD[:-1] + b"x" + DATA + LAST,
+    "wrong checksum in the picture": HEAD + DATA[:-1] + b"x" + LAST,
+    "sides changed": HEAD[:19] + b"\x31" + HEAD[20:] + DATA + LAST,
+    "header not first": HEAD[:8] + chunk(b"tIME", bytes(7)) + HEAD[8:] + DATA + LAST,
+    "header too long": HEAD[:8] + chunk(b"IHDR", bytes(14)) + DATA + LAST,
+    "chunk beyond the end": HEAD + b"\x7f\xff\xff\xffIDAT" + DATA + LAST,
+    "Apple's own variant": HEAD[:8] + chunk(b"CgBI", bytes(4)) + HEAD[8:] + DATA + LAST,
+    "a needed chunk that nobody knows": HEAD + chunk(b"NEED", b"") + DATA + LAST,
+    "a chunk without a name": HEAD + chunk(b"\x00\x01\x02\x03") + DATA + LAST,
+    "3 bits": header(3, 0),
+    "no such colour type": header(8, 5),
+    "unknown packing": header(8, 2, packing=1),
+    "unknown filtering": header(8, 2, filtering=1),
+    "unknown interlace": header(8, 2, interlace=2),
+    "empty side": png_header(0, 32) + DATA + LAST,
+}
+
+
+@pytest.mark.parametrize("content", BROKEN_PNG.values(), ids=BROKEN_PNG.keys())
+def test_a_broken_png_is_unreadable(content: bytes) -> None:
+    with pytest.raises(Unreadable):
+        inspect(content)
+
+
+LOSSY, LOSSLESS = webp_picture(saved("WEBP")), webp_picture(saved("WEBP", lossless=True))
+
+BROKEN_WEBP = {
+    "no chunk": riff(),
+    "no picture": riff((b"ICCP", b"x" * 20)),
+    "a canvas alone": riff(webp_canvas(48, 32)),
+    "an animation without frames": riff(webp_canvas(48, 32, flags=2), (b"ANIM", bytes(6))),
+    "a canvas of other sides": riff(webp_canvas(32, 48), LOSSY),
+    "two pictures": riff(webp_canvas(48, 32), LOSSY, LOSSLESS),
+    "canvas too short": riff((b"VP8X", bytes(4)), LOSSY),
+    "picture too short": riff((b"VP8 ", LOSSY[1][:8])),
+    "lossy under the wrong name": riff((b"VP8L", LOSSY[1])),
+    "lossless under the wrong name": riff((b"VP8 ", LOSSLESS[1])),
+    "chunk beyond the end": riff(LOSSY)[:16] + b"\xff\xff\xff\x7f" + riff(LOSSY)[20:],
+    "shorter than it says": b"RIFF\xff\xff\xff\x7f" + riff(LOSSY)[8:],
+    "half a chunk at the end": b"RIFF" + struct.pack("<I", 4 + 8 + 4) + b"WEBP" + bytes(12),
+}
+
+
+@pytest.mark.parametrize("content", BROKEN_WEBP.values(), ids=BROKEN_WEBP.keys())
+def test_a_broken_webp_is_unreadable(content: bytes) -> None:
+    with pytest.raises(Unreadable):
+        inspect(content)
+
+
+BOMBS = {
+    "PNG": png_header(50_000, 50_000) + bytes(60),
+    "JPEG": START + frame(height=65_500, width=65_500) + SCAN + END,
+    "WebP canvas": riff(webp_canvas(1 << 24, 1 << 24, flags=2), (b"ANMF", bytes(16))),
+    "WebP": riff((b"VP8L", b"\x2f\xff\xff\xff\xff" + bytes(20))),
+}
+
+
+@pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS.keys())
+def test_gigapixels_in_a_hundred_bytes_are_refused_without_memory(content: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooManyPixels):
+            inspect(content)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_fifty_megapixels_are_the_bound() -> None:
+    assert inspect(png_header(10_000, 5_000) + DATA + LAST).width == 10_000
+    with pytest.raises(TooManyPixels, match="10000 x 5001"):
+        inspect(png_header(10_000, 5_001) + DATA + LAST)
+
+
+CONFETTI = {
+    "JPEG": START + segment(0xE5, b"") * 60_000 + frame() + SCAN + END,
+    "PNG": HEAD + chunk(b"prVt") * 60_000 + DATA + LAST,
+    "WebP": riff(webp_canvas(48, 32), LOSSY, *[(b"what", b"")] * 60_000),
+}
+
+
+@pytest.mark.parametrize("content", CONFETTI.values(), ids=CONFETTI.keys())
+def test_a_file_of_endless_tiny_pieces_is_given_up(content: bytes) -> None:
+    with pytest.raises(Unreadable, match="too many pieces"):
+        inspect(content)
+
+
+def test_a_large_file_is_not_copied() -> None:
+    content = START + frame() + SCAN + b"\xff\x00" * 5_000_000 + END
+    tracemalloc.start()
+    try:
+        assert inspect(content).size == len(content)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()

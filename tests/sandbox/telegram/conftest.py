@@ -1,0 +1,25 @@
+"""A local Telegram, judged by the oracle, and the bot's own library in front of it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from telegram import Bot
+
+from bot.sandbox.telegram import LocalTelegram
+from tests import oracle
+from tests.sandbox.telegram.given import TOKEN, bot_for
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[LocalTelegram]:
+    server = LocalTelegram(token=TOKEN, check=oracle.check)
+    await server.start()
+    yield server
+    await server.stop()
+    assert server.complaints == []
+
+
+@pytest.fixture
+async def bot(telegram: LocalTelegram) -> AsyncIterator[Bot]:
+    async with bot_for(telegram) as bot:
+        yield bot

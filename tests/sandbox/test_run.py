@@ -1,0 +1,124 @@
+"""`python -m bot sandbox`: the whole bot, from a picture to its answer, on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.sandbox.run import main, save
+from bot.sandbox.samples import sample
+from tests.sandbox.kie_asking import picture
+
+CHECKOUT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "bot", "sandbox")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A working directory with a picture, and with settings that must not be believed."""
+    (tmp_path / "cat.jpg").write_bytes(sample())
+    (tmp_path / ".env").write_text("KIE_MODEL=unknown\nTELEGRAM_API_URL=http://192.0.2.1\n")
+    return tmp_path
+
+
+def around(folder: Path) -> dict[str, str]:
+    wrong = {"KIE_MODEL": "unknown", "HTTP_PROXY": "http://192.0.2.1"}
+    return os.environ | wrong | {"PYTHONPATH": str(CHECKOUT), "TMPDIR": str(folder)}
+
+
+def sandbox(folder: Path, *words: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "--seconds", "0.2", *words],
+        cwd=folder,
+        env=around(folder),
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_one_edit_goes_through_the_whole_bot(folder: Path) -> None:
+    done = sandbox(folder, "--photo", "cat.jpg", "--caption", "make it snow", "--out", "answer.png")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'you sent cat.jpg: "make it snow"' in done.stdout
+    with Image.open(folder / "answer.png") as answer:
+        assert (answer.format, answer.size) == ("PNG", (1024, 768))
+
+
+def test_a_refusal_is_shown_and_is_no_success(folder: Path) -> None:
+    (folder / "notes.txt").write_text("no picture")
+    done = sandbox(folder, "--photo", "notes.txt", "--as-file", "--caption", "make it snow")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "bot: " in done.stdout
+    assert not (folder / "answer.png").exists()
+
+
+def test_a_chat_answers_every_line_before_it_ends(folder: Path) -> None:
+    done = sandbox(folder, typed="/help\nsample make it snow\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [saved] = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("     saved ")]
+    with Image.open(saved) as answer:
+        assert answer.size == (1024, 768)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_chat_in_which_nobody_types_stays_open_until_it_is_stopped(folder: Path, number: int) -> None:
+    with subprocess.Popen(
+        COMMAND, cwd=folder, env=around(folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("(Telegram is at"):
+            assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--photo", "missing.jpg"], "missing.jpg cannot be read"),
+        (["--photo", "."], "cannot be read"),
+        (["--photo", "notes.txt"], "no picture that can be sent as a photo"),
+        (["--photo", "cat.jpg", "--out", "answer.gif"], "must end in .png"),
+        (["--photo", "cat.jpg", "--out", "nowhere/answer.png"], "there is no folder nowhere"),
+    ],
+)
+def test_a_mistake_in_the_command_is_told_before_anything_starts(
+    folder: Path,
+    words: list[str],
+    complaint: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "cat.jpg").touch()
+    monkeypatch.chdir(folder)
+    assert main(words) == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["soon", "-1", "nan"])
+def test_a_duration_is_a_sensible_number(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--seconds", seconds])
+    assert "must be a number from 0 to 3600" in capsys.readouterr().err
+
+
+def test_an_answer_in_the_wanted_format_is_kept_byte_for_byte(tmp_path: Path) -> None:
+    save(picture(kind="png"), tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes() == picture(kind="png")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.png", "PNG"), ("a.JPG", "JPEG"), ("a.jpeg", "JPEG"), ("a.webp", "WEBP")]
+)
+def test_an_answer_is_converted_where_the_name_asks_for_it(tmp_path: Path, name: str, kind: str) -> None:
+    save(picture(kind="gif"), tmp_path / name)
+    with Image.open(tmp_path / name) as answer:
+        assert answer.format == kind

@@ -1,0 +1,75 @@
+"""What the documents say is what the code does."""
+
+import ast
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.job import FINAL, TRANSITIONS, Reason, State
+from bot.jobs.trouble import PAUSES
+from bot.kie.errors import Halt
+from bot.store.connection import _prepare
+from bot.store.jobs import CHANGEABLE
+from bot.texts import en
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "bot").rglob("*.py"))
+
+
+def test_the_diagram_in_the_readme_is_the_table_of_transitions() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    drawn = {(State(start), State(end)) for start, end in re.findall(r"^\s*(\w+) --> (\w+)", readme, re.MULTILINE)}
+    assert drawn == {(start, end) for start, onward in TRANSITIONS.items() for end in onward}
+
+
+def _schema() -> sqlite3.Connection:
+    raw = sqlite3.connect(":memory:", isolation_level=None)
+    _prepare(raw)
+    return raw
+
+
+def test_the_database_knows_exactly_the_states_of_the_code() -> None:
+    [(sql,)] = _schema().execute("SELECT sql FROM sqlite_schema WHERE name = 'jobs'").fetchall()
+    check = re.search(r"state IN\s*\(([^)]*)\)", sql)
+    assert check is not None
+    assert {word.strip(" '\n") for word in check.group(1).split(",")} == set(State)
+
+
+def test_everything_a_step_may_change_is_a_column() -> None:
+    columns = {row[1] for row in _schema().execute("PRAGMA table_info(jobs)")}
+    assert columns >= CHANGEABLE
+
+
+def test_every_unfinished_state_has_a_word_in_the_glossary() -> None:
+    glossary = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert [state for state in State if f"`{state}`" not in glossary] == []
+    assert set(State) > FINAL
+
+
+def test_every_kind_of_halt_has_words_for_the_admin_and_a_pause() -> None:
+    assert set(en.ADMIN_HALT) == set(Halt) <= set(PAUSES)
+
+
+def test_no_sentence_for_people_is_longer_than_telegram_sends() -> None:
+    words = [value for value in vars(en).values() if isinstance(value, str)]
+    assert max(map(len, words)) < 4096
+    assert len(en.ANSWER_AS_FILE) < 1024
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_is_for_and_spells_no_state_as_a_string(source: Path) -> None:
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree) or not source.read_text(encoding="utf-8").strip()
+    if "sandbox" in source.parts or source.name in ("job.py", "models.py", "record.py"):
+        return
+    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert words.isdisjoint(set(State) | {Reason.REFUSED, Reason.OVERDUE})
+
+
+@pytest.mark.parametrize("word", ["TYPE_CHECKING", "unittest.mock"])
+def test_some_things_are_not_done_here(word: str) -> None:
+    everywhere = [*SOURCES, *(ROOT / "tests").rglob("*.py")]
+    found = [path for path in everywhere if word in path.read_text(encoding="utf-8") and path != Path(__file__)]
+    assert found == []

@@ -1,0 +1,85 @@
+"""The file that an operator copies first: complete, explained, and in step with the settings."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.settings import NOT_YET, Settings
+from tests.world import KEY, PROJECT, TOKEN
+
+EXAMPLE = (PROJECT / ".env.example").read_text(encoding="utf-8")
+SECRETS = {"TELEGRAM_BOT_TOKEN": TOKEN, "KIE_API_KEY": KEY}
+NAMES = [name.upper() for name in Settings.model_fields]
+
+ASSIGNMENT = re.compile(r"^(#?)([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+EXPLAINED = re.compile(r"^\n# [A-Z][^\n]+\.\n#?([A-Z][A-Z0-9_]*)=[^\s\"'#]*$", re.MULTILINE)
+HEADING = re.compile(r"^# == (.+) ==$", re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def filled_in(text: str) -> str:
+    """Do what an operator does: write the two secrets behind their names."""
+    for name, value in SECRETS.items():
+        text = text.replace(f"\n{name}=\n", f"\n{name}={value}\n")
+    return text
+
+
+def read(folder: Path, text: str) -> Settings:
+    """Return what the bot makes of this text as its `.env`."""
+    file = folder / ".env"
+    file.write_text(text, encoding="utf-8")
+    return Settings(_env_file=file)
+
+
+def defaults(folder: Path) -> Settings:
+    """Return the settings of an operator who says nothing but the secrets."""
+    return read(folder, "".join(f"{name}={value}\n" for name, value in SECRETS.items()))
+
+
+def names_below(heading: str) -> list[str]:
+    """Return the variables between a heading that has this word and the next heading."""
+    _, *parts = HEADING.split(EXAMPLE)
+    (section,) = (text for title, text in zip(parts[::2], parts[1::2], strict=True) if heading in title)
+    return [name for _, name, _ in ASSIGNMENT.findall(section)]
+
+
+def test_every_setting_is_listed_once_and_nothing_else() -> None:
+    assert sorted(name for _, name, _ in ASSIGNMENT.findall(EXAMPLE)) == sorted(NAMES)
+
+
+def test_every_setting_has_one_sentence_above_it() -> None:
+    assert sorted(EXPLAINED.findall(EXAMPLE)) == sorted(NAMES)
+
+
+def test_only_the_two_secrets_wait_to_be_filled_in() -> None:
+    asked = {name: value for mark, name, value in ASSIGNMENT.findall(EXAMPLE) if not mark}
+    assert asked == dict.fromkeys(SECRETS, "")
+
+
+def test_a_copy_with_the_secrets_filled_in_is_the_default_bot(tmp_path: Path) -> None:
+    assert read(tmp_path, filled_in(EXAMPLE)) == defaults(tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SECRETS])
+def test_the_default_that_is_shown_is_the_default(name: str, tmp_path: Path) -> None:
+    field = name.lower()
+    text = filled_in(EXAMPLE).replace(f"\n#{name}=", f"\n{name}=")
+    assert getattr(read(tmp_path, text), field) == getattr(defaults(tmp_path), field)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SECRETS])
+def test_a_default_is_blank_only_where_there_is_none(name: str) -> None:
+    (shown,) = (value for _, listed, value in ASSIGNMENT.findall(EXAMPLE) if listed == name)
+    assert (shown == "") == (Settings.model_fields[name.lower()].default in (None, frozenset()))
+
+
+def test_what_this_version_refuses_comes_last_and_says_so() -> None:
+    assert sorted(names_below("refuses")) == sorted(NOT_YET)
+    assert "refuses" in HEADING.findall(EXAMPLE)[-1]

@@ -1,0 +1,112 @@
+"""A mistake in the settings is one line that names the variable and the remedy, and tells no secret."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.settings import NOT_YET, CannotRun, Settings, load
+
+TOKEN = "1234:" + "obviously-fake"
+KEY = "obviously-fake-key"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Only the two secrets are set, and there is no .env."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
+    monkeypatch.setenv("KIE_API_KEY", KEY)
+    monkeypatch.chdir(tmp_path)
+
+
+def _problem() -> str:
+    with pytest.raises(CannotRun) as caught:
+        load()
+    return str(caught.value)
+
+
+def test_two_secrets_are_enough() -> None:
+    settings = load()
+    assert settings.secrets == (TOKEN, KEY)
+    assert settings.creates_per_10_seconds == 20
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+@pytest.mark.parametrize("name", ["TELEGRAM_BOT_TOKEN", "KIE_API_KEY"])
+def test_a_missing_secret_is_named_with_where_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
+) -> None:
+    monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
+    assert _problem().startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "99999"),
+        ("PORT", "web"),
+        ("KIE_TIMEOUT_SECONDS", "0"),
+        ("CREATES_PER_10_SECONDS", "0"),
+        ("MAX_RUNNING", "-1"),
+        ("TELEGRAM_API_URL", "api.telegram.org"),
+        ("KIE_API_URL", "ftp://kie"),
+        ("KIE_UPLOAD_URL", "https://kie?x=1"),
+        ("ADMIN_IDS", "1,ada"),
+        ("ALLOWED_IDS", "1.5"),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+        ("IMAGE_TRANSPORT", "pigeon"),
+        ("IMAGE_TRANSPORT", "direct"),
+        ("TASK_DEADLINE_SECONDS", "soon"),
+        ("KEEP_DAYS", "0"),
+        ("ALLOW_TOKEN_IN_URLS", "maybe"),
+        ("TELEGRAM_UPDATES", "webhook"),
+        ("DAILY_EDITS", "500"),
+        *((name, "1") for name in NOT_YET),
+    ],
+)
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert name in _problem().splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["TELEGRAM_BOT_TOKEN", "KIE_API_KEY"])
+def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "canary with spaces")
+    problem = _problem()
+    assert problem.startswith(name)
+    assert "canary" not in problem
+
+
+def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=1111\nHOST=127.0.0.2\n")
+    monkeypatch.setenv("PORT", "2222")
+    assert (load().port, load().host) == (2222, "127.0.0.2")
+
+
+def test_ids_may_be_separated_as_people_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_IDS", "1, 2,-1003 4")
+    assert load().admin_ids == {1, 2, -1003, 4}
+
+
+def test_seconds_accept_decimals_and_words_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASK_DEADLINE_SECONDS", "1.5")
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    assert (load().task_deadline_seconds, load().log_level) == (1.5, "DEBUG")
+
+
+@pytest.mark.parametrize(("name", "value"), [("TELEGRAM_UPDATES", "polling"), ("DAILY_EDITS", "0"), ("PUBLIC_URL", "")])
+def test_a_value_that_asks_for_nothing_new_is_accepted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    load()
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
+    assert _problem().startswith(".env")
+
+
+def test_settings_show_no_secret() -> None:
+    assert TOKEN not in repr(load())
+    assert KEY not in repr(load())
