@@ -36,6 +36,11 @@ def client(url: str, upload_url: str | None = None, **limits: float) -> Kie:
     return Kie(api_url=url, upload_url=upload_url or url, key=KEY, model="google/nano-banana-edit", **limits)
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
     async with listening() as server:
