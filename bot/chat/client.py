@@ -16,7 +16,7 @@ from telegram.constants import ChatAction
 from telegram.request import HTTPXRequest
 from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
-from bot.chat.errors import Later, NoFile, Rejected, in_our_words
+from bot.chat.errors import Later, NoFile, TooBig, in_our_words
 
 #: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
 MAX_DOWNLOAD = 20 * 1024 * 1024
@@ -87,7 +87,7 @@ class Chat:
         return self._files + quote(path)
 
     async def download(self, file_id: str) -> bytes:
-        """Fetch a file of at most MAX_DOWNLOAD bytes. Raises Rejected when it is larger."""
+        """Fetch a file of at most MAX_DOWNLOAD bytes. Raises TooBig when it is larger."""
         url = await self.file_url(file_id)
         try:
             async with asyncio.timeout(DOWNLOAD_TIMEOUT), self._http.stream("GET", url) as response:
@@ -159,7 +159,7 @@ async def _bounded(response: httpx.Response) -> bytes:
     async for chunk in response.aiter_bytes():
         content += chunk
         if len(content) > MAX_DOWNLOAD:
-            raise Rejected("the file is larger than 20 MB")
+            raise TooBig("the file is larger than 20 MB")
     expected = response.headers.get("Content-Length")
     if expected is not None and "Content-Encoding" not in response.headers and len(content) != int(expected):
         raise Later("the file arrived incomplete")

@@ -2,9 +2,11 @@
 
 ChatError
 ├── Later        certainly no effect: repeat it, after `retry_after` seconds where given
+│   └── NoFile   the file is not to be had, at present or for ever: Telegram does not tell which
 ├── Doubtful     it may have happened: a message may have been delivered
 ├── ChatGone     this chat cannot be written to: blocked, kicked, deleted
 ├── Rejected     Telegram will never take it as it is
+│   └── TooBig   the file is larger than Telegram hands out
 ├── WrongToken   Telegram does not know the token
 └── Rival        somebody else receives this bot's updates
 """
@@ -42,6 +44,10 @@ class ChatGone(ChatError):
 
 class Rejected(ChatError):
     """Repeating it unchanged cannot help."""
+
+
+class TooBig(Rejected):
+    """A file of more than 20 MB."""
 
 
 class WrongToken(ChatError):
@@ -105,6 +111,8 @@ def _seconds(error: ptb.RetryAfter) -> float:
 def _bad_request(text: str) -> ChatError:
     if NO_FILE in text:
         return NoFile(text)
+    if "file is too big" in text:
+        return TooBig(text)
     if any(word in text for word in GONE_TEXTS):
         return ChatGone(text)
     return Rejected(text)

@@ -1,6 +1,6 @@
 """Prepare: fetches a queued job's pictures, looks at them, and makes them fetchable for Kie.
 
-It runs at once, without waiting for the job's turn, so that an unusable picture
+It runs as soon as it can, without waiting for the job's turn at Kie, so that an unusable picture
 is told at once and an order has nothing left to do but to order. Everything
 here is free and repeatable; one commit at the end makes it count.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.chat.client import Chat
-from bot.chat.errors import NoFile, Rejected
+from bot.chat.errors import NoFile, Rejected, TooBig
 from bot.job import Instant, Job, Reason, Source, State
 from bot.jobs import outcome
 from bot.jobs.transport import Transport
@@ -54,7 +54,7 @@ class _Carried:
 
 
 class Prepare:
-    """The step that brings a queued job into the line."""
+    """The step that makes a queued job ready for its turn."""
 
     def __init__(self, db: Database, chat: Chat, transport: Transport, *, clock: Callable[[], Instant]) -> None:
         self._db = db
@@ -63,7 +63,7 @@ class Prepare:
         self._clock = clock
 
     async def run(self, job: Job) -> None:
-        """Prepare every picture that is not, then let the job stand in line.
+        """Prepare every picture that is not, then let the job wait for its turn.
 
         Raises what the rooms below raise when it is worth another try.
         """
@@ -82,10 +82,10 @@ class Prepare:
     async def _carry(self, job: Job, source: Source) -> str | None:
         try:
             content = await self._chat.download(source.file_id)
-        except Rejected:
+        except TooBig:
             raise Unusable(en.FILE_TOO_LARGE) from None
-        except NoFile:
-            if job.tries < MOST_TRIES:
+        except (NoFile, Rejected) as error:
+            if isinstance(error, NoFile) and job.tries < MOST_TRIES:
                 raise
             raise Unusable(en.NOT_FETCHED) from None
         picture = await asyncio.to_thread(_usable, content, is_photo=source.is_photo)
@@ -96,10 +96,7 @@ class Prepare:
             return
         for each in carried:
             tx.jobs.uploaded(job.id, each.place, each.url, self._clock())
-        if job.reorders or job.rejections:
-            tx.line.enter_first(job.id, job.request.chat_id)
-        else:
-            tx.line.enter(job.id, job.request.chat_id, job.request.user_id)
+        tx.line.mark(job.id, is_ready=True)
 
 
 def _usable(content: bytes, *, is_photo: bool) -> Picture:

@@ -9,7 +9,7 @@ from bot.chat.errors import ChatError, ChatGone, Doubtful, Later, Rejected
 from bot.job import Instant, Job, Reason, later, seconds_between
 from bot.jobs import outcome, trouble
 from bot.jobs.deliver import Undeliverable
-from bot.kie.errors import KieError, Unavailable
+from bot.kie.errors import Halted, KieError, Unavailable
 from bot.pictures.fetch import FetchError, Unreachable
 from bot.store.outbox import Ending, Kind, Parcel
 from bot.store.transaction import Transaction
@@ -43,7 +43,9 @@ def job_failed(tx: Transaction, job: Job, error: Exception, admins: frozenset[in
         if outcome.fail(tx, job, Reason.PICTURE, en.BROKEN_STEP, now):
             tx.outbox.tell_admins(admins, f"broken:{job.id}", words, now)
     else:
-        tx.jobs.note(job, due_at=later(now, pause(job.tries)), tries=job.tries + 1)
+        asked_for = error.retry_after if isinstance(error, Later | Unavailable | Halted) else None
+        wait = max(asked_for or 0.0, pause(job.tries))
+        tx.jobs.note(job, due_at=later(now, wait), tries=job.tries + 1)
 
 
 def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, admins: frozenset[int], now: Instant) -> None:

@@ -63,12 +63,10 @@ class Submit:
     def _next(self, tx: Transaction, now: Instant) -> Job | None:
         while (job_id := tx.line.first()) is not None:
             job = tx.jobs.get(job_id)
-            tx.line.leave(job_id)
-            if job is None:
-                continue
-            if all(self._transport.is_fresh(source, now) for source in job.request.sources):
-                return self._begun(tx, job, now)
-            tx.jobs.note(job, due_at=now)  # it waited so long that the upload is gone: prepare it again
+            if job is None or all(self._transport.is_fresh(source, now) for source in job.request.sources):
+                tx.line.leave(job_id)
+                return None if job is None else self._begun(tx, job, now)
+            tx.line.mark(job_id, is_ready=False)  # it waited so long that its upload may be gone
         return None
 
     def _begun(self, tx: Transaction, job: Job, now: Instant) -> Job | None:
@@ -121,12 +119,13 @@ class Submit:
         else:
             trouble.stop_orders(tx, error, self._admins, now)
             if tx.jobs.move(job, State.QUEUED, submitted_at=None):
-                tx.line.enter_first(job.id, job.request.chat_id)
+                tx.line.enter_first(job.id, job.request.chat_id, is_ready=True)
         return False
 
     def _refused(self, tx: Transaction, job: Job, error: Refused, now: Instant) -> None:
         if error.transient and job.rejections < len(REPEAT_AFTER):
             again = later(now, REPEAT_AFTER[job.rejections])
-            tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=again, rejections=job.rejections + 1)
+            if tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=again, rejections=job.rejections + 1):
+                tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
         else:
             outcome.fail(tx, job, Reason.REFUSED, en.REFUSED_ORDER.format(words=error.text), now)

@@ -84,9 +84,12 @@ def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
     if is_refusal(words):
         outcome.fail(tx, job, Reason.REFUSED, en.REFUSED.format(words=words), now)
     elif not seen.credits and job.reorders == 0:
-        # it was transient and cost nothing; the upload may have grown old meanwhile, so prepare looks first
-        tx.jobs.move(
-            job, State.QUEUED, due_at=now, task_id=None, submitted_at=None, overdue_at=None, reorders=1, tries=0
-        )
+        _once_more(tx, job)
     else:
         outcome.fail(tx, job, Reason.BROKE, en.BROKE.format(words=words), now)
+
+
+def _once_more(tx: Transaction, job: Job) -> None:
+    """Queue a job again whose task broke without costing anything; its upload may have grown old meanwhile."""
+    if tx.jobs.move(job, State.QUEUED, task_id=None, submitted_at=None, overdue_at=None, reorders=1, tries=0):
+        tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)

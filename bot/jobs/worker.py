@@ -7,7 +7,7 @@ an idle bot reads nothing.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 #: Pictures fetched and uploaded at once: 20 MB of memory each at the most.
 MOST_PREPARED = 4
 
-#: Messages under way at once, each to another chat; a picture takes 50 MB of memory at the most.
+#: Messages under way at once, each to another chat.
 MOST_SENT = 16
 
 #: Seconds; a bound for clocks that were set while the worker slept.
@@ -63,6 +63,18 @@ class Plan:
     parcels: list[Parcel]
     probes: list[str]
     next_at: Instant | None
+
+
+@dataclass(frozen=True)
+class Busy:
+    """What is under way already."""
+
+    jobs: frozenset[int]
+    #: being written to, or to be left alone for a moment
+    chats: set[int]
+    probes: frozenset[str]
+    #: messages under way
+    sends: int
 
 
 class Worker:
@@ -120,9 +132,13 @@ class Worker:
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due and return the seconds until there may be more."""
         now = self._clock()
-        held = self._still_held()
-        jobs, chats, probes = frozenset(self._jobs), self._chats | held.keys(), frozenset(self._probes)
-        plan = await self._db.unit(lambda tx: self._plan(tx, now, jobs, chats, probes))
+        busy = Busy(
+            jobs=frozenset(self._jobs),
+            chats=self._chats | self._still_held().keys(),
+            probes=frozenset(self._probes),
+            sends=len(self._chats),
+        )
+        plan = await self._db.unit(lambda tx: self._plan(tx, now, busy))
         self._start(tasks, plan)
         self._start_looks(tasks, now)
         if plan.parcels:
@@ -132,10 +148,7 @@ class Worker:
         waits += [opens - self._monotonic() for opens in self._held.values()]
         return min([LONGEST_SLEEP, *waits])
 
-    def _plan(
-        self, tx: Transaction, now: Instant, jobs: frozenset[int], chats: Iterable[int], probes: frozenset[str]
-    ) -> Plan:
-        due = [job_id for job_id in tx.jobs.due(now, MOST_PREPARED + len(jobs)) if job_id not in jobs]
+    def _plan(self, tx: Transaction, now: Instant, busy: Busy) -> Plan:
         orders, gate = self._steps.submit.begin(tx, now)
         somebody_waits = tx.line.first() is not None
         unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
@@ -143,10 +156,10 @@ class Worker:
         if somebody_waits:
             moments.append(gate.opens_at)
         return Plan(
-            jobs=due[: MOST_PREPARED - len(jobs)],
+            jobs=_jobs_due(tx, now, busy.jobs),
             orders=orders,
-            parcels=tx.outbox.due(now, chats, limit=MOST_SENT) if len(self._chats) < MOST_SENT else [],
-            probes=[each.name for each in unproven if each.until <= now and each.name not in probes],
+            parcels=tx.outbox.due(now, busy.chats, limit=MOST_SENT) if busy.sends < MOST_SENT else [],
+            probes=[each.name for each in unproven if each.until <= now and each.name not in busy.probes],
             next_at=min((moment for moment in moments if moment is not None and moment > now), default=None),
         )
 
@@ -248,6 +261,12 @@ class Worker:
                 await self._woken.wait()
         except TimeoutError:
             pass
+
+
+def _jobs_due(tx: Transaction, now: Instant, busy: frozenset[int]) -> list[int]:
+    most = MOST_PREPARED + len(busy)
+    found = [*tx.jobs.due(State.SUBMITTING, now, most), *tx.line.to_prepare(now, most)]
+    return [job_id for job_id in found if job_id not in busy][: MOST_PREPARED - len(busy)]
 
 
 def _recovered(tx: Transaction, now: Instant) -> list[int]:

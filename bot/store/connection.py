@@ -102,7 +102,7 @@ class Database:
     async def _run(self, batch: list[Waiting]) -> None:
         try:
             outcomes = await _in_one_hop(self._connection, _commit_together, [work for work, _ in batch])
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             failure = StoreFailed(f"database {self._path}: {error}: {_remedy(error)}")
             outcomes = [failure] * len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
@@ -171,7 +171,7 @@ def _undoable(db: sqlite3.Connection, work: Work) -> Any:
     return outcome
 
 
-def _remedy(error: sqlite3.Error) -> str:
+def _remedy(error: Exception) -> str:
     text = str(error)
     if "full" in text:
         return "make room on the disk"

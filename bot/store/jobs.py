@@ -23,7 +23,7 @@ class Jobs:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def add(self, request: Request, state: State, due_at: Instant | None) -> int | None:
+    def add(self, request: Request, state: State, due_at: Instant | None = None) -> int | None:
         """Add a job for a request and return its id, or None if its message has one already."""
         row = self._db.execute(
             "INSERT INTO jobs (state, chat_id, user_id, message_id, thread_id, prompt, received_at, queued_at, due_at)"
@@ -60,10 +60,10 @@ class Jobs:
         row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return None if row is None else self._job(row)
 
-    def due(self, now: Instant, limit: int) -> list[int]:
-        """Return the ids of jobs whose time has come, the longest due first."""
+    def due(self, state: State, now: Instant, limit: int) -> list[int]:
+        """Return the ids of jobs in a state whose time has come, the longest due first."""
         rows = self._db.execute(
-            "SELECT id FROM jobs WHERE due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
+            "SELECT id FROM jobs WHERE due_at <= ? AND +state = ? ORDER BY due_at LIMIT ?", (now, state, limit)
         ).fetchall()
         return [row["id"] for row in rows]
 

@@ -1,4 +1,4 @@
-"""The line: who is submitted next, fairly by chat and, within a chat, by person.
+"""The line: who is prepared and submitted next, fairly by chat and, within a chat, by person.
 
 Start-time fair queueing: every chat's jobs get turns one apart, beginning no
 earlier than the turn that was served last. So a chat that drops 200 pictures
@@ -8,6 +8,8 @@ a chat the persons share the chat's turns in the same way.
 
 import sqlite3
 from dataclasses import dataclass
+
+from bot.job import Instant
 
 #: The lane of the chat as a whole, beside those of its persons.
 WHOLE_CHAT = 0
@@ -21,7 +23,7 @@ class _Place:
 
 
 class Line:
-    """Jobs that only wait for their turn at Kie."""
+    """The queued jobs, those that have to be prepared and those that only wait for their turn at Kie."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -31,15 +33,29 @@ class Line:
         if self._place_of(job_id) is None:
             turn = self._next_in_lane(chat_id, WHOLE_CHAT)
             place = self._next_in_lane(chat_id, user_id)
-            self._insert(job_id, chat_id, turn, place)
+            self._insert(job_id, chat_id, turn, place, is_ready=False)
 
-    def enter_first(self, job_id: int, chat_id: int) -> None:
+    def enter_first(self, job_id: int, chat_id: int, *, is_ready: bool) -> None:
         """Put a job that had its turn in vain before the others."""
         clock = self._clock()
-        self._insert(job_id, chat_id, clock, clock)
+        self._insert(job_id, chat_id, clock, clock, is_ready=is_ready)
+
+    def to_prepare(self, now: Instant, limit: int) -> list[int]:
+        """Return the ids of jobs to prepare, in turn, leaving out those that are to be tried again later."""
+        rows = self._db.execute(
+            "SELECT line.job_id FROM line JOIN jobs ON jobs.id = line.job_id"
+            " WHERE line.is_ready = 0 AND (jobs.due_at IS NULL OR jobs.due_at <= ?)"
+            " ORDER BY line.turn, line.job_id LIMIT ?",
+            (now, limit),
+        ).fetchall()
+        return [row["job_id"] for row in rows]
+
+    def mark(self, job_id: int, *, is_ready: bool) -> None:
+        """Note that a job only waits for its turn, or that it has to be prepared again."""
+        self._db.execute("UPDATE line SET is_ready = ? WHERE job_id = ?", (is_ready, job_id))
 
     def first(self) -> int | None:
-        """Return the id of the job whose turn it is."""
+        """Return the id of the prepared job whose turn it is."""
         head = self._head()
         return None if head is None else self._first_in_chat(head.chat_id)
 
@@ -53,17 +69,23 @@ class Line:
             self._db.execute("UPDATE line_clock SET turn = max(turn, ?)", (head.turn,))
         self._db.execute("DELETE FROM line WHERE job_id = ?", (job_id,))
 
+    def forget(self) -> None:
+        """Forget the lanes whose last place is behind the turn that was served last: they mean nothing more."""
+        self._db.execute("DELETE FROM lanes WHERE last + 1 <= (SELECT turn FROM line_clock)")
+
     def drop(self, job_id: int) -> None:
         """Take a job out that will not be served; its turn is not used up."""
         self._db.execute("DELETE FROM line WHERE job_id = ?", (job_id,))
 
     def _head(self) -> _Place | None:
-        row = self._db.execute("SELECT job_id, chat_id, turn FROM line ORDER BY turn, job_id LIMIT 1").fetchone()
+        row = self._db.execute(
+            "SELECT job_id, chat_id, turn FROM line WHERE is_ready = 1 ORDER BY turn, job_id LIMIT 1"
+        ).fetchone()
         return None if row is None else _Place(*row)
 
     def _first_in_chat(self, chat_id: int) -> int:
         row = self._db.execute(
-            "SELECT job_id FROM line WHERE chat_id = ? ORDER BY place, job_id LIMIT 1", (chat_id,)
+            "SELECT job_id FROM line WHERE is_ready = 1 AND chat_id = ? ORDER BY place, job_id LIMIT 1", (chat_id,)
         ).fetchone()
         return int(row["job_id"])
 
@@ -82,8 +104,8 @@ class Line:
         ).fetchone()
         return float(row["last"])
 
-    def _insert(self, job_id: int, chat_id: int, turn: float, place: float) -> None:
+    def _insert(self, job_id: int, chat_id: int, turn: float, place: float, *, is_ready: bool) -> None:
         self._db.execute(
-            "INSERT INTO line (job_id, chat_id, turn, place) VALUES (?, ?, ?, ?)",
-            (job_id, chat_id, turn, place),
+            "INSERT INTO line (job_id, chat_id, turn, place, is_ready) VALUES (?, ?, ?, ?, ?)",
+            (job_id, chat_id, turn, place, is_ready),
         )

@@ -156,8 +156,9 @@ def _picture_sent(tx: Transaction, origin: Origin, sent: PictureSent, received_a
         sources=(sent.source,),
         received_at=received_at,
     )
-    job_id = tx.jobs.add(request, State.QUEUED, due_at=now)
+    job_id = tx.jobs.add(request, State.QUEUED)
     if job_id is not None:
+        tx.line.enter(job_id, request.chat_id, request.user_id)
         tx.outbox.add(_accepted(request, job_id), now)
 
 

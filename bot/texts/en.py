@@ -80,7 +80,7 @@ DOUBT = (
     "picture, please send it once more with the same caption."
 )
 RESULT_LOST = "Your picture was made, but I could not fetch it from Kie.ai in time. Please send it again."
-UNDELIVERABLE = "Your picture was made, but Telegram does not take it ({words}). Please try a different wish."
+UNDELIVERABLE = "I could not send you the result ({words}). Please try it again, perhaps with another wish."
 TROUBLE = "Something went wrong with your message, and I could not use it. Please send it once more."
 OUR_MISTAKE = "the order could not be put together"
 BROKEN_STEP = "Something went wrong on my side, and your picture was not ordered. Please send it again."

@@ -135,3 +135,26 @@ async def test_a_chat_gets_one_message_a_second(house: House) -> None:
     house.clock.now += 1.0
     await house.turn()
     assert len(house.words()) == 2
+
+
+@pytest.mark.parametrize("size", [(12_000, 10), (10, 400)])
+async def test_a_result_with_sides_that_are_no_photos_goes_as_a_file(house: House, size: tuple[int, int]) -> None:
+    await _answer_is_due(house)
+    [task] = house.kie.tasks.values()
+    await house.pass_time(1)
+    task.result = a_photo(size=size)
+    await house.pass_time(30)
+    [message] = house.pictures()
+    assert house.telegram.message_photo_bytes(message) == task.result
+    assert "as a file" in message["caption"]
+    assert _sends(house) == 0
+
+
+async def test_a_result_that_is_no_picture_is_told(house: House) -> None:
+    await _answer_is_due(house)
+    [task] = house.kie.tasks.values()
+    await house.pass_time(1)
+    task.result = b"<html>an error page</html>"
+    await house.pass_time(30)
+    assert "could not send you the result" in house.words()[0]
+    assert "no picture" in house.words(9009)[0]

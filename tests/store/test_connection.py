@@ -21,7 +21,7 @@ def _add(tx: Transaction, message_id: int) -> int | None:
 
 
 async def _count(db: Database) -> int:
-    return len(await db.unit(lambda tx: tx.jobs.due(NOON, 1000)))
+    return len(await db.unit(lambda tx: tx.jobs.due(State.QUEUED, NOON, 1000)))
 
 
 async def test_a_cancelled_caller_leaves_no_transaction_open(db: Database) -> None:

@@ -47,9 +47,9 @@ async def test_a_way_that_the_rules_do_not_know_is_refused(db: Database) -> None
 async def test_only_what_is_due_is_found_and_the_next_moment_is_known(db: Database) -> None:
     late, early = await _queued(db, 1, NOON + 5), await _queued(db, 2, NOON - 5)
     await _queued(db, 3, None)
-    assert await db.unit(lambda tx: tx.jobs.due(NOON, 10)) == [early]
+    assert await db.unit(lambda tx: tx.jobs.due(State.QUEUED, NOON, 10)) == [early]
     assert await db.unit(lambda tx: tx.jobs.next_due(NOON)) == NOON + 5
-    assert await db.unit(lambda tx: tx.jobs.due(NOON + 5, 10)) == [early, late]
+    assert await db.unit(lambda tx: tx.jobs.due(State.QUEUED, NOON + 5, 10)) == [early, late]
 
 
 async def test_old_jobs_forget_what_was_asked_and_keep_that_it_was(db: Database) -> None:
@@ -76,11 +76,11 @@ async def test_an_unfinished_job_is_never_erased(db: Database) -> None:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        ("SELECT id FROM jobs WHERE due_at <= 1 ORDER BY due_at LIMIT 9", "jobs_due"),
+        ("SELECT id FROM jobs WHERE due_at <= 1 AND +state = 'a' ORDER BY due_at LIMIT 9", "jobs_due"),
         ("SELECT min(due_at) FROM jobs WHERE due_at > 1", "jobs_due"),
         ("SELECT count(*) FROM jobs WHERE state IN ('a', 'b') AND submitted_at > 1", "jobs_by_state"),
-        ("SELECT job_id FROM line ORDER BY turn, job_id LIMIT 1", "line_by_turn"),
-        ("SELECT job_id FROM line WHERE chat_id = 1 ORDER BY place, job_id LIMIT 1", "line_by_chat"),
+        ("SELECT job_id FROM line WHERE is_ready = 1 ORDER BY turn, job_id LIMIT 1", "line_by_turn"),
+        ("SELECT job_id FROM line WHERE is_ready = 1 AND chat_id = 1 ORDER BY place LIMIT 1", "line_by_chat"),
         ("SELECT * FROM outbox WHERE due_at <= 1 ORDER BY due_at, id LIMIT 9", "outbox_due"),
         ("SELECT min(due_at) FROM outbox WHERE due_at > 1", "outbox_due"),
         ("SELECT * FROM inbox WHERE handled_at IS NULL ORDER BY update_id LIMIT 1", "inbox_waiting"),

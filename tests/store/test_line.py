@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.job import State
 from bot.store.connection import _prepare
 from bot.store.transaction import Transaction
-from tests.store.rows import a_request
+from tests.store.rows import NOON, a_request
 
 
 def _transaction() -> Transaction:
@@ -23,6 +23,7 @@ def _enter(tx: Transaction, message_id: int, chat_id: int, user_id: int) -> int:
     job_id = tx.jobs.add(request, State.QUEUED, due_at=None)
     assert job_id is not None
     tx.line.enter(job_id, chat_id, user_id)
+    tx.line.mark(job_id, is_ready=True)
     return job_id
 
 
@@ -68,8 +69,31 @@ def test_a_job_that_had_its_turn_in_vain_goes_first() -> None:
     for message_id in range(2, 10):
         _enter(tx, message_id, chat_id=message_id, user_id=message_id)
     assert _serve(tx) == first
-    tx.line.enter_first(first, 5)
+    tx.line.enter_first(first, 5, is_ready=True)
     assert _serve(tx) == first
+
+
+def test_preparation_is_as_fair_as_the_turn_at_kie() -> None:
+    tx = _transaction()
+    for message_id in range(200):
+        _enter(tx, message_id, chat_id=-100, user_id=1)
+    for _ in range(3):
+        _serve(tx)
+    newcomer = _enter(tx, 1, chat_id=7, user_id=7)
+    tx.jobs._db.execute("UPDATE line SET is_ready = 0")
+    assert newcomer in tx.line.to_prepare(NOON, 2)
+    assert tx.line.first() is None
+
+
+def test_a_lane_is_forgotten_only_when_that_changes_nothing() -> None:
+    tx = _transaction()
+    for message_id in range(3):
+        _enter(tx, message_id, chat_id=5, user_id=5)
+    tx.line.forget()
+    late = _enter(tx, 9, chat_id=5, user_id=5)
+    other = _enter(tx, 1, chat_id=7, user_id=7)
+    served = [_serve(tx) for _ in range(5)]
+    assert served.index(other) < served.index(late)
 
 
 chats = st.lists(st.tuples(st.integers(-3, -1), st.integers(1, 3)), max_size=30)

@@ -87,7 +87,7 @@ def _photo(update_id: int = 1, **content: Any) -> dict[str, Any]:
 async def test_a_photo_with_a_caption_becomes_a_job_that_is_due_at_once(office: Office) -> None:
     await office.take(_photo())
     assert await office.jobs() == [State.QUEUED]
-    assert await office.db.unit(lambda tx: tx.jobs.due(NOON, 9)) == [1]
+    assert await office.db.unit(lambda tx: tx.line.to_prepare(NOON, 9)) == [1]
     assert office.woken == 1
 
 

@@ -25,6 +25,8 @@ MAX_BODY = 60 << 20
 #: The name of file downloads among the faults.
 FILE = "file"
 
+_BROKEN = Refused(500, "Internal Server Error")
+
 Check = Callable[[str, Mapping[str, object], Mapping[str, Upload]], None]
 
 
@@ -88,12 +90,13 @@ class Door:
         number = len(self.calls)
         self.calls.append(Call(name, arguments.params, arguments.files, self._cloud.clock()))
         self._cloud.changes.notify()
+        if not self._passes(number):
+            return _refusal(_BROKEN)
 
         async def run() -> web.StreamResponse:
-            return await self._run(number, self._execution(request, name, arguments))
+            return await self._run(request, number, arguments)
 
-        # Judged before any fault, so that a request is right even where it fails.
-        return await self._run(number, self._judged(number)) or await through(self._faults.take(name), request, run)
+        return await through(self._faults.take(name), request, run)
 
     def _name(self, request: web.Request) -> str:
         self._admit(request)
@@ -106,26 +109,39 @@ class Door:
         if not hmac.compare_digest(request.match_info["token"].encode(), self._token.encode()):
             raise Refused(401, "Unauthorized")
 
+    def _passes(self, number: int) -> bool:
+        """Judge a call, before any fault: a request must be right even where it fails."""
+        call = self.calls[number]
+        try:
+            if self._check is not None:
+                self._check(call.method, call.params, call.files)
+        except Exception as problem:  # noqa: BLE001 - whatever the check raises is its complaint
+            self._complain(number, problem)
+            return False
+        return True
+
     async def _run(self, request: web.Request, number: int, arguments: Arguments) -> web.StreamResponse:
         call = self.calls[number]
         try:
-            result = await self._result(request, call, arguments)
+            result = await self._result(request, call.method, arguments)
         except Refused as refused:
             self._settle(number, replace(call, error=refused.description))
             return _refusal(refused)
-        except Exception as problem:  # noqa: BLE001 - a failing check, or a mistake of ours: a test must see it
-            self.complaints.append(f"{call.method}: {problem}")
-            self._settle(number, replace(call, error=str(problem)))
-            return _refusal(Refused(500, "Internal Server Error"))
+        except Exception as problem:  # noqa: BLE001 - a mistake of this server, which a test must see
+            self._complain(number, problem)
+            return _refusal(_BROKEN)
         self._settle(number, replace(call, result=result))
         return web.json_response({"ok": True, "result": result})
 
-    async def _result(self, request: web.Request, call: Call, arguments: Arguments) -> object:
-        if self._check is not None:
-            self._check(call.method, call.params, call.files)
-        if call.method == "getUpdates":
+    async def _result(self, request: web.Request, method: str, arguments: Arguments) -> object:
+        if method == "getUpdates":
             return await get_updates(self._cloud, arguments, lambda: _is_listening(request))
-        return execute(self._cloud, call.method, arguments)
+        return execute(self._cloud, method, arguments)
+
+    def _complain(self, number: int, problem: Exception) -> None:
+        call = self.calls[number]
+        self.complaints.append(f"{call.method}: {problem!r}")
+        self._settle(number, replace(call, error=_BROKEN.description))
 
     def _settle(self, number: int, call: Call) -> None:
         self.calls[number] = call

@@ -57,16 +57,18 @@ CREATE TABLE sources (
     PRIMARY KEY (job_id, place)
 ) STRICT, WITHOUT ROWID;
 
--- The jobs that only wait for their turn at Kie, in the order of a fair queue.
+-- The queued jobs in the order of a fair queue, for their preparation as for their turn at Kie.
 CREATE TABLE line (
-    job_id  INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
-    chat_id INTEGER NOT NULL,
-    turn    REAL NOT NULL,         -- the chat's place among the chats
-    place   REAL NOT NULL          -- the person's place within the chat
+    job_id   INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    chat_id  INTEGER NOT NULL,
+    turn     REAL NOT NULL,        -- the chat's place among the chats
+    place    REAL NOT NULL,        -- the person's place within the chat
+    is_ready INTEGER NOT NULL      -- prepared: it only waits for its turn
 ) STRICT;
 
-CREATE INDEX line_by_turn ON line (turn, job_id);
-CREATE INDEX line_by_chat ON line (chat_id, place, job_id);
+CREATE INDEX line_unready ON line (turn, job_id) WHERE is_ready = 0;
+CREATE INDEX line_by_turn ON line (turn, job_id) WHERE is_ready = 1;
+CREATE INDEX line_by_chat ON line (chat_id, place, job_id) WHERE is_ready = 1;
 
 -- The last place that each chat (user_id 0) and each person in a chat was given.
 CREATE TABLE lanes (

@@ -7,16 +7,14 @@ from telegram import Bot
 
 from bot.sandbox.telegram import LocalTelegram
 from tests import oracle
-from tests.sandbox.telegram.given import TOKEN, bot_for
+from tests.sandbox.telegram.given import TOKEN, bot_for, served
 
 
 @pytest.fixture
 async def telegram() -> AsyncIterator[LocalTelegram]:
-    server = LocalTelegram(token=TOKEN, check=oracle.check)
-    await server.start()
-    yield server
-    await server.stop()
-    assert server.complaints == []
+    async with served(LocalTelegram(token=TOKEN, check=oracle.check)) as server:
+        yield server
+        assert server.complaints == []
 
 
 @pytest.fixture

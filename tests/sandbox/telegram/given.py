@@ -1,17 +1,32 @@
 """What the tests of the local Telegram start from."""
 
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from PIL import Image
 from telegram import Bot
+from telegram.request import HTTPXRequest
 
 from bot.sandbox.telegram import LocalTelegram
 
 TOKEN = "123456:" + "not-a-real-token"
 
 
-def bot_for(telegram: LocalTelegram, token: str = TOKEN) -> Bot:
-    return Bot(token, base_url=f"{telegram.url}/bot", base_file_url=f"{telegram.url}/file/bot")
+@asynccontextmanager
+async def served(telegram: LocalTelegram) -> AsyncIterator[LocalTelegram]:
+    await telegram.start()
+    try:
+        yield telegram
+    finally:
+        await telegram.stop()
+
+
+def bot_for(telegram: LocalTelegram) -> Bot:
+    # Nothing is encrypted here, and loading the certificates of the world takes longer than most tests.
+    plain, polling = (HTTPXRequest(httpx_kwargs={"verify": False}) for _ in range(2))
+    base, files = f"{telegram.url}/bot", f"{telegram.url}/file/bot"
+    return Bot(TOKEN, base_url=base, base_file_url=files, request=plain, get_updates_request=polling)
 
 
 def picture(width: int = 64, height: int = 48, kind: str = "PNG", **options: object) -> bytes:

@@ -1,0 +1,122 @@
+"""Groups: several people, topics, privacy, and what becomes of the bot there."""
+
+import pytest
+from telegram import Bot
+from telegram.error import BadRequest, ChatMigrated, Forbidden
+
+from bot.sandbox.telegram import LocalTelegram
+from tests import oracle
+from tests.sandbox.telegram.given import picture
+
+
+def heard(telegram: LocalTelegram) -> list[str]:
+    for update in telegram.cloud.updates.pending:
+        oracle.check_update(update)
+    messages = [update.get("message", {}) for update in telegram.cloud.updates.pending]
+    return [str(message.get("text", message.get("caption", "-"))) for message in messages]
+
+
+@pytest.mark.parametrize(("chat_id", "kind"), [(-5, "group"), (-1_000_000_000_005, "supergroup")])
+async def test_people_speak_in_a_group(telegram: LocalTelegram, chat_id: int, kind: str) -> None:
+    ada, grace = telegram.person(), telegram.person(first_name="Grace")
+    group = telegram.group(chat_id, members=[ada, grace])
+    grace.send_photo(picture(), "blue", chat=group)
+    (message,) = telegram.messages(group.id)
+    assert (message["chat"]["type"], message["from"]["first_name"]) == (kind, "Grace")
+    assert heard(telegram) == ["blue"]
+
+
+def test_the_id_of_a_group_is_negative(telegram: LocalTelegram) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        telegram.group(5)
+
+
+async def test_with_privacy_the_bot_hears_what_is_meant_for_it(telegram: LocalTelegram, bot: Bot) -> None:
+    telegram.cloud.privacy_mode = True
+    ada = telegram.person()
+    group = telegram.group(members=[ada])
+    sent = await bot.send_message(group.id, "hi")
+    ada.send_text("among us", chat=group)
+    ada.send_text("@darkroom_bot look", chat=group)
+    ada.send_text("/edit@other_bot", chat=group)
+    ada.send_photo(picture(), "/edit@Darkroom_Bot blue", chat=group)
+    ada.send_text("thanks", reply_to=sent.message_id, chat=group)
+    assert heard(telegram) == ["/edit@Darkroom_Bot blue", "thanks"]
+
+
+async def test_an_administrator_hears_everything(telegram: LocalTelegram) -> None:
+    telegram.cloud.privacy_mode = True
+    ada = telegram.person()
+    group = telegram.group(members=[ada])
+    group.set_bot("administrator", ada.user)
+    ada.send_text("among us", chat=group)
+    assert heard(telegram) == ["-", "among us"]
+
+
+async def test_answers_stay_in_their_topic(telegram: LocalTelegram, bot: Bot) -> None:
+    ada = telegram.person()
+    group = telegram.group(members=[ada], is_forum=True)
+    topic = group.open_topic("Holidays", ada.user)
+    message_id = ada.send_text("hi", chat=group, thread=topic)
+    sent = await bot.send_message(group.id, "hello", message_thread_id=topic, reply_to_message_id=message_id)
+    assert (sent.message_thread_id, sent.is_topic_message) == (topic, True)
+    assert heard(telegram) == ["-", "hi"]
+
+
+async def test_a_reply_into_another_topic_is_refused(telegram: LocalTelegram, bot: Bot) -> None:
+    ada = telegram.person()
+    group = telegram.group(members=[ada], is_forum=True)
+    topic = group.open_topic("Holidays", ada.user)
+    elsewhere = ada.send_text("hi", chat=group)
+    with pytest.raises(BadRequest, match=r"(?i)message to be replied not found"):
+        await bot.send_message(
+            group.id,
+            "hello",
+            message_thread_id=topic,
+            reply_to_message_id=elsewhere,
+            allow_sending_without_reply=True,
+        )
+
+
+async def test_a_closed_or_unknown_topic_takes_nothing(telegram: LocalTelegram, bot: Bot) -> None:
+    ada = telegram.person()
+    group = telegram.group(members=[ada], is_forum=True)
+    topic = group.open_topic("Holidays", ada.user)
+    group.close_topic(topic)
+    with pytest.raises(BadRequest, match="Topic_closed"):
+        await bot.send_message(group.id, "hello", message_thread_id=topic)
+    with pytest.raises(BadRequest, match=r"(?i)message thread not found"):
+        await bot.send_message(group.id, "hello", message_thread_id=99)
+
+
+@pytest.mark.parametrize(
+    ("standing", "words"), [("kicked", "was kicked from the supergroup"), ("left", "is not a member")]
+)
+async def test_outside_the_bot_is_forbidden(telegram: LocalTelegram, bot: Bot, standing: str, words: str) -> None:
+    ada = telegram.person()
+    group = telegram.group(members=[ada])
+    group.set_bot(standing, ada.user)
+    ada.send_text("unheard", chat=group)
+    assert heard(telegram) == ["-"]
+    with pytest.raises(Forbidden, match=words):
+        await bot.send_message(group.id, "hi")
+
+
+async def test_a_group_that_grew_names_its_new_id(telegram: LocalTelegram, bot: Bot) -> None:
+    ada = telegram.person()
+    group = telegram.group(-5, members=[ada])
+    grown = group.migrate(ada.user)
+    assert heard(telegram) == ["-", "-"]
+    with pytest.raises(ChatMigrated) as refusal:
+        await bot.send_message(group.id, "hi")
+    assert refusal.value.new_chat_id == grown.id
+    assert (await bot.send_message(grown.id, "hi")).chat.type == "supergroup"
+
+
+async def test_members_can_be_looked_up(telegram: LocalTelegram, bot: Bot) -> None:
+    ada, grace = telegram.person(), telegram.person()
+    group = telegram.group(members=[ada])
+    assert (await bot.get_chat_member(group.id, ada.id)).status == "member"
+    assert (await bot.get_chat_member(group.id, bot.id)).status == "member"
+    with pytest.raises(BadRequest, match=r"(?i)user not found"):
+        await bot.get_chat_member(group.id, grace.id)

@@ -1,0 +1,175 @@
+"""Everything that people do reaches the bot as Telegram would show it, and the oracle agrees."""
+
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.error import BadRequest, Forbidden
+
+from bot.sandbox.telegram import LocalTelegram, Person
+from bot.sandbox.telegram.attachments import KINDS
+from bot.sandbox.telegram.refusals import Json
+from tests import oracle
+from tests.sandbox.telegram.given import opened, picture
+
+KEYBOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Stop", callback_data="stop-7")]])
+
+
+def only_update(telegram: LocalTelegram) -> Json:
+    (update,) = telegram.cloud.updates.pending
+    oracle.check_update(update)
+    return update
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda ada: ada.send_text("/edit@darkroom_bot make it blue, see https://example.invalid"),
+        lambda ada: ada.send_photo(picture(), "make it blue"),
+        lambda ada: ada.send_photo(b"broken", as_the_client_does=False),
+        lambda ada: ada.send_document(picture(), "a.png", caption="make it blue"),
+        lambda ada: ada.send_document(b"?"),
+        lambda ada: ada.block(),
+        *(lambda ada, kind=kind: ada.send_other(kind, caption="look") for kind in sorted(KINDS)),
+    ],
+)
+async def test_the_oracle_agrees_with_what_people_send(
+    telegram: LocalTelegram, bot: Bot, act: Callable[[Person], object]
+) -> None:
+    act(telegram.person())
+    only_update(telegram)
+    assert len(await bot.get_updates()) == 1
+
+
+async def test_apps_send_photos_upright_small_and_without_metadata(telegram: LocalTelegram) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "Camera"
+    ada = telegram.person()
+    ada.send_photo(picture(2000, 1000, "JPEG", exif=exif))
+    sent = opened(telegram.message_photo_bytes(telegram.messages(ada.id)[0]))
+    assert (sent.format, sent.size, dict(sent.getexif())) == ("JPEG", (640, 1280), {})
+
+
+async def test_a_photo_can_be_sent_untouched(telegram: LocalTelegram) -> None:
+    ada = telegram.person()
+    ada.send_photo(picture(), as_the_client_does=False)
+    assert telegram.message_photo_bytes(telegram.messages(ada.id)[0]) == picture()
+    assert [size["width"] for size in telegram.messages(ada.id)[0]["photo"]] == [64]
+
+
+@pytest.mark.parametrize(
+    ("name", "claimed", "shown"),
+    [
+        ("a.png", None, "image/png"),
+        ("a.png", "application/octet-stream", "application/octet-stream"),
+        (None, None, None),
+    ],
+)
+async def test_a_document_claims_what_its_sender_says(
+    telegram: LocalTelegram, name: str | None, claimed: str | None, shown: str | None
+) -> None:
+    telegram.person().send_document(picture(), name, claimed)
+    document = only_update(telegram)["message"]["document"]
+    assert (document.get("file_name"), document.get("mime_type")) == (name, shown)
+
+
+@pytest.mark.parametrize("as_documents", [False, True])
+async def test_an_album_is_several_messages_with_one_id(telegram: LocalTelegram, as_documents: bool) -> None:
+    telegram.person().send_album([picture(), picture()], {1: "make them blue"}, as_documents)
+    messages = [update["message"] for update in telegram.cloud.updates.pending]
+    assert len({message["media_group_id"] for message in messages}) == 1
+    assert [message.get("caption") for message in messages] == [None, "make them blue"]
+    assert all(("document" in message) is as_documents for message in messages)
+
+
+async def test_an_album_can_get_a_late_item(telegram: LocalTelegram) -> None:
+    ada = telegram.person()
+    ada.send_album([picture(), picture()])
+    album = telegram.messages(ada.id)[0]["media_group_id"]
+    ada.send_photo(picture(), album=album)
+    assert [message["media_group_id"] for message in telegram.messages(ada.id)] == [album] * 3
+
+
+async def test_commands_are_marked_in_utf_16_units(telegram: LocalTelegram) -> None:
+    telegram.person().send_photo(picture(), "😀 /edit@darkroom_bot")
+    assert only_update(telegram)["message"]["caption_entities"] == [{"type": "bot_command", "offset": 3, "length": 18}]
+
+
+async def test_an_edit_shows_the_message_as_it_is_by_then(telegram: LocalTelegram) -> None:
+    ada = telegram.person()
+    message_id = ada.send_photo(picture(), "blue")
+    ada.edit_caption(message_id, "green")
+    first, second = telegram.cloud.updates.pending
+    oracle.check_update(second)
+    assert first["message"]["caption"] == "blue"
+    assert (second["edited_message"]["caption"], second["edited_message"]["message_id"]) == ("green", message_id)
+
+
+async def test_a_text_can_be_edited_too(telegram: LocalTelegram) -> None:
+    ada = telegram.person()
+    ada.edit_text(ada.send_text("blue"), "green")
+    assert telegram.messages(ada.id)[0]["text"] == "green"
+
+
+@pytest.mark.parametrize("name", ["Stop", "stop-7"])
+async def test_a_press_is_answered(telegram: LocalTelegram, bot: Bot, name: str) -> None:
+    ada = telegram.person()
+    sent = await bot.send_message(ada.id, "working", reply_markup=KEYBOARD)
+    query_id = ada.press(sent.message_id, name)
+    query = only_update(telegram)["callback_query"]
+    assert (query["data"], query["message"]["message_id"]) == ("stop-7", sent.message_id)
+    assert ada.answer_to(query_id) is None
+    await bot.answer_callback_query(query_id, "stopped", show_alert=True)
+    assert ada.answer_to(query_id) == {"text": "stopped", "show_alert": True}
+
+
+async def test_a_press_on_a_deleted_message_shows_that_it_is_gone(telegram: LocalTelegram, bot: Bot) -> None:
+    ada = telegram.person()
+    ada.press(99, "stop-7")
+    message = only_update(telegram)["callback_query"]["message"]
+    assert message["date"] == 0
+
+
+async def test_there_is_no_pressing_what_is_not_there(telegram: LocalTelegram) -> None:
+    ada = telegram.person()
+    with pytest.raises(LookupError, match="no button 'Stop' on message 1; it has none"):
+        ada.press(ada.send_text("hi"), "Stop")
+
+
+async def test_an_unknown_query_is_too_old(bot: Bot) -> None:
+    with pytest.raises(BadRequest, match=r"(?i)query is too old"):
+        await bot.answer_callback_query("1")
+
+
+async def test_deleting_is_silent(telegram: LocalTelegram) -> None:
+    ada = telegram.person()
+    ada.delete(ada.send_text("hi"))
+    assert telegram.messages(ada.id) == []
+    assert len(telegram.cloud.updates.pending) == 1
+
+
+async def test_who_blocked_the_bot_hears_nothing_until_unblocked(telegram: LocalTelegram, bot: Bot) -> None:
+    ada = telegram.person()
+    ada.block()
+    assert only_update(telegram)["my_chat_member"]["new_chat_member"]["status"] == "kicked"
+    with pytest.raises(Forbidden, match="bot was blocked by the user"):
+        await bot.send_message(ada.id, "hi")
+    with pytest.raises(ValueError, match="has blocked the bot"):
+        ada.send_text("hi")
+    ada.unblock()
+    assert (await bot.send_message(ada.id, "hi")).text == "hi"
+
+
+async def test_any_other_content_can_be_sent(telegram: LocalTelegram) -> None:
+    ada = telegram.person()
+    origin = {"type": "hidden_user", "date": 1, "sender_user_name": "Grace"}
+    ada.send({"text": "hi", "forward_origin": origin})
+    assert only_update(telegram)["message"]["forward_origin"] == origin
+
+
+async def test_asking_for_a_person_twice_is_the_same_chat(telegram: LocalTelegram) -> None:
+    telegram.person(5).send_text("one")
+    telegram.person(5).send_text("two")
+    assert [message["message_id"] for message in telegram.messages(5)] == [1, 2]
