@@ -71,6 +71,16 @@ def test_a_chat_takes_a_burst_and_then_one_a_second() -> None:
     floods.admit(1, BURST)
 
 
+def test_what_is_refused_counts_nothing() -> None:
+    floods = Floods()
+    for _ in range(BURST):
+        floods.admit(1, 0)
+    for _ in range(BURST):
+        with pytest.raises(Refused):
+            floods.admit(1, 1)
+    floods.admit(1, BURST)
+
+
 def test_a_group_takes_20_a_minute() -> None:
     floods = Floods()
     for second in range(GROUP_PER_MINUTE):

@@ -64,14 +64,30 @@ async def test_the_newer_poll_ends_the_older(telegram: LocalTelegram, bot: Bot) 
         await older
 
 
-async def test_a_reader_that_dies_while_it_waits_loses_nothing(telegram: LocalTelegram, bot: Bot) -> None:
+async def read_and_die(telegram: LocalTelegram, offset: int = 0) -> None:
     async with httpx.AsyncClient() as dying:
-        poll = asyncio.create_task(dying.get(f"{telegram.url}/bot{TOKEN}/getUpdates?timeout=20", timeout=30))
-        await telegram.wait_for(lambda server: server.calls[-1].method == "getUpdates", 5)
+        address = f"{telegram.url}/bot{TOKEN}/getUpdates?timeout=20&offset={offset}"
+        before = len(telegram.calls)
+        poll = asyncio.create_task(dying.get(address, timeout=30))
+        await telegram.wait_for(lambda server: len(server.calls) > before, 5)
         poll.cancel()
         await asyncio.gather(poll, return_exceptions=True)
+
+
+async def test_a_reader_that_dies_while_it_waits_loses_nothing(telegram: LocalTelegram, bot: Bot) -> None:
+    await read_and_die(telegram)
     telegram.person().send_text("hello")
     assert len(await bot.get_updates()) == 1
+
+
+async def test_a_redelivery_is_not_spent_on_a_dead_reader(telegram: LocalTelegram, bot: Bot) -> None:
+    telegram.person().send_text("hello")
+    (update,) = await bot.get_updates()
+    await read_and_die(telegram, update.update_id + 1)
+    await bot.get_me()
+    telegram.redeliver(update.update_id)
+    await telegram.wait_for(lambda server: server.calls[-2].result == [], 5)
+    assert await bot.get_updates(offset=update.update_id + 1) == (update,)
 
 
 async def test_redelivery_brings_a_confirmed_update_back_once(telegram: LocalTelegram, bot: Bot) -> None:
