@@ -12,7 +12,7 @@ sandbox: $(VENV)/.runtime
 	$(BIN)/python -m bot sandbox
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
