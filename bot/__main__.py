@@ -7,11 +7,12 @@ something first, 1 when a restart may help.
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
 from bot import app, logs
-from bot.settings import CannotRun, MustRestart, load
+from bot.settings import CannotRun, MustRestart, Settings, load
 
 log = logging.getLogger("bot")
 
@@ -39,8 +40,15 @@ def run() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
+    code = asyncio.new_event_loop().run_until_complete(_to_the_end(settings))
+    logging.shutdown()
+    # everything is closed; a thread that still waits for a name to be resolved must not hold up the end
+    os._exit(code)
+
+
+async def _to_the_end(settings: Settings) -> int:
     try:
-        asyncio.run(app.run(settings))
+        await app.run(settings)
     except Exception as error:  # noqa: BLE001 - the last place where an error can still be told well
         return _ended(error)
     return 0

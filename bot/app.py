@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.chat.client import Chat, Me
 from bot.chat.errors import ChatError, WrongToken
@@ -21,6 +21,7 @@ from bot.jobs.deliver import Deliver
 from bot.jobs.gates import Limits
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
+from bot.jobs.retries import Rules
 from bot.jobs.send import Send
 from bot.jobs.submit import Submit
 from bot.jobs.transport import Transport
@@ -36,6 +37,8 @@ from bot.store.lock import only_process
 from bot.talk.access import Access
 from bot.talk.intake import Intake
 from bot.texts import en
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -115,18 +118,28 @@ class Darkroom:
         """Open the door, find out who we are, and serve until `stop` or until a part dies."""
         address = await self.door.open(self.settings.host, self.settings.port)
         try:
-            me = await self._introduced(stop)
+            me = await _unless(stop, self._introduced())
             if me is not None:
+                await self._claim(me)
                 log.info("ready: @%s takes updates, health at %s/healthz", me.username, address)
                 await self._serve(stop)
         finally:
             await self.door.close()
         log.info("stopped")
 
-    async def _introduced(self, stop: asyncio.Event) -> Me | None:
-        """Ask Telegram who we are, for as long as it takes; None when stopped before."""
+    async def _claim(self, me: Me) -> None:
+        """Raise CannotRun for the database of another bot, whose message ids would be mistaken for ours."""
+        owner = await self.db.unit(lambda tx: tx.owner.claim(me.id))
+        if owner != me.id:
+            raise CannotRun(
+                f"DATABASE_PATH {self.settings.database_path} belongs to another bot (id {owner}, this one is "
+                f"{me.id}): give this bot a file of its own, or use that bot's token"
+            )
+
+    async def _introduced(self) -> Me:
+        """Ask Telegram who we are, for as long as it takes."""
         pause = 1.0
-        while not stop.is_set():
+        while True:
             try:
                 if await self.chat.remove_webhook():
                     log.warning("a webhook was set for this bot: it is removed, the updates that wait are kept")
@@ -135,9 +148,8 @@ class Darkroom:
                 raise CannotRun(WRONG_TOKEN) from None
             except ChatError as error:
                 log.warning("Telegram cannot be asked who we are, again in %.0f s: %s", pause, error)
-            await _either(stop.wait(), asyncio.sleep(pause))
+            await asyncio.sleep(pause)
             pause = min(30.0, pause * 2)
-        return None
 
     async def _serve(self, stop: asyncio.Event) -> None:
         worker = asyncio.create_task(self.worker.run(), name="worker")
@@ -217,15 +229,17 @@ def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat,
         probe=Probe(db, kie, clock=clock),
     )
     pacing = Pacing(settings.telegram_messages_per_second)
-    return Worker(db, steps, pacing, admins=admins, clock=clock, monotonic=clocks.monotonic)
+    rules = Rules(admins, deadline)
+    return Worker(db, steps, pacing, rules=rules, clock=clock, monotonic=clocks.monotonic)
 
 
-async def _either(*waits: Coroutine[None, None, object]) -> None:
-    """Wait for the first of these, and drop the others."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
+    """Return what `work` returns, or None when the stop comes first."""
+    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopped):
         await _cancelled(task)
+    return None if working.cancelled() else working.result()
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:

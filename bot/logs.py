@@ -82,6 +82,8 @@ def configure(level: str, form: str, secrets: Iterable[str]) -> None:
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
+    # a log call with wrong arguments would print them past the formatter
+    logging.raiseExceptions = False
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
 

@@ -24,6 +24,7 @@ def restored() -> Iterator[None]:
     before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
     yield
     logging.captureWarnings(capture=False)
+    logging.raiseExceptions = True
     root.handlers[:], root.level, sys.excepthook, threading.excepthook = before
 
 
@@ -68,3 +69,10 @@ def test_the_libraries_that_log_addresses_are_quiet_even_at_debug(capsys: pytest
     logging.getLogger("httpx").info("HTTP Request: POST https://api/...")
     logging.getLogger("telegram.Bot").debug("parameters of a private message")
     assert capsys.readouterr().err == ""
+
+
+def test_a_log_call_with_wrong_arguments_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", "text", [KEY])
+    careless = logging.getLogger("any.library").info
+    careless("no place for it", KEY)
+    assert KEY not in capsys.readouterr().err

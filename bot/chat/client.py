@@ -21,6 +21,9 @@ from bot.chat.errors import Later, NoFile, TooBig, in_our_words
 #: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
 MAX_DOWNLOAD = 20 * 1024 * 1024
 
+#: Seconds for Telegram to answer after a file was sent; it looks at the file first.
+MEDIA_TIMEOUT = 120.0
+
 #: Seconds for fetching one file.
 DOWNLOAD_TIMEOUT = 120.0
 
@@ -109,13 +112,17 @@ class Chat:
     async def send_photo(self, place: Place, content: bytes, name: str, caption: str) -> int:
         """Send a picture that Telegram may compress; return the message's id."""
         with in_our_words():
-            message = await self._bot.send_photo(photo=content, filename=name, caption=caption, **_to(place))
+            message = await self._bot.send_photo(
+                photo=content, filename=name, caption=caption, read_timeout=MEDIA_TIMEOUT, **_to(place)
+            )
         return message.message_id
 
     async def send_document(self, place: Place, content: bytes, name: str, caption: str) -> int:
         """Send a file, byte for byte; return the message's id."""
         with in_our_words():
-            message = await self._bot.send_document(document=content, filename=name, caption=caption, **_to(place))
+            message = await self._bot.send_document(
+                document=content, filename=name, caption=caption, read_timeout=MEDIA_TIMEOUT, **_to(place)
+            )
         return message.message_id
 
     async def show_uploading(self, place: Place) -> None:

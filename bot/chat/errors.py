@@ -3,7 +3,8 @@
 ChatError
 ├── Later        certainly no effect: repeat it, after `retry_after` seconds where given
 │   └── NoFile   the file is not to be had, at present or for ever: Telegram does not tell which
-├── Doubtful     it may have happened: a message may have been delivered
+├── Doubtful     it may have happened, though Telegram is in trouble: a message may have been delivered
+│   └── NoAnswer the request left as a whole, and nothing came back
 ├── ChatGone     this chat cannot be written to: blocked, kicked, deleted
 ├── Rejected     Telegram will never take it as it is
 │   └── TooBig   the file is larger than Telegram hands out
@@ -38,6 +39,10 @@ class Doubtful(ChatError):
     """The request left and no answer came: it may have been carried out."""
 
 
+class NoAnswer(Doubtful):
+    """The connection broke, or time ran out, after the request had left."""
+
+
 class ChatGone(ChatError):
     """The bot was blocked or removed, or the chat no longer exists."""
 
@@ -58,8 +63,20 @@ class Rival(ChatError):
     """409: another poller, or a webhook, receives the updates."""
 
 
-#: With these causes the request never left.
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+#: With these causes the request never arrived as a whole.
+NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    # a request whose body broke off cannot be carried out
+    httpx.WriteError,
+    httpx.WriteTimeout,
+)
+
+#: With these causes it left, and it is unknown what became of it.
+LEFT = (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError)
 
 GONE_TEXTS = ("chat not found", "user is deactivated", "bot was kicked", "peer_id_invalid")
 
@@ -123,4 +140,6 @@ def _network(error: ptb.TelegramError, text: str) -> ChatError:
         return Later("Telegram could not be reached")
     if "request entity too large" in text:
         return Rejected(text)
+    if isinstance(error.__cause__, LEFT):
+        return NoAnswer("no answer came from Telegram")
     return Doubtful("Telegram gave no clear answer")

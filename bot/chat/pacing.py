@@ -22,7 +22,11 @@ class Pacing:
 
     def opens(self, chat_id: int, now: float) -> float:
         """Return the moment, `now` at the earliest, at which this chat may be written to."""
-        return max(now, self._overall, self._chats.get(chat_id, 0.0), self._group_opens(chat_id))
+        return max(self.next_opens(now), self._chats.get(chat_id, 0.0), self._group_opens(chat_id))
+
+    def next_opens(self, now: float) -> float:
+        """Return the moment, `now` at the earliest, at which any chat may be written to."""
+        return max(now, self._overall)
 
     def sent(self, chat_id: int, now: float) -> None:
         """Count a message that leaves now."""

@@ -55,7 +55,8 @@ class Poll:
         self._rival_patience = rival_patience
         self._offset = 0
         self._failures = 0
-        self._rival_since: float | None = None
+        self._rival_since = 0.0
+        self._rival_seen: float | None = None
         #: when Telegram last answered well, on the monotonic clock
         self.fresh_at = monotonic()
 
@@ -73,7 +74,6 @@ class Poll:
         except ChatError as error:
             return await self._failed(error)
         self.fresh_at = self._monotonic()
-        self._rival_since = None
         return await self._store(answer)
 
     async def _store(self, answer: list[Any]) -> float:
@@ -97,8 +97,6 @@ class Poll:
             raise CannotRun(WRONG_TOKEN)
         if isinstance(error, Rival):
             self._bear_rival()
-        else:
-            self._rival_since = None
         pause = self._next_pause()
         log.warning("no updates from Telegram, again in %.0f s: %s", pause, error)
         if not isinstance(error, Rival):
@@ -107,9 +105,11 @@ class Poll:
         return max(pause, wait or 0.0)
 
     def _bear_rival(self) -> None:
+        """Note a rival; between two of its questions one of ours may well succeed, which proves nothing."""
         now = self._monotonic()
-        if self._rival_since is None:
+        if self._rival_seen is None or now - self._rival_seen > self._rival_patience:
             self._rival_since = now
+        self._rival_seen = now
         if now - self._rival_since >= self._rival_patience:
             raise MustRestart(RIVAL.format(patience=self._rival_patience))
 

@@ -16,9 +16,6 @@ from bot.texts import en
 
 log = logging.getLogger(__name__)
 
-#: Pictures in memory at once: 50 MB each at the most, and usually 2.
-MOST_AT_ONCE = 6
-
 #: Telegram shows an action for five seconds.
 SHOW_AGAIN_AFTER = 4.5
 
@@ -35,7 +32,6 @@ class Deliver:
         self._chat = chat
         self._fetcher = fetcher
         self._clock = clock
-        self._room = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def run(self, say: Say, place: Place) -> int:
         """Fetch and send the picture; return the id of the message.
@@ -46,7 +42,7 @@ class Deliver:
         job = None if job_id is None else await self._db.unit(lambda tx: tx.jobs.get(job_id))
         if job is None or job.result_url is None:
             raise Undeliverable("its address was erased")
-        async with self._room, self._shown_as_uploading(place):
+        async with self._shown_as_uploading(place):
             content = await self._fetcher.fetch(job.result_url)
             picture = await asyncio.to_thread(_inspected, content)
             await self._answering(job)

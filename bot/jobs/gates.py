@@ -47,7 +47,7 @@ def opening(tx: Transaction, limits: Limits, now: Instant) -> Opening:
 
 
 def _breakers(breakers: list[Breaker], under_way: int, now: Instant) -> Opening:
-    shut = [breaker.until for breaker in breakers if breaker.until > now or needs_probe(breaker)]
+    shut = [breaker.until for breaker in breakers if is_shut(breaker, now)]
     if shut:
         return Opening(0, max(shut))
     # after a trouble the first order goes alone, to see whether it is taken
@@ -64,6 +64,11 @@ def _rate(most: int, under_way: int, ended: list[Instant]) -> Opening:
 
 #: Halted orders for which Kie's balance, a free question, shows whether the reason is gone.
 PROBED = ("credits", "key")
+
+
+def is_shut(breaker: Breaker, now: Instant) -> bool:
+    """Say whether no order may leave because of this one."""
+    return breaker.until > now or needs_probe(breaker)
 
 
 def needs_probe(breaker: Breaker) -> bool:

@@ -13,6 +13,7 @@ from bot.chat.client import Chat
 from bot.chat.errors import NoFile, Rejected, TooBig
 from bot.job import Instant, Job, Reason, Source, State
 from bot.jobs import outcome
+from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
 from bot.pictures.inspect import (
     Obstacle,
@@ -27,9 +28,6 @@ from bot.pictures.inspect import (
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import en
-
-#: Tries after which a file that Telegram does not hand out is given up; about a quarter of an hour.
-MOST_TRIES = 10
 
 OBSTACLES = {
     Obstacle.TOO_BIG: en.OVER_10_MB,

@@ -4,12 +4,14 @@ A failed step always moves its due time on, so nothing is ever tried in a hot lo
 """
 
 import logging
+from dataclasses import dataclass
 
-from bot.chat.errors import ChatError, ChatGone, Doubtful, Later, Rejected
+from bot.chat.errors import ChatError, ChatGone, Doubtful, Later, NoAnswer, Rejected
 from bot.job import Instant, Job, Reason, later, seconds_between
 from bot.jobs import outcome, trouble
 from bot.jobs.deliver import Undeliverable
-from bot.kie.errors import Halted, KieError, Unavailable
+from bot.jobs.pauses import GIVE_UP_AFTER, MOST_SENDS_IN_DOUBT, MOST_TRIES, PARCEL_EXPIRES, pause
+from bot.kie.errors import Halted, KieError, Refused, Unavailable
 from bot.pictures.fetch import FetchError, Unreachable
 from bot.store.outbox import Ending, Kind, Parcel
 from bot.store.transaction import Transaction
@@ -17,56 +19,84 @@ from bot.texts import en
 
 log = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 300.0
 
-#: Tries after which something that is not a passing trouble is given up; about a quarter of an hour.
-MOST_TRIES = 10
+@dataclass(frozen=True)
+class Rules:
+    """What the settings say about trouble."""
 
-#: Seconds after which a message that cannot be sent is given up.
-PARCEL_EXPIRES = 3 * 86_400.0
+    admins: frozenset[int]
+    #: seconds of waiting after which the person is told
+    deadline: float
+
 
 Problem = ChatError | KieError | FetchError | Undeliverable
 
 
-def pause(tries: int) -> float:
-    """Return the seconds to wait after that many tries before: 1, 2, 4, ... 300."""
-    return float(min(LONGEST_PAUSE, 2.0 ** min(tries, 16)))
-
-
-def job_failed(tx: Transaction, job: Job, error: Exception, admins: frozenset[int], now: Instant) -> None:
+def job_failed(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Instant) -> None:
     """Put a job off whose step failed, or end it when that step will never work."""
     if isinstance(error, KieError):
-        trouble.seen_elsewhere(tx, error, admins, now)
+        trouble.seen_elsewhere(tx, error, rules.admins, now)
     log.info("job %d: later again: %s", job.id, _named(error), extra={"job": job.id})
-    if job.tries >= MOST_TRIES and not isinstance(error, Later | Unavailable):
-        words = en.ADMIN_BROKEN.format(job_id=job.id, fault=type(error).__name__)
-        if outcome.fail(tx, job, Reason.PICTURE, en.BROKEN_STEP, now):
-            tx.outbox.tell_admins(admins, f"broken:{job.id}", words, now)
+    waited = seconds_between(job.queued_at or now, now)
+    if isinstance(error, Refused) and not error.transient:
+        outcome.fail(tx, job, Reason.REFUSED, en.REFUSED_ORDER.format(words=error.text), now)
+    elif job.tries < MOST_TRIES or _passes(error, waited):
+        _later_again(tx, job, error, waited, rules, now)
     else:
-        asked_for = error.retry_after if isinstance(error, Later | Unavailable | Halted) else None
-        wait = max(asked_for or 0.0, pause(job.tries))
-        tx.jobs.note(job, due_at=later(now, wait), tries=job.tries + 1)
+        _give_up(tx, job, error, rules, now)
 
 
-def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, admins: frozenset[int], now: Instant) -> None:
+def _passes(error: Exception, waited: float) -> bool:
+    """Say whether an error is known to be one that passes by itself, or by the operator's help."""
+    return isinstance(error, Halted) or (isinstance(error, Later | Unavailable) and waited < GIVE_UP_AFTER)
+
+
+def _later_again(tx: Transaction, job: Job, error: Exception, waited: float, rules: Rules, now: Instant) -> None:
+    asked_for = error.retry_after if isinstance(error, Later | Unavailable | Halted) else None
+    wait = max(asked_for or 0.0, pause(job.tries))
+    if tx.jobs.note(job, due_at=later(now, wait), tries=job.tries + 1) and waited > rules.deadline:
+        tx.outbox.add(outcome.about(job, "waiting", en.WAITING), now)
+
+
+def _give_up(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Instant) -> None:
+    if outcome.fail(tx, job, Reason.PICTURE, en.BROKEN_STEP, now):
+        words = en.ADMIN_BROKEN.format(job_id=job.id, fault=type(error).__name__)
+        tx.outbox.tell_admins(rules.admins, f"broken:{job.id}", words, now)
+
+
+def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rules, now: Instant) -> None:
     """Put a message off that could not be sent, or end it when it never can be."""
     if parcel.say.kind is Kind.REACTION:
         tx.outbox.ended(parcel.id, Ending.REJECTED, now)  # a nicety is not worth a second try
     elif isinstance(error, ChatGone):
         log.info("chat %d cannot be written to: %s", parcel.say.chat_id, error)
         tx.lose_chat(parcel.say.chat_id, now)
+    elif isinstance(error, Rejected) and parcel.say.thread_id is not None and "thread" in str(error):
+        tx.outbox.leave_topic(parcel.id, now)
     elif isinstance(error, Rejected | Undeliverable):
-        _undeliverable(tx, parcel, error, admins, now)
+        _undeliverable(tx, parcel, error, rules.admins, now)
     elif _is_hopeless(parcel, error, now):
-        _expired(tx, parcel, admins, now)
+        _expired(tx, parcel, rules.admins, now)
+    elif isinstance(error, NoAnswer):
+        _may_have_arrived(tx, parcel, error, now)
     else:
         _again(tx, parcel, error, now)
+
+
+def _may_have_arrived(tx: Transaction, parcel: Parcel, error: NoAnswer, now: Instant) -> None:
+    """Send it once more rather than lose it, but not for ever: each send may have arrived."""
+    tx.outbox.may_have_arrived(parcel.id)
+    if parcel.in_doubt + 1 < MOST_SENDS_IN_DOUBT:
+        _again(tx, parcel, error, now)
+        return
+    log.error("message %s was sent %d times, and none was confirmed", parcel.say.key, MOST_SENDS_IN_DOUBT)
+    tx.outbox.ended(parcel.id, Ending.UNCLEAR, now)
 
 
 def _again(tx: Transaction, parcel: Parcel, error: Exception, now: Instant) -> None:
     wait = error.retry_after if isinstance(error, Later) else None
     log.info("message %s: later again: %s", parcel.say.key, _named(error))
-    if parcel.say.job_id is not None and not isinstance(error, Doubtful):
+    if parcel.say.job_id is not None and not parcel.in_doubt and not isinstance(error, Doubtful):
         _was_not_sent(tx, parcel.say.job_id)
     # that Telegram asks to slow down says nothing about the message
     tx.outbox.postpone(parcel.id, later(now, wait or pause(parcel.tries)), failed=wait is None)

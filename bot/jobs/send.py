@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 
 from bot.chat.client import Chat, Place
+from bot.chat.errors import ChatError, Later
 from bot.job import Instant
 from bot.jobs.deliver import Deliver
 from bot.store.connection import Database
@@ -29,8 +30,17 @@ class Send:
 
     async def run(self, parcel: Parcel) -> None:
         """Send it once. Raises a ChatError, a FetchError or Undeliverable when that did not work."""
+        if parcel.in_doubt:
+            await self._ask_whether_telegram_is_well()
         message_id = await self._hand_over(parcel)
         await self._db.unit(lambda tx: self._sent(tx, parcel, message_id))
+
+    async def _ask_whether_telegram_is_well(self) -> None:
+        """Repeat nothing that may have arrived before a question that changes nothing is answered."""
+        try:
+            await self._chat.me()
+        except ChatError:
+            raise Later("Telegram does not answer at present") from None
 
     async def _hand_over(self, parcel: Parcel) -> int | None:
         say = parcel.say

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from bot.chat.errors import ChatError
-from bot.job import Instant, Job, Reason, State, later
+from bot.job import Instant, Job, Reason, State, later, seconds_between
 from bot.jobs import outcome, trouble
 from bot.jobs.gates import Limits, Opening, opening
+from bot.jobs.pauses import GIVE_UP_AFTER, MOST_TRIES, pause
 from bot.jobs.transport import Transport
 from bot.kie.client import Kie
 from bot.kie.errors import Halted, Refused, Unavailable, Unclear
@@ -79,11 +80,12 @@ class Submit:
         """Make the order that `begin` wrote down; True if Kie took it, so that there is a task to watch."""
         try:
             edit = await self._edit(job)
-        except (ChatError, ValidationError) as error:
-            log.warning("job %d: cannot be ordered: %s", job.id, type(error).__name__, extra={"job": job.id})
-            passing = isinstance(error, ChatError)
-            await self._db.unit(lambda tx: self._not_ordered(tx, job, Refused(en.OUR_MISTAKE, transient=passing)))
-            return False
+        except ChatError as error:
+            log.warning("job %d: not ordered yet: %s", job.id, error, extra={"job": job.id})
+            return await self._db.unit(lambda tx: self._not_put_together(tx, job, self._clock()))
+        except ValidationError:
+            log.exception("job %d: cannot be ordered", job.id, extra={"job": job.id})
+            return await self._db.unit(lambda tx: self._not_ordered(tx, job, Refused(en.OUR_MISTAKE)))
         return await self._pay(job, edit)
 
     async def _edit(self, job: Job) -> EditInput:
@@ -97,7 +99,8 @@ class Submit:
             refusal = error
         except Unclear as error:
             log.warning("job %d: in doubt: %s", job.id, error, extra={"job": job.id})
-            return await self._db.unit(lambda tx: outcome.doubt(tx, job, self._clock()))
+            unclear = error
+            return await self._db.unit(lambda tx: self._in_doubt(tx, job, unclear))
         except Exception:  # a mistake of ours after the order may have left
             log.exception("job %d: the order broke off", job.id, extra={"job": job.id})
             return await self._db.unit(lambda tx: outcome.doubt(tx, job, self._clock()))
@@ -105,10 +108,15 @@ class Submit:
             return await self._db.unit(lambda tx: self._accepted(tx, job, task_id))
         return await self._db.unit(lambda tx: self._not_ordered(tx, job, refusal))
 
+    def _in_doubt(self, tx: Transaction, job: Job, error: Unclear) -> bool:
+        # an outage mostly shows like this, and the orders behind must not all run into it
+        trouble.stop_orders(tx, error, self._admins, self._clock())
+        return outcome.doubt(tx, job, self._clock())
+
     def _accepted(self, tx: Transaction, job: Job, task_id: str) -> bool:
         now = self._clock()
         tx.attempts.end(job.id, Outcome.ACCEPTED, now, task_id)
-        trouble.orders_go_on(tx, self._admins, now)
+        trouble.orders_go_on(tx, job.submitted_at or now, self._admins, now)
         return tx.jobs.move(job, State.RUNNING, task_id=task_id, tries=0)
 
     def _not_ordered(self, tx: Transaction, job: Job, error: Unavailable | Halted | Refused) -> bool:
@@ -118,8 +126,21 @@ class Submit:
             self._refused(tx, job, error, now)
         else:
             trouble.stop_orders(tx, error, self._admins, now)
-            if tx.jobs.move(job, State.QUEUED, submitted_at=None):
-                tx.line.enter_first(job.id, job.request.chat_id, is_ready=True)
+            self._turned_away(tx, job, error, now)
+        return False
+
+    def _turned_away(self, tx: Transaction, job: Job, error: Unavailable | Halted, now: Instant) -> None:
+        waited = seconds_between(job.queued_at or now, now)
+        if isinstance(error, Unavailable) and waited > GIVE_UP_AFTER and job.tries >= MOST_TRIES:
+            outcome.fail(tx, job, Reason.BROKE, en.NOT_TAKEN.format(words=error.text), now)
+        elif tx.jobs.move(job, State.QUEUED, submitted_at=None, tries=job.tries + 1):
+            _wait_again(tx, job)
+
+    def _not_put_together(self, tx: Transaction, job: Job, now: Instant) -> bool:
+        """Queue a job again whose order could not even be made: Telegram did not say where a picture is."""
+        tx.attempts.end(job.id, Outcome.NOT_ORDERED, now)
+        if tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=later(now, pause(job.tries)), tries=job.tries + 1):
+            tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
         return False
 
     def _refused(self, tx: Transaction, job: Job, error: Refused, now: Instant) -> None:
@@ -129,3 +150,15 @@ class Submit:
                 tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
         else:
             outcome.fail(tx, job, Reason.REFUSED, en.REFUSED_ORDER.format(words=error.text), now)
+
+
+def _wait_again(tx: Transaction, job: Job) -> None:
+    """Put a job that Kie turned away back into the line: first once, then behind the others of its lane.
+
+    Something about this very order may be the reason, and it must not keep everybody else waiting.
+    """
+    if job.tries == 0:
+        tx.line.enter_first(job.id, job.request.chat_id, is_ready=True)
+    else:
+        tx.line.enter(job.id, job.request.chat_id, job.request.user_id)
+        tx.line.mark(job.id, is_ready=True)

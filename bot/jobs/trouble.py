@@ -1,8 +1,10 @@
 """What a trouble at Kie means for the orders of everybody: breakers, and words to the admins."""
 
 import logging
+from dataclasses import replace
 
 from bot.job import Instant, later, seconds_between
+from bot.jobs.gates import PROBED
 from bot.kie.errors import Garbled, Halted, KieError, Unavailable
 from bot.store.breakers import Breaker
 from bot.store.transaction import Transaction
@@ -24,20 +26,28 @@ PAUSES = {
 #: Milliseconds.
 ONE_DAY = 86_400_000
 
+#: Trips in a row after which the admins are told of an outage.
+LASTING = 4
+
+#: Seconds; the longest pause that Kie itself can ask for.
+LONGEST_WISH = 3600.0
+
 #: Kie's codes for "too often" (430 in older documentation).
 TOO_OFTEN = (429, 430)
 
 
-def stop_orders(tx: Transaction, error: Unavailable | Halted, admins: frozenset[int], now: Instant) -> None:
-    """Open the breaker that belongs to an error; tell the admins when only they can help."""
+def stop_orders(tx: Transaction, error: KieError, admins: frozenset[int], now: Instant) -> None:
+    """Open the breaker that belongs to an error; tell the admins when only they can help, or when it lasts."""
     name = _name(error)
     known = tx.breakers.get(name)
     if known is not None and known.until > now:
         return  # calls that left before the first of them failed
-    breaker = keep_shut(tx, name, now, error.retry_after)
+    breaker = keep_shut(tx, name, now, getattr(error, "retry_after", None))
     log.warning("orders pause for %.0f s (%s): %s", seconds_between(now, breaker.until), name, error)
     if isinstance(error, Halted):
         tx.outbox.tell_admins(admins, f"halt:{name}:{breaker.since}", en.ADMIN_HALT[name], now)
+    elif breaker.trips == LASTING:
+        tx.outbox.tell_admins(admins, f"outage:{name}:{breaker.since}", en.ADMIN_OUTAGE.format(words=error.text), now)
 
 
 def keep_shut(tx: Transaction, name: str, now: Instant, wait: float | None = None) -> Breaker:
@@ -45,18 +55,23 @@ def keep_shut(tx: Transaction, name: str, now: Instant, wait: float | None = Non
     known = tx.breakers.get(name)
     trips = 1 if known is None else known.trips + 1
     first, longest = PAUSES[name]
-    pause = wait or min(longest, first * 2.0 ** min(trips - 1, 16))
+    pause = min(wait, LONGEST_WISH) if wait else min(longest, first * 2.0 ** min(trips - 1, 16))
     breaker = Breaker(name, now if known is None else known.since, later(now, pause), trips)
     tx.breakers.open(breaker)
     return breaker
 
 
-def orders_go_on(tx: Transaction, admins: frozenset[int], now: Instant) -> None:
-    """Close every breaker: an order was taken."""
+def orders_go_on(tx: Transaction, submitted_at: Instant, admins: frozenset[int], now: Instant) -> None:
+    """Close the breakers that an order, made at `submitted_at` and taken, was to try out.
+
+    An order that left before a breaker opened says nothing about it.
+    """
     for breaker in tx.breakers.all():
+        if breaker.until > submitted_at:
+            continue
         tx.breakers.close(breaker.name)
         log.info("orders go on (%s)", breaker.name)
-        if breaker.name in en.ADMIN_HALT:
+        if breaker.name in en.ADMIN_HALT or breaker.trips >= LASTING:
             tx.outbox.tell_admins(admins, f"resumed:{breaker.name}:{breaker.since}", en.ADMIN_RESUMED, now)
 
 
@@ -70,7 +85,14 @@ def seen_elsewhere(tx: Transaction, error: KieError, admins: frozenset[int], now
         tx.outbox.tell_admins(admins, f"garbled:{error.code}:{now // ONE_DAY}", words, now)
 
 
-def _name(error: Unavailable | Halted) -> str:
+def try_at_once(tx: Transaction, now: Instant) -> None:
+    """Let the reasons be looked into at once that an operator may have removed before a start."""
+    for breaker in tx.breakers.all():
+        if breaker.name in PROBED:
+            tx.breakers.open(replace(breaker, until=min(now, breaker.until), probed=False))
+
+
+def _name(error: KieError) -> str:
     if isinstance(error, Halted):
         return error.cause.value
-    return RATE if error.code in TOO_OFTEN else OUTAGE
+    return RATE if isinstance(error, Unavailable) and error.code in TOO_OFTEN else OUTAGE

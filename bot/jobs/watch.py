@@ -17,6 +17,9 @@ from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import en
 
+#: Seconds for which Kie keeps a finished picture, by the longest of its statements (14 days, 2026).
+RESULTS_KEPT = 14 * 86_400.0
+
 log = logging.getLogger(__name__)
 
 
@@ -38,7 +41,9 @@ class Watch:
         if job is None or job.state != State.RUNNING or job.task_id is None:
             return None
         seen = await self._seen(job, job.task_id)
-        if seen is None or seen.outcome is Outcome.PENDING:
+        if seen is None:
+            return await self._not_seen(job)
+        if seen.outcome is Outcome.PENDING:
             return await self._not_finished(job)
         await self._db.unit(lambda tx: self._finished(tx, job, seen))
         return None
@@ -52,6 +57,16 @@ class Watch:
         await self._db.unit(lambda tx: trouble.seen_elsewhere(tx, failure, self._admins, self._clock()))
         return None
 
+    async def _not_seen(self, job: Job) -> Instant | None:
+        """Look again soon: that Kie gave no answer says nothing about the task."""
+        now = self._clock()
+        age = seconds_between(job.submitted_at or now, now)
+        if age >= RESULTS_KEPT:
+            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, en.RESULT_LOST, now))
+            return None
+        await self._tell_if_overdue(job, age)
+        return later(now, min(300.0, max(2.0, age / 5)))
+
     async def _not_finished(self, job: Job) -> Instant | None:
         now = self._clock()
         submitted_at = job.submitted_at or now
@@ -59,9 +74,12 @@ class Watch:
         if age >= LATE_LOOKS[-1]:
             await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, en.NEVER_FINISHED, now))
             return None
+        await self._tell_if_overdue(job, age)
+        return next_look(submitted_at, now, self._deadline)
+
+    async def _tell_if_overdue(self, job: Job, age: float) -> None:
         if age >= self._deadline and job.overdue_at is None:
-            await self._db.unit(lambda tx: _overdue(tx, job, now))
-        return next_look(submitted_at, now, self._deadline) or later(submitted_at, LATE_LOOKS[-1])
+            await self._db.unit(lambda tx: _overdue(tx, job, self._clock()))
 
     def _finished(self, tx: Transaction, job: Job, seen: Look) -> None:
         now = self._clock()

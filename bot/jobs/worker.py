@@ -14,8 +14,8 @@ from functools import partial
 from bot.chat.errors import Later
 from bot.chat.pacing import Pacing
 from bot.job import Instant, Job, State, later, seconds_between
-from bot.jobs import outcome, retries
-from bot.jobs.gates import needs_probe
+from bot.jobs import outcome, retries, trouble
+from bot.jobs.gates import is_shut, needs_probe
 from bot.jobs.looks import Looks
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
@@ -23,6 +23,7 @@ from bot.jobs.schedule import LONGEST_GAP, first_look
 from bot.jobs.send import Send
 from bot.jobs.submit import Submit
 from bot.jobs.watch import Watch
+from bot.kie.errors import Halt
 from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.store.outbox import Kind, Parcel
@@ -33,7 +34,10 @@ log = logging.getLogger(__name__)
 #: Pictures fetched and uploaded at once: 20 MB of memory each at the most.
 MOST_PREPARED = 4
 
-#: Messages under way at once, each to another chat.
+#: Pictures being delivered at once: 50 MB of memory each at the most, and usually 2.
+MOST_DELIVERED = 6
+
+#: Messages under way at once, each to another chat, pictures among them.
 MOST_SENT = 16
 
 #: Seconds; a bound for clocks that were set while the worker slept.
@@ -75,6 +79,8 @@ class Busy:
     probes: frozenset[str]
     #: messages under way
     sends: int
+    #: those of them that are pictures
+    deliveries: int
 
 
 class Worker:
@@ -86,14 +92,14 @@ class Worker:
         steps: Steps,
         pacing: Pacing,
         *,
-        admins: frozenset[int],
+        rules: retries.Rules,
         clock: Callable[[], Instant],
         monotonic: Callable[[], float],
     ) -> None:
         self._db = db
         self._steps = steps
         self._pacing = pacing
-        self._admins = admins
+        self._rules = rules
         self._clock = clock
         self._monotonic = monotonic
         self._looks = Looks()
@@ -101,6 +107,7 @@ class Worker:
         self._chats: set[int] = set()
         self._probes: set[str] = set()
         self._held: dict[int, float] = {}
+        self._deliveries = 0
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -137,12 +144,14 @@ class Worker:
             chats=self._chats | self._still_held().keys(),
             probes=frozenset(self._probes),
             sends=len(self._chats),
+            deliveries=self._deliveries,
         )
         plan = await self._db.unit(lambda tx: self._plan(tx, now, busy))
         self._start(tasks, plan)
         self._start_looks(tasks, now)
         if plan.parcels:
-            return 0.0  # their chats are busy or held from here on; there may be others behind them
+            # their chats are busy or held from here on, and there may be others behind them
+            return self._pacing.next_opens(self._monotonic()) - self._monotonic()
         moments = [moment for moment in (plan.next_at, self._looks.next_at()) if moment is not None]
         waits = [seconds_between(self._clock(), moment) for moment in moments]
         waits += [opens - self._monotonic() for opens in self._held.values()]
@@ -150,7 +159,7 @@ class Worker:
 
     def _plan(self, tx: Transaction, now: Instant, busy: Busy) -> Plan:
         orders, gate = self._steps.submit.begin(tx, now)
-        somebody_waits = tx.line.first() is not None
+        somebody_waits = tx.line.is_waited_in()
         unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
         moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), *(breaker.until for breaker in unproven)]
         if somebody_waits:
@@ -158,7 +167,7 @@ class Worker:
         return Plan(
             jobs=_jobs_due(tx, now, busy.jobs),
             orders=orders,
-            parcels=tx.outbox.due(now, busy.chats, limit=MOST_SENT) if busy.sends < MOST_SENT else [],
+            parcels=_parcels_due(tx, now, busy),
             probes=[each.name for each in unproven if each.until <= now and each.name not in busy.probes],
             next_at=min((moment for moment in moments if moment is not None and moment > now), default=None),
         )
@@ -176,15 +185,28 @@ class Worker:
             tasks.create_task(self._then(self._steps.probe.run(name), partial(self._probes.discard, name)))
 
     def _start_parcel(self, tasks: asyncio.TaskGroup, parcel: Parcel) -> None:
-        chat_id, now = parcel.say.chat_id, self._monotonic()
-        if parcel.say.kind is not Kind.REACTION:
-            opens = self._pacing.opens(chat_id, now)
-            if opens > now:
-                self._held[chat_id] = opens
-                return
-            self._pacing.sent(chat_id, now)
+        chat_id, kind = parcel.say.chat_id, parcel.say.kind
+        if kind is Kind.PICTURE and self._deliveries >= MOST_DELIVERED:
+            return
+        if kind is not Kind.REACTION and not self._may_leave(chat_id):
+            return
+        self._deliveries += kind is Kind.PICTURE
         self._chats.add(chat_id)
-        tasks.create_task(self._then(self._send(parcel), partial(self._chats.discard, chat_id)))
+        tasks.create_task(self._then(self._send(parcel), partial(self._sent, parcel)))
+
+    def _may_leave(self, chat_id: int) -> bool:
+        """Say whether a message to a chat may leave now, and count it if so."""
+        now = self._monotonic()
+        opens = self._pacing.opens(chat_id, now)
+        if opens <= now:
+            self._pacing.sent(chat_id, now)
+        elif self._pacing.next_opens(now) <= now:
+            self._held[chat_id] = opens  # it is this chat's own limit, so others may be served meanwhile
+        return opens <= now
+
+    def _sent(self, parcel: Parcel) -> None:
+        self._chats.discard(parcel.say.chat_id)
+        self._deliveries -= parcel.say.kind is Kind.PICTURE
 
     def _start_looks(self, tasks: asyncio.TaskGroup, now: Instant) -> None:
         while (job_id := self._looks.take(now)) is not None:
@@ -216,7 +238,7 @@ class Worker:
             failure = error
         else:
             return
-        await self._db.unit(lambda tx: retries.job_failed(tx, job, failure, self._admins, self._clock()))
+        await self._db.unit(lambda tx: retries.job_failed(tx, job, failure, self._rules, self._clock()))
 
     async def _take_up(self, job: Job) -> None:
         if job.state is State.QUEUED:
@@ -253,7 +275,7 @@ class Worker:
             return
         if isinstance(failure, Later) and failure.retry_after is not None:
             self._pacing.pause(parcel.say.chat_id, self._monotonic() + failure.retry_after)
-        await self._db.unit(lambda tx: retries.parcel_failed(tx, parcel, failure, self._admins, self._clock()))
+        await self._db.unit(lambda tx: retries.parcel_failed(tx, parcel, failure, self._rules, self._clock()))
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -263,9 +285,18 @@ class Worker:
             pass
 
 
+def _parcels_due(tx: Transaction, now: Instant, busy: Busy) -> list[Parcel]:
+    if busy.sends >= MOST_SENT:
+        return []
+    return tx.outbox.due(now, busy.chats, MOST_SENT, pictures=busy.deliveries < MOST_DELIVERED)
+
+
 def _jobs_due(tx: Transaction, now: Instant, busy: frozenset[int]) -> list[int]:
     most = MOST_PREPARED + len(busy)
-    found = [*tx.jobs.due(State.SUBMITTING, now, most), *tx.line.to_prepare(now, most)]
+    # without a good key no upload is taken either
+    uploads_halted = any(each.name == Halt.KEY and is_shut(each, now) for each in tx.breakers.all())
+    found = tx.jobs.due(State.SUBMITTING, now, most)
+    found += [] if uploads_halted else tx.line.to_prepare(now, most)
     return [job_id for job_id in found if job_id not in busy][: MOST_PREPARED - len(busy)]
 
 
@@ -275,6 +306,7 @@ def _recovered(tx: Transaction, now: Instant) -> list[int]:
         if job is not None and job.asked_at is None:
             log.warning("job %d: in doubt: the bot stopped while it was ordered", job_id, extra={"job": job_id})
             outcome.doubt(tx, job, now)
+    trouble.try_at_once(tx, now)
     return tx.jobs.in_state(State.RUNNING)
 
 

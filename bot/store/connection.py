@@ -25,6 +25,9 @@ Waiting = tuple[Work, "asyncio.Future[Any]"]
 #: STRICT tables came with this version.
 OLDEST_SQLITE = (3, 37, 0)
 
+#: What SQLite says of a value or a statement, as against the file.
+OWN_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+
 SETTINGS = (
     "PRAGMA journal_mode = WAL",
     # NORMAL may forget the last commits at a power cut: a task that was paid for could vanish.
@@ -159,7 +162,7 @@ def _undoable(db: sqlite3.Connection, work: Work) -> Any:
     db.execute("SAVEPOINT unit")
     try:
         outcome = work(Transaction(db))
-    except sqlite3.IntegrityError as error:
+    except OWN_MISTAKES as error:
         outcome = error
     except sqlite3.Error:
         raise  # the file is in trouble, which concerns every unit of the batch

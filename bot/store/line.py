@@ -54,6 +54,10 @@ class Line:
         """Note that a job only waits for its turn, or that it has to be prepared again."""
         self._db.execute("UPDATE line SET is_ready = ? WHERE job_id = ?", (is_ready, job_id))
 
+    def is_waited_in(self) -> bool:
+        """Say whether any job waits, prepared or not."""
+        return self._db.execute("SELECT 1 FROM line LIMIT 1").fetchone() is not None
+
     def first(self) -> int | None:
         """Return the id of the prepared job whose turn it is."""
         head = self._head()

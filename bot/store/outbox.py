@@ -33,6 +33,8 @@ class Ending(StrEnum):
     REJECTED = "rejected"
     #: tried for so long that it no longer makes sense
     EXPIRED = "expired"
+    #: sent several times, and never confirmed
+    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,15 @@ class Say:
 
 @dataclass(frozen=True)
 class Parcel:
-    """Something to be said, on its way; `tries` counts the sends that failed."""
+    """Something to be said, on its way."""
 
     id: int
     say: Say
     written_at: Instant
+    #: sends that failed
     tries: int
+    #: those of them that may have arrived all the same
+    in_doubt: int
 
 
 class Outbox:
@@ -91,12 +96,15 @@ class Outbox:
         for admin_id in admin_ids:
             self.add(Say(key=f"{key}:to:{admin_id}", chat_id=admin_id, body=body), now)
 
-    def due(self, now: Instant, busy_chats: Iterable[int], limit: int) -> list[Parcel]:
-        """Return what is due, at most one per chat, leaving out the chats that are being written to."""
+    def due(self, now: Instant, busy_chats: Iterable[int], limit: int, *, pictures: bool = True) -> list[Parcel]:
+        """Return what is due, at most one per chat, leaving out the chats that are being written to.
+
+        Without `pictures` only what is quickly sent.
+        """
         rows = self._db.execute(
             "SELECT * FROM outbox WHERE due_at <= ? AND chat_id NOT IN (SELECT value FROM json_each(?))"
-            " ORDER BY due_at, id LIMIT ?",
-            (now, json.dumps(list(busy_chats)), limit),
+            " AND (kind <> ? OR ?) ORDER BY due_at, id LIMIT ?",
+            (now, json.dumps(list(busy_chats)), Kind.PICTURE, pictures, limit),
         ).fetchall()
         first_of_chat: dict[int, Parcel] = {}
         for row in rows:
@@ -128,6 +136,14 @@ class Outbox:
             "UPDATE outbox SET due_at = ?, tries = tries + ? WHERE id = ?", (due_at, int(failed), parcel_id)
         )
 
+    def may_have_arrived(self, parcel_id: int) -> None:
+        """Count a send after which no answer came."""
+        self._db.execute("UPDATE outbox SET in_doubt = in_doubt + 1 WHERE id = ?", (parcel_id,))
+
+    def leave_topic(self, parcel_id: int, now: Instant) -> None:
+        """Send it to the chat itself, because its topic is gone."""
+        self._db.execute("UPDATE outbox SET thread_id = NULL, due_at = ? WHERE id = ?", (now, parcel_id))
+
     def drop_chat(self, chat_id: int, now: Instant) -> None:
         """End everything that waits for a chat that cannot be written to."""
         self._db.execute(
@@ -151,4 +167,4 @@ def _parcel(row: sqlite3.Row) -> Parcel:
         job_id=row["job_id"],
         is_answer=bool(row["is_answer"]),
     )
-    return Parcel(row["id"], say, row["written_at"], row["tries"])
+    return Parcel(row["id"], say, row["written_at"], row["tries"], row["in_doubt"])

@@ -9,6 +9,7 @@ from bot.store.inbox import Inbox
 from bot.store.jobs import Jobs
 from bot.store.line import Line
 from bot.store.outbox import Outbox
+from bot.store.owner import Owner
 
 #: States in which nothing was ordered yet.
 NOT_ORDERED = (State.GATHERING, State.QUEUED)
@@ -24,6 +25,7 @@ class Transaction:
         self.attempts = Attempts(db)
         self.outbox = Outbox(db)
         self.breakers = Breakers(db)
+        self.owner = Owner(db)
 
     def take_back(self, job: Job, now: Instant) -> bool:
         """Cancel a job if nothing was ordered for it yet; False if it is too late."""

@@ -65,6 +65,10 @@ HAS_METADATA = (
 ANIMATED = "This picture moves, and I can only edit still ones. Please send a single picture."
 NOT_FETCHED = "I could not get your picture from Telegram. Please send it again."
 
+WAITING = (
+    "Your picture still waits: I cannot pass it on at the moment. I keep trying, and there is no need to send it again."
+)
+NOT_TAKEN = "Kie.ai has not taken this order for two days ({words}), so I give it up. Please send the picture again."
 REFUSED = "The image model will not do this: {words}\n\nPlease try another wish or another picture."
 REFUSED_ORDER = "Kie.ai did not accept this: {words}\n\nPlease try another wish or another picture."
 BROKE = "The image model could not finish this picture ({words}). Please send it again, perhaps a little later."
@@ -94,6 +98,7 @@ ADMIN_HALT = {
     "key": "Kie.ai does not accept the API key. Please check KIE_API_KEY (and the key's IP list), then restart me.",
     "cap": "The usage cap of the Kie.ai key is reached. Raise it on https://kie.ai/api-key, or wait until it renews.",
 }
+ADMIN_OUTAGE = "Kie.ai does not take orders at present ({words}). I try again by myself, one order at a time."
 ADMIN_RESUMED = "Kie.ai takes orders again."
 ADMIN_GARBLED = "Kie.ai answered in a way that its documentation does not know: {words}"
 ADMIN_NO_RESULT = "Kie.ai reported a finished task without a picture: task {task_id}, job {job_id}."

@@ -13,9 +13,11 @@ from bot.chat.errors import (
     ChatGone,
     Doubtful,
     Later,
+    NoAnswer,
     NoFile,
     Rejected,
     Rival,
+    TooBig,
     WrongToken,
     understood,
 )
@@ -67,8 +69,9 @@ async def chat(telegram: LocalTelegram) -> AsyncIterator[Chat]:
         (HTML_502, Doubtful),
         (NOT_JSON, Doubtful),
         (OTHER_JSON, Doubtful),
-        (Fault(Kind.CUT_BEFORE), Doubtful),
-        (Fault(Kind.CUT_AFTER), Doubtful),
+        (bad_request("file is too big"), TooBig),
+        (Fault(Kind.CUT_BEFORE), NoAnswer),
+        (Fault(Kind.CUT_AFTER), NoAnswer),
     ],
 )
 async def test_every_trouble_says_what_to_do_next(

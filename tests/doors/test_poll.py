@@ -147,6 +147,19 @@ async def test_a_rival_is_put_up_with_for_a_while_and_then_named(desk: Desk) -> 
         await desk.poll.once()
 
 
+async def test_a_rival_is_named_even_when_some_questions_succeed_between_its_own(desk: Desk) -> None:
+    ada = desk.telegram.person()
+    for _ in range(6):
+        desk.telegram.faults.add("getUpdates", conflict())
+        await desk.poll.once()
+        ada.send_text("hello")
+        await desk.poll.once()
+        desk.now += 10.0
+    desk.telegram.faults.add("getUpdates", conflict())
+    with pytest.raises(MustRestart):
+        await desk.poll.once()
+
+
 async def test_a_rival_that_goes_away_is_forgotten(desk: Desk) -> None:
     desk.telegram.faults.add("getUpdates", conflict())
     await desk.poll.once()

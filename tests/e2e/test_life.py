@@ -60,6 +60,26 @@ async def test_a_stop_during_an_endless_call_still_ends_within_ten_seconds(world
     assert "cannot find out" in (await world.words(ada.id))[0]
 
 
+async def test_a_stop_before_telegram_has_answered_at_all_is_quick(world: World) -> None:
+    world.telegram.faults.always("getWebhookInfo", Fault(Kind.HANG))
+    bot = world.bot()
+    await bot.start()
+    await world.telegram.wait_for(lambda telegram: telegram.calls or None, 20)
+    async with asyncio.timeout(5):
+        assert await bot.stop() == 0
+
+
+async def test_the_database_of_another_bot_is_left_alone(world: World) -> None:
+    bot = world.bot()
+    await bot.ready()
+    await bot.stop()
+    world.telegram.cloud.me["id"] = 777
+    second = world.bot()
+    await second.start()
+    assert await second.ended() == 2
+    assert "DATABASE_PATH" in _last_line(second.log)
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [

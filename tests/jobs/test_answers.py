@@ -1,6 +1,7 @@
 """How a job ends, and what the person and the admin hear of it."""
 
 from bot.job import Reason, State
+from bot.sandbox.faults import HTML_502
 from bot.sandbox.kie_tasks import STUCK, SUCCESS_WITHOUT_URL, UNKNOWN_STATUS, fail
 from tests.house import House
 from tests.world import a_photo
@@ -93,4 +94,23 @@ async def test_after_a_day_the_bot_stops_waiting_and_says_so(house: House) -> No
     for hours in (1, 2, 9, 12):
         await house.pass_time(hours * 3600 + 60)
     assert "within a day" in house.words()[-1]
+    assert (await house.job()).reason is Reason.OVERDUE
+
+
+async def test_a_look_that_fails_says_nothing_about_the_task(house: House) -> None:
+    await house.ask(a_photo())
+    await house.kie.wait_for(lambda: all(task.prepared_at for task in house.kie.tasks.values()))
+    house.clock.now += 25 * 3600  # the bot was away for a day
+    house.kie.faults.add("recordInfo", HTML_502, times=3)
+    await house.bot.worker.recover()
+    await house.pass_time(1000)
+    assert len(house.pictures()) == 1
+
+
+async def test_a_task_that_nobody_can_ask_about_any_more_is_given_up_in_the_end(house: House) -> None:
+    await house.ask(a_photo())
+    house.kie.faults.always("recordInfo", HTML_502)
+    house.clock.now += 14 * 86_400
+    await house.bot.worker.recover()
+    await house.pass_time(10)
     assert (await house.job()).reason is Reason.OVERDUE

@@ -4,6 +4,7 @@ import pytest
 
 from bot.job import Reason, State
 from bot.sandbox.faults import HTML_502, Fault, Kind
+from bot.texts import en
 from tests.house import House
 from tests.world import a_photo
 
@@ -42,14 +43,26 @@ async def test_an_order_that_kie_turned_away_for_now_is_made_again_later(house: 
 
 
 async def test_an_order_that_never_left_is_made_when_kie_is_back(house: House) -> None:
-    house.kie.faults.always("upload", HTML_502)
+    house.kie.refuse(455, "maintenance")
     await house.ask(a_photo())
-    for _ in range(12):
-        await house.pass_time(300)  # an hour of outage
-    house.kie.faults.clear()
-    await house.pass_time(300)
+    port = int(house.kie.url.rsplit(":", 1)[1])
+    await house.kie.stop()
+    await house.pass_time(3600)
+    assert (await house.job()).state is State.QUEUED
+    await house.kie.start(port)
+    await house.pass_time(60)
     assert len(house.kie.tasks) == 1
     assert house.words() == []
+
+
+async def test_an_hour_without_uploads_is_told_once_and_passes(house: House) -> None:
+    house.kie.faults.always("upload", HTML_502)
+    await house.ask(a_photo())
+    await house.pass_time(3600)
+    house.kie.faults.clear()
+    await house.pass_time(60)
+    assert len(house.kie.tasks) == 1
+    assert ["still waits" in words for words in house.words()] == [True]
 
 
 @pytest.mark.parametrize("code", [400, 422, 505])
@@ -141,3 +154,80 @@ async def test_what_is_sent_to_kie_names_model_shape_and_format(house: House) ->
         "image_size": "auto",
         "aspect_ratio": "auto",
     }
+
+
+@pytest.mark.parametrize("fault", [HTML_502, Fault(Kind.CUT_BEFORE)])
+async def test_an_outage_costs_a_doubt_now_and_then_and_not_one_for_everybody(house: House, fault: Fault) -> None:
+    house.kie.faults.always("createTask", fault)
+    await house.ask(a_photo())
+    for number in range(60):
+        person = house.telegram.person(user_id=3000 + number)
+        person.send_photo(a_photo(), caption="make it snow")
+    await house.receive()
+    await house.pass_time(60)
+    states = [(await house.job(job_id)).state for job_id in range(1, 62)]
+    assert 3 <= states.count(State.SUBMITTING) <= 6
+    assert states.count(State.QUEUED) >= 55
+    assert "does not take orders" in house.words(9009)[0]
+
+
+async def test_an_order_that_kie_always_turns_away_keeps_nobody_waiting(house: House) -> None:
+    house.kie.refuse(408, "no result for over 10 minutes")
+    house.kie.refuse(408, "no result for over 10 minutes")
+    await house.ask(a_photo(), caption="the odd one")
+    await house.pass_time(1)
+    for number in range(3):
+        person = house.telegram.person(user_id=3000 + number)
+        person.send_photo(a_photo(), caption="a good one")
+    await house.receive()
+    await house.pass_time(8)
+    assert next(iter(house.kie.tasks.values())).prompt == "a good one"
+
+
+async def test_an_order_that_is_turned_away_for_two_days_is_given_up_with_a_word(house: House) -> None:
+    for _ in range(5000):
+        house.kie.refuse(455, "maintenance")
+    await house.ask(a_photo())
+    await house.pass_time(48 * 3600 + 120)
+    assert "has not taken this order" in house.words()[-1]
+
+
+async def test_a_bad_key_met_at_the_upload_keeps_the_queue(house: House) -> None:
+    unauthorized = Fault(Kind.ANSWER, status=401, body=b'{"success":false,"code":401,"msg":"Invalid API Key"}')
+    house.kie.faults.always("upload", unauthorized)
+    house.kie.faults.always("credit", unauthorized)
+    await house.ask(a_photo())
+    await house.pass_time(2 * 3600)
+    assert (await house.job()).state is State.QUEUED
+    assert ["API key" in words for words in house.words(9009)] == [True]
+    assert len(house.kie.called("upload")) < 4
+    house.kie.faults.clear()
+    await house.pass_time(1000)
+    assert len(house.kie.tasks) == 1
+
+
+async def test_what_the_operator_mended_before_a_start_is_tried_at_once(house: House) -> None:
+    house.kie.refuse(401, "Unauthorized")
+    await house.ask(a_photo())
+    await house.bot.worker.recover()
+    await house.pass_time(1)
+    assert len(house.kie.tasks) == 1
+
+
+async def test_an_order_that_left_before_the_trouble_does_not_end_it(house: House) -> None:
+    house.kie.faults.add("createTask", Fault(Kind.SLOW, seconds=0.5))
+    for colour in ("red", "green"):
+        house.ada.send_photo(a_photo(colour), caption="x")
+    house.kie.refuse(433, "cap")
+    await house.receive()
+    await house.settle()
+    assert house.words(9009) == [en.ADMIN_HALT["cap"]]
+    assert [each.name for each in await house.bot.db.unit(lambda tx: tx.breakers.all())] == ["cap"]
+
+
+async def test_kies_wish_for_a_pause_has_a_bound(house: House) -> None:
+    body = b'{"code":429,"msg":"Rate limit exceeded"}'
+    house.kie.faults.add("createTask", Fault(Kind.ANSWER, status=429, body=body, headers={"Retry-After": "86400"}))
+    await house.ask(a_photo())
+    await house.pass_time(3700)
+    assert len(house.kie.tasks) == 1

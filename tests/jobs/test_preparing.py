@@ -118,3 +118,20 @@ async def test_the_token_is_in_nothing_that_leaves_for_kie(house: House) -> None
     await house.ask(a_photo())
     await house.pass_time(30)
     assert TOKEN.split(":")[1] not in repr([(call.headers, call.params, call.body) for call in house.kie.calls])
+
+
+async def test_a_picture_that_cannot_be_passed_on_for_long_is_told_once_and_in_the_end_given_up(house: House) -> None:
+    house.telegram.faults.always("file", Fault(Kind.CUT_BEFORE))
+    await house.ask(a_photo())
+    await house.pass_time(3 * 3600)
+    assert ["still waits" in words for words in house.words()] == [True]
+    await house.pass_time(46 * 3600)
+    assert "was not ordered" in house.words()[-1]
+
+
+async def test_an_upload_that_kie_refuses_is_told_at_once(house: House) -> None:
+    refusal = b'{"success":false,"code":400,"msg":"file type not supported"}'
+    house.kie.faults.always("upload", Fault(Kind.ANSWER, status=400, body=refusal))
+    await house.ask(a_photo())
+    assert "file type not supported" in house.words()[0]
+    assert len(house.kie.called("upload")) == 1

@@ -1,11 +1,14 @@
 """What happens when Telegram does not simply take what we say."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from bot.job import State
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram.refusals import bad_request, blocked, server_error, too_many
-from tests.house import House
+from tests.house import House, a_house
 from tests.world import a_photo
 
 CUT_AFTER = Fault(Kind.CUT_AFTER)
@@ -39,7 +42,7 @@ async def test_a_picture_waits_as_long_as_telegram_asks_for(house: House) -> Non
 @pytest.mark.parametrize("fault", [server_error(), HTML_502, Fault(Kind.CUT_BEFORE)])
 async def test_a_picture_that_was_not_taken_is_sent_again(house: House, fault: Fault) -> None:
     await _answer_is_due(house)
-    house.telegram.faults.add("sendPhoto", fault, times=3)
+    house.telegram.faults.add("sendPhoto", fault, times=2)
     await house.pass_time(30)
     await house.pass_time(30)
     assert len(house.pictures()) == 1
@@ -50,6 +53,47 @@ async def test_a_picture_that_may_have_arrived_is_sent_once_more_rather_than_los
     house.telegram.faults.add("sendPhoto", CUT_AFTER)
     await house.pass_time(60)
     assert len(house.pictures()) == 2
+
+
+async def test_a_picture_that_is_never_confirmed_is_not_sent_for_ever(house: House) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.always("sendPhoto", CUT_AFTER)
+    await house.pass_time(3600)
+    assert len(house.pictures()) == 3
+
+
+async def test_nothing_is_repeated_before_telegram_is_well_again(house: House) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.add("sendPhoto", CUT_AFTER)
+    house.telegram.faults.always("getMe", server_error())
+    await house.pass_time(3600)
+    assert _sends(house) == 1
+    house.telegram.faults.clear("getMe")
+    await house.pass_time(120)
+    assert _sends(house) == 2
+
+
+async def test_results_that_hang_leave_room_for_words(tmp_path: Path) -> None:
+    async with a_house(tmp_path, max_running=50) as house:
+        people = [house.telegram.person(user_id=5000 + number) for number in range(18)]
+        for person in people:
+            person.send_photo(a_photo(), caption="make it snow")
+        await house.receive()
+        await house.settle()
+        house.kie.faults.always("result", Fault(Kind.HANG))
+        await house.kie.wait_for(lambda: all(task.prepared_at for task in house.kie.tasks.values()))
+        house.clock.now += 30
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(40):
+                house.clock.now += 0.2
+                await house.bot.worker.start_due(tasks)
+                await asyncio.sleep(0)
+            house.ada.send_text("/help")
+            await house.receive()
+            while not house.words():
+                house.clock.now += 0.2
+                await house.bot.worker.start_due(tasks)
+            await house.kie.stop()
 
 
 async def test_an_answer_counts_as_in_doubt_only_while_it_may_have_arrived(house: House) -> None:
@@ -158,3 +202,10 @@ async def test_a_result_that_is_no_picture_is_told(house: House) -> None:
     await house.pass_time(30)
     assert "could not send you the result" in house.words()[0]
     assert "no picture" in house.words(9009)[0]
+
+
+async def test_an_answer_whose_topic_is_gone_goes_to_the_chat(house: House) -> None:
+    await _answer_is_due(house)
+    await house.bot.db.unit(lambda tx: tx.jobs._db.execute("UPDATE jobs SET thread_id = 77"))
+    await house.pass_time(60)
+    assert len(house.pictures()) == 1

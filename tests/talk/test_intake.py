@@ -174,6 +174,15 @@ async def test_a_person_who_blocked_the_bot_has_nothing_ordered(office: Office) 
 
 
 POISON = message(1, text=5, date="yesterday", entities=7)
+UNSTORABLE = message(1, photo=PHOTO, caption="x", message_id={"a": 1})
+ENDLESS = message(1, photo=PHOTO, caption="x", message_id=1 << 70)
+
+
+@pytest.mark.parametrize("poison", [UNSTORABLE, ENDLESS])
+async def test_poison_that_only_the_database_minds_is_set_aside_as_well(office: Office, poison: dict[str, Any]) -> None:
+    await office.take(poison, _photo(2))
+    assert await office.jobs() == [State.QUEUED]
+    assert "set aside" in (await office.said(ADMIN))[0]
 
 
 async def test_poison_is_set_aside_and_what_is_behind_it_is_handled(office: Office) -> None:

@@ -85,6 +85,11 @@ CREATE TABLE line_clock (
 
 INSERT INTO line_clock VALUES (1, 0);
 
+CREATE TABLE owner (
+    only   INTEGER PRIMARY KEY CHECK (only = 1),
+    bot_id INTEGER NOT NULL
+) STRICT;
+
 -- One paid call each.
 CREATE TABLE attempts (
     id         INTEGER PRIMARY KEY,
@@ -114,8 +119,9 @@ CREATE TABLE outbox (
     written_at INTEGER NOT NULL,
     due_at     INTEGER,            -- NULL once it has ended
     tries      INTEGER NOT NULL DEFAULT 0,
+    in_doubt   INTEGER NOT NULL DEFAULT 0,   -- sends that may have arrived
     ended_at   INTEGER,
-    ending     TEXT CHECK (ending IN ('sent', 'gone', 'rejected', 'expired')),
+    ending     TEXT CHECK (ending IN ('sent', 'gone', 'rejected', 'expired', 'unclear')),
     message_id INTEGER
 ) STRICT;
 
