@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sqlite3
+import ssl
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -176,6 +177,17 @@ class Darkroom:
 
 async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Darkroom:
     """Build every part; `stack` closes them in reverse. Raises CannotRun when the database cannot be used."""
+    try:
+        return await _wired(settings, stack, clocks)
+    except (ValueError, RuntimeError, ImportError, FileNotFoundError, ssl.SSLError) as error:
+        # the HTTP libraries read these from the environment when they are built
+        raise CannotRun(
+            "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE is not right "
+            f"({type(error).__name__}): proxies must be like http://host:port"
+        ) from None
+
+
+async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Darkroom:
     token = settings.telegram_bot_token.get_secret_value()
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
@@ -222,7 +234,7 @@ def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat,
     transport = Transport(chat, kie, direct=settings.image_transport == "direct")
     limits = Limits(settings.creates_per_10_seconds, settings.max_running, deadline)
     steps = Steps(
-        prepare=Prepare(db, chat, transport, clock=clock),
+        prepare=Prepare(db, chat, transport, deadline=deadline, clock=clock),
         submit=Submit(db, kie, transport, limits, admins=admins, clock=clock),
         watch=Watch(db, kie, deadline=deadline, admins=admins, clock=clock),
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),

@@ -50,9 +50,9 @@ class Settings(BaseSettings):
     kie_upload_url: str = "https://kieai.redpandaai.co"
     kie_model: str = "google/nano-banana-edit"
     kie_timeout_seconds: float = Field(default=30, gt=0, le=600)
-    creates_per_10_seconds: int = Field(default=20, ge=1)
-    max_running: int = Field(default=95, ge=1)
-    telegram_messages_per_second: float = Field(default=30, gt=0)
+    creates_per_10_seconds: int = Field(default=20, ge=1, le=100_000)
+    max_running: int = Field(default=95, ge=1, le=100_000)
+    telegram_messages_per_second: float = Field(default=30, ge=0.01, le=100_000)
     database_path: str = "data/darkroom.db"
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     admin_ids: Ids = frozenset()
     allowed_ids: Ids = frozenset()
     task_deadline_seconds: float = Field(default=900, gt=0, le=86_400)
-    keep_days: float = Field(default=30, gt=0)
+    keep_days: float = Field(default=30, gt=0, le=36_500)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
@@ -92,8 +92,7 @@ class Settings(BaseSettings):
     @field_validator("telegram_api_url", "kie_api_url", "kie_upload_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if not _is_web_address(value):
             raise ValueError("must be an address like https://example.org")
         return value.rstrip("/")
 
@@ -103,7 +102,7 @@ class Settings(BaseSettings):
         if isinstance(value, frozenset):
             return value
         words = value.replace(",", " ").split()
-        if not all(re.fullmatch(r"-?\d+", word) for word in words):
+        if not all(re.fullmatch(r"-?\d{1,15}", word) for word in words):
             raise ValueError("must be ids, separated by commas, like 1234567,-100987654")
         return frozenset(int(word) for word in words)
 
@@ -140,6 +139,14 @@ MISSING = {
     "TELEGRAM_BOT_TOKEN": "is missing: put the token that @BotFather gave you into .env",
     "KIE_API_KEY": "is missing: put your key from https://kie.ai/api-key into .env",
 }
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.query
+    except ValueError:  # of the port
+        return False
 
 
 def load() -> Settings:

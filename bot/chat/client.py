@@ -94,9 +94,7 @@ class Chat:
         url = await self.file_url(file_id)
         try:
             async with asyncio.timeout(DOWNLOAD_TIMEOUT), self._http.stream("GET", url) as response:
-                if response.status_code != httpx.codes.OK:
-                    # the file host answers 401 and 404 for a while now and then (seen 2025)
-                    raise NoFile(f"Telegram's file host answered {response.status_code}")
+                _refuse_unless_found(response.status_code)
                 return await _bounded(response)
         except (httpx.HTTPError, TimeoutError):
             raise Later("the file could not be fetched from Telegram") from None
@@ -159,6 +157,13 @@ def _to(place: Place) -> dict[str, Any]:
         None if place.reply_to is None else ReplyParameters(message_id=place.reply_to, allow_sending_without_reply=True)
     )
     return {"chat_id": place.chat_id, "message_thread_id": place.thread_id, "reply_parameters": reply}
+
+
+def _refuse_unless_found(status: int) -> None:
+    if status in (401, 404):  # which it also answers for a while now and then (seen 2025)
+        raise NoFile(f"Telegram's file host answered {status}")
+    if status != httpx.codes.OK:
+        raise Later(f"Telegram's file host answered {status}")
 
 
 async def _bounded(response: httpx.Response) -> bytes:

@@ -1,5 +1,6 @@
 """The HTTP door: says whether the bot is alive and whether it can serve."""
 
+import errno
 import logging
 from collections.abc import Callable
 
@@ -26,12 +27,9 @@ class Door:
         site = web.TCPSite(self._runner, host, port, shutdown_timeout=1)
         try:
             await site.start()
-        except (OSError, OverflowError) as error:
+        except (OSError, UnicodeError) as error:
             await self._runner.cleanup()
-            raise CannotRun(
-                f"PORT {port} on HOST {host} cannot be used ({_why(error)}): "
-                "stop the program that has it, or choose another PORT (0 picks a free one)"
-            ) from error
+            raise CannotRun(_cannot_listen(host, port, error)) from error
         address = self._runner.addresses[0]
         return f"http://{_bracketed(address[0])}:{address[1]}"
 
@@ -51,5 +49,10 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__
+def _cannot_listen(host: str, port: int, error: Exception) -> str:
+    why = getattr(error, "strerror", None) or type(error).__name__
+    if isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES):
+        remedy = "stop the program that has it, or choose another PORT (0 picks a free one)"
+    else:
+        remedy = "HOST must be an address of this machine, like 127.0.0.1"
+    return f"PORT {port} on HOST {host} cannot be used ({why}): {remedy}"

@@ -27,6 +27,12 @@ def succeed(tx: Transaction, job: Job, result_url: str, credits_used: float | No
     return moved
 
 
+def remind(tx: Transaction, job: Job, now: Instant) -> None:
+    """Tell a person, once, that a picture has been waiting for its turn for unusually long."""
+    if tx.jobs.note(job, due_at=None):
+        tx.outbox.add(about(job, "waiting", en.WAITING), now)
+
+
 def doubt(tx: Transaction, job: Job, now: Instant) -> bool:
     """Write down that nobody can say whether Kie took the order, and tell the person.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.chat.client import Chat
 from bot.chat.errors import NoFile, Rejected, TooBig
-from bot.job import Instant, Job, Reason, Source, State
+from bot.job import Instant, Job, Reason, Source, State, later
 from bot.jobs import outcome
 from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
@@ -54,10 +54,13 @@ class _Carried:
 class Prepare:
     """The step that makes a queued job ready for its turn."""
 
-    def __init__(self, db: Database, chat: Chat, transport: Transport, *, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, db: Database, chat: Chat, transport: Transport, *, deadline: float, clock: Callable[[], Instant]
+    ) -> None:
         self._db = db
         self._chat = chat
         self._transport = transport
+        self._deadline = deadline
         self._clock = clock
 
     async def run(self, job: Job) -> None:
@@ -90,11 +93,14 @@ class Prepare:
         return await self._transport.carry(source, content, picture)
 
     def _ready(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
-        if job.state != State.QUEUED or not tx.jobs.note(job, due_at=None, tries=0):
+        if job.state != State.QUEUED or not tx.jobs.note(job, due_at=self._reminder(job), tries=0):
             return
         for each in carried:
             tx.jobs.uploaded(job.id, each.place, each.url, self._clock())
         tx.line.mark(job.id, is_ready=True)
+
+    def _reminder(self, job: Job) -> Instant:
+        return later(job.queued_at or self._clock(), self._deadline)
 
 
 def _usable(content: bytes, *, is_photo: bool) -> Picture:

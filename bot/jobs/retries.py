@@ -6,7 +6,7 @@ A failed step always moves its due time on, so nothing is ever tried in a hot lo
 import logging
 from dataclasses import dataclass
 
-from bot.chat.errors import ChatError, ChatGone, Doubtful, Later, NoAnswer, Rejected
+from bot.chat.errors import ChatError, ChatGone, Doubtful, Later, NoAnswer, NoFile, Rejected
 from bot.job import Instant, Job, Reason, later, seconds_between
 from bot.jobs import outcome, trouble
 from bot.jobs.deliver import Undeliverable
@@ -48,7 +48,8 @@ def job_failed(tx: Transaction, job: Job, error: Exception, rules: Rules, now: I
 
 def _passes(error: Exception, waited: float) -> bool:
     """Say whether an error is known to be one that passes by itself, or by the operator's help."""
-    return isinstance(error, Halted) or (isinstance(error, Later | Unavailable) and waited < GIVE_UP_AFTER)
+    passing = isinstance(error, Later | Doubtful | Unavailable) and not isinstance(error, NoFile)
+    return isinstance(error, Halted) or (passing and waited < GIVE_UP_AFTER)
 
 
 def _later_again(tx: Transaction, job: Job, error: Exception, waited: float, rules: Rules, now: Instant) -> None:

@@ -67,7 +67,9 @@ class Submit:
             if job is None or all(self._transport.is_fresh(source, now) for source in job.request.sources):
                 tx.line.leave(job_id)
                 return None if job is None else self._begun(tx, job, now)
-            tx.line.mark(job_id, is_ready=False)  # it waited so long that its upload may be gone
+            # it waited so long that its upload may be gone
+            tx.line.mark(job_id, is_ready=False)
+            tx.jobs.note(job, due_at=None)
         return None
 
     def _begun(self, tx: Transaction, job: Job, now: Instant) -> Job | None:
@@ -133,8 +135,10 @@ class Submit:
         waited = seconds_between(job.queued_at or now, now)
         if isinstance(error, Unavailable) and waited > GIVE_UP_AFTER and job.tries >= MOST_TRIES:
             outcome.fail(tx, job, Reason.BROKE, en.NOT_TAKEN.format(words=error.text), now)
-        elif tx.jobs.move(job, State.QUEUED, submitted_at=None, tries=job.tries + 1):
-            _wait_again(tx, job)
+        else:
+            reminder = later(job.queued_at or now, self._limits.deadline)
+            if tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=reminder, tries=job.tries + 1):
+                _wait_again(tx, job)
 
     def _not_put_together(self, tx: Transaction, job: Job, now: Instant) -> bool:
         """Queue a job again whose order could not even be made: Telegram did not say where a picture is."""

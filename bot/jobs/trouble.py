@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 
 from bot.job import Instant, later, seconds_between
-from bot.jobs.gates import PROBED
 from bot.kie.errors import Garbled, Halted, KieError, Unavailable
 from bot.store.breakers import Breaker
 from bot.store.transaction import Transaction
@@ -88,7 +87,7 @@ def seen_elsewhere(tx: Transaction, error: KieError, admins: frozenset[int], now
 def try_at_once(tx: Transaction, now: Instant) -> None:
     """Let the reasons be looked into at once that an operator may have removed before a start."""
     for breaker in tx.breakers.all():
-        if breaker.name in PROBED:
+        if breaker.name in en.ADMIN_HALT:
             tx.breakers.open(replace(breaker, until=min(now, breaker.until), probed=False))
 
 

@@ -88,6 +88,7 @@ class Watch:
         elif seen.result_url is not None:
             outcome.succeed(tx, job, seen.result_url, seen.credits, now)
         elif outcome.fail(tx, job, Reason.BROKE, en.NO_RESULT, now):
+            log.error("job %d: task %s succeeded without a picture", job.id, job.task_id, extra={"job": job.id})
             words = en.ADMIN_NO_RESULT.format(task_id=job.task_id, job_id=job.id)
             tx.outbox.tell_admins(self._admins, f"no-result:{job.id}", words, now)
 

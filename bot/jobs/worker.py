@@ -159,6 +159,7 @@ class Worker:
 
     def _plan(self, tx: Transaction, now: Instant, busy: Busy) -> Plan:
         orders, gate = self._steps.submit.begin(tx, now)
+        _remind(tx, now)
         somebody_waits = tx.line.is_waited_in()
         unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
         moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), *(breaker.until for breaker in unproven)]
@@ -283,6 +284,13 @@ class Worker:
                 await self._woken.wait()
         except TimeoutError:
             pass
+
+
+def _remind(tx: Transaction, now: Instant) -> None:
+    for job_id in tx.line.waiting_long(now):
+        job = tx.jobs.get(job_id)
+        if job is not None:
+            outcome.remind(tx, job, now)
 
 
 def _parcels_due(tx: Transaction, now: Instant, busy: Busy) -> list[Parcel]:

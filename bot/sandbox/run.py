@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import io
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -22,6 +23,7 @@ from bot.sandbox.child import BotStopped
 from bot.sandbox.stage import Stage, opened, say
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+OUT = Path("answer.png")
 TICK_SECONDS = 0.1
 #: how long an answer may take beyond the task itself
 PATIENCE_SECONDS = 90.0
@@ -36,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         if options.photo is None:
+            check_chat(options)
             return _until_interrupted(chat(options.seconds, sys.stdin.fileno()), interrupted=0)
         picture = read_picture(options.photo, as_file=options.as_file)
         check_out(options.out)
@@ -59,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--photo", type=Path, help="make one edit of this picture and end")
     parser.add_argument("--caption", default="", help='what to change, such as "make it snow"')
-    parser.add_argument("--out", type=Path, default=Path("answer.png"), help="where the answer goes (answer.png)")
+    parser.add_argument("--out", type=Path, default=OUT, help="where the answer goes (answer.png)")
     parser.add_argument("--as-file", action="store_true", help="send it as a file, not as a compressed photo")
     parser.add_argument("--seconds", type=_duration, default=2.0, help="how long a local edit takes (2)")
     return parser
@@ -91,12 +94,20 @@ def read_picture(path: Path, *, as_file: bool) -> bytes:
     return data
 
 
+def check_chat(options: argparse.Namespace) -> None:
+    """Refuse what only makes sense with a picture; raises `Mistake`."""
+    if options.caption or options.as_file or options.out != OUT:
+        raise Mistake("--caption, --out and --as-file go with --photo: which picture is it to be?")
+
+
 def check_out(path: Path) -> None:
     """Find out before the work that the answer can be put there; raises `Mistake`."""
     if path.suffix.lower() not in FORMATS:
         raise Mistake(f"--out {path}: the name must end in {', '.join(FORMATS)}.")
     if not path.parent.is_dir():
         raise Mistake(f"--out {path}: there is no folder {path.parent}.")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise Mistake(f"--out {path}: nothing can be written there.")
 
 
 def save(data: bytes, path: Path) -> None:
@@ -136,11 +147,11 @@ async def _answer(stage: Stage, out: Path) -> int:
 
 
 def _until_interrupted(work: Coroutine[Any, Any, int], *, interrupted: int) -> int:
-    """Run to the end, or in good order to an early one on Ctrl-C or SIGTERM."""
+    """Run to the end, or in good order to an early one: Ctrl-C, SIGTERM, or the terminal is closed."""
 
     async def run() -> int:
         task = asyncio.ensure_future(work)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(NotImplementedError):
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         try:

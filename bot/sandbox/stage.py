@@ -45,6 +45,8 @@ class Stage:
         self.child = Child(self._heard)
         self._out = tell
         self._told: dict[int, object] = {}
+        self._signs: dict[int, str] = {}
+        self._actions = 0
         self._happened = (time.monotonic(), 0)
 
     def sent(self, what: str) -> None:
@@ -63,6 +65,7 @@ class Stage:
         Raises `BotStopped` when there is no bot any more.
         """
         self.child.check()
+        self._tell_signs()
         pictures = []
         for message in self.telegram.bot_messages(ME):
             content = (message.get("text"), message.get("caption"), has_picture(message))
@@ -74,6 +77,17 @@ class Stage:
             if has_picture(message):
                 pictures.append(message)
         return pictures
+
+    def _tell_signs(self) -> None:
+        """Tell the small signs: reactions on what was sent, and "sending a photo"."""
+        for message in self.telegram.messages(ME):
+            emoji = "".join(self.telegram.reactions(ME, message["message_id"]))
+            if emoji and self._signs.get(message["message_id"]) != emoji:
+                self._signs[message["message_id"]] = emoji
+                self._out(f"bot: {emoji} (on your message)")
+        for action in self.telegram.actions(ME)[self._actions :]:
+            self._actions += 1
+            self._out(f"bot: ({action.action.replace('_', ' ')}...)")
 
     @property
     def is_over(self) -> bool:

@@ -62,16 +62,10 @@ class Database:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise CannotRun(f"SQLite {sqlite3.sqlite_version} is too old: use a Python with SQLite 3.37 or later")
         _make_private_file(path)
-        connection = await aiosqlite.connect(path, isolation_level=None)
         try:
-            await _in_one_hop(connection, _prepare)
+            return cls(await _connected(path), path)
         except sqlite3.Error as error:
-            await connection.close()
             raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {_remedy(error)}") from error
-        except BaseException:
-            await connection.close()
-            raise
-        return cls(connection, path)
 
     async def unit(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` as one transaction and return what it returned, committed.
@@ -116,7 +110,19 @@ class Database:
                 future.set_result(outcome)
 
 
+async def _connected(path: str) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    try:
+        await _in_one_hop(connection, _prepare)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
 def _make_private_file(path: str) -> None:
+    if path.startswith(":") or Path(path).is_dir():
+        raise CannotRun(f"DATABASE_PATH {path} is no file: name one, like data/darkroom.db")
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(path).touch(mode=0o600)

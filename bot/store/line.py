@@ -50,6 +50,15 @@ class Line:
         ).fetchall()
         return [row["job_id"] for row in rows]
 
+    def waiting_long(self, now: Instant) -> list[int]:
+        """Return the ids of prepared jobs whose people are to be told that it takes long."""
+        rows = self._db.execute(
+            "SELECT jobs.id FROM jobs JOIN line ON line.job_id = jobs.id"
+            " WHERE jobs.due_at <= ? AND line.is_ready = 1 LIMIT 100",
+            (now,),
+        ).fetchall()
+        return [row["id"] for row in rows]
+
     def mark(self, job_id: int, *, is_ready: bool) -> None:
         """Note that a job only waits for its turn, or that it has to be prepared again."""
         self._db.execute("UPDATE line SET is_ready = ? WHERE job_id = ?", (is_ready, job_id))

@@ -1,6 +1,7 @@
 """From an update to what it means: pure, and without a look at anything stored."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,10 +100,15 @@ def _read_message(message: Message) -> Meaning | None:
         return CommandGiven(name)
     if source is not None:
         caption = words[command.end() :].strip() if command else words
-        return _picture(message, source, caption)
+        return _picture(message, source, caption if _is_visible(caption) else "")
     if message.text is not None:
         return TextSent()
     return OtherSent() if any(getattr(message, kind, None) for kind in OTHER_CONTENT) else None
+
+
+def _is_visible(words: str) -> bool:
+    """Say whether there is anything to read: not only spaces, joiners and control characters."""
+    return any(unicodedata.category(char)[0] not in "CZ" for char in words)
 
 
 def _picture(message: Message, source: Source, caption: str) -> Meaning:

@@ -27,7 +27,7 @@ UPLOADED = "I upload the picture to Kie, under a name that nobody can guess."
 HANDED_ON = "Kie fetches the picture from Telegram itself, by an address that I give it."
 
 ANSWER = "Here it is."
-ANSWER_AS_FILE = "Here it is, as a file, because it is too large for a photo."
+ANSWER_AS_FILE = "Here it is, as a file, because Telegram does not take it as a photo."
 
 NO_CAPTION = "What should I change? Please send one picture with a caption that says it, like “make it snow”."
 ALBUM = "I can only edit one picture at a time so far. Please send one picture with a caption that says what to change."
@@ -72,7 +72,7 @@ NOT_TAKEN = "Kie.ai has not taken this order for two days ({words}), so I give i
 REFUSED = "The image model will not do this: {words}\n\nPlease try another wish or another picture."
 REFUSED_ORDER = "Kie.ai did not accept this: {words}\n\nPlease try another wish or another picture."
 BROKE = "The image model could not finish this picture ({words}). Please send it again, perhaps a little later."
-NO_RESULT = "Kie.ai says that your picture is done, but gives none. I have told the owner. Please send it again."
+NO_RESULT = "Kie.ai says that your picture is done, but gives none. Please send it again."
 OVERDUE = (
     "This takes unusually long. I keep looking and send the picture as soon as it is there; there is no need to send "
     "it again."
@@ -102,8 +102,8 @@ ADMIN_OUTAGE = "Kie.ai does not take orders at present ({words}). I try again by
 ADMIN_RESUMED = "Kie.ai takes orders again."
 ADMIN_GARBLED = "Kie.ai answered in a way that its documentation does not know: {words}"
 ADMIN_NO_RESULT = "Kie.ai reported a finished task without a picture: task {task_id}, job {job_id}."
-ADMIN_REJECTED = "Telegram rejected a message of mine for good: {words}"
-ADMIN_EXPIRED = "A message could not be delivered within a day and was given up: {key}"
+ADMIN_REJECTED = "A message of mine cannot be sent, now or later: {words}"
+ADMIN_EXPIRED = "A message could not be delivered within three days and was given up: {key}"
 ADMIN_BROKEN = "A step of job {job_id} fails again and again ({fault}); the log has the details."
 
 

@@ -89,6 +89,11 @@ async def test_the_database_of_another_bot_is_left_alone(world: World) -> None:
         ({"PORT": "many"}, "PORT"),
         ({"PUBLIC_URL": "https://example.org"}, "PUBLIC_URL"),
         ({"DATABASE_PATH": "/dev/null/darkroom.db"}, "DATABASE_PATH"),
+        ({"DATABASE_PATH": "."}, "DATABASE_PATH"),
+        ({"DATABASE_PATH": ":memory:"}, "DATABASE_PATH"),
+        ({"HOST": "x" * 70}, "HOST"),
+        ({"ALL_PROXY": "socks5://127.0.0.1:1"}, "PROXY"),
+        ({"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT_FILE"),
         ({"IMAGE_TRANSPORT": "direct"}, "ALLOW_TOKEN_IN_URLS"),
     ],
 )

@@ -106,6 +106,16 @@ async def test_a_file_that_telegram_does_not_have_is_given_up_with_a_word(house:
     assert "could not get your picture from Telegram" in house.words()[0]
 
 
+@pytest.mark.parametrize("call", ["getFile", "file"])
+async def test_an_outage_of_telegrams_files_is_survived(house: House, call: str) -> None:
+    house.telegram.faults.always(call, HTML_502)
+    await house.ask(a_photo())
+    await house.pass_time(6 * 3600)
+    house.telegram.faults.clear()
+    await house.pass_time(120)
+    assert len(house.kie.tasks) == 1
+
+
 @pytest.mark.parametrize("fault", [Fault(Kind.ANSWER, status=404), HTML_502, Fault(Kind.CUT_BEFORE)])
 async def test_trouble_with_a_file_passes(house: House, fault: Fault) -> None:
     house.telegram.faults.add("file", fault, times=2)

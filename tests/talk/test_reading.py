@@ -43,6 +43,8 @@ def _meaning(update: dict[str, Any]) -> Meaning | None:
     [
         ({"photo": PHOTO, "caption": " make it snow "}, PictureSent(LARGE, "make it snow")),
         ({"photo": PHOTO}, PictureSent(LARGE, "")),
+        ({"photo": PHOTO, "caption": "\u200b \u200d\u2066"}, PictureSent(LARGE, "")),
+        ({"photo": PHOTO, "caption": "🌨"}, PictureSent(LARGE, "🌨")),
         ({"document": FILE, "caption": "make it snow"}, PictureSent(ORIGINAL, "make it snow")),
         ({"photo": PHOTO, "caption": "/edit make it snow"}, PictureSent(LARGE, "make it snow")),
         ({"photo": PHOTO, "caption": "/edit@darkroom_bot\nmake it snow"}, PictureSent(LARGE, "make it snow")),
