@@ -30,13 +30,16 @@ class Send:
 
     async def run(self, parcel: Parcel) -> None:
         """Send it once. Raises a ChatError, a FetchError or Undeliverable when that did not work."""
-        if parcel.in_doubt:
+        if parcel.tries:
             await self._ask_whether_telegram_is_well()
         message_id = await self._hand_over(parcel)
         await self._db.unit(lambda tx: self._sent(tx, parcel, message_id))
 
     async def _ask_whether_telegram_is_well(self) -> None:
-        """Repeat nothing that may have arrived before a question that changes nothing is answered."""
+        """Repeat nothing before a question that changes nothing is answered.
+
+        What was sent in vain may have arrived, and a picture is not fetched again and again for nothing.
+        """
         try:
             await self._chat.me()
         except ChatError:

@@ -110,7 +110,9 @@ async def test_a_file_that_telegram_does_not_have_is_given_up_with_a_word(house:
 async def test_an_outage_of_telegrams_files_is_survived(house: House, call: str) -> None:
     house.telegram.faults.always(call, HTML_502)
     await house.ask(a_photo())
-    await house.pass_time(6 * 3600)
+    await house.pass_time(1200)
+    house.clock.now += 24 * 3600
+    await house.pass_time(120)
     house.telegram.faults.clear()
     await house.pass_time(120)
     assert len(house.kie.tasks) == 1
@@ -133,9 +135,10 @@ async def test_the_token_is_in_nothing_that_leaves_for_kie(house: House) -> None
 async def test_a_picture_that_cannot_be_passed_on_for_long_is_told_once_and_in_the_end_given_up(house: House) -> None:
     house.telegram.faults.always("file", Fault(Kind.CUT_BEFORE))
     await house.ask(a_photo())
-    await house.pass_time(3 * 3600)
+    await house.pass_time(1200)
     assert ["still waits" in words for words in house.words()] == [True]
-    await house.pass_time(46 * 3600)
+    house.clock.now += 48 * 3600
+    await house.pass_time(120)
     assert "was not ordered" in house.words()[-1]
 
 

@@ -164,10 +164,19 @@ async def test_a_telegram_outage_of_a_day_loses_nothing(house: House) -> None:
     await _answer_is_due(house)
     house.telegram.faults.always("sendPhoto", server_error())
     for _ in range(24):
-        await house.pass_time(3600)
+        await house.pass_time(60)
+        house.clock.now += 3540
     house.telegram.faults.clear()
     await house.pass_time(300)
     assert len(house.pictures()) == 1
+
+
+async def test_a_picture_is_not_fetched_over_and_over_while_telegram_is_away(house: House) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.always("sendPhoto", server_error())
+    house.telegram.faults.always("getMe", server_error())
+    await house.pass_time(1800)
+    assert len(house.kie.called("result")) == 1
 
 
 async def test_a_chat_gets_one_message_a_second(house: House) -> None:
