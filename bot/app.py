@@ -44,7 +44,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 #: Seconds that steps under way get to end after a stop was asked for.
-DRAIN = 8.0
+DRAIN = 7.0
 
 #: SQLite before this version can damage a database that two connections write to; we only ever have one.
 SQLITE_FIXED = (3, 51, 3)
