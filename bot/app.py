@@ -31,6 +31,7 @@ from bot.jobs.worker import Steps, Worker
 from bot.kie.client import Kie
 from bot.kie.models import KNOWN_MODELS
 from bot.operate.retention import Retention
+from bot.pictures.convert import Converter
 from bot.pictures.fetch import Fetcher
 from bot.settings import CannotRun, Settings
 from bot.store.connection import Database
@@ -231,10 +232,12 @@ def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat,
     stack.push_async_callback(kie.aclose)
     fetcher = Fetcher(trusted_origins=(settings.kie_api_url, settings.kie_upload_url))
     stack.push_async_callback(fetcher.aclose)
+    converter = Converter()
+    stack.push_async_callback(converter.aclose)
     transport = Transport(chat, kie, direct=settings.image_transport == "direct")
     limits = Limits(settings.creates_per_10_seconds, settings.max_running, deadline)
     steps = Steps(
-        prepare=Prepare(db, chat, transport, deadline=deadline, clock=clock),
+        prepare=Prepare(db, chat, converter, transport, deadline=deadline, clock=clock),
         submit=Submit(db, kie, transport, limits, admins=admins, clock=clock),
         watch=Watch(db, kie, deadline=deadline, admins=admins, clock=clock),
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),

@@ -1,4 +1,4 @@
-"""Prepare: fetches a queued job's pictures, looks at them, and makes them fetchable for Kie.
+"""Prepare: fetches a queued job's pictures, makes them fit, and makes them fetchable for Kie.
 
 It runs as soon as it can, without waiting for the job's turn at Kie, so that an unusable picture
 is told at once and an order has nothing left to do but to order. Everything
@@ -15,27 +15,12 @@ from bot.job import Instant, Job, Reason, Source, State, later
 from bot.jobs import outcome
 from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
-from bot.pictures.inspect import (
-    Obstacle,
-    Picture,
-    PictureError,
-    Recognised,
-    TooManyPixels,
-    Unreadable,
-    inspect,
-    why_not_as_it_is,
-)
+from bot.pictures.convert import Converter, Fitted, How
+from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, Unreadable
+from bot.pictures.inspect import Obstacle, inspect, why_not_as_it_is
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import en
-
-OBSTACLES = {
-    Obstacle.TOO_BIG: en.OVER_10_MB,
-    Obstacle.ROTATED: en.ROTATED,
-    Obstacle.METADATA: en.HAS_METADATA,
-    Obstacle.ANIMATED: en.ANIMATED,
-}
-
 
 #: Some apps leave an empty EXIF block in the photos that they compress; the sender's data is gone all the same.
 LEFT_BY_APPS = (Obstacle.METADATA, Obstacle.ROTATED)
@@ -55,10 +40,18 @@ class Prepare:
     """The step that makes a queued job ready for its turn."""
 
     def __init__(
-        self, db: Database, chat: Chat, transport: Transport, *, deadline: float, clock: Callable[[], Instant]
+        self,
+        db: Database,
+        chat: Chat,
+        converter: Converter,
+        transport: Transport,
+        *,
+        deadline: float,
+        clock: Callable[[], Instant],
     ) -> None:
         self._db = db
         self._chat = chat
+        self._converter = converter
         self._transport = transport
         self._deadline = deadline
         self._clock = clock
@@ -89,8 +82,12 @@ class Prepare:
             if isinstance(error, NoFile) and job.tries < MOST_TRIES:
                 raise
             raise Unusable(en.NOT_FETCHED) from None
-        picture = await asyncio.to_thread(_usable, content, is_photo=source.is_photo)
-        return await self._transport.carry(source, content, picture)
+        try:
+            photo = await asyncio.to_thread(_photo, content) if source.is_photo else None
+            fitted = photo or await self._converter.fit(content)
+        except PictureError as error:
+            raise Unusable(_words(error)) from None
+        return await self._transport.carry(source, fitted)
 
     def _ready(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
         if job.state != State.QUEUED or not tx.jobs.note(job, due_at=self._reminder(job), tries=0):
@@ -103,21 +100,20 @@ class Prepare:
         return later(job.queued_at or self._clock(), self._deadline)
 
 
-def _usable(content: bytes, *, is_photo: bool) -> Picture:
-    try:
-        picture = inspect(content)
-    except PictureError as error:
-        raise Unusable(_words(error)) from None
-    obstacle = why_not_as_it_is(picture)
-    if obstacle is not None and not (is_photo and obstacle in LEFT_BY_APPS):
-        raise Unusable(OBSTACLES[obstacle])
-    return picture
+def _photo(content: bytes) -> Fitted | None:
+    """Take a photo as the sender's app made it, unless there is more in its way than an app leaves."""
+    picture = inspect(content)
+    if why_not_as_it_is(picture) not in (None, *LEFT_BY_APPS):
+        return None
+    return Fitted(content, picture.kind, How.AS_IS)
 
 
 def _words(error: PictureError) -> str:
     match error:
         case Recognised(format=found):
             return en.OTHER_FORMAT.format(format=found)
+        case Animated():
+            return en.ANIMATED
         case Unreadable():
             return en.BROKEN_PICTURE
         case TooManyPixels():

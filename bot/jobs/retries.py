@@ -12,6 +12,7 @@ from bot.jobs import outcome, trouble
 from bot.jobs.deliver import Undeliverable
 from bot.jobs.pauses import GIVE_UP_AFTER, MOST_SENDS_IN_DOUBT, MOST_TRIES, PARCEL_EXPIRES, pause
 from bot.kie.errors import Halted, KieError, Refused, Unavailable
+from bot.pictures.errors import ConversionFailed
 from bot.pictures.fetch import FetchError, Unreachable
 from bot.store.outbox import Ending, Kind, Parcel
 from bot.store.transaction import Transaction
@@ -29,7 +30,7 @@ class Rules:
     deadline: float
 
 
-Problem = ChatError | KieError | FetchError | Undeliverable
+Problem = ChatError | KieError | FetchError | ConversionFailed | Undeliverable
 
 
 def job_failed(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Instant) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from bot.chat.client import Chat
 from bot.job import Instant, Job, Source, seconds_between
 from bot.kie.client import Kie
-from bot.pictures.inspect import Picture
+from bot.pictures.convert import Fitted, How
 
 #: Seconds; Kie's documentation says 24 hours or 3 days, depending on the page (2026).
 UPLOAD_KEEPS = 20 * 3600.0
@@ -32,12 +32,16 @@ class Transport:
         """Say whether Kie can fetch this picture for long enough."""
         return source.uploaded_at is not None and seconds_between(source.uploaded_at, now) < UPLOAD_KEEPS
 
-    async def carry(self, source: Source, content: bytes, picture: Picture) -> str | None:
-        """Make the picture fetchable and return its address, None for one that must not be stored."""
-        if self._direct and _is_named_like_a_picture(await self._chat.file_url(source.file_id)):
+    async def carry(self, source: Source, fitted: Fitted) -> str | None:
+        """Make the picture fetchable and return its address, None for one that must not be stored.
+
+        What had to be changed is uploaded in any case: Telegram only has the original.
+        """
+        as_it_is = self._direct and fitted.how is How.AS_IS
+        if as_it_is and _is_named_like_a_picture(await self._chat.file_url(source.file_id)):
             return None
-        name = f"{secrets.token_hex(16)}.{picture.kind.extension}"
-        return await self._kie.upload(content, name=name, mime=picture.kind.mime)
+        name = f"{secrets.token_hex(16)}.{fitted.kind.extension}"
+        return await self._kie.upload(fitted.content, name=name, mime=fitted.kind.mime)
 
     async def addresses(self, job: Job) -> list[str]:
         """Return the addresses of a job's pictures, for the order."""

@@ -3,10 +3,12 @@
 PictureError
 ├── NotAPicture        the bytes are of no kind that we know
 │   └── Recognised     a picture, of a kind that is not handed on as it is: `format` names it
-├── Unreadable         one of our kinds, but broken, cut short or untrue: `reason` says how
+├── Animated           several frames or pages, where one picture is wanted
+├── Unreadable         a kind that we read, but broken, cut short or untrue: `reason` says how
 └── TooManyPixels      would take more memory to open than a bot should give to one picture
 
-None of them is worth a second try with the same bytes.
+None of them is worth a second try with the same bytes. ConversionFailed stands
+apart: it says nothing about the picture, so a later try may well succeed.
 """
 
 from enum import StrEnum
@@ -28,8 +30,9 @@ class Format(StrEnum):
     #: several JPEGs in one file: stereo and panorama cameras
     MPO = "MPO"
     PSD = "Photoshop"
+    #: what a camera's sensor saw, before it is a picture; most kinds are TIFF on the outside
+    RAW = "camera raw"
     SVG = "SVG"
-    #: also most raw files of cameras, which are TIFF inside
     TIFF = "TIFF"
 
 
@@ -49,6 +52,10 @@ class Recognised(NotAPicture):
         self.format = found
 
 
+class Animated(PictureError):
+    """The file holds several frames or pages, and nobody said which one is meant."""
+
+
 class Unreadable(PictureError):
     """The beginning promises a picture that the rest does not keep."""
 
@@ -58,9 +65,13 @@ class Unreadable(PictureError):
 
 
 class TooManyPixels(PictureError):
-    """The picture is larger than MOST_PIXELS; its sides are in pixels."""
+    """The picture is larger than we can afford to open; its sides are in pixels."""
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__(f"{width} x {height} pixels")
         self.width = width
         self.height = height
+
+
+class ConversionFailed(Exception):
+    """No process to convert pictures in could be had, or it was closed; worth another try later."""

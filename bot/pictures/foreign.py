@@ -25,6 +25,8 @@ _SIGNATURES = {
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"}
 _HEIF_BRANDS = {b"mif1", b"mif2", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
+#: what a series of frames calls itself first; a still picture may list them among the others
+_SEQUENCE_BRANDS = {b"hevc", b"hevx", b"hevm", b"hevs", b"msf1", b"avis"}
 #: sizes of the header that follows the 14 bytes of a bitmap file; "BM" alone begins many a text
 _BITMAP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
 #: an XML declaration, comments and a document type may come before the drawing
@@ -41,6 +43,11 @@ def name_of(content: bytes) -> Format | None:
     if content[:2] == b"BM" and int.from_bytes(content[14:18], "little") in _BITMAP_HEADERS:
         return Format.BMP
     return Format.SVG if _SVG.match(content[:1024].removeprefix(b"\xef\xbb\xbf")) else None
+
+
+def is_sequence(content: bytes) -> bool:
+    """Tell whether a file in the container of HEIC and AVIF presents itself as moving frames."""
+    return content[4:8] == b"ftyp" and content[8:12] in _SEQUENCE_BRANDS
 
 
 def _container(content: bytes) -> Format | None:

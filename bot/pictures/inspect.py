@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.pictures import foreign, jpeg, png, webp
-from bot.pictures.errors import Format, NotAPicture, PictureError, Recognised, TooManyPixels, Unreadable
+from bot.pictures.errors import Animated, Format, NotAPicture, PictureError, Recognised, TooManyPixels, Unreadable
 from bot.pictures.structure import Structure
 
 __all__ = [
+    "Animated",
     "Format",
     "Kind",
     "NotAPicture",

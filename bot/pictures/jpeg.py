@@ -19,11 +19,16 @@ SIGNATURE = b"\xff\xd8\xff"
 _START, _END, _SCAN, _COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 #: baseline, extended and progressive Huffman: what every reader can read
-_FRAMES = {0xC0, 0xC1, 0xC2}
+_PROGRESSIVE = 0xC2
+_FRAMES = {0xC0, 0xC1, _PROGRESSIVE}
 #: lossless, hierarchical and arithmetic coding: in the standard, but not in the world
 _RARE_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 #: tables: DHT, DAC, DQT, DNL, DRI, DHP, EXP
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF}
+#: the application segments of one standard size: marker, beginning, bytes
+_HEADERS = ((_APP0, b"JFIF\x00", 14), (_APP14, b"Adobe", 12))
+#: where a JFIF header gives the sides of its thumbnail
+_JFIF_THUMBNAIL = slice(12, 14)
 _APPS = range(_APP0, _APP15 + 1)
 
 #: Inside a scan, FF 00 is a byte of the picture, FF D0 to FF D7 are restarts and FF FF is padding.
@@ -92,6 +97,21 @@ def is_metadata(content: bytes, part: Segment) -> bool:
     return part.marker in _APPS and not _is_technical(part.marker, content[part.body : part.end])
 
 
+def is_index_of_several(content: bytes, part: Segment) -> bool:
+    """Tell whether a segment says where further pictures lie behind the first one."""
+    return part.marker == _APP2 and content[part.body : part.end].startswith(_SEVERAL_PICTURES)
+
+
+def is_in_one_scan(content: bytes) -> bool:
+    """Tell whether a decoder gets along with a few lines at a time.
+
+    Progressive pictures, and those with a scan per colour, are collected in
+    memory as a whole before the first line can be shown.
+    """
+    markers = [part.marker for part in segments(content)]
+    return markers.count(_SCAN) == 1 and _PROGRESSIVE not in markers
+
+
 def is_exif(marker: int, body: bytes) -> bool:
     """Tell whether an application segment holds EXIF."""
     return marker == _APP1 and body.startswith(_EXIF)
@@ -103,11 +123,24 @@ def _is_technical(marker: int, body: bytes) -> bool:
     A JFIF header above 14 bytes carries a thumbnail; bytes behind an Adobe
     header carry anything at all.
     """
-    if marker == _APP0:
-        return body.startswith(b"JFIF\x00") and len(body) == 14
     if marker == _APP2:
         return body.startswith(b"ICC_PROFILE\x00")
-    return marker == _APP14 and body.startswith(b"Adobe") and len(body) == 12
+    return any(marker == kind and body.startswith(name) and len(body) == size for kind, name, size in _HEADERS)
+
+
+def without_extras(content: bytes, part: Segment) -> bytes:
+    """Give what must stay of a segment that is_metadata names, as a whole segment; nothing for most.
+
+    Of a JFIF header that carries a thumbnail, and of an Adobe header that
+    carries anything, the standard part stays: it says how colours are coded.
+    """
+    body = bytearray(content[part.body : part.end])
+    for kind, name, size in _HEADERS:
+        if part.marker == kind and body.startswith(name) and len(body) > size:
+            if kind == _APP0:
+                body[_JFIF_THUMBNAIL] = bytes(2)
+            return struct.pack(">BBH", 0xFF, kind, size + 2) + bytes(body[:size])
+    return b""
 
 
 def _segment_at(content: bytes, start: int) -> Segment:

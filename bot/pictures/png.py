@@ -54,7 +54,7 @@ def read(content: bytes) -> Structure:
         width=width,
         height=height,
         upright=all(is_upright(view[part.body : part.end]) for part in parts if part.name == b"eXIf"),
-        has_metadata=trailing or not names <= _HARMLESS,
+        has_metadata=trailing or any(is_metadata(part) for part in parts),
         animated=b"acTL" in names,
     )
 
@@ -73,6 +73,11 @@ def chunks(content: bytes) -> Iterator[Chunk]:
         if part.name == b"IEND":
             return
         place = part.end + 4
+
+
+def is_metadata(part: Chunk) -> bool:
+    """Tell whether a chunk can go without changing how the picture looks."""
+    return part.name not in _HARMLESS
 
 
 def _chunk_at(content: bytes, place: int) -> Chunk:

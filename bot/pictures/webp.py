@@ -41,7 +41,7 @@ def read(content: bytes) -> Structure:
 
     Raises Unreadable or TooManyPixels.
     """
-    end = _announced_end(content)
+    end = announced_end(content)
     parts = list(chunks(content, end))
     width, height = _sides(content, parts)
     check_sides(width, height)
@@ -50,7 +50,7 @@ def read(content: bytes) -> Structure:
         width=width,
         height=height,
         upright=all(is_upright(view[part.body : part.end]) for part in parts if part.name == b"EXIF"),
-        has_metadata=end < len(content) or not {part.name for part in parts} <= _HARMLESS,
+        has_metadata=end < len(content) or any(is_metadata(part) for part in parts),
         animated=_is_animated(content, parts[0]),
     )
 
@@ -69,7 +69,13 @@ def chunks(content: bytes, end: int) -> Iterator[Chunk]:
         place = part.end + (part.end - part.body) % 2
 
 
-def _announced_end(content: bytes) -> int:
+def is_metadata(part: Chunk) -> bool:
+    """Tell whether a chunk can go without changing how the picture looks."""
+    return part.name not in _HARMLESS
+
+
+def announced_end(content: bytes) -> int:
+    """Give the byte offset where the WebP ends by its own header; raises Unreadable if the file is shorter."""
     end = 8 + int.from_bytes(content[4:8], "little")
     if end > len(content):
         raise Unreadable("the WebP is cut short")

@@ -3,12 +3,13 @@
 START = (
     "Hello! Send me a photo with a caption that says what to change, like “make it snow”, "
     "and I will send it back edited.\n\n"
-    "A picture file (JPEG, PNG or WebP) works too. /help tells more, /privacy says who sees your picture."
+    "A picture sent as a file works too. /help tells more, /privacy says who sees your picture."
 )
 
 HELP = (
-    "Send one photo, or one picture file (JPEG, PNG or WebP, at most 10 MB), and write into its caption what "
-    "to change. For example: “make it snow”, “remove the people in the background”, “as a water-colour painting”.\n\n"
+    "Send one photo, or one picture file (JPEG, PNG, WebP, HEIC and others, at most 20 MB), and write into its "
+    "caption what to change. For example: “make it snow”, “remove the people in the background”, “as a water-colour "
+    "painting”.\n\n"
     "I put 👀 on it when I have taken it on. The edited picture comes as a reply, usually within a minute or two.\n\n"
     "/cancel takes back what has not been ordered yet\n"
     "/privacy says who receives your picture, and for how long"
@@ -17,6 +18,7 @@ HELP = (
 PRIVACY = (
     "What happens to your picture:\n\n"
     "• It goes, with your caption, to Kie.ai, which makes the edited picture with Google's image model. {transport} "
+    "From a picture that you send as a file I remove place, camera and other hidden data first. "
     "Kie says that it deletes uploads within three days and finished pictures within fourteen, and keeps a record "
     "of each task for two months.\n"
     "• I do not keep the pictures themselves. I keep your caption and a reference to the picture at Telegram for "
@@ -33,8 +35,8 @@ NO_CAPTION = "What should I change? Please send one picture with a caption that 
 ALBUM = "I can only edit one picture at a time so far. Please send one picture with a caption that says what to change."
 NO_PICTURE = "I edit pictures. Please send me one picture with a caption that says what to change, like “make it snow”."
 UNSUPPORTED = (
-    "I can only edit still pictures. Please send one photo, or one JPEG, PNG or WebP file, with a caption that says "
-    "what to change."
+    "I can only edit still pictures. Please send one photo, or one picture file, with a caption that says what to "
+    "change."
 )
 UNKNOWN_COMMAND = "I do not know that command. /help tells what I can do."
 PROMPT_TOO_LONG = (
@@ -53,15 +55,9 @@ TOO_LATE_ONE = "One edit is already ordered and cannot be taken back; its pictur
 TOO_LATE_SEVERAL = "{count} edits are already ordered and cannot be taken back; their pictures will come."
 
 NOT_A_PICTURE = "This file is not a picture that I can read. Please send a JPEG, PNG or WebP file, or a photo."
-OTHER_FORMAT = "This is a {format} file, which I cannot read yet. Please send it as a photo, or as JPEG, PNG or WebP."
+OTHER_FORMAT = "This is a {format} file, which I cannot read. Please send it as a photo, or as JPEG, PNG or WebP."
 BROKEN_PICTURE = "This picture file is damaged or incomplete. Please try to send it again."
 TOO_MANY_PIXELS = "This picture has too many pixels for me. Please send a smaller one, or send it as a photo."
-OVER_10_MB = "This picture is larger than 10 MB, more than the image model takes. Please send it as a photo."
-ROTATED = "This picture file is stored sideways, which I cannot set right yet. Please send it as a photo instead."
-HAS_METADATA = (
-    "This file carries hidden details such as place, time or camera, and I do not pass those on. I cannot remove them "
-    "yet: please send it as a photo, then Telegram removes them."
-)
 ANIMATED = "This picture moves, and I can only edit still ones. Please send a single picture."
 NOT_FETCHED = "I could not get your picture from Telegram. Please send it again."
 

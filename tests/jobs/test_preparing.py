@@ -6,9 +6,11 @@ import pytest
 from PIL import Image
 
 from bot.job import Reason
+from bot.pictures.inspect import inspect, why_not_as_it_is
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram.refusals import bad_request
 from tests.house import House
+from tests.pictures.heic import TURNED
 from tests.world import TOKEN, a_photo
 
 NO_FILE = bad_request("wrong file_id or the file is temporarily unavailable")
@@ -41,6 +43,23 @@ async def test_a_picture_file_reaches_kie_byte_for_byte_whatever_it_is_called(ho
     assert task.inputs == [content]
 
 
+@pytest.mark.parametrize("content", [_with_place(), _picture("BMP"), _picture("GIF"), _picture("TIFF"), TURNED])
+async def test_a_file_that_does_not_fit_is_made_to(house: House, content: bytes) -> None:
+    await _send_file(house, content)
+    await house.pass_time(1)
+    [task] = house.kie.tasks.values()
+    [received] = task.inputs
+    assert why_not_as_it_is(inspect(received)) is None
+    assert b"Exif" not in received
+
+
+async def test_only_the_place_is_taken_from_a_file_and_not_a_bit_of_the_picture(house: House) -> None:
+    await _send_file(house, _with_place())
+    await house.pass_time(1)
+    [task] = house.kie.tasks.values()
+    assert task.inputs == [_picture("JPEG")]
+
+
 async def test_a_photo_reaches_kie_as_telegram_has_it(house: House) -> None:
     await house.ask(a_photo())
     await house.pass_time(1)
@@ -69,9 +88,7 @@ async def test_a_picture_is_uploaded_under_a_name_that_nobody_can_guess(house: H
     [
         (b"%PDF-1.7 not a picture at all", "not a picture that I can read"),
         (a_photo()[:-400], "damaged or incomplete"),
-        (_picture("GIF"), "This is a GIF file"),
-        (_picture("BMP"), "This is a BMP file"),
-        (_with_place(), "hidden details such as place"),
+        (b"8BPS\x00\x01" + bytes(100), "This is a Photoshop file"),
         (_picture("WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48), "red")]), "only edit still ones"),
         (b"", "not a picture that I can read"),
     ],

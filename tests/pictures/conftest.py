@@ -1,6 +1,11 @@
-"""An environment without proxies, so that loopback is reached directly."""
+"""An environment without proxies, so that loopback is reached directly, and one converter for a whole file."""
+
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
+
+from bot.pictures.convert import Converter
 
 
 @pytest.fixture(autouse=True)
@@ -8,3 +13,11 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def converter() -> AsyncIterator[Converter]:
+    """Used by files whose tests share one event loop."""
+    made = Converter()
+    yield made
+    await made.aclose()

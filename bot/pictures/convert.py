@@ -1,0 +1,185 @@
+"""Makes a person's picture fit to be sent: upright, without metadata, small enough, and changed as little as possible.
+
+What is fine stays byte for byte. What tells too much loses that and nothing
+else. Only what is left (turned by EXIF, too big, of a kind that is not taken)
+is decoded and written again, in a process of its own: a file that crashes it,
+stops it or fills it costs that one picture. Whatever comes back has passed the
+same inspection as any other file.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot.pictures import foreign, jpeg, png
+from bot.pictures.bounds import MOST_PIXELS_OF_JPEG_IN_ONE_SCAN, MOST_PIXELS_TO_OPEN
+from bot.pictures.child_process import Broken, ChildProcess, start
+from bot.pictures.errors import Animated, ConversionFailed, Format, PictureError, Recognised, TooManyPixels, Unreadable
+from bot.pictures.inspect import MOST_BYTES, Kind, inspect, why_not_as_it_is
+from bot.pictures.strip import first_of_several, stripped
+from bot.pictures.wire import Outcome, Reply
+
+#: seconds for one picture. The slowest accepted files take a fifth of that on a small machine.
+TIMEOUT = 60.0
+#: seconds without a picture after which the memory of the process is worth more than a quick start
+IDLE = 60.0
+
+#: A process may be killed for reasons that are not the picture's; a picture that does it twice is to blame.
+_TRIES = 2
+
+_READABLE = {Format.AVIF, Format.BMP, Format.GIF, Format.HEIC, Format.HEIF, Format.TIFF}
+
+
+class How(StrEnum):
+    """What was done to a picture, from nothing to most."""
+
+    #: the very same bytes
+    AS_IS = "as_is"
+    #: metadata was left out; the compressed picture is the very same
+    STRIPPED = "stripped"
+    #: written again with all its pixels
+    CONVERTED = "converted"
+    #: written again with fewer pixels
+    SHRUNK = "shrunk"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A picture that can be sent."""
+
+    #: at most MOST_BYTES; nothing but the picture and its colour profile
+    content: bytes
+    kind: Kind
+    how: How
+
+
+class Converter:
+    """Makes pictures fit, one at a time where they have to be decoded.
+
+    Needs a running loop, and an aclose at the end. The process is started when
+    the first picture needs it, and ends itself when none does for a while.
+    """
+
+    def __init__(self, *, timeout: float = TIMEOUT, idle: float = IDLE) -> None:
+        self._timeout = timeout
+        self._idle = idle
+        self._turn = asyncio.Lock()
+        self._child: ChildProcess | None = None
+        self._is_closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process at work, if there is one: for whoever watches over it."""
+        return self._child.pid if self._child is not None and self._child.is_alive else None
+
+    async def fit(self, content: bytes) -> Fitted:
+        """Give this picture in a form that can be sent.
+
+        Raises PictureError (Recognised for formats that are not read, Animated,
+        Unreadable, TooManyPixels) when it cannot be had from these bytes, and
+        ConversionFailed when another try may help.
+        """
+        ready = await asyncio.to_thread(_without_decoding, content)
+        if ready is not None:
+            return ready
+        reply = await self._converted(content)
+        return await asyncio.to_thread(_judged, reply)
+
+    async def aclose(self) -> None:
+        """End the process; a picture that is in it, and any later one, fails with ConversionFailed."""
+        self._is_closed = True
+        if self._child is not None:
+            self._child.kill()
+        async with self._turn:
+            if self._child is not None:
+                await self._child.end()
+
+    async def _converted(self, content: bytes) -> Reply:
+        async with self._turn:
+            for _ in range(_TRIES):
+                try:
+                    return await self._asked(await self._running(), content)
+                except Broken:
+                    continue
+                except TimeoutError:
+                    raise Unreadable("the picture takes too long to decode") from None
+        raise Unreadable("the decoder breaks down over the picture")
+
+    async def _asked(self, child: ChildProcess, content: bytes) -> Reply:
+        """Whatever goes wrong, even that nobody wants the picture any more, this process gets no other one."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await child.convert(content)
+        except BaseException:
+            await child.end()
+            raise
+
+    async def _running(self) -> ChildProcess:
+        if self._is_closed:
+            raise ConversionFailed("the converter is closed")
+        if self._child is None or not self._child.is_alive:
+            self._child = await start(self._timeout, self._idle)
+        return self._child
+
+
+def _without_decoding(content: bytes) -> Fitted | None:
+    """Pass a picture on as it is or stripped; None when it has to be decoded. Raises PictureError."""
+    try:
+        return _sendable(content)
+    except Recognised as error:
+        if error.format is Format.MPO:
+            first = _without_decoding(first_of_several(content))
+            return first and replace(first, how=How.STRIPPED)
+        if foreign.is_sequence(content):
+            raise Animated("a series of frames") from None
+        if error.format not in _READABLE:
+            raise
+    except TooManyPixels as error:
+        if error.width * error.height > _most_pixels(content):
+            raise
+    return None
+
+
+def _sendable(content: bytes) -> Fitted | None:
+    picture = inspect(content)
+    if picture.animated:
+        raise Animated("several frames")
+    if not picture.upright:
+        return None
+    clean = stripped(picture.kind, content) if picture.has_metadata else content
+    if len(clean) > MOST_BYTES:
+        return None
+    return Fitted(clean, picture.kind, How.STRIPPED if picture.has_metadata else How.AS_IS)
+
+
+def _most_pixels(content: bytes) -> int:
+    """Say what the process would say, without the way there."""
+    if content.startswith(jpeg.SIGNATURE):
+        return MOST_PIXELS_OF_JPEG_IN_ONE_SCAN if jpeg.is_in_one_scan(content) else MOST_PIXELS_TO_OPEN["JPEG"]
+    return MOST_PIXELS_TO_OPEN["PNG" if content.startswith(png.SIGNATURE) else "WEBP"]
+
+
+def _judged(reply: Reply) -> Fitted:
+    """Turn a reply into a picture or an error; a picture that is not fit counts as none."""
+    match reply.outcome:
+        case Outcome.CONVERTED | Outcome.SHRUNK:
+            how = How.SHRUNK if reply.outcome is Outcome.SHRUNK else How.CONVERTED
+            return Fitted(reply.body, _kind_of(reply.body), how)
+        case Outcome.ANIMATED:
+            raise Animated("several frames or pages")
+        case Outcome.RAW:
+            raise Recognised(Format.RAW)
+        case Outcome.TOO_MANY_PIXELS:
+            raise TooManyPixels(reply.width, reply.height)
+        case _:
+            raise Unreadable(reply.body.decode(errors="replace"))
+
+
+def _kind_of(content: bytes) -> Kind:
+    try:
+        picture = inspect(content)
+    except PictureError:
+        raise Unreadable("what the decoder gave is no picture") from None
+    if why_not_as_it_is(picture) is not None:
+        raise Unreadable("what the decoder gave is not fit to be sent")
+    return picture.kind

@@ -1,0 +1,108 @@
+"""Opens a stranger's picture: one still frame, no larger than we can hold, the right way up.
+
+Runs in the converting process only. What the header says is judged before any
+pixel is decoded; after that the memory of the process is the bound.
+"""
+
+from io import BytesIO
+
+import pi_heif  # type: ignore[import-untyped] # ships no types
+from PIL import AvifImagePlugin, Image
+
+from bot.pictures import bounds, jpeg
+from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+#: width and height change places
+SIDEWAYS = range(5, 9)
+
+#: further pictures behind the first are its companions here (depth, brightness, the other eye), not a film
+_WITH_COMPANIONS = {"JPEG", "MPO", "HEIF"}
+
+#: MPO is opened as the JPEG that it begins with
+_OPENED = tuple(bounds.MOST_PIXELS_TO_OPEN.keys() - {"MPO"})
+
+#: tags of a TIFF that holds a camera's raw data: of its previews, and the version of DNG
+_RAW_TAGS = {0x014A, 0xC612}
+_SMALLER_COPY, _REDUCED = 0x00FE, 1
+#: how Canon marks its own
+_CR2_PLACE, _CR2 = slice(8, 10), b"CR"
+
+
+def prepare() -> None:
+    """Load every decoder that will be needed; nothing can be loaded once the process is shut in."""
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    Image.MAX_IMAGE_PIXELS = None
+    Image.init()
+
+
+def opened(content: bytes) -> tuple[Image.Image, bool]:
+    """Read the header of a picture and judge it; the pixels are decoded when they are asked for.
+
+    Also tells whether only half of each side will be decoded, because all of it
+    is too much for our memory. Raises Animated, Recognised for a camera's raw file,
+    TooManyPixels, and whatever Pillow raises.
+    """
+    image = Image.open(BytesIO(content), formats=_OPENED)
+    found = str(image.format)
+    if found == "TIFF" and _is_raw(image, content):
+        raise Recognised(Format.RAW)
+    if found not in _WITH_COMPANIONS and getattr(image, "is_animated", False):
+        raise Animated("several frames or pages")
+    return image, _check_pixels(image, content)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Read the orientation, 1 to 8, from EXIF alone, as viewers do; 1 when there is none that makes sense.
+
+    Decoders of HEIC and TIFF have turned the picture already and say so here.
+    """
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif", b""))
+        found = exif.get(_ORIENTATION)
+    except Exception:  # noqa: BLE001 - broken EXIF raises anything, and must not cost the picture
+        return 1
+    return found if found in _TURNS else 1
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Turn the pixels as EXIF asks."""
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+
+
+def _check_pixels(image: Image.Image, content: bytes) -> bool:
+    """Compare with the bounds; tell whether every second pixel has to be left out.
+
+    Only JPEG can be decoded at half its sides, at a quarter of the memory.
+    """
+    pixels, most = image.width * image.height, bounds.MOST_PIXELS_TO_OPEN[str(image.format)]
+    is_lean = content.startswith(jpeg.SIGNATURE) and jpeg.is_in_one_scan(content)
+    if _is_transparent(image):
+        most = bounds.MOST_PIXELS
+    if pixels > (bounds.MOST_PIXELS_OF_JPEG_IN_ONE_SCAN if is_lean else most):
+        raise TooManyPixels(image.width, image.height)
+    if pixels <= (most if is_lean else bounds.MOST_PIXELS):
+        return False
+    return image.draft(None, (image.width // 2, image.height // 2)) is not None
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode.endswith(("A", "a")) or "transparency" in image.info
+
+
+def _is_raw(image: Image.Image, content: bytes) -> bool:
+    """Tell a raw file from a picture: what Pillow would open of it is its thumbnail or a preview."""
+    tags = image.getexif()
+    is_marked = _RAW_TAGS.intersection(tags) or content[_CR2_PLACE] == _CR2
+    return bool(is_marked) or tags.get(_SMALLER_COPY) == _REDUCED

@@ -1,0 +1,66 @@
+"""Removes what a picture tells beside what it shows, and touches nothing else.
+
+Parts of the file are left out; those that stay are copied byte for byte. So
+the compressed picture is the very same, and what is gone (places, names,
+serial numbers, thumbnails, whatever hung behind the end) is gone entirely.
+"""
+
+from bot.pictures import jpeg, png, webp
+from bot.pictures.inspect import Kind
+
+#: begins every JPEG, before its first segment
+_SOI = b"\xff\xd8"
+#: what the header chunk of a WebP announces: EXIF and XMP
+_WEBP_METADATA = 0x08 | 0x04
+
+
+def stripped(kind: Kind, content: bytes) -> bytes:
+    """Give the same picture without its metadata; colour profiles stay.
+
+    The content must be a whole file of this kind, as inspect found it. EXIF
+    goes too, with what it says about the orientation: only for upright pictures.
+    """
+    match kind:
+        case Kind.JPEG:
+            return _jpeg(content)
+        case Kind.PNG:
+            return _png(content)
+        case Kind.WEBP:
+            return _webp(content)
+
+
+def first_of_several(content: bytes) -> bytes:
+    """Cut a JPEG with further pictures behind it (MPO) down to the first, its own metadata included.
+
+    Raises Unreadable.
+    """
+    parts = (part for part in jpeg.segments(content) if not jpeg.is_index_of_several(content, part))
+    return _SOI + b"".join(content[part.start : part.end] for part in parts)
+
+
+def _jpeg(content: bytes) -> bytes:
+    view = memoryview(content)
+    return _SOI + b"".join(
+        jpeg.without_extras(content, part) if jpeg.is_metadata(content, part) else view[part.start : part.end]
+        for part in jpeg.segments(content)
+    )
+
+
+def _png(content: bytes) -> bytes:
+    """A chunk begins with its length and name, 8 bytes, and ends with its checksum, 4 bytes."""
+    view = memoryview(content)
+    kept = (view[part.body - 8 : part.end + 4] for part in png.chunks(content) if not png.is_metadata(part))
+    return b"".join([png.SIGNATURE, *kept])
+
+
+def _webp(content: bytes) -> bytes:
+    parts = webp.chunks(content, webp.announced_end(content))
+    body = b"".join(_webp_chunk(content, part) for part in parts if not webp.is_metadata(part))
+    return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
+
+
+def _webp_chunk(content: bytes, part: webp.Chunk) -> bytes:
+    data = bytearray(content[part.body : part.end])
+    if part.name == b"VP8X":
+        data[0] &= ~_WEBP_METADATA
+    return part.name + len(data).to_bytes(4, "little") + bytes(data) + bytes(len(data) % 2)

@@ -1,0 +1,49 @@
+"""What the bot and its converting process say to each other, over the process's stdin and stdout.
+
+The process says READY once. Then it gets one picture at a time and answers
+each with one reply. The parent believes nothing of a reply but its shape: the
+process has opened a stranger's file, so what comes back is inspected again.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import Enum
+
+#: bytes that follow
+PICTURE_HEAD = struct.Struct(">I")
+#: outcome, width, height, bytes that follow
+REPLY_HEAD = struct.Struct(">cIII")
+
+
+class Outcome(Enum):
+    """What became of a picture; the value is the first byte of the reply."""
+
+    #: no picture yet: the process is up
+    READY = b"R"
+    #: the body is the picture
+    CONVERTED = b"C"
+    #: the body is the picture, with fewer pixels than it had
+    SHRUNK = b"S"
+    #: several frames or pages
+    ANIMATED = b"A"
+    #: a camera's raw file
+    RAW = b"W"
+    #: the body says why, in UTF-8
+    UNREADABLE = b"U"
+    #: width and height say how many
+    TOO_MANY_PIXELS = b"P"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer of the converting process."""
+
+    outcome: Outcome
+    body: bytes = b""
+    #: pixels
+    width: int = 0
+    height: int = 0
+
+    def packed(self) -> bytes:
+        """The reply as it goes through the pipe."""
+        return REPLY_HEAD.pack(self.outcome.value, self.width, self.height, len(self.body)) + self.body
