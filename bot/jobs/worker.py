@@ -15,30 +15,20 @@ from bot.chat.errors import Later
 from bot.chat.pacing import Pacing
 from bot.job import Instant, Job, State, later, seconds_between
 from bot.jobs import outcome, retries, trouble
-from bot.jobs.gates import is_shut, needs_probe
 from bot.jobs.looks import Looks
+from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
 from bot.jobs.schedule import LONGEST_GAP, first_look
 from bot.jobs.send import Send
 from bot.jobs.submit import Submit
 from bot.jobs.watch import Watch
-from bot.kie.errors import Halt
 from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.store.outbox import Kind, Parcel
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
-
-#: Pictures fetched and uploaded at once: 20 MB of memory each at the most.
-MOST_PREPARED = 4
-
-#: Pictures being delivered at once: 50 MB of memory each at the most, and usually 2.
-MOST_DELIVERED = 6
-
-#: Messages under way at once, each to another chat, pictures among them.
-MOST_SENT = 16
 
 #: Seconds; a bound for clocks that were set while the worker slept.
 LONGEST_SLEEP = 600.0
@@ -56,31 +46,6 @@ class Steps:
     watch: Watch
     send: Send
     probe: Probe
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to start now, and the next moment at which there may be more."""
-
-    jobs: list[int]
-    orders: list[Job]
-    parcels: list[Parcel]
-    probes: list[str]
-    next_at: Instant | None
-
-
-@dataclass(frozen=True)
-class Busy:
-    """What is under way already."""
-
-    jobs: frozenset[int]
-    #: being written to, or to be left alone for a moment
-    chats: set[int]
-    probes: frozenset[str]
-    #: messages under way
-    sends: int
-    #: those of them that are pictures
-    deliveries: int
 
 
 class Worker:
@@ -146,7 +111,7 @@ class Worker:
             sends=len(self._chats),
             deliveries=self._deliveries,
         )
-        plan = await self._db.unit(lambda tx: self._plan(tx, now, busy))
+        plan = await self._db.unit(lambda tx: plan_for(tx, self._steps.submit, now, busy))
         self._start(tasks, plan)
         self._start_looks(tasks, now)
         if plan.parcels:
@@ -156,22 +121,6 @@ class Worker:
         waits = [seconds_between(self._clock(), moment) for moment in moments]
         waits += [opens - self._monotonic() for opens in self._held.values()]
         return min([LONGEST_SLEEP, *waits])
-
-    def _plan(self, tx: Transaction, now: Instant, busy: Busy) -> Plan:
-        orders, gate = self._steps.submit.begin(tx, now)
-        _remind(tx, now)
-        somebody_waits = tx.line.is_waited_in()
-        unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
-        moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), *(breaker.until for breaker in unproven)]
-        if somebody_waits:
-            moments.append(gate.opens_at)
-        return Plan(
-            jobs=_jobs_due(tx, now, busy.jobs),
-            orders=orders,
-            parcels=_parcels_due(tx, now, busy),
-            probes=[each.name for each in unproven if each.until <= now and each.name not in busy.probes],
-            next_at=min((moment for moment in moments if moment is not None and moment > now), default=None),
-        )
 
     def _start(self, tasks: asyncio.TaskGroup, plan: Plan) -> None:
         for job_id in plan.jobs:
@@ -284,28 +233,6 @@ class Worker:
                 await self._woken.wait()
         except TimeoutError:
             pass
-
-
-def _remind(tx: Transaction, now: Instant) -> None:
-    for job_id in tx.line.waiting_long(now):
-        job = tx.jobs.get(job_id)
-        if job is not None:
-            outcome.remind(tx, job, now)
-
-
-def _parcels_due(tx: Transaction, now: Instant, busy: Busy) -> list[Parcel]:
-    if busy.sends >= MOST_SENT:
-        return []
-    return tx.outbox.due(now, busy.chats, MOST_SENT, pictures=busy.deliveries < MOST_DELIVERED)
-
-
-def _jobs_due(tx: Transaction, now: Instant, busy: frozenset[int]) -> list[int]:
-    most = MOST_PREPARED + len(busy)
-    # without a good key no upload is taken either
-    uploads_halted = any(each.name == Halt.KEY and is_shut(each, now) for each in tx.breakers.all())
-    found = tx.jobs.due(State.SUBMITTING, now, most)
-    found += [] if uploads_halted else tx.line.to_prepare(now, most)
-    return [job_id for job_id in found if job_id not in busy][: MOST_PREPARED - len(busy)]
 
 
 def _recovered(tx: Transaction, now: Instant) -> list[int]:
