@@ -143,15 +143,24 @@ class Darkroom:
         pause = 1.0
         while True:
             try:
-                if await self.chat.remove_webhook():
-                    log.warning("a webhook was set for this bot: it is removed, the updates that wait are kept")
-                return await self.chat.me()
+                me = await self.chat.me()
+                await self._free_from_webhook()
+                return me
             except WrongToken:
                 raise CannotRun(WRONG_TOKEN) from None
             except ChatError as error:
                 log.warning("Telegram cannot be asked who we are, again in %.0f s: %s", pause, error)
             await asyncio.sleep(pause)
             pause = min(30.0, pause * 2)
+
+    async def _free_from_webhook(self) -> None:
+        """Make sure that updates can be polled for; raises a ChatError that is worth another try."""
+        try:
+            if await self.chat.remove_webhook():
+                log.warning("a webhook was set for this bot: it is removed, the updates that wait are kept")
+        except WrongToken:
+            # the token was good a moment ago, so it is this question that a server of one's own does not know
+            log.warning("whether a webhook is set cannot be asked here")
 
     async def _serve(self, stop: asyncio.Event) -> None:
         worker = asyncio.create_task(self.worker.run(), name="worker")

@@ -170,6 +170,12 @@ async def test_a_webhook_that_is_set_is_removed_and_what_waits_is_kept(world: Wo
     assert "WARNING" in bot.log
 
 
+async def test_a_server_that_knows_no_webhooks_is_no_wrong_token(world: World) -> None:
+    not_found = Fault(Kind.ANSWER, status=404, body=b'{"ok":false,"error_code":404,"description":"Not Found"}')
+    world.telegram.faults.always("getWebhookInfo", not_found)
+    await world.bot().ready()
+
+
 async def test_a_conflict_that_passes_is_survived(world: World) -> None:
     world.telegram.faults.add("getUpdates", conflict())
     await world.bot().ready()
