@@ -27,10 +27,14 @@ def succeed(tx: Transaction, job: Job, result_url: str, credits_used: float | No
     return moved
 
 
+def reminder_at(job: Job, deadline: float, now: Instant) -> Instant:
+    """Return when the person is to be told that a picture has been waiting for `deadline` seconds."""
+    return later(job.queued_at or now, deadline)
+
+
 def remind(tx: Transaction, job: Job, now: Instant) -> None:
-    """Tell a person, once, that a picture has been waiting for its turn for unusually long."""
-    if tx.jobs.note(job, due_at=None):
-        tx.outbox.add(about(job, "waiting", en.WAITING), now)
+    """Tell a person, once, that a picture has been waiting for unusually long."""
+    tx.outbox.add(about(job, "waiting", en.WAITING), now)
 
 
 def doubt(tx: Transaction, job: Job, now: Instant) -> bool:

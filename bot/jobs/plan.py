@@ -66,7 +66,7 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
 def _remind(tx: Transaction, now: Instant) -> None:
     for job_id in tx.line.waiting_long(now):
         job = tx.jobs.get(job_id)
-        if job is not None:
+        if job is not None and tx.jobs.note(job, due_at=None):
             outcome.remind(tx, job, now)
 
 

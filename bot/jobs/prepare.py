@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.chat.client import Chat
 from bot.chat.errors import NoFile, Rejected, TooBig
-from bot.job import Instant, Job, Reason, Source, State, later
+from bot.job import Instant, Job, Reason, Source, State
 from bot.jobs import outcome
 from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
@@ -90,14 +90,12 @@ class Prepare:
         return await self._transport.carry(source, fitted)
 
     def _ready(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
-        if job.state != State.QUEUED or not tx.jobs.note(job, due_at=self._reminder(job), tries=0):
+        reminder = outcome.reminder_at(job, self._deadline, self._clock())
+        if job.state != State.QUEUED or not tx.jobs.note(job, due_at=reminder, tries=0):
             return
         for each in carried:
             tx.jobs.uploaded(job.id, each.place, each.url, self._clock())
         tx.line.mark(job.id, is_ready=True)
-
-    def _reminder(self, job: Job) -> Instant:
-        return later(job.queued_at or self._clock(), self._deadline)
 
 
 def _photo(content: bytes) -> Fitted | None:

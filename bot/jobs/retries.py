@@ -57,7 +57,7 @@ def _later_again(tx: Transaction, job: Job, error: Exception, waited: float, rul
     asked_for = error.retry_after if isinstance(error, Later | Unavailable | Halted) else None
     wait = max(asked_for or 0.0, pause(job.tries))
     if tx.jobs.note(job, due_at=later(now, wait), tries=job.tries + 1) and waited > rules.deadline:
-        tx.outbox.add(outcome.about(job, "waiting", en.WAITING), now)
+        outcome.remind(tx, job, now)
 
 
 def _give_up(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Instant) -> None:

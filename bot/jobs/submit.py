@@ -136,7 +136,7 @@ class Submit:
         if isinstance(error, Unavailable) and waited > GIVE_UP_AFTER and job.tries >= MOST_TRIES:
             outcome.fail(tx, job, Reason.BROKE, en.NOT_TAKEN.format(words=error.text), now)
         else:
-            reminder = later(job.queued_at or now, self._limits.deadline)
+            reminder = outcome.reminder_at(job, self._limits.deadline, now)
             if tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=reminder, tries=job.tries + 1):
                 _wait_again(tx, job)
 

@@ -62,7 +62,7 @@ class Watch:
         now = self._clock()
         age = seconds_between(job.submitted_at or now, now)
         if age >= RESULTS_KEPT:
-            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, en.RESULT_LOST, now))
+            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, en.NEVER_LEARNED, now))
             return None
         await self._tell_if_overdue(job, age)
         return later(now, min(300.0, max(2.0, age / 5)))

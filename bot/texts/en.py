@@ -74,6 +74,9 @@ OVERDUE = (
     "it again."
 )
 NEVER_FINISHED = "Kie.ai has not finished this picture within a day, so I stop waiting for it. Please send it again."
+NEVER_LEARNED = (
+    "Kie.ai has not told me for two weeks what became of your picture, so I stop asking. Please send it again."
+)
 DOUBT = (
     "I ordered your picture, but the connection broke before Kie.ai could confirm it, and I cannot find out whether "
     "it took the order. I do not order a second time by myself, because it might be charged twice. If you want the "
