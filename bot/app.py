@@ -25,6 +25,7 @@ from bot.jobs.probe import Probe
 from bot.jobs.retries import Rules
 from bot.jobs.send import Send
 from bot.jobs.submit import Submit
+from bot.jobs.tell import Tell
 from bot.jobs.transport import Transport
 from bot.jobs.watch import Watch
 from bot.jobs.worker import Steps, Worker
@@ -225,7 +226,14 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
 def _intake(settings: Settings, db: Database, worker: Worker, clocks: Clocks) -> Intake:
     privacy = en.privacy(keep_days=settings.keep_days, direct=settings.image_transport == "direct")
     access = Access(settings.allowed_ids, settings.admin_ids)
-    return Intake(db, access, privacy, clock=clocks.of_day, wake_worker=worker.wake)
+    return Intake(
+        db,
+        access,
+        privacy,
+        album_window=settings.album_window_seconds,
+        clock=clocks.of_day,
+        wake_worker=worker.wake,
+    )
 
 
 def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat, clocks: Clocks) -> Worker:
@@ -246,14 +254,15 @@ def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat,
     transport = Transport(chat, kie, direct=settings.image_transport == "direct")
     limits = Limits(settings.creates_per_10_seconds, settings.max_running, deadline)
     steps = Steps(
-        prepare=Prepare(db, chat, converter, transport, deadline=deadline, clock=clock),
+        prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, clock=clock),
         submit=Submit(db, kie, transport, limits, admins=admins, clock=clock),
         watch=Watch(db, kie, deadline=deadline, admins=admins, clock=clock),
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),
+        tell=Tell(db, chat, clock=clock),
         probe=Probe(db, kie, clock=clock),
     )
     pacing = Pacing(settings.telegram_messages_per_second)
-    rules = Rules(admins, deadline)
+    rules = Rules(admins, deadline, settings.album_window_seconds)
     return Worker(db, steps, pacing, rules=rules, clock=clock, monotonic=clocks.monotonic)
 
 

@@ -14,6 +14,15 @@ Instant = int
 #: The longest prompt that Kie takes, in Unicode code points.
 MAX_PROMPT = 5000
 
+#: Seconds for which a request waits for the words that say what to change.
+WORDS_AWAITED = 3600.0
+
+#: Seconds after its first item at which an album closes, however slowly the others come.
+LONGEST_ALBUM = 8.0
+
+#: The most pictures of one request: what Kie takes, and what an album of Telegram holds.
+MAX_PICTURES = 10
+
 
 def later(now: Instant, seconds: float) -> Instant:
     """Return the moment `seconds` after `now`."""
@@ -58,7 +67,7 @@ FINAL = frozenset(state for state, onward in TRANSITIONS.items() if not onward)
 
 
 class Reason(StrEnum):
-    """Why a job failed."""
+    """Why a job ended without a picture, unless the person took it back."""
 
     #: the picture cannot be used: no picture, broken, too large, not fetchable
     PICTURE = "picture"
@@ -70,12 +79,16 @@ class Reason(StrEnum):
     DOUBT = "doubt"
     #: Kie never finished
     OVERDUE = "overdue"
+    #: the person did not say within the hour what to change
+    NO_PROMPT = "no_prompt"
 
 
 @dataclass(frozen=True)
 class Source:
     """One picture that a person sent; fetched from Telegram by `file_id`."""
 
+    #: sorts the pictures of a request: the id of the message that brought it
+    place: int
     file_id: str
     #: the same over time and across bots, of no use for fetching
     file_unique_id: str
@@ -83,6 +96,8 @@ class Source:
     is_photo: bool = False
     #: bytes, where Telegram says so
     size: int | None = None
+    #: where Kie has it better than Telegram, as a picture that it made earlier
+    full_url: str | None = None
     #: where Kie can fetch it, and since when; None while it was not uploaded
     upload_url: str | None = None
     uploaded_at: Instant | None = None
@@ -90,7 +105,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for and where the answer goes; immutable once queued."""
+    """What a person asked for and where the answer goes; immutable once ordered."""
 
     chat_id: int
     user_id: int
@@ -110,6 +125,8 @@ class Job:
     request: Request
     #: when the worker should next take it up; None: not by time
     due_at: Instant | None
+    #: while its album is open: when that closes at the latest
+    closes_by: Instant | None
     queued_at: Instant | None
     submitted_at: Instant | None
     #: when the person was asked what to do about an order in doubt

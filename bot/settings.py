@@ -27,7 +27,6 @@ NOT_YET = {
     "TELEGRAM_UPDATES": ("the webhook mode", ("polling",)),
     "METRICS_PORT": ("metrics", ()),
     "METRICS_HOST": ("metrics", ()),
-    "ALBUM_WINDOW_SECONDS": ("albums", ()),
     "DAILY_EDITS_PER_USER": ("daily limits", ("0",)),
     "DAILY_EDITS_PER_CHAT": ("daily limits", ("0",)),
     "DAILY_EDITS": ("daily limits", ("0",)),
@@ -60,6 +59,7 @@ class Settings(BaseSettings):
     allow_token_in_urls: bool = False
     admin_ids: Ids = frozenset()
     allowed_ids: Ids = frozenset()
+    album_window_seconds: float = Field(default=2, gt=0, le=8)
     task_deadline_seconds: float = Field(default=900, gt=0, le=86_400)
     keep_days: float = Field(default=30, gt=0, le=36_500)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -70,7 +70,6 @@ class Settings(BaseSettings):
     telegram_updates: str | None = None
     metrics_port: str | None = None
     metrics_host: str | None = None
-    album_window_seconds: str | None = None
     daily_edits_per_user: str | None = None
     daily_edits_per_chat: str | None = None
     daily_edits: str | None = None

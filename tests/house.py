@@ -12,7 +12,7 @@ from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
 from tests import oracle
-from tests.world import KEY, TOKEN
+from tests.world import KEY, TOKEN, ids_of_statuses
 
 NOON = 1_800_000_000.0
 
@@ -88,8 +88,25 @@ class House:
         return job
 
     def words(self, chat_id: int | None = None) -> list[str]:
-        """Return the texts that the bot has sent to Ada, or to another chat."""
-        return [m["text"] for m in self.telegram.bot_messages(chat_id or self.ada.id) if "text" in m]
+        """Return the texts that the bot has sent to Ada, or to another chat, but for those that tell how it stands."""
+        of_statuses = self._status_ids()
+        return [m["text"] for m in self._texts(chat_id) if m["message_id"] not in of_statuses]
+
+    def status(self, chat_id: int | None = None) -> dict[str, Any]:
+        """Return the one message that tells how Ada's edit stands, or somebody else's."""
+        [message] = self.statuses(chat_id)
+        return message
+
+    def statuses(self, chat_id: int | None = None) -> list[dict[str, Any]]:
+        """Return the messages that tell how edits stand, oldest first."""
+        of_statuses = self._status_ids()
+        return [m for m in self._texts(chat_id) if m["message_id"] in of_statuses]
+
+    def _texts(self, chat_id: int | None) -> list[dict[str, Any]]:
+        return [m for m in self.telegram.bot_messages(chat_id or self.ada.id) if "text" in m]
+
+    def _status_ids(self) -> set[int]:
+        return ids_of_statuses(Path(self.bot.settings.database_path))
 
     def pictures(self, chat_id: int | None = None) -> list[dict[str, Any]]:
         """Return the pictures that the bot has sent to Ada, or to another chat."""

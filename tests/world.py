@@ -175,22 +175,19 @@ class World:
         return await self.telegram.wait_for(shown, PATIENCE)
 
     async def words(self, chat_id: int, count: int = 1) -> list[str]:
-        """Wait until a chat shows so many texts from the bot, and return them."""
+        """Wait until a chat shows so many texts from the bot, and return them; those that tell how it stands apart."""
 
         def said(telegram: LocalTelegram) -> list[str] | None:
-            found = [m["text"] for m in telegram.bot_messages(chat_id) if "text" in m]
+            of_statuses = ids_of_statuses(self.folder / "data" / "darkroom.db")
+            texts = [m for m in telegram.bot_messages(chat_id) if "text" in m]
+            found = [m["text"] for m in texts if m["message_id"] not in of_statuses]
             return found if len(found) >= count else None
 
         return await self.telegram.wait_for(said, PATIENCE)
 
     def rows(self, sql: str) -> list[sqlite3.Row]:
         """Ask the bot's database."""
-        db = sqlite3.connect(f"file:{self.folder / 'data' / 'darkroom.db'}?mode=ro", uri=True)
-        db.row_factory = sqlite3.Row
-        try:
-            return db.execute(sql).fetchall()
-        finally:
-            db.close()
+        return rows(self.folder / "data" / "darkroom.db", sql)
 
     def creates(self) -> int:
         """Return how many orders Kie took."""
@@ -211,6 +208,22 @@ async def a_world(folder: Path, **kie: Any) -> AsyncIterator[World]:
     finally:
         await world.close()
         assert telegram.complaints == []
+
+
+def rows(path: Path, sql: str) -> list[sqlite3.Row]:
+    """Ask a database that a bot may have open."""
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    db.row_factory = sqlite3.Row
+    try:
+        return db.execute(sql).fetchall()
+    finally:
+        db.close()
+
+
+def ids_of_statuses(path: Path) -> set[int]:
+    """Return the ids of the messages that only tell how an edit stands."""
+    found = rows(path, "SELECT message_id FROM outbox WHERE kind = 'status' AND message_id IS NOT NULL")
+    return {row["message_id"] for row in found}
 
 
 def port_of(ready_line: str) -> int:

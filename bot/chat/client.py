@@ -6,17 +6,20 @@ Nothing outside this room sees a file's address, because the bot token is part o
 import asyncio
 import ssl
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-from telegram import Bot, LinkPreviewOptions, ReactionTypeEmoji, ReplyParameters
+from telegram import Bot, InputMediaPhoto, LinkPreviewOptions, ReactionTypeEmoji, ReplyParameters
 from telegram.constants import ChatAction
 from telegram.request import HTTPXRequest
 from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
-from bot.chat.errors import Later, NoFile, TooBig, in_our_words
+from bot.chat.buttons import Button, keyboard
+from bot.chat.errors import Later, NoFile, Rejected, TooBig, in_our_words
 
 #: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
 MAX_DOWNLOAD = 20 * 1024 * 1024
@@ -26,6 +29,8 @@ MEDIA_TIMEOUT = 120.0
 
 #: Seconds for fetching one file.
 DOWNLOAD_TIMEOUT = 120.0
+
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,16 @@ class Place:
     chat_id: int
     thread_id: int | None = None
     reply_to: int | None = None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture to be shown, with what stands under it."""
+
+    content: bytes
+    name: str
+    caption: str
+    buttons: tuple[Button, ...] = ()
 
 
 class Chat:
@@ -99,21 +114,54 @@ class Chat:
         except (httpx.HTTPError, TimeoutError):
             raise Later("the file could not be fetched from Telegram") from None
 
-    async def say(self, place: Place, text: str) -> int:
+    async def say(self, place: Place, text: str, buttons: tuple[Button, ...] = ()) -> int:
         """Send a text as it is, without any markup; return the message's id."""
         with in_our_words():
             message = await self._bot.send_message(
-                text=text, link_preview_options=LinkPreviewOptions(is_disabled=True), **_to(place)
+                text=text, link_preview_options=NO_PREVIEW, reply_markup=keyboard(buttons), **_to(place)
             )
         return message.message_id
 
-    async def send_photo(self, place: Place, content: bytes, name: str, caption: str) -> int:
+    async def reword(self, chat_id: int, message_id: int, text: str, buttons: tuple[Button, ...] = ()) -> None:
+        """Change a text of ours and its buttons; the same twice is no error."""
+        with _the_same_is_fine(), in_our_words():
+            await self._bot.edit_message_text(
+                text=text,
+                chat_id=chat_id,
+                message_id=message_id,
+                link_preview_options=NO_PREVIEW,
+                reply_markup=keyboard(buttons),
+            )
+
+    async def delete(self, chat_id: int, message_id: int) -> None:
+        """Delete a message of ours; one that is gone already is no error."""
+        with in_our_words():
+            await self._bot.delete_message(chat_id, message_id)
+
+    async def send_photo(self, place: Place, photo: Photo) -> int:
         """Send a picture that Telegram may compress; return the message's id."""
         with in_our_words():
             message = await self._bot.send_photo(
-                photo=content, filename=name, caption=caption, read_timeout=MEDIA_TIMEOUT, **_to(place)
+                photo=photo.content,
+                filename=photo.name,
+                caption=photo.caption,
+                reply_markup=keyboard(photo.buttons),
+                read_timeout=MEDIA_TIMEOUT,
+                **_to(place),
             )
         return message.message_id
+
+    async def turn_into_photo(self, chat_id: int, message_id: int, photo: Photo) -> None:
+        """Put a picture in the place of a message of ours; the same twice is no error, and nobody is notified."""
+        media = InputMediaPhoto(photo.content, caption=photo.caption, filename=photo.name)
+        with _the_same_is_fine(), in_our_words():
+            await self._bot.edit_message_media(
+                media=media,
+                chat_id=chat_id,
+                message_id=message_id,
+                reply_markup=keyboard(photo.buttons),
+                read_timeout=MEDIA_TIMEOUT,
+            )
 
     async def send_document(self, place: Place, content: bytes, name: str, caption: str) -> int:
         """Send a file, byte for byte; return the message's id."""
@@ -129,6 +177,11 @@ class Chat:
             await self._bot.send_chat_action(
                 chat_id=place.chat_id, action=ChatAction.UPLOAD_PHOTO, message_thread_id=place.thread_id
             )
+
+    async def answer_press(self, press_id: str, text: str) -> None:
+        """Tell somebody who pressed a button that it was noticed; `text`, if any, appears for a moment."""
+        with in_our_words():
+            await self._bot.answer_callback_query(press_id, text=text or None)
 
     async def react(self, chat_id: int, message_id: int, emoji: str) -> None:
         """Put a reaction on a message; the same twice is no error."""
@@ -150,6 +203,16 @@ def bare_bot(token: str, api_url: str, request: HTTPXRequest) -> Bot:
         request=request,
         get_updates_request=request,
     )
+
+
+@contextmanager
+def _the_same_is_fine() -> Iterator[None]:
+    """Take it for done when Telegram says that a message shows this already."""
+    try:
+        yield
+    except Rejected as error:
+        if "message is not modified" not in str(error):
+            raise
 
 
 def _to(place: Place) -> dict[str, Any]:

@@ -18,7 +18,7 @@ POLL_TIMEOUT = 30
 #: Seconds after which an answer is overdue, whatever the connection says.
 OVERDUE = POLL_TIMEOUT + 15
 
-ALLOWED_UPDATES = ("message", "my_chat_member")
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
 
 
 class Updates:

@@ -1,6 +1,7 @@
 """How a job comes to its end, with the words or the picture that go with it, in one transaction."""
 
 from bot.job import Instant, Job, Reason, State, later
+from bot.kie.models import Look
 from bot.store.attempts import Outcome
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
@@ -19,9 +20,16 @@ def fail(tx: Transaction, job: Job, reason: Reason, words: str, now: Instant) ->
     return failed
 
 
-def succeed(tx: Transaction, job: Job, result_url: str, credits_used: float | None, now: Instant) -> bool:
+def succeed(tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
     """End a job with a picture and put its delivery into the outbox."""
-    moved = tx.jobs.move(job, State.SUCCEEDED, result_url=result_url, credits=credits_used, finished_at=now)
+    moved = tx.jobs.move(
+        job,
+        State.SUCCEEDED,
+        result_url=seen.result_url,
+        credits=seen.credits,
+        finished_at=now,
+        took=_took(job, seen, now),
+    )
     if moved:
         tx.outbox.add(about(job, "answer", en.ANSWER, kind=Kind.PICTURE, is_answer=True), now)
     return moved
@@ -32,25 +40,22 @@ def reminder_at(job: Job, deadline: float, now: Instant) -> Instant:
     return later(job.queued_at or now, deadline)
 
 
-def remind(tx: Transaction, job: Job, now: Instant) -> None:
-    """Tell a person, once, that a picture has been waiting for unusually long."""
-    tx.outbox.add(about(job, "waiting", en.WAITING), now)
+def _took(job: Job, seen: Look, now: Instant) -> int:
+    """Return the milliseconds that Kie worked on it, by its own clock where it says so."""
+    if seen.created_at is not None and seen.completed_at is not None:
+        return max(0, seen.completed_at - seen.created_at)
+    return max(0, now - (job.submitted_at or now))
 
 
 def doubt(tx: Transaction, job: Job, now: Instant) -> bool:
-    """Write down that nobody can say whether Kie took the order, and tell the person.
+    """Write down that nobody can say whether Kie took the order, and ask the person.
 
     Returns False always: there is no task to watch.
     """
     tx.attempts.end(job.id, Outcome.UNCLEAR, now)
     if tx.jobs.note(job, asked_at=now, due_at=later(now, DOUBT_ENDS_AFTER)):
-        tx.outbox.add(about(job, f"doubt:{job.submitted_at}", en.DOUBT), now)
+        tx.statuses.anew(job, now)
     return False
-
-
-def close_doubt(tx: Transaction, job: Job, now: Instant) -> None:
-    """End a job whose order stayed in doubt; what there was to say was said when the person was asked."""
-    tx.jobs.move(job, State.FAILED, reason=Reason.DOUBT, finished_at=now, answered_at=now, due_at=None)
 
 
 def about(job: Job, what: str, words: str, *, kind: Kind = Kind.TEXT, is_answer: bool = False) -> Say:

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 
 from bot.job import Instant, Job, State
-from bot.jobs import outcome
-from bot.jobs.gates import is_shut, needs_probe
+from bot.jobs import gather, status
+from bot.jobs.gates import Limits, is_shut, needs_probe
+from bot.jobs.status import Errand
 from bot.jobs.submit import Submit
 from bot.kie.errors import Halt
-from bot.store.outbox import Parcel
+from bot.store import outbox
+from bot.store.outbox import Kind, Parcel
 from bot.store.transaction import Transaction
 
-#: Pictures fetched and uploaded at once: 20 MB of memory each at the most.
+#: Jobs prepared at once; how many of their pictures, `prepare` says.
 MOST_PREPARED = 4
 
 #: Pictures being delivered at once: 50 MB of memory each at the most, and usually 2.
@@ -25,12 +27,9 @@ class Busy:
     """What is under way already."""
 
     jobs: frozenset[int]
-    #: being written to, or to be left alone for a moment
-    chats: set[int]
+    messages: outbox.Busy
     probes: frozenset[str]
-    #: messages under way
-    sends: int
-    #: those of them that are pictures
+    #: messages under way that are pictures
     deliveries: int
 
 
@@ -41,39 +40,52 @@ class Plan:
     jobs: list[int]
     orders: list[Job]
     parcels: list[Parcel]
+    #: messages that tell how a job stands
+    errands: list[Errand]
     probes: list[str]
     next_at: Instant | None
 
 
 def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     """Find what is due, write down the orders among it, and say when there may be more."""
+    more_gathered = gather.close_due(tx, now)
     orders, gate = submit.begin(tx, now)
     _remind(tx, now)
+    parcels = _parcels_due(tx, now, busy)
+    errands, nothing_to_tell = _errands(tx, parcels, submit.limits, now)
     somebody_waits = tx.line.is_waited_in()
     unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
     moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), *(breaker.until for breaker in unproven)]
     if somebody_waits:
         moments.append(gate.opens_at)
+    next_at = min((moment for moment in moments if moment is not None and moment > now), default=None)
     return Plan(
         jobs=_jobs_due(tx, now, busy.jobs),
         orders=orders,
-        parcels=_parcels_due(tx, now, busy),
+        parcels=[each for each in parcels if each.say.kind is not Kind.STATUS],
+        errands=errands,
         probes=[each.name for each in unproven if each.until <= now and each.name not in busy.probes],
-        next_at=min((moment for moment in moments if moment is not None and moment > now), default=None),
+        # behind those that turned out to need nothing there may be others
+        next_at=now if nothing_to_tell or more_gathered else next_at,
     )
+
+
+def _errands(tx: Transaction, parcels: list[Parcel], limits: Limits, now: Instant) -> tuple[list[Errand], bool]:
+    due = [status.errand(tx, each, limits, now) for each in parcels if each.say.kind is Kind.STATUS]
+    return [each for each in due if each is not None], None in due
 
 
 def _remind(tx: Transaction, now: Instant) -> None:
     for job_id in tx.line.waiting_long(now):
         job = tx.jobs.get(job_id)
         if job is not None and tx.jobs.note(job, due_at=None):
-            outcome.remind(tx, job, now)
+            tx.statuses.touch(job.id, now)
 
 
 def _parcels_due(tx: Transaction, now: Instant, busy: Busy) -> list[Parcel]:
-    if busy.sends >= MOST_SENT:
+    if len(busy.messages.parcels) >= MOST_SENT:
         return []
-    return tx.outbox.due(now, busy.chats, MOST_SENT, pictures=busy.deliveries < MOST_DELIVERED)
+    return tx.outbox.due(now, busy.messages, MOST_SENT, pictures=busy.deliveries < MOST_DELIVERED)
 
 
 def _jobs_due(tx: Transaction, now: Instant, busy: frozenset[int]) -> list[int]:

@@ -6,6 +6,7 @@ here is free and repeatable; one commit at the end makes it count.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,10 +18,19 @@ from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
 from bot.pictures.convert import Converter, Fitted, How
 from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, Unreadable
+from bot.pictures.fetch import Fetcher, FetchError, Unreachable
 from bot.pictures.inspect import Obstacle, inspect, why_not_as_it_is
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import en
+
+log = logging.getLogger(__name__)
+
+#: Pictures in memory at once, over all jobs: 20 MB each at the most.
+MOST_PICTURES = 4
+
+#: Tries after which Telegram's copy of a picture has to do.
+TRIES_FOR_THE_BEST = 3
 
 #: Some apps leave an empty EXIF block in the photos that they compress; the sender's data is gone all the same.
 LEFT_BY_APPS = (Obstacle.METADATA, Obstacle.ROTATED)
@@ -32,8 +42,15 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class _Carried:
-    place: int
+    source: Source
     url: str | None
+
+
+@dataclass(frozen=True)
+class _Content:
+    content: bytes
+    #: whether Telegram has the very same
+    is_telegrams: bool
 
 
 class Prepare:
@@ -43,6 +60,7 @@ class Prepare:
         self,
         db: Database,
         chat: Chat,
+        fetcher: Fetcher,
         converter: Converter,
         transport: Transport,
         *,
@@ -51,6 +69,8 @@ class Prepare:
     ) -> None:
         self._db = db
         self._chat = chat
+        self._fetcher = fetcher
+        self._room = asyncio.Semaphore(MOST_PICTURES)
         self._converter = converter
         self._transport = transport
         self._deadline = deadline
@@ -59,43 +79,81 @@ class Prepare:
     async def run(self, job: Job) -> None:
         """Prepare every picture that is not, then let the job wait for its turn.
 
-        Raises what the rooms below raise when it is worth another try.
+        Raises what the rooms below raise when it is worth another try; what was carried by then stays carried.
         """
-        try:
-            carried = [
-                _Carried(place, await self._carry(job, source))
-                for place, source in enumerate(job.request.sources)
-                if not self._transport.is_fresh(source, self._clock())
-            ]
-        except Unusable as unusable:
-            words = str(unusable)
-            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.PICTURE, words, self._clock()))
+        now = self._clock()
+        to_carry = [source for source in job.request.sources if not self._transport.is_fresh(source, now)]
+        outcomes = await asyncio.gather(*(self._carried(job, source) for source in to_carry), return_exceptions=True)
+        carried = [each for each in outcomes if isinstance(each, _Carried)]
+        errors = [each for each in outcomes if isinstance(each, BaseException)]
+        if errors:
+            await self._failed(job, carried, next((e for e in errors if isinstance(e, Unusable)), errors[0]))
         else:
             await self._db.unit(lambda tx: self._ready(tx, job, carried))
 
+    async def _failed(self, job: Job, carried: list[_Carried], error: BaseException) -> None:
+        if not isinstance(error, Unusable):
+            if carried:
+                await self._db.unit(lambda tx: self._note(tx, job, carried))
+            raise error
+        words = str(error)
+        await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.PICTURE, words, self._clock()))
+
+    async def _carried(self, job: Job, source: Source) -> _Carried:
+        async with self._room:
+            try:
+                return _Carried(source, await self._carry(job, source))
+            except Unusable as unusable:
+                raise Unusable(_in_album(job, source, str(unusable))) from None
+
     async def _carry(self, job: Job, source: Source) -> str | None:
+        found = await self._content(job, source)
         try:
-            content = await self._chat.download(source.file_id)
+            photo = await asyncio.to_thread(_photo, found.content) if source.is_photo and found.is_telegrams else None
+            fitted = photo or await self._converter.fit(found.content)
+        except PictureError as error:
+            raise Unusable(_words(error)) from None
+        return await self._transport.carry(source, fitted, telegram_has_it=found.is_telegrams)
+
+    async def _content(self, job: Job, source: Source) -> _Content:
+        """Fetch a picture from wherever it is best."""
+        if source.full_url is not None:
+            try:
+                return _Content(await self._fetcher.fetch(source.full_url), is_telegrams=False)
+            except FetchError as error:
+                if isinstance(error, Unreachable) and job.tries < TRIES_FOR_THE_BEST:
+                    raise
+                log.info("job %d: Telegram's copy has to do: %s", job.id, error, extra={"job": job.id})
+        return _Content(await self._download(job, source), is_telegrams=True)
+
+    async def _download(self, job: Job, source: Source) -> bytes:
+        try:
+            return await self._chat.download(source.file_id)
         except TooBig:
             raise Unusable(en.FILE_TOO_LARGE) from None
         except (NoFile, Rejected) as error:
             if isinstance(error, NoFile) and job.tries < MOST_TRIES:
                 raise
             raise Unusable(en.NOT_FETCHED) from None
-        try:
-            photo = await asyncio.to_thread(_photo, content) if source.is_photo else None
-            fitted = photo or await self._converter.fit(content)
-        except PictureError as error:
-            raise Unusable(_words(error)) from None
-        return await self._transport.carry(source, fitted)
 
     def _ready(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
         reminder = outcome.reminder_at(job, self._deadline, self._clock())
         if job.state != State.QUEUED or not tx.jobs.note(job, due_at=reminder, tries=0):
             return
-        for each in carried:
-            tx.jobs.uploaded(job.id, each.place, each.url, self._clock())
+        self._note(tx, job, carried)
         tx.line.mark(job.id, is_ready=True)
+
+    def _note(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
+        for each in carried:
+            tx.jobs.uploaded(job.id, each.source.place, each.url, self._clock())
+
+
+def _in_album(job: Job, source: Source, words: str) -> str:
+    """Say which picture is meant, where there are several."""
+    places = [each.place for each in job.request.sources]
+    if len(places) == 1:
+        return words
+    return en.ALBUM_ITEM.format(place=places.index(source.place) + 1, count=len(places), words=words)
 
 
 def _photo(content: bytes) -> Fitted | None:

@@ -11,6 +11,7 @@ from bot.job import Instant, Job, Reason, later, seconds_between
 from bot.jobs import outcome, trouble
 from bot.jobs.deliver import Undeliverable
 from bot.jobs.pauses import GIVE_UP_AFTER, MOST_SENDS_IN_DOUBT, MOST_TRIES, PARCEL_EXPIRES, pause
+from bot.jobs.status import Errand
 from bot.kie.errors import Halted, KieError, Refused, Unavailable
 from bot.pictures.errors import ConversionFailed
 from bot.pictures.fetch import FetchError, Unreachable
@@ -21,6 +22,13 @@ from bot.texts import en
 log = logging.getLogger(__name__)
 
 
+#: Not worth a second try.
+NICETIES = frozenset({Kind.REACTION, Kind.TOAST})
+
+#: What is said when something cannot be had any more.
+INSTEAD = {Kind.PICTURE: en.RESULT_LOST, Kind.FILE: en.ORIGINAL_GONE}
+
+
 @dataclass(frozen=True)
 class Rules:
     """What the settings say about trouble."""
@@ -28,6 +36,8 @@ class Rules:
     admins: frozenset[int]
     #: seconds of waiting after which the person is told
     deadline: float
+    #: seconds of quiet that close an album
+    album_window: float
 
 
 Problem = ChatError | KieError | FetchError | ConversionFailed | Undeliverable
@@ -57,7 +67,7 @@ def _later_again(tx: Transaction, job: Job, error: Exception, waited: float, rul
     asked_for = error.retry_after if isinstance(error, Later | Unavailable | Halted) else None
     wait = max(asked_for or 0.0, pause(job.tries))
     if tx.jobs.note(job, due_at=later(now, wait), tries=job.tries + 1) and waited > rules.deadline:
-        outcome.remind(tx, job, now)
+        tx.statuses.open(job, now)
 
 
 def _give_up(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Instant) -> None:
@@ -68,7 +78,7 @@ def _give_up(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Ins
 
 def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rules, now: Instant) -> None:
     """Put a message off that could not be sent, or end it when it never can be."""
-    if parcel.say.kind is Kind.REACTION:
+    if parcel.say.kind in NICETIES:
         tx.outbox.ended(parcel.id, Ending.REJECTED, now)  # a nicety is not worth a second try
     elif isinstance(error, ChatGone):
         log.info("chat %d cannot be written to: %s", parcel.say.chat_id, error)
@@ -85,6 +95,29 @@ def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rule
         _again(tx, parcel, error, now)
 
 
+def errand_failed(tx: Transaction, errand: Errand, error: Exception, now: Instant) -> None:
+    """Put off what could not be shown or taken away, or give it up; nobody waits for it but for a question."""
+    status, is_question = errand.status, errand.showing is not None and errand.showing.matters
+    is_new = status.message_id is None
+    if isinstance(error, ChatGone):
+        tx.lose_chat(status.say.chat_id, now)
+    elif isinstance(error, Rejected):
+        _refused(tx, status, error, now)
+    elif isinstance(error, NoAnswer) and is_new and is_question:
+        _may_have_arrived(tx, status, error, now)
+    elif (isinstance(error, NoAnswer) and is_new) or seconds_between(status.written_at, now) > PARCEL_EXPIRES:
+        tx.outbox.ended(status.id, Ending.UNCLEAR, now)  # once more might leave two, of which one goes stale
+    else:
+        _again(tx, status, error, now)
+
+
+def _refused(tx: Transaction, status: Parcel, error: Rejected, now: Instant) -> None:
+    if status.say.thread_id is not None and "thread" in str(error):
+        tx.outbox.leave_topic(status.id, now)
+    else:
+        tx.outbox.ended(status.id, Ending.REJECTED, now)  # the person has deleted it, say
+
+
 def _may_have_arrived(tx: Transaction, parcel: Parcel, error: NoAnswer, now: Instant) -> None:
     """Send it once more rather than lose it, but not for ever: each send may have arrived."""
     tx.outbox.may_have_arrived(parcel.id)
@@ -98,10 +131,14 @@ def _may_have_arrived(tx: Transaction, parcel: Parcel, error: NoAnswer, now: Ins
 def _again(tx: Transaction, parcel: Parcel, error: Exception, now: Instant) -> None:
     wait = error.retry_after if isinstance(error, Later) else None
     log.info("message %s: later again: %s", parcel.say.key, _named(error))
-    if parcel.say.job_id is not None and not parcel.in_doubt and not isinstance(error, Doubtful):
+    if parcel.say.is_answer and parcel.say.job_id is not None and not _may_be_there(parcel, error):
         _was_not_sent(tx, parcel.say.job_id)
     # that Telegram asks to slow down says nothing about the message
     tx.outbox.postpone(parcel.id, later(now, wait or pause(parcel.tries)), failed=wait is None)
+
+
+def _may_be_there(parcel: Parcel, error: Exception) -> bool:
+    return parcel.in_doubt > 0 or isinstance(error, Doubtful)
 
 
 def _was_not_sent(tx: Transaction, job_id: int) -> None:
@@ -112,13 +149,17 @@ def _was_not_sent(tx: Transaction, job_id: int) -> None:
 
 
 def _is_hopeless(parcel: Parcel, error: Exception, now: Instant) -> bool:
-    if isinstance(error, FetchError) and not isinstance(error, Unreachable) and parcel.tries >= MOST_TRIES:
-        return True
+    if isinstance(error, FetchError) and not isinstance(error, Unreachable):
+        # that it is not there yet is believed of a fresh result only
+        return parcel.tries >= MOST_TRIES or parcel.say.kind is Kind.FILE
     return seconds_between(parcel.written_at, now) > PARCEL_EXPIRES
 
 
 def _undeliverable(tx: Transaction, parcel: Parcel, error: Exception, admins: frozenset[int], now: Instant) -> None:
     log.error("message %s cannot be sent: %s", parcel.say.key, error)
+    if parcel.say.kind is Kind.FILE:
+        tx.outbox.say_instead(parcel.id, en.ORIGINAL_GONE, now)
+        return
     if parcel.say.kind is Kind.PICTURE:
         tx.outbox.say_instead(parcel.id, en.UNDELIVERABLE.format(words=error), now)
     else:
@@ -130,8 +171,8 @@ def _undeliverable(tx: Transaction, parcel: Parcel, error: Exception, admins: fr
 
 def _expired(tx: Transaction, parcel: Parcel, admins: frozenset[int], now: Instant) -> None:
     log.error("message %s is given up", parcel.say.key)
-    if parcel.say.kind is Kind.PICTURE:
-        tx.outbox.say_instead(parcel.id, en.RESULT_LOST, now)
+    if parcel.say.kind in INSTEAD:
+        tx.outbox.say_instead(parcel.id, INSTEAD[parcel.say.kind], now)
         return
     tx.outbox.ended(parcel.id, Ending.EXPIRED, now)
     if parcel.say.chat_id not in admins:

@@ -54,12 +54,16 @@ class Send:
             case Kind.REACTION:
                 await self._chat.react(say.chat_id, say.reply_to or 0, say.body)
                 return None
-            case Kind.PICTURE:
-                return await self._deliver.run(say, place)
+            case Kind.TOAST:
+                await self._chat.answer_press(say.press_id or "", say.body)
+                return None
+            case _:
+                return await self._deliver.run(parcel, place)
 
     def _sent(self, tx: Transaction, parcel: Parcel, message_id: int | None) -> None:
         now = self._clock()
         tx.outbox.ended(parcel.id, Ending.SENT, now, message_id)
         job = tx.jobs.get(parcel.say.job_id) if parcel.say.is_answer and parcel.say.job_id is not None else None
         if job is not None and tx.jobs.note(job, answered_at=now):
+            tx.statuses.over(job.id, now)
             log.info("job %d: answered", job.id, extra={"job": job.id})

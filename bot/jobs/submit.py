@@ -48,17 +48,17 @@ class Submit:
         self._db = db
         self._kie = kie
         self._transport = transport
-        self._limits = limits
+        self.limits = limits
         self._admins = admins
         self._clock = clock
 
     def begin(self, tx: Transaction, now: Instant) -> tuple[list[Job], Opening]:
         """Write down as many orders as the gates let through, and say when they open again."""
         begun: list[Job] = []
-        gate = opening(tx, self._limits, now)
+        gate = opening(tx, self.limits, now)
         while gate.room > 0 and (job := self._next(tx, now)) is not None:
             begun.append(job)
-            gate = opening(tx, self._limits, now)
+            gate = opening(tx, self.limits, now)
         return begun, gate
 
     def _next(self, tx: Transaction, now: Instant) -> Job | None:
@@ -76,6 +76,7 @@ class Submit:
         if not tx.jobs.move(job, State.SUBMITTING, submitted_at=now, due_at=None):
             return None
         tx.attempts.begin(job.id, secrets.token_urlsafe(24), now)
+        tx.statuses.touch(job.id, now)
         return tx.jobs.get(job.id)
 
     async def order(self, job: Job) -> bool:
@@ -136,9 +137,10 @@ class Submit:
         if isinstance(error, Unavailable) and waited > GIVE_UP_AFTER and job.tries >= MOST_TRIES:
             outcome.fail(tx, job, Reason.BROKE, en.NOT_TAKEN.format(words=error.text), now)
         else:
-            reminder = outcome.reminder_at(job, self._limits.deadline, now)
+            reminder = outcome.reminder_at(job, self.limits.deadline, now)
             if tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=reminder, tries=job.tries + 1):
                 _wait_again(tx, job)
+                tx.statuses.touch(job.id, now)
 
     def _not_put_together(self, tx: Transaction, job: Job, now: Instant) -> bool:
         """Queue a job again whose order could not even be made: Telegram did not say where a picture is."""

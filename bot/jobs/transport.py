@@ -32,12 +32,12 @@ class Transport:
         """Say whether Kie can fetch this picture for long enough."""
         return source.uploaded_at is not None and seconds_between(source.uploaded_at, now) < UPLOAD_KEEPS
 
-    async def carry(self, source: Source, fitted: Fitted) -> str | None:
+    async def carry(self, source: Source, fitted: Fitted, *, telegram_has_it: bool = True) -> str | None:
         """Make the picture fetchable and return its address, None for one that must not be stored.
 
         What had to be changed is uploaded in any case: Telegram only has the original.
         """
-        as_it_is = self._direct and fitted.how is How.AS_IS
+        as_it_is = self._direct and telegram_has_it and fitted.how is How.AS_IS
         if as_it_is and _is_named_like_a_picture(await self._chat.file_url(source.file_id)):
             return None
         name = f"{secrets.token_hex(16)}.{fitted.kind.extension}"

@@ -86,7 +86,7 @@ class Watch:
         if seen.outcome is Outcome.FAILURE:
             _task_failed(tx, job, seen, now)
         elif seen.result_url is not None:
-            outcome.succeed(tx, job, seen.result_url, seen.credits, now)
+            outcome.succeed(tx, job, seen, now)
         elif outcome.fail(tx, job, Reason.BROKE, en.NO_RESULT, now):
             log.error("job %d: task %s succeeded without a picture", job.id, job.task_id, extra={"job": job.id})
             words = en.ADMIN_NO_RESULT.format(task_id=job.task_id, job_id=job.id)
@@ -95,7 +95,7 @@ class Watch:
 
 def _overdue(tx: Transaction, job: Job, now: Instant) -> None:
     if tx.jobs.note(job, overdue_at=now):
-        tx.outbox.add(outcome.about(job, "late", en.OVERDUE), now)
+        tx.statuses.open(job, now)
 
 
 def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
@@ -103,12 +103,13 @@ def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
     if is_refusal(words):
         outcome.fail(tx, job, Reason.REFUSED, en.REFUSED.format(words=words), now)
     elif not seen.credits and job.reorders == 0:
-        _once_more(tx, job)
+        _once_more(tx, job, now)
     else:
         outcome.fail(tx, job, Reason.BROKE, en.BROKE.format(words=words), now)
 
 
-def _once_more(tx: Transaction, job: Job) -> None:
+def _once_more(tx: Transaction, job: Job, now: Instant) -> None:
     """Queue a job again whose task broke without costing anything; its upload may have grown old meanwhile."""
     if tx.jobs.move(job, State.QUEUED, task_id=None, submitted_at=None, overdue_at=None, reorders=1, tries=0):
         tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
+        tx.statuses.touch(job.id, now)

@@ -13,7 +13,7 @@ from functools import partial
 
 from bot.chat.errors import Later
 from bot.chat.pacing import Pacing
-from bot.job import Instant, Job, State, later, seconds_between
+from bot.job import LONGEST_ALBUM, Instant, Job, State, later, seconds_between
 from bot.jobs import outcome, retries, trouble
 from bot.jobs.looks import Looks
 from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
@@ -21,9 +21,12 @@ from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
 from bot.jobs.schedule import LONGEST_GAP, first_look
 from bot.jobs.send import Send
+from bot.jobs.status import Errand
 from bot.jobs.submit import Submit
+from bot.jobs.tell import Tell
 from bot.jobs.watch import Watch
 from bot.settings import MustRestart
+from bot.store import outbox
 from bot.store.connection import Database
 from bot.store.outbox import Kind, Parcel
 from bot.store.transaction import Transaction
@@ -32,6 +35,12 @@ log = logging.getLogger(__name__)
 
 #: Seconds; a bound for clocks that were set while the worker slept.
 LONGEST_SLEEP = 600.0
+
+#: What takes memory while it is under way.
+HEAVY = frozenset({Kind.PICTURE, Kind.FILE})
+
+#: What is no message, and so does not count against Telegram's limits for messages.
+UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST})
 
 #: Seconds over which the first looks after a start are spread.
 SPREAD = 2.0
@@ -45,6 +54,7 @@ class Steps:
     submit: Submit
     watch: Watch
     send: Send
+    tell: Tell
     probe: Probe
 
 
@@ -69,7 +79,8 @@ class Worker:
         self._monotonic = monotonic
         self._looks = Looks()
         self._jobs: set[int] = set()
-        self._chats: set[int] = set()
+        #: messages under way, each to another chat but for the toasts, which are in none
+        self._messages: dict[int, int | None] = {}
         self._probes: set[str] = set()
         self._held: dict[int, float] = {}
         self._deliveries = 0
@@ -97,24 +108,30 @@ class Worker:
     async def recover(self) -> None:
         """Find out what a process that died has left: orders in doubt, and tasks to look at."""
         now = self._clock()
-        running = await self._db.unit(lambda tx: _recovered(tx, now))
+        running = await self._db.unit(lambda tx: self._recovered(tx, now))
         for place, job_id in enumerate(running):
             self._looks.add(job_id, later(now, SPREAD * place / len(running)))
+
+    def _recovered(self, tx: Transaction, now: Instant) -> list[int]:
+        _doubt_orders(tx, now)
+        trouble.try_at_once(tx, now)
+        # items that were sent while nobody listened are still to come
+        tx.jobs.reopen_albums(later(now, self._rules.album_window), later(now, LONGEST_ALBUM))
+        return tx.jobs.in_state(State.RUNNING)
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due and return the seconds until there may be more."""
         now = self._clock()
         busy = Busy(
             jobs=frozenset(self._jobs),
-            chats=self._chats | self._still_held().keys(),
+            messages=outbox.Busy(self._busy_chats() | self._still_held().keys(), frozenset(self._messages)),
             probes=frozenset(self._probes),
-            sends=len(self._chats),
             deliveries=self._deliveries,
         )
         plan = await self._db.unit(lambda tx: plan_for(tx, self._steps.submit, now, busy))
         self._start(tasks, plan)
         self._start_looks(tasks, now)
-        if plan.parcels:
+        if plan.parcels or plan.errands:
             # their chats are busy or held from here on, and there may be others behind them
             return self._pacing.next_opens(self._monotonic()) - self._monotonic()
         moments = [moment for moment in (plan.next_at, self._looks.next_at()) if moment is not None]
@@ -130,19 +147,29 @@ class Worker:
             tasks.create_task(self._order(job))
         for parcel in plan.parcels:
             self._start_parcel(tasks, parcel)
+        for errand in plan.errands:
+            self._start_errand(tasks, errand)
         for name in plan.probes:
             self._probes.add(name)
             tasks.create_task(self._then(self._steps.probe.run(name), partial(self._probes.discard, name)))
 
     def _start_parcel(self, tasks: asyncio.TaskGroup, parcel: Parcel) -> None:
         chat_id, kind = parcel.say.chat_id, parcel.say.kind
-        if kind is Kind.PICTURE and self._deliveries >= MOST_DELIVERED:
+        if kind in HEAVY and self._deliveries >= MOST_DELIVERED:
             return
-        if kind is not Kind.REACTION and not self._may_leave(chat_id):
+        if kind not in UNCOUNTED and not self._may_leave(chat_id):
             return
-        self._deliveries += kind is Kind.PICTURE
-        self._chats.add(chat_id)
+        self._deliveries += kind in HEAVY
+        self._messages[parcel.id] = None if kind is Kind.TOAST else chat_id
         tasks.create_task(self._then(self._send(parcel), partial(self._sent, parcel)))
+
+    def _start_errand(self, tasks: asyncio.TaskGroup, errand: Errand) -> None:
+        parcel = errand.status
+        # what is changed or deleted is no further message
+        if parcel.message_id is None and not parcel.is_over and not self._may_leave(parcel.say.chat_id):
+            return
+        self._messages[parcel.id] = parcel.say.chat_id
+        tasks.create_task(self._then(self._tell(errand), partial(self._sent, parcel)))
 
     def _may_leave(self, chat_id: int) -> bool:
         """Say whether a message to a chat may leave now, and count it if so."""
@@ -155,8 +182,11 @@ class Worker:
         return opens <= now
 
     def _sent(self, parcel: Parcel) -> None:
-        self._chats.discard(parcel.say.chat_id)
-        self._deliveries -= parcel.say.kind is Kind.PICTURE
+        del self._messages[parcel.id]
+        self._deliveries -= parcel.say.kind in HEAVY
+
+    def _busy_chats(self) -> frozenset[int]:
+        return frozenset(chat_id for chat_id in self._messages.values() if chat_id is not None)
 
     def _start_looks(self, tasks: asyncio.TaskGroup, now: Instant) -> None:
         while (job_id := self._looks.take(now)) is not None:
@@ -194,7 +224,7 @@ class Worker:
         if job.state is State.QUEUED:
             await self._steps.prepare.run(job)
         elif job.state is State.SUBMITTING:
-            await self._db.unit(lambda tx: outcome.close_doubt(tx, job, self._clock()))
+            await self._db.unit(lambda tx: tx.leave_in_doubt(job, self._clock()))
 
     async def _order(self, job: Job) -> None:
         if await self._steps.submit.order(job):
@@ -214,18 +244,26 @@ class Worker:
         self._woken.set()
 
     async def _send(self, parcel: Parcel) -> None:
+        failure = await self._failure_of(self._steps.send.run(parcel), parcel)
+        if failure is not None:
+            await self._db.unit(lambda tx: retries.parcel_failed(tx, parcel, failure, self._rules, self._clock()))
+
+    async def _tell(self, errand: Errand) -> None:
+        failure = await self._failure_of(self._steps.tell.run(errand), errand.status)
+        if failure is not None:
+            await self._db.unit(lambda tx: retries.errand_failed(tx, errand, failure, self._clock()))
+
+    async def _failure_of(self, sending: Awaitable[None], parcel: Parcel) -> Exception | None:
         try:
-            await self._steps.send.run(parcel)
+            await sending
         except MustRestart:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the message has to move on
             _log_if_unexpected(error, parcel)
-            failure = error
-        else:
-            return
-        if isinstance(failure, Later) and failure.retry_after is not None:
-            self._pacing.pause(parcel.say.chat_id, self._monotonic() + failure.retry_after)
-        await self._db.unit(lambda tx: retries.parcel_failed(tx, parcel, failure, self._rules, self._clock()))
+            if isinstance(error, Later) and error.retry_after is not None:
+                self._pacing.pause(parcel.say.chat_id, self._monotonic() + error.retry_after)
+            return error
+        return None
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -235,14 +273,12 @@ class Worker:
             pass
 
 
-def _recovered(tx: Transaction, now: Instant) -> list[int]:
+def _doubt_orders(tx: Transaction, now: Instant) -> None:
     for job_id in tx.jobs.in_state(State.SUBMITTING):
         job = tx.jobs.get(job_id)
         if job is not None and job.asked_at is None:
             log.warning("job %d: in doubt: the bot stopped while it was ordered", job_id, extra={"job": job_id})
             outcome.doubt(tx, job, now)
-    trouble.try_at_once(tx, now)
-    return tx.jobs.in_state(State.RUNNING)
 
 
 def _log_if_unexpected(error: Exception, what: Job | Parcel) -> None:

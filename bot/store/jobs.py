@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition
 
@@ -12,9 +13,20 @@ log = logging.getLogger(__name__)
 CHANGEABLE = frozenset({
     "due_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at",
     "answered_at", "task_id", "tries", "rejections", "reorders", "reason", "result_url", "credits",
+    "prompt", "message_id", "closes_by", "took",
 })  # fmt: skip
 
 Change = int | float | str | None
+
+
+@dataclass(frozen=True)
+class Album:
+    """Pictures that were sent together and still arrive."""
+
+    #: Telegram's media_group_id
+    id: str
+    #: when it closes at the latest
+    closes_by: Instant
 
 
 class Jobs:
@@ -23,11 +35,14 @@ class Jobs:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def add(self, request: Request, state: State, due_at: Instant | None = None) -> int | None:
+    def add(
+        self, request: Request, state: State, due_at: Instant | None = None, *, album: Album | None = None
+    ) -> int | None:
         """Add a job for a request and return its id, or None if its message has one already."""
         row = self._db.execute(
-            "INSERT INTO jobs (state, chat_id, user_id, message_id, thread_id, prompt, received_at, queued_at, due_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_id, message_id) DO NOTHING RETURNING id",
+            "INSERT INTO jobs (state, chat_id, user_id, message_id, thread_id, prompt, received_at, queued_at, due_at,"
+            " album, closes_by)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_id, message_id) DO NOTHING RETURNING id",
             (
                 state,
                 request.chat_id,
@@ -38,20 +53,24 @@ class Jobs:
                 request.received_at,
                 request.received_at if state == State.QUEUED else None,
                 due_at,
+                album and album.id,
+                album and album.closes_by,
             ),
         ).fetchone()
         if row is None:
             return None
-        self._add_sources(row["id"], request.sources)
+        self.add_sources(row["id"], request.sources)
         _tell(row["id"], state, {})
         return int(row["id"])
 
-    def _add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
+    def add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
+        """Add pictures to a job; they are taken in the order of their places."""
         self._db.executemany(
-            "INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo, size) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo, size, full_url)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (job_id, place, source.file_id, source.file_unique_id, source.is_photo, source.size)
-                for place, source in enumerate(sources)
+                (job_id, one.place, one.file_id, one.file_unique_id, one.is_photo, one.size, one.full_url)
+                for one in sources
             ],
         )
 
@@ -59,6 +78,33 @@ class Jobs:
         """Return a job with its pictures."""
         row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return None if row is None else self._job(row)
+
+    def of_album(self, chat_id: int, album: str) -> Job | None:
+        """Return the job that an album became, whatever has become of it."""
+        row = self._db.execute("SELECT * FROM jobs WHERE chat_id = ? AND album = ?", (chat_id, album)).fetchone()
+        return None if row is None else self._job(row)
+
+    def gathering_of(self, user_id: int, chat_id: int) -> list[Job]:
+        """Return the incomplete requests of a person in a chat, the newest first."""
+        rows = self._db.execute(
+            "SELECT * FROM jobs WHERE user_id = ? AND chat_id = ? AND state = ? ORDER BY id DESC",
+            (user_id, chat_id, State.GATHERING),
+        ).fetchall()
+        return [self._job(row) for row in rows]
+
+    def reopen_albums(self, due_at: Instant, closes_by: Instant) -> None:
+        """Give the albums that are open more time, after a time in which nothing could arrive."""
+        self._db.execute(
+            "UPDATE jobs SET due_at = ?, closes_by = ? WHERE state = ? AND closes_by IS NOT NULL",
+            (due_at, closes_by, State.GATHERING),
+        )
+
+    def latest_durations(self, limit: int) -> list[int]:
+        """Return how long, in milliseconds, Kie worked on the pictures that it finished last."""
+        rows = self._db.execute(
+            "SELECT took FROM jobs WHERE took IS NOT NULL ORDER BY finished_at DESC LIMIT ?", (limit,)
+        ).fetchall()
+        return [row["took"] for row in rows]
 
     def due(self, state: State, now: Instant, limit: int) -> list[int]:
         """Return the ids of jobs in a state whose time has come, the longest due first."""
@@ -144,6 +190,7 @@ class Jobs:
         ).fetchall()
         ids = [(row["id"],) for row in rows]
         self._db.executemany("DELETE FROM sources WHERE job_id = ?", ids)
+        self._db.executemany("DELETE FROM parts WHERE job_id = ?", ids)
         self._db.executemany("DELETE FROM outbox WHERE job_id = ? AND ended_at IS NOT NULL", ids)
         return len(ids)
 
@@ -165,6 +212,7 @@ class Jobs:
                 received_at=row["received_at"],
             ),
             due_at=row["due_at"],
+            closes_by=row["closes_by"],
             queued_at=row["queued_at"],
             submitted_at=row["submitted_at"],
             asked_at=row["asked_at"],
@@ -183,10 +231,12 @@ class Jobs:
 
 def _source(row: sqlite3.Row) -> Source:
     return Source(
+        place=row["place"],
         file_id=row["file_id"],
         file_unique_id=row["file_unique_id"],
         is_photo=bool(row["is_photo"]),
         size=row["size"],
+        full_url=row["full_url"],
         upload_url=row["upload_url"],
         uploaded_at=row["uploaded_at"],
     )

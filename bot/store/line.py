@@ -63,6 +63,15 @@ class Line:
         """Note that a job only waits for its turn, or that it has to be prepared again."""
         self._db.execute("UPDATE line SET is_ready = ? WHERE job_id = ?", (is_ready, job_id))
 
+    def place_of(self, job_id: int) -> int | None:
+        """Return how many would be served first, by the order of the chats, counted from 1 for the next."""
+        row = self._db.execute(
+            "SELECT (SELECT count(*) FROM line WHERE (turn, job_id) <= (mine.turn, mine.job_id)) AS place"
+            " FROM line AS mine WHERE mine.job_id = ?",
+            (job_id,),
+        ).fetchone()
+        return None if row is None else int(row["place"])
+
     def is_waited_in(self) -> bool:
         """Say whether any job waits, prepared or not."""
         return self._db.execute("SELECT 1 FROM line LIMIT 1").fetchone() is not None

@@ -19,8 +19,14 @@ class Kind(StrEnum):
     TEXT = "text"
     #: the job's result, with `body` as its caption
     PICTURE = "picture"
+    #: the job's result as Kie made it, byte for byte
+    FILE = "file"
     #: `body` is the emoji to put on the message `reply_to`
     REACTION = "reaction"
+    #: tells how the job stands; what it says is composed when it is due (see `statuses`)
+    STATUS = "status"
+    #: `body`, which may be empty, answers the press `press_id` of a button
+    TOAST = "toast"
 
 
 class Ending(StrEnum):
@@ -50,6 +56,7 @@ class Say:
     job_id: int | None = None
     #: whether the job has its answer with it
     is_answer: bool = False
+    press_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,25 @@ class Parcel:
     tries: int
     #: those of them that may have arrived all the same
     in_doubt: int
+    #: the message, once it was sent
+    message_id: int | None = None
+    #: of a status: what its message shows, and since when
+    shown: str | None = None
+    shown_at: Instant | None = None
+    #: of a status: how often something happened that may change it
+    touched: int = 0
+    #: of a status: its message is to be deleted
+    is_over: bool = False
+
+
+@dataclass(frozen=True)
+class Busy:
+    """What must not be taken up now."""
+
+    #: being written to, or to be left alone for a moment
+    chats: frozenset[int] = frozenset()
+    #: on their way
+    parcels: frozenset[int] = frozenset()
 
 
 class Outbox:
@@ -74,8 +100,8 @@ class Outbox:
     def add(self, say: Say, now: Instant) -> bool:
         """Add it, due at once; False if the same was said, or is about to be."""
         cursor = self._db.execute(
-            "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, job_id, is_answer, written_at, due_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, press_id, job_id, is_answer,"
+            " written_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
             (
                 say.key,
                 say.kind,
@@ -83,6 +109,7 @@ class Outbox:
                 say.thread_id,
                 say.reply_to,
                 say.body,
+                say.press_id,
                 say.job_id,
                 say.is_answer,
                 now,
@@ -96,20 +123,28 @@ class Outbox:
         for admin_id in admin_ids:
             self.add(Say(key=f"{key}:to:{admin_id}", chat_id=admin_id, body=body), now)
 
-    def due(self, now: Instant, busy_chats: Iterable[int], limit: int, *, pictures: bool = True) -> list[Parcel]:
-        """Return what is due, at most one per chat, leaving out the chats that are being written to.
+    def due(self, now: Instant, busy: Busy, limit: int, *, pictures: bool = True) -> list[Parcel]:
+        """Return what is due, at most one message per chat, leaving out the chats that are being written to.
 
-        Without `pictures` only what is quickly sent.
+        What is said comes before what only tells how things stand. Toasts wait for nobody: they appear in no
+        chat. Without `pictures` only what is quickly sent.
         """
         rows = self._db.execute(
-            "SELECT * FROM outbox WHERE due_at <= ? AND chat_id NOT IN (SELECT value FROM json_each(?))"
-            " AND (kind <> ? OR ?) ORDER BY due_at, id LIMIT ?",
-            (now, json.dumps(list(busy_chats)), Kind.PICTURE, pictures, limit),
+            "SELECT * FROM outbox WHERE due_at <= ? AND id NOT IN (SELECT value FROM json_each(?))"
+            " AND (kind = ? OR chat_id NOT IN (SELECT value FROM json_each(?)))"
+            " AND (kind NOT IN (?, ?) OR ?) ORDER BY due_at, id LIMIT ?",
+            (
+                now,
+                json.dumps(list(busy.parcels)),
+                Kind.TOAST,
+                json.dumps(list(busy.chats)),
+                Kind.PICTURE,
+                Kind.FILE,
+                pictures,
+                limit,
+            ),
         ).fetchall()
-        first_of_chat: dict[int, Parcel] = {}
-        for row in rows:
-            first_of_chat.setdefault(row["chat_id"], _parcel(row))
-        return list(first_of_chat.values())
+        return _one_per_chat([parcel_of(row) for row in rows])
 
     def next_due(self, now: Instant) -> Instant | None:
         """Return the first moment after `now` at which something is due."""
@@ -119,7 +154,8 @@ class Outbox:
     def ended(self, parcel_id: int, ending: Ending, now: Instant, message_id: int | None = None) -> None:
         """Write down how it ended; it is never sent again."""
         self._db.execute(
-            "UPDATE outbox SET ended_at = ?, ending = ?, message_id = ?, due_at = NULL WHERE id = ?",
+            "UPDATE outbox SET ended_at = ?, ending = ?, message_id = coalesce(?, message_id), due_at = NULL"
+            " WHERE id = ?",
             (now, ending, message_id, parcel_id),
         )
 
@@ -136,6 +172,22 @@ class Outbox:
             "UPDATE outbox SET due_at = ?, tries = tries + ? WHERE id = ?", (due_at, int(failed), parcel_id)
         )
 
+    def job_of(self, chat_id: int, message_id: int) -> int | None:
+        """Return the id of the job that a message of ours is about."""
+        row = self._db.execute(
+            "SELECT job_id FROM outbox WHERE chat_id = ? AND message_id = ? AND job_id IS NOT NULL",
+            (chat_id, message_id),
+        ).fetchone()
+        return None if row is None else int(row["job_id"])
+
+    def count(self, job_id: int, kind: Kind) -> tuple[int, int]:
+        """Return how often something was said about a job, and how many of these are still on their way."""
+        row = self._db.execute(
+            "SELECT count(*) AS said, count(*) - count(ended_at) AS open FROM outbox WHERE job_id = ? AND kind = ?",
+            (job_id, kind),
+        ).fetchone()
+        return int(row["said"]), int(row["open"])
+
     def may_have_arrived(self, parcel_id: int) -> None:
         """Count a send after which no answer came."""
         self._db.execute("UPDATE outbox SET in_doubt = in_doubt + 1 WHERE id = ?", (parcel_id,))
@@ -147,7 +199,7 @@ class Outbox:
     def drop_chat(self, chat_id: int, now: Instant) -> None:
         """End everything that waits for a chat that cannot be written to."""
         self._db.execute(
-            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE chat_id = ? AND due_at IS NOT NULL",
+            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE chat_id = ? AND ended_at IS NULL",
             (now, Ending.GONE, chat_id),
         )
 
@@ -156,7 +208,17 @@ class Outbox:
         self._db.execute("DELETE FROM outbox WHERE ended_at < ? AND job_id IS NULL", (ended_before,))
 
 
-def _parcel(row: sqlite3.Row) -> Parcel:
+def _one_per_chat(parcels: list[Parcel]) -> list[Parcel]:
+    toasts = [parcel for parcel in parcels if parcel.say.kind is Kind.TOAST]
+    first: dict[int, Parcel] = {}
+    for parcel in sorted(parcels, key=lambda each: each.say.kind is Kind.STATUS):  # which keeps the order otherwise
+        if parcel.say.kind is not Kind.TOAST:
+            first.setdefault(parcel.say.chat_id, parcel)
+    return [*toasts, *first.values()]
+
+
+def parcel_of(row: sqlite3.Row) -> Parcel:
+    """Return what a row says."""
     say = Say(
         key=row["key"],
         chat_id=row["chat_id"],
@@ -166,5 +228,17 @@ def _parcel(row: sqlite3.Row) -> Parcel:
         reply_to=row["reply_to"],
         job_id=row["job_id"],
         is_answer=bool(row["is_answer"]),
+        press_id=row["press_id"],
     )
-    return Parcel(row["id"], say, row["written_at"], row["tries"], row["in_doubt"])
+    return Parcel(
+        id=row["id"],
+        say=say,
+        written_at=row["written_at"],
+        tries=row["tries"],
+        in_doubt=row["in_doubt"],
+        message_id=row["message_id"],
+        shown=row["shown"],
+        shown_at=row["shown_at"],
+        touched=row["touched"],
+        is_over=bool(row["is_over"]),
+    )

@@ -6,12 +6,15 @@ it is for the inbox to set aside, and for an operator to look at.
 
 from typing import Any
 
-#: Edits, channel posts, business and guest messages, presses: none of them starts anything.
-KINDS = ("message", "my_chat_member")
+#: Channel posts, business and guest messages: none of them starts anything.
+KINDS = ("message", "edited_message", "my_chat_member")
 
 
 def concerns_us(update: dict[str, Any]) -> bool:
     """Say whether an update has to be stored."""
+    if "callback_query" in update:
+        query = update["callback_query"]
+        return _is_private(query.get("message") if isinstance(query, dict) else None)
     return any(_is_private(update[kind]) for kind in KINDS if kind in update)
 
 

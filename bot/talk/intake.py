@@ -11,31 +11,34 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from bot.chat.client import MAX_DOWNLOAD
-from bot.job import MAX_PROMPT, Instant, Request, State
+from bot.job import Instant
 from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.store.inbox import Letter
-from bot.store.outbox import Kind, Say
+from bot.store.outbox import Say
 from bot.store.transaction import Transaction
 from bot.talk import commands
 from bot.talk.access import Access
+from bot.talk.presses import button_pressed
 from bot.talk.reading import (
     AlbumItemSent,
     BotBlocked,
+    ButtonPressed,
     CommandGiven,
     Meaning,
     Origin,
-    OtherSent,
     PictureSent,
-    TextSent,
+    Reading,
+    WordsChanged,
+    WordsSent,
     read_update,
 )
+from bot.talk.replying import reply, toast
+from bot.talk.requests import album_item_sent, picture_sent
+from bot.talk.wishes import words_changed, words_sent
 from bot.texts import en
 
 log = logging.getLogger(__name__)
-
-ACCEPTED = "👀"
 
 
 class Intake:
@@ -47,12 +50,14 @@ class Intake:
         access: Access,
         privacy: str,
         *,
+        album_window: float,
         clock: Callable[[], Instant],
         wake_worker: Callable[[], None],
     ) -> None:
         self._db = db
         self._access = access
         self._privacy = privacy
+        self._album_window = album_window
         self._clock = clock
         self._wake_worker = wake_worker
         self._woken = asyncio.Event()
@@ -85,37 +90,39 @@ class Intake:
             fault = type(error).__name__
             await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
 
-    def _act(self, tx: Transaction, letter: Letter, reading: tuple[Origin, Meaning] | None) -> None:
+    def _act(self, tx: Transaction, letter: Letter, reading: Reading | None) -> None:
         now = self._clock()
         if reading is not None:
             origin, meaning = reading
-            self._answer(tx, origin, meaning, letter.received_at, now)
+            if self._may(origin, meaning):
+                self._answer(tx, origin, meaning, letter, now)
+            else:
+                _refuse_stranger(tx, origin, meaning, now)
         tx.inbox.handled(letter.update_id, now)
-
-    def _answer(self, tx: Transaction, origin: Origin, meaning: Meaning, received_at: Instant, now: Instant) -> None:
-        if isinstance(meaning, BotBlocked):
-            tx.lose_chat(origin.chat_id, now)
-        elif not self._may(origin, meaning):
-            _refuse_stranger(tx, origin, now)
-        elif isinstance(meaning, PictureSent):
-            _picture_sent(tx, origin, meaning, received_at, now)
-        else:
-            _reply(tx, origin, self._words(tx, origin, meaning, now), now, once=_once(origin, meaning))
 
     def _may(self, origin: Origin, meaning: Meaning) -> bool:
         # whoever asks what happens to their data gets an answer (Telegram's terms, section 4)
-        return meaning == CommandGiven("privacy") or self._access.admits(origin.user_id, origin.chat_id)
+        always = meaning == CommandGiven("privacy") or isinstance(meaning, BotBlocked)
+        return always or self._access.admits(origin.user_id, origin.chat_id)
 
-    def _words(self, tx: Transaction, origin: Origin, meaning: Meaning, now: Instant) -> str:
+    def _answer(self, tx: Transaction, origin: Origin, meaning: Meaning, letter: Letter, now: Instant) -> None:
         match meaning:
-            case CommandGiven(name):
-                return self._command(tx, origin, name, now)
+            case PictureSent():
+                picture_sent(tx, origin, meaning, letter.received_at, now)
             case AlbumItemSent():
-                return en.ALBUM
-            case TextSent():
-                return en.NO_PICTURE
-            case OtherSent() | _:
-                return en.UNSUPPORTED
+                album_item_sent(tx, origin, meaning, self._album_window, letter.received_at, now)
+            case WordsSent():
+                words_sent(tx, origin, meaning, letter.received_at, now)
+            case WordsChanged(words):
+                words_changed(tx, origin, words, letter.update_id, now)
+            case ButtonPressed():
+                button_pressed(tx, origin, meaning, now)
+            case BotBlocked():
+                tx.lose_chat(origin.chat_id, now)
+            case CommandGiven(name):
+                reply(tx, origin, self._command(tx, origin, name, now), now)
+            case _:
+                reply(tx, origin, en.UNSUPPORTED, now)
 
     def _command(self, tx: Transaction, origin: Origin, name: str, now: Instant) -> str:
         match name:
@@ -127,8 +134,6 @@ class Intake:
                 return self._privacy
             case "cancel":
                 return commands.cancel(tx, origin, now)
-            case "edit":
-                return en.NO_PICTURE
             case _:
                 return en.UNKNOWN_COMMAND
 
@@ -142,67 +147,13 @@ class Intake:
             tx.outbox.add(Say(key=f"poison:{letter.update_id}", chat_id=chat_id, body=en.TROUBLE), now)
 
 
-def _picture_sent(tx: Transaction, origin: Origin, sent: PictureSent, received_at: Instant, now: Instant) -> None:
-    refusal = _refusal(sent)
-    if refusal is not None:
-        _reply(tx, origin, refusal, now)
-        return
-    request = Request(
-        chat_id=origin.chat_id,
-        user_id=origin.user_id,
-        message_id=origin.message_id,
-        thread_id=origin.thread_id,
-        prompt=sent.caption,
-        sources=(sent.source,),
-        received_at=received_at,
-    )
-    job_id = tx.jobs.add(request, State.QUEUED)
-    if job_id is not None:
-        tx.line.enter(job_id, request.chat_id, request.user_id)
-        tx.outbox.add(_accepted(request, job_id), now)
-
-
-def _refusal(sent: PictureSent) -> str | None:
-    if not sent.caption:
-        return en.NO_CAPTION
-    if len(sent.caption) > MAX_PROMPT:
-        return en.prompt_too_long(len(sent.caption), MAX_PROMPT)
-    if sent.source.size is not None and sent.source.size > MAX_DOWNLOAD:
-        return en.FILE_TOO_LARGE
-    return None
-
-
-def _accepted(request: Request, job_id: int) -> Say:
-    return Say(
-        key=f"job:{job_id}:accepted",
-        kind=Kind.REACTION,
-        chat_id=request.chat_id,
-        reply_to=request.message_id,
-        body=ACCEPTED,
-        job_id=job_id,
-    )
-
-
-def _refuse_stranger(tx: Transaction, origin: Origin, now: Instant) -> None:
-    today = now // 86_400_000
+def _refuse_stranger(tx: Transaction, origin: Origin, meaning: Meaning, now: Instant) -> None:
     words = en.STRANGER.format(user_id=origin.user_id)
-    _reply(tx, origin, words, now, once=f"stranger:{origin.user_id}:{today}")
-
-
-def _once(origin: Origin, meaning: Meaning) -> str | None:
-    """Return the key of what is said once for several messages."""
-    return f"album:{origin.chat_id}:{meaning.group}" if isinstance(meaning, AlbumItemSent) else None
-
-
-def _reply(tx: Transaction, origin: Origin, words: str, now: Instant, once: str | None = None) -> None:
-    say = Say(
-        key=once or f"reply:{origin.chat_id}:{origin.message_id}",
-        chat_id=origin.chat_id,
-        thread_id=origin.thread_id,
-        reply_to=origin.message_id,
-        body=words,
-    )
-    tx.outbox.add(say, now)
+    if isinstance(meaning, ButtonPressed):
+        toast(tx, origin, meaning.press_id, words, now)
+    elif not isinstance(meaning, WordsChanged):
+        today = now // 86_400_000
+        reply(tx, origin, words, now, once=f"stranger:{origin.user_id}:{today}")
 
 
 def _private_chat(body: str) -> int | None:

@@ -13,6 +13,6 @@ def a_request(message_id: int = 1, *, chat_id: int = 5, user_id: int = 5) -> Req
         message_id=message_id,
         thread_id=None,
         prompt="make it snow",
-        sources=(Source(f"file-{message_id}", f"unique-{message_id}", size=1000),),
+        sources=(Source(0, f"file-{message_id}", f"unique-{message_id}", size=1000),),
         received_at=NOON,
     )

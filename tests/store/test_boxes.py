@@ -2,7 +2,7 @@
 
 from bot.store.connection import Database
 from bot.store.inbox import Letter
-from bot.store.outbox import Ending, Say
+from bot.store.outbox import Busy, Ending, Say
 from tests.store.rows import NOON
 
 
@@ -34,12 +34,12 @@ async def test_the_same_thing_is_said_once(db: Database) -> None:
     assert await db.unit(lambda tx: tx.outbox.add(say, NOON))
     await db.unit(lambda tx: tx.outbox.ended(1, Ending.SENT, NOON))
     assert not await db.unit(lambda tx: tx.outbox.add(say, NOON))
-    assert await db.unit(lambda tx: tx.outbox.due(NOON, [], 10)) == []
+    assert await db.unit(lambda tx: tx.outbox.due(NOON, Busy(), 10)) == []
 
 
 async def test_one_message_per_chat_is_taken_and_busy_chats_are_left_out(db: Database) -> None:
     for number, chat_id in enumerate((5, 5, 6, 7)):
         say = Say(key=str(number), chat_id=chat_id, body=str(number))
         await db.unit(lambda tx, say=say: tx.outbox.add(say, NOON))  # type: ignore[misc]
-    due = await db.unit(lambda tx: tx.outbox.due(NOON, [6], 10))
+    due = await db.unit(lambda tx: tx.outbox.due(NOON, Busy(chats=frozenset({6})), 10))
     assert [parcel.say.body for parcel in due] == ["0", "3"]

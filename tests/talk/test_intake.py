@@ -30,7 +30,7 @@ class Office:
         self.now = NOON
         self.woken = 0
         access = Access(allowed, frozenset({ADMIN}))
-        self.intake = Intake(db, access, "privacy text", clock=lambda: self.now, wake_worker=self._wake)
+        self.intake = Intake(db, access, "privacy text", album_window=2, clock=lambda: self.now, wake_worker=self._wake)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -106,8 +106,6 @@ async def test_the_same_message_under_another_update_id_makes_nothing_twice(offi
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"photo": PHOTO}, en.NO_CAPTION),
-        ({"photo": PHOTO, "caption": "x" * 5001}, en.prompt_too_long(5001, 5000)),
         ({"document": FILE | {"file_size": 20 * 1024 * 1024 + 1}, "caption": "x"}, en.FILE_TOO_LARGE),
         ({"text": "make it snow"}, en.NO_PICTURE),
         ({"text": "/edit make it snow"}, en.NO_PICTURE),
@@ -131,12 +129,6 @@ async def test_everything_else_gets_one_helpful_answer_and_no_job(
 async def test_a_prompt_is_counted_in_characters_as_people_see_them(office: Office, caption: str) -> None:
     await office.take(_photo(caption=caption))
     assert await office.jobs() == [State.QUEUED]
-
-
-async def test_an_album_is_answered_once(office: Office) -> None:
-    await office.take(*(_photo(number, media_group_id="g") for number in range(1, 11)))
-    assert await office.said() == [en.ALBUM]
-    assert await office.jobs() == []
 
 
 async def test_cancel_takes_back_what_is_not_ordered_and_says_what_is(office: Office) -> None:

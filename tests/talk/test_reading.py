@@ -14,13 +14,13 @@ from bot.talk.reading import (
     Origin,
     OtherSent,
     PictureSent,
-    TextSent,
+    WordsSent,
     read_update,
 )
 from tests.talk.updates import ADA, FILE, GROUP, PHOTO, PRIVATE, message
 
-LARGE = Source("large", "l", is_photo=True, size=90_000)
-ORIGINAL = Source("file", "f", is_photo=False, size=500)
+LARGE = Source(7, "large", "l", is_photo=True, size=90_000)
+ORIGINAL = Source(7, "file", "f", is_photo=False, size=500)
 ANIMATION = {"file_id": "a", "file_unique_id": "a", "width": 1, "height": 1, "duration": 1}
 STICKER = {
     "file_id": "st",
@@ -51,12 +51,14 @@ def _meaning(update: dict[str, Any]) -> Meaning | None:
         ({"photo": PHOTO, "caption": "/edit"}, PictureSent(LARGE, "")),
         ({"photo": PHOTO, "caption": "50/50 light"}, PictureSent(LARGE, "50/50 light")),
         ({"photo": PHOTO, "caption": "/help"}, CommandGiven("help")),
-        ({"photo": PHOTO, "caption": "x", "media_group_id": "g"}, AlbumItemSent("g")),
-        ({"document": FILE, "media_group_id": "g"}, AlbumItemSent("g")),
+        ({"photo": PHOTO, "caption": "x", "media_group_id": "g"}, AlbumItemSent("g", LARGE, "x")),
+        ({"document": FILE, "media_group_id": "g"}, AlbumItemSent("g", ORIGINAL, "")),
         ({"text": "/Start abc"}, CommandGiven("start")),
         ({"text": "/privacy@darkroom_bot"}, CommandGiven("privacy")),
-        ({"text": "hello"}, TextSent()),
-        ({"text": "/"}, TextSent()),
+        ({"text": "hello"}, WordsSent("hello")),
+        ({"text": "/"}, WordsSent("/")),
+        ({"text": "/edit make it snow"}, WordsSent("make it snow")),
+        ({"text": " \u200b"}, WordsSent("")),
         ({"document": FILE, "animation": ANIMATION, "caption": "x"}, OtherSent()),
         ({"sticker": STICKER}, OtherSent()),
         ({"voice": {"file_id": "v", "file_unique_id": "v", "duration": 1}}, OtherSent()),
@@ -72,8 +74,8 @@ def test_a_private_message_is_understood(content: dict[str, Any], meaning: Meani
 def test_the_thread_of_a_topic_is_kept_and_that_of_a_reply_chain_is_not() -> None:
     inside = message(text="x", message_thread_id=3, is_topic_message=True)
     outside = message(text="x", message_thread_id=3)
-    assert read_update(inside) == (Origin(5, 5, 7, 3), TextSent())
-    assert read_update(outside) == (Origin(5, 5, 7, None), TextSent())
+    assert read_update(inside) == (Origin(5, 5, 7, 3), WordsSent("x"))
+    assert read_update(outside) == (Origin(5, 5, 7, None), WordsSent("x"))
 
 
 @pytest.mark.parametrize(("status", "meaning"), [("kicked", BotBlocked()), ("member", None)])
@@ -89,9 +91,7 @@ def test_a_person_who_stops_the_bot_is_noticed(status: str, meaning: Meaning | N
     assert _meaning({"update_id": 1, "my_chat_member": change}) == meaning
 
 
-@pytest.mark.parametrize(
-    "kind", ["edited_message", "channel_post", "edited_channel_post", "business_message", "guest_message"]
-)
+@pytest.mark.parametrize("kind", ["channel_post", "edited_channel_post", "business_message", "guest_message"])
 def test_only_a_new_message_can_start_anything(kind: str) -> None:
     update = message(kind=kind, photo=PHOTO, caption="make it snow")
     assert not concerns_us(update)

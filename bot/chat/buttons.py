@@ -1,0 +1,67 @@
+"""Buttons under our messages, and what is behind them.
+
+Telegram gives back whatever stands behind a button, to whoever presses it and
+for as long as the message stands, so it is only a hint: whether the press does
+anything is decided by the presser and by the job's state.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+_DATA = re.compile(r"1:(\w+):(\d{1,18}):(\d{1,18})", re.ASCII)
+
+
+class Action(StrEnum):
+    """What a press asks for."""
+
+    #: take a request back
+    CANCEL = "cancel"
+    #: send the result as Kie made it
+    ORIGINAL = "original"
+    #: order once more although the first order may have been taken
+    AGAIN = "again"
+    #: leave an order in doubt as it is
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True)
+class Button:
+    """A label, and what a press of it means."""
+
+    label: str
+    action: Action
+    job_id: int
+    #: which question of the job it answers, where there can be several: a number that only this one has
+    question: int = 0
+
+    @property
+    def data(self) -> str:
+        """What stands behind it: at most 64 bytes."""
+        return f"1:{self.action}:{self.job_id}:{self.question}"
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """What was behind a pressed button."""
+
+    action: Action
+    job_id: int
+    question: int
+
+
+def read(data: str | None) -> Pressed | None:
+    """Return what was pressed, None for what no button of ours has behind it."""
+    found = _DATA.fullmatch(data or "")
+    if found is None or found[1] not in set(Action):
+        return None
+    return Pressed(Action(found[1]), int(found[2]), int(found[3]))
+
+
+def keyboard(buttons: tuple[Button, ...]) -> InlineKeyboardMarkup | None:
+    """Return the buttons as Telegram takes them, in one row."""
+    if not buttons:
+        return None
+    return InlineKeyboardMarkup([[InlineKeyboardButton(each.label, callback_data=each.data) for each in buttons]])

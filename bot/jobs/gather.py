@@ -1,0 +1,52 @@
+"""Gather: completes the requests whose pictures came one by one, and gives up those that never got any words.
+
+The window of an album is a moment in the database, moved on by each item that
+arrives; nothing waits in memory. It is closed only when every update that was
+received has been handled, so none of its items can be in between.
+"""
+
+from bot.job import MAX_PROMPT, WORDS_AWAITED, Instant, Job, Reason, State, later
+from bot.jobs.outcome import about
+from bot.store.parts import PartKind
+from bot.store.transaction import Transaction
+from bot.texts import en
+
+#: Requests looked at in one transaction.
+AT_ONCE = 100
+
+
+def close_due(tx: Transaction, now: Instant) -> bool:
+    """Take on, or end, the incomplete requests whose time has come; True if there may be more of them."""
+    due = tx.jobs.due(State.GATHERING, now, AT_ONCE)
+    if not due or tx.inbox.next_waiting() is not None:
+        return False  # whoever handles the inbox wakes the worker when it has done so
+    for job_id in due:
+        job = tx.jobs.get(job_id)
+        if job is None:
+            continue
+        if job.closes_by is None:
+            _give_up(tx, job, now)
+        else:
+            _close(tx, job, now)
+    return len(due) == AT_ONCE
+
+
+def _close(tx: Transaction, job: Job, now: Instant) -> None:
+    """Close an album: nothing more belongs to it."""
+    others = tx.parts.count(job.id, PartKind.OTHER)
+    if not job.request.sources:
+        tx.jobs.move(job, State.CANCELLED, finished_at=now, due_at=None, closes_by=None)
+        tx.outbox.add(about(job, "no-picture", en.UNSUPPORTED), now)
+        return
+    if others:
+        tx.outbox.add(about(job, "left-out", en.left_out(others)), now)
+    prompt = tx.parts.prompt(job.id)
+    if 0 < len(prompt) <= MAX_PROMPT:
+        tx.complete(job, prompt, now)
+    elif tx.jobs.note(job, closes_by=None, due_at=later(now, WORDS_AWAITED)):
+        tx.statuses.open(job, now)
+
+
+def _give_up(tx: Transaction, job: Job, now: Instant) -> None:
+    if tx.jobs.move(job, State.CANCELLED, reason=Reason.NO_PROMPT, finished_at=now, due_at=None):
+        tx.statuses.touch(job.id, now)

@@ -1,0 +1,90 @@
+"""Statuses: the one message per job that tells how it stands, and changes.
+
+A status is a row of the outbox that is due whenever its message may have to be
+sent, changed or deleted. What it says is composed at that moment from what is
+stored, so it is never older than the moment at which it is sent.
+"""
+
+import sqlite3
+
+from bot.job import Instant, Job, later
+from bot.store.outbox import Kind, Parcel, parcel_of
+
+#: Seconds between two changes of a message, so that it can be read and Telegram is not bothered.
+GAP = 3.0
+
+
+class Statuses:
+    """The status of each job that has one."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def open(self, job: Job, now: Instant) -> None:
+        """Give a job a status, or look after the one that it has."""
+        if self._is_open(job.id):
+            self.touch(job.id, now)
+        else:
+            self._begin(job, now)
+
+    def anew(self, job: Job, now: Instant) -> None:
+        """Tell how it stands by a fresh message, which the person is notified of."""
+        self.over(job.id, now)
+        self._begin(job, now)
+
+    def touch(self, job_id: int, now: Instant) -> None:
+        """Say that what the message shows may no longer be so."""
+        self._db.execute(
+            "UPDATE outbox SET touched = touched + 1, due_at = max(?, coalesce(shown_at, 0) + ?)"
+            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0",
+            (now, later(0, GAP), job_id, Kind.STATUS),
+        )
+
+    def over(self, job_id: int, now: Instant) -> None:
+        """Let the message be deleted: what it said has come, or is said elsewhere."""
+        self._db.execute(
+            "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ?"
+            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL",
+            (now, job_id, Kind.STATUS),
+        )
+
+    def of(self, job_id: int) -> Parcel | None:
+        """Return the status of a job, if its message stands in the chat."""
+        row = self._db.execute(
+            "SELECT * FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND message_id IS NOT NULL"
+            " AND is_over = 0",
+            (job_id, Kind.STATUS),
+        ).fetchone()
+        return None if row is None else parcel_of(row)
+
+    def wait(self, parcel_id: int, due_at: Instant | None) -> None:
+        """Leave a message as it is until a moment, or until it is touched."""
+        self._db.execute("UPDATE outbox SET due_at = ?, tries = 0 WHERE id = ?", (due_at, parcel_id))
+
+    def shown(self, status: Parcel, shown: str, message_id: int, now: Instant, look_at: Instant | None) -> None:
+        """Write down what the message shows; it is looked after again at `look_at`, or when it is touched.
+
+        Where it was touched while the message was on its way, it stays due.
+        """
+        self._db.execute(
+            "UPDATE outbox SET shown = ?, message_id = ?, shown_at = ?, tries = 0, in_doubt = 0, due_at ="
+            " CASE WHEN is_over THEN due_at WHEN touched > ? THEN max(due_at, ?) ELSE ? END WHERE id = ?",
+            (shown, message_id, now, status.touched, later(now, GAP), look_at, status.id),
+        )
+
+    def _is_open(self, job_id: int) -> bool:
+        row = self._db.execute(
+            "SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0",
+            (job_id, Kind.STATUS),
+        ).fetchone()
+        return row is not None
+
+    def _begin(self, job: Job, now: Instant) -> None:
+        if job.request.chat_id < 0:
+            return  # in groups there is less to say
+        self._db.execute(
+            "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, job_id, written_at, due_at)"
+            " SELECT printf('job:%d:status:%d', ?1, count(*)), ?2, ?3, ?4, ?5, '', ?1, ?6, ?6 FROM outbox"
+            " WHERE job_id = ?1 AND kind = ?2",
+            (job.id, Kind.STATUS, job.request.chat_id, job.request.thread_id, job.request.message_id, now),
+        )

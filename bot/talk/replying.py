@@ -1,0 +1,39 @@
+"""What is said in answer to one message of a person."""
+
+from bot.job import Instant
+from bot.store.outbox import Kind, Say
+from bot.store.transaction import Transaction
+from bot.talk.reading import Origin
+
+#: On a message whose change was taken over.
+NOTED = "✍"
+
+
+def reply(tx: Transaction, origin: Origin, words: str, now: Instant, *, once: str | None = None) -> None:
+    """Say something in reply to a message, once; `once` names what it is about when several messages cause it."""
+    say = Say(
+        key=once or f"reply:{origin.chat_id}:{origin.message_id}",
+        chat_id=origin.chat_id,
+        thread_id=origin.thread_id,
+        reply_to=origin.message_id,
+        body=words,
+    )
+    tx.outbox.add(say, now)
+
+
+def note(tx: Transaction, origin: Origin, update_id: int, now: Instant) -> None:
+    """Put a sign on a message that its change was noticed."""
+    say = Say(
+        key=f"noted:{update_id}",
+        kind=Kind.REACTION,
+        chat_id=origin.chat_id,
+        reply_to=origin.message_id,
+        body=NOTED,
+    )
+    tx.outbox.add(say, now)
+
+
+def toast(tx: Transaction, origin: Origin, press_id: str, words: str, now: Instant) -> None:
+    """Answer a press of a button."""
+    say = Say(key=f"press:{press_id}", kind=Kind.TOAST, chat_id=origin.chat_id, body=words, press_id=press_id)
+    tx.outbox.add(say, now)

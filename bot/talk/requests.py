@@ -1,0 +1,104 @@
+"""Pictures become requests: complete ones are queued, the others wait for more pictures or for words."""
+
+from dataclasses import replace
+
+from bot.chat.client import MAX_DOWNLOAD
+from bot.job import LONGEST_ALBUM, MAX_PICTURES, MAX_PROMPT, WORDS_AWAITED, Instant, Job, Request, Source, State, later
+from bot.store.jobs import Album
+from bot.store.parts import PartKind
+from bot.store.transaction import Transaction
+from bot.talk.reading import AlbumItemSent, Origin, PictureSent
+from bot.talk.replying import reply
+from bot.texts import en
+
+
+def picture_sent(tx: Transaction, origin: Origin, sent: PictureSent, received_at: Instant, now: Instant) -> None:
+    """Queue a picture that came with words, or ask what to change in it."""
+    if sent.source.size is not None and sent.source.size > MAX_DOWNLOAD:
+        reply(tx, origin, en.FILE_TOO_LARGE, now)
+        return
+    request = _request(origin, (sent.source,), received_at)
+    job = _begun(tx, request, PartKind.PICTURE, sent.caption, later(now, WORDS_AWAITED))
+    if job is None:
+        return
+    if is_usable(sent.caption):
+        tx.complete(job, sent.caption, now)
+    else:
+        tx.statuses.open(job, now)
+
+
+def album_item_sent(
+    tx: Transaction, origin: Origin, item: AlbumItemSent, window: float, received_at: Instant, now: Instant
+) -> None:
+    """Add an item to its album, which closes when `window` seconds pass without another one."""
+    job = tx.jobs.of_album(origin.chat_id, item.group)
+    if job is None:
+        album = Album(item.group, closes_by=later(now, LONGEST_ALBUM))
+        sources = (item.source,) if item.source else ()
+        _begun(tx, _request(origin, sources, received_at), _kind(item), item.caption, later(now, window), album)
+    elif job.state is State.GATHERING and job.closes_by is not None:
+        _add(tx, job, origin, item, min(later(now, window), job.closes_by), now)
+    elif item.source is not None and not _was_taken_back(job) and not _is_known(tx, origin):
+        reply(tx, origin, en.LATE_ITEM, now, once=f"late:{job.id}")
+
+
+def wish_made(
+    tx: Transaction, origin: Origin, prompt: str, sources: tuple[Source, ...], received_at: Instant, now: Instant
+) -> None:
+    """Queue a request whose words came on their own, about pictures that are there already."""
+    numbered = tuple(replace(source, place=place) for place, source in enumerate(sources))
+    request = _request(origin, numbered, received_at)
+    job = _begun(tx, request, PartKind.TEXT, prompt, later(now, WORDS_AWAITED))
+    if job is not None:
+        tx.complete(job, prompt, now)
+
+
+def is_usable(prompt: str) -> bool:
+    """Say whether there are words, and no more of them than Kie takes."""
+    return 0 < len(prompt) <= MAX_PROMPT
+
+
+def _begun(
+    tx: Transaction, request: Request, kind: PartKind, words: str, due_at: Instant, album: Album | None = None
+) -> Job | None:
+    """Store a request that gathers; None when its message has been seen before."""
+    if tx.parts.job_of(request.chat_id, request.message_id) is not None:
+        return None
+    job_id = tx.jobs.add(request, State.GATHERING, due_at, album=album)
+    if job_id is None:
+        return None
+    tx.parts.add(job_id, request.chat_id, request.message_id, kind, words)
+    return tx.jobs.get(job_id)
+
+
+def _add(tx: Transaction, job: Job, origin: Origin, item: AlbumItemSent, closes_at: Instant, now: Instant) -> None:
+    if not tx.parts.add(job.id, origin.chat_id, origin.message_id, _kind(item), item.caption):
+        return
+    if item.source is not None:
+        tx.jobs.add_sources(job.id, [item.source])
+    is_whole = len(job.request.sources) + 1 == MAX_PICTURES and item.source is not None
+    tx.jobs.note(job, due_at=now if is_whole else closes_at)
+
+
+def _is_known(tx: Transaction, origin: Origin) -> bool:
+    return tx.parts.job_of(origin.chat_id, origin.message_id) is not None
+
+
+def _was_taken_back(job: Job) -> bool:
+    return job.state is State.CANCELLED and job.reason is None and bool(job.request.sources)
+
+
+def _kind(item: AlbumItemSent) -> PartKind:
+    return PartKind.OTHER if item.source is None else PartKind.PICTURE
+
+
+def _request(origin: Origin, sources: tuple[Source, ...], received_at: Instant) -> Request:
+    return Request(
+        chat_id=origin.chat_id,
+        user_id=origin.user_id,
+        message_id=origin.message_id,
+        thread_id=origin.thread_id,
+        prompt="",
+        sources=sources,
+        received_at=received_at,
+    )

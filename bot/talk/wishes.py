@@ -1,0 +1,120 @@
+"""Words without a picture: which picture do they mean?
+
+A reply means what it replies to. Other words belong to the newest picture of
+the sender in this chat that still waits for some.
+"""
+
+from dataclasses import replace
+
+from bot.job import FINAL, MAX_PROMPT, WORDS_AWAITED, Instant, Job, Source, State, later
+from bot.store.parts import PartKind
+from bot.store.transaction import Transaction
+from bot.talk.reading import Origin, RepliedTo, WordsSent
+from bot.talk.replying import note, reply
+from bot.talk.requests import is_usable, wish_made
+from bot.texts import en
+
+
+def words_sent(tx: Transaction, origin: Origin, sent: WordsSent, received_at: Instant, now: Instant) -> None:
+    """Take words as the wish for a picture, or say what is missing."""
+    if tx.parts.job_of(origin.chat_id, origin.message_id) is not None:
+        return  # seen before
+    waiting = _waiting(tx, origin, sent.reply_to)
+    sources = () if waiting is not None or sent.reply_to is None else _meant(tx, origin, sent.reply_to)
+    if waiting is None and not sources:
+        reply(tx, origin, _nothing_meant(tx, origin, sent.reply_to), now)
+    elif not is_usable(sent.words):
+        words = en.prompt_too_long(len(sent.words), MAX_PROMPT) if sent.words else en.NO_PICTURE
+        reply(tx, origin, words, now)
+    elif waiting is not None:
+        answered(tx, waiting, origin, sent.words, now)
+    else:
+        wish_made(tx, origin, sent.words, sources, received_at, now)
+
+
+def answered(tx: Transaction, job: Job, origin: Origin, words: str, now: Instant) -> None:
+    """Give a request the words that it waited for."""
+    tx.parts.forget_words(job.id)
+    tx.parts.add(job.id, origin.chat_id, origin.message_id, PartKind.TEXT, words)
+    if job.closes_by is None:
+        tx.complete(job, words, now)
+
+
+def _waiting(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) -> Job | None:
+    """Return the request that these words complete."""
+    if reply_to is None:
+        return next(
+            (job for job in tx.jobs.gathering_of(origin.user_id, origin.chat_id) if _lacks_words(tx, job)), None
+        )
+    job = _job_about(tx, origin, reply_to)
+    if job is None or job.state is not State.GATHERING or job.request.user_id != origin.user_id:
+        return None
+    # a reply to one item of an album means that item, and not the album
+    is_one_of_several = reply_to.source is not None and len(job.request.sources) > 1
+    return None if is_one_of_several or not _lacks_words(tx, job) else job
+
+
+def _lacks_words(tx: Transaction, job: Job) -> bool:
+    return not is_usable(tx.parts.prompt(job.id))
+
+
+def _job_about(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> Job | None:
+    """Return the job that a message is about, whether it is the person's or one of ours."""
+    if reply_to.message_id is None:
+        return None
+    job_id = tx.parts.job_of(origin.chat_id, reply_to.message_id)
+    if job_id is None:
+        job_id = tx.outbox.job_of(origin.chat_id, reply_to.message_id)
+    return None if job_id is None else tx.jobs.get(job_id)
+
+
+def _meant(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> tuple[Source, ...]:
+    """Return the pictures that a reply is about; none when it is about something else."""
+    about = None if reply_to.message_id is None else tx.outbox.job_of(origin.chat_id, reply_to.message_id)
+    job = None if about is None else tx.jobs.get(about)
+    if reply_to.source is not None:
+        best = job.result_url if job is not None else None
+        return (replace(reply_to.source, full_url=best),)
+    if job is None or job.state not in FINAL:
+        return ()
+    # a word of ours about an edit that did not work, say: another wish for the same pictures
+    return tuple(replace(source, upload_url=None, uploaded_at=None) for source in job.request.sources)
+
+
+def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) -> str:
+    job = None if reply_to is None else _job_about(tx, origin, reply_to)
+    return en.NO_PICTURE if job is None or job.state in FINAL else en.STILL_UNDER_WAY
+
+
+def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, now: Instant) -> None:
+    """Follow a person who edits a caption or a text, for as long as nothing is ordered."""
+    before = tx.parts.words_of(origin.chat_id, origin.message_id)
+    job_id = tx.parts.job_of(origin.chat_id, origin.message_id)
+    job = None if job_id is None else tx.jobs.get(job_id)
+    if job is None or before is None or before == words or job.request.user_id != origin.user_id:
+        return
+    once = f"changed:{update_id}"
+    if job.state in FINAL:
+        reply(tx, origin, en.CHANGE_AFTER_THE_END, now, once=once)
+    elif job.state not in (State.GATHERING, State.QUEUED):
+        reply(tx, origin, en.TOO_LATE_TO_CHANGE, now, once=once)
+    else:
+        _change(tx, job, origin, words, update_id, now)
+
+
+def _change(tx: Transaction, job: Job, origin: Origin, words: str, update_id: int, now: Instant) -> None:
+    before = tx.parts.words_of(origin.chat_id, origin.message_id) or ""
+    tx.parts.reword(origin.chat_id, origin.message_id, words)
+    prompt = tx.parts.prompt(job.id)
+    if job.state is State.QUEUED and not is_usable(prompt):
+        tx.parts.reword(origin.chat_id, origin.message_id, before)
+        told = en.prompt_too_long(len(prompt), MAX_PROMPT) if prompt else en.NO_WORDS_LEFT
+        reply(tx, origin, told, now, once=f"changed:{update_id}")
+    elif job.state is State.QUEUED:
+        tx.jobs.note(job, prompt=prompt)
+        note(tx, origin, update_id, now)
+    elif job.closes_by is None and is_usable(prompt):
+        tx.complete(job, prompt, now)
+    elif job.closes_by is None:
+        tx.jobs.note(job, due_at=later(now, WORDS_AWAITED))
+        tx.statuses.touch(job.id, now)
