@@ -89,7 +89,7 @@ class House:
 
     def words(self, chat_id: int | None = None) -> list[str]:
         """Return the texts that the bot has sent to Ada, or to another chat, but for those that tell how it stands."""
-        of_statuses = self._status_ids()
+        of_statuses = self._status_ids(chat_id)
         return [m["text"] for m in self._texts(chat_id) if m["message_id"] not in of_statuses]
 
     def status(self, chat_id: int | None = None) -> dict[str, Any]:
@@ -99,14 +99,14 @@ class House:
 
     def statuses(self, chat_id: int | None = None) -> list[dict[str, Any]]:
         """Return the messages that tell how edits stand, oldest first."""
-        of_statuses = self._status_ids()
+        of_statuses = self._status_ids(chat_id)
         return [m for m in self._texts(chat_id) if m["message_id"] in of_statuses]
 
     def _texts(self, chat_id: int | None) -> list[dict[str, Any]]:
         return [m for m in self.telegram.bot_messages(chat_id or self.ada.id) if "text" in m]
 
-    def _status_ids(self) -> set[int]:
-        return ids_of_statuses(Path(self.bot.settings.database_path))
+    def _status_ids(self, chat_id: int | None) -> set[int]:
+        return ids_of_statuses(Path(self.bot.settings.database_path), chat_id or self.ada.id)
 
     def pictures(self, chat_id: int | None = None) -> list[dict[str, Any]]:
         """Return the pictures that the bot has sent to Ada, or to another chat."""

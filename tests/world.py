@@ -178,7 +178,7 @@ class World:
         """Wait until a chat shows so many texts from the bot, and return them; those that tell how it stands apart."""
 
         def said(telegram: LocalTelegram) -> list[str] | None:
-            of_statuses = ids_of_statuses(self.folder / "data" / "darkroom.db")
+            of_statuses = ids_of_statuses(self.folder / "data" / "darkroom.db", chat_id)
             texts = [m for m in telegram.bot_messages(chat_id) if "text" in m]
             found = [m["text"] for m in texts if m["message_id"] not in of_statuses]
             return found if len(found) >= count else None
@@ -220,10 +220,10 @@ def rows(path: Path, sql: str) -> list[sqlite3.Row]:
         db.close()
 
 
-def ids_of_statuses(path: Path) -> set[int]:
-    """Return the ids of the messages that only tell how an edit stands."""
-    found = rows(path, "SELECT message_id FROM outbox WHERE kind = 'status' AND message_id IS NOT NULL")
-    return {row["message_id"] for row in found}
+def ids_of_statuses(path: Path, chat_id: int) -> set[int]:
+    """Return the ids of the messages in a chat that only tell how an edit stands."""
+    found = rows(path, "SELECT chat_id, message_id FROM outbox WHERE kind = 'status' AND message_id IS NOT NULL")
+    return {row["message_id"] for row in found if row["chat_id"] == chat_id}
 
 
 def port_of(ready_line: str) -> int:

@@ -102,7 +102,12 @@ async def test_group_chatter_is_confirmed_and_never_stored(desk: Desk) -> None:
 async def test_only_kinds_of_updates_that_can_matter_are_asked_for(desk: Desk) -> None:
     desk.telegram.person().send_text("hello")
     await desk.poll.once()
-    assert desk.telegram.calls[0].params["allowed_updates"] == ["message", "my_chat_member"]
+    assert desk.telegram.calls[0].params["allowed_updates"] == [
+        "message",
+        "edited_message",
+        "callback_query",
+        "my_chat_member",
+    ]
 
 
 @pytest.mark.parametrize(

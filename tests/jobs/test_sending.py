@@ -57,9 +57,21 @@ async def test_a_picture_that_may_have_arrived_is_sent_once_more_rather_than_los
 
 async def test_a_picture_that_is_never_confirmed_is_not_sent_for_ever(house: House) -> None:
     await _answer_is_due(house)
+    house.ada.delete(house.status()["message_id"])
     house.telegram.faults.always("sendPhoto", CUT_AFTER)
     await house.pass_time(3600)
     assert len(house.pictures()) == 3
+
+
+async def test_an_answer_in_doubt_is_given_again_by_turning_the_status_into_it(house: House) -> None:
+    await _answer_is_due(house)
+    status = house.status()
+    house.telegram.faults.add("sendPhoto", CUT_AFTER)
+    house.telegram.faults.add("editMessageMedia", CUT_AFTER)
+    await house.pass_time(120)
+    assert [message["message_id"] for message in house.pictures()] == [status["message_id"], status["message_id"] + 1]
+    assert _sends(house) == 1, "changing a message twice leaves one, sending twice leaves two"
+    assert house.statuses() == []
 
 
 async def test_nothing_is_repeated_before_telegram_is_well_again(house: House) -> None:
@@ -70,7 +82,7 @@ async def test_nothing_is_repeated_before_telegram_is_well_again(house: House) -
     assert _sends(house) == 1
     house.telegram.faults.clear("getMe")
     await house.pass_time(120)
-    assert _sends(house) == 2
+    assert (_sends(house), _sends(house, "editMessageMedia")) == (1, 1)
 
 
 async def test_results_that_hang_leave_room_for_words(tmp_path: Path) -> None:
@@ -152,12 +164,12 @@ async def test_a_result_that_stays_away_is_told(house: House) -> None:
     assert (await house.job()).answered_at is not None
 
 
-async def test_a_reaction_that_fails_delays_nothing(house: House) -> None:
-    house.telegram.faults.add("setMessageReaction", bad_request("REACTION_INVALID"))
+@pytest.mark.parametrize("fault", [bad_request("message is too long"), CUT_AFTER, server_error()])
+async def test_a_status_that_fails_delays_nothing(house: House, fault: Fault) -> None:
+    house.telegram.faults.add("sendMessage", fault)
     await house.ask(a_photo())
     await house.pass_time(30)
     assert len(house.pictures()) == 1
-    assert _sends(house, "setMessageReaction") == 1
 
 
 async def test_a_telegram_outage_of_a_day_loses_nothing(house: House) -> None:
