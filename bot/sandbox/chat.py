@@ -8,68 +8,34 @@ import contextlib
 import io
 import math
 import os
-import shlex
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from bot.sandbox.lines import SAMPLE, Gesture, Typed, understand
 from bot.sandbox.samples import sample
 from bot.sandbox.stage import Stage, opened, say
 
 TICK_SECONDS = 0.1
 #: how long answers are waited for after the last line
 PATIENCE_SECONDS = 60.0
-SAMPLE = "sample"
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".gif", ".tif", ".tiff", ".bmp"}
 
 WELCOME = """\
 This is the bot, on this machine only. Type:
   sample make it snow          send a picture that is drawn for you
   cat.jpg make it snow         send a picture of yours ("my cat.jpg" in quotes, if need be)
   file cat.jpg make it snow    send it as a file
+  album cat.jpg sample a duel  send several pictures together, with one caption
+  reply now at night           reply to the latest picture
+  press Cancel                 press a button
   /help                        anything else is sent as text
 The answers go to {folder}
 Ctrl-C ends it.
 """
-
-
-@dataclass(frozen=True)
-class Typed:
-    """A line, understood: a picture with its caption, or (no picture) a text."""
-
-    text: str
-    picture: str | None = None
-    as_file: bool = False
-
-
-def understand(line: str) -> Typed:
-    """Read one line; what does not begin with the name of a picture is a text."""
-    first, rest = _split(line)
-    if first == "file" and rest:
-        name, caption = _split(rest)
-        return Typed(caption, name, as_file=True)
-    # A name that only looks like a picture's is most likely mistyped, and better refused than sent as text.
-    if first == SAMPLE or Path(first).suffix.lower() in SUFFIXES or (first and Path(first).is_file()):
-        return Typed(rest, first)
-    return Typed(line.strip())
-
-
-def _split(line: str) -> tuple[str, str]:
-    """The first word, with its quotes taken off, and the rest exactly as it was typed."""
-    typed = io.StringIO(line)
-    words = shlex.shlex(typed, posix=True)
-    words.whitespace_split = True
-    words.commenters = ""
-    try:
-        first = words.get_token() or ""
-    except ValueError:
-        return "", line
-    return first, typed.read().strip()
 
 
 async def chat(seconds: float, source: int) -> int:
@@ -103,21 +69,41 @@ async def _converse(stage: Stage, lines: "asyncio.Queue[str | None]", folder: Pa
 
 
 def pass_on(stage: Stage, typed: Typed) -> None:
-    """Send what was typed, or say why that cannot be."""
+    """Do what was typed, or say why that cannot be."""
     try:
-        if typed.picture is None:
-            stage.person.send_text(typed.text)
-            stage.sent(f'"{typed.text}"')
-            return
-        data = sample() if typed.picture == SAMPLE else Path(typed.picture).expanduser().read_bytes()
-        name = "sample.jpg" if typed.picture == SAMPLE else Path(typed.picture).name
-        if typed.as_file:
-            stage.person.send_document(data, name, caption=typed.text)
-        else:
-            stage.person.send_photo(data, typed.text)
-        stage.sent(f'{name}: "{typed.text}"')
+        stage.sent(_done(stage, typed))
+    except LookupError as error:
+        say(f"that cannot be done: {error.args[0]}")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         say(f"that cannot be sent: {getattr(error, 'strerror', None) or error}")
+
+
+def _done(stage: Stage, typed: Typed) -> str:
+    """Make the gesture and return what it was."""
+    if typed.gesture is Gesture.PRESS:
+        stage.person.press(stage.message_with(typed.text), typed.text)
+        return f"a press of [{typed.text}]"
+    if typed.gesture is Gesture.REPLY:
+        stage.person.send_text(typed.text, reply_to=stage.latest_picture())
+        return f'"{typed.text}" in reply to the latest picture'
+    if not typed.pictures:
+        stage.person.send_text(typed.text)
+        return f'"{typed.text}"'
+    pictures = [_read(picture) for picture in typed.pictures]
+    if len(pictures) > 1:
+        stage.person.send_album([data for _, data in pictures], {0: typed.text})
+    elif typed.as_file:
+        stage.person.send_document(pictures[0][1], pictures[0][0], caption=typed.text)
+    else:
+        stage.person.send_photo(pictures[0][1], typed.text)
+    return f'{", ".join(name for name, _ in pictures)}: "{typed.text}"'
+
+
+def _read(picture: str) -> tuple[str, bytes]:
+    """Return the name and the content of a picture that was named."""
+    if picture == SAMPLE:
+        return "sample.jpg", sample()
+    return Path(picture).name, Path(picture).expanduser().read_bytes()
 
 
 def _keep(stage: Stage, message: dict[str, Any], folder: Path) -> None:

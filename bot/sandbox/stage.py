@@ -78,6 +78,20 @@ class Stage:
                 pictures.append(message)
         return pictures
 
+    def message_with(self, label: str) -> int:
+        """Return the latest message that has a button of this name; raises LookupError when none has."""
+        for message in reversed(self.telegram.bot_messages(ME)):
+            if label in _labels(message):
+                return int(message["message_id"])
+        raise LookupError(f"there is no button [{label}]")
+
+    def latest_picture(self) -> int:
+        """Return the latest message with a picture, whoever sent it; raises LookupError when there is none."""
+        for message in reversed(self.telegram.messages(ME)):
+            if has_picture(message):
+                return int(message["message_id"])
+        raise LookupError("there is no picture to reply to")
+
     def _tell_signs(self) -> None:
         """Tell the small signs: reactions on what was sent, and "sending a photo"."""
         for message in self.telegram.messages(ME):
@@ -108,10 +122,9 @@ class Stage:
         words = message.get("text") or message.get("caption") or ""
         label = "bot (with a picture)" if has_picture(message) else "bot"
         self._out(f"{label}: {words}".rstrip(": "))
-        rows = message.get("reply_markup", {}).get("inline_keyboard", [])
-        buttons = [button["text"] for row in rows for button in row]
-        if buttons:
-            self._out(f"     buttons: {' | '.join(buttons)}")
+        labels = "  ".join(f"[{label}]" for label in _labels(message))
+        if labels:
+            self._out(f"     buttons: {labels}")
 
     def _touch(self) -> None:
         self._happened = (time.monotonic(), len(self.kie.calls))
@@ -121,6 +134,11 @@ def say(text: str) -> None:
     """Print for the person at the terminal, at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _labels(message: dict[str, Any]) -> list[str]:
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return [button["text"] for row in rows for button in row]
 
 
 def has_picture(message: dict[str, Any]) -> bool:

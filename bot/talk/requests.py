@@ -18,13 +18,12 @@ def picture_sent(tx: Transaction, origin: Origin, sent: PictureSent, received_at
         reply(tx, origin, en.FILE_TOO_LARGE, now)
         return
     request = _request(origin, (sent.source,), received_at)
-    job = _begun(tx, request, PartKind.PICTURE, sent.caption, later(now, WORDS_AWAITED))
-    if job is None:
-        return
     if is_usable(sent.caption):
-        tx.complete(job, sent.caption, now)
+        _queue(tx, request, PartKind.PICTURE, sent.caption, now)
     else:
-        tx.statuses.open(job, now)
+        job = _begun(tx, request, PartKind.PICTURE, sent.caption, later(now, WORDS_AWAITED))
+        if job is not None:
+            tx.statuses.open(job, now)
 
 
 def album_item_sent(
@@ -47,10 +46,7 @@ def wish_made(
 ) -> None:
     """Queue a request whose words came on their own, about pictures that are there already."""
     numbered = tuple(replace(source, place=place) for place, source in enumerate(sources))
-    request = _request(origin, numbered, received_at)
-    job = _begun(tx, request, PartKind.TEXT, prompt, later(now, WORDS_AWAITED))
-    if job is not None:
-        tx.complete(job, prompt, now)
+    _queue(tx, _request(origin, numbered, received_at), PartKind.TEXT, prompt, now)
 
 
 def is_usable(prompt: str) -> bool:
@@ -58,13 +54,32 @@ def is_usable(prompt: str) -> bool:
     return 0 < len(prompt) <= MAX_PROMPT
 
 
+def _queue(tx: Transaction, request: Request, kind: PartKind, prompt: str, now: Instant) -> None:
+    """Store a request that is complete."""
+    job = _stored(tx, replace(request, prompt=prompt), State.QUEUED, kind, prompt)
+    if job is not None:
+        tx.enter_line(job, now)
+
+
 def _begun(
     tx: Transaction, request: Request, kind: PartKind, words: str, due_at: Instant, album: Album | None = None
 ) -> Job | None:
-    """Store a request that gathers; None when its message has been seen before."""
+    """Store a request that lacks something; None when its message has been seen before."""
+    return _stored(tx, request, State.GATHERING, kind, words, due_at, album)
+
+
+def _stored(
+    tx: Transaction,
+    request: Request,
+    state: State,
+    kind: PartKind,
+    words: str,
+    due_at: Instant | None = None,
+    album: Album | None = None,
+) -> Job | None:
     if tx.parts.job_of(request.chat_id, request.message_id) is not None:
         return None
-    job_id = tx.jobs.add(request, State.GATHERING, due_at, album=album)
+    job_id = tx.jobs.add(request, state, due_at, album=album)
     if job_id is None:
         return None
     tx.parts.add(job_id, request.chat_id, request.message_id, kind, words)
