@@ -20,17 +20,14 @@ from tests.pictures.files import (
     png_header,
     saved,
     see_through,
-    texts,
-    with_chunk,
-    with_segment,
 )
 from tests.pictures.heic import TURNED
 from tests.pictures.quarters import SHOWN, opened, quarters, seen
+from tests.pictures.telling import COMPANION, TELLING
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SMALL_FORMATS = ["JPEG", "PNG", "WEBP"]
-COMPANION = drawn().rotate(180)
 
 
 def rms(one: Image.Image, other: Image.Image) -> float:
@@ -159,20 +156,6 @@ async def test_sixteen_bits_become_eight(converter: Converter) -> None:
     fitted = await converter.fit(saved("PNG", grey, exif=exif(2)))
     assert opened(fitted).mode == "L"
     assert list(opened(fitted).get_flattened_data()) == list(range(255, -1, -1))
-
-
-XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>canary</x:xmpmeta>"
-TELLING = {
-    "JPEG": saved("JPEG", exif=exif(6, camera="canary"), xmp=XMP, comment=b"canary"),
-    "JPEG with a thumbnail": with_segment(0xE1, exif(6) + saved("JPEG", comment=b"canary")),
-    "PNG": saved("PNG", exif=exif(6, camera="canary"), pnginfo=texts(Author="canary", Comment="canary")),
-    "PNG with exif behind": with_chunk(b"eXIf", plain_exif(6) + b"canary", behind_picture=True),
-    "WebP": saved("WEBP", exif=exif(6, camera="canary"), xmp=XMP),
-    "GIF": saved("GIF", comment=b"canary"),
-    "TIFF": saved("TIFF", tiffinfo={270: "canary", 305: "canary", 700: XMP}),
-    "AVIF": saved("AVIF", exif=exif(6, camera="canary"), xmp=XMP),
-    "MPO": saved("MPO", save_all=True, append_images=[COMPANION], exif=exif(6, camera="canary"), comment=b"canary"),
-}
 
 
 @pytest.mark.parametrize("content", TELLING.values(), ids=TELLING.keys())
