@@ -16,7 +16,7 @@ from bot.job import Instant, Job
 from bot.pictures.fetch import Fetcher
 from bot.pictures.inspect import Picture, PictureError, fits_as_photo, inspect
 from bot.store.connection import Database
-from bot.store.outbox import Ending, Kind, Parcel
+from bot.store.outbox import Kind, Parcel
 from bot.texts import en
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,6 @@ class Deliver:
         except Rejected as error:
             log.info("the status message cannot become the answer: %s", error)
             return None
-        await self._db.unit(lambda tx: tx.outbox.ended(status.id, Ending.SENT, self._clock()))
         return status.message_id
 
     @asynccontextmanager

@@ -2,11 +2,12 @@
 
 The window of an album is a moment in the database, moved on by each item that
 arrives; nothing waits in memory. It is closed only when every update that was
-received has been handled, so none of its items can be in between.
+received in time has been handled, so none of its items can be in between.
 """
 
 from bot.job import MAX_PROMPT, WORDS_AWAITED, Instant, Job, Reason, State, later
 from bot.jobs.outcome import about
+from bot.store.inbox import Letter
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.texts import en
@@ -18,17 +19,21 @@ AT_ONCE = 100
 def close_due(tx: Transaction, now: Instant) -> bool:
     """Take on, or end, the incomplete requests whose time has come; True if there may be more of them."""
     due = tx.jobs.due(State.GATHERING, now, AT_ONCE)
-    if not due or tx.inbox.next_waiting() is not None:
-        return False  # whoever handles the inbox wakes the worker when it has done so
+    unhandled = tx.inbox.next_waiting() if due else None
     for job_id in due:
         job = tx.jobs.get(job_id)
-        if job is None:
-            continue
+        if job is None or _may_grow(job, unhandled):
+            continue  # whoever handles the inbox wakes the worker when it has done so
         if job.closes_by is None:
             _give_up(tx, job, now)
         else:
             _close(tx, job, now)
-    return len(due) == AT_ONCE
+    return len(due) == AT_ONCE and unhandled is None
+
+
+def _may_grow(job: Job, unhandled: Letter | None) -> bool:
+    """Say whether something that came in time for a request may still wait in the inbox."""
+    return unhandled is not None and job.due_at is not None and unhandled.received_at <= job.due_at
 
 
 def _close(tx: Transaction, job: Job, now: Instant) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from bot.chat.client import Chat, Place
 from bot.chat.errors import ChatError, Later
-from bot.job import Instant
+from bot.job import Instant, Job
 from bot.jobs.deliver import Deliver
 from bot.store.connection import Database
 from bot.store.outbox import Ending, Kind, Parcel
@@ -65,5 +65,14 @@ class Send:
         tx.outbox.ended(parcel.id, Ending.SENT, now, message_id)
         job = tx.jobs.get(parcel.say.job_id) if parcel.say.is_answer and parcel.say.job_id is not None else None
         if job is not None and tx.jobs.note(job, answered_at=now):
-            tx.statuses.over(job.id, now)
+            _end_status(tx, job, message_id, now)
             log.info("job %d: answered", job.id, extra={"job": job.id})
+
+
+def _end_status(tx: Transaction, job: Job, answer_id: int | None, now: Instant) -> None:
+    """Let the status message go, unless it has become the answer."""
+    status = tx.statuses.of(job.id)
+    if status is not None and status.message_id == answer_id:
+        tx.outbox.ended(status.id, Ending.SENT, now)
+    else:
+        tx.statuses.over(job.id, now)
