@@ -7,6 +7,7 @@ and the beginning of the next a single kill is enough.
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -56,7 +57,11 @@ async def _points_of_an_undisturbed_run(folder: Path) -> list[str]:
         await bot.start()
         await bot.said("job 1: answered")
         await bot.stop()
-    passed = (folder / "points").read_text(encoding="utf-8").splitlines()
+    return without_doubles((folder / "points").read_text(encoding="utf-8").splitlines())
+
+
+def without_doubles(passed: Sequence[str]) -> list[str]:
+    """Leave out the points that differ in nothing from the one before them."""
     return [
         point
         for previous, point in pairwise(["", *passed])
@@ -72,7 +77,7 @@ async def _killed_at(point: str, folder: Path, room: asyncio.Semaphore) -> Truth
         await doomed.start()
         await _ends_or_answers(doomed)
         await doomed.kill()
-        at_death = _job(world)
+        at_death = job_of(world)
         await _finish(world, at_death)
         if at_death is not None and at_death["state"] == "submitting":
             await world.words(ada.id)
@@ -96,7 +101,8 @@ async def _finish(world: World, at_death: sqlite3.Row | None) -> None:
         await bot.said(*FINAL_WORDS)
 
 
-def _job(world: World) -> sqlite3.Row | None:
+def job_of(world: World) -> sqlite3.Row | None:
+    """Return what the database says of the only job, None while there is none."""
     try:
         rows = world.rows("SELECT state, answering_at, answered_at FROM jobs")
     except sqlite3.OperationalError:

@@ -1,0 +1,77 @@
+"""SIGKILL while a request gathers: three pictures of an album, and words that come when the bot has asked for them.
+
+Killed between every commit and call before the request is complete; from there
+on it is a job like any other. Whatever happens, one order with the pictures in order.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.sandbox.telegram import LocalTelegram
+from bot.sandbox.telegram.people import Person
+from tests.crash.test_every_point import AT_ONCE, LAUNCHER, job_of, without_doubles
+from tests.world import PATIENCE, World, a_photo, a_world
+
+COLOURS = ("red", "green", "blue")
+COMPLETE = "before getFile 1"
+QUICK = {"ALBUM_WINDOW_SECONDS": "0.2"}
+
+
+async def test_a_kill_while_a_request_gathers_loses_nothing_of_it(tmp_path: Path) -> None:
+    passed = await _points(tmp_path / "undisturbed")
+    room = asyncio.Semaphore(AT_ONCE)
+    points = without_doubles(passed[: passed.index(COMPLETE)])
+    assert len(points) > 8
+    truths = await asyncio.gather(*(_killed_at(point, tmp_path / point.replace(" ", "-"), room) for point in points))
+    assert [truth for truth in truths if truth is not None and truth[1:] != (1, 1, True)] == []
+    assert truths.count(None) < len(truths) / 2
+
+
+async def _points(folder: Path) -> Sequence[str]:
+    async with a_world(folder) as world:
+        bot = world.bot(command=LAUNCHER, CRASH_LOG=str(folder / "points"), **QUICK)
+        await bot.start()
+        await _ask(world)
+        await bot.said("job 1: answered")
+        await bot.stop()
+    return (folder / "points").read_text(encoding="utf-8").splitlines()
+
+
+async def _killed_at(point: str, folder: Path, room: asyncio.Semaphore) -> tuple[str, int, int, bool] | None:
+    """Kill the bot at a point and start it again; return the orders and pictures, and whether all came in order.
+
+    None when the order was under way: uploads side by side make the points differ a little from run to run.
+    """
+    async with room, a_world(folder) as world:
+        doomed = world.bot(command=LAUNCHER, CRASH_AT=point, **QUICK)
+        await doomed.start()
+        asking = asyncio.create_task(_ask(world))
+        await doomed.ended()
+        if _was_ordering(world):
+            asking.cancel()
+            return None
+        await world.bot(**QUICK).ready()
+        ada, album = await asking
+        pictures = await world.pictures(ada.id)
+        sent = [world.telegram.message_photo_bytes(message) for message in album]
+        [task] = world.kie.tasks.values()
+        return point, world.creates(), len(pictures), task.inputs == sent
+
+
+async def _ask(world: World) -> tuple[Person, list[dict[str, object]]]:
+    """Send an album, wait for the question, and answer it."""
+    ada = world.telegram.person()
+    ids = ada.send_album([a_photo(colour) for colour in COLOURS])
+    await world.telegram.wait_for(lambda telegram: _is_asked(telegram, ada), PATIENCE)
+    ada.send_text("make it snow")
+    return ada, [message for message in world.telegram.messages(ada.id) if message["message_id"] in ids]
+
+
+def _is_asked(telegram: LocalTelegram, person: Person) -> bool:
+    return any("these 3 pictures" in message.get("text", "") for message in telegram.bot_messages(person.id))
+
+
+def _was_ordering(world: World) -> bool:
+    job = job_of(world)
+    return job is not None and job["state"] == "submitting"
