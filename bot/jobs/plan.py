@@ -79,7 +79,7 @@ def _remind(tx: Transaction, now: Instant) -> None:
     for job_id in tx.line.waiting_long(now):
         job = tx.jobs.get(job_id)
         if job is not None and tx.jobs.note(job, due_at=None):
-            tx.statuses.touch(job.id, now)
+            tx.statuses.open(job, now)
 
 
 def _parcels_due(tx: Transaction, now: Instant, busy: Busy) -> list[Parcel]:

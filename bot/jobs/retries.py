@@ -125,7 +125,14 @@ def _may_have_arrived(tx: Transaction, parcel: Parcel, error: NoAnswer, now: Ins
         _again(tx, parcel, error, now)
         return
     log.error("message %s was sent %d times, and none was confirmed", parcel.say.key, MOST_SENDS_IN_DOUBT)
-    tx.outbox.ended(parcel.id, Ending.UNCLEAR, now)
+    _ended(tx, parcel, Ending.UNCLEAR, now)
+
+
+def _ended(tx: Transaction, parcel: Parcel, ending: Ending, now: Instant) -> None:
+    """Give a message up; with an answer goes what told how the job stands, because that is not so any more."""
+    tx.outbox.ended(parcel.id, ending, now)
+    if parcel.say.is_answer and parcel.say.job_id is not None:
+        tx.statuses.over(parcel.say.job_id, now)
 
 
 def _again(tx: Transaction, parcel: Parcel, error: Exception, now: Instant) -> None:
@@ -163,7 +170,7 @@ def _undeliverable(tx: Transaction, parcel: Parcel, error: Exception, admins: fr
     if parcel.say.kind is Kind.PICTURE:
         tx.outbox.say_instead(parcel.id, en.UNDELIVERABLE.format(words=error), now)
     else:
-        tx.outbox.ended(parcel.id, Ending.REJECTED, now)
+        _ended(tx, parcel, Ending.REJECTED, now)
     if parcel.say.chat_id not in admins:
         words = en.ADMIN_REJECTED.format(words=error)
         tx.outbox.tell_admins(admins, f"rejected:{parcel.id}", words, now)
@@ -174,7 +181,7 @@ def _expired(tx: Transaction, parcel: Parcel, admins: frozenset[int], now: Insta
     if parcel.say.kind in INSTEAD:
         tx.outbox.say_instead(parcel.id, INSTEAD[parcel.say.kind], now)
         return
-    tx.outbox.ended(parcel.id, Ending.EXPIRED, now)
+    _ended(tx, parcel, Ending.EXPIRED, now)
     if parcel.say.chat_id not in admins:
         words = en.ADMIN_EXPIRED.format(key=parcel.say.key)
         tx.outbox.tell_admins(admins, f"expired:{parcel.id}", words, now)

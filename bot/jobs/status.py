@@ -103,12 +103,12 @@ def _doubt(job: Job) -> Showing:
 
 
 def _queued(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing:
-    waited = seconds_between(job.queued_at or now, now)
-    if waited >= limits.deadline or any(seconds_between(each.since, now) >= PATIENCE for each in tx.breakers.all()):
-        return Showing(en.WAITING, (_cancel(job),), look_at=later(now, LONG_REFRESH))
     place = tx.line.place_of(job.id) or 1
     usual = _usual_seconds(tx)
     wait = _wait(place, limits, usual)
+    is_stuck = seconds_between(job.queued_at or now, now) >= limits.deadline > wait
+    if is_stuck or any(seconds_between(each.since, now) >= PATIENCE for each in tx.breakers.all()):
+        return Showing(en.WAITING, (_cancel(job),), look_at=later(now, LONG_REFRESH))
     text = en.queued(place, None if usual is None else wait + usual)
     return Showing(text, (_cancel(job),), look_at=later(now, max(REFRESH, wait / 10)))
 

@@ -147,6 +147,7 @@ class Submit:
         tx.attempts.end(job.id, Outcome.NOT_ORDERED, now)
         if tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=later(now, pause(job.tries)), tries=job.tries + 1):
             tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
+            tx.statuses.touch(job.id, now)
         return False
 
     def _refused(self, tx: Transaction, job: Job, error: Refused, now: Instant) -> None:
@@ -154,6 +155,7 @@ class Submit:
             again = later(now, REPEAT_AFTER[job.rejections])
             if tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=again, rejections=job.rejections + 1):
                 tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
+                tx.statuses.touch(job.id, now)
         else:
             outcome.fail(tx, job, Reason.REFUSED, en.REFUSED_ORDER.format(words=error.text), now)
 

@@ -114,6 +114,7 @@ class Worker:
 
     def _recovered(self, tx: Transaction, now: Instant) -> list[int]:
         _doubt_orders(tx, now)
+        tx.outbox.doubt_answers()
         trouble.try_at_once(tx, now)
         # items that were sent while nobody listened are still to come
         tx.jobs.reopen_albums(later(now, self._rules.album_window), later(now, LONGEST_ALBUM))
@@ -165,19 +166,25 @@ class Worker:
 
     def _start_errand(self, tasks: asyncio.TaskGroup, errand: Errand) -> None:
         parcel = errand.status
-        # what is changed or deleted is no further message
-        if parcel.message_id is None and not parcel.is_over and not self._may_leave(parcel.say.chat_id):
+        # what is changed or deleted is no further message, but Telegram may want to be left alone
+        is_message = parcel.message_id is None and not parcel.is_over
+        if not (self._may_leave if is_message else self._is_open)(parcel.say.chat_id):
             return
         self._messages[parcel.id] = parcel.say.chat_id
         tasks.create_task(self._then(self._tell(errand), partial(self._sent, parcel)))
 
     def _may_leave(self, chat_id: int) -> bool:
         """Say whether a message to a chat may leave now, and count it if so."""
+        if self._is_open(chat_id):
+            self._pacing.sent(chat_id, self._monotonic())
+            return True
+        return False
+
+    def _is_open(self, chat_id: int) -> bool:
+        """Say whether anything may be asked about a chat now; if that is for its own limits, leave it alone."""
         now = self._monotonic()
         opens = self._pacing.opens(chat_id, now)
-        if opens <= now:
-            self._pacing.sent(chat_id, now)
-        elif self._pacing.next_opens(now) <= now:
+        if opens > now and self._pacing.next_opens(now) <= now:
             self._held[chat_id] = opens  # it is this chat's own limit, so others may be served meanwhile
         return opens <= now
 

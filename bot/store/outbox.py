@@ -129,8 +129,14 @@ class Outbox:
         What is said comes before what only tells how things stand. Toasts wait for nobody: they appear in no
         chat. Without `pictures` only what is quickly sent.
         """
-        rows = self._db.execute(
-            "SELECT * FROM outbox WHERE due_at <= ? AND id NOT IN (SELECT value FROM json_each(?))"
+        said = self._due("kind <> 'status'", now, busy, limit, pictures=pictures)
+        told = self._due("kind = 'status'", now, busy, limit - len(said), pictures=pictures)
+        return _one_per_chat([parcel_of(row) for row in (*said, *told)])
+
+    def _due(self, which: str, now: Instant, busy: Busy, limit: int, *, pictures: bool) -> list[sqlite3.Row]:
+        return self._db.execute(
+            f"SELECT * FROM outbox WHERE {which} AND due_at <= ?"  # noqa: S608 - no data in it
+            " AND id NOT IN (SELECT value FROM json_each(?))"
             " AND (kind = ? OR chat_id NOT IN (SELECT value FROM json_each(?)))"
             " AND (kind NOT IN (?, ?) OR ?) ORDER BY due_at, id LIMIT ?",
             (
@@ -144,7 +150,6 @@ class Outbox:
                 limit,
             ),
         ).fetchall()
-        return _one_per_chat([parcel_of(row) for row in rows])
 
     def next_due(self, now: Instant) -> Instant | None:
         """Return the first moment after `now` at which something is due."""
@@ -169,7 +174,8 @@ class Outbox:
     def postpone(self, parcel_id: int, due_at: Instant, *, failed: bool) -> None:
         """Send it later; `failed` counts it as a try."""
         self._db.execute(
-            "UPDATE outbox SET due_at = ?, tries = tries + ? WHERE id = ?", (due_at, int(failed), parcel_id)
+            "UPDATE outbox SET due_at = ?, tries = tries + ? WHERE id = ? AND ended_at IS NULL",
+            (due_at, int(failed), parcel_id),
         )
 
     def job_of(self, chat_id: int, message_id: int) -> int | None:
@@ -180,17 +186,24 @@ class Outbox:
         ).fetchone()
         return None if row is None else int(row["job_id"])
 
-    def count(self, job_id: int, kind: Kind) -> tuple[int, int]:
-        """Return how often something was said about a job, and how many of these are still on their way."""
+    def is_on_its_way(self, job_id: int, kind: Kind) -> bool:
+        """Say whether something of a kind is still to be sent about a job."""
         row = self._db.execute(
-            "SELECT count(*) AS said, count(*) - count(ended_at) AS open FROM outbox WHERE job_id = ? AND kind = ?",
-            (job_id, kind),
+            "SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL", (job_id, kind)
         ).fetchone()
-        return int(row["said"]), int(row["open"])
+        return row is not None
 
     def may_have_arrived(self, parcel_id: int) -> None:
         """Count a send after which no answer came."""
         self._db.execute("UPDATE outbox SET in_doubt = in_doubt + 1 WHERE id = ?", (parcel_id,))
+
+    def doubt_answers(self) -> None:
+        """Count the sends that a process that died left without an end; for the start of the process."""
+        self._db.execute(
+            "UPDATE outbox SET in_doubt = 1 WHERE due_at IS NOT NULL AND kind = ? AND in_doubt = 0"
+            " AND job_id IN (SELECT id FROM jobs WHERE answering_at IS NOT NULL AND answered_at IS NULL)",
+            (Kind.PICTURE,),
+        )
 
     def leave_topic(self, parcel_id: int, now: Instant) -> None:
         """Send it to the chat itself, because its topic is gone."""
@@ -211,7 +224,7 @@ class Outbox:
 def _one_per_chat(parcels: list[Parcel]) -> list[Parcel]:
     toasts = [parcel for parcel in parcels if parcel.say.kind is Kind.TOAST]
     first: dict[int, Parcel] = {}
-    for parcel in sorted(parcels, key=lambda each: each.say.kind is Kind.STATUS):  # which keeps the order otherwise
+    for parcel in parcels:
         if parcel.say.kind is not Kind.TOAST:
             first.setdefault(parcel.say.chat_id, parcel)
     return [*toasts, *first.values()]

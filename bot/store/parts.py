@@ -5,6 +5,7 @@ messages: a caption, on whichever picture it stands, or a text that came later.
 """
 
 import sqlite3
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -17,6 +18,14 @@ class PartKind(StrEnum):
     OTHER = "other"
     #: words that came on their own
     TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A message, what it belongs to, and its words."""
+
+    job_id: int
+    words: str
 
 
 class Parts:
@@ -34,19 +43,12 @@ class Parts:
         )
         return cursor.rowcount == 1
 
-    def job_of(self, chat_id: int, message_id: int) -> int | None:
-        """Return the id of the job that a message belongs to."""
+    def of(self, chat_id: int, message_id: int) -> Part | None:
+        """Return a message that belongs to a request, None for one that is in none."""
         row = self._db.execute(
-            "SELECT job_id FROM parts WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+            "SELECT job_id, words FROM parts WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
         ).fetchone()
-        return None if row is None else int(row["job_id"])
-
-    def words_of(self, chat_id: int, message_id: int) -> str | None:
-        """Return the words of one message, None for one that is in no request."""
-        row = self._db.execute(
-            "SELECT words FROM parts WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
-        ).fetchone()
-        return None if row is None else str(row["words"])
+        return None if row is None else Part(row["job_id"], row["words"])
 
     def reword(self, chat_id: int, message_id: int, words: str) -> None:
         """Note that a person has changed the words of a message."""

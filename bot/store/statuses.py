@@ -68,7 +68,8 @@ class Statuses:
         """
         self._db.execute(
             "UPDATE outbox SET shown = ?, message_id = ?, shown_at = ?, tries = 0, in_doubt = 0, due_at ="
-            " CASE WHEN is_over THEN due_at WHEN touched > ? THEN max(due_at, ?) ELSE ? END WHERE id = ?",
+            " CASE WHEN is_over THEN due_at WHEN touched > ? THEN max(due_at, ?) ELSE ? END"
+            " WHERE id = ? AND ended_at IS NULL",
             (shown, message_id, now, status.touched, later(now, GAP), look_at, status.id),
         )
 

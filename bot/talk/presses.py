@@ -38,13 +38,12 @@ def _cancel(tx: Transaction, job: Job, now: Instant) -> str:
 
 
 def _original(tx: Transaction, job: Job, origin: Origin, now: Instant) -> str:
-    said, on_their_way = tx.outbox.count(job.id, Kind.FILE)
-    if on_their_way:
+    if tx.outbox.is_on_its_way(job.id, Kind.FILE):
         return en.TOAST_COMING
     if job.result_url is None:
         return en.ORIGINAL_GONE
     say = Say(
-        key=f"job:{job.id}:original:{said}",
+        key=f"job:{job.id}:original:{now}",
         kind=Kind.FILE,
         chat_id=origin.chat_id,
         thread_id=job.request.thread_id,

@@ -144,10 +144,10 @@ def _read_change(message: Message) -> Meaning:
 def _read_message(message: Message) -> Meaning | None:
     command, words = _wish(message)
     source = _source(message)
-    if command is not None and command != EDIT:
-        return CommandGiven(command)
     if message.media_group_id is not None:
         return AlbumItemSent(message.media_group_id, source, words)
+    if command is not None and command != EDIT:
+        return CommandGiven(command)
     if source is not None:
         return PictureSent(source, words)
     if message.text is not None:

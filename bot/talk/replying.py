@@ -9,14 +9,20 @@ from bot.talk.reading import Origin
 NOTED = "✍"
 
 
-def reply(tx: Transaction, origin: Origin, words: str, now: Instant, *, once: str | None = None) -> None:
-    """Say something in reply to a message, once; `once` names what it is about when several messages cause it."""
+def reply(
+    tx: Transaction, origin: Origin, words: str, now: Instant, *, once: str | None = None, job_id: int | None = None
+) -> None:
+    """Say something in reply to a message, once; `once` names what it is about when several messages cause it.
+
+    With a job, a reply to what is said here is about that job's pictures.
+    """
     say = Say(
         key=once or f"reply:{origin.chat_id}:{origin.message_id}",
         chat_id=origin.chat_id,
         thread_id=origin.thread_id,
         reply_to=origin.message_id,
         body=words,
+        job_id=job_id,
     )
     tx.outbox.add(say, now)
 

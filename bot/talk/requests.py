@@ -77,7 +77,7 @@ def _stored(
     due_at: Instant | None = None,
     album: Album | None = None,
 ) -> Job | None:
-    if tx.parts.job_of(request.chat_id, request.message_id) is not None:
+    if tx.parts.of(request.chat_id, request.message_id) is not None:
         return None
     job_id = tx.jobs.add(request, state, due_at, album=album)
     if job_id is None:
@@ -96,7 +96,7 @@ def _add(tx: Transaction, job: Job, origin: Origin, item: AlbumItemSent, closes_
 
 
 def _is_known(tx: Transaction, origin: Origin) -> bool:
-    return tx.parts.job_of(origin.chat_id, origin.message_id) is not None
+    return tx.parts.of(origin.chat_id, origin.message_id) is not None
 
 
 def _was_taken_back(job: Job) -> bool:

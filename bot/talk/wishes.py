@@ -17,15 +17,16 @@ from bot.texts import en
 
 def words_sent(tx: Transaction, origin: Origin, sent: WordsSent, received_at: Instant, now: Instant) -> None:
     """Take words as the wish for a picture, or say what is missing."""
-    if tx.parts.job_of(origin.chat_id, origin.message_id) is not None:
+    if tx.parts.of(origin.chat_id, origin.message_id) is not None:
         return  # seen before
     waiting = _waiting(tx, origin, sent.reply_to)
     sources = () if waiting is not None or sent.reply_to is None else _meant(tx, origin, sent.reply_to)
+    if waiting is None and not sources and sent.reply_to is not None and _job_about(tx, origin, sent.reply_to) is None:
+        waiting = _waiting(tx, origin, None)  # a reply to nothing that could be edited is as good as any words
     if waiting is None and not sources:
         reply(tx, origin, _nothing_meant(tx, origin, sent.reply_to), now)
     elif not is_usable(sent.words):
-        words = en.prompt_too_long(len(sent.words), MAX_PROMPT) if sent.words else en.NO_PICTURE
-        reply(tx, origin, words, now)
+        reply(tx, origin, _unusable(sent.words), now)
     elif waiting is not None:
         answered(tx, waiting, origin, sent.words, now)
     else:
@@ -38,6 +39,10 @@ def answered(tx: Transaction, job: Job, origin: Origin, words: str, now: Instant
     tx.parts.add(job.id, origin.chat_id, origin.message_id, PartKind.TEXT, words)
     if job.closes_by is None:
         tx.complete(job, words, now)
+
+
+def _unusable(words: str) -> str:
+    return en.prompt_too_long(len(words), MAX_PROMPT) if words else en.NO_WORDS
 
 
 def _waiting(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) -> Job | None:
@@ -62,9 +67,8 @@ def _job_about(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> Job | No
     """Return the job that a message is about, whether it is the person's or one of ours."""
     if reply_to.message_id is None:
         return None
-    job_id = tx.parts.job_of(origin.chat_id, reply_to.message_id)
-    if job_id is None:
-        job_id = tx.outbox.job_of(origin.chat_id, reply_to.message_id)
+    part = tx.parts.of(origin.chat_id, reply_to.message_id)
+    job_id = part.job_id if part else tx.outbox.job_of(origin.chat_id, reply_to.message_id)
     return None if job_id is None else tx.jobs.get(job_id)
 
 
@@ -88,31 +92,30 @@ def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) 
 
 def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, now: Instant) -> None:
     """Follow a person who edits a caption or a text, for as long as nothing is ordered."""
-    before = tx.parts.words_of(origin.chat_id, origin.message_id)
-    job_id = tx.parts.job_of(origin.chat_id, origin.message_id)
-    job = None if job_id is None else tx.jobs.get(job_id)
-    if job is None or before is None or before == words or job.request.user_id != origin.user_id:
+    part = tx.parts.of(origin.chat_id, origin.message_id)
+    job = None if part is None else tx.jobs.get(part.job_id)
+    if part is None or job is None or part.words == words or job.request.user_id != origin.user_id:
         return
     once = f"changed:{update_id}"
     if job.state in FINAL:
-        reply(tx, origin, en.CHANGE_AFTER_THE_END, now, once=once)
+        reply(tx, origin, en.CHANGE_AFTER_THE_END, now, once=once, job_id=job.id)
     elif job.state not in (State.GATHERING, State.QUEUED):
         reply(tx, origin, en.TOO_LATE_TO_CHANGE, now, once=once)
     else:
-        _change(tx, job, origin, words, update_id, now)
+        tx.parts.reword(origin.chat_id, origin.message_id, words)
+        _follow(tx, job, origin, part.words, update_id, now)
 
 
-def _change(tx: Transaction, job: Job, origin: Origin, words: str, update_id: int, now: Instant) -> None:
-    before = tx.parts.words_of(origin.chat_id, origin.message_id) or ""
-    tx.parts.reword(origin.chat_id, origin.message_id, words)
+def _follow(tx: Transaction, job: Job, origin: Origin, before: str, update_id: int, now: Instant) -> None:
+    """Give a request the words that it has after a change, unless they are of no use."""
     prompt = tx.parts.prompt(job.id)
     if job.state is State.QUEUED and not is_usable(prompt):
         tx.parts.reword(origin.chat_id, origin.message_id, before)
-        told = en.prompt_too_long(len(prompt), MAX_PROMPT) if prompt else en.NO_WORDS_LEFT
-        reply(tx, origin, told, now, once=f"changed:{update_id}")
+        reply(tx, origin, _unusable(prompt) if prompt else en.NO_WORDS_LEFT, now, once=f"changed:{update_id}")
     elif job.state is State.QUEUED:
-        tx.jobs.note(job, prompt=prompt)
-        note(tx, origin, update_id, now)
+        if prompt != job.request.prompt:  # else an earlier caption of the album still counts
+            tx.jobs.note(job, prompt=prompt)
+            note(tx, origin, update_id, now)
     elif job.closes_by is None and is_usable(prompt):
         tx.complete(job, prompt, now)
     elif job.closes_by is None:

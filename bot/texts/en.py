@@ -25,7 +25,7 @@ PRIVACY = (
     "From a picture that you send as a file I remove place, camera and other hidden data first. "
     "Kie says that it deletes uploads within three days and finished pictures within fourteen, and keeps a record "
     "of each task for two months.\n"
-    "• I do not keep the pictures themselves. I keep your caption and a reference to the picture at Telegram for "
+    "• I do not keep the pictures themselves. I keep your words and a reference to the picture at Telegram for "
     "{keep} after the edit has ended, then I erase both. What remains is your Telegram id and when the edit happened.\n"
     "• Nobody else receives anything. The person who runs this bot can read what I keep."
 )
@@ -44,8 +44,8 @@ QUESTION_TOO_LONG = (
     "what to change. I have kept the picture."
 )
 QUESTION_OVER = (
-    "I waited for an hour for words to this picture. It was not edited; to take it up again, reply to the picture and "
-    "say what to change."
+    "I waited for an hour for words, so nothing was edited. To take it up again, reply to this message and say what to "
+    "change."
 )
 NO_PICTURE = (
     "I edit pictures. Please send me one with a caption that says what to change, like “make it snow”, or reply to a "
@@ -54,10 +54,7 @@ NO_PICTURE = (
 UNSUPPORTED = (
     "I can only edit still pictures. Please send a photo, or a picture file, with a caption that says what to change."
 )
-LATE_ITEM = (
-    "This picture came when I had already begun with its album, so it is not part of that edit. To have it edited, "
-    "reply to it and say what to change."
-)
+LATE_ITEM = "This picture came too late to join its album. To have it edited, reply to it and say what to change."
 LEFT_OUT_ONE = "I leave out what is not a still picture, and take the rest of your album."
 LEFT_OUT_SEVERAL = "I leave out {count} items of your album that are not still pictures, and take the rest."
 UNKNOWN_COMMAND = "I do not know that command. /help tells what I can do."
@@ -67,9 +64,10 @@ PROMPT_TOO_LONG = (
 STILL_UNDER_WAY = "This edit is already under way. To have a picture edited differently, reply to the picture itself."
 TOO_LATE_TO_CHANGE = (
     "That came too late: this edit is ordered, and goes on with your earlier words. For another one, reply to the "
-    "picture and say what to change."
+    "picture and say what to change; an album has to be sent again."
 )
-CHANGE_AFTER_THE_END = "To have this picture edited with other words, reply to it and say what to change."
+CHANGE_AFTER_THE_END = "To have this edited with other words, reply to this message and say what to change."
+NO_WORDS = "There is nothing to read in that. Please write what to change, like “make it snow”."
 NO_WORDS_LEFT = "An edit needs words, so I go on with the earlier ones. /cancel takes it back."
 FILE_TOO_LARGE = (
     "This file is too large: Telegram lets me fetch at most 20 MB. Please send a smaller one, or send it as a photo."
@@ -117,10 +115,7 @@ TOAST_AGAIN = "I order it once more."
 TOAST_LEFT = "Left as it is."
 
 ORIGINAL = "The file as the image model made it."
-ORIGINAL_GONE = (
-    "The original file can no longer be had: Kie.ai keeps finished pictures for a limited time only. The picture above "
-    "is the best there is."
-)
+ORIGINAL_GONE = "The original file can no longer be had: it is kept for a limited time only. The picture above is the best there is."
 NOT_TAKEN = "Kie.ai has not taken this order for two days ({words}), so I give it up. Please send the picture again."
 REFUSED = "The image model will not do this: {words}\n\nPlease try another wish or another picture."
 REFUSED_ORDER = "Kie.ai did not accept this: {words}\n\nPlease try another wish or another picture."

@@ -59,6 +59,8 @@ DROP TABLE outbox;
 ALTER TABLE outbox_2 RENAME TO outbox;
 
 CREATE INDEX outbox_due ON outbox (due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX outbox_said ON outbox (due_at, id) WHERE due_at IS NOT NULL AND kind <> 'status';
+CREATE INDEX outbox_told ON outbox (due_at, id) WHERE due_at IS NOT NULL AND kind = 'status';
 CREATE INDEX outbox_by_job ON outbox (job_id);
 CREATE INDEX outbox_by_message ON outbox (chat_id, message_id);
 CREATE INDEX outbox_ended ON outbox (ended_at) WHERE ended_at IS NOT NULL;
