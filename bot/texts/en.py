@@ -115,7 +115,10 @@ TOAST_AGAIN = "I order it once more."
 TOAST_LEFT = "Left as it is."
 
 ORIGINAL = "The file as the image model made it."
-ORIGINAL_GONE = "The original file can no longer be had: it is kept for a limited time only. The picture above is the best there is."
+ORIGINAL_GONE = (
+    "The original file can no longer be had: it is kept for a limited time only. "
+    "The picture above is the best there is."
+)
 NOT_TAKEN = "Kie.ai has not taken this order for two days ({words}), so I give it up. Please send the picture again."
 REFUSED = "The image model will not do this: {words}\n\nPlease try another wish or another picture."
 REFUSED_ORDER = "Kie.ai did not accept this: {words}\n\nPlease try another wish or another picture."
