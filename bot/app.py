@@ -39,7 +39,7 @@ from bot.store.connection import Database
 from bot.store.lock import only_process
 from bot.talk.access import Access
 from bot.talk.intake import Intake
-from bot.texts import en
+from bot.texts import sentence
 
 T = TypeVar("T")
 
@@ -224,7 +224,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
 
 
 def _intake(settings: Settings, db: Database, worker: Worker, clocks: Clocks) -> Intake:
-    privacy = en.privacy(keep_days=settings.keep_days, direct=settings.image_transport == "direct")
+    privacy = sentence("privacy", days=settings.keep_days, transport=settings.image_transport)
     access = Access(settings.allowed_ids, settings.admin_ids)
     return Intake(
         db,

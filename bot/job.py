@@ -114,6 +114,8 @@ class Request:
     prompt: str
     sources: tuple[Source, ...]
     received_at: Instant
+    #: in which the person is told about it
+    language: str = "en"
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,7 @@ class World:
         def said(telegram: LocalTelegram) -> list[str] | None:
             of_statuses = ids_of_statuses(self.folder / "data" / "darkroom.db", chat_id)
             texts = [m for m in telegram.bot_messages(chat_id) if "text" in m]
-            found = [m["text"] for m in texts if m["message_id"] not in of_statuses]
+            found = [as_seen(m["text"]) for m in texts if m["message_id"] not in of_statuses]
             return found if len(found) >= count else None
 
         return await self.telegram.wait_for(said, PATIENCE)
@@ -208,6 +208,11 @@ async def a_world(folder: Path, **kie: Any) -> AsyncIterator[World]:
     finally:
         await world.close()
         assert telegram.complaints == []
+
+
+def as_seen(text: str) -> str:
+    """Return a text without the invisible characters that keep what is filled in from turning the rest around."""
+    return text.replace("\u2068", "").replace("\u2069", "")
 
 
 def rows(path: Path, sql: str) -> list[sqlite3.Row]:

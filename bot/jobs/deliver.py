@@ -17,7 +17,7 @@ from bot.pictures.fetch import Fetcher
 from bot.pictures.inspect import Picture, PictureError, fits_as_photo, inspect
 from bot.store.connection import Database
 from bot.store.outbox import Kind, Parcel
-from bot.texts import en
+from bot.texts import sentence
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +66,14 @@ class Deliver:
 
     async def _answer(self, job: Job, place: Place, content: bytes, picture: Picture, status: Parcel | None) -> int:
         if fits_as_photo(picture):
-            button = Button(en.BUTTON_ORIGINAL, Action.ORIGINAL, job.id)
-            photo = Photo(content, _name(picture), en.ANSWER, (button,))
+            button = Button(sentence("button-original").into(job.request.language), Action.ORIGINAL, job.id)
+            photo = Photo(content, _name(picture), sentence("answer").into(job.request.language), (button,))
             try:
                 return await self._turned(photo, status) or await self._chat.send_photo(place, photo)
             except Rejected as error:
                 log.info("Telegram does not take it as a photo, so it goes as a file: %s", error)
-        return await self._chat.send_document(place, content, _name(picture), en.ANSWER_AS_FILE)
+        caption = sentence("answer-as-file").into(job.request.language)
+        return await self._chat.send_document(place, content, _name(picture), caption)
 
     async def _turned(self, photo: Photo, status: Parcel | None) -> int | None:
         """Turn the status message into the picture; None where there is none to turn."""

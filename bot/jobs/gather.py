@@ -10,7 +10,7 @@ from bot.jobs.outcome import about
 from bot.store.inbox import Letter
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
-from bot.texts import en
+from bot.texts import sentence
 
 #: Requests looked at in one transaction.
 AT_ONCE = 100
@@ -41,10 +41,10 @@ def _close(tx: Transaction, job: Job, now: Instant) -> None:
     others = tx.parts.count(job.id, PartKind.OTHER)
     if not job.request.sources:
         tx.jobs.move(job, State.CANCELLED, finished_at=now, due_at=None, closes_by=None)
-        tx.outbox.add(about(job, "no-picture", en.UNSUPPORTED), now)
+        tx.outbox.add(about(job, "no-picture", sentence("unsupported")), now)
         return
     if others:
-        tx.outbox.add(about(job, "left-out", en.left_out(others)), now)
+        tx.outbox.add(about(job, "left-out", sentence("left-out", count=others)), now)
     prompt = tx.parts.prompt(job.id)
     if 0 < len(prompt) <= MAX_PROMPT:
         tx.complete(job, prompt, now)

@@ -5,13 +5,13 @@ from bot.kie.models import Look
 from bot.store.attempts import Outcome
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
-from bot.texts import en
+from bot.texts import Sentence, sentence
 
 #: Seconds after which an order in doubt that nobody decided about is closed.
 DOUBT_ENDS_AFTER = 24 * 3600.0
 
 
-def fail(tx: Transaction, job: Job, reason: Reason, words: str, now: Instant) -> bool:
+def fail(tx: Transaction, job: Job, reason: Reason, words: Sentence, now: Instant) -> bool:
     """End a job without a picture and say why; False if somebody else was faster."""
     failed = tx.jobs.move(job, State.FAILED, reason=reason, finished_at=now, due_at=None)
     if failed:
@@ -31,7 +31,7 @@ def succeed(tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
         took=_took(job, seen, now),
     )
     if moved:
-        tx.outbox.add(about(job, "answer", en.ANSWER, kind=Kind.PICTURE, is_answer=True), now)
+        tx.outbox.add(about(job, "answer", sentence("answer"), kind=Kind.PICTURE, is_answer=True), now)
     return moved
 
 
@@ -58,7 +58,7 @@ def doubt(tx: Transaction, job: Job, now: Instant) -> bool:
     return False
 
 
-def about(job: Job, what: str, words: str, *, kind: Kind = Kind.TEXT, is_answer: bool = False) -> Say:
+def about(job: Job, what: str, words: Sentence, *, kind: Kind = Kind.TEXT, is_answer: bool = False) -> Say:
     """Say something in reply to the message that asked for the job, once per `what`."""
     return Say(
         key=f"job:{job.id}:{what}",
@@ -66,7 +66,7 @@ def about(job: Job, what: str, words: str, *, kind: Kind = Kind.TEXT, is_answer:
         chat_id=job.request.chat_id,
         thread_id=job.request.thread_id,
         reply_to=job.request.message_id,
-        body=words,
+        body=words.into(job.request.language),
         job_id=job.id,
         is_answer=is_answer,
     )

@@ -22,7 +22,7 @@ from bot.pictures.fetch import Fetcher, FetchError, Unreachable
 from bot.pictures.inspect import Obstacle, inspect, why_not_as_it_is
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
-from bot.texts import en
+from bot.texts import Sentence, sentence
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,12 @@ LEFT_BY_APPS = (Obstacle.METADATA, Obstacle.ROTATED)
 
 
 class Unusable(Exception):
-    """This picture cannot be edited; the text is for the person."""
+    """This picture cannot be edited."""
+
+    def __init__(self, told: Sentence) -> None:
+        super().__init__(told.name)
+        #: what the person is told
+        self.told = told
 
 
 @dataclass(frozen=True)
@@ -96,15 +101,15 @@ class Prepare:
             if carried:
                 await self._db.unit(lambda tx: self._note(tx, job, carried))
             raise error
-        words = str(error)
-        await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.PICTURE, words, self._clock()))
+        told = error.told
+        await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.PICTURE, told, self._clock()))
 
     async def _carried(self, job: Job, source: Source) -> _Carried:
         async with self._room:
             try:
                 return _Carried(source, await self._carry(job, source))
             except Unusable as unusable:
-                raise Unusable(_in_album(job, source, str(unusable))) from None
+                raise Unusable(_in_album(job, source, unusable.told)) from None
 
     async def _carry(self, job: Job, source: Source) -> str | None:
         found = await self._content(job, source)
@@ -130,11 +135,11 @@ class Prepare:
         try:
             return await self._chat.download(source.file_id)
         except TooBig:
-            raise Unusable(en.FILE_TOO_LARGE) from None
+            raise Unusable(sentence("file-too-large")) from None
         except (NoFile, Rejected) as error:
             if isinstance(error, NoFile) and job.tries < MOST_TRIES:
                 raise
-            raise Unusable(en.NOT_FETCHED) from None
+            raise Unusable(sentence("not-fetched")) from None
 
     def _ready(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
         reminder = outcome.reminder_at(job, self._deadline, self._clock())
@@ -148,12 +153,12 @@ class Prepare:
             tx.jobs.uploaded(job.id, each.source.place, each.url, self._clock())
 
 
-def _in_album(job: Job, source: Source, words: str) -> str:
+def _in_album(job: Job, source: Source, words: Sentence) -> Sentence:
     """Say which picture is meant, where there are several."""
     places = [each.place for each in job.request.sources]
     if len(places) == 1:
         return words
-    return en.ALBUM_ITEM.format(place=places.index(source.place) + 1, count=len(places), words=words)
+    return sentence("album-item", place=places.index(source.place) + 1, count=len(places), words=words)
 
 
 def _photo(content: bytes) -> Fitted | None:
@@ -164,15 +169,15 @@ def _photo(content: bytes) -> Fitted | None:
     return Fitted(content, picture.kind, How.AS_IS)
 
 
-def _words(error: PictureError) -> str:
+def _words(error: PictureError) -> Sentence:
     match error:
         case Recognised(format=found):
-            return en.OTHER_FORMAT.format(format=found)
+            return sentence("other-format", format=found)
         case Animated():
-            return en.ANIMATED
+            return sentence("animated")
         case Unreadable():
-            return en.BROKEN_PICTURE
+            return sentence("broken-picture")
         case TooManyPixels():
-            return en.TOO_MANY_PIXELS
+            return sentence("too-many-pixels")
         case _:
-            return en.NOT_A_PICTURE
+            return sentence("not-a-picture")

@@ -17,7 +17,7 @@ from bot.pictures.errors import ConversionFailed
 from bot.pictures.fetch import FetchError, Unreachable
 from bot.store.outbox import Ending, Kind, Parcel
 from bot.store.transaction import Transaction
-from bot.texts import en
+from bot.texts import DEFAULT, Sentence, sentence
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 NICETIES = frozenset({Kind.REACTION, Kind.TOAST})
 
 #: What is said when something cannot be had any more.
-INSTEAD = {Kind.PICTURE: en.RESULT_LOST, Kind.FILE: en.ORIGINAL_GONE}
+INSTEAD = {Kind.PICTURE: "result-lost", Kind.FILE: "original-gone"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def job_failed(tx: Transaction, job: Job, error: Exception, rules: Rules, now: I
     log.info("job %d: later again: %s", job.id, _named(error), extra={"job": job.id})
     waited = seconds_between(job.queued_at or now, now)
     if isinstance(error, Refused) and not error.transient:
-        outcome.fail(tx, job, Reason.REFUSED, en.REFUSED_ORDER.format(words=error.text), now)
+        outcome.fail(tx, job, Reason.REFUSED, sentence("refused-order", words=error.text), now)
     elif job.tries < MOST_TRIES or _passes(error, waited):
         _later_again(tx, job, error, waited, rules, now)
     else:
@@ -71,9 +71,9 @@ def _later_again(tx: Transaction, job: Job, error: Exception, waited: float, rul
 
 
 def _give_up(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Instant) -> None:
-    if outcome.fail(tx, job, Reason.PICTURE, en.BROKEN_STEP, now):
-        words = en.ADMIN_BROKEN.format(job_id=job.id, fault=type(error).__name__)
-        tx.outbox.tell_admins(rules.admins, f"broken:{job.id}", words, now)
+    if outcome.fail(tx, job, Reason.PICTURE, sentence("broken-step"), now):
+        words = sentence("admin-broken", job=f"{job.id}", fault=type(error).__name__)
+        tx.outbox.tell_admins(rules.admins, f"broken:{job.id}", words.into, now)
 
 
 def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rules, now: Instant) -> None:
@@ -165,26 +165,31 @@ def _is_hopeless(parcel: Parcel, error: Exception, now: Instant) -> bool:
 def _undeliverable(tx: Transaction, parcel: Parcel, error: Exception, admins: frozenset[int], now: Instant) -> None:
     log.error("message %s cannot be sent: %s", parcel.say.key, error)
     if parcel.say.kind is Kind.FILE:
-        tx.outbox.say_instead(parcel.id, en.ORIGINAL_GONE, now)
+        _say_instead(tx, parcel, sentence("original-gone"), now)
         return
     if parcel.say.kind is Kind.PICTURE:
-        tx.outbox.say_instead(parcel.id, en.UNDELIVERABLE.format(words=error), now)
+        _say_instead(tx, parcel, sentence("undeliverable", words=str(error)), now)
     else:
         _ended(tx, parcel, Ending.REJECTED, now)
     if parcel.say.chat_id not in admins:
-        words = en.ADMIN_REJECTED.format(words=error)
-        tx.outbox.tell_admins(admins, f"rejected:{parcel.id}", words, now)
+        words = sentence("admin-rejected", words=str(error))
+        tx.outbox.tell_admins(admins, f"rejected:{parcel.id}", words.into, now)
 
 
 def _expired(tx: Transaction, parcel: Parcel, admins: frozenset[int], now: Instant) -> None:
     log.error("message %s is given up", parcel.say.key)
     if parcel.say.kind in INSTEAD:
-        tx.outbox.say_instead(parcel.id, INSTEAD[parcel.say.kind], now)
+        _say_instead(tx, parcel, sentence(INSTEAD[parcel.say.kind]), now)
         return
     _ended(tx, parcel, Ending.EXPIRED, now)
     if parcel.say.chat_id not in admins:
-        words = en.ADMIN_EXPIRED.format(key=parcel.say.key)
-        tx.outbox.tell_admins(admins, f"expired:{parcel.id}", words, now)
+        words = sentence("admin-expired", key=parcel.say.key)
+        tx.outbox.tell_admins(admins, f"expired:{parcel.id}", words.into, now)
+
+
+def _say_instead(tx: Transaction, parcel: Parcel, told: Sentence, now: Instant) -> None:
+    job = None if parcel.say.job_id is None else tx.jobs.get(parcel.say.job_id)
+    tx.outbox.say_instead(parcel.id, told.into(DEFAULT if job is None else job.request.language), now)
 
 
 def _named(error: Exception) -> str:

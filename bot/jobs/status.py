@@ -1,6 +1,7 @@
 """What the status of a job says: composed from what is stored, at the moment when it is to be shown."""
 
 import json
+import math
 from dataclasses import dataclass
 from statistics import median
 
@@ -10,7 +11,7 @@ from bot.jobs.gates import Limits
 from bot.store.outbox import Parcel
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
-from bot.texts import en
+from bot.texts import Sentence, sentence
 
 #: Seconds between two looks at a place in the queue: at least these, and more the longer the queue is.
 REFRESH = 10.0
@@ -75,31 +76,40 @@ def _showing(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing
             return _question(tx, job)
         case State.QUEUED:
             return _queued(tx, job, limits, now)
-        case State.SUBMITTING:
-            return _doubt(job) if job.asked_at is not None else Showing(en.being_edited(_usual_seconds(tx)))
-        case State.RUNNING:
-            return Showing(en.OVERDUE if job.overdue_at is not None else en.being_edited(_usual_seconds(tx)))
+        case State.SUBMITTING if job.asked_at is not None:
+            return _doubt(job, job.asked_at)
+        case State.SUBMITTING | State.RUNNING:
+            return _under_way(tx, job)
         case State.CANCELLED:
-            return Showing(en.QUESTION_OVER if job.reason is Reason.NO_PROMPT else en.CANCELLED_HERE, is_last=True)
+            over = "question-over" if job.reason is Reason.NO_PROMPT else "cancelled-here"
+            return Showing(_words(job, sentence(over)), is_last=True)
         case State.FAILED if job.reason is Reason.DOUBT:
-            return Showing(en.DOUBT_LEFT, is_last=True)
+            return Showing(_words(job, sentence("doubt-left")), is_last=True)
         case _:
             return None  # the answer follows, and this goes when it has come
 
 
 def _question(tx: Transaction, job: Job) -> Showing:
-    pictures = tx.parts.count(job.id, PartKind.PICTURE)
-    text = en.question(pictures, len(tx.parts.prompt(job.id)), MAX_PROMPT)
-    return Showing(text, (_cancel(job),), matters=True)
+    length = len(tx.parts.prompt(job.id))
+    if length > MAX_PROMPT:
+        asked = sentence("question-too-long", length=length, most=MAX_PROMPT)
+    else:
+        asked = sentence("question", count=tx.parts.count(job.id, PartKind.PICTURE))
+    return Showing(_words(job, asked), (_cancel(job),), matters=True)
 
 
-def _doubt(job: Job) -> Showing:
-    question = job.asked_at or 0
+def _doubt(job: Job, asked_at: Instant) -> Showing:
     buttons = (
-        Button(en.BUTTON_AGAIN, Action.AGAIN, job.id, question),
-        Button(en.BUTTON_LEAVE, Action.LEAVE, job.id, question),
+        Button(_words(job, sentence("button-again")), Action.AGAIN, job.id, asked_at),
+        Button(_words(job, sentence("button-leave")), Action.LEAVE, job.id, asked_at),
     )
-    return Showing(en.DOUBT, buttons, matters=True)
+    return Showing(_words(job, sentence("doubt")), buttons, matters=True)
+
+
+def _under_way(tx: Transaction, job: Job) -> Showing:
+    if job.overdue_at is not None:
+        return Showing(_words(job, sentence("overdue")))
+    return Showing(_words(job, _with_time("being-edited", _usual_seconds(tx))))
 
 
 def _queued(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing:
@@ -108,9 +118,28 @@ def _queued(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing:
     wait = _wait(place, limits, usual)
     is_stuck = seconds_between(job.queued_at or now, now) >= limits.deadline > wait
     if is_stuck or any(seconds_between(each.since, now) >= PATIENCE for each in tx.breakers.all()):
-        return Showing(en.WAITING, (_cancel(job),), look_at=later(now, LONG_REFRESH))
-    text = en.queued(place, None if usual is None else wait + usual)
-    return Showing(text, (_cancel(job),), look_at=later(now, max(REFRESH, wait / 10)))
+        return Showing(_words(job, sentence("waiting")), (_cancel(job),), look_at=later(now, LONG_REFRESH))
+    told = _with_time("got-it" if place <= 1 else "in-the-queue", None if usual is None else wait + usual, place=place)
+    return Showing(_words(job, told), (_cancel(job),), look_at=later(now, max(REFRESH, wait / 10)))
+
+
+def _with_time(name: str, seconds: float | None, **values: int) -> Sentence:
+    """Say how long it takes as well, where that is known."""
+    if seconds is None:
+        return sentence(name, **values)
+    return sentence(f"{name}-with-time", time=roughly(seconds), **values)
+
+
+def roughly(seconds: float) -> Sentence:
+    """Say a time as people do, never as shorter than it is."""
+    if seconds <= 55:
+        return sentence("seconds", count=max(5, math.ceil(seconds / 5) * 5))
+    minutes = math.ceil(seconds / 60)
+    return sentence("minutes", count=minutes) if minutes < 60 else sentence("hours", count=math.ceil(seconds / 3600))
+
+
+def _words(job: Job, told: Sentence) -> str:
+    return told.into(job.request.language)
 
 
 def _wait(place: int, limits: Limits, usual: float | None) -> float:
@@ -126,4 +155,4 @@ def _usual_seconds(tx: Transaction) -> float | None:
 
 
 def _cancel(job: Job) -> Button:
-    return Button(en.BUTTON_CANCEL, Action.CANCEL, job.id)
+    return Button(_words(job, sentence("button-cancel")), Action.CANCEL, job.id)

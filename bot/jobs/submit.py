@@ -24,7 +24,7 @@ from bot.kie.models import EditInput
 from bot.store.attempts import Outcome
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
-from bot.texts import en
+from bot.texts import sentence
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Submit:
             return await self._db.unit(lambda tx: self._not_put_together(tx, job, self._clock()))
         except ValidationError:
             log.exception("job %d: cannot be ordered", job.id, extra={"job": job.id})
-            return await self._db.unit(lambda tx: self._not_ordered(tx, job, Refused(en.OUR_MISTAKE)))
+            return await self._db.unit(lambda tx: self._not_ordered(tx, job, Refused("our mistake")))
         return await self._pay(job, edit)
 
     async def _edit(self, job: Job) -> EditInput:
@@ -135,7 +135,7 @@ class Submit:
     def _turned_away(self, tx: Transaction, job: Job, error: Unavailable | Halted, now: Instant) -> None:
         waited = seconds_between(job.queued_at or now, now)
         if isinstance(error, Unavailable) and waited > GIVE_UP_AFTER and job.tries >= MOST_TRIES:
-            outcome.fail(tx, job, Reason.BROKE, en.NOT_TAKEN.format(words=error.text), now)
+            outcome.fail(tx, job, Reason.BROKE, sentence("not-taken", words=error.text), now)
         else:
             reminder = outcome.reminder_at(job, self.limits.deadline, now)
             if tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=reminder, tries=job.tries + 1):
@@ -157,7 +157,7 @@ class Submit:
                 tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
                 tx.statuses.touch(job.id, now)
         else:
-            outcome.fail(tx, job, Reason.REFUSED, en.REFUSED_ORDER.format(words=error.text), now)
+            outcome.fail(tx, job, Reason.REFUSED, sentence("refused-order", words=error.text), now)
 
 
 def _wait_again(tx: Transaction, job: Job) -> None:

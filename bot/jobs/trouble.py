@@ -4,10 +4,10 @@ import logging
 from dataclasses import replace
 
 from bot.job import Instant, later, seconds_between
-from bot.kie.errors import Garbled, Halted, KieError, Unavailable
+from bot.kie.errors import Garbled, Halt, Halted, KieError, Unavailable
 from bot.store.breakers import Breaker
 from bot.store.transaction import Transaction
-from bot.texts import en
+from bot.texts import sentence
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,11 @@ def stop_orders(tx: Transaction, error: KieError, admins: frozenset[int], now: I
     breaker = keep_shut(tx, name, now, getattr(error, "retry_after", None))
     log.warning("orders pause for %.0f s (%s): %s", seconds_between(now, breaker.until), name, error)
     if isinstance(error, Halted):
-        tx.outbox.tell_admins(admins, f"halt:{name}:{breaker.since}", en.ADMIN_HALT[name], now)
+        tx.outbox.tell_admins(admins, f"halt:{name}:{breaker.since}", sentence(f"admin-halt-{name}").into, now)
     elif breaker.trips == LASTING:
-        tx.outbox.tell_admins(admins, f"outage:{name}:{breaker.since}", en.ADMIN_OUTAGE.format(words=error.text), now)
+        tx.outbox.tell_admins(
+            admins, f"outage:{name}:{breaker.since}", sentence("admin-outage", words=error.text).into, now
+        )
 
 
 def keep_shut(tx: Transaction, name: str, now: Instant, wait: float | None = None) -> Breaker:
@@ -70,8 +72,10 @@ def orders_go_on(tx: Transaction, submitted_at: Instant, admins: frozenset[int],
             continue
         tx.breakers.close(breaker.name)
         log.info("orders go on (%s)", breaker.name)
-        if breaker.name in en.ADMIN_HALT or breaker.trips >= LASTING:
-            tx.outbox.tell_admins(admins, f"resumed:{breaker.name}:{breaker.since}", en.ADMIN_RESUMED, now)
+        if breaker.name in set(Halt) or breaker.trips >= LASTING:
+            tx.outbox.tell_admins(
+                admins, f"resumed:{breaker.name}:{breaker.since}", sentence("admin-resumed").into, now
+            )
 
 
 def seen_elsewhere(tx: Transaction, error: KieError, admins: frozenset[int], now: Instant) -> None:
@@ -80,14 +84,14 @@ def seen_elsewhere(tx: Transaction, error: KieError, admins: frozenset[int], now
         stop_orders(tx, error, admins, now)
     elif isinstance(error, Garbled):
         log.error("Kie's answer is not as documented: %s", error)
-        words = en.ADMIN_GARBLED.format(words=error.text)
-        tx.outbox.tell_admins(admins, f"garbled:{error.code}:{now // ONE_DAY}", words, now)
+        words = sentence("admin-garbled", words=error.text)
+        tx.outbox.tell_admins(admins, f"garbled:{error.code}:{now // ONE_DAY}", words.into, now)
 
 
 def try_at_once(tx: Transaction, now: Instant) -> None:
     """Let the reasons be looked into at once that an operator may have removed before a start."""
     for breaker in tx.breakers.all():
-        if breaker.name in en.ADMIN_HALT:
+        if breaker.name in set(Halt):
             tx.breakers.open(replace(breaker, until=min(now, breaker.until), probed=False))
 
 

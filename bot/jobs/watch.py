@@ -15,7 +15,7 @@ from bot.kie.errors import KieError
 from bot.kie.models import Look, Outcome, is_refusal
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
-from bot.texts import en
+from bot.texts import sentence
 
 #: Seconds for which Kie keeps a finished picture, by the longest of its statements (14 days, 2026).
 RESULTS_KEPT = 14 * 86_400.0
@@ -62,7 +62,7 @@ class Watch:
         now = self._clock()
         age = seconds_between(job.submitted_at or now, now)
         if age >= RESULTS_KEPT:
-            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, en.NEVER_LEARNED, now))
+            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, sentence("never-learned"), now))
             return None
         await self._tell_if_overdue(job, age)
         return later(now, min(300.0, max(2.0, age / 5)))
@@ -72,7 +72,7 @@ class Watch:
         submitted_at = job.submitted_at or now
         age = seconds_between(submitted_at, now)
         if age >= LATE_LOOKS[-1]:
-            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, en.NEVER_FINISHED, now))
+            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, sentence("never-finished"), now))
             return None
         await self._tell_if_overdue(job, age)
         return next_look(submitted_at, now, self._deadline)
@@ -87,10 +87,10 @@ class Watch:
             _task_failed(tx, job, seen, now)
         elif seen.result_url is not None:
             outcome.succeed(tx, job, seen, now)
-        elif outcome.fail(tx, job, Reason.BROKE, en.NO_RESULT, now):
+        elif outcome.fail(tx, job, Reason.BROKE, sentence("no-result"), now):
             log.error("job %d: task %s succeeded without a picture", job.id, job.task_id, extra={"job": job.id})
-            words = en.ADMIN_NO_RESULT.format(task_id=job.task_id, job_id=job.id)
-            tx.outbox.tell_admins(self._admins, f"no-result:{job.id}", words, now)
+            words = sentence("admin-no-result", task=job.task_id or "", job=f"{job.id}")
+            tx.outbox.tell_admins(self._admins, f"no-result:{job.id}", words.into, now)
 
 
 def _overdue(tx: Transaction, job: Job, now: Instant) -> None:
@@ -99,13 +99,14 @@ def _overdue(tx: Transaction, job: Job, now: Instant) -> None:
 
 
 def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
-    words = seen.fail_text or seen.fail_code or "no reason given"
+    words = seen.fail_text or seen.fail_code
+    told = words or sentence("no-reason")
     if is_refusal(words):
-        outcome.fail(tx, job, Reason.REFUSED, en.REFUSED.format(words=words), now)
+        outcome.fail(tx, job, Reason.REFUSED, sentence("refused", words=told), now)
     elif not seen.credits and job.reorders == 0:
         _once_more(tx, job, now)
     else:
-        outcome.fail(tx, job, Reason.BROKE, en.BROKE.format(words=words), now)
+        outcome.fail(tx, job, Reason.BROKE, sentence("broke", words=told), now)
 
 
 def _once_more(tx: Transaction, job: Job, now: Instant) -> None:

@@ -41,8 +41,8 @@ class Jobs:
         """Add a job for a request and return its id, or None if its message has one already."""
         row = self._db.execute(
             "INSERT INTO jobs (state, chat_id, user_id, message_id, thread_id, prompt, received_at, queued_at, due_at,"
-            " album, closes_by)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_id, message_id) DO NOTHING RETURNING id",
+            " album, closes_by, language)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_id, message_id) DO NOTHING RETURNING id",
             (
                 state,
                 request.chat_id,
@@ -55,6 +55,7 @@ class Jobs:
                 due_at,
                 album and album.id,
                 album and album.closes_by,
+                request.language,
             ),
         ).fetchone()
         if row is None:
@@ -210,6 +211,7 @@ class Jobs:
                 prompt=row["prompt"],
                 sources=tuple(_source(source) for source in sources),
                 received_at=row["received_at"],
+                language=row["language"],
             ),
             due_at=row["due_at"],
             closes_by=row["closes_by"],

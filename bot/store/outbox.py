@@ -5,11 +5,12 @@ A key makes each thing said once, however often its cause is repeated.
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.job import Instant
+from bot.store.people import People
 
 
 class Kind(StrEnum):
@@ -96,6 +97,7 @@ class Outbox:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._people = People(db)
 
     def add(self, say: Say, now: Instant) -> bool:
         """Add it, due at once; False if the same was said, or is about to be."""
@@ -118,9 +120,13 @@ class Outbox:
         )
         return cursor.rowcount == 1
 
-    def tell_admins(self, admin_ids: Iterable[int], key: str, body: str, now: Instant) -> None:
-        """Tell every admin something once; the log is where it is told to an operator without admins."""
+    def tell_admins(self, admin_ids: Iterable[int], key: str, in_language: Callable[[str], str], now: Instant) -> None:
+        """Tell every admin something once, each in the language that was last heard from them.
+
+        The log is where it is told to an operator without admins.
+        """
         for admin_id in admin_ids:
+            body = in_language(self._people.language_of(admin_id))
             self.add(Say(key=f"{key}:to:{admin_id}", chat_id=admin_id, body=body), now)
 
     def due(self, now: Instant, busy: Busy, limit: int, *, pictures: bool = True) -> list[Parcel]:

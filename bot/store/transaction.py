@@ -11,6 +11,7 @@ from bot.store.line import Line
 from bot.store.outbox import Outbox
 from bot.store.owner import Owner
 from bot.store.parts import Parts
+from bot.store.people import People
 from bot.store.statuses import Statuses
 
 #: States in which nothing was ordered yet.
@@ -30,6 +31,7 @@ class Transaction:
         self.statuses = Statuses(db)
         self.breakers = Breakers(db)
         self.owner = Owner(db)
+        self.people = People(db)
 
     def complete(self, job: Job, prompt: str, now: Instant) -> bool:
         """Queue a request that has its pictures and its words; False if somebody was faster."""

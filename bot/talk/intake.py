@@ -36,7 +36,7 @@ from bot.talk.reading import (
 from bot.talk.replying import reply, toast
 from bot.talk.requests import album_item_sent, picture_sent
 from bot.talk.wishes import words_changed, words_sent
-from bot.texts import en
+from bot.texts import DEFAULT, Sentence, sentence
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Intake:
         self,
         db: Database,
         access: Access,
-        privacy: str,
+        privacy: Sentence,
         *,
         album_window: float,
         clock: Callable[[], Instant],
@@ -94,6 +94,8 @@ class Intake:
         now = self._clock()
         if reading is not None:
             origin, meaning = reading
+            if origin.user_id in self._access.admins:
+                tx.people.heard(origin.user_id, origin.language)
             if self._may(origin, meaning):
                 self._answer(tx, origin, meaning, letter, now)
             else:
@@ -122,33 +124,33 @@ class Intake:
             case CommandGiven(name):
                 reply(tx, origin, self._command(tx, origin, name, now), now)
             case _:
-                reply(tx, origin, en.UNSUPPORTED, now)
+                reply(tx, origin, sentence("unsupported"), now)
 
-    def _command(self, tx: Transaction, origin: Origin, name: str, now: Instant) -> str:
+    def _command(self, tx: Transaction, origin: Origin, name: str, now: Instant) -> Sentence:
         match name:
-            case "start":
-                return en.START
-            case "help":
-                return en.HELP
-            case "privacy":
-                return self._privacy
+            case "start" | "help":
+                return sentence(name)
             case "cancel":
                 return commands.cancel(tx, origin, now)
+            case "privacy":
+                return self._privacy
             case _:
-                return en.UNKNOWN_COMMAND
+                return sentence("unknown-command")
 
     def _set_aside(self, tx: Transaction, letter: Letter, fault: str) -> None:
         now = self._clock()
         tx.inbox.set_aside(letter.update_id, fault, now)
-        words = en.ADMIN_POISON.format(update_id=letter.update_id, fault=fault)
-        tx.outbox.tell_admins(self._access.admins, f"poison:{letter.update_id}", words, now)
+        told = sentence("admin-poison", update=f"{letter.update_id}", fault=fault)
+        tx.outbox.tell_admins(self._access.admins, f"poison:{letter.update_id}", told.into, now)
         chat_id = _private_chat(letter.body)
         if chat_id is not None and self._access.admits(chat_id, chat_id):
-            tx.outbox.add(Say(key=f"poison:{letter.update_id}", chat_id=chat_id, body=en.TROUBLE), now)
+            tx.outbox.add(
+                Say(key=f"poison:{letter.update_id}", chat_id=chat_id, body=sentence("trouble").into(DEFAULT)), now
+            )
 
 
 def _refuse_stranger(tx: Transaction, origin: Origin, meaning: Meaning, now: Instant) -> None:
-    words = en.STRANGER.format(user_id=origin.user_id)
+    words = sentence("stranger", id=f"{origin.user_id}")
     if isinstance(meaning, ButtonPressed):
         toast(tx, origin, meaning.press_id, words, now)
     elif not isinstance(meaning, WordsChanged):

@@ -5,11 +5,12 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from telegram import CallbackQuery, ChatMember, Document, Message, PhotoSize, Update
+from telegram import CallbackQuery, ChatMember, Document, Message, PhotoSize, Update, User
 
 from bot.chat import buttons
 from bot.chat.buttons import Pressed
 from bot.job import Source
+from bot.texts import DEFAULT, closest
 
 COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@\w+)?(?:\s+|$)")
 
@@ -31,6 +32,8 @@ class Origin:
     user_id: int
     message_id: int
     thread_id: int | None
+    #: that we have and that is closest to the one of the person's app
+    language: str = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def read_update(raw: dict[str, Any]) -> Reading | None:
         change = update.my_chat_member
         if change.new_chat_member.status != ChatMember.BANNED:
             return None
-        return Origin(change.chat.id, change.from_user.id, 0, None), BotBlocked()
+        return Origin(change.chat.id, change.from_user.id, 0, None, _language(change.from_user)), BotBlocked()
     if update.callback_query is not None:
         return _read_press(update.callback_query)
     if update.edited_message is not None:
@@ -126,15 +129,20 @@ def _read(message: Message, meaning: Meaning | None) -> Reading | None:
         return None
     # without a topic the thread id is only a chain of replies and must not be sent back
     thread_id = message.message_thread_id if message.is_topic_message else None
-    return Origin(message.chat.id, message.from_user.id, message.message_id, thread_id), meaning
+    user = message.from_user
+    return Origin(message.chat.id, user.id, message.message_id, thread_id, _language(user)), meaning
 
 
 def _read_press(query: CallbackQuery) -> Reading | None:
     if query.message is None:
         return None
-    thread_id = query.message.message_thread_id if isinstance(query.message, Message) else None
-    origin = Origin(query.message.chat.id, query.from_user.id, query.message.message_id, thread_id)
+    user = query.from_user
+    origin = Origin(query.message.chat.id, user.id, query.message.message_id, None, _language(user))
     return origin, ButtonPressed(query.id, buttons.read(query.data))
+
+
+def _language(user: User) -> str:
+    return closest(user.language_code)
 
 
 def _read_change(message: Message) -> Meaning:

@@ -4,13 +4,14 @@ from bot.job import Instant
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
 from bot.talk.reading import Origin
+from bot.texts import Sentence
 
 #: On a message whose change was taken over.
 NOTED = "✍"
 
 
 def reply(
-    tx: Transaction, origin: Origin, words: str, now: Instant, *, once: str | None = None, job_id: int | None = None
+    tx: Transaction, origin: Origin, told: Sentence, now: Instant, *, once: str | None = None, job_id: int | None = None
 ) -> None:
     """Say something in reply to a message, once; `once` names what it is about when several messages cause it.
 
@@ -21,7 +22,7 @@ def reply(
         chat_id=origin.chat_id,
         thread_id=origin.thread_id,
         reply_to=origin.message_id,
-        body=words,
+        body=told.into(origin.language),
         job_id=job_id,
     )
     tx.outbox.add(say, now)
@@ -39,7 +40,8 @@ def note(tx: Transaction, origin: Origin, update_id: int, now: Instant) -> None:
     tx.outbox.add(say, now)
 
 
-def toast(tx: Transaction, origin: Origin, press_id: str, words: str, now: Instant) -> None:
+def toast(tx: Transaction, origin: Origin, press_id: str, told: Sentence, now: Instant) -> None:
     """Answer a press of a button."""
+    words = told.into(origin.language)
     say = Say(key=f"press:{press_id}", kind=Kind.TOAST, chat_id=origin.chat_id, body=words, press_id=press_id)
     tx.outbox.add(say, now)

@@ -9,13 +9,13 @@ from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.talk.reading import AlbumItemSent, Origin, PictureSent
 from bot.talk.replying import reply
-from bot.texts import en
+from bot.texts import sentence
 
 
 def picture_sent(tx: Transaction, origin: Origin, sent: PictureSent, received_at: Instant, now: Instant) -> None:
     """Queue a picture that came with words, or ask what to change in it."""
     if sent.source.size is not None and sent.source.size > MAX_DOWNLOAD:
-        reply(tx, origin, en.FILE_TOO_LARGE, now)
+        reply(tx, origin, sentence("file-too-large"), now)
         return
     request = _request(origin, (sent.source,), received_at)
     if is_usable(sent.caption):
@@ -38,7 +38,7 @@ def album_item_sent(
     elif job.state is State.GATHERING and job.closes_by is not None:
         _add(tx, job, origin, item, min(later(now, window), job.closes_by), now)
     elif item.source is not None and not _was_taken_back(job) and not _is_known(tx, origin):
-        reply(tx, origin, en.LATE_ITEM, now, once=f"late:{job.id}")
+        reply(tx, origin, sentence("late-item"), now, once=f"late:{job.id}")
 
 
 def wish_made(
@@ -116,4 +116,5 @@ def _request(origin: Origin, sources: tuple[Source, ...], received_at: Instant) 
         prompt="",
         sources=sources,
         received_at=received_at,
+        language=origin.language,
     )

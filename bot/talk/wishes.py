@@ -12,7 +12,7 @@ from bot.store.transaction import Transaction
 from bot.talk.reading import Origin, RepliedTo, WordsSent
 from bot.talk.replying import note, reply
 from bot.talk.requests import is_usable, wish_made
-from bot.texts import en
+from bot.texts import Sentence, sentence
 
 
 def words_sent(tx: Transaction, origin: Origin, sent: WordsSent, received_at: Instant, now: Instant) -> None:
@@ -41,8 +41,8 @@ def answered(tx: Transaction, job: Job, origin: Origin, words: str, now: Instant
         tx.complete(job, words, now)
 
 
-def _unusable(words: str) -> str:
-    return en.prompt_too_long(len(words), MAX_PROMPT) if words else en.NO_WORDS
+def _unusable(words: str) -> Sentence:
+    return sentence("prompt-too-long", length=len(words), most=MAX_PROMPT) if words else sentence("no-words")
 
 
 def _waiting(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) -> Job | None:
@@ -85,9 +85,9 @@ def _meant(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> tuple[Source
     return tuple(replace(source, upload_url=None, uploaded_at=None) for source in job.request.sources)
 
 
-def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) -> str:
+def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) -> Sentence:
     job = None if reply_to is None else _job_about(tx, origin, reply_to)
-    return en.NO_PICTURE if job is None or job.state in FINAL else en.STILL_UNDER_WAY
+    return sentence("no-picture") if job is None or job.state in FINAL else sentence("still-under-way")
 
 
 def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, now: Instant) -> None:
@@ -98,9 +98,9 @@ def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, n
         return
     once = f"changed:{update_id}"
     if job.state in FINAL:
-        reply(tx, origin, en.CHANGE_AFTER_THE_END, now, once=once, job_id=job.id)
+        reply(tx, origin, sentence("change-after-the-end"), now, once=once, job_id=job.id)
     elif job.state not in (State.GATHERING, State.QUEUED):
-        reply(tx, origin, en.TOO_LATE_TO_CHANGE, now, once=once)
+        reply(tx, origin, sentence("too-late-to-change"), now, once=once)
     else:
         tx.parts.reword(origin.chat_id, origin.message_id, words)
         _follow(tx, job, origin, part.words, update_id, now)
@@ -111,7 +111,7 @@ def _follow(tx: Transaction, job: Job, origin: Origin, before: str, update_id: i
     prompt = tx.parts.prompt(job.id)
     if job.state is State.QUEUED and not is_usable(prompt):
         tx.parts.reword(origin.chat_id, origin.message_id, before)
-        reply(tx, origin, _unusable(prompt) if prompt else en.NO_WORDS_LEFT, now, once=f"changed:{update_id}")
+        reply(tx, origin, _unusable(prompt) if prompt else sentence("no-words-left"), now, once=f"changed:{update_id}")
     elif job.state is State.QUEUED:
         if prompt != job.request.prompt:  # else an earlier caption of the album still counts
             tx.jobs.note(job, prompt=prompt)

@@ -1,0 +1,75 @@
+"""Everything a person can read: sentences by name, in one catalogue per language.
+
+A sentence is carried around by its name and what is filled in, and becomes
+words where it is known who will read them. The catalogues (`en.ftl` and its
+sisters) are written in Fluent, which knows each language's plurals, and sets
+what is filled in apart, so that a name written from right to left does not
+turn the sentence around it. To add a language is to add a file.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from fluent.runtime import FluentBundle, FluentResource
+
+#: The language of those whose own we do not have.
+DEFAULT = "en"
+
+#: Characters that turn the direction of what follows them; only those of the catalogues' own making are wanted.
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence in no language yet."""
+
+    name: str
+    #: what is filled in, by its name in the catalogues
+    values: Mapping[str, "str | int | float | Sentence"] = field(default_factory=dict)
+
+    def into(self, language: str) -> str:
+        """Return it in a language, English where that has no catalogue; raises KeyError for an unknown name."""
+        values = {name: _filled_in(value, language) for name, value in self.values.items()}
+        bundle = _catalogue(closest(language))
+        pattern = bundle.get_message(self.name).value
+        if pattern is None:
+            raise KeyError(self.name)
+        words, problems = bundle.format_pattern(pattern, values)
+        if problems:
+            raise KeyError(f"{self.name} in {language}: {problems[0]}")
+        return str(words)
+
+
+def sentence(name: str, **values: "str | int | float | Sentence") -> Sentence:
+    """Return a sentence with what is filled in."""
+    return Sentence(name, values)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the codes of the languages that there are catalogues for."""
+    names = (entry.name for entry in files(__package__).iterdir())
+    return tuple(sorted(name.removesuffix(".ftl") for name in names if name.endswith(".ftl")))
+
+
+def closest(code: str | None) -> str:
+    """Return the language to speak with somebody whose app has this one (an IETF tag), English where it is unknown."""
+    wanted = (code or "").lower().replace("_", "-")
+    return next((each for each in languages() if wanted == each or wanted.startswith(f"{each}-")), DEFAULT)
+
+
+@cache
+def _catalogue(language: str) -> FluentBundle:
+    source = files(__package__).joinpath(f"{language}.ftl").read_text(encoding="utf-8")
+    bundle = FluentBundle([language])
+    bundle.add_resource(FluentResource(source))
+    return bundle
+
+
+def _filled_in(value: "str | int | float | Sentence", language: str) -> str | int | float:
+    if isinstance(value, Sentence):
+        return value.into(language)
+    return _TURNING.sub("", value) if isinstance(value, str) else value

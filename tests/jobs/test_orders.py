@@ -4,7 +4,7 @@ import pytest
 
 from bot.job import Reason, State
 from bot.sandbox.faults import HTML_502, Fault, Kind
-from bot.texts import en
+from bot.texts import sentence
 from tests.house import House
 from tests.world import a_photo
 
@@ -226,7 +226,7 @@ async def test_an_order_that_left_before_the_trouble_does_not_end_it(house: Hous
     house.kie.refuse(433, "cap")
     await house.receive()
     await house.settle()
-    assert house.words(9009) == [en.ADMIN_HALT["cap"]]
+    assert house.words(9009) == [sentence("admin-halt-cap").into("en")]
     assert [each.name for each in await house.bot.db.unit(lambda tx: tx.breakers.all())] == ["cap"]
 
 

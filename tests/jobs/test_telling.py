@@ -8,7 +8,7 @@ from bot.sandbox.kie_tasks import fail
 from bot.sandbox.telegram.refusals import bad_request, too_many
 from bot.store.outbox import Busy, Say
 from bot.store.transaction import Transaction
-from bot.texts import en
+from bot.texts import sentence
 from tests.house import House
 from tests.world import a_photo
 
@@ -56,7 +56,7 @@ async def test_between_a_refusal_and_its_repetition_it_says_that_it_waits(house:
     await house.ask(a_photo())
     await house.pass_time(20)
     assert (await house.job()).state is State.QUEUED
-    assert house.status()["text"] == en.GOT_IT
+    assert house.status()["text"] == sentence("got-it").into("en")
 
 
 async def test_a_person_without_a_status_is_told_as_well_that_it_waits(house: House) -> None:
@@ -81,7 +81,7 @@ async def test_a_long_queue_that_moves_is_not_called_stuck(house: House) -> None
         todo = None if status is None else errand(tx, status, Limits(20, 95, 900), later_on)
         return todo.showing.text if todo is not None and todo.showing is not None else ""
 
-    assert "3001st in the queue" in await house.bot.db.unit(told)
+    assert "number 3,001 in the queue" in await house.bot.db.unit(told)
 
 
 def _put_thousands_before_it(tx: Transaction) -> None:

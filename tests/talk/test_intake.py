@@ -14,12 +14,18 @@ from bot.store.outbox import Kind
 from bot.store.transaction import Transaction
 from bot.talk.access import Access
 from bot.talk.intake import Intake
-from bot.texts import en
+from bot.texts import sentence
 from tests.talk.updates import FILE, PHOTO, PRIVATE, message
 
 NOON = 1_800_000_000_000
 DAY = 86_400_000
 ADMIN = 9009
+PRIVACY = sentence("privacy", days=30, transport="upload")
+
+
+def told(name: str, **values: str | int) -> str:
+    """Return a sentence in English."""
+    return sentence(name, **values).into("en")
 
 
 class Office:
@@ -30,7 +36,7 @@ class Office:
         self.now = NOON
         self.woken = 0
         access = Access(allowed, frozenset({ADMIN}))
-        self.intake = Intake(db, access, "privacy text", album_window=2, clock=lambda: self.now, wake_worker=self._wake)
+        self.intake = Intake(db, access, PRIVACY, album_window=2, clock=lambda: self.now, wake_worker=self._wake)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -106,15 +112,15 @@ async def test_the_same_message_under_another_update_id_makes_nothing_twice(offi
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"document": FILE | {"file_size": 20 * 1024 * 1024 + 1}, "caption": "x"}, en.FILE_TOO_LARGE),
-        ({"text": "make it snow"}, en.NO_PICTURE),
-        ({"text": "/edit make it snow"}, en.NO_PICTURE),
-        ({"text": "/start"}, en.START),
-        ({"text": "/help"}, en.HELP),
-        ({"text": "/privacy"}, "privacy text"),
-        ({"text": "/cancel"}, en.NOTHING_TO_CANCEL),
-        ({"text": "/unknown"}, en.UNKNOWN_COMMAND),
-        ({"location": {"latitude": 1.0, "longitude": 2.0}}, en.UNSUPPORTED),
+        ({"document": FILE | {"file_size": 20 * 1024 * 1024 + 1}, "caption": "x"}, told("file-too-large")),
+        ({"text": "make it snow"}, told("no-picture")),
+        ({"text": "/edit make it snow"}, told("no-picture")),
+        ({"text": "/start"}, told("start")),
+        ({"text": "/help"}, told("help")),
+        ({"text": "/privacy"}, PRIVACY.into("en")),
+        ({"text": "/cancel"}, told("nothing-to-cancel")),
+        ({"text": "/unknown"}, told("unknown-command")),
+        ({"location": {"latitude": 1.0, "longitude": 2.0}}, told("unsupported")),
     ],
 )
 async def test_everything_else_gets_one_helpful_answer_and_no_job(
@@ -137,7 +143,7 @@ async def test_cancel_takes_back_what_is_not_ordered_and_says_what_is(office: Of
     assert first is not None
     await office.db.unit(lambda tx: tx.jobs.move(first, State.SUBMITTING, submitted_at=NOON))
     await office.take(message(4, text="/cancel", message_id=4))
-    assert await office.said() == [en.cancelled(2, 1)]
+    assert await office.said() == [told("cancelled-and-coming", count=2, coming=1)]
     assert await office.jobs() == [State.SUBMITTING, State.CANCELLED, State.CANCELLED]
 
 
@@ -187,7 +193,7 @@ async def test_poison_is_set_aside_and_what_is_behind_it_is_handled(office: Offi
 
 async def test_the_person_behind_a_poison_update_is_told(office: Office) -> None:
     await office.take(POISON)
-    assert await office.said() == [en.TROUBLE]
+    assert await office.said() == [told("trouble")]
 
 
 async def test_poison_from_nowhere_bothers_only_the_admins(office: Office) -> None:
@@ -199,7 +205,7 @@ async def test_poison_from_nowhere_bothers_only_the_admins(office: Office) -> No
 async def test_strangers_are_told_their_id_once_a_day_and_nothing_is_ordered(db: Database) -> None:
     office = Office(db, allowed=frozenset({77}))
     await office.take(_photo(1), message(2, text="please", message_id=2))
-    assert await office.said() == [en.STRANGER.format(user_id=5)]
+    assert await office.said() == [told("stranger", id="5")]
     assert await office.jobs() == []
     office.now += DAY
     await office.take(_photo(3))
@@ -222,4 +228,4 @@ async def test_admins_are_always_let_in(db: Database) -> None:
 async def test_even_strangers_may_ask_what_happens_to_their_data(db: Database) -> None:
     office = Office(db, allowed=frozenset({77}))
     await office.take(message(1, text="/privacy"))
-    assert await office.said() == ["privacy text"]
+    assert await office.said() == [PRIVACY.into("en")]

@@ -1,0 +1,23 @@
+"""People: what has to be known of somebody beside their edits."""
+
+import sqlite3
+
+
+class People:
+    """Persons by their Telegram id."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def heard(self, user_id: int, language: str) -> None:
+        """Note in which language a person's app speaks."""
+        self._db.execute(
+            "INSERT INTO people (user_id, language) VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET language = excluded.language WHERE language <> excluded.language",
+            (user_id, language),
+        )
+
+    def language_of(self, user_id: int) -> str:
+        """Return a person's language, empty for one that was never heard."""
+        row = self._db.execute("SELECT language FROM people WHERE user_id = ?", (user_id,)).fetchone()
+        return "" if row is None else str(row["language"])

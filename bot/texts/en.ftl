@@ -1,0 +1,164 @@
+# Everything a person can read, in English. Plain text: nothing in it is markup.
+# To add a language, copy this file to its code (fr.ftl) and translate what stands behind the signs of equality.
+# What stands in braces is filled in by the bot and has to stay.
+
+## What one reads who asks
+
+start =
+    Hello! Send me a photo with a caption that says what to change, like “make it snow”, and I will send it back edited.
+
+    Albums and picture files work too. /help tells more, /privacy says who sees your picture.
+help =
+    Send a photo, an album of up to ten, or picture files (JPEG, PNG, WebP, HEIC and others, at most 20 MB each), and write into the caption what to change. For example: “make it snow”, “remove the people in the background”, “put the person of the first picture into the second”. An album becomes one picture.
+
+    No caption? I ask, and take your next message. To change a picture further, reply to it and say how.
+
+    The edited picture comes as a reply, usually within a minute or two. Until it is ordered you can still edit your caption, or cancel.
+
+    /cancel takes back what has not been ordered yet
+    /privacy says who receives your picture, and for how long
+privacy =
+    What happens to your picture:
+
+    • It goes, with your caption, to Kie.ai, which makes the edited picture with Google's image model. { $transport ->
+        [direct] Kie fetches the picture from Telegram itself, by an address that I give it.
+       *[upload] I upload the picture to Kie, under a name that nobody can guess.
+    } From a picture that you send as a file I remove place, camera and other hidden data first. Kie says that it deletes uploads within three days and finished pictures within fourteen, and keeps a record of each task for two months.
+    • I do not keep the pictures themselves. I keep your words and a reference to the picture at Telegram for { $days ->
+        [one] a day
+       *[other] { $days } days
+    } after the edit has ended, then I erase both. What remains is your Telegram id, your language and when the edit happened.
+    • Nobody else receives anything. The person who runs this bot can read what I keep.
+unknown-command = I do not know that command. /help tells what I can do.
+stranger = This bot is for invited people only. To ask for access, give its owner your id: { $id }
+
+## Pictures and words that belong together
+
+question = { $count ->
+        [one] What should I change in this picture? Just write it, like “make it snow”.
+       *[other] What should I make of these { $count } pictures? Just write it, like “put the person of the first into the second”.
+    }
+question-too-long = Your caption has { $length } characters, and the image model takes at most { $most }. Please write to me, more shortly, what to change. I have kept the picture.
+question-over = I waited for an hour for words, so nothing was edited. To take it up again, reply to this message and say what to change.
+no-picture = I edit pictures. Please send me one with a caption that says what to change, like “make it snow”, or reply to a picture that is here.
+unsupported = I can only edit still pictures. Please send a photo, or a picture file, with a caption that says what to change.
+late-item = This picture came too late to join its album. To have it edited, reply to it and say what to change.
+left-out = { $count ->
+        [one] I leave out what is not a still picture, and take the rest of your album.
+       *[other] I leave out { $count } items of your album that are not still pictures, and take the rest.
+    }
+prompt-too-long = That has { $length } characters, and the image model takes at most { $most }. Please say it in fewer words.
+still-under-way = This edit is already under way. To have a picture edited differently, reply to the picture itself.
+too-late-to-change = That came too late: this edit is ordered, and goes on with your earlier words. For another one, reply to the picture and say what to change; an album has to be sent again.
+change-after-the-end = To have this edited with other words, reply to this message and say what to change.
+no-words = There is nothing to read in that. Please write what to change, like “make it snow”.
+no-words-left = An edit needs words, so I go on with the earlier ones. /cancel takes it back.
+
+## How it stands
+
+got-it = Got it. Your picture is next.
+in-the-queue = Got it. Your picture is number { $place } in the queue.
+about-to-go = About { $time } to go.
+got-it-with-time = { got-it } { about-to-go }
+in-the-queue-with-time = { in-the-queue } { about-to-go }
+being-edited = Your picture is being edited.
+usually = That usually takes { $time }.
+being-edited-with-time = { being-edited } { usually }
+seconds = { $count ->
+        [one] { $count } second
+       *[other] { $count } seconds
+    }
+minutes = { $count ->
+        [one] a minute
+       *[other] { $count } minutes
+    }
+hours = { $count ->
+        [one] an hour
+       *[other] { $count } hours
+    }
+waiting = Your picture still waits: I cannot pass it on at the moment. I keep trying, and there is no need to send it again.
+overdue = This takes unusually long. I keep looking and send the picture as soon as it is there; there is no need to send it again.
+doubt = I ordered your picture, but the connection broke before Kie.ai could confirm it, and I cannot find out whether it took the order. If you let me try again, it may be charged twice.
+doubt-left = It could not be found out whether Kie.ai took the order for this picture, and it was not ordered a second time.
+cancelled-here = Cancelled. Nothing was ordered.
+
+## /cancel
+
+cancelled = { $count ->
+        [one] Cancelled. Nothing was ordered.
+       *[other] Cancelled: { $count } edits. None of them was ordered.
+    }
+nothing-to-cancel = There is nothing to cancel.
+cannot-be-cancelled = { $coming ->
+        [one] One edit is already ordered and cannot be taken back; its picture will come.
+       *[other] { $coming } edits are already ordered and cannot be taken back; their pictures will come.
+    }
+cancelled-and-coming =
+    { cancelled }
+    { cannot-be-cancelled }
+
+## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
+
+button-cancel = Cancel
+button-original = Original file
+button-again = Try again
+button-leave = Leave it
+toast-cancelled = Cancelled.
+toast-too-late = Too late: it is ordered already. The picture will come.
+toast-settled = That is settled already.
+toast-old = This button is too old to do anything.
+toast-not-yours = This button is for the person who sent the picture.
+toast-fetching = I am fetching the original file…
+toast-coming = The original file is on its way.
+toast-again = I order it once more.
+toast-left = Left as it is.
+
+## The answer
+
+answer = Here it is.
+answer-as-file = Here it is, as a file, because Telegram does not take it as a photo.
+original = The file as the image model made it.
+original-gone = The original file can no longer be had: it is kept for a limited time only. The picture above is the best there is.
+
+## Why there is no picture
+
+album-item = Picture { $place } of { $count }: { $words }
+not-a-picture = This file is not a picture that I can read. Please send a JPEG, PNG or WebP file, or a photo.
+other-format = This is a { $format } file, which I cannot read. Please send it as a photo, or as JPEG, PNG or WebP.
+broken-picture = This picture file is damaged or incomplete. Please try to send it again.
+too-many-pixels = This picture has too many pixels for me. Please send a smaller one, or send it as a photo.
+animated = This picture moves, and I can only edit still ones. Please send a single picture.
+file-too-large = This file is too large: Telegram lets me fetch at most 20 MB. Please send a smaller one, or send it as a photo.
+not-fetched = I could not get your picture from Telegram. Please send it again.
+not-taken = Kie.ai has not taken this order for two days ({ $words }), so I give it up. Please send the picture again.
+refused =
+    The image model will not do this: { $words }
+
+    Please try another wish or another picture.
+refused-order =
+    Kie.ai did not accept this: { $words }
+
+    Please try another wish or another picture.
+broke = The image model could not finish this picture ({ $words }). Please send it again, perhaps a little later.
+no-result = Kie.ai says that your picture is done, but gives none. Please send it again.
+never-finished = Kie.ai has not finished this picture within a day, so I stop waiting for it. Please send it again.
+never-learned = Kie.ai has not told me for two weeks what became of your picture, so I stop asking. Please send it again.
+result-lost = Your picture was made, but I could not fetch it from Kie.ai in time. Please send it again.
+undeliverable = I could not send you the result ({ $words }). Please try it again, perhaps with another wish.
+trouble = Something went wrong with your message, and I could not use it. Please send it once more.
+no-reason = no reason given
+broken-step = Something went wrong on my side, and your picture was not ordered. Please send it again.
+
+## For the admins
+
+admin-poison = An update from Telegram could not be understood and was set aside (update { $update }, { $fault }). The bot goes on; the log has the details.
+admin-halt-credits = Kie.ai has no credit left. Please top up at https://kie.ai; the pictures that wait will then go on.
+admin-halt-key = Kie.ai does not accept the API key. Please check KIE_API_KEY (and the key's IP list), then restart me.
+admin-halt-cap = The usage cap of the Kie.ai key is reached. Raise it on https://kie.ai/api-key, or wait until it renews.
+admin-outage = Kie.ai does not take orders at present ({ $words }). I try again by myself, one order at a time.
+admin-resumed = Kie.ai takes orders again.
+admin-garbled = Kie.ai answered in a way that its documentation does not know: { $words }
+admin-no-result = Kie.ai reported a finished task without a picture: task { $task }, job { $job }.
+admin-rejected = A message of mine cannot be sent, now or later: { $words }
+admin-expired = A message could not be delivered within three days and was given up: { $key }
+admin-broken = A step of job { $job } fails again and again ({ $fault }); the log has the details.

@@ -1,0 +1,162 @@
+# Everything a person can read, in Spanish. Plain text: nothing in it is markup.
+# What stands in braces is filled in by the bot and has to stay.
+
+## What one reads who asks
+
+start =
+    ¡Hola! Envíame una foto con una descripción que diga qué cambiar, por ejemplo «haz que nieve», y te la devuelvo editada.
+
+    También puedes enviar álbumes y archivos de imagen. En /help te cuento más; en /privacy, quién ve tu imagen.
+help =
+    Envía una foto, un álbum de hasta diez o archivos de imagen (JPEG, PNG, WebP, HEIC y otros, de 20 MB como máximo cada uno) y escribe en la descripción (el pie de foto) qué quieres cambiar. Por ejemplo: «haz que nieve», «quita a la gente del fondo», «pon a la persona de la primera imagen en la segunda». De un álbum sale una sola imagen.
+
+    ¿Sin descripción? Te pregunto y uso tu siguiente mensaje. Para seguir cambiando una imagen, responde a ella y di cómo.
+
+    La imagen editada te llega como respuesta, normalmente en uno o dos minutos. Mientras no esté encargada, todavía puedes editar la descripción o cancelar.
+
+    /cancel anula lo que aún no se ha encargado
+    /privacy explica quién recibe tu imagen y durante cuánto tiempo
+privacy =
+    Qué pasa con tu imagen:
+
+    • Se envía, junto con tu descripción, a Kie.ai, que crea la imagen editada con el modelo de imágenes de Google. { $transport ->
+        [direct] Kie descarga la imagen directamente de Telegram, desde una dirección que yo le doy.
+       *[upload] Yo subo la imagen a Kie con un nombre que nadie puede adivinar.
+    } Si envías la imagen como archivo, antes le quito la ubicación, los datos de la cámara y otros datos ocultos. Kie afirma que borra las imágenes subidas en un plazo de tres días y las terminadas en catorce, y que guarda un registro de cada tarea durante dos meses.
+    • Yo no guardo las imágenes. Guardo tus palabras y una referencia a la imagen en Telegram durante { $days ->
+        [one] un día
+       *[other] { $days } días
+    } después de que termine la edición, y luego borro ambas cosas. Solo quedan tu ID de Telegram, tu idioma y el momento en que se hizo la edición.
+    • Nadie más recibe nada. La persona que administra este bot puede leer lo que guardo.
+unknown-command = No conozco ese comando. En /help te cuento lo que puedo hacer.
+stranger = Este bot es solo para personas invitadas. Para pedir acceso, envíale tu ID a quien lo administra: { $id }
+
+## Pictures and words that belong together
+
+question = { $count ->
+        [one] ¿Qué cambio en esta imagen? Solo escríbelo, por ejemplo «haz que nieve».
+       *[other] ¿Qué hago con estas { $count } imágenes? Solo escríbelo, por ejemplo «pon a la persona de la primera en la segunda».
+    }
+question-too-long = Tu descripción tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Escríbeme qué cambiar con menos palabras, por favor. La imagen ya la tengo.
+question-over = Esperé una hora a que dijeras qué cambiar, así que no se editó nada. Para retomarlo, responde a este mensaje y di qué cambiar.
+no-picture = Yo edito imágenes. Envíame una con una descripción que diga qué cambiar, por ejemplo «haz que nieve», o responde a una imagen de este chat.
+unsupported = Solo puedo editar imágenes fijas. Envíame una foto o un archivo de imagen con una descripción que diga qué cambiar.
+late-item = Esta imagen llegó demasiado tarde para unirse a su álbum. Si quieres que la edite, responde a ella y di qué cambiar.
+left-out = { $count ->
+        [one] Dejo fuera lo que no es una imagen fija y uso el resto de tu álbum.
+       *[other] Dejo fuera { $count } elementos de tu álbum que no son imágenes fijas y uso el resto.
+    }
+prompt-too-long = Eso tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Dilo con menos palabras, por favor.
+still-under-way = Esta edición ya está en marcha. Si quieres otra edición distinta, responde a la propia imagen.
+too-late-to-change = Llegó demasiado tarde: esta edición ya está encargada y sigue con tus palabras anteriores. Para hacer otra, responde a la imagen y di qué cambiar; un álbum hay que enviarlo de nuevo.
+change-after-the-end = Para editar esto con otras palabras, responde a este mensaje y di qué cambiar.
+no-words = Ahí no hay nada que leer. Escribe qué quieres cambiar, por ejemplo «haz que nieve».
+no-words-left = Para editar necesito un texto, así que sigo con el anterior. Con /cancel puedes anularlo.
+
+## How it stands
+
+got-it = ¡Recibido! Tu imagen es la siguiente.
+in-the-queue = ¡Recibido! Tu imagen es la número { $place } en la cola.
+about-to-go = Tiempo restante: más o menos { $time }.
+got-it-with-time = { got-it } { about-to-go }
+in-the-queue-with-time = { in-the-queue } { about-to-go }
+being-edited = Estoy editando tu imagen.
+usually = Suele tardar { $time }.
+being-edited-with-time = { being-edited } { usually }
+seconds = { $count ->
+        [one] { $count } segundo
+       *[other] { $count } segundos
+    }
+minutes = { $count ->
+        [one] un minuto
+       *[other] { $count } minutos
+    }
+hours = { $count ->
+        [one] una hora
+       *[other] { $count } horas
+    }
+waiting = Tu imagen sigue en espera: ahora mismo no puedo pasarla. Lo sigo intentando; no hace falta que la envíes otra vez.
+overdue = Está tardando más de lo normal. Sigo pendiente y te envío la imagen en cuanto esté lista; no hace falta que la envíes otra vez.
+doubt = Encargué tu imagen, pero la conexión se cortó antes de que Kie.ai lo confirmara y no puedo averiguar si aceptó el encargo. Si me dejas intentarlo otra vez, puede que se cobre dos veces.
+doubt-left = No se pudo averiguar si Kie.ai aceptó el encargo de esta imagen, y no se volvió a encargar.
+cancelled-here = Cancelado. No se encargó nada.
+
+## /cancel
+
+cancelled = { $count ->
+        [one] Cancelado. No se encargó nada.
+       *[other] Canceladas: { $count } ediciones. No se encargó ninguna.
+    }
+nothing-to-cancel = No hay nada que cancelar.
+cannot-be-cancelled = { $coming ->
+        [one] Hay una edición que ya está encargada y no se puede anular; su imagen llegará.
+       *[other] Hay { $coming } ediciones que ya están encargadas y no se pueden anular; sus imágenes llegarán.
+    }
+cancelled-and-coming =
+    { cancelled }
+    { cannot-be-cancelled }
+
+## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
+
+button-cancel = Cancelar
+button-original = Archivo original
+button-again = Reintentar
+button-leave = Dejarlo así
+toast-cancelled = Cancelado.
+toast-too-late = Demasiado tarde: ya está encargada. La imagen llegará.
+toast-settled = Eso ya está resuelto.
+toast-old = Este botón es demasiado antiguo y ya no funciona.
+toast-not-yours = Este botón es para la persona que envió la imagen.
+toast-fetching = Estoy descargando el archivo original…
+toast-coming = El archivo original ya va en camino.
+toast-again = La encargo otra vez.
+toast-left = Lo dejo como está.
+
+## The answer
+
+answer = Aquí la tienes.
+answer-as-file = Aquí la tienes, como archivo, porque Telegram no la acepta como foto.
+original = El archivo tal como lo creó el modelo de imágenes.
+original-gone = El archivo original ya no está disponible: solo se guarda durante un tiempo. La imagen de arriba es lo mejor que hay.
+## Why there is no picture
+
+album-item = Imagen { $place } de { $count }: { $words }
+not-a-picture = Este archivo no es una imagen que yo pueda leer. Envíame un archivo JPEG, PNG o WebP, o una foto.
+other-format = Este archivo es { $format } y no puedo leerlo. Envíalo como foto o en JPEG, PNG o WebP.
+broken-picture = Este archivo de imagen está dañado o incompleto. Intenta enviarlo otra vez, por favor.
+too-many-pixels = Esta imagen tiene demasiados píxeles para mí. Envíame una más pequeña o mándala como foto.
+animated = Esta imagen se mueve y yo solo puedo editar imágenes fijas. Envíame una sola imagen, por favor.
+file-too-large = Este archivo es demasiado grande: Telegram me deja descargar 20 MB como máximo. Envíame uno más pequeño o mándalo como foto.
+not-fetched = No pude descargar tu imagen de Telegram. Envíala otra vez, por favor.
+not-taken = Kie.ai lleva dos días sin aceptar este encargo ({ $words }), así que dejo de intentarlo. Envía la imagen otra vez, por favor.
+refused =
+    El modelo de imágenes no quiere hacer esto: { $words }
+
+    Prueba a pedir otra cosa o con otra imagen, por favor.
+refused-order =
+    Kie.ai no aceptó esto: { $words }
+
+    Prueba a pedir otra cosa o con otra imagen, por favor.
+broke = El modelo de imágenes no pudo terminar esta imagen ({ $words }). Envíala otra vez, por favor, quizá un poco más tarde.
+no-result = Kie.ai dice que tu imagen está lista, pero no la entrega. Envíala otra vez, por favor.
+never-finished = Kie.ai no terminó esta imagen en un día, así que dejo de esperarla. Envíala otra vez, por favor.
+never-learned = Kie.ai lleva dos semanas sin decirme qué pasó con tu imagen, así que dejo de preguntar. Envíala otra vez, por favor.
+result-lost = Tu imagen se creó, pero no pude descargarla de Kie.ai a tiempo. Envíala otra vez, por favor.
+undeliverable = No pude enviarte el resultado ({ $words }). Inténtalo otra vez, por favor, quizá pidiendo otra cosa.
+trouble = Algo salió mal con tu mensaje y no pude usarlo. Envíalo una vez más, por favor.
+no-reason = sin motivo indicado
+broken-step = Algo falló por mi parte y tu imagen no se encargó. Envíala otra vez, por favor.
+
+## For the admins
+
+admin-poison = No se pudo interpretar una actualización de Telegram y se apartó (actualización { $update }, { $fault }). El bot sigue funcionando; los detalles están en el registro.
+admin-halt-credits = Ya no queda saldo en Kie.ai. Recárgalo en https://kie.ai; después, las imágenes en espera seguirán su curso.
+admin-halt-key = Kie.ai no acepta la clave de API. Revisa KIE_API_KEY (y la lista de IP de la clave) y luego reiníciame.
+admin-halt-cap = Se alcanzó el límite de uso de la clave de Kie.ai. Auméntalo en https://kie.ai/api-key o espera a que se renueve.
+admin-outage = Kie.ai no acepta encargos en este momento ({ $words }). Lo vuelvo a intentar por mi cuenta, un encargo cada vez.
+admin-resumed = Kie.ai vuelve a aceptar encargos.
+admin-garbled = Kie.ai respondió de una forma que no figura en su documentación: { $words }
+admin-no-result = Kie.ai informó de una tarea terminada sin imagen: tarea { $task }, trabajo { $job }.
+admin-rejected = Un mensaje mío no se puede enviar, ni ahora ni más tarde: { $words }
+admin-expired = Un mensaje no se pudo entregar en tres días y se descartó: { $key }
+admin-broken = Un paso del trabajo { $job } falla una y otra vez ({ $fault }); los detalles están en el registro.

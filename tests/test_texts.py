@@ -1,0 +1,130 @@
+"""The catalogues: complete, with the same things filled in, and within Telegram's limits, in every language."""
+
+import ast
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from fluent.syntax import FluentParser
+from fluent.syntax import ast as ftl
+from fluent.syntax.visitor import Visitor
+
+from bot import texts
+from bot.kie.errors import Halt
+from bot.texts import closest, languages, sentence
+
+BOT = Path(__file__).parents[1] / "bot"
+LANGUAGES = languages()
+
+#: What the code puts together from parts.
+COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {
+    "got-it", "got-it-with-time", "in-the-queue", "in-the-queue-with-time", "being-edited", "being-edited-with-time",
+    "start", "help", "question-over", "cancelled-here", "result-lost", "original-gone",
+}  # fmt: skip
+#: What only other sentences refer to.
+INNER = {"about-to-go", "usually"}
+
+
+class _Names(Visitor):
+    """Collects what a message refers to."""
+
+    def __init__(self) -> None:
+        self.variables: set[str] = set()
+
+    def visit_VariableReference(self, node: ftl.VariableReference) -> None:  # noqa: N802 - named by the library
+        self.variables.add(node.id.name)
+
+
+@cache
+def _messages(language: str) -> dict[str, ftl.Message]:
+    source = files(texts).joinpath(f"{language}.ftl").read_text(encoding="utf-8")
+    body = FluentParser().parse(source).body
+    assert not [entry for entry in body if isinstance(entry, ftl.Junk)]
+    return {entry.id.name: entry for entry in body if isinstance(entry, ftl.Message)}
+
+
+def _variables(language: str, name: str) -> set[str]:
+    names = _Names()
+    names.visit(_messages(language)[name])
+    return names.variables
+
+
+def _example(language: str, name: str) -> str:
+    values = {each: 2 if each in NUMBERS else "x" for each in _all_variables(language, name)}
+    return sentence(name, **values).into(language)
+
+
+NUMBERS = {"count", "coming", "days", "length", "most", "place"}
+
+
+def _all_variables(language: str, name: str) -> set[str]:
+    return set().union(*(_variables(language, each) for each in _messages(language)))
+
+
+def test_there_are_at_least_these_four() -> None:
+    assert {"en", "es", "ru", "zh"} <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_catalogue_has_the_same_sentences_with_the_same_things_filled_in(language: str) -> None:
+    english = {name: _variables("en", name) for name in _messages("en")}
+    assert {name: _variables(language, name) for name in _messages(language)} == english
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_can_be_said_and_fits_into_a_message(language: str) -> None:
+    said = {name: _example(language, name) for name in _messages(language)}
+    assert max(map(len, said.values())) < 4096
+    assert [name for name, words in said.items() if name.startswith("answer") and len(words) > 1024] == []
+    assert [name for name, words in said.items() if name.startswith(("toast", "original")) and len(words) > 200] == []
+
+
+def test_the_code_says_exactly_what_there_is() -> None:
+    said = set(COMPOSED) | INNER
+    for path in BOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sentence":
+                said |= {str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant)}
+    assert said == set(_messages("en"))
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "words"),
+    [("en", 1, "a minute"), ("en", 2, "2 minutes"), ("ru", 1, "минут"), ("ru", 2, "2 минуты"), ("ru", 5, "5 минут")],
+)
+def test_plurals_are_those_of_the_language(language: str, count: int, words: str) -> None:
+    assert words in re.sub("[\u2068\u2069]", "", sentence("minutes", count=count).into(language))
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("ru", "ru"),
+        ("es-MX", "es"),
+        ("zh-hans", "zh"),
+        ("zh_CN", "zh"),
+        ("EN", "en"),
+        ("fr", "en"),
+        (None, "en"),
+        ("", "en"),
+    ],
+)
+def test_the_closest_language_is_spoken(code: str | None, language: str) -> None:
+    assert closest(code) == language
+
+
+def test_what_is_filled_in_cannot_turn_the_sentence_around_it() -> None:
+    said = sentence("other-format", format="\u202eFDP\u2069\u2066").into("en")
+    assert "\u2068FDP\u2069" in said
+    assert "\u202e" not in said
+
+
+def test_what_is_filled_in_is_never_read_as_a_pattern() -> None:
+    assert "{ $id } & <b>" in sentence("refused", words="{ $id } & <b>").into("en")
+
+
+def test_an_unknown_sentence_is_a_mistake_that_shows() -> None:
+    with pytest.raises(LookupError):
+        sentence("nothing-like-it").into("en")
