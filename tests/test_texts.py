@@ -122,7 +122,7 @@ def test_what_is_filled_in_cannot_turn_the_sentence_around_it() -> None:
 
 
 def test_what_is_filled_in_is_never_read_as_a_pattern() -> None:
-    assert "{ $id } & <b>" in sentence("refused", words="{ $id } & <b>").into("en")
+    assert "{ $id } & <b>" in sentence("model-refuses", words="{ $id } & <b>").into("en")
 
 
 def test_an_unknown_sentence_is_a_mistake_that_shows() -> None:

@@ -108,7 +108,7 @@ def _doubt(job: Job, asked_at: Instant) -> Showing:
 
 def _under_way(tx: Transaction, job: Job) -> Showing:
     if job.overdue_at is not None:
-        return Showing(_words(job, sentence("overdue")))
+        return Showing(_words(job, sentence("takes-long")))
     return Showing(_words(job, _with_time("being-edited", _usual_seconds(tx))))
 
 

@@ -102,7 +102,7 @@ def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
     words = seen.fail_text or seen.fail_code
     told = words or sentence("no-reason")
     if is_refusal(words):
-        outcome.fail(tx, job, Reason.REFUSED, sentence("refused", words=told), now)
+        outcome.fail(tx, job, Reason.REFUSED, sentence("model-refuses", words=told), now)
     elif not seen.credits and job.reorders == 0:
         _once_more(tx, job, now)
     else:

@@ -18,9 +18,9 @@ def cancel(tx: Transaction, origin: Origin, now: Instant) -> Sentence:
     taken_back = len(jobs) - len(too_late)
     match taken_back > 0, bool(coming):
         case True, True:
-            return sentence("cancelled-and-coming", count=taken_back, coming=len(coming))
+            return sentence("taken-back-and-coming", count=taken_back, coming=len(coming))
         case True, False:
-            return sentence("cancelled", count=taken_back)
+            return sentence("taken-back", count=taken_back)
         case False, True:
             return sentence("cannot-be-cancelled", coming=len(coming))
         case _:

@@ -77,14 +77,14 @@ hours = { $count ->
        *[other] { $count } hours
     }
 waiting = Your picture still waits: I cannot pass it on at the moment. I keep trying, and there is no need to send it again.
-overdue = This takes unusually long. I keep looking and send the picture as soon as it is there; there is no need to send it again.
+takes-long = This takes unusually long. I keep looking and send the picture as soon as it is there; there is no need to send it again.
 doubt = I ordered your picture, but the connection broke before Kie.ai could confirm it, and I cannot find out whether it took the order. If you let me try again, it may be charged twice.
 doubt-left = It could not be found out whether Kie.ai took the order for this picture, and it was not ordered a second time.
 cancelled-here = Cancelled. Nothing was ordered.
 
 ## /cancel
 
-cancelled = { $count ->
+taken-back = { $count ->
         [one] Cancelled. Nothing was ordered.
        *[other] Cancelled: { $count } edits. None of them was ordered.
     }
@@ -93,8 +93,8 @@ cannot-be-cancelled = { $coming ->
         [one] One edit is already ordered and cannot be taken back; its picture will come.
        *[other] { $coming } edits are already ordered and cannot be taken back; their pictures will come.
     }
-cancelled-and-coming =
-    { cancelled }
+taken-back-and-coming =
+    { taken-back }
     { cannot-be-cancelled }
 
 ## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
@@ -131,7 +131,7 @@ animated = This picture moves, and I can only edit still ones. Please send a sin
 file-too-large = This file is too large: Telegram lets me fetch at most 20 MB. Please send a smaller one, or send it as a photo.
 not-fetched = I could not get your picture from Telegram. Please send it again.
 not-taken = Kie.ai has not taken this order for two days ({ $words }), so I give it up. Please send the picture again.
-refused =
+model-refuses =
     The image model will not do this: { $words }
 
     Please try another wish or another picture.

@@ -76,14 +76,14 @@ hours = { $count ->
        *[other] { $count } horas
     }
 waiting = Tu imagen sigue en espera: ahora mismo no puedo pasarla. Lo sigo intentando; no hace falta que la envíes otra vez.
-overdue = Está tardando más de lo normal. Sigo pendiente y te envío la imagen en cuanto esté lista; no hace falta que la envíes otra vez.
+takes-long = Está tardando más de lo normal. Sigo pendiente y te envío la imagen en cuanto esté lista; no hace falta que la envíes otra vez.
 doubt = Encargué tu imagen, pero la conexión se cortó antes de que Kie.ai lo confirmara y no puedo averiguar si aceptó el encargo. Si me dejas intentarlo otra vez, puede que se cobre dos veces.
 doubt-left = No se pudo averiguar si Kie.ai aceptó el encargo de esta imagen, y no se volvió a encargar.
 cancelled-here = Cancelado. No se encargó nada.
 
 ## /cancel
 
-cancelled = { $count ->
+taken-back = { $count ->
         [one] Cancelado. No se encargó nada.
        *[other] Canceladas: { $count } ediciones. No se encargó ninguna.
     }
@@ -92,8 +92,8 @@ cannot-be-cancelled = { $coming ->
         [one] Hay una edición que ya está encargada y no se puede anular; su imagen llegará.
        *[other] Hay { $coming } ediciones que ya están encargadas y no se pueden anular; sus imágenes llegarán.
     }
-cancelled-and-coming =
-    { cancelled }
+taken-back-and-coming =
+    { taken-back }
     { cannot-be-cancelled }
 
 ## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
@@ -129,7 +129,7 @@ animated = Esta imagen se mueve y yo solo puedo editar imágenes fijas. Envíame
 file-too-large = Este archivo es demasiado grande: Telegram me deja descargar 20 MB como máximo. Envíame uno más pequeño o mándalo como foto.
 not-fetched = No pude descargar tu imagen de Telegram. Envíala otra vez, por favor.
 not-taken = Kie.ai lleva dos días sin aceptar este encargo ({ $words }), así que dejo de intentarlo. Envía la imagen otra vez, por favor.
-refused =
+model-refuses =
     El modelo de imágenes no quiere hacer esto: { $words }
 
     Prueba a pedir otra cosa o con otra imagen, por favor.

@@ -143,7 +143,7 @@ async def test_cancel_takes_back_what_is_not_ordered_and_says_what_is(office: Of
     assert first is not None
     await office.db.unit(lambda tx: tx.jobs.move(first, State.SUBMITTING, submitted_at=NOON))
     await office.take(message(4, text="/cancel", message_id=4))
-    assert await office.said() == [told("cancelled-and-coming", count=2, coming=1)]
+    assert await office.said() == [told("taken-back-and-coming", count=2, coming=1)]
     assert await office.jobs() == [State.SUBMITTING, State.CANCELLED, State.CANCELLED]
 
 

@@ -1,0 +1,146 @@
+# 人们会读到的全部文字，简体中文。纯文本：没有任何标记。
+# 要添加一种语言，把这个文件复制成该语言的代码（如 fr.ftl），再翻译等号后面的内容。
+# 花括号里的内容由机器人填入，必须保留。
+
+## What one reads who asks
+
+start =
+    你好！给我发一张照片，并在说明文字里写上要改什么，比如“让它下雪”，我会把编辑好的图片发回给你。
+
+    也可以发相册或图片文件。/help 有更多说明，/privacy 说明谁会看到你的图片。
+help =
+    发一张照片、最多十张的相册，或图片文件（JPEG、PNG、WebP、HEIC 等，每个不超过 20 MB），并在说明文字里写上要改什么。例如：“让它下雪”“去掉背景里的人”“把第一张图里的人放进第二张图”。一个相册会变成一张图片。
+
+    没有说明文字？我会问你，并采用你的下一条消息。想继续修改某张图片，回复它并说明怎么改。
+
+    编辑好的图片会以回复的形式发来，通常只要一两分钟。在下单之前，你仍可以修改说明文字或取消。
+
+    /cancel 取消还没有下单的编辑
+    /privacy 说明谁会收到你的图片，以及保存多久
+privacy =
+    你的图片会怎样处理：
+
+    • 图片和你的文字会交给 Kie.ai，由它用 Google 的图像模型生成编辑后的图片。{ $transport ->
+        [direct] Kie 会按我给出的地址直接从 Telegram 获取图片。
+       *[upload] 我会以无人能猜到的名字把图片上传给 Kie。
+    }如果你以文件形式发送图片，我会先去掉位置、相机等隐藏信息。Kie 表示上传的图片三天内删除，生成的图片十四天内删除，每个任务的记录保留两个月。
+    • 我自己不保存图片。编辑结束后，我会把你的文字和图片在 Telegram 上的引用保留 { $days } 天，然后全部删除。之后只留下你的 Telegram ID、你的语言和编辑的时间。
+    • 其他任何人都不会收到任何内容。运行这个机器人的人可以读到我保存的内容。
+unknown-command = 我不认识这个命令。/help 会告诉你我能做什么。
+stranger = 这个机器人只供受邀的人使用。想获得使用权，请把你的 ID 告诉机器人的主人：{ $id }
+
+## Pictures and words that belong together
+
+question = { $count ->
+        [1] 这张图片要改什么？直接写给我就行，比如“让它下雪”。
+       *[other] 这 { $count } 张图片要做成什么样？直接写给我就行，比如“把第一张图里的人放进第二张图”。
+    }
+question-too-long = 你的说明文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请用更短的话告诉我要改什么，图片我已经留着了。
+question-over = 我等了一个小时也没有等到文字说明，所以没有编辑。想继续的话，请回复这条消息，告诉我要改什么。
+no-picture = 我是编辑图片的。请发一张图片，并在说明文字里写上要改什么，比如“让它下雪”；也可以直接回复这里的某张图片。
+unsupported = 我只能编辑静态图片。请发一张照片或图片文件，并在说明文字里写上要改什么。
+late-item = 这张图片来得太晚，没能加入它的相册。想编辑它，请回复这张图片并说明要改什么。
+left-out = 相册里有 { $count } 项不是静态图片，我会略过它们，编辑其余的。
+prompt-too-long = 这段文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请说得短一些。
+still-under-way = 这次编辑已经在进行中。想换一种改法，请回复图片本身。
+too-late-to-change = 来不及了：这次编辑已经下单，会按原来的文字继续。想再改一次，请回复图片并说明要改什么；相册需要重新发送。
+change-after-the-end = 想换一种说法重新编辑，请回复这条消息并说明要改什么。
+no-words = 这里没有可读的文字。请写下要改什么，比如“让它下雪”。
+no-words-left = 编辑需要文字说明，所以我按原来的文字继续。/cancel 可以取消。
+
+## How it stands
+
+got-it = 收到，下一个就是你的图片。
+in-the-queue = 收到，你的图片排在第 { $place } 位。
+about-to-go = 大约还要 { $time }。
+got-it-with-time = { got-it }{ about-to-go }
+in-the-queue-with-time = { in-the-queue }{ about-to-go }
+being-edited = 正在编辑你的图片。
+usually = 通常需要 { $time }。
+being-edited-with-time = { being-edited }{ usually }
+seconds = { $count } 秒
+minutes = { $count } 分钟
+hours = { $count } 小时
+waiting = 你的图片还在等待：我暂时无法把它交出去。我会不断重试，不用重新发送。
+takes-long = 这次花的时间比平常久。我会继续查看，图片一好就发给你，不用重新发送。
+doubt = 我已为你的图片下单，但在 Kie.ai 确认之前连接中断了，我无法查明它有没有接下这个订单。如果让我再试一次，可能会被收费两次。
+doubt-left = 无法查明 Kie.ai 是否接下了这张图片的订单，也没有再次下单。
+cancelled-here = 已取消，没有下单。
+
+## /cancel
+
+taken-back = { $count ->
+        [1] 已取消，没有下单。
+       *[other] 已取消 { $count } 次编辑，都没有下单。
+    }
+nothing-to-cancel = 没有可以取消的编辑。
+cannot-be-cancelled = 有 { $coming } 次编辑已经下单，无法撤回，图片会照常发来。
+taken-back-and-coming =
+    { taken-back }
+    { cannot-be-cancelled }
+
+## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
+
+button-cancel = 取消
+button-original = 原始文件
+button-again = 再试一次
+button-leave = 算了
+toast-cancelled = 已取消。
+toast-too-late = 来不及了：已经下单，图片会发来。
+toast-settled = 这件事已经定了。
+toast-old = 这个按钮太旧，已经没有作用了。
+toast-not-yours = 这个按钮是给发送图片的人用的。
+toast-fetching = 正在获取原始文件…
+toast-coming = 原始文件马上就到。
+toast-again = 我再下一次单。
+toast-left = 好，就这样吧。
+
+## The answer
+
+answer = 给你。
+answer-as-file = 给你。Telegram 不接受它作为照片，所以以文件形式发送。
+original = 图像模型生成的原始文件。
+original-gone = 原始文件已经无法获取：它只保留有限的时间。上面的图片就是现有的最佳版本。
+
+## Why there is no picture
+
+album-item = 第 { $place } 张图片（共 { $count } 张）：{ $words }
+not-a-picture = 这个文件不是我能读取的图片。请发送 JPEG、PNG 或 WebP 文件，或者照片。
+other-format = 这是 { $format } 文件，我读不了。请以照片形式发送，或发送 JPEG、PNG 或 WebP。
+broken-picture = 这个图片文件已损坏或不完整。请再发一次试试。
+too-many-pixels = 这张图片的像素太多了。请发一张小一些的，或以照片形式发送。
+animated = 这张图片会动，而我只能编辑静态图片。请发一张单独的图片。
+file-too-large = 这个文件太大了：Telegram 最多只让我下载 20 MB。请发一个小一些的，或以照片形式发送。
+not-fetched = 我没能从 Telegram 取到你的图片。请再发一次。
+not-taken = Kie.ai 两天都没有接下这个订单（{ $words }），所以我放弃了。请重新发送图片。
+model-refuses =
+    图像模型不愿意这样做：{ $words }
+
+    请换一个要求，或换一张图片。
+refused-order =
+    Kie.ai 没有接受：{ $words }
+
+    请换一个要求，或换一张图片。
+broke = 图像模型没能完成这张图片（{ $words }）。请再发一次，也许稍晚一点。
+no-result = Kie.ai 说你的图片已经完成，却没有给出图片。请再发一次。
+never-finished = Kie.ai 一天之内都没有完成这张图片，我不再等它了。请再发一次。
+never-learned = 两周以来 Kie.ai 都没有告诉我你的图片怎么样了，我不再询问。请再发一次。
+result-lost = 你的图片已经做好，但我没能及时从 Kie.ai 取到它。请再发一次。
+undeliverable = 我没能把结果发给你（{ $words }）。请再试一次，也许换一个要求。
+trouble = 处理你的消息时出了问题，没能用上。请再发一次。
+no-reason = 没有说明原因
+broken-step = 我这边出了问题，没有为你的图片下单。请再发一次。
+
+## For the admins
+
+admin-poison = 有一条来自 Telegram 的更新无法理解，已搁置（更新 { $update }，{ $fault }）。机器人继续运行，详情见日志。
+admin-halt-credits = Kie.ai 的余额用完了。请到 https://kie.ai 充值，等待中的图片随后会继续。
+admin-halt-key = Kie.ai 不接受这个 API 密钥。请检查 KIE_API_KEY（以及该密钥的 IP 白名单），然后重启我。
+admin-halt-cap = Kie.ai 密钥的用量上限已到。请在 https://kie.ai/api-key 提高上限，或等它恢复。
+admin-outage = Kie.ai 目前不接受订单（{ $words }）。我会自己重试，每次一个订单。
+admin-resumed = Kie.ai 又开始接受订单了。
+admin-garbled = Kie.ai 的回答与其文档不符：{ $words }
+admin-no-result = Kie.ai 报告任务完成，却没有图片：任务 { $task }，作业 { $job }。
+admin-rejected = 我有一条消息现在和以后都无法发送：{ $words }
+admin-expired = 有一条消息三天内都没能送达，已放弃：{ $key }
+admin-broken = 作业 { $job } 的某一步一再失败（{ $fault }），详情见日志。
