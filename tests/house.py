@@ -12,7 +12,7 @@ from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
 from tests import oracle
-from tests.world import KEY, TOKEN, as_seen, ids_of_statuses
+from tests.world import KEY, TOKEN, ids_of_statuses
 
 NOON = 1_800_000_000.0
 
@@ -103,8 +103,7 @@ class House:
         return [m for m in self._texts(chat_id) if m["message_id"] in of_statuses]
 
     def _texts(self, chat_id: int | None) -> list[dict[str, Any]]:
-        messages = self.telegram.bot_messages(chat_id or self.ada.id)
-        return [m | {"text": as_seen(m["text"])} for m in messages if "text" in m]
+        return [m for m in self.telegram.bot_messages(chat_id or self.ada.id) if "text" in m]
 
     def _status_ids(self, chat_id: int | None) -> set[int]:
         return ids_of_statuses(Path(self.bot.settings.database_path), chat_id or self.ada.id)

@@ -1,7 +1,6 @@
 """The catalogues: complete, with the same things filled in, and within Telegram's limits, in every language."""
 
 import ast
-import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +20,7 @@ LANGUAGES = languages()
 #: What the code puts together from parts.
 COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {
     "got-it", "got-it-with-time", "in-the-queue", "in-the-queue-with-time", "being-edited", "being-edited-with-time",
-    "start", "help", "question-over", "cancelled-here", "result-lost", "original-gone",
+    "start", "help", "question-over", "cancelled-here", "cancelled-in-doubt", "result-lost", "original-gone",
 }  # fmt: skip
 #: What only other sentences refer to.
 INNER = {"about-to-go", "usually"}
@@ -95,7 +94,7 @@ def test_the_code_says_exactly_what_there_is() -> None:
     [("en", 1, "a minute"), ("en", 2, "2 minutes"), ("ru", 1, "минут"), ("ru", 2, "2 минуты"), ("ru", 5, "5 минут")],
 )
 def test_plurals_are_those_of_the_language(language: str, count: int, words: str) -> None:
-    assert words in re.sub("[\u2068\u2069]", "", sentence("minutes", count=count).into(language))
+    assert words in sentence("minutes", count=count).into(language)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +115,13 @@ def test_the_closest_language_is_spoken(code: str | None, language: str) -> None
 
 
 def test_what_is_filled_in_cannot_turn_the_sentence_around_it() -> None:
-    said = sentence("other-format", format="\u202eFDP\u2069\u2066").into("en")
-    assert "\u2068FDP\u2069" in said
+    said = sentence("other-format", format="\u202eשלום\u2069\u2066").into("en")
+    assert "\u2068שלום\u2069" in said
     assert "\u202e" not in said
+
+
+def test_an_id_can_be_copied_as_it_stands() -> None:
+    assert sentence("stranger", id="1234567").into("en").endswith(": 1234567")
 
 
 def test_what_is_filled_in_is_never_read_as_a_pattern() -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
+from bot.texts import sentence
 from tests import oracle
 
 #: Obviously no secrets, but of the right form, and to be found wherever they should not be.
@@ -180,7 +181,7 @@ class World:
         def said(telegram: LocalTelegram) -> list[str] | None:
             of_statuses = ids_of_statuses(self.folder / "data" / "darkroom.db", chat_id)
             texts = [m for m in telegram.bot_messages(chat_id) if "text" in m]
-            found = [as_seen(m["text"]) for m in texts if m["message_id"] not in of_statuses]
+            found = [m["text"] for m in texts if m["message_id"] not in of_statuses]
             return found if len(found) >= count else None
 
         return await self.telegram.wait_for(said, PATIENCE)
@@ -210,9 +211,9 @@ async def a_world(folder: Path, **kie: Any) -> AsyncIterator[World]:
         assert telegram.complaints == []
 
 
-def as_seen(text: str) -> str:
-    """Return a text without the invisible characters that keep what is filled in from turning the rest around."""
-    return text.replace("\u2068", "").replace("\u2069", "")
+def english(name: str, **values: str | int) -> str:
+    """Return a sentence as somebody with an English app sees it."""
+    return sentence(name, **values).into("en")
 
 
 def rows(path: Path, sql: str) -> list[sqlite3.Row]:

@@ -78,15 +78,22 @@ def _showing(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing
             return _queued(tx, job, limits, now)
         case State.SUBMITTING if job.asked_at is not None:
             return _doubt(job, job.asked_at)
-        case State.SUBMITTING | State.RUNNING:
+        case State.SUBMITTING:
+            return _queued(tx, job, limits, now)  # whether Kie takes the order is known in a moment
+        case State.RUNNING:
             return _under_way(tx, job)
         case State.CANCELLED:
-            over = "question-over" if job.reason is Reason.NO_PROMPT else "cancelled-here"
-            return Showing(_words(job, sentence(over)), is_last=True)
+            return Showing(_words(job, _cancelled(tx, job)), is_last=True)
         case State.FAILED if job.reason is Reason.DOUBT:
             return Showing(_words(job, sentence("doubt-left")), is_last=True)
         case _:
             return None  # the answer follows, and this goes when it has come
+
+
+def _cancelled(tx: Transaction, job: Job) -> Sentence:
+    if job.reason is Reason.NO_PROMPT:
+        return sentence("question-over")
+    return sentence("cancelled-in-doubt" if tx.attempts.is_in_doubt(job.id) else "cancelled-here")
 
 
 def _question(tx: Transaction, job: Job) -> Showing:
@@ -115,9 +122,10 @@ def _under_way(tx: Transaction, job: Job) -> Showing:
 def _queued(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing:
     place = tx.line.place_of(job.id) or 1
     usual = _usual_seconds(tx)
-    wait = _wait(place, limits, usual)
-    is_stuck = seconds_between(job.queued_at or now, now) >= limits.deadline > wait
-    if is_stuck or any(seconds_between(each.since, now) >= PATIENCE for each in tx.breakers.all()):
+    wait = _wait(place, tx.jobs.count_at_kie(later(now, -limits.deadline)), limits, usual)
+    waited = seconds_between(job.queued_at or now, now)
+    in_trouble = any(seconds_between(each.since, now) >= PATIENCE for each in tx.breakers.all())
+    if waited >= limits.deadline > wait or (waited >= PATIENCE and in_trouble):
         return Showing(_words(job, sentence("waiting")), (_cancel(job),), look_at=later(now, LONG_REFRESH))
     told = _with_time("got-it" if place <= 1 else "in-the-queue", None if usual is None else wait + usual, place=place)
     return Showing(_words(job, told), (_cancel(job),), look_at=later(now, max(REFRESH, wait / 10)))
@@ -142,11 +150,11 @@ def _words(job: Job, told: Sentence) -> str:
     return told.into(job.request.language)
 
 
-def _wait(place: int, limits: Limits, usual: float | None) -> float:
+def _wait(place: int, at_kie: int, limits: Limits, usual: float | None) -> float:
     """Estimate the seconds until it is its turn, from the two limits that make jobs wait."""
-    by_rate = limits.creates_per_window / WINDOW
-    by_places = limits.running / usual if usual else by_rate
-    return (place - 1) / min(by_rate, by_places)
+    by_rate = (place - 1) / (limits.creates_per_window / WINDOW)
+    to_finish = max(0, at_kie + place - limits.running)  # before this one gets a place
+    return max(by_rate, to_finish * (usual or 0.0) / limits.running)
 
 
 def _usual_seconds(tx: Transaction) -> float | None:

@@ -76,7 +76,6 @@ class Submit:
         if not tx.jobs.move(job, State.SUBMITTING, submitted_at=now, due_at=None):
             return None
         tx.attempts.begin(job.id, secrets.token_urlsafe(24), now)
-        tx.statuses.touch(job.id, now)
         return tx.jobs.get(job.id)
 
     async def order(self, job: Job) -> bool:
@@ -120,6 +119,7 @@ class Submit:
         now = self._clock()
         tx.attempts.end(job.id, Outcome.ACCEPTED, now, task_id)
         trouble.orders_go_on(tx, job.submitted_at or now, self._admins, now)
+        tx.statuses.touch(job.id, now)
         return tx.jobs.move(job, State.RUNNING, task_id=task_id, tries=0)
 
     def _not_ordered(self, tx: Transaction, job: Job, error: Unavailable | Halted | Refused) -> bool:

@@ -40,6 +40,13 @@ class Attempts:
             (now, outcome, task_id, job_id),
         )
 
+    def is_in_doubt(self, job_id: int) -> bool:
+        """Say whether a call of a job may have been taken without our knowing."""
+        row = self._db.execute(
+            "SELECT 1 FROM attempts WHERE job_id = ? AND outcome = ? LIMIT 1", (job_id, Outcome.UNCLEAR)
+        ).fetchone()
+        return row is not None
+
     def recent(self, since: Instant, limit: int) -> tuple[int, list[Instant]]:
         """Return how many calls are under way, and when the latest `limit` others ended, newest first.
 

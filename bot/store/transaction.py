@@ -59,7 +59,9 @@ class Transaction:
 
     def order_again(self, job: Job, now: Instant) -> bool:
         """Queue a job in doubt once more, as the person decided who was asked."""
-        queued = self.jobs.move(job, State.QUEUED, submitted_at=None, asked_at=None, due_at=None, tries=0)
+        queued = self.jobs.move(
+            job, State.QUEUED, queued_at=now, submitted_at=None, asked_at=None, due_at=None, tries=0
+        )
         if queued:
             self.line.enter_first(job.id, job.request.chat_id, is_ready=False)
             self.statuses.touch(job.id, now)

@@ -2,12 +2,13 @@
 
 A sentence is carried around by its name and what is filled in, and becomes
 words where it is known who will read them. The catalogues (`en.ftl` and its
-sisters) are written in Fluent, which knows each language's plurals, and sets
-what is filled in apart, so that a name written from right to left does not
-turn the sentence around it. To add a language is to add a file.
+sisters) are written in Fluent, which knows each language's plurals. What is
+filled in is set apart where it is written from right to left, so that it does
+not turn the sentence around it. To add a language is to add a file.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -64,7 +65,8 @@ def closest(code: str | None) -> str:
 @cache
 def _catalogue(language: str) -> FluentBundle:
     source = files(__package__).joinpath(f"{language}.ftl").read_text(encoding="utf-8")
-    bundle = FluentBundle([language])
+    # setting everything apart would put invisible characters around ids and numbers, which people copy
+    bundle = FluentBundle([language], use_isolating=False)
     bundle.add_resource(FluentResource(source))
     return bundle
 
@@ -72,4 +74,9 @@ def _catalogue(language: str) -> FluentBundle:
 def _filled_in(value: "str | int | float | Sentence", language: str) -> str | int | float:
     if isinstance(value, Sentence):
         return value.into(language)
-    return _TURNING.sub("", value) if isinstance(value, str) else value
+    return _set_apart(_TURNING.sub("", value)) if isinstance(value, str) else value
+
+
+def _set_apart(value: str) -> str:
+    turns = any(unicodedata.bidirectional(char) in ("R", "AL") for char in value)
+    return f"\u2068{value}\u2069" if turns else value

@@ -81,6 +81,7 @@ takes-long = This takes unusually long. I keep looking and send the picture as s
 doubt = I ordered your picture, but the connection broke before Kie.ai could confirm it, and I cannot find out whether it took the order. If you let me try again, it may be charged twice.
 doubt-left = It could not be found out whether Kie.ai took the order for this picture, and it was not ordered a second time.
 cancelled-here = Cancelled. Nothing was ordered.
+cancelled-in-doubt = Cancelled. It is not ordered a second time; whether the first order was taken, nobody knows.
 
 ## /cancel
 

@@ -80,6 +80,7 @@ takes-long = Está tardando más de lo normal. Sigo pendiente y te envío la ima
 doubt = Encargué tu imagen, pero la conexión se cortó antes de que Kie.ai lo confirmara y no puedo averiguar si aceptó el encargo. Si me dejas intentarlo otra vez, puede que se cobre dos veces.
 doubt-left = No se pudo averiguar si Kie.ai aceptó el encargo de esta imagen, y no se volvió a encargar.
 cancelled-here = Cancelado. No se encargó nada.
+cancelled-in-doubt = Cancelado. No se encarga por segunda vez; nadie sabe si el primer encargo fue aceptado.
 
 ## /cancel
 
