@@ -111,6 +111,7 @@ def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
 
 def _once_more(tx: Transaction, job: Job, now: Instant) -> None:
     """Queue a job again whose task broke without costing anything; its upload may have grown old meanwhile."""
-    if tx.jobs.move(job, State.QUEUED, task_id=None, submitted_at=None, overdue_at=None, reorders=1, tries=0):
+    again = {"task_id": None, "submitted_at": None, "overdue_at": None}
+    if tx.jobs.move(job, State.QUEUED, queued_at=now, reorders=1, tries=0, **again):
         tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
         tx.statuses.touch(job.id, now)

@@ -78,7 +78,7 @@ hours = { $count ->
     }
 waiting = Your picture still waits: I cannot pass it on at the moment. I keep trying, and there is no need to send it again.
 takes-long = This takes unusually long. I keep looking and send the picture as soon as it is there; there is no need to send it again.
-doubt = I ordered your picture, but the connection broke before Kie.ai could confirm it, and I cannot find out whether it took the order. If you let me try again, it may be charged twice.
+doubt = I ordered your picture but got no clear answer from Kie.ai, and I cannot find out whether it took the order. If you let me try again, it may be charged twice.
 doubt-left = It could not be found out whether Kie.ai took the order for this picture, and it was not ordered a second time.
 cancelled-here = Cancelled. Nothing was ordered.
 cancelled-in-doubt = Cancelled. It is not ordered a second time; whether the first order was taken, nobody knows.
@@ -86,13 +86,13 @@ cancelled-in-doubt = Cancelled. It is not ordered a second time; whether the fir
 ## /cancel
 
 taken-back = { $count ->
-        [one] Cancelled. Nothing was ordered.
-       *[other] Cancelled: { $count } edits. None of them was ordered.
+        [one] Cancelled: it will not be ordered.
+       *[other] Cancelled: { $count } edits. They will not be ordered.
     }
 nothing-to-cancel = There is nothing to cancel.
 cannot-be-cancelled = { $coming ->
-        [one] One edit is already ordered and cannot be taken back; its picture will come.
-       *[other] { $coming } edits are already ordered and cannot be taken back; their pictures will come.
+        [one] One edit is already ordered and cannot be taken back; I send what comes of it.
+       *[other] { $coming } edits are already ordered and cannot be taken back; I send what comes of them.
     }
 taken-back-and-coming =
     { taken-back }
@@ -105,7 +105,7 @@ button-original = Original file
 button-again = Try again
 button-leave = Leave it
 toast-cancelled = Cancelled.
-toast-too-late = Too late: it is ordered already. The picture will come.
+toast-too-late = Too late: it is ordered already. I send what comes of it.
 toast-settled = That is settled already.
 toast-old = This button is too old to do anything.
 toast-not-yours = This button is for the person who sent the picture.

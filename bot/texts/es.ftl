@@ -77,7 +77,7 @@ hours = { $count ->
     }
 waiting = Tu imagen sigue en espera: ahora mismo no puedo pasarla. Lo sigo intentando; no hace falta que la envíes otra vez.
 takes-long = Está tardando más de lo normal. Sigo pendiente y te envío la imagen en cuanto esté lista; no hace falta que la envíes otra vez.
-doubt = Encargué tu imagen, pero la conexión se cortó antes de que Kie.ai lo confirmara y no puedo averiguar si aceptó el encargo. Si me dejas intentarlo otra vez, puede que se cobre dos veces.
+doubt = Encargué tu imagen, pero no recibí una respuesta clara de Kie.ai y no puedo averiguar si aceptó el encargo. Si me dejas intentarlo otra vez, podría cobrarse dos veces.
 doubt-left = No se pudo averiguar si Kie.ai aceptó el encargo de esta imagen, y no se volvió a encargar.
 cancelled-here = Cancelado. No se encargó nada.
 cancelled-in-doubt = Cancelado. No se encarga por segunda vez; nadie sabe si el primer encargo fue aceptado.
@@ -85,13 +85,13 @@ cancelled-in-doubt = Cancelado. No se encarga por segunda vez; nadie sabe si el 
 ## /cancel
 
 taken-back = { $count ->
-        [one] Cancelado. No se encargó nada.
-       *[other] Canceladas: { $count } ediciones. No se encargó ninguna.
+        [one] Cancelado: no se encargará.
+       *[other] Canceladas: { $count } ediciones. No se encargarán.
     }
 nothing-to-cancel = No hay nada que cancelar.
 cannot-be-cancelled = { $coming ->
-        [one] Hay una edición que ya está encargada y no se puede anular; su imagen llegará.
-       *[other] Hay { $coming } ediciones que ya están encargadas y no se pueden anular; sus imágenes llegarán.
+        [one] Una edición ya está encargada y no se puede deshacer; te enviaré lo que salga.
+       *[other] { $coming } ediciones ya están encargadas y no se pueden deshacer; te enviaré lo que salga.
     }
 taken-back-and-coming =
     { taken-back }
@@ -104,7 +104,7 @@ button-original = Archivo original
 button-again = Reintentar
 button-leave = Dejarlo así
 toast-cancelled = Cancelado.
-toast-too-late = Demasiado tarde: ya está encargada. La imagen llegará.
+toast-too-late = Demasiado tarde: ya está encargada. Te enviaré lo que salga.
 toast-settled = Eso ya está resuelto.
 toast-old = Este botón es demasiado antiguo y ya no funciona.
 toast-not-yours = Este botón es para la persona que envió la imagen.

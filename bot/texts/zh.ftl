@@ -63,7 +63,7 @@ minutes = { $count } 分钟
 hours = { $count } 小时
 waiting = 你的图片还在等待：我暂时无法把它交出去。我会不断重试，不用重新发送。
 takes-long = 这次花的时间比平常久。我会继续查看，图片一好就发给你，不用重新发送。
-doubt = 我已为你的图片下单，但在 Kie.ai 确认之前连接中断了，我无法查明它有没有接下这个订单。如果让我再试一次，可能会被收费两次。
+doubt = 我已为你的图片下单，但没有收到 Kie.ai 的明确答复，也无法查明它有没有接下这个订单。如果让我再试一次，可能会被收费两次。
 doubt-left = 无法查明 Kie.ai 是否接下了这张图片的订单，也没有再次下单。
 cancelled-here = 已取消，没有下单。
 cancelled-in-doubt = 已取消，不会第二次下单；第一次的订单有没有被接下，无人知道。
@@ -71,11 +71,11 @@ cancelled-in-doubt = 已取消，不会第二次下单；第一次的订单有�
 ## /cancel
 
 taken-back = { $count ->
-        [1] 已取消，没有下单。
-       *[other] 已取消 { $count } 次编辑，都没有下单。
+        [1] 已取消，不会下单。
+       *[other] 已取消 { $count } 次编辑，都不会下单。
     }
 nothing-to-cancel = 没有可以取消的编辑。
-cannot-be-cancelled = 有 { $coming } 次编辑已经下单，无法撤回，图片会照常发来。
+cannot-be-cancelled = 有 { $coming } 次编辑已经下单，无法撤回；有了结果我会发给你。
 taken-back-and-coming =
     { taken-back }
     { cannot-be-cancelled }
@@ -87,7 +87,7 @@ button-original = 原始文件
 button-again = 再试一次
 button-leave = 算了
 toast-cancelled = 已取消。
-toast-too-late = 来不及了：已经下单，图片会发来。
+toast-too-late = 来不及了：已经下单，有了结果我会发给你。
 toast-settled = 这件事已经定了。
 toast-old = 这个按钮太旧，已经没有作用了。
 toast-not-yours = 这个按钮是给发送图片的人用的。

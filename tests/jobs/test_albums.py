@@ -181,7 +181,7 @@ async def test_cancelling_while_an_album_arrives_takes_all_of_it_back(house: Hou
     house.ada.send_photo(a_photo("red"), album="a")
     await _arrive(house, 10)
     assert house.kie.calls == []
-    assert house.words() == ["Cancelled. Nothing was ordered."]
+    assert house.words() == ["Cancelled: it will not be ordered."]
 
 
 async def test_what_was_uploaded_before_a_trouble_is_not_uploaded_again(house: House) -> None:
