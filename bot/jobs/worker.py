@@ -116,8 +116,8 @@ class Worker:
         _doubt_orders(tx, now)
         tx.outbox.doubt_answers()
         trouble.try_at_once(tx, now)
-        # items that were sent while nobody listened are still to come
-        tx.jobs.reopen_albums(later(now, self._rules.album_window), later(now, LONGEST_ALBUM))
+        # items and words that were sent while nobody listened are still to come
+        tx.jobs.reopen(later(now, self._rules.album_window), later(now, LONGEST_ALBUM))
         return tx.jobs.in_state(State.RUNNING)
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:

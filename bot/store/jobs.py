@@ -93,8 +93,11 @@ class Jobs:
         ).fetchall()
         return [self._job(row) for row in rows]
 
-    def reopen_albums(self, due_at: Instant, closes_by: Instant) -> None:
-        """Give the albums that are open more time, after a time in which nothing could arrive."""
+    def reopen(self, due_at: Instant, closes_by: Instant) -> None:
+        """Give what gathers more time, after a time in which nothing could arrive."""
+        self._db.execute(
+            "UPDATE jobs SET due_at = max(due_at, ?) WHERE state = ? AND closes_by IS NULL", (due_at, State.GATHERING)
+        )
         self._db.execute(
             "UPDATE jobs SET due_at = ?, closes_by = ? WHERE state = ? AND closes_by IS NOT NULL",
             (due_at, closes_by, State.GATHERING),

@@ -26,7 +26,7 @@ def words_sent(tx: Transaction, origin: Origin, sent: WordsSent, received_at: In
     if waiting is None and not sources:
         reply(tx, origin, _nothing_meant(tx, origin, sent.reply_to), now)
     elif not is_usable(sent.words):
-        reply(tx, origin, _unusable(sent.words), now)
+        reply(tx, origin, _unusable(sent.words), now, job_id=None if waiting is None else waiting.id)
     elif waiting is not None:
         answered(tx, waiting, origin, sent.words, now)
     else:
@@ -96,11 +96,10 @@ def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, n
     job = None if part is None else tx.jobs.get(part.job_id)
     if part is None or job is None or part.words == words or job.request.user_id != origin.user_id:
         return
-    once = f"changed:{update_id}"
     if job.state in FINAL:
-        reply(tx, origin, sentence("change-after-the-end"), now, once=once, job_id=job.id)
+        reply(tx, origin, sentence("change-after-the-end"), now, once=f"job:{job.id}:changed-after", job_id=job.id)
     elif job.state not in (State.GATHERING, State.QUEUED):
-        reply(tx, origin, sentence("too-late-to-change"), now, once=once)
+        reply(tx, origin, sentence("too-late-to-change"), now, once=f"job:{job.id}:changed-late")
     else:
         tx.parts.reword(origin.chat_id, origin.message_id, words)
         _follow(tx, job, origin, part.words, update_id, now)

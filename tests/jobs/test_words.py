@@ -205,3 +205,23 @@ async def test_the_command_may_stand_before_the_words(house: House) -> None:
 async def test_words_with_nothing_to_edit_get_a_hint(house: House) -> None:
     await _say(house, "make it snow")
     assert house.words()[0].startswith("I edit pictures.")
+
+
+async def test_words_that_were_sent_while_the_bot_was_away_are_not_too_late(house: House) -> None:
+    await house.ask(a_photo(), "")
+    house.clock.now += 5 * HOUR
+    house.ada.send_text("make it snow")
+    await house.bot.worker.recover()
+    await house.turn()
+    await house.receive()
+    await house.settle()
+    assert list(await _orders(house)) == ["make it snow"]
+
+
+async def test_a_reply_to_what_was_said_about_useless_words_is_taken(house: House) -> None:
+    picture = await house.ask(a_photo(), "")
+    await house.ask(a_photo("red"), "")
+    await _say(house, "x" * 5001, picture)
+    [told] = [each for each in house.telegram.bot_messages(house.ada.id) if "5,001" in each.get("text", "")]
+    await _say(house, "make it snow", told["message_id"])
+    assert await _orders(house) == {"make it snow": [_photo_of(house, picture)]}

@@ -75,7 +75,7 @@ async def _played(story: Story, folder: Path) -> dict[str, Job]:
         if delivery.is_after_restart:
             await office.db.close()
             office = Office(await Database.open(path))
-            await office.db.unit(lambda tx, now=now: tx.jobs.reopen_albums(later(now, WINDOW), later(now, 8)))  # type: ignore[misc]
+            await office.db.unit(lambda tx, now=now: tx.jobs.reopen(later(now, WINDOW), later(now, 8)))  # type: ignore[misc]
         office.now = now
         await office.db.unit(lambda tx, now=now: close_due(tx, now))  # type: ignore[misc]
         await office.take(_update(number, story, delivery))
