@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run sandbox test check lock clean
+.PHONY: run sandbox test crash check lock clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python -m bot run
@@ -12,7 +12,10 @@ sandbox: $(VENV)/.runtime
 	$(BIN)/python -m bot sandbox
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not long"
+
+crash: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal --timeout 600 tests/crash
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
