@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from bot.chat.client import Chat, Me
+from bot.chat.client import Chat, Me, certificates
 from bot.chat.errors import ChatError, WrongToken
 from bot.chat.pacing import Pacing
 from bot.chat.updates import POLL_TIMEOUT, Updates
@@ -202,11 +202,12 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
     token = settings.telegram_bot_token.get_secret_value()
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
-    chat = Chat(token=token, api_url=settings.telegram_api_url)
+    tls = certificates()
+    chat = Chat(token=token, api_url=settings.telegram_api_url, tls=tls)
     stack.push_async_callback(chat.aclose)
-    updates = Updates(token=token, api_url=settings.telegram_api_url)
+    updates = Updates(token=token, api_url=settings.telegram_api_url, tls=tls)
     stack.push_async_callback(updates.aclose)
-    worker = _worker(settings, stack, db, chat, clocks)
+    worker = _worker(settings, stack, db, chat, clocks, tls)
     intake = _intake(settings, db, worker, clocks)
     poll = Poll(db, updates, clock=clocks.of_day, monotonic=clocks.monotonic, wake_intake=intake.wake)
     health = Health(clocks.monotonic, polls=[poll])
@@ -236,7 +237,9 @@ def _intake(settings: Settings, db: Database, worker: Worker, clocks: Clocks) ->
     )
 
 
-def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat, clocks: Clocks) -> Worker:
+def _worker(
+    settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat, clocks: Clocks, tls: ssl.SSLContext
+) -> Worker:
     clock, admins = clocks.of_day, settings.admin_ids
     deadline = settings.task_deadline_seconds
     kie = Kie(
@@ -245,9 +248,10 @@ def _worker(settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat,
         key=settings.kie_api_key.get_secret_value(),
         model=settings.kie_model,
         timeout=settings.kie_timeout_seconds,
+        tls=tls,
     )
     stack.push_async_callback(kie.aclose)
-    fetcher = Fetcher(trusted_origins=(settings.kie_api_url, settings.kie_upload_url))
+    fetcher = Fetcher(trusted_origins=(settings.kie_api_url, settings.kie_upload_url), tls=tls)
     stack.push_async_callback(fetcher.aclose)
     converter = Converter()
     stack.push_async_callback(converter.aclose)

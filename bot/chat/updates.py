@@ -5,6 +5,7 @@ pool for hours without any error (reported for several bots, 2024 to 2026).
 """
 
 import asyncio
+import ssl
 from typing import Any
 
 from telegram.request import HTTPXRequest
@@ -25,16 +26,28 @@ class Updates:
     """The stream of updates of one bot."""
 
     def __init__(
-        self, *, token: str, api_url: str, poll_timeout: float = POLL_TIMEOUT, overdue: float = OVERDUE
+        self,
+        *,
+        token: str,
+        api_url: str,
+        tls: ssl.SSLContext,
+        poll_timeout: float = POLL_TIMEOUT,
+        overdue: float = OVERDUE,
     ) -> None:
         self._token = token
         self._api_url = api_url
+        self._tls = tls
         self._poll_timeout = poll_timeout
         self._overdue = overdue
         self._connect()
 
     def _connect(self) -> None:
-        self._request = HTTPXRequest(connection_pool_size=4, connect_timeout=10, read_timeout=self._overdue)
+        self._request = HTTPXRequest(
+            connection_pool_size=4,
+            connect_timeout=10,
+            read_timeout=self._overdue,
+            httpx_kwargs={"verify": self._tls},
+        )
         self._bot = bare_bot(self._token, self._api_url, self._request)
 
     async def after(self, offset: int) -> list[Any]:

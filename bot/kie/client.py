@@ -42,6 +42,7 @@ class Kie:
         model: str,
         timeout: float = 30.0,
         transfer_timeout: float = 120.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Raise `ValueError` for an unknown model or a key that no HTTP header can carry."""
         if model not in KNOWN_MODELS:
@@ -55,7 +56,7 @@ class Kie:
         self._model = model
         self._timeout = timeout
         self._transfer_timeout = transfer_timeout
-        certificates = httpx.create_ssl_context()
+        certificates = tls or httpx.create_ssl_context()
         self._orders = _http_client(key, certificates, _ORDER_KEEPALIVE)
         self._reads = _http_client(key, certificates, _READ_KEEPALIVE)
 

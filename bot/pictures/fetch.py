@@ -83,13 +83,14 @@ class Fetcher:
         most: int = 50 * 1024 * 1024,
         resolve: Resolve = addresses.resolve,
         is_allowed_address: Callable[[str], bool] = addresses.is_public,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._trusted = frozenset(_origin(httpx.URL(url)) for url in trusted_origins)
         self._timeout = timeout
         self._most = most
         self._resolve = resolve
         self._is_allowed_address = is_allowed_address
-        tls = httpx.create_ssl_context()
+        tls = tls or httpx.create_ssl_context()
         self._direct = _client(tls)
         self._proxied = {scheme: _client(tls, proxy) for scheme, proxy in _proxies().items()}
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from telegram import error as ptb
 
-from bot.chat.client import MAX_DOWNLOAD, Chat, Place
+from bot.chat.client import MAX_DOWNLOAD, Chat, Place, certificates
 from bot.chat.errors import (
     NEVER_SENT,
     ChatError,
@@ -48,7 +48,7 @@ async def telegram() -> AsyncIterator[LocalTelegram]:
 @pytest.fixture
 async def chat(telegram: LocalTelegram) -> AsyncIterator[Chat]:
     """Our client for it."""
-    client = Chat(token=TOKEN, api_url=telegram.url)
+    client = Chat(token=TOKEN, api_url=telegram.url, tls=certificates())
     yield client
     await client.aclose()
 
@@ -132,4 +132,4 @@ async def test_a_file_arrives_byte_for_byte(telegram: LocalTelegram, chat: Chat)
 
 
 def test_the_client_shows_no_token(telegram: LocalTelegram) -> None:
-    assert TOKEN not in repr(Chat(token=TOKEN, api_url=telegram.url))
+    assert TOKEN not in repr(Chat(token=TOKEN, api_url=telegram.url, tls=certificates()))

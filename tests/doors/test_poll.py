@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.chat.client import certificates
 from bot.chat.updates import Updates
 from bot.doors.poll import Poll
 from bot.sandbox.faults import HTML_502, Fault, Kind
@@ -51,7 +52,7 @@ async def a_desk(folder: Path, **timing: float) -> AsyncIterator[Desk]:
     telegram = LocalTelegram(token=TOKEN, check=oracle.check)
     await telegram.start()
     db = await Database.open(str(folder / "darkroom.db"))
-    updates = Updates(token=TOKEN, api_url=telegram.url, **timing)
+    updates = Updates(token=TOKEN, api_url=telegram.url, tls=certificates(), **timing)
     yield Desk(telegram, db, updates)
     await updates.aclose()
     await db.close()

@@ -6,6 +6,7 @@ import json
 import logging
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ EDIT = EditInput(prompt="Mach es Nacht 🌒", image_urls=("https://files.example
 CREATED = json.dumps({"code": 200, "msg": "success", "data": {"taskId": TASK}}).encode()
 
 
-def client(url: str, upload_url: str | None = None, **limits: float) -> Kie:
+def client(url: str, upload_url: str | None = None, **limits: Any) -> Kie:
     return Kie(api_url=url, upload_url=upload_url or url, key=KEY, model="google/nano-banana-edit", **limits)
 
 
