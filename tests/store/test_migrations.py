@@ -1,0 +1,69 @@
+"""A database of any earlier version is brought up to date with all that is in it."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.store.connection import Database
+from bot.store.migrations import APPLICATION_ID, _steps
+
+VERSIONS = range(1, len(_steps()))
+
+ROWS = """
+INSERT INTO jobs (id, state, chat_id, user_id, message_id, prompt, received_at, queued_at)
+    VALUES (1, 'queued', 5, 5, 77, 'make it snow', 1, 1), (2, 'succeeded', 5, 5, 78, '', 1, 1);
+UPDATE jobs SET erased_at = 9 WHERE id = 2;
+INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo) VALUES (1, 0, 'file', 'unique', 1);
+INSERT INTO line VALUES (1, 5, 1.0, 1.0, 0);
+INSERT INTO outbox (id, key, kind, chat_id, body, job_id, written_at, due_at)
+    VALUES (7, 'job:1:accepted', 'reaction', 5, 'x', 1, 1, 2);
+"""
+
+
+def _of_version(version: int, path: Path) -> None:
+    db = sqlite3.connect(path, isolation_level=None)
+    for script in _steps()[:version]:
+        db.executescript(script)
+    db.executescript(f"{ROWS} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
+    db.close()
+
+
+def _schema(path: Path) -> set[tuple[str, str]]:
+    db = sqlite3.connect(path)
+    found = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    db.close()
+    return set(found)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_what_an_earlier_version_stored_is_still_there(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "darkroom.db"
+    _of_version(version, path)
+    db = await Database.open(str(path))
+    job = await db.unit(lambda tx: tx.jobs.get(1))
+    [parcel] = await db.unit(lambda tx: tx.outbox._db.execute("SELECT * FROM outbox").fetchall())
+    assert job is not None
+    assert (job.request.prompt, job.request.sources[0].file_id, job.request.language) == ("make it snow", "file", "en")
+    assert (parcel["key"], parcel["due_at"], parcel["job_id"]) == ("job:1:accepted", 2, 1)
+    assert await db.unit(lambda tx: tx.parts._db.execute("PRAGMA foreign_key_check").fetchall()) == []
+    await db.close()
+
+
+async def test_the_caption_of_a_job_that_an_earlier_version_queued_can_still_be_changed(tmp_path: Path) -> None:
+    path = tmp_path / "darkroom.db"
+    _of_version(1, path)
+    db = await Database.open(str(path))
+    part = await db.unit(lambda tx: tx.parts.of(5, 77))
+    assert part is not None
+    assert (part.job_id, part.words) == (1, "make it snow")
+    assert await db.unit(lambda tx: tx.parts.of(5, 78)) is None, "what was erased stays erased"
+    await db.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_schema_is_the_same_by_whichever_way_it_came_about(tmp_path: Path, version: int) -> None:
+    _of_version(version, tmp_path / "old.db")
+    for name in ("old.db", "new.db"):
+        await (await Database.open(str(tmp_path / name))).close()
+    assert _schema(tmp_path / "old.db") == _schema(tmp_path / "new.db")
