@@ -1,9 +1,23 @@
-"""What commands change: taking edits back."""
+"""What commands change: edits are taken back, or told about anew."""
 
 from bot.job import Instant
 from bot.store.transaction import Transaction
 from bot.talk.reading import Origin
 from bot.texts import Sentence, sentence
+
+#: Edits that are told about in answer to one command.
+MOST_TOLD = 10
+
+
+def status(tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
+    """Tell how the person's open edits stand, each by a fresh message of its own; return what is left to say."""
+    # an album that still arrives has nothing to tell yet
+    jobs = [job for job in tx.jobs.open_of(origin.user_id, origin.chat_id) if job.closes_by is None]
+    for job in jobs[:MOST_TOLD]:
+        tx.statuses.anew(job, now)
+    if len(jobs) > MOST_TOLD:
+        return sentence("more-under-way", count=len(jobs) - MOST_TOLD)
+    return None if jobs else sentence("nothing-under-way")
 
 
 def cancel(tx: Transaction, origin: Origin, now: Instant) -> Sentence:

@@ -122,16 +122,23 @@ class Intake:
             case BotBlocked():
                 tx.lose_chat(origin.chat_id, now)
             case CommandGiven(name):
-                reply(tx, origin, self._command(tx, origin, name, now), now)
+                self._obey(tx, origin, name, now)
             case _:
                 reply(tx, origin, sentence("unsupported"), now)
 
-    def _command(self, tx: Transaction, origin: Origin, name: str, now: Instant) -> Sentence:
+    def _obey(self, tx: Transaction, origin: Origin, name: str, now: Instant) -> None:
+        told = self._command(tx, origin, name, now)
+        if told is not None:
+            reply(tx, origin, told, now)
+
+    def _command(self, tx: Transaction, origin: Origin, name: str, now: Instant) -> Sentence | None:
         match name:
             case "start" | "help":
                 return sentence(name)
             case "cancel":
                 return commands.cancel(tx, origin, now)
+            case "status":
+                return commands.status(tx, origin, now)
             case "privacy":
                 return self._privacy
             case _:

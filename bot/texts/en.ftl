@@ -15,6 +15,7 @@ help =
 
     The edited picture comes as a reply, usually within a minute or two. Until it is ordered you can still edit your caption, or cancel.
 
+    /status tells how your edits stand
     /cancel takes back what has not been ordered yet
     /privacy says who receives your picture, and for how long
 privacy =
@@ -82,6 +83,11 @@ doubt = I ordered your picture but got no clear answer from Kie.ai, and I cannot
 doubt-left = It could not be found out whether Kie.ai took the order for this picture, and it was not ordered a second time.
 cancelled-here = Cancelled. Nothing was ordered.
 cancelled-in-doubt = Cancelled. It is not ordered a second time; whether the first order was taken, nobody knows.
+nothing-under-way = Nothing is under way at the moment.
+more-under-way = { $count ->
+        [one] One more edit waits behind these.
+       *[other] { $count } more edits wait behind these.
+    }
 
 ## /cancel
 

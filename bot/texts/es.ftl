@@ -14,6 +14,7 @@ help =
 
     La imagen editada te llega como respuesta, normalmente en uno o dos minutos. Mientras no esté encargada, todavía puedes editar la descripción o cancelar.
 
+    /status dice cómo van tus ediciones
     /cancel anula lo que aún no se ha encargado
     /privacy explica quién recibe tu imagen y durante cuánto tiempo
 privacy =
@@ -81,6 +82,11 @@ doubt = Encargué tu imagen, pero no recibí una respuesta clara de Kie.ai y no 
 doubt-left = No se pudo averiguar si Kie.ai aceptó el encargo de esta imagen, y no se volvió a encargar.
 cancelled-here = Cancelado. No se encargó nada.
 cancelled-in-doubt = Cancelado. No se encarga por segunda vez; nadie sabe si el primer encargo fue aceptado.
+nothing-under-way = Ahora mismo no hay nada en marcha.
+more-under-way = { $count ->
+        [one] Detrás de estas espera una edición más.
+       *[other] Detrás de estas esperan { $count } ediciones más.
+    }
 
 ## /cancel
 

@@ -15,6 +15,7 @@ help =
 
     编辑好的图片会以回复的形式发来，通常只要一两分钟。在下单之前，你仍可以修改说明文字或取消。
 
+    /status 查看你的编辑进行得怎样
     /cancel 取消还没有下单的编辑
     /privacy 说明谁会收到你的图片，以及保存多久
 privacy =
@@ -67,6 +68,8 @@ doubt = 我已为你的图片下单，但没有收到 Kie.ai 的明确答复，�
 doubt-left = 无法查明 Kie.ai 是否接下了这张图片的订单，也没有再次下单。
 cancelled-here = 已取消，没有下单。
 cancelled-in-doubt = 已取消，不会第二次下单；第一次的订单有没有被接下，无人知道。
+nothing-under-way = 目前没有正在进行的编辑。
+more-under-way = 后面还有 { $count } 次编辑在等待。
 
 ## /cancel
 

@@ -374,3 +374,37 @@ async def test_a_trouble_that_is_over_is_not_told_to_the_next_one(house: House) 
     await house.pass_time(3600)
     [other] = await _others_ask(house, 1)
     assert house.status(other.id)["text"] == english("got-it")
+
+
+async def test_the_open_edits_are_told_about_anew_each_with_its_button(house: House) -> None:
+    house.kie.refuse(433, "the cap is reached")
+    for colour in ("red", "green"):
+        await house.ask(a_photo(colour))
+    before = {message["message_id"] for message in house.statuses()}
+    house.ada.send_text("/status")
+    await house.receive()
+    await house.settle()
+    await house.pass_time(5)
+    told = house.statuses()
+    assert len(told) == 2
+    assert before.isdisjoint(message["message_id"] for message in told)
+    assert all(message["reply_markup"] for message in told)
+
+
+async def test_of_very_many_open_edits_the_first_are_told_and_the_others_counted(house: House) -> None:
+    house.kie.refuse(433, "the cap is reached")
+    for number in range(13):
+        house.ada.send_photo(a_photo(size=(100 + number, 80)), "x")
+    await house.receive()
+    await house.pass_time(20)
+    house.ada.send_text("/status")
+    await house.receive()
+    await house.pass_time(20)
+    assert house.words() == [english("more-under-way", count=3)]
+
+
+async def test_with_nothing_open_that_is_said(house: House) -> None:
+    house.ada.send_text("/status")
+    await house.receive()
+    await house.settle()
+    assert house.words() == [english("nothing-under-way")]
