@@ -43,6 +43,7 @@ def _close(tx: Transaction, job: Job, now: Instant) -> None:
         tx.jobs.move(job, State.CANCELLED, finished_at=now, due_at=None, closes_by=None)
         tx.outbox.add(about(job, "no-picture", sentence("unsupported")), now)
         return
+    job = _at_its_first_picture(tx, job)
     if others:
         tx.outbox.add(about(job, "left-out", sentence("left-out", count=others)), now)
     prompt = tx.parts.prompt(job.id)
@@ -50,6 +51,12 @@ def _close(tx: Transaction, job: Job, now: Instant) -> None:
         tx.complete(job, prompt, now)
     elif tx.jobs.note(job, closes_by=None, due_at=later(now, WORDS_AWAITED)):
         tx.statuses.open(job, now)
+
+
+def _at_its_first_picture(tx: Transaction, job: Job) -> Job:
+    """Let what is said about an album reply to its first picture, whichever item arrived first."""
+    tx.jobs.note(job, message_id=min(source.place for source in job.request.sources))
+    return tx.jobs.get(job.id) or job
 
 
 def _give_up(tx: Transaction, job: Job, now: Instant) -> None:

@@ -100,7 +100,9 @@ def _is_known(tx: Transaction, origin: Origin) -> bool:
 
 
 def _was_taken_back(job: Job) -> bool:
-    return job.state is State.CANCELLED and job.reason is None and bool(job.request.sources)
+    # an album without a picture is closed as well, and only then without a time by which it closes
+    was_closed_empty = not job.request.sources and job.closes_by is None
+    return job.state is State.CANCELLED and job.reason is None and not was_closed_empty
 
 
 def _kind(item: AlbumItemSent) -> PartKind:

@@ -129,7 +129,7 @@ original-gone = The original file can no longer be had: it is kept for a limited
 
 ## Why there is no picture
 
-album-item = Picture { $place } of { $count }: { $words }
+album-item = Picture { $place } of { $count }: { $words } Nothing of this album was ordered.
 not-a-picture = This file is not a picture that I can read. Please send a JPEG, PNG or WebP file, or a photo.
 other-format = This is a { $format } file, which I cannot read. Please send it as a photo, or as JPEG, PNG or WebP.
 broken-picture = This picture file is damaged or incomplete. Please try to send it again.

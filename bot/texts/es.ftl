@@ -127,7 +127,7 @@ original = El archivo tal como lo creó el modelo de imágenes.
 original-gone = El archivo original ya no está disponible: solo se guarda durante un tiempo. La imagen de arriba es lo mejor que hay.
 ## Why there is no picture
 
-album-item = Imagen { $place } de { $count }: { $words }
+album-item = Imagen { $place } de { $count }: { $words } No se ha encargado nada de este álbum.
 not-a-picture = Este archivo no es una imagen que yo pueda leer. Envíame un archivo JPEG, PNG o WebP, o una foto.
 other-format = Este archivo es { $format } y no puedo leerlo. Envíalo como foto o en JPEG, PNG o WebP.
 broken-picture = Este archivo de imagen está dañado o incompleto. Intenta enviarlo otra vez, por favor.

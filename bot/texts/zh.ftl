@@ -108,7 +108,7 @@ original-gone = 原始文件已经无法获取：它只保留有限的时间。�
 
 ## Why there is no picture
 
-album-item = 第 { $place } 张图片（共 { $count } 张）：{ $words }
+album-item = 第 { $place } 张图片（共 { $count } 张）：{ $words }这个相册没有下单。
 not-a-picture = 这个文件不是我能读取的图片。请发送 JPEG、PNG 或 WebP 文件，或者照片。
 other-format = 这是 { $format } 文件，我读不了。请以照片形式发送，或发送 JPEG、PNG 或 WebP。
 broken-picture = 这个图片文件已损坏或不完整。请再发一次试试。

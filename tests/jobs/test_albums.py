@@ -162,7 +162,8 @@ async def test_a_picture_that_cannot_be_used_is_named_and_costs_nothing(house: H
     house.ada.send_album([a_photo(), a_photo("red"), b"no picture"], {0: "a duel"}, as_documents=True)
     await _arrive(house)
     assert house.words() == [
-        "Picture 3 of 3: This file is not a picture that I can read. Please send a JPEG, PNG or WebP file, or a photo."
+        "Picture 3 of 3: This file is not a picture that I can read. Please send a JPEG, PNG or WebP file, or a photo. "
+        "Nothing of this album was ordered."
     ]
     assert house.kie.called("createTask") == []
 
@@ -202,3 +203,21 @@ async def test_a_forwarded_album_is_an_album(house: House) -> None:
         house.ada.send({"photo": message["photo"], "forward_origin": origin} | caption, album="forwarded")
     await _arrive(house)
     assert [(task.prompt, len(task.inputs)) for task in house.kie.tasks.values()] == [("a duel", 2)]
+
+
+async def test_an_album_is_asked_about_at_its_first_picture_whichever_arrived_first(house: House) -> None:
+    first, _ = house.ada.send_album([a_photo(), a_photo("red")])
+    earlier, later_one = house.telegram.cloud.updates.pending
+    house.telegram.cloud.updates.forget_all()
+    for number, update in enumerate((later_one, earlier)):
+        house.telegram.push(update | {"update_id": 900_000_000 + number})
+    await _arrive(house)
+    assert house.status()["reply_to_message"]["message_id"] == first
+
+
+async def test_cancelling_an_album_that_begins_with_a_film_keeps_quiet_about_what_follows(house: House) -> None:
+    house.ada.send_other("video", album="a")
+    house.ada.send_text("/cancel")
+    house.ada.send_photo(a_photo(), album="a")
+    await _arrive(house)
+    assert house.words() == ["Cancelled: it will not be ordered."]
