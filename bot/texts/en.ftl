@@ -39,7 +39,7 @@ question = { $count ->
         [one] What should I change in this picture? Just write it, like “make it snow”.
        *[other] What should I make of these { $count } pictures? Just write it, like “put the person of the first into the second”.
     }
-question-too-long = Your caption has { $length } characters, and the image model takes at most { $most }. Please write to me, more shortly, what to change. I have kept the picture.
+question-too-long = Your caption has { $length } characters, and the image model takes at most { $most }. Please write to me, more shortly, what to change. I have kept what you sent.
 question-over = I waited for an hour for words, so nothing was edited. To take it up again, reply to this message and say what to change.
 no-picture = I edit pictures. Please send me one with a caption that says what to change, like “make it snow”, or reply to a picture that is here.
 unsupported = I can only edit still pictures. Please send a photo, or a picture file, with a caption that says what to change.

@@ -38,7 +38,7 @@ question = { $count ->
         [one] ¿Qué cambio en esta imagen? Solo escríbelo, por ejemplo «haz que nieve».
        *[other] ¿Qué hago con estas { $count } imágenes? Solo escríbelo, por ejemplo «pon a la persona de la primera en la segunda».
     }
-question-too-long = Tu descripción tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Escríbeme qué cambiar con menos palabras, por favor. La imagen ya la tengo.
+question-too-long = Tu descripción tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Escríbeme qué cambiar con menos palabras, por favor. Lo que enviaste ya lo tengo.
 question-over = Esperé una hora a que dijeras qué cambiar, así que no se editó nada. Para retomarlo, responde a este mensaje y di qué cambiar.
 no-picture = Yo edito imágenes. Envíame una con una descripción que diga qué cambiar, por ejemplo «haz que nieve», o responde a una imagen de este chat.
 unsupported = Solo puedo editar imágenes fijas. Envíame una foto o un archivo de imagen con una descripción que diga qué cambiar.
