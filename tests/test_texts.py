@@ -13,12 +13,13 @@ from fluent.syntax.visitor import Visitor
 from bot import texts
 from bot.kie.errors import Halt
 from bot.texts import closest, languages, sentence
+from bot.texts.ideas import IDEAS
 
 BOT = Path(__file__).parents[1] / "bot"
 LANGUAGES = languages()
 
 #: What the code puts together from parts.
-COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {
+COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {f"idea-{idea.name}" for idea in IDEAS.values()} | {
     "got-it", "got-it-with-time", "in-the-queue", "in-the-queue-with-time", "being-edited", "being-edited-with-time",
     "start", "help", "question-over", "cancelled-here", "cancelled-in-doubt", "result-lost", "original-gone",
 }  # fmt: skip

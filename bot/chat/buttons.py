@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+IN_A_ROW = 2
+
 _DATA = re.compile(r"1:(\w+):(\d{1,18}):(\d{1,18})", re.ASCII)
 
 
@@ -25,6 +27,8 @@ class Action(StrEnum):
     AGAIN = "again"
     #: leave an order in doubt as it is
     LEAVE = "leave"
+    #: take one of the ideas that were offered
+    IDEA = "idea"
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,13 @@ class Button:
     label: str
     action: Action
     job_id: int
-    #: which question of the job it answers, where there can be several: a number that only this one has
-    question: int = 0
+    #: which question of the job it answers, or with which idea: a number that only this one has
+    number: int = 0
 
     @property
     def data(self) -> str:
         """What stands behind it: at most 64 bytes."""
-        return f"1:{self.action}:{self.job_id}:{self.question}"
+        return f"1:{self.action}:{self.job_id}:{self.number}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Pressed:
 
     action: Action
     job_id: int
-    question: int
+    number: int
 
 
 def read(data: str | None) -> Pressed | None:
@@ -61,7 +65,8 @@ def read(data: str | None) -> Pressed | None:
 
 
 def keyboard(buttons: tuple[Button, ...]) -> InlineKeyboardMarkup | None:
-    """Return the buttons as Telegram takes them, in one row."""
+    """Return the buttons as Telegram takes them, in rows that a phone can show."""
     if not buttons:
         return None
-    return InlineKeyboardMarkup([[InlineKeyboardButton(each.label, callback_data=each.data) for each in buttons]])
+    made = [InlineKeyboardButton(each.label, callback_data=each.data) for each in buttons]
+    return InlineKeyboardMarkup([made[start : start + IN_A_ROW] for start in range(0, len(made), IN_A_ROW)])

@@ -12,6 +12,7 @@ from bot.store.outbox import Parcel
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
+from bot.texts.ideas import IDEAS
 
 #: Seconds between two looks at a place in the queue: at least these, and more the longer the queue is.
 REFRESH = 10.0
@@ -97,12 +98,20 @@ def _cancelled(tx: Transaction, job: Job) -> Sentence:
 
 
 def _question(tx: Transaction, job: Job) -> Showing:
-    length = len(tx.parts.prompt(job.id))
+    length, count = len(tx.parts.prompt(job.id)), tx.parts.count(job.id, PartKind.PICTURE)
     if length > MAX_PROMPT:
         asked = sentence("question-too-long", length=length, most=MAX_PROMPT)
     else:
-        asked = sentence("question", count=tx.parts.count(job.id, PartKind.PICTURE))
-    return Showing(_words(job, asked), (_cancel(job),), matters=True)
+        asked = sentence("question", count=count)
+    ideas = _ideas(job) if count == 1 and not length else ()
+    return Showing(_words(job, asked), (*ideas, _cancel(job)), matters=True)
+
+
+def _ideas(job: Job) -> tuple[Button, ...]:
+    return tuple(
+        Button(_words(job, sentence(f"idea-{idea.name}")), Action.IDEA, job.id, number)
+        for number, idea in IDEAS.items()
+    )
 
 
 def _doubt(job: Job, asked_at: Instant) -> Showing:

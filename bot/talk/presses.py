@@ -7,6 +7,7 @@ from bot.store.transaction import Transaction
 from bot.talk.reading import ButtonPressed, Origin
 from bot.talk.replying import toast
 from bot.texts import Sentence, sentence
+from bot.texts.ideas import IDEAS
 
 
 def button_pressed(tx: Transaction, origin: Origin, press: ButtonPressed, now: Instant) -> None:
@@ -29,6 +30,8 @@ def _told(tx: Transaction, origin: Origin, pressed: Pressed | None, now: Instant
             return _decided(tx, job, pressed, sentence("toast-again"), now)
         case Action.LEAVE:
             return _decided(tx, job, pressed, sentence("toast-left"), now)
+        case Action.IDEA:
+            return _idea_taken(tx, job, pressed.number, now)
 
 
 def _cancel(tx: Transaction, job: Job, now: Instant) -> Sentence:
@@ -55,9 +58,19 @@ def _original(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Senten
     return sentence("toast-fetching")
 
 
+def _idea_taken(tx: Transaction, job: Job, number: int, now: Instant) -> Sentence:
+    """Let an idea be the words that a request waited for."""
+    idea = IDEAS.get(number)
+    if idea is None:
+        return sentence("toast-old")
+    if job.state is not State.GATHERING or job.closes_by is not None or not tx.complete(job, idea.prompt, now):
+        return sentence("toast-settled")
+    return sentence("toast-idea")
+
+
 def _decided(tx: Transaction, job: Job, pressed: Pressed, told: Sentence, now: Instant) -> Sentence:
     """Let the person decide about an order in doubt, by the buttons of the question that is open."""
-    if job.state is not State.SUBMITTING or job.asked_at is None or job.asked_at != pressed.question:
+    if job.state is not State.SUBMITTING or job.asked_at is None or job.asked_at != pressed.number:
         return sentence("toast-settled")
     decide = tx.order_again if pressed.action is Action.AGAIN else tx.leave_in_doubt
     return told if decide(job, now) else sentence("toast-settled")

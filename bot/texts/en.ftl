@@ -119,6 +119,16 @@ toast-fetching = I am fetching the original file…
 toast-coming = The original file is on its way.
 toast-again = I order it once more.
 toast-left = Left as it is.
+toast-idea = Good choice.
+
+## Ideas, on buttons under the question what to change (short)
+
+idea-figure = A figure on a desk
+idea-snow = Winter
+idea-night = At night
+idea-watercolour = Watercolour
+idea-clean = Without bystanders
+idea-restore = Restored
 
 ## The answer
 

@@ -118,6 +118,16 @@ toast-fetching = Estoy descargando el archivo original…
 toast-coming = El archivo original ya va en camino.
 toast-again = La encargo otra vez.
 toast-left = Lo dejo como está.
+toast-idea = Buena elección.
+
+## Ideas, on buttons under the question what to change (short)
+
+idea-figure = Figura de colección
+idea-snow = Invierno
+idea-night = De noche
+idea-watercolour = Acuarela
+idea-clean = Sin curiosos
+idea-restore = Restaurada
 
 ## The answer
 

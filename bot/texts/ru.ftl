@@ -137,6 +137,16 @@ toast-fetching = Загружаю файл без сжатия…
 toast-coming = Файл без сжатия уже в пути.
 toast-again = Заказываю ещё раз.
 toast-left = Оставляю как есть.
+toast-idea = Хороший выбор.
+
+## Ideas, on buttons under the question what to change (short)
+
+idea-figure = Фигурка на столе
+idea-snow = Зима
+idea-night = Ночью
+idea-watercolour = Акварель
+idea-clean = Без прохожих
+idea-restore = Реставрация
 
 ## The answer
 

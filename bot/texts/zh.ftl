@@ -98,6 +98,16 @@ toast-fetching = 正在获取原始文件…
 toast-coming = 原始文件马上就到。
 toast-again = 我再下一次单。
 toast-left = 好，就这样吧。
+toast-idea = 好主意。
+
+## Ideas, on buttons under the question what to change (short)
+
+idea-figure = 桌上的手办
+idea-snow = 冬天
+idea-night = 夜晚
+idea-watercolour = 水彩画
+idea-clean = 去掉路人
+idea-restore = 修复
 
 ## The answer
 

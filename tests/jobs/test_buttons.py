@@ -11,6 +11,7 @@ from bot.chat.buttons import Action, Button, Pressed
 from bot.job import Reason, State
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.telegram.refusals import server_error
+from bot.texts.ideas import IDEAS
 from tests.house import House, a_house
 from tests.world import a_photo, english
 
@@ -443,3 +444,27 @@ async def test_a_press_is_answered_while_a_picture_is_being_sent_to_the_same_cha
         told = await house.telegram.wait_for(lambda _: house.ada.answer_to(pressed), 5)
         await house.kie.stop()
     assert told["text"] == english("toast-cancelled")
+
+
+async def test_a_picture_without_words_is_offered_ideas_and_a_press_of_one_orders_it(house: House) -> None:
+    await house.ask(a_photo(), "")
+    ideas = [button["text"] for row in house.status()["reply_markup"]["inline_keyboard"] for button in row]
+    assert ideas == [*(english(f"idea-{idea.name}") for idea in IDEAS.values()), "Cancel"]
+    assert await _press(house, english("idea-figure")) == english("toast-idea")
+    assert [task.prompt for task in house.kie.tasks.values()] == [IDEAS[1].prompt]
+
+
+async def test_two_ideas_for_one_picture_are_one_order(house: House) -> None:
+    await house.ask(a_photo(), "")
+    question = house.status()["message_id"]
+    presses = [house.ada.press(question, english(f"idea-{name}")) for name in ("snow", "night")]
+    assert await _all_told(house, *presses) == [english("toast-idea"), english("toast-settled")]
+    assert [task.prompt for task in house.kie.tasks.values()] == [IDEAS[2].prompt]
+
+
+async def test_several_pictures_are_offered_no_ideas_that_suit_one(house: House) -> None:
+    house.ada.send_album([a_photo(), a_photo("red")])
+    await house.receive()
+    await house.pass_time(5)
+    [[button]] = house.status()["reply_markup"]["inline_keyboard"]
+    assert button["text"] == "Cancel"
