@@ -28,12 +28,12 @@ def words_sent(tx: Transaction, origin: Origin, sent: WordsSent, received_at: In
     elif not is_usable(sent.words):
         reply(tx, origin, _unusable(sent.words), now, job_id=None if waiting is None else waiting.id)
     elif waiting is not None:
-        answered(tx, waiting, origin, sent.words, now)
+        _answered(tx, waiting, origin, sent.words, now)
     else:
         wish_made(tx, origin, sent.words, sources, received_at, now)
 
 
-def answered(tx: Transaction, job: Job, origin: Origin, words: str, now: Instant) -> None:
+def _answered(tx: Transaction, job: Job, origin: Origin, words: str, now: Instant) -> None:
     """Give a request the words that it waited for."""
     tx.parts.forget_words(job.id)
     tx.parts.add(job.id, origin.chat_id, origin.message_id, PartKind.TEXT, words)
@@ -74,15 +74,20 @@ def _job_about(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> Job | No
 
 def _meant(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> tuple[Source, ...]:
     """Return the pictures that a reply is about; none when it is about something else."""
-    about = None if reply_to.message_id is None else tx.outbox.job_of(origin.chat_id, reply_to.message_id)
-    job = None if about is None else tx.jobs.get(about)
     if reply_to.source is not None:
-        best = job.result_url if job is not None else None
-        return (replace(reply_to.source, full_url=best),)
+        return (replace(reply_to.source, full_url=_best_of(tx, origin, reply_to)),)
+    job = _job_about(tx, origin, reply_to)
     if job is None or job.state not in FINAL:
         return ()
-    # a word of ours about an edit that did not work, say: another wish for the same pictures
+    # a word about an edit, the person's or ours: another wish for the same pictures
     return tuple(replace(source, upload_url=None, uploaded_at=None) for source in job.request.sources)
+
+
+def _best_of(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> str | None:
+    """Return where Kie has a picture better than Telegram, which is so for our answers."""
+    about = None if reply_to.message_id is None else tx.outbox.job_of(origin.chat_id, reply_to.message_id)
+    job = None if about is None else tx.jobs.get(about)
+    return None if job is None else job.result_url
 
 
 def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) -> Sentence:

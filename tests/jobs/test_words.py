@@ -225,3 +225,11 @@ async def test_a_reply_to_what_was_said_about_useless_words_is_taken(house: Hous
     [told] = [each for each in house.telegram.bot_messages(house.ada.id) if "5,001" in each.get("text", "")]
     await _say(house, "make it snow", told["message_id"])
     assert await _orders(house) == {"make it snow": [_photo_of(house, picture)]}
+
+
+async def test_a_reply_to_ones_own_words_is_another_wish_for_their_pictures(house: House) -> None:
+    picture = await house.ask(a_photo(), "")
+    words = await _say(house, "make it snow")
+    await house.pass_time(40)
+    await _say(house, "no, rain", words)
+    assert (await _orders(house))["no, rain"] == [_photo_of(house, picture)]
