@@ -97,6 +97,13 @@ async def test_a_change_of_something_else_is_no_change(house: House) -> None:
     assert house.telegram.reactions(house.ada.id, picture) == []
 
 
+async def test_a_change_of_something_else_is_no_change_after_the_answer_either(house: House) -> None:
+    picture = await house.ask(a_photo())
+    await house.pass_time(60)
+    await _change(house, picture, " make it snow")
+    assert house.words() == []
+
+
 async def test_a_change_that_telegram_delivers_twice_is_told_once(house: House) -> None:
     picture = await house.ask(a_photo())
     house.ada.edit_caption(picture, "make it rain")

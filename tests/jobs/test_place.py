@@ -3,10 +3,15 @@
 import pytest
 
 from tests.house import House
+from tests.pictures.files import exif, saved
 from tests.pictures.telling import TELLING
 
+#: Already upright, so that there is nothing to do but to cut out what they tell.
+UPRIGHT = {f"upright {kind}": saved(kind, exif=exif(1, camera="canary")) for kind in ("JPEG", "PNG", "WEBP")}
+FILES = TELLING | UPRIGHT
 
-@pytest.mark.parametrize("content", TELLING.values(), ids=TELLING.keys())
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES.keys())
 async def test_what_a_file_tells_about_its_sender_stays_here(house: House, content: bytes) -> None:
     assert b"canary" in content
     house.ada.send_document(content, "canary.jpg", "application/octet-stream", caption="make it snow")
