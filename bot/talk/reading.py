@@ -120,7 +120,7 @@ def read_update(raw: dict[str, Any]) -> Reading | None:
     if update.callback_query is not None:
         return _read_press(update.callback_query)
     if update.edited_message is not None:
-        return _read(update.edited_message, _read_change(update.edited_message))
+        return _read(update.edited_message, WordsChanged(_wish(update.edited_message)[1]))
     return None if update.message is None else _read(update.message, _read_message(update.message))
 
 
@@ -143,10 +143,6 @@ def _read_press(query: CallbackQuery) -> Reading | None:
 
 def _language(user: User) -> str:
     return closest(user.language_code)
-
-
-def _read_change(message: Message) -> Meaning:
-    return WordsChanged(_wish(message)[1])
 
 
 def _read_message(message: Message) -> Meaning | None:

@@ -16,16 +16,12 @@ from bot.talk.access import Access
 from bot.talk.intake import Intake
 from bot.texts import sentence
 from tests.talk.updates import FILE, PHOTO, PRIVATE, message
+from tests.world import english
 
 NOON = 1_800_000_000_000
 DAY = 86_400_000
 ADMIN = 9009
 PRIVACY = sentence("privacy", days=30, transport="upload")
-
-
-def told(name: str, **values: str | int) -> str:
-    """Return a sentence in English."""
-    return sentence(name, **values).into("en")
 
 
 class Office:
@@ -112,15 +108,15 @@ async def test_the_same_message_under_another_update_id_makes_nothing_twice(offi
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"document": FILE | {"file_size": 20 * 1024 * 1024 + 1}, "caption": "x"}, told("file-too-large")),
-        ({"text": "make it snow"}, told("no-picture")),
-        ({"text": "/edit make it snow"}, told("no-picture")),
-        ({"text": "/start"}, told("start")),
-        ({"text": "/help"}, told("help")),
+        ({"document": FILE | {"file_size": 20 * 1024 * 1024 + 1}, "caption": "x"}, english("file-too-large")),
+        ({"text": "make it snow"}, english("no-picture")),
+        ({"text": "/edit make it snow"}, english("no-picture")),
+        ({"text": "/start"}, english("start")),
+        ({"text": "/help"}, english("help")),
         ({"text": "/privacy"}, PRIVACY.into("en")),
-        ({"text": "/cancel"}, told("nothing-to-cancel")),
-        ({"text": "/unknown"}, told("unknown-command")),
-        ({"location": {"latitude": 1.0, "longitude": 2.0}}, told("unsupported")),
+        ({"text": "/cancel"}, english("nothing-to-cancel")),
+        ({"text": "/unknown"}, english("unknown-command")),
+        ({"location": {"latitude": 1.0, "longitude": 2.0}}, english("unsupported")),
     ],
 )
 async def test_everything_else_gets_one_helpful_answer_and_no_job(
@@ -143,7 +139,7 @@ async def test_cancel_takes_back_what_is_not_ordered_and_says_what_is(office: Of
     assert first is not None
     await office.db.unit(lambda tx: tx.jobs.move(first, State.SUBMITTING, submitted_at=NOON))
     await office.take(message(4, text="/cancel", message_id=4))
-    assert await office.said() == [told("taken-back-and-coming", count=2, coming=1)]
+    assert await office.said() == [english("taken-back-and-coming", count=2, coming=1)]
     assert await office.jobs() == [State.SUBMITTING, State.CANCELLED, State.CANCELLED]
 
 
@@ -193,7 +189,7 @@ async def test_poison_is_set_aside_and_what_is_behind_it_is_handled(office: Offi
 
 async def test_the_person_behind_a_poison_update_is_told(office: Office) -> None:
     await office.take(POISON)
-    assert await office.said() == [told("trouble")]
+    assert await office.said() == [english("trouble")]
 
 
 async def test_poison_from_nowhere_bothers_only_the_admins(office: Office) -> None:
@@ -205,7 +201,7 @@ async def test_poison_from_nowhere_bothers_only_the_admins(office: Office) -> No
 async def test_strangers_are_told_their_id_once_a_day_and_nothing_is_ordered(db: Database) -> None:
     office = Office(db, allowed=frozenset({77}))
     await office.take(_photo(1), message(2, text="please", message_id=2))
-    assert await office.said() == [told("stranger", id="5")]
+    assert await office.said() == [english("stranger", id="5")]
     assert await office.jobs() == []
     office.now += DAY
     await office.take(_photo(3))
