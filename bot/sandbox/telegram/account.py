@@ -43,7 +43,16 @@ def get_chat_member(cloud: Cloud, arguments: Arguments) -> Json:
         return member(cloud.me, chat.standing)
     if user_id not in chat.members:
         raise bad("user not found")
-    return member(chat.members[user_id], "member")
+    return member(chat.members[user_id], "administrator" if user_id in chat.admins else "member")
+
+
+def get_chat_administrators(cloud: Cloud, arguments: Arguments) -> list[Json]:
+    """getChatAdministrators: the people among them, and this bot."""
+    chat = cloud.chat(arguments)
+    if chat.is_private:
+        raise bad("there are no administrators in the private chat")
+    found = [member(chat.members[user_id], "administrator") for user_id in sorted(chat.admins)]
+    return found + ([member(cloud.me, chat.standing)] if chat.standing == "administrator" else [])
 
 
 def set_my_commands(cloud: Cloud, arguments: Arguments) -> bool:

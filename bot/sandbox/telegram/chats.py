@@ -40,6 +40,8 @@ class Chat:
     messages: dict[int, Json] = field(default_factory=dict)
     reactions: dict[int, list[Json]] = field(default_factory=lambda: defaultdict(list))
     actions: list[Action] = field(default_factory=list)
+    #: ids of the members who are administrators
+    admins: set[int] = field(default_factory=set)
     #: threads of a forum: id to "open" or "closed"
     topics: dict[int, str] = field(default_factory=dict)
     #: the bot's place here as ChatMember says it: "member", "administrator", "kicked" or "left"

@@ -88,20 +88,30 @@ class Cloud:
 
     def _show(self, kind: str, chat: Chat, message: Json) -> None:
         if chat.standing in {"member", "administrator"} and self._is_visible(chat, message):
-            self.updates.offer(kind, message)
+            self.updates.offer(kind, self._as_seen(chat, message))
         self.changes.notify()
+
+    def _as_seen(self, chat: Chat, message: Json) -> Json:
+        """Return a message without what privacy hides: in basic groups, what others wrote and somebody replies to."""
+        replied = message.get("reply_to_message")
+        if replied is None or chat.shown["type"] != "group" or self._is_visible(chat, replied) or self.is_mine(replied):
+            return message
+        return {name: value for name, value in message.items() if name != "reply_to_message"}
 
     def _is_visible(self, chat: Chat, message: Json) -> bool:
         if chat.is_private or not self.privacy_mode or chat.standing == "administrator":
             return True
         replied = message.get("reply_to_message", {})
-        return self.is_mine(replied) or self._commands_me(message) or _is_service(message)
+        return self.is_mine(replied) or self._commands_me(chat, message) or _is_service(message)
 
-    def _commands_me(self, message: Json) -> bool:
+    def _commands_me(self, chat: Chat, message: Json) -> bool:
         text = str(message.get("text", message.get("caption", "")))
         head = text.split(maxsplit=1)[0] if text.strip() else ""
-        command, _, name = head.partition("@")
-        return command.startswith("/") and len(command) > 1 and name.lower() == self.me["username"].lower()
+        command, at, name = head.partition("@")
+        if not command.startswith("/") or len(command) < 2:
+            return False
+        # a command for nobody in particular goes to the bot that spoke last; there is no other bot here
+        return name.lower() == self.me["username"].lower() if at else any(map(self.is_mine, chat.messages.values()))
 
 
 def _is_service(message: Json) -> bool:

@@ -33,6 +33,14 @@ class Group:
         """Make a person (a User) a member."""
         self.room.members[user["id"]] = user
 
+    def promote(self, user: Json) -> None:
+        """Make a member an administrator."""
+        self.room.admins.add(user["id"])
+
+    def demote(self, user: Json) -> None:
+        """Make an administrator a plain member again."""
+        self.room.admins.remove(user["id"])
+
     def open_topic(self, name: str, by: Json) -> int:
         """Open a topic in a forum; return its thread id."""
         thread = self.room.last_id + 1
@@ -54,6 +62,8 @@ class Group:
         old = self.room
         grown = new_group(self._cloud, SUPERGROUPS + old.id, str(old.shown["title"]), False)
         grown.room.members.update(old.members)
+        grown.room.admins.update(old.admins)
+        grown.room.standing = old.standing
         self._cloud.hear(old, by, {"migrate_to_chat_id": grown.id})
         self._cloud.hear(grown.room, by, {"migrate_from_chat_id": old.id})
         old.migrated_to = grown.id

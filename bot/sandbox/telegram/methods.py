@@ -20,6 +20,7 @@ METHODS: Mapping[str, Method] = {
     "editMessageReplyMarkup": editing.edit_message_reply_markup,
     "editMessageText": editing.edit_message_text,
     "getChat": account.get_chat,
+    "getChatAdministrators": account.get_chat_administrators,
     "getChatMember": account.get_chat_member,
     "getFile": account.get_file,
     "getMe": account.get_me,

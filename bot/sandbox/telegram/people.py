@@ -14,6 +14,9 @@ from bot.sandbox.telegram.markup import pressed
 from bot.sandbox.telegram.refusals import Json
 from bot.sandbox.telegram.words import entities_in
 
+#: The User that stands for every anonymous administrator.
+ANONYMOUS: Json = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+
 _albums = itertools.count(1)
 
 
@@ -25,6 +28,8 @@ class Place(TypedDict, total=False):
     thread: int | None
     #: the media_group_id, to send one more item of an album
     album: str | None
+    #: as an administrator who remains anonymous: the group itself seems to speak
+    anonymously: bool
 
 
 class Where(Place, total=False):
@@ -55,7 +60,10 @@ class Person:
         album = where.get("album")
         frame = room.place(where.get("thread")) | room.quoted(where.get("reply_to"))
         frame |= {} if album is None else {"media_group_id": album}
-        return int(self._cloud.hear(room, self.user, frame | content)["message_id"])
+        sender = self.user
+        if where.get("anonymously"):
+            sender, frame = ANONYMOUS, frame | {"sender_chat": room.shown}
+        return int(self._cloud.hear(room, sender, frame | content)["message_id"])
 
     def send_text(self, text: str, reply_to: int | None = None, **place: Unpack[Place]) -> int:
         """Send a text; return the message_id."""

@@ -120,3 +120,48 @@ async def test_members_can_be_looked_up(telegram: LocalTelegram, bot: Bot) -> No
     assert (await bot.get_chat_member(group.id, bot.id)).status == "member"
     with pytest.raises(BadRequest, match=r"(?i)user not found"):
         await bot.get_chat_member(group.id, grace.id)
+
+
+async def test_a_command_for_nobody_in_particular_goes_to_the_bot_that_spoke_last(
+    telegram: LocalTelegram, bot: Bot
+) -> None:
+    telegram.cloud.privacy_mode = True
+    ada = telegram.person()
+    group = telegram.group(members=[ada])
+    ada.send_text("/edit before", chat=group)
+    await bot.send_message(group.id, "hi")
+    ada.send_text("/edit after", chat=group)
+    assert heard(telegram) == ["/edit after"]
+
+
+@pytest.mark.parametrize(("chat_id", "is_shown"), [(-5, False), (-1_000_000_000_005, True)])
+async def test_privacy_hides_what_a_command_replies_to_in_basic_groups(
+    telegram: LocalTelegram, chat_id: int, is_shown: bool
+) -> None:
+    telegram.cloud.privacy_mode = True
+    ada = telegram.person()
+    group = telegram.group(chat_id, members=[ada])
+    photo = ada.send_photo(picture(), chat=group)
+    ada.send_text("/edit@darkroom_bot blue", reply_to=photo, chat=group)
+    [update] = telegram.cloud.updates.pending
+    assert ("reply_to_message" in update["message"]) is is_shown
+
+
+async def test_an_administrator_may_remain_anonymous(telegram: LocalTelegram) -> None:
+    ada = telegram.person()
+    group = telegram.group(members=[ada])
+    ada.send_text("hi", chat=group, anonymously=True)
+    [update] = telegram.cloud.updates.pending
+    oracle.check_update(update)
+    assert update["message"]["sender_chat"]["id"] == group.id
+    assert update["message"]["from"]["username"] == "GroupAnonymousBot"
+
+
+async def test_the_administrators_can_be_asked_for(telegram: LocalTelegram, bot: Bot) -> None:
+    ada, grace = telegram.person(), telegram.person()
+    group = telegram.group(members=[ada, grace])
+    group.promote(grace.user)
+    assert [one.user.id for one in await bot.get_chat_administrators(group.id)] == [grace.id]
+    assert (await bot.get_chat_member(group.id, grace.id)).status == "administrator"
+    group.demote(grace.user)
+    assert await bot.get_chat_administrators(group.id) == ()
