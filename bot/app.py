@@ -18,6 +18,7 @@ from bot.chat.updates import POLL_TIMEOUT, Updates
 from bot.doors.http import Door
 from bot.doors.poll import WRONG_TOKEN, Poll
 from bot.job import Instant
+from bot.jobs.admins import Admins
 from bot.jobs.deliver import Deliver
 from bot.jobs.gates import Limits
 from bot.jobs.prepare import Prepare
@@ -38,6 +39,7 @@ from bot.settings import CannotRun, Settings
 from bot.store.connection import Database
 from bot.store.lock import only_process
 from bot.talk.access import Access
+from bot.talk.address import Address
 from bot.talk.intake import Intake
 from bot.texts import sentence
 
@@ -111,6 +113,7 @@ class Darkroom:
     db: Database
     chat: Chat
     door: Door
+    address: Address
     poll: Poll
     intake: Intake
     worker: Worker
@@ -123,15 +126,19 @@ class Darkroom:
         try:
             me = await _unless(stop, self._introduced())
             if me is not None:
-                await self._claim(me)
+                await self.meet(me)
                 log.info("ready: @%s takes updates, health at %s/healthz", me.username, address)
                 await self._serve(stop)
         finally:
             await self.door.close()
         log.info("stopped")
 
-    async def _claim(self, me: Me) -> None:
-        """Raise CannotRun for the database of another bot, whose message ids would be mistaken for ours."""
+    async def meet(self, me: Me) -> None:
+        """Let the parts know who we are.
+
+        Raises CannotRun for the database of another bot, whose message ids would be mistaken for ours.
+        """
+        self.address.meet(me)
         owner = await self.db.unit(lambda tx: tx.owner.claim(me.id))
         if owner != me.id:
             raise CannotRun(
@@ -207,15 +214,17 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
     stack.push_async_callback(chat.aclose)
     updates = Updates(token=token, api_url=settings.telegram_api_url, tls=tls)
     stack.push_async_callback(updates.aclose)
-    worker = _worker(settings, stack, db, chat, clocks, tls)
-    intake = _intake(settings, db, worker, clocks)
-    poll = Poll(db, updates, clock=clocks.of_day, monotonic=clocks.monotonic, wake_intake=intake.wake)
+    address, letters = Address(), asyncio.Event()
+    worker = _worker(settings, stack, db, chat, clocks, tls, wake_intake=letters.set)
+    intake = _intake(settings, db, address, letters, worker, clocks)
+    poll = Poll(db, updates, address, clock=clocks.of_day, monotonic=clocks.monotonic, wake_intake=intake.wake)
     health = Health(clocks.monotonic, polls=[poll])
     return Darkroom(
         settings=settings,
         db=db,
         chat=chat,
         door=Door(is_ready=health.is_ready),
+        address=address,
         poll=poll,
         intake=intake,
         worker=worker,
@@ -224,13 +233,17 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
     )
 
 
-def _intake(settings: Settings, db: Database, worker: Worker, clocks: Clocks) -> Intake:
+def _intake(
+    settings: Settings, db: Database, address: Address, letters: asyncio.Event, worker: Worker, clocks: Clocks
+) -> Intake:
     privacy = sentence("privacy", days=settings.keep_days, transport=settings.image_transport)
     access = Access(settings.allowed_ids, settings.admin_ids)
     return Intake(
         db,
+        address,
         access,
         privacy,
+        woken=letters,
         album_window=settings.album_window_seconds,
         clock=clocks.of_day,
         wake_worker=worker.wake,
@@ -238,7 +251,14 @@ def _intake(settings: Settings, db: Database, worker: Worker, clocks: Clocks) ->
 
 
 def _worker(
-    settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat, clocks: Clocks, tls: ssl.SSLContext
+    settings: Settings,
+    stack: AsyncExitStack,
+    db: Database,
+    chat: Chat,
+    clocks: Clocks,
+    tls: ssl.SSLContext,
+    *,
+    wake_intake: Callable[[], None],
 ) -> Worker:
     clock, admins = clocks.of_day, settings.admin_ids
     deadline = settings.task_deadline_seconds
@@ -264,6 +284,7 @@ def _worker(
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),
         tell=Tell(db, chat, clock=clock),
         probe=Probe(db, kie, clock=clock),
+        admins=Admins(db, chat, clock=clock, wake_intake=wake_intake),
     )
     pacing = Pacing(settings.telegram_messages_per_second)
     rules = Rules(admins, deadline, settings.album_window_seconds)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.wish import USUAL, Form
+
 #: A moment: milliseconds since 1970, UTC.
 Instant = int
 
@@ -108,14 +110,20 @@ class Request:
     """What a person asked for and where the answer goes; immutable once ordered."""
 
     chat_id: int
+    #: a person; or the group, or the channel, in whose name somebody spoke
     user_id: int
-    message_id: int
+    #: to which the answer replies; None where that message is in a chat that is no more
+    message_id: int | None
     thread_id: int | None
     prompt: str
     sources: tuple[Source, ...]
     received_at: Instant
     #: in which the person is told about it
     language: str = "en"
+    #: how the answer is to come; certain once it is queued
+    form: Form = USUAL
+    #: the job of which this is another variation
+    variation_of: int | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.app import Clocks, Darkroom, wire
+from bot.chat.client import Me
 from bot.job import Instant, Job
 from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
@@ -126,6 +127,8 @@ async def a_house(folder: Path, *, kie: dict[str, Any] | None = None, **settings
             await server.start()
             stack.push_async_callback(server.stop)
         bot = await wire(_settings(folder, telegram, local_kie, settings), stack, Clocks(clock.instant, clock))
+        me = telegram.cloud.me
+        await bot.meet(Me(me["id"], me["username"], hears_all=not telegram.cloud.privacy_mode))
         yield House(telegram, local_kie, bot, clock)
 
 

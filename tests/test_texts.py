@@ -12,16 +12,21 @@ from fluent.syntax.visitor import Visitor
 
 from bot import texts
 from bot.kie.errors import Halt
+from bot.store.chats import Preference
 from bot.texts import closest, languages, sentence
 from bot.texts.ideas import IDEAS
+from bot.wish import AnswerAs
 
 BOT = Path(__file__).parents[1] / "bot"
 LANGUAGES = languages()
 
 #: What the code puts together from parts.
 COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {f"idea-{idea.name}" for idea in IDEAS.values()} | {
+    f"{what}-{preference}".replace("_", "-") for what in ("setting", "choose") for preference in Preference
+} | {f"as-{each}" for each in (*AnswerAs, "auto")} | {
     "got-it", "got-it-with-time", "in-the-queue", "in-the-queue-with-time", "being-edited", "being-edited-with-time",
     "start", "help", "question-over", "cancelled-here", "cancelled-in-doubt", "result-lost", "original-gone",
+    "button-variation", "button-original", "button-delete",
 }  # fmt: skip
 #: What only other sentences refer to.
 INNER = {"about-to-go", "usually"}

@@ -212,8 +212,8 @@ async def a_world(folder: Path, **kie: Any) -> AsyncIterator[World]:
 
 
 def english(name: str, **values: str | int) -> str:
-    """Return a sentence as somebody with an English app sees it."""
-    return sentence(name, **values).into("en")
+    """Return a sentence as somebody with an English app sees it, in a private chat unless it is said where."""
+    return sentence(name, **({"where": "private"} | values)).into("en")
 
 
 def rows(path: Path, sql: str) -> list[sqlite3.Row]:

@@ -2,7 +2,7 @@
 
 Telegram gives back whatever stands behind a button, to whoever presses it and
 for as long as the message stands, so it is only a hint: whether the press does
-anything is decided by the presser and by the job's state.
+anything is decided by the presser and by what is stored.
 """
 
 import re
@@ -29,6 +29,14 @@ class Action(StrEnum):
     LEAVE = "leave"
     #: take one of the ideas that were offered
     IDEA = "idea"
+    #: make another variation of an answer
+    VARIATION = "more"
+    #: take an answer away
+    DELETE = "delete"
+    #: show another page of the settings
+    PAGE = "page"
+    #: choose something in the settings
+    CHOOSE = "choose"
 
 
 @dataclass(frozen=True)
@@ -37,14 +45,15 @@ class Button:
 
     label: str
     action: Action
-    job_id: int
-    #: which question of the job it answers, or with which idea: a number that only this one has
+    #: the id of the job that it is about, or the number of a page of the settings
+    about: int
+    #: which question of the job it answers, or which idea or choice it is: a number that only this one has
     number: int = 0
 
     @property
     def data(self) -> str:
         """What stands behind it: at most 64 bytes."""
-        return f"1:{self.action}:{self.job_id}:{self.number}"
+        return f"1:{self.action}:{self.about}:{self.number}"
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Pressed:
     """What was behind a pressed button."""
 
     action: Action
-    job_id: int
+    about: int
     number: int
 
 

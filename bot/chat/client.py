@@ -6,15 +6,24 @@ Nothing outside this room sees a file's address, because the bot token is part o
 import asyncio
 import ssl
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-from telegram import Bot, InputMediaPhoto, LinkPreviewOptions, ReactionTypeEmoji, ReplyParameters
-from telegram.constants import ChatAction
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScope,
+    InputMediaDocument,
+    InputMediaPhoto,
+    LinkPreviewOptions,
+    ReactionTypeEmoji,
+    ReplyParameters,
+)
+from telegram.constants import BotCommandScopeType, ChatAction
 from telegram.request import HTTPXRequest
 from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
@@ -39,6 +48,8 @@ class Me:
 
     id: int
     username: str
+    #: whether groups show it what is not meant for it: its privacy mode is off
+    hears_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,13 +62,15 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A picture to be shown, with what stands under it."""
+class Media:
+    """A picture to be sent, with what stands under it."""
 
     content: bytes
     name: str
     caption: str
     buttons: tuple[Button, ...] = ()
+    #: byte for byte, as against a photo, which Telegram may compress
+    as_file: bool = False
 
 
 class Chat:
@@ -86,7 +99,7 @@ class Chat:
         """Ask who we are."""
         with in_our_words():
             user = await self._bot.get_me()
-        return Me(user.id, user.username or str(user.id))
+        return Me(user.id, user.username or str(user.id), bool(user.can_read_all_group_messages))
 
     async def remove_webhook(self) -> bool:
         """Switch a webhook off, keeping the updates that wait; True if there was one."""
@@ -139,38 +152,32 @@ class Chat:
         with in_our_words():
             await self._bot.delete_message(chat_id, message_id)
 
-    async def send_photo(self, place: Place, photo: Photo) -> int:
-        """Send a picture that Telegram may compress; return the message's id."""
+    async def send(self, place: Place, media: Media) -> int:
+        """Send a picture; return the message's id."""
+        more = {
+            "filename": media.name,
+            "caption": media.caption,
+            "reply_markup": keyboard(media.buttons),
+            "read_timeout": MEDIA_TIMEOUT,
+        } | _to(place)
         with in_our_words():
-            message = await self._bot.send_photo(
-                photo=photo.content,
-                filename=photo.name,
-                caption=photo.caption,
-                reply_markup=keyboard(photo.buttons),
-                read_timeout=MEDIA_TIMEOUT,
-                **_to(place),
-            )
+            if media.as_file:
+                message = await self._bot.send_document(document=media.content, **more)
+            else:
+                message = await self._bot.send_photo(photo=media.content, **more)
         return message.message_id
 
-    async def turn_into_photo(self, chat_id: int, message_id: int, photo: Photo) -> None:
+    async def turn_into(self, chat_id: int, message_id: int, media: Media) -> None:
         """Put a picture in the place of a message of ours; the same twice is no error, and nobody is notified."""
-        media = InputMediaPhoto(photo.content, caption=photo.caption, filename=photo.name)
+        kind = InputMediaDocument if media.as_file else InputMediaPhoto
         with _the_same_is_fine(), in_our_words():
             await self._bot.edit_message_media(
-                media=media,
+                media=kind(media.content, caption=media.caption, filename=media.name),
                 chat_id=chat_id,
                 message_id=message_id,
-                reply_markup=keyboard(photo.buttons),
+                reply_markup=keyboard(media.buttons),
                 read_timeout=MEDIA_TIMEOUT,
             )
-
-    async def send_document(self, place: Place, content: bytes, name: str, caption: str) -> int:
-        """Send a file, byte for byte; return the message's id."""
-        with in_our_words():
-            message = await self._bot.send_document(
-                document=content, filename=name, caption=caption, read_timeout=MEDIA_TIMEOUT, **_to(place)
-            )
-        return message.message_id
 
     async def show_uploading(self, place: Place) -> None:
         """Show "sending a photo" in the chat, for five seconds at most."""
@@ -188,6 +195,21 @@ class Chat:
         """Put a reaction on a message; the same twice is no error."""
         with in_our_words():
             await self._bot.set_message_reaction(chat_id, message_id, reaction=[ReactionTypeEmoji(emoji)])
+
+    async def administrators(self, chat_id: int) -> frozenset[int]:
+        """Ask who administers a group; return the ids of the people."""
+        with in_our_words():
+            members = await self._bot.get_chat_administrators(chat_id)
+        return frozenset(member.user.id for member in members)
+
+    async def set_menu(self, scope: str, language: str | None, commands: Mapping[str, str]) -> None:
+        """Say which commands an app offers in chats of a kind (a scope of the Bot API); None: in any other language."""
+        with in_our_words():
+            await self._bot.set_my_commands(
+                [BotCommand(name, description) for name, description in commands.items()],
+                scope=BotCommandScope(BotCommandScopeType(scope)),
+                language_code=language,
+            )
 
 
 def certificates() -> ssl.SSLContext:

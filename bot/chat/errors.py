@@ -5,9 +5,13 @@ ChatError
 │   └── NoFile   the file is not to be had, at present or for ever: Telegram does not tell which
 ├── Doubtful     it may have happened, though Telegram is in trouble: a message may have been delivered
 │   └── NoAnswer the request left as a whole, and nothing came back
+├── Migrated     the group became a supergroup, which has another id
 ├── ChatGone     this chat cannot be written to: blocked, kicked, deleted
 ├── Rejected     Telegram will never take it as it is
-│   └── TooBig   the file is larger than Telegram hands out
+│   ├── TooBig   the file is larger than Telegram hands out
+│   └── Misplaced
+│       ├── NoTopic  the topic was closed or deleted
+│       └── NoReply  the message that it replies to is gone, or is in another topic
 ├── WrongToken   Telegram does not know the token
 └── Rival        somebody else receives this bot's updates
 """
@@ -47,12 +51,32 @@ class ChatGone(ChatError):
     """The bot was blocked or removed, or the chat no longer exists."""
 
 
+class Migrated(ChatError):
+    """Certainly no effect: what is to be said there has to go to `new_id`."""
+
+    def __init__(self, new_id: int) -> None:
+        super().__init__("the group became a supergroup")
+        self.new_id = new_id
+
+
 class Rejected(ChatError):
     """Repeating it unchanged cannot help."""
 
 
 class TooBig(Rejected):
     """A file of more than 20 MB."""
+
+
+class Misplaced(Rejected):
+    """It may be taken elsewhere in the chat."""
+
+
+class NoTopic(Misplaced):
+    """The topic was closed or deleted."""
+
+
+class NoReply(Misplaced):
+    """There is no such message to reply to."""
 
 
 class WrongToken(ChatError):
@@ -80,8 +104,19 @@ LEFT = (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError)
 
 GONE_TEXTS = ("chat not found", "user is deactivated", "bot was kicked", "peer_id_invalid")
 
+NO_TOPIC_TEXTS = ("message thread not found", "topic_closed", "topic_deleted")
+
+NO_REPLY_TEXTS = ("message to be replied not found", "message to reply not found", "reply message not found")
+
 #: The server says this of a wrong file_id, but also of any trouble behind it (its source, 2026).
 NO_FILE = "temporarily unavailable"
+
+
+KINDS_OF_REFUSAL: tuple[tuple[tuple[str, ...], type[ChatError]], ...] = (
+    (GONE_TEXTS, ChatGone),
+    (NO_TOPIC_TEXTS, NoTopic),
+    (NO_REPLY_TEXTS, NoReply),
+)
 
 
 @contextmanager
@@ -112,7 +147,7 @@ def understood(error: ptb.TelegramError) -> ChatError:
         case ptb.Forbidden():
             return ChatGone(text)
         case ptb.ChatMigrated():
-            return Rejected("the group became a supergroup")
+            return Migrated(error.new_chat_id)
         case ptb.BadRequest():
             return _bad_request(text)
         case _:
@@ -130,9 +165,8 @@ def _bad_request(text: str) -> ChatError:
         return NoFile(text)
     if "file is too big" in text:
         return TooBig(text)
-    if any(word in text for word in GONE_TEXTS):
-        return ChatGone(text)
-    return Rejected(text)
+    found = (kind for texts, kind in KINDS_OF_REFUSAL if any(each in text for each in texts))
+    return next(found, Rejected)(text)
 
 
 def _network(error: ptb.TelegramError, text: str) -> ChatError:

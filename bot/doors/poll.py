@@ -18,7 +18,8 @@ from bot.job import Instant
 from bot.settings import CannotRun, MustRestart
 from bot.store.connection import Database
 from bot.store.inbox import Letter
-from bot.talk.address import concerns_us
+from bot.store.transaction import Transaction
+from bot.talk.address import Address
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Poll:
         self,
         db: Database,
         updates: Updates,
+        address: Address,
         *,
         clock: Callable[[], Instant],
         monotonic: Callable[[], float],
@@ -49,6 +51,7 @@ class Poll:
     ) -> None:
         self._db = db
         self._updates = updates
+        self._address = address
         self._clock = clock
         self._monotonic = monotonic
         self._wake_intake = wake_intake
@@ -77,11 +80,10 @@ class Poll:
         return await self._store(answer)
 
     async def _store(self, answer: list[Any]) -> float:
-        now = self._clock()
         updates = [update for update in answer if _has_id(update)]
-        letters = [Letter(each["update_id"], json.dumps(each), now) for each in updates if concerns_us(each)]
-        if letters:
-            await self._db.unit(lambda tx: tx.inbox.keep(letters))
+        candidates = [update for update in updates if self._address.may_concern(update)]
+        if candidates:
+            await self._db.unit(lambda tx: self._keep(tx, candidates))
             self._wake_intake()
         if updates:
             self._offset = max(each["update_id"] for each in updates) + 1
@@ -91,6 +93,11 @@ class Poll:
             return self._next_pause()  # nothing of it can be confirmed: asking at once would bring the same again
         self._failures = 0
         return 0.0
+
+    def _keep(self, tx: Transaction, candidates: list[Any]) -> None:
+        now = self._clock()
+        kept = self._address.concerning(tx, candidates, now)
+        tx.inbox.keep(Letter(each["update_id"], json.dumps(each), now) for each in kept)
 
     async def _failed(self, error: ChatError) -> float:
         if isinstance(error, WrongToken):

@@ -5,24 +5,30 @@ message into it, where there is one: doing that twice leaves one picture.
 """
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from bot.chat.buttons import Action, Button
-from bot.chat.client import Chat, Photo, Place
-from bot.chat.errors import ChatError, Rejected
+from bot.chat.client import Chat, Media, Place
+from bot.chat.errors import ChatError, Misplaced, Rejected
 from bot.job import Instant, Job
 from bot.pictures.fetch import Fetcher
 from bot.pictures.inspect import Picture, PictureError, fits_as_photo, inspect
 from bot.store.connection import Database
 from bot.store.outbox import Kind, Parcel
-from bot.texts import sentence
+from bot.texts import Sentence, sentence
+from bot.wish import AnswerAs
 
 log = logging.getLogger(__name__)
 
 #: Telegram shows an action for five seconds.
 SHOW_AGAIN_AFTER = 4.5
+
+#: How often the action is shown for one edit in a group, where others see it too.
+MOST_SHOWN_IN_GROUPS = 2
 
 
 class Undeliverable(Exception):
@@ -47,13 +53,13 @@ class Deliver:
         job = None if job_id is None else await self._db.unit(lambda tx: tx.jobs.get(job_id))
         if job is None or job.result_url is None:
             raise Undeliverable("its address was erased")
-        async with self._shown_as_uploading(place):
+        async with self._shown_as_uploading(parcel, place):
             content = await self._fetcher.fetch(job.result_url)
             picture = await asyncio.to_thread(_inspected, content)
             if parcel.say.kind is Kind.FILE:
-                return await self._chat.send_document(place, content, _name(picture), parcel.say.body)
+                return await self._chat.send(place, Media(content, _name(picture), parcel.say.body, as_file=True))
             status = await self._answering(job)
-            return await self._answer(job, place, content, picture, status)
+            return await self._answer(place, _answer(job, content, picture), job, status)
 
     async def _answering(self, job: Job) -> Parcel | None:
         """Write down that the answer is on its way; return the message that it can be put into, if it is in doubt."""
@@ -64,31 +70,29 @@ class Deliver:
         log.warning("job %d: the answer may come twice", job.id, extra={"job": job.id})
         return await self._db.unit(lambda tx: tx.statuses.of(job.id))
 
-    async def _answer(self, job: Job, place: Place, content: bytes, picture: Picture, status: Parcel | None) -> int:
-        if fits_as_photo(picture):
-            button = Button(sentence("button-original").into(job.request.language), Action.ORIGINAL, job.id)
-            photo = Photo(content, _name(picture), sentence("answer").into(job.request.language), (button,))
-            try:
-                return await self._turned(photo, status) or await self._chat.send_photo(place, photo)
-            except Rejected as error:
-                log.info("Telegram does not take it as a photo, so it goes as a file: %s", error)
-        caption = sentence("answer-as-file").into(job.request.language)
-        return await self._chat.send_document(place, content, _name(picture), caption)
+    async def _answer(self, place: Place, media: Media, job: Job, status: Parcel | None) -> int:
+        try:
+            return await self._turned(media, status) or await self._chat.send(place, media)
+        except Rejected as error:
+            if media.as_file or isinstance(error, Misplaced):
+                raise
+            log.info("Telegram does not take it as a photo, so it goes as a file: %s", error)
+        return await self._chat.send(place, _as_file(job, media))
 
-    async def _turned(self, photo: Photo, status: Parcel | None) -> int | None:
+    async def _turned(self, media: Media, status: Parcel | None) -> int | None:
         """Turn the status message into the picture; None where there is none to turn."""
         if status is None or status.message_id is None:
             return None
         try:
-            await self._chat.turn_into_photo(status.say.chat_id, status.message_id, photo)
+            await self._chat.turn_into(status.say.chat_id, status.message_id, media)
         except Rejected as error:
             log.info("the status message cannot become the answer: %s", error)
             return None
         return status.message_id
 
     @asynccontextmanager
-    async def _shown_as_uploading(self, place: Place) -> AsyncIterator[None]:
-        showing = asyncio.create_task(self._show(place))
+    async def _shown_as_uploading(self, parcel: Parcel, place: Place) -> AsyncIterator[None]:
+        showing = asyncio.create_task(self._show(place, _times_to_show(parcel)))
         try:
             yield
         finally:
@@ -96,14 +100,48 @@ class Deliver:
             with suppress(asyncio.CancelledError):
                 await showing
 
-    async def _show(self, place: Place) -> None:
-        while True:
+    async def _show(self, place: Place, most: int | None) -> None:
+        for _ in itertools.count() if most is None else range(most):
             try:
                 await self._chat.show_uploading(place)
             except ChatError as error:
                 log.debug("the uploading action was not shown: %s", error)
                 return
             await asyncio.sleep(SHOW_AGAIN_AFTER)
+
+
+def _times_to_show(parcel: Parcel) -> int | None:
+    """Return how often the action may be shown, None for as often as it takes."""
+    if parcel.say.chat_id > 0:
+        return None
+    is_first_try = parcel.say.kind is Kind.PICTURE and parcel.tries == 0 and parcel.in_doubt == 0
+    return MOST_SHOWN_IN_GROUPS if is_first_try else 0
+
+
+def _answer(job: Job, content: bytes, picture: Picture) -> Media:
+    wants_photo = job.request.form.answer_as is not AnswerAs.FILE
+    media = Media(content, _name(picture), _words(job, sentence("answer")))
+    if wants_photo and fits_as_photo(picture):
+        return replace(media, buttons=_buttons(job, offers_original=job.request.form.answer_as is AnswerAs.PHOTO))
+    return _as_file(job, media) if wants_photo else replace(media, as_file=True, buttons=_buttons(job))
+
+
+def _as_file(job: Job, media: Media) -> Media:
+    """Return an answer that should have been a photo, and cannot."""
+    return replace(media, as_file=True, caption=_words(job, sentence("answer-as-file")), buttons=_buttons(job))
+
+
+def _buttons(job: Job, *, offers_original: bool = False) -> tuple[Button, ...]:
+    offered = [
+        ("button-variation", Action.VARIATION),
+        *([("button-original", Action.ORIGINAL)] if offers_original else []),
+        ("button-delete", Action.DELETE),
+    ]
+    return tuple(Button(_words(job, sentence(name)), action, job.id) for name, action in offered)
+
+
+def _words(job: Job, told: Sentence) -> str:
+    return told.into(job.request.language)
 
 
 def _name(picture: Picture) -> str:

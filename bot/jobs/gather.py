@@ -55,6 +55,8 @@ def _close(tx: Transaction, job: Job, now: Instant) -> None:
 
 def _at_its_first_picture(tx: Transaction, job: Job) -> Job:
     """Let what is said about an album reply to its first picture, whichever item arrived first."""
+    if job.request.message_id is None:
+        return job
     tx.jobs.note(job, message_id=min(source.place for source in job.request.sources))
     return tx.jobs.get(job.id) or job
 

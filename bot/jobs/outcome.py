@@ -6,6 +6,7 @@ from bot.store.attempts import Outcome
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
+from bot.wish import AnswerAs
 
 #: Seconds after which an order in doubt that nobody decided about is closed.
 DOUBT_ENDS_AFTER = 24 * 3600.0
@@ -32,6 +33,8 @@ def succeed(tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
     )
     if moved:
         tx.outbox.add(about(job, "answer", sentence("answer"), kind=Kind.PICTURE, is_answer=True), now)
+        if job.request.form.answer_as is AnswerAs.BOTH:
+            tx.outbox.add(about(job, "file", sentence("original"), kind=Kind.FILE), now)
     return moved
 
 

@@ -18,6 +18,12 @@ MOST_PREPARED = 4
 #: Pictures being delivered at once: 50 MB of memory each at the most, and usually 2.
 MOST_DELIVERED = 6
 
+#: What changes as long as it stands.
+SHOWN = frozenset({Kind.STATUS, Kind.MENU})
+
+#: Groups whose administrators are asked for at once.
+MOST_ASKED_ABOUT = 4
+
 #: Messages under way at once, each to another chat, pictures among them.
 MOST_SENT = 16
 
@@ -29,6 +35,8 @@ class Busy:
     jobs: frozenset[int]
     messages: outbox.Busy
     probes: frozenset[str]
+    #: groups that are being asked about
+    groups: frozenset[int]
     #: messages under way that are pictures
     deliveries: int
 
@@ -43,6 +51,8 @@ class Plan:
     #: messages that tell how a job stands
     errands: list[Errand]
     probes: list[str]
+    #: groups whose administrators somebody has to know
+    groups: list[int]
     next_at: Instant | None
 
 
@@ -55,23 +65,25 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     errands, nothing_to_tell = _errands(tx, parcels, submit.limits, now)
     somebody_waits = tx.line.is_waited_in()
     unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
-    moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), *(breaker.until for breaker in unproven)]
+    moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), tx.chats.next_due(now)]
+    moments += [breaker.until for breaker in unproven]
     if somebody_waits:
         moments.append(gate.opens_at)
     next_at = min((moment for moment in moments if moment is not None and moment > now), default=None)
     return Plan(
         jobs=_jobs_due(tx, now, busy.jobs),
         orders=orders,
-        parcels=[each for each in parcels if each.say.kind is not Kind.STATUS],
+        parcels=[each for each in parcels if each.say.kind not in SHOWN],
         errands=errands,
         probes=[each.name for each in unproven if each.until <= now and each.name not in busy.probes],
+        groups=[each for each in tx.chats.admins_due(now, MOST_ASKED_ABOUT) if each not in busy.groups],
         # behind those that turned out to need nothing there may be others
         next_at=now if nothing_to_tell or more_gathered else next_at,
     )
 
 
 def _errands(tx: Transaction, parcels: list[Parcel], limits: Limits, now: Instant) -> tuple[list[Errand], bool]:
-    due = [status.errand(tx, each, limits, now) for each in parcels if each.say.kind is Kind.STATUS]
+    due = [status.errand(tx, each, limits, now) for each in parcels if each.say.kind in SHOWN]
     return [each for each in due if each is not None], None in due
 
 

@@ -6,7 +6,18 @@ A failed step always moves its due time on, so nothing is ever tried in a hot lo
 import logging
 from dataclasses import dataclass
 
-from bot.chat.errors import ChatError, ChatGone, Doubtful, Later, NoAnswer, NoFile, Rejected
+from bot.chat.errors import (
+    ChatError,
+    ChatGone,
+    Doubtful,
+    Later,
+    Migrated,
+    Misplaced,
+    NoAnswer,
+    NoFile,
+    NoTopic,
+    Rejected,
+)
 from bot.job import Instant, Job, Reason, later, seconds_between
 from bot.jobs import outcome, trouble
 from bot.jobs.deliver import Undeliverable
@@ -78,13 +89,11 @@ def _give_up(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Ins
 
 def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rules, now: Instant) -> None:
     """Put a message off that could not be sent, or end it when it never can be."""
-    if parcel.say.kind in NICETIES:
+    is_gone = parcel.say.kind is Kind.DELETION and isinstance(error, Rejected)
+    if parcel.say.kind in NICETIES or is_gone:
         tx.outbox.ended(parcel.id, Ending.REJECTED, now)  # a nicety is not worth a second try
-    elif isinstance(error, ChatGone):
-        log.info("chat %d cannot be written to: %s", parcel.say.chat_id, error)
-        tx.lose_chat(parcel.say.chat_id, now)
-    elif isinstance(error, Rejected) and parcel.say.thread_id is not None and "thread" in str(error):
-        tx.outbox.leave_topic(parcel.id, now)
+    elif isinstance(error, ChatGone | Migrated | Misplaced):
+        _elsewhere(tx, parcel, error, now)
     elif isinstance(error, Rejected | Undeliverable):
         _undeliverable(tx, parcel, error, rules.admins, now)
     elif _is_hopeless(parcel, error, now):
@@ -99,10 +108,10 @@ def errand_failed(tx: Transaction, errand: Errand, error: Exception, now: Instan
     """Put off what could not be shown or taken away, or give it up; nobody waits for it but for a question."""
     status, is_question = errand.status, errand.showing is not None and errand.showing.matters
     is_new = status.message_id is None
-    if isinstance(error, ChatGone):
-        tx.lose_chat(status.say.chat_id, now)
+    if isinstance(error, ChatGone | Migrated | Misplaced) and (is_new or not isinstance(error, Misplaced)):
+        _elsewhere(tx, status, error, now)
     elif isinstance(error, Rejected):
-        _refused(tx, status, error, now)
+        tx.outbox.ended(status.id, Ending.REJECTED, now)  # the person has deleted it, say
     elif isinstance(error, NoAnswer) and is_new and is_question:
         _may_have_arrived(tx, status, error, now)
     elif (isinstance(error, NoAnswer) and is_new) or seconds_between(status.written_at, now) > PARCEL_EXPIRES:
@@ -111,11 +120,20 @@ def errand_failed(tx: Transaction, errand: Errand, error: Exception, now: Instan
         _again(tx, status, error, now)
 
 
-def _refused(tx: Transaction, status: Parcel, error: Rejected, now: Instant) -> None:
-    if status.say.thread_id is not None and "thread" in str(error):
-        tx.outbox.leave_topic(status.id, now)
+def _elsewhere(tx: Transaction, parcel: Parcel, error: ChatGone | Migrated | Misplaced, now: Instant) -> None:
+    """Say it where it can be said, if anywhere."""
+    say = parcel.say
+    log.info("chat %d, message %s: %s", say.chat_id, say.key, error)
+    if isinstance(error, ChatGone):
+        tx.lose_chat(say.chat_id, now)
+    elif isinstance(error, Migrated):
+        tx.move_chat(say.chat_id, error.new_id, now)
+    elif isinstance(error, NoTopic) and say.thread_id is not None:
+        tx.outbox.leave_topic(parcel.id, now)
+    elif say.reply_to is not None:
+        tx.outbox.drop_reply(parcel.id, now)
     else:
-        tx.outbox.ended(status.id, Ending.REJECTED, now)  # the person has deleted it, say
+        tx.outbox.ended(parcel.id, Ending.REJECTED, now)
 
 
 def _may_have_arrived(tx: Transaction, parcel: Parcel, error: NoAnswer, now: Instant) -> None:

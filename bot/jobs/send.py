@@ -10,13 +10,18 @@ from collections.abc import Callable
 
 from bot.chat.client import Chat, Place
 from bot.chat.errors import ChatError, Later
-from bot.job import Instant, Job
+from bot.job import Instant, Job, State, seconds_between
 from bot.jobs.deliver import Deliver
 from bot.store.connection import Database
 from bot.store.outbox import Ending, Kind, Parcel
+from bot.store.statuses import Sign
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
+
+
+#: Seconds after which a reaction tells nobody anything: what it waited behind is in the chat.
+SIGN_EXPIRES = 30.0
 
 
 class Send:
@@ -30,6 +35,9 @@ class Send:
 
     async def run(self, parcel: Parcel) -> None:
         """Send it once. Raises a ChatError, a FetchError or Undeliverable when that did not work."""
+        if parcel.say.kind is Kind.REACTION and seconds_between(parcel.written_at, self._clock()) > SIGN_EXPIRES:
+            await self._db.unit(lambda tx: tx.outbox.ended(parcel.id, Ending.EXPIRED, self._clock()))
+            return
         if parcel.tries:
             await self._ask_whether_telegram_is_well()
         message_id = await self._hand_over(parcel)
@@ -57,6 +65,9 @@ class Send:
             case Kind.TOAST:
                 await self._chat.answer_press(say.press_id or "", say.body)
                 return None
+            case Kind.DELETION:
+                await self._chat.delete(say.chat_id, say.reply_to or 0)
+                return None
             case _:
                 return await self._deliver.run(parcel, place)
 
@@ -66,6 +77,7 @@ class Send:
         job = tx.jobs.get(parcel.say.job_id) if parcel.say.is_answer and parcel.say.job_id is not None else None
         if job is not None and tx.jobs.note(job, answered_at=now):
             _end_status(tx, job, message_id, now)
+            tx.statuses.sign(job, Sign.DONE if job.state is State.SUCCEEDED else Sign.NOT_DONE, now)
             log.info("job %d: answered", job.id, extra={"job": job.id})
 
 

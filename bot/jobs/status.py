@@ -5,11 +5,12 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
+from bot.chat import buttons
 from bot.chat.buttons import Action, Button
 from bot.job import MAX_PROMPT, Instant, Job, Reason, State, later, seconds_between
 from bot.jobs.gates import Limits
-from bot.store.outbox import Parcel
-from bot.store.parts import PartKind
+from bot.store.menus import read_menu
+from bot.store.outbox import Kind, Parcel
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
 from bot.texts.ideas import IDEAS
@@ -60,14 +61,32 @@ class Errand:
 
 def errand(tx: Transaction, status: Parcel, limits: Limits, now: Instant) -> Errand | None:
     """Say what has to be done about a status that is due; None, and nothing is due any more, if nothing has."""
-    job = None if status.say.job_id is None else tx.jobs.get(status.say.job_id)
-    if status.is_over or job is None:
+    if status.is_over:
         return Errand(status, None)
-    showing = _showing(tx, job, limits, now)
+    if status.say.kind is Kind.MENU:
+        showing: Showing | None = _menu(status.say.body)
+    else:
+        job = None if status.say.job_id is None else tx.jobs.get(status.say.job_id)
+        showing = None if job is None else _showing(tx, job, limits, now)
+        if job is None or (showing is not None and not _is_for_all_to_see(status, showing)):
+            return Errand(status, None)
     if showing is None or showing.digest == status.shown:
         tx.statuses.wait(status.id, None if showing is None else showing.look_at)
         return None
     return Errand(status, showing)
+
+
+def _is_for_all_to_see(status: Parcel, showing: Showing) -> bool:
+    """Say whether others who read along have to see it as well."""
+    return status.say.chat_id > 0 or status.is_asked_for or showing.matters or showing.is_last
+
+
+def _menu(body: str) -> Showing:
+    menu = read_menu(body)
+    pressed = [(label, buttons.read(data)) for label, data in menu.buttons]
+    return Showing(
+        menu.text, tuple(Button(label, each.action, each.about, each.number) for label, each in pressed if each)
+    )
 
 
 def _showing(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing | None:
@@ -98,12 +117,12 @@ def _cancelled(tx: Transaction, job: Job) -> Sentence:
 
 
 def _question(tx: Transaction, job: Job) -> Showing:
-    length, count = len(tx.parts.prompt(job.id)), tx.parts.count(job.id, PartKind.PICTURE)
+    length, count = len(tx.parts.prompt(job.id)), len(job.request.sources)
     if length > MAX_PROMPT:
         asked = sentence("question-too-long", length=length, most=MAX_PROMPT)
     else:
-        asked = sentence("question", count=count)
-    ideas = _ideas(job) if count == 1 and not length else ()
+        asked = sentence("question", count=count, where="private" if job.request.chat_id > 0 else "group")
+    ideas = _ideas(job) if count == 1 and not length and job.request.chat_id > 0 else ()
     return Showing(_words(job, asked), (*ideas, _cancel(job)), matters=True)
 
 

@@ -92,7 +92,16 @@ class Submit:
 
     async def _edit(self, job: Job) -> EditInput:
         urls = await self._transport.addresses(job)
-        return EditInput(prompt=job.request.prompt, image_urls=tuple(urls))
+        form = job.request.form
+        # by name, because the model checks what is said here against the words that Kie knows
+        return EditInput.model_validate(
+            {
+                "prompt": job.request.prompt,
+                "image_urls": tuple(urls),
+                "output_format": form.format.value,
+                "image_size": form.shape.value,
+            }
+        )
 
     async def _pay(self, job: Job, edit: EditInput) -> bool:
         try:

@@ -15,6 +15,7 @@ from bot.chat.errors import Later
 from bot.chat.pacing import Pacing
 from bot.job import LONGEST_ALBUM, Instant, Job, State, later, seconds_between
 from bot.jobs import outcome, retries, trouble
+from bot.jobs.admins import Admins
 from bot.jobs.looks import Looks
 from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
 from bot.jobs.prepare import Prepare
@@ -40,7 +41,7 @@ LONGEST_SLEEP = 600.0
 HEAVY = frozenset({Kind.PICTURE, Kind.FILE})
 
 #: What is no message, and so does not count against Telegram's limits for messages.
-UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST})
+UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST, Kind.DELETION})
 
 #: Seconds over which the first looks after a start are spread.
 SPREAD = 2.0
@@ -56,6 +57,7 @@ class Steps:
     send: Send
     tell: Tell
     probe: Probe
+    admins: Admins
 
 
 class Worker:
@@ -82,6 +84,7 @@ class Worker:
         #: messages under way, each to another chat but for the toasts, which are in none
         self._messages: dict[int, int | None] = {}
         self._probes: set[str] = set()
+        self._groups: set[int] = set()
         self._held: dict[int, float] = {}
         self._deliveries = 0
         self._woken = asyncio.Event()
@@ -127,6 +130,7 @@ class Worker:
             jobs=frozenset(self._jobs),
             messages=outbox.Busy(self._busy_chats() | self._still_held().keys(), frozenset(self._messages)),
             probes=frozenset(self._probes),
+            groups=frozenset(self._groups),
             deliveries=self._deliveries,
         )
         plan = await self._db.unit(lambda tx: plan_for(tx, self._steps.submit, now, busy))
@@ -153,11 +157,16 @@ class Worker:
         for name in plan.probes:
             self._probes.add(name)
             tasks.create_task(self._then(self._steps.probe.run(name), partial(self._probes.discard, name)))
+        for chat_id in plan.groups:
+            self._groups.add(chat_id)
+            tasks.create_task(self._then(self._steps.admins.run(chat_id), partial(self._groups.discard, chat_id)))
 
     def _start_parcel(self, tasks: asyncio.TaskGroup, parcel: Parcel) -> None:
         chat_id, kind = parcel.say.chat_id, parcel.say.kind
         if kind in HEAVY and self._deliveries >= MOST_DELIVERED:
             return
+        if kind is Kind.REACTION and not self._is_open(chat_id):
+            return  # a nicety must not come between Telegram's patience and an answer
         if kind not in UNCOUNTED and not self._may_leave(chat_id):
             return
         self._deliveries += kind in HEAVY

@@ -32,7 +32,6 @@ SETTINGS = (
     "PRAGMA journal_mode = WAL",
     # NORMAL may forget the last commits at a power cut: a task that was paid for could vanish.
     "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 5000",
     "PRAGMA temp_store = MEMORY",
 )

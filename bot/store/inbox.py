@@ -32,9 +32,29 @@ class Inbox:
     def next_waiting(self) -> Letter | None:
         """Return the oldest update that was not handled."""
         row = self._db.execute(
-            "SELECT update_id, body, received_at FROM inbox WHERE handled_at IS NULL ORDER BY update_id LIMIT 1"
+            "SELECT update_id, body, received_at FROM inbox WHERE handled_at IS NULL AND awaits IS NULL"
+            " ORDER BY update_id LIMIT 1"
         ).fetchone()
         return None if row is None else Letter(*row)
+
+    def hold(self, update_id: int, chat_id: int) -> None:
+        """Leave an update until the administrators of a group are known; those behind it do not wait."""
+        self._db.execute("UPDATE inbox SET awaits = ? WHERE update_id = ?", (chat_id, update_id))
+
+    def release(self, chat_id: int) -> None:
+        """Let the updates be handled that waited for a group's administrators."""
+        self._db.execute("UPDATE inbox SET awaits = NULL WHERE handled_at IS NULL AND awaits = ?", (chat_id,))
+
+    def holds(self, chat_id: int, *, message_id: int | None = None, album: str | None = None) -> bool:
+        """Say whether a message, or an item of an album, waits to be handled."""
+        row = self._db.execute(
+            "SELECT 1 FROM inbox WHERE handled_at IS NULL AND awaits IS NULL"
+            " AND json_extract(body, '$.message.chat.id') = ?"
+            " AND (json_extract(body, '$.message.message_id') = ?"
+            " OR json_extract(body, '$.message.media_group_id') = ?)",
+            (chat_id, message_id, album),
+        ).fetchone()
+        return row is not None
 
     def handled(self, update_id: int, now: Instant) -> None:
         """Mark it handled and erase its body; the id stays, so that a redelivery is recognised."""

@@ -2,10 +2,11 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition
+from bot.wish import AnswerAs, Form, Format, Shape
 
 log = logging.getLogger(__name__)
 
@@ -13,8 +14,11 @@ log = logging.getLogger(__name__)
 CHANGEABLE = frozenset({
     "due_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at",
     "answered_at", "task_id", "tries", "rejections", "reorders", "reason", "result_url", "credits",
-    "prompt", "message_id", "closes_by", "took",
+    "prompt", "message_id", "closes_by", "took", "format", "shape", "answer_as",
 })  # fmt: skip
+
+#: States in which there is something left to do.
+OPEN = tuple(state for state in State if state not in FINAL)
 
 Change = int | float | str | None
 
@@ -35,14 +39,12 @@ class Jobs:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def add(
-        self, request: Request, state: State, due_at: Instant | None = None, *, album: Album | None = None
-    ) -> int | None:
-        """Add a job for a request and return its id, or None if its message has one already."""
-        row = self._db.execute(
+    def add(self, request: Request, state: State, due_at: Instant | None = None, *, album: Album | None = None) -> int:
+        """Add a job for a request and return its id."""
+        cursor = self._db.execute(
             "INSERT INTO jobs (state, chat_id, user_id, message_id, thread_id, prompt, received_at, queued_at, due_at,"
-            " album, closes_by, language)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_id, message_id) DO NOTHING RETURNING id",
+            " album, closes_by, language, format, shape, answer_as, variation_of)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 state,
                 request.chat_id,
@@ -56,13 +58,16 @@ class Jobs:
                 album and album.id,
                 album and album.closes_by,
                 request.language,
+                request.form.format,
+                request.form.shape,
+                request.form.answer_as,
+                request.variation_of,
             ),
-        ).fetchone()
-        if row is None:
-            return None
-        self.add_sources(row["id"], request.sources)
-        _tell(row["id"], state, {})
-        return int(row["id"])
+        )
+        job_id = int(cursor.lastrowid or 0)
+        self.add_sources(job_id, request.sources)
+        _tell(job_id, state, {})
+        return job_id
 
     def add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
         """Add pictures to a job; they are taken in the order of their places."""
@@ -84,6 +89,27 @@ class Jobs:
         """Return the job that an album became, whatever has become of it."""
         row = self._db.execute("SELECT * FROM jobs WHERE chat_id = ? AND album = ?", (chat_id, album)).fetchone()
         return None if row is None else self._job(row)
+
+    def is_being_varied(self, job_id: int) -> bool:
+        """Say whether another variation of a job is on its way already."""
+        row = self._db.execute(
+            f"SELECT 1 FROM jobs WHERE variation_of = ? AND (state IN ({_marks(OPEN)})"  # noqa: S608 - no data in it
+            " OR (state = ? AND answered_at IS NULL))",
+            (job_id, *OPEN, State.SUCCEEDED),
+        ).fetchone()
+        return row is not None
+
+    def move_chat(self, old_id: int, new_id: int) -> set[int]:
+        """Let the jobs of a group go on in the supergroup that it became, where its messages have other ids.
+
+        In whose name somebody spoke changes with it, if it was the group's. Returns the ids of the jobs.
+        """
+        rows = self._db.execute(
+            "UPDATE jobs SET chat_id = ?1, message_id = NULL, user_id = CASE user_id WHEN ?2 THEN ?1 ELSE user_id END"
+            " WHERE chat_id = ?2 RETURNING id",
+            (new_id, old_id),
+        ).fetchall()
+        return {row["id"] for row in rows}
 
     def gathering_of(self, user_id: int, chat_id: int) -> list[Job]:
         """Return the incomplete requests of a person in a chat, the newest first."""
@@ -177,11 +203,9 @@ class Jobs:
         return self._unfinished("chat_id = ?", (chat_id,))
 
     def _unfinished(self, where: str, values: tuple[int, ...]) -> list[Job]:
-        states = [state for state in State if state not in FINAL]
-        marks = ", ".join("?" * len(states))
         rows = self._db.execute(
-            f"SELECT * FROM jobs WHERE {where} AND state IN ({marks}) ORDER BY id",  # noqa: S608 - no data in it
-            (*values, *states),
+            f"SELECT * FROM jobs WHERE {where} AND state IN ({_marks(OPEN)}) ORDER BY id",  # noqa: S608 - no data in it
+            (*values, *OPEN),
         ).fetchall()
         return [self._job(row) for row in rows]
 
@@ -215,6 +239,8 @@ class Jobs:
                 sources=tuple(_source(source) for source in sources),
                 received_at=row["received_at"],
                 language=row["language"],
+                form=Form(Format(row["format"]), Shape(row["shape"]), AnswerAs(row["answer_as"])),
+                variation_of=row["variation_of"],
             ),
             due_at=row["due_at"],
             closes_by=row["closes_by"],
@@ -232,6 +258,15 @@ class Jobs:
             reason=None if row["reason"] is None else Reason(row["reason"]),
             result_url=row["result_url"],
         )
+
+
+def form_columns(form: Form) -> dict[str, str]:
+    """Return a form as the columns of a job."""
+    return {"format": form.format, "shape": form.shape, "answer_as": form.answer_as}
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _source(row: sqlite3.Row) -> Source:

@@ -91,6 +91,11 @@ class Line:
             self._db.execute("UPDATE line_clock SET turn = max(turn, ?)", (head.turn,))
         self._db.execute("DELETE FROM line WHERE job_id = ?", (job_id,))
 
+    def move_chat(self, old_id: int, new_id: int) -> None:
+        """Keep the places of a group that became a supergroup."""
+        self._db.execute("UPDATE line SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+        self._db.execute("UPDATE OR REPLACE lanes SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+
     def forget(self) -> None:
         """Forget the lanes whose last place is behind the turn that was served last: they mean nothing more."""
         self._db.execute("DELETE FROM lanes WHERE last + 1 <= (SELECT turn FROM line_clock)")

@@ -28,6 +28,15 @@ class Kind(StrEnum):
     STATUS = "status"
     #: `body`, which may be empty, answers the press `press_id` of a button
     TOAST = "toast"
+    #: buttons to choose from; `body` holds them (see `menus`)
+    MENU = "menu"
+    #: takes our message `reply_to` away
+    DELETION = "deletion"
+
+
+#: What only tells how things stand, and comes after what is said. The indexes of the table say the same.
+TOLD = "kind IN ('status', 'menu', 'reaction')"
+SAID = "kind NOT IN ('status', 'menu', 'reaction')"
 
 
 class Ending(StrEnum):
@@ -73,13 +82,15 @@ class Parcel:
     in_doubt: int
     #: the message, once it was sent
     message_id: int | None = None
-    #: of a status: what its message shows, and since when
+    #: of a status or a menu: what its message shows, and since when
     shown: str | None = None
     shown_at: Instant | None = None
-    #: of a status: how often something happened that may change it
+    #: of these: how often something happened that may change it
     touched: int = 0
-    #: of a status: its message is to be deleted
+    #: of these: its message is to be deleted
     is_over: bool = False
+    #: of a status: somebody wants to see it
+    is_asked_for: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,8 +146,8 @@ class Outbox:
         What is said comes before what only tells how things stand. Toasts wait for nobody: they appear in no
         chat. Without `pictures` only what is quickly sent.
         """
-        said = self._due("kind <> 'status'", now, busy, limit, pictures=pictures)
-        told = self._due("kind = 'status'", now, busy, limit - len(said), pictures=pictures)
+        said = self._due(SAID, now, busy, limit, pictures=pictures)
+        told = self._due(TOLD, now, busy, limit - len(said), pictures=pictures)
         return _one_per_chat([parcel_of(row) for row in (*said, *told)])
 
     def _due(self, which: str, now: Instant, busy: Busy, limit: int, *, pictures: bool) -> list[sqlite3.Row]:
@@ -199,6 +210,22 @@ class Outbox:
         ).fetchone()
         return row is not None
 
+    def pictures_of(self, job_id: int) -> list[Parcel]:
+        """Return the pictures and files of a job that stand in its chat."""
+        rows = self._db.execute(
+            "SELECT * FROM outbox WHERE job_id = ? AND kind IN (?, ?) AND message_id IS NOT NULL ORDER BY id",
+            (job_id, Kind.PICTURE, Kind.FILE),
+        ).fetchall()
+        return [parcel_of(row) for row in rows]
+
+    def withdraw(self, job_id: int, kind: Kind, now: Instant) -> None:
+        """Send something of a kind about a job no more, as far as it still waits."""
+        self._db.execute(
+            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL"
+            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL",
+            (now, Ending.EXPIRED, job_id, kind),
+        )
+
     def may_have_arrived(self, parcel_id: int) -> None:
         """Count a send after which no answer came."""
         self._db.execute("UPDATE outbox SET in_doubt = in_doubt + 1 WHERE id = ?", (parcel_id,))
@@ -212,8 +239,27 @@ class Outbox:
         )
 
     def leave_topic(self, parcel_id: int, now: Instant) -> None:
-        """Send it to the chat itself, because its topic is gone."""
-        self._db.execute("UPDATE outbox SET thread_id = NULL, due_at = ? WHERE id = ?", (now, parcel_id))
+        """Send it to the chat itself, because its topic is gone, and with it what it replied to."""
+        self._db.execute(
+            "UPDATE outbox SET thread_id = NULL, reply_to = NULL, due_at = ? WHERE id = ?", (now, parcel_id)
+        )
+
+    def drop_reply(self, parcel_id: int, now: Instant) -> None:
+        """Send it without the message that it replied to, which is gone."""
+        self._db.execute("UPDATE outbox SET reply_to = NULL, due_at = ? WHERE id = ?", (now, parcel_id))
+
+    def move_chat(self, old_id: int, new_id: int, now: Instant) -> None:
+        """Send to a supergroup what waits for the group that it was; what was said there has other ids now."""
+        self._db.execute(
+            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE chat_id = ? AND ended_at IS NULL"
+            " AND (message_id IS NOT NULL OR kind IN (?, ?))",
+            (now, Ending.GONE, old_id, Kind.REACTION, Kind.DELETION),
+        )
+        self._db.execute(
+            "UPDATE outbox SET chat_id = ?, reply_to = NULL, due_at = min(due_at, ?)"
+            " WHERE chat_id = ? AND ended_at IS NULL",
+            (new_id, now, old_id),
+        )
 
     def drop_chat(self, chat_id: int, now: Instant) -> None:
         """End everything that waits for a chat that cannot be written to."""
@@ -260,4 +306,5 @@ def parcel_of(row: sqlite3.Row) -> Parcel:
         shown_at=row["shown_at"],
         touched=row["touched"],
         is_over=bool(row["is_over"]),
+        is_asked_for=bool(row["is_asked_for"]),
     )

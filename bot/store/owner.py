@@ -13,3 +13,12 @@ class Owner:
         """Return the id of the bot that the database belongs to, which is this one if it was nobody's."""
         self._db.execute("INSERT INTO owner (only, bot_id) VALUES (1, ?) ON CONFLICT DO NOTHING", (bot_id,))
         return int(self._db.execute("SELECT bot_id FROM owner").fetchone()["bot_id"])
+
+    def menus(self) -> str | None:
+        """Return a digest of the menus of commands that Telegram has from us, None before there are any."""
+        row = self._db.execute("SELECT menus FROM owner").fetchone()
+        return None if row is None else row["menus"]
+
+    def note_menus(self, digest: str) -> None:
+        """Note which menus of commands Telegram has from us."""
+        self._db.execute("UPDATE owner SET menus = ?", (digest,))

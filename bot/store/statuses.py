@@ -1,17 +1,31 @@
 """Statuses: the one message per job that tells how it stands, and changes.
 
+In groups, where others read along, a sign on the request has to do: there is a
+message only where the person has to decide something, or has asked.
+
 A status is a row of the outbox that is due whenever its message may have to be
 sent, changed or deleted. What it says is composed at that moment from what is
 stored, so it is never older than the moment at which it is sent.
 """
 
 import sqlite3
+from enum import StrEnum
 
-from bot.job import Instant, Job, later
-from bot.store.outbox import Kind, Parcel, parcel_of
+from bot.job import Instant, Job, State, later
+from bot.store.outbox import Kind, Outbox, Parcel, parcel_of
 
 #: Seconds between two changes of a message, so that it can be read and Telegram is not bothered.
 GAP = 3.0
+
+
+class Sign(StrEnum):
+    """A reaction on a request in a group."""
+
+    ACCEPTED = "👀"
+    DONE = "👌"
+    #: what there is to say about it is said in the answer
+    NOT_DONE = "🤷"
+    TAKEN_BACK = "🫡"
 
 
 class Statuses:
@@ -19,18 +33,46 @@ class Statuses:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._outbox = Outbox(db)
 
     def open(self, job: Job, now: Instant) -> None:
         """Give a job a status, or look after the one that it has."""
         if self._is_open(job.id):
             self.touch(job.id, now)
-        else:
+        elif job.request.chat_id > 0 or job.state is State.GATHERING:
             self._begin(job, now)
 
-    def anew(self, job: Job, now: Instant) -> None:
-        """Tell how it stands by a fresh message, which the person is notified of."""
+    def anew(self, job: Job, now: Instant, *, is_asked_for: bool = False) -> None:
+        """Tell how it stands by a fresh message, which the person is notified of, in a group as well."""
         self.over(job.id, now)
-        self._begin(job, now)
+        self._begin(job, now, is_asked_for=is_asked_for)
+
+    def accepted(self, job: Job, now: Instant) -> None:
+        """Tell that a request is complete: by its message, or in a group by a sign instead of one."""
+        if job.request.chat_id > 0:
+            self.open(job, now)
+        else:
+            self.over(job.id, now)
+            self.sign(job, Sign.ACCEPTED, now)
+
+    def sign(self, job: Job, sign: Sign, now: Instant) -> None:
+        """Put a sign on a request in a group; one that has not been put there yet is no longer needed."""
+        if job.request.chat_id > 0 or job.request.message_id is None:
+            return
+        self._outbox.withdraw(job.id, Kind.REACTION, now)
+        self._db.execute(
+            "INSERT INTO outbox (key, kind, chat_id, reply_to, body, job_id, written_at, due_at)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (key) DO NOTHING",
+            (
+                f"job:{job.id}:sign:{sign.name.lower()}",
+                Kind.REACTION,
+                job.request.chat_id,
+                job.request.message_id,
+                sign,
+                job.id,
+                now,
+            ),
+        )
 
     def touch(self, job_id: int, now: Instant) -> None:
         """Say that what the message shows may no longer be so."""
@@ -80,12 +122,12 @@ class Statuses:
         ).fetchone()
         return row is not None
 
-    def _begin(self, job: Job, now: Instant) -> None:
-        if job.request.chat_id < 0:
-            return  # in groups there is less to say
+    def _begin(self, job: Job, now: Instant, *, is_asked_for: bool = False) -> None:
+        request = job.request
         self._db.execute(
-            "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, job_id, written_at, due_at)"
-            " SELECT printf('job:%d:status:%d', ?1, count(*)), ?2, ?3, ?4, ?5, '', ?1, ?6, ?6 FROM outbox"
+            "INSERT INTO outbox"
+            " (key, kind, chat_id, thread_id, reply_to, body, job_id, is_asked_for, written_at, due_at)"
+            " SELECT printf('job:%d:status:%d', ?1, count(*)), ?2, ?3, ?4, ?5, '', ?1, ?6, ?7, ?7 FROM outbox"
             " WHERE job_id = ?1 AND kind = ?2",
-            (job.id, Kind.STATUS, job.request.chat_id, job.request.thread_id, job.request.message_id, now),
+            (job.id, Kind.STATUS, request.chat_id, request.thread_id, request.message_id, is_asked_for, now),
         )

@@ -1,18 +1,22 @@
 """What a unit of work may touch: every table, behind its own small set of questions and changes."""
 
 import sqlite3
+from dataclasses import replace
 
-from bot.job import Instant, Job, Reason, State
+from bot.job import Instant, Job, Reason, Request, State
 from bot.store.attempts import Attempts
 from bot.store.breakers import Breakers
+from bot.store.chats import Chats
 from bot.store.inbox import Inbox
-from bot.store.jobs import Jobs
+from bot.store.jobs import Jobs, form_columns
 from bot.store.line import Line
+from bot.store.menus import Menus
 from bot.store.outbox import Outbox
 from bot.store.owner import Owner
 from bot.store.parts import Parts
 from bot.store.people import People
-from bot.store.statuses import Statuses
+from bot.store.statuses import Sign, Statuses
+from bot.wish import shape_at_the_end
 
 #: States in which nothing was ordered yet.
 NOT_ORDERED = (State.GATHERING, State.QUEUED)
@@ -32,12 +36,27 @@ class Transaction:
         self.breakers = Breakers(db)
         self.owner = Owner(db)
         self.people = People(db)
+        self.chats = Chats(db)
+        self.menus = Menus(db)
 
-    def complete(self, job: Job, prompt: str, now: Instant) -> bool:
+    def wished(self, request: Request, words: str) -> Request:
+        """Return a request with its words, and in the form that they ask for, or else its chat's preferences."""
+        prompt, shape = shape_at_the_end(words)
+        form = self.chats.form_of(request.chat_id)
+        return replace(request, prompt=prompt, form=replace(form, shape=shape or form.shape))
+
+    def complete(self, job: Job, words: str, now: Instant) -> bool:
         """Queue a request that has its pictures and its words; False if somebody was faster."""
-        first = min(source.place for source in job.request.sources) or job.request.message_id
+        wished = self.wished(job.request, words)
         queued = self.jobs.move(
-            job, State.QUEUED, prompt=prompt, message_id=first, queued_at=now, due_at=None, closes_by=None
+            job,
+            State.QUEUED,
+            prompt=wished.prompt,
+            **form_columns(wished.form),
+            message_id=_first_message(job),
+            queued_at=now,
+            due_at=None,
+            closes_by=None,
         )
         complete = self.jobs.get(job.id)
         if queued and complete is not None:
@@ -47,7 +66,7 @@ class Transaction:
     def enter_line(self, job: Job, now: Instant) -> None:
         """Let a queued job wait for its preparation and its turn, and the person know."""
         self.line.enter(job.id, job.request.chat_id, job.request.user_id)
-        self.statuses.open(job, now)
+        self.statuses.accepted(job, now)
 
     def take_back(self, job: Job, now: Instant) -> bool:
         """Cancel a job if nothing was ordered for it yet; False if it is too late."""
@@ -55,6 +74,8 @@ class Transaction:
             return False
         self.line.drop(job.id)
         self.statuses.touch(job.id, now)
+        if job.state is State.QUEUED:
+            self.statuses.sign(job, Sign.TAKEN_BACK, now)
         return self.jobs.move(job, State.CANCELLED, finished_at=now, due_at=None)
 
     def order_again(self, job: Job, now: Instant) -> bool:
@@ -72,6 +93,7 @@ class Transaction:
         left = self.jobs.move(job, State.FAILED, reason=Reason.DOUBT, finished_at=now, answered_at=now, due_at=None)
         if left:
             self.statuses.touch(job.id, now)
+            self.statuses.sign(job, Sign.NOT_DONE, now)
         return left
 
     def lose_chat(self, chat_id: int, now: Instant) -> None:
@@ -79,3 +101,26 @@ class Transaction:
         for job in self.jobs.open_in(chat_id):
             self.take_back(job, now)
         self.outbox.drop_chat(chat_id, now)
+
+    def move_chat(self, old_id: int, new_id: int, now: Instant) -> None:
+        """Go on in the supergroup that a group became; doing it twice is the same as once.
+
+        The messages of the group are not those of the supergroup, so nothing replies to them any more.
+        """
+        if self.chats.former_id(new_id) != old_id:
+            self.chats.move(old_id, new_id)
+        moved = self.jobs.move_chat(old_id, new_id)
+        self.line.move_chat(old_id, new_id)
+        self.outbox.move_chat(old_id, new_id, now)
+        self.inbox.release(old_id)
+        for job in self.jobs.open_in(new_id):
+            is_asked = job.closes_by is None if job.state is State.GATHERING else job.asked_at is not None
+            if job.id in moved and is_asked:
+                self.statuses.anew(job, now)
+
+
+def _first_message(job: Job) -> int | None:
+    """Return the message that the answer to a request replies to: its first picture, where it has one here."""
+    if job.request.message_id is None:
+        return None
+    return min(source.place for source in job.request.sources) or job.request.message_id

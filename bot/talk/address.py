@@ -1,24 +1,209 @@
-"""Is an update meant for us? Decided on the raw JSON, before anything is stored.
+"""Is an update meant for us? Decided before anything is stored.
 
-What somebody says in a group is not ours to keep. A malformed update passes:
-it is for the inbox to set aside, and for an operator to look at.
+What people say among each other in a group is not ours to keep. There we are
+spoken to by a command, by our name on a picture or in reply to one, and by a
+reply to what we said about an edit. Of an album only one item says so; those
+that came before it wait for it in memory, for as long as an album may take.
+A malformed update passes: it is for the inbox to set aside, and for an operator
+to look at.
 """
 
+import re
+from collections.abc import Iterable
 from typing import Any
+
+from bot.chat.client import Me
+from bot.job import LONGEST_ALBUM, Instant, later
+from bot.store.transaction import Transaction
+
+Json = dict[str, Any]
 
 #: Channel posts, business and guest messages: none of them starts anything.
 KINDS = ("message", "edited_message", "my_chat_member")
 
+MESSAGES = ("message", "edited_message")
 
-def concerns_us(update: dict[str, Any]) -> bool:
-    """Say whether an update has to be stored."""
+#: Those that are ours also where they are not said to be for us by name.
+COMMANDS = ("edit", "cancel", "status", "settings", "help", "privacy", "start")
+
+#: Items of albums that are kept for a moment, in all.
+MOST_ASIDE = 1000
+
+#: What comes of looking into JSON that is not as documented.
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
+
+_COMMAND = re.compile(r"\s*/([A-Za-z0-9_]{1,32})(?:@(\w+))?(?:\s|$)")
+
+
+class Address:
+    """Sorts out what concerns us; knows who we are once it was told by `meet`."""
+
+    def __init__(self) -> None:
+        self._me = Me(0, "")
+        self._aside: dict[tuple[int, str], list[tuple[Instant, Json]]] = {}
+
+    @property
+    def me(self) -> Me:
+        """Who we are."""
+        return self._me
+
+    def meet(self, me: Me) -> None:
+        """Hear who we are."""
+        self._me = me
+
+    def may_concern(self, update: Json) -> bool:
+        """Say whether it is worth asking what is stored: no for what is certainly chatter."""
+        try:
+            message = _to_judge(update)
+            if isinstance(message, bool):
+                return message
+            return self._is_for_us(message) or self._has_context(update, message)
+        except MALFORMED:
+            return True
+
+    def concerning(self, tx: Transaction, updates: Iterable[Json], now: Instant) -> list[Json]:
+        """Return the updates that have to be stored, with the items of albums that waited for one of them."""
+        self._forget(now)
+        found: list[Json] = []
+        for update in updates:
+            try:
+                found += self._stored_for(tx, update, found, now)
+            except MALFORMED:
+                found.append(update)
+        return found
+
+    def _stored_for(self, tx: Transaction, update: Json, before: list[Json], now: Instant) -> list[Json]:
+        message = _to_judge(update)
+        if isinstance(message, bool):
+            return [update] if message else []
+        if self._is_for_us(message) or self._is_about_ours(tx, update, message, before):
+            return [*self._taken_up(message), update]
+        self._put_aside(update, message, now)
+        return []
+
+    def _is_for_us(self, message: Json) -> bool:
+        """Say whether a message in a group is meant for us, as far as it shows that by itself."""
+        if "migrate_to_chat_id" in message or "migrate_from_chat_id" in message:
+            return True
+        if not _is_by_somebody(message):
+            return False
+        command = _COMMAND.match(_words(message))
+        if command is not None:
+            name, whose = command.groups()
+            return name.lower() in COMMANDS if whose is None else self._is_our_name(whose)
+        if self._is_mentioned(message) and (_is_content(message) or _shows_picture(_replied(message))):
+            return True
+        return self._is_wish_in_reply(message) and _shows_picture(_replied(message))
+
+    def _is_about_ours(self, tx: Transaction, update: Json, message: Json, before: list[Json]) -> bool:
+        """Say whether it belongs to something that is stored: an album, an edit, or a message that can be edited."""
+        chat_id, album = _chat_id(message), message.get("media_group_id")
+        if "edited_message" in update:
+            number = _number(message)
+            return tx.parts.of(chat_id, number) is not None or tx.inbox.holds(chat_id, message_id=number)
+        if isinstance(album, str):
+            return (
+                tx.jobs.of_album(chat_id, album) is not None
+                or tx.inbox.holds(chat_id, album=album)
+                or any(_is_of_album(each, chat_id, album) for each in before)
+            )
+        if self._is_wish_in_reply(message):
+            return tx.outbox.job_of(chat_id, _number(_replied(message))) is not None
+        return False
+
+    def _has_context(self, update: Json, message: Json) -> bool:
+        """Say whether what is stored decides about it."""
+        return "edited_message" in update or "media_group_id" in message or self._is_wish_in_reply(message)
+
+    def _is_wish_in_reply(self, message: Json) -> bool:
+        """Say whether it replies to us with words; a laugh is none, and an edit costs money."""
+        by_us = _sender(_replied(message)).get("id") == self._me.id
+        return by_us and "text" in message and any(char.isalnum() for char in _words(message))
+
+    def _is_mentioned(self, message: Json) -> bool:
+        found: list[Any] = message.get("entities") or message.get("caption_entities") or []
+        return any(self._is_us(message, entity) for entity in found if isinstance(entity, dict))
+
+    def _is_us(self, message: Json, entity: Json) -> bool:
+        if entity.get("type") == "text_mention":
+            return bool(entity.get("user", {}).get("id") == self._me.id)
+        if entity.get("type") != "mention":
+            return False
+        units = _words(message).encode("utf-16-le")  # in which entities are counted
+        start = 2 * int(entity["offset"])
+        name = units[start : start + 2 * int(entity["length"])].decode("utf-16-le", "replace")
+        return self._is_our_name(name.removeprefix("@"))
+
+    def _is_our_name(self, name: str) -> bool:
+        return name.casefold() == self._me.username.casefold()
+
+    def _put_aside(self, update: Json, message: Json, now: Instant) -> None:
+        album = message.get("media_group_id")
+        if isinstance(album, str) and "message" in update and sum(map(len, self._aside.values())) < MOST_ASIDE:
+            self._aside.setdefault((_chat_id(message), album), []).append((now, update))
+
+    def _taken_up(self, message: Json) -> list[Json]:
+        album = (_chat_id(message), str(message.get("media_group_id")))
+        return [update for _, update in self._aside.pop(album, [])]
+
+    def _forget(self, now: Instant) -> None:
+        oldest = later(now, -LONGEST_ALBUM)
+        self._aside = {album: items for album, items in self._aside.items() if items[-1][0] >= oldest}
+
+
+def _to_judge(update: Json) -> bool | Json:
+    """Return a message of a group, which may be chatter; else whether the update is stored."""
     if "callback_query" in update:
-        query = update["callback_query"]
-        return _is_private(query.get("message") if isinstance(query, dict) else None)
-    return any(_is_private(update[kind]) for kind in KINDS if kind in update)
+        return _kind_of_chat(update["callback_query"].get("message")) != "channel"
+    kind = next((each for each in KINDS if each in update), None)
+    if kind is None or _kind_of_chat(update[kind]) == "channel":
+        return False
+    message: Json = update[kind]
+    return message if kind in MESSAGES and _kind_of_chat(message) in ("group", "supergroup") else True
 
 
-def _is_private(event: object) -> bool:
-    chat = event.get("chat") if isinstance(event, dict) else None
-    kind = chat.get("type") if isinstance(chat, dict) else None
-    return kind not in ("group", "supergroup", "channel")
+def _kind_of_chat(event: Json | None) -> object:
+    return None if event is None else event.get("chat", {}).get("type")
+
+
+def _is_by_somebody(message: Json) -> bool:
+    """Say whether somebody wrote it here: neither another bot, nor the channel that the group belongs to."""
+    is_bot = _sender(message).get("is_bot", False)
+    return not message.get("is_automatic_forward") and (not is_bot or "sender_chat" in message)
+
+
+def _is_of_album(update: Json, chat_id: int, album: str) -> bool:
+    message = update.get("message", {})
+    return _chat_id(message) == chat_id and message.get("media_group_id") == album
+
+
+def _is_content(message: Json) -> bool:
+    return "text" not in message
+
+
+def _shows_picture(message: Json) -> bool:
+    return "photo" in message or "document" in message
+
+
+def _replied(message: Json) -> Json:
+    """Return the message that one replies to, as far as it is shown."""
+    shown: Json = message.get("reply_to_message") or message.get("external_reply") or {}
+    return shown
+
+
+def _sender(message: Json) -> Json:
+    sender: Json = message.get("from", {})
+    return sender
+
+
+def _words(message: Json) -> str:
+    words = message.get("text", message.get("caption", ""))
+    return words if isinstance(words, str) else ""
+
+
+def _chat_id(message: Json) -> int:
+    return int(message.get("chat", {}).get("id", 0))
+
+
+def _number(message: Json) -> int:
+    return int(message.get("message_id", 0))

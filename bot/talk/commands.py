@@ -8,15 +8,19 @@ from bot.texts import Sentence, sentence
 #: Edits that are told about in answer to one command.
 MOST_TOLD = 10
 
+#: The same where others read along.
+MOST_TOLD_IN_GROUPS = 3
+
 
 def status(tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
     """Tell how the person's open edits stand, each by a fresh message of its own; return what is left to say."""
     # an album that still arrives has nothing to tell yet
     jobs = [job for job in tx.jobs.open_of(origin.user_id, origin.chat_id) if job.closes_by is None]
-    for job in jobs[:MOST_TOLD]:
-        tx.statuses.anew(job, now)
-    if len(jobs) > MOST_TOLD:
-        return sentence("more-under-way", count=len(jobs) - MOST_TOLD)
+    most = MOST_TOLD_IN_GROUPS if origin.is_group else MOST_TOLD
+    for job in jobs[:most]:
+        tx.statuses.anew(job, now, is_asked_for=True)
+    if len(jobs) > most:
+        return sentence("more-under-way", count=len(jobs) - most)
     return None if jobs else sentence("nothing-under-way")
 
 

@@ -9,22 +9,28 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from bot.job import Instant
+from bot.job import Instant, later
 from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.store.inbox import Letter
 from bot.store.outbox import Say
 from bot.store.transaction import Transaction
 from bot.talk import commands
-from bot.talk.access import Access
+from bot.talk.access import ADMINS_BELIEVED, OF_CHAT, Access, depends_on_admins
+from bot.talk.address import Address
+from bot.talk.groups import bot_placed, bot_removed, group_moved
+from bot.talk.preferences import settings_asked_for
 from bot.talk.presses import button_pressed
 from bot.talk.reading import (
     AlbumItemSent,
-    BotBlocked,
+    BotPlaced,
+    BotRemoved,
     ButtonPressed,
     CommandGiven,
+    GroupMoved,
     Meaning,
     Origin,
     PictureSent,
@@ -47,20 +53,23 @@ class Intake:
     def __init__(
         self,
         db: Database,
+        address: Address,
         access: Access,
         privacy: Sentence,
         *,
+        woken: asyncio.Event,
         album_window: float,
         clock: Callable[[], Instant],
         wake_worker: Callable[[], None],
     ) -> None:
         self._db = db
+        self._address = address
         self._access = access
         self._privacy = privacy
         self._album_window = album_window
         self._clock = clock
         self._wake_worker = wake_worker
-        self._woken = asyncio.Event()
+        self._woken = woken
 
     def wake(self) -> None:
         """Say that the inbox may have something new."""
@@ -81,7 +90,7 @@ class Intake:
 
     async def _handle(self, letter: Letter) -> None:
         try:
-            reading = read_update(json.loads(letter.body))
+            reading = read_update(json.loads(letter.body), self._address.me)
             await self._db.unit(lambda tx: self._act(tx, letter, reading))
         except MustRestart:
             raise
@@ -92,22 +101,59 @@ class Intake:
 
     def _act(self, tx: Transaction, letter: Letter, reading: Reading | None) -> None:
         now = self._clock()
+        if reading is not None and _waits_for_admins(tx, reading, now):
+            tx.chats.want_admins(reading[0].chat_id, now)
+            tx.inbox.hold(letter.update_id, reading[0].chat_id)
+            return
         if reading is not None:
             origin, meaning = reading
             if origin.user_id in self._access.admins:
-                tx.people.heard(origin.user_id, origin.language)
-            if self._may(origin, meaning):
+                tx.people.heard(origin.user_id, tx.chats.language_of(origin.user_id) or origin.language)
+            origin = replace(origin, language=tx.chats.language_of(origin.chat_id) or origin.language)
+            if self._may(tx, origin, meaning):
                 self._answer(tx, origin, meaning, letter, now)
             else:
                 _refuse_stranger(tx, origin, meaning, now)
         tx.inbox.handled(letter.update_id, now)
 
-    def _may(self, origin: Origin, meaning: Meaning) -> bool:
+    def _may(self, tx: Transaction, origin: Origin, meaning: Meaning) -> bool:
         # whoever asks what happens to their data gets an answer (Telegram's terms, section 4)
-        always = meaning == CommandGiven("privacy") or isinstance(meaning, BotBlocked)
-        return always or self._access.admits(origin.user_id, origin.chat_id)
+        always = meaning == CommandGiven("privacy") or isinstance(meaning, BotRemoved | BotPlaced | GroupMoved)
+        return always or self._is_admitted(tx, origin)
+
+    def _is_admitted(self, tx: Transaction, origin: Origin) -> bool:
+        return self._access.admits(origin.user_id, origin.chat_id, tx.chats.former_id(origin.chat_id))
 
     def _answer(self, tx: Transaction, origin: Origin, meaning: Meaning, letter: Letter, now: Instant) -> None:
+        match meaning:
+            case BotRemoved() | BotPlaced() | GroupMoved():
+                self._be_moved(tx, origin, meaning, now)
+            case WordsChanged(words, anew):
+                if anew is None or tx.parts.of(origin.chat_id, origin.message_id) is not None:
+                    words_changed(tx, origin, words, letter.update_id, now)
+                else:
+                    self._take(tx, origin, anew, letter, now)
+            case ButtonPressed():
+                button_pressed(tx, origin, meaning, _admins(tx, origin, now), now)
+            case CommandGiven(name):
+                self._obey(tx, origin, name, now)
+            case _:
+                self._take(tx, origin, meaning, letter, now)
+
+    def _be_moved(
+        self, tx: Transaction, origin: Origin, meaning: BotRemoved | BotPlaced | GroupMoved, now: Instant
+    ) -> None:
+        """Follow what happens to the bot in a chat, and to the chat."""
+        match meaning:
+            case BotRemoved():
+                bot_removed(tx, origin, now)
+            case BotPlaced():
+                bot_placed(tx, origin, meaning, now, is_welcome=self._is_admitted(tx, origin))
+            case GroupMoved():
+                group_moved(tx, meaning, self._access.admins, self._access.allowed, now)
+
+    def _take(self, tx: Transaction, origin: Origin, meaning: Meaning, letter: Letter, now: Instant) -> None:
+        """Take what somebody sent."""
         match meaning:
             case PictureSent():
                 picture_sent(tx, origin, meaning, letter.received_at, now)
@@ -115,14 +161,6 @@ class Intake:
                 album_item_sent(tx, origin, meaning, self._album_window, letter.received_at, now)
             case WordsSent():
                 words_sent(tx, origin, meaning, letter.received_at, now)
-            case WordsChanged(words):
-                words_changed(tx, origin, words, letter.update_id, now)
-            case ButtonPressed():
-                button_pressed(tx, origin, meaning, now)
-            case BotBlocked():
-                tx.lose_chat(origin.chat_id, now)
-            case CommandGiven(name):
-                self._obey(tx, origin, name, now)
             case _:
                 reply(tx, origin, sentence("unsupported"), now)
 
@@ -134,11 +172,13 @@ class Intake:
     def _command(self, tx: Transaction, origin: Origin, name: str, now: Instant) -> Sentence | None:
         match name:
             case "start" | "help":
-                return sentence(name)
+                return sentence(name, where=origin.where)
             case "cancel":
                 return commands.cancel(tx, origin, now)
             case "status":
                 return commands.status(tx, origin, now)
+            case "settings":
+                return _settings(tx, origin, now)
             case "privacy":
                 return self._privacy
             case _:
@@ -154,6 +194,29 @@ class Intake:
             tx.outbox.add(
                 Say(key=f"poison:{letter.update_id}", chat_id=chat_id, body=sentence("trouble").into(DEFAULT)), now
             )
+
+
+def _settings(tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
+    is_admin = origin.user_id == origin.chat_id or origin.user_id in _admins(tx, origin, now)
+    if origin.is_group and not is_admin:
+        return sentence("settings-for-admins")
+    settings_asked_for(tx, origin, now)
+    return None
+
+
+def _waits_for_admins(tx: Transaction, reading: Reading, now: Instant) -> bool:
+    """Say whether something can only be decided once it is known who administers the group."""
+    origin, meaning = reading
+    pressed = meaning.pressed if isinstance(meaning, ButtonPressed) else None
+    job = None if pressed is None or pressed.action in OF_CHAT else tx.jobs.get(pressed.about)
+    if not depends_on_admins(origin, meaning, job):
+        return False
+    return tx.chats.admins(origin.chat_id, later(now, -ADMINS_BELIEVED)) is None
+
+
+def _admins(tx: Transaction, origin: Origin, now: Instant) -> frozenset[int]:
+    known = tx.chats.admins(origin.chat_id, later(now, -ADMINS_BELIEVED)) if origin.is_group else None
+    return known or frozenset()
 
 
 def _refuse_stranger(tx: Transaction, origin: Origin, meaning: Meaning, now: Instant) -> None:

@@ -1,37 +1,65 @@
 """Presses of the buttons under our messages; each is answered, and each decides once."""
 
+from dataclasses import replace
+
 from bot.chat.buttons import Action, Pressed
-from bot.job import FINAL, Instant, Job, State
+from bot.job import FINAL, Instant, Job, State, later
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
+from bot.talk.access import OF_CHAT, may
+from bot.talk.preferences import settings_pressed
 from bot.talk.reading import ButtonPressed, Origin
 from bot.talk.replying import toast
 from bot.texts import Sentence, sentence
 from bot.texts.ideas import IDEAS
 
+#: Seconds for which Telegram lets a bot delete what it sent.
+DELETABLE = 48 * 3600.0
 
-def button_pressed(tx: Transaction, origin: Origin, press: ButtonPressed, now: Instant) -> None:
+
+def button_pressed(tx: Transaction, origin: Origin, press: ButtonPressed, admins: frozenset[int], now: Instant) -> None:
     """Do what a press asks for, if it is still open to the one who pressed, and say so."""
-    toast(tx, origin, press.press_id, _told(tx, origin, press.pressed, now), now)
+    toast(tx, origin, press.press_id, _told(tx, origin, press.pressed, admins, now), now)
 
 
-def _told(tx: Transaction, origin: Origin, pressed: Pressed | None, now: Instant) -> Sentence:
-    job = None if pressed is None else tx.jobs.get(pressed.job_id)
+def _told(
+    tx: Transaction, origin: Origin, pressed: Pressed | None, admins: frozenset[int], now: Instant
+) -> Sentence | None:
+    if pressed is not None and pressed.action in OF_CHAT:
+        is_allowed = not origin.is_group or origin.user_id in admins
+        return settings_pressed(tx, origin, pressed, now) if is_allowed else sentence("toast-for-admins")
+    job = None if pressed is None else tx.jobs.get(pressed.about)
     if pressed is None or job is None or job.request.chat_id != origin.chat_id:
         return sentence("toast-old")
-    if job.request.user_id != origin.user_id:
+    if not may(origin, pressed.action, job, admins):
         return sentence("toast-not-yours")
+    return _about_answer(tx, job, origin, pressed, now) or _about_order(tx, job, pressed, now)
+
+
+def _about_answer(tx: Transaction, job: Job, origin: Origin, pressed: Pressed, now: Instant) -> Sentence | None:
+    match pressed.action:
+        case Action.ORIGINAL:
+            return _original(tx, job, origin, now)
+        case Action.VARIATION:
+            return _vary(tx, job, origin, now)
+        case Action.DELETE:
+            return _delete(tx, job, origin, now)
+        case _:
+            return None
+
+
+def _about_order(tx: Transaction, job: Job, pressed: Pressed, now: Instant) -> Sentence:
     match pressed.action:
         case Action.CANCEL:
             return _cancel(tx, job, now)
-        case Action.ORIGINAL:
-            return _original(tx, job, origin, now)
         case Action.AGAIN:
             return _decided(tx, job, pressed, sentence("toast-again"), now)
         case Action.LEAVE:
             return _decided(tx, job, pressed, sentence("toast-left"), now)
         case Action.IDEA:
             return _idea_taken(tx, job, pressed.number, now)
+        case _:
+            return sentence("toast-old")
 
 
 def _cancel(tx: Transaction, job: Job, now: Instant) -> Sentence:
@@ -56,6 +84,48 @@ def _original(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Senten
     )
     tx.outbox.add(say, now)
     return sentence("toast-fetching")
+
+
+def _vary(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence:
+    """Order the same once more, for the one who pressed; not twice at a time, however often it is pressed."""
+    request = job.request
+    if job.state is not State.SUCCEEDED or not request.sources or not request.prompt:
+        return sentence("toast-erased")
+    if tx.jobs.is_being_varied(job.id):
+        return sentence("toast-varied-already")
+    sources = tuple(replace(source, upload_url=None, uploaded_at=None) for source in request.sources)
+    wanted = replace(
+        request,
+        user_id=origin.user_id,
+        message_id=origin.message_id,
+        sources=sources,
+        received_at=now,
+        language=origin.language,
+        variation_of=job.id,
+    )
+    variation = tx.jobs.get(tx.jobs.add(wanted, State.QUEUED))
+    if variation is not None:
+        tx.enter_line(variation, now)
+    return sentence("toast-varied")
+
+
+def _delete(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence:
+    """Take an answer away, with the files that belong to it."""
+    if job.answered_at is not None and later(job.answered_at, DELETABLE) < now:
+        return sentence("toast-too-old-to-delete")
+    tx.outbox.withdraw(job.id, Kind.FILE, now)
+    sent = {each.message_id for each in tx.outbox.pictures_of(job.id) if each.say.chat_id == origin.chat_id}
+    for message_id in sorted(sent | {origin.message_id}, key=lambda each: each or 0):
+        say = Say(
+            key=f"delete:{origin.chat_id}:{message_id}",
+            kind=Kind.DELETION,
+            chat_id=origin.chat_id,
+            reply_to=message_id,
+            body="",
+            job_id=job.id,
+        )
+        tx.outbox.add(say, now)
+    return sentence("toast-deleted")
 
 
 def _idea_taken(tx: Transaction, job: Job, number: int, now: Instant) -> Sentence:

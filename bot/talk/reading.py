@@ -2,13 +2,25 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from telegram import CallbackQuery, ChatMember, Document, Message, PhotoSize, Update, User
+from telegram import (
+    CallbackQuery,
+    ChatMember,
+    ChatMemberRestricted,
+    ChatMemberUpdated,
+    Document,
+    Message,
+    MessageEntity,
+    PhotoSize,
+    Update,
+    User,
+)
 
 from bot.chat import buttons
 from bot.chat.buttons import Pressed
+from bot.chat.client import Me
 from bot.job import Source
 from bot.texts import DEFAULT, closest
 
@@ -29,11 +41,24 @@ class Origin:
     """Who spoke, and where a reply goes."""
 
     chat_id: int
+    #: a person; or the group, or the channel, in whose name somebody spoke
     user_id: int
     message_id: int
     thread_id: int | None
     #: that we have and that is closest to the one of the person's app
     language: str = DEFAULT
+    #: whether Telegram shows us also what is not meant for us; in a group that may depend on more
+    hears_all: bool = True
+
+    @property
+    def is_group(self) -> bool:
+        """Whether others read along."""
+        return self.chat_id < 0
+
+    @property
+    def where(self) -> str:
+        """What kind of chat it is, for sentences that differ."""
+        return "group" if self.is_group else "private"
 
 
 @dataclass(frozen=True)
@@ -75,6 +100,8 @@ class WordsChanged:
     """A message that a person has edited, with its words as they are now."""
 
     words: str
+    #: what it asks for, should it not have concerned us before
+    anew: "PictureSent | AlbumItemSent | WordsSent | None" = None
 
 
 @dataclass(frozen=True)
@@ -98,39 +125,83 @@ class OtherSent:
 
 
 @dataclass(frozen=True)
-class BotBlocked:
-    """The person has stopped the bot."""
+class BotRemoved:
+    """A person has stopped the bot, or somebody has removed it from a group."""
 
 
-Meaning = PictureSent | AlbumItemSent | WordsSent | WordsChanged | ButtonPressed | CommandGiven | OtherSent | BotBlocked
+@dataclass(frozen=True)
+class BotPlaced:
+    """Somebody has taken the bot into a group, or made something else of it there."""
+
+    #: whether it was not there before
+    is_new: bool
+    is_admin: bool
+
+
+@dataclass(frozen=True)
+class GroupMoved:
+    """A group became a supergroup, and has another id."""
+
+    old_id: int
+    new_id: int
+
+
+Meaning = (
+    PictureSent | AlbumItemSent | WordsSent | WordsChanged | ButtonPressed | CommandGiven | OtherSent
+    | BotRemoved | BotPlaced | GroupMoved
+)  # fmt: skip
 Reading = tuple[Origin, Meaning]
 
 
-def read_update(raw: dict[str, Any]) -> Reading | None:
-    """Say what an update means, None when it asks for nothing.
+def read_update(raw: dict[str, Any], me: Me) -> Reading | None:
+    """Say what an update means to us, who are `me`; None when it asks for nothing.
 
     Raises whatever python-telegram-bot raises for an update that is malformed.
     """
     update = Update.de_json(raw, None)
+    reading = _reading(update, me)
+    if reading is None or not reading[0].is_group:
+        return reading
+    origin, meaning = reading
+    return replace(origin, hears_all=me.hears_all), meaning
+
+
+def _reading(update: Update, me: Me) -> Reading | None:
     if update.my_chat_member is not None:
-        change = update.my_chat_member
-        if change.new_chat_member.status != ChatMember.BANNED:
-            return None
-        return Origin(change.chat.id, change.from_user.id, 0, None, _language(change.from_user)), BotBlocked()
+        return _read_place(update.my_chat_member)
     if update.callback_query is not None:
         return _read_press(update.callback_query)
     if update.edited_message is not None:
-        return _read(update.edited_message, WordsChanged(_wish(update.edited_message)[1]))
-    return None if update.message is None else _read(update.message, _read_message(update.message))
+        return _read(update.edited_message, _read_change(update.edited_message, me))
+    return None if update.message is None else _read(update.message, _read_message(update.message, me))
 
 
 def _read(message: Message, meaning: Meaning | None) -> Reading | None:
-    if message.from_user is None or meaning is None:
+    user = message.from_user
+    if user is None or meaning is None:
         return None
     # without a topic the thread id is only a chain of replies and must not be sent back
     thread_id = message.message_thread_id if message.is_topic_message else None
-    user = message.from_user
-    return Origin(message.chat.id, user.id, message.message_id, thread_id, _language(user)), meaning
+    # who speaks in a group's or a channel's name has the same made-up user as everybody else who does
+    speaker = user.id if message.sender_chat is None else message.sender_chat.id
+    return Origin(message.chat.id, speaker, message.message_id, thread_id, _language(user)), meaning
+
+
+def _read_place(change: ChatMemberUpdated) -> Reading | None:
+    was_there, is_there = _is_there(change.old_chat_member), _is_there(change.new_chat_member)
+    meaning: Meaning | None = None
+    if not is_there:
+        meaning = BotRemoved()
+    elif change.chat.type in ("group", "supergroup"):
+        meaning = BotPlaced(not was_there, change.new_chat_member.status == ChatMember.ADMINISTRATOR)
+    origin = Origin(change.chat.id, change.from_user.id, 0, None, _language(change.from_user))
+    return None if meaning is None else (origin, meaning)
+
+
+def _is_there(member: ChatMember) -> bool:
+    if isinstance(member, ChatMemberRestricted):
+        return member.is_member
+    return member.status not in (ChatMember.BANNED, ChatMember.LEFT)
 
 
 def _read_press(query: CallbackQuery) -> Reading | None:
@@ -145,8 +216,18 @@ def _language(user: User) -> str:
     return closest(user.language_code)
 
 
-def _read_message(message: Message) -> Meaning | None:
-    command, words = _wish(message)
+def _read_change(message: Message, me: Me) -> WordsChanged:
+    anew = None if message.chat.type == "private" else _read_message(message, me)
+    words = _wish(message, me)[1]
+    return WordsChanged(words, anew if isinstance(anew, PictureSent | AlbumItemSent | WordsSent) else None)
+
+
+def _read_message(message: Message, me: Me) -> Meaning | None:
+    if message.migrate_to_chat_id is not None:
+        return GroupMoved(message.chat.id, message.migrate_to_chat_id)
+    if message.migrate_from_chat_id is not None:
+        return GroupMoved(message.migrate_from_chat_id, message.chat.id)
+    command, words = _wish(message, me)
     source = _source(message)
     if message.media_group_id is not None:
         return AlbumItemSent(message.media_group_id, source, words)
@@ -159,12 +240,24 @@ def _read_message(message: Message) -> Meaning | None:
     return OtherSent() if any(getattr(message, kind, None) for kind in OTHER_CONTENT) else None
 
 
-def _wish(message: Message) -> tuple[str | None, str]:
+def _wish(message: Message, me: Me) -> tuple[str | None, str]:
     """Return the command that a message begins with, if any, and the words that can be read in the rest."""
-    words = (message.text or message.caption or "").strip()
+    words = _without_our_name(message, me).strip()
     command = COMMAND.match(words)
     rest = words[command.end() :].strip() if command else words
     return command.group(1).lower() if command else None, rest if _is_visible(rest) else ""
+
+
+def _without_our_name(message: Message, me: Me) -> str:
+    """Return the words of a message without the mentions of us, which are no part of a wish."""
+    words = message.text or message.caption or ""
+    found = message.parse_entities() if message.text else message.parse_caption_entities()
+    for entity, name in found.items():
+        is_name = entity.type == MessageEntity.MENTION and name.casefold() == f"@{me.username}".casefold()
+        if is_name or (entity.user is not None and entity.user.id == me.id):
+            before, _, after = words.partition(name)
+            words = f"{before.rstrip()} {after.lstrip(' ,:;')}".strip()
+    return words
 
 
 def _is_visible(words: str) -> bool:
@@ -173,7 +266,8 @@ def _is_visible(words: str) -> bool:
 
 
 def _replied_to(message: Message) -> RepliedTo | None:
-    if message.reply_to_message is not None:
+    # in a topic every message seems to reply to the one that opened it
+    if message.reply_to_message is not None and message.reply_to_message.forum_topic_created is None:
         return RepliedTo(message.reply_to_message.message_id, _source(message.reply_to_message))
     outside = message.external_reply
     if outside is None:

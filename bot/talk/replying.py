@@ -40,8 +40,8 @@ def note(tx: Transaction, origin: Origin, update_id: int, now: Instant) -> None:
     tx.outbox.add(say, now)
 
 
-def toast(tx: Transaction, origin: Origin, press_id: str, told: Sentence, now: Instant) -> None:
-    """Answer a press of a button."""
-    words = told.into(origin.language)
+def toast(tx: Transaction, origin: Origin, press_id: str, told: Sentence | None, now: Instant) -> None:
+    """Answer a press of a button, without words where what it did can be seen."""
+    words = "" if told is None else told.into(origin.language)
     say = Say(key=f"press:{press_id}", kind=Kind.TOAST, chat_id=origin.chat_id, body=words, press_id=press_id)
     tx.outbox.add(say, now)

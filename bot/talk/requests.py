@@ -21,9 +21,7 @@ def picture_sent(tx: Transaction, origin: Origin, sent: PictureSent, received_at
     if is_usable(sent.caption):
         _queue(tx, request, PartKind.PICTURE, sent.caption, now)
     else:
-        job = _begun(tx, request, PartKind.PICTURE, sent.caption, later(now, WORDS_AWAITED))
-        if job is not None:
-            tx.statuses.open(job, now)
+        _ask(tx, request, PartKind.PICTURE, sent.caption, now)
 
 
 def album_item_sent(
@@ -38,15 +36,22 @@ def album_item_sent(
     elif job.state is State.GATHERING and job.closes_by is not None:
         _add(tx, job, origin, item, min(later(now, window), job.closes_by), now)
     elif item.source is not None and not _was_taken_back(job) and not _is_known(tx, origin):
-        reply(tx, origin, sentence("late-item"), now, once=f"late:{job.id}")
+        reply(tx, origin, sentence("late-item", where=origin.where), now, once=f"late:{job.id}")
 
 
 def wish_made(
     tx: Transaction, origin: Origin, prompt: str, sources: tuple[Source, ...], received_at: Instant, now: Instant
 ) -> None:
-    """Queue a request whose words came on their own, about pictures that are there already."""
+    """Queue a request whose words came on their own, about pictures that are there already.
+
+    A command alone says which pictures, so that only the words are missing.
+    """
     numbered = tuple(replace(source, place=place) for place, source in enumerate(sources))
-    _queue(tx, _request(origin, numbered, received_at), PartKind.TEXT, prompt, now)
+    request = _request(origin, numbered, received_at)
+    if prompt:
+        _queue(tx, request, PartKind.TEXT, prompt, now)
+    else:
+        _ask(tx, request, PartKind.TEXT, prompt, now)
 
 
 def is_usable(prompt: str) -> bool:
@@ -56,9 +61,16 @@ def is_usable(prompt: str) -> bool:
 
 def _queue(tx: Transaction, request: Request, kind: PartKind, prompt: str, now: Instant) -> None:
     """Store a request that is complete."""
-    job = _stored(tx, replace(request, prompt=prompt), State.QUEUED, kind, prompt)
+    job = _stored(tx, tx.wished(request, prompt), State.QUEUED, kind, prompt)
     if job is not None:
         tx.enter_line(job, now)
+
+
+def _ask(tx: Transaction, request: Request, kind: PartKind, words: str, now: Instant) -> None:
+    """Store a request that lacks words, and ask for them."""
+    job = _begun(tx, request, kind, words, later(now, WORDS_AWAITED))
+    if job is not None:
+        tx.statuses.open(job, now)
 
 
 def _begun(
@@ -77,12 +89,11 @@ def _stored(
     due_at: Instant | None = None,
     album: Album | None = None,
 ) -> Job | None:
-    if tx.parts.of(request.chat_id, request.message_id) is not None:
+    message_id = request.message_id
+    if message_id is None or tx.parts.of(request.chat_id, message_id) is not None:
         return None
     job_id = tx.jobs.add(request, state, due_at, album=album)
-    if job_id is None:
-        return None
-    tx.parts.add(job_id, request.chat_id, request.message_id, kind, words)
+    tx.parts.add(job_id, request.chat_id, message_id, kind, words)
     return tx.jobs.get(job_id)
 
 

@@ -7,6 +7,7 @@ the sender in this chat that still waits for some.
 from dataclasses import replace
 
 from bot.job import FINAL, MAX_PROMPT, WORDS_AWAITED, Instant, Job, Source, State, later
+from bot.store.jobs import form_columns
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.talk.reading import Origin, RepliedTo, WordsSent
@@ -25,7 +26,7 @@ def words_sent(tx: Transaction, origin: Origin, sent: WordsSent, received_at: In
         waiting = _waiting(tx, origin, None)  # a reply to nothing that could be edited is as good as any words
     if waiting is None and not sources:
         reply(tx, origin, _nothing_meant(tx, origin, sent.reply_to), now)
-    elif not is_usable(sent.words):
+    elif not is_usable(sent.words) and (sent.words or not sources):
         reply(tx, origin, _unusable(sent.words), now, job_id=None if waiting is None else waiting.id)
     elif waiting is not None:
         _answered(tx, waiting, origin, sent.words, now)
@@ -92,7 +93,10 @@ def _best_of(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> str | None
 
 def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) -> Sentence:
     job = None if reply_to is None else _job_about(tx, origin, reply_to)
-    return sentence("no-picture") if job is None or job.state in FINAL else sentence("still-under-way")
+    if job is not None and job.state not in FINAL:
+        return sentence("still-under-way", where=origin.where)
+    hears_all = origin.hears_all or tx.chats.hears_all(origin.chat_id)
+    return sentence("no-picture", where=origin.where if hears_all else "half-deaf")
 
 
 def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, now: Instant) -> None:
@@ -104,7 +108,7 @@ def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, n
     if job.state in FINAL:
         reply(tx, origin, sentence("change-after-the-end"), now, once=f"job:{job.id}:changed-after", job_id=job.id)
     elif job.state not in (State.GATHERING, State.QUEUED):
-        reply(tx, origin, sentence("too-late-to-change"), now, once=f"job:{job.id}:changed-late")
+        reply(tx, origin, sentence("too-late-to-change", where=origin.where), now, once=f"job:{job.id}:changed-late")
     else:
         tx.parts.reword(origin.chat_id, origin.message_id, words)
         _follow(tx, job, origin, part.words, update_id, now)
@@ -117,8 +121,9 @@ def _follow(tx: Transaction, job: Job, origin: Origin, before: str, update_id: i
         tx.parts.reword(origin.chat_id, origin.message_id, before)
         reply(tx, origin, _unusable(prompt) if prompt else sentence("no-words-left"), now, once=f"changed:{update_id}")
     elif job.state is State.QUEUED:
-        if prompt != job.request.prompt:  # else an earlier caption of the album still counts
-            tx.jobs.note(job, prompt=prompt)
+        wished = tx.wished(job.request, prompt)
+        if wished != job.request:  # else an earlier caption of the album still counts
+            tx.jobs.note(job, prompt=wished.prompt, **form_columns(wished.form))
             note(tx, origin, update_id, now)
     elif job.closes_by is None and is_usable(prompt):
         tx.complete(job, prompt, now)

@@ -4,20 +4,38 @@
 
 ## What one reads who asks
 
-start =
-    Hello! Send me a photo with a caption that says what to change, like “make it snow”, and I will send it back edited.
+start = { $where ->
+        [group]
+            Hello! To have a photo edited here, send it with /edit and what to change in its caption, like “/edit make it snow”, or reply /edit and your wish to a photo that is here. /help tells more.
+       *[private]
+            Hello! Send me a photo with a caption that says what to change, like “make it snow”, and I will send it back edited.
 
-    Albums and picture files work too. /help tells more, /privacy says who sees your picture.
-help =
-    Send a photo, an album of up to ten, or picture files (JPEG, PNG, WebP, HEIC and others, at most 20 MB each), and write into the caption what to change. For example: “make it snow”, “remove the people in the background”, “put the person of the first picture into the second”. An album becomes one picture.
+            Albums and picture files work too. /help tells more, /privacy says who sees your picture.
+    }
+help = { $where ->
+        [group]
+            Send a photo, an album or picture files with /edit and what to change in the caption, like “/edit make it snow”, or reply “/edit make it snow” to a picture that is here. To change one of my pictures further, just reply to it and say how. I read nothing else.
 
-    No caption? I ask, and take your next message. To change a picture further, reply to it and say how.
+            End your words with 1:1, 3:4, 9:16, 4:3 or 16:9 to get that shape, which may cost extra.
 
-    The edited picture comes as a reply, usually within a minute or two. Until it is ordered you can still edit your caption, or cancel.
+            /status tells how your edits stand
+            /cancel takes back what you asked for and is not ordered yet
+            /settings is for admins: format, shape, photo or file, language
+            /privacy says who receives your picture, and for how long
+       *[private]
+            Send a photo, an album of up to ten, or picture files (JPEG, PNG, WebP, HEIC and others, at most 20 MB each), and write into the caption what to change. For example: “make it snow”, “remove the people in the background”, “put the person of the first picture into the second”. An album becomes one picture.
 
-    /status tells how your edits stand
-    /cancel takes back what has not been ordered yet
-    /privacy says who receives your picture, and for how long
+            No caption? I ask, and take your next message. To change a picture further, reply to it and say how.
+
+            End your words with 1:1, 3:4, 9:16, 4:3 or 16:9 to get that shape, which may cost extra: “make it snow 16:9”.
+
+            The edited picture comes as a reply, usually within a minute or two. Until it is ordered you can still edit your caption, or cancel.
+
+            /status tells how your edits stand
+            /cancel takes back what has not been ordered yet
+            /settings changes format, shape, photo or file, and language
+            /privacy says who receives your picture, and for how long
+    }
 privacy =
     What happens to your picture:
 
@@ -32,25 +50,52 @@ privacy =
     • Nobody else receives anything. The person who runs this bot can read what I keep.
 unknown-command = I do not know that command. /help tells what I can do.
 stranger = This bot is for invited people only. To ask for access, give its owner your id: { $id }
+hello = { $hearing ->
+        [all]
+            Hello! Send a photo with /edit and what to change in its caption, like “/edit make it snow”, and I reply with the edited picture.
+            To change a picture that is here, reply to it with /edit and your wish; I keep nothing that is not meant for me. /help tells more.
+       *[some]
+            Hello! Send a photo with /edit and what to change in its caption, like “/edit make it snow”, and I reply with the edited picture.
+            Albums, and the pictures of others that you reply to, I may only see as an admin; I keep nothing that is not meant for me. /help tells more.
+    }
 
 ## Pictures and words that belong together
 
-question = { $count ->
-        [one] What should I change in this picture? Just write it, like “make it snow”.
-       *[other] What should I make of these { $count } pictures? Just write it, like “put the person of the first into the second”.
+question = { $where ->
+        [group] { $count ->
+            [one] What should I change in this picture? Reply to this message and say it, like “make it snow”.
+           *[other] What should I make of these { $count } pictures? Reply to this message and say it, like “put the person of the first into the second”.
+        }
+       *[private] { $count ->
+            [one] What should I change in this picture? Just write it, like “make it snow”.
+           *[other] What should I make of these { $count } pictures? Just write it, like “put the person of the first into the second”.
+        }
     }
 question-too-long = Your caption has { $length } characters, and the image model takes at most { $most }. Please write to me, more shortly, what to change. I have kept what you sent.
 question-over = I waited for an hour for words, so nothing was edited. To take it up again, reply to this message and say what to change.
-no-picture = I edit pictures. Please send me one with a caption that says what to change, like “make it snow”, or reply to a picture that is here.
+no-picture = { $where ->
+        [half-deaf] I see no picture that this could be about: send it with /edit and your wish in its caption, or make me an admin, so that I can see what you reply to.
+        [group] I see no picture that this could be about: send one with /edit and your wish in its caption, or reply to a picture with /edit and your wish.
+       *[private] I edit pictures. Please send me one with a caption that says what to change, like “make it snow”, or reply to a picture that is here.
+    }
 unsupported = I can only edit still pictures. Please send a photo, or a picture file, with a caption that says what to change.
-late-item = This picture came too late to join its album. To have it edited, reply to it and say what to change.
+late-item = { $where ->
+        [group] This picture came too late to join its album. To have it edited, reply to it with /edit and what to change.
+       *[private] This picture came too late to join its album. To have it edited, reply to it and say what to change.
+    }
 left-out = { $count ->
         [one] I leave out what is not a still picture, and take the rest of your album.
        *[other] I leave out { $count } items of your album that are not still pictures, and take the rest.
     }
 prompt-too-long = That has { $length } characters, and the image model takes at most { $most }. Please say it in fewer words.
-still-under-way = This edit is already under way. To have a picture edited differently, reply to the picture itself.
-too-late-to-change = That came too late: this edit is ordered, and goes on with your earlier words. For another one, reply to the picture and say what to change; an album has to be sent again.
+still-under-way = { $where ->
+        [group] This edit is already under way. To have a picture edited differently, reply to the picture itself with /edit and what to change.
+       *[private] This edit is already under way. To have a picture edited differently, reply to the picture itself.
+    }
+too-late-to-change = { $where ->
+        [group] That came too late: this edit is ordered, and goes on with your earlier words. For another one, reply to the picture with /edit and what to change; an album has to be sent again.
+       *[private] That came too late: this edit is ordered, and goes on with your earlier words. For another one, reply to the picture and say what to change; an album has to be sent again.
+    }
 change-after-the-end = To have this edited with other words, reply to this message and say what to change.
 no-words = There is nothing to read in that. Please write what to change, like “make it snow”.
 no-words-left = An edit needs words, so I go on with the earlier ones. /cancel takes it back.
@@ -110,6 +155,9 @@ button-cancel = Cancel
 button-original = Original file
 button-again = Try again
 button-leave = Leave it
+button-variation = Again
+button-delete = Delete
+button-back = ‹ Back
 toast-cancelled = Cancelled.
 toast-too-late = Too late: it is ordered already. I send what comes of it.
 toast-settled = That is settled already.
@@ -120,6 +168,35 @@ toast-coming = The original file is on its way.
 toast-again = I order it once more.
 toast-left = Left as it is.
 toast-idea = Good choice.
+toast-varied = One more variation is on its way.
+toast-varied-already = Another variation of this is on its way already.
+toast-erased = I no longer have what this was made of. Please send the picture again.
+toast-deleted = Deleted.
+toast-too-old-to-delete = Telegram lets me delete only what is younger than two days. You, or an admin of the group, can still do it.
+toast-for-admins = Only the admins of this group can change its settings.
+toast-chosen = Changed.
+
+## /settings
+
+settings = { $where ->
+        [group] How pictures come in this group, and which language I speak here. Only admins can change it.
+       *[private] How your pictures come, and which language I speak with you.
+    }
+settings-for-admins = Only the admins of this group can change its settings. In your chat with me you have settings of your own.
+setting-format = Format: { $value }
+setting-shape = Shape: { $value }
+setting-answer-as = Sent as: { $value }
+setting-language = Language: { $value }
+choose-format = In which format should the model make the pictures? PNG keeps every detail, JPEG is smaller.
+choose-shape = Which shape should the pictures get? Any but “as it is” may cost extra. A ratio at the end of your words, like “make it snow 16:9”, counts for that one picture.
+choose-answer-as = How should I send the pictures? Telegram compresses photos, and files come as the model made them.
+choose-language = Which language should I speak here?
+as-auto = as it is
+as-photo = photo
+as-file = file
+as-both = photo and file
+own-language = that of the app
+this-language = English
 
 ## Ideas, on buttons under the question what to change (short)
 
@@ -166,6 +243,15 @@ trouble = Something went wrong with your message, and I could not use it. Please
 no-reason = no reason given
 broken-step = Something went wrong on my side, and your picture was not ordered. Please send it again.
 
+## Menus of commands (at most 256 characters each)
+
+command-edit = edit a picture: in its caption, or in reply to it
+command-status = how your edits stand
+command-cancel = take back what is not ordered yet
+command-settings = format, shape, photo or file, language
+command-help = what I can do, and how
+command-privacy = who receives your picture
+
 ## For the admins
 
 admin-poison = An update from Telegram could not be understood and was set aside (update { $update }, { $fault }). The bot goes on; the log has the details.
@@ -179,3 +265,4 @@ admin-no-result = Kie.ai reported a finished task without a picture: task { $tas
 admin-rejected = A message of mine cannot be sent, now or later: { $words }
 admin-expired = A message could not be delivered within three days and was given up: { $key }
 admin-broken = A step of job { $job } fails again and again ({ $fault }); the log has the details.
+admin-moved = The group { $old } on ALLOWED_IDS became a supergroup and has the id { $new } now. It is still let in; please put the new id on the list.

@@ -3,20 +3,38 @@
 
 ## What one reads who asks
 
-start =
-    ¡Hola! Envíame una foto con una descripción que diga qué cambiar, por ejemplo «haz que nieve», y te la devuelvo editada.
+start = { $where ->
+        [group]
+            ¡Hola! Para editar una foto aquí, envíala con /edit y lo que quieras cambiar en la descripción, por ejemplo «/edit haz que nieve», o responde con /edit y tu deseo a una foto de este chat. En /help te cuento más.
+       *[private]
+            ¡Hola! Envíame una foto con una descripción que diga qué cambiar, por ejemplo «haz que nieve», y te la devuelvo editada.
 
-    También puedes enviar álbumes y archivos de imagen. En /help te cuento más; en /privacy, quién ve tu imagen.
-help =
-    Envía una foto, un álbum de hasta diez o archivos de imagen (JPEG, PNG, WebP, HEIC y otros, de 20 MB como máximo cada uno) y escribe en la descripción (el pie de foto) qué quieres cambiar. Por ejemplo: «haz que nieve», «quita a la gente del fondo», «pon a la persona de la primera imagen en la segunda». De un álbum sale una sola imagen.
+            También puedes enviar álbumes y archivos de imagen. En /help te cuento más; en /privacy, quién ve tu imagen.
+    }
+help = { $where ->
+        [group]
+            Envía una foto, un álbum o archivos de imagen con /edit y lo que quieras cambiar en la descripción, por ejemplo «/edit haz que nieve», o responde «/edit haz que nieve» a una imagen de este chat. Para seguir cambiando una de mis imágenes, basta con responder a ella y decir cómo. No leo nada más.
 
-    ¿Sin descripción? Te pregunto y uso tu siguiente mensaje. Para seguir cambiando una imagen, responde a ella y di cómo.
+            Termina tu texto con 1:1, 3:4, 9:16, 4:3 o 16:9 para obtener esa forma, que puede costar más.
 
-    La imagen editada te llega como respuesta, normalmente en uno o dos minutos. Mientras no esté encargada, todavía puedes editar la descripción o cancelar.
+            /status dice cómo van tus ediciones
+            /cancel anula lo que pediste y aún no se ha encargado
+            /settings es para administradores: formato, forma, foto o archivo, idioma
+            /privacy explica quién recibe tu imagen y durante cuánto tiempo
+       *[private]
+            Envía una foto, un álbum de hasta diez o archivos de imagen (JPEG, PNG, WebP, HEIC y otros, de 20 MB como máximo cada uno) y escribe en la descripción (el pie de foto) qué quieres cambiar. Por ejemplo: «haz que nieve», «quita a la gente del fondo», «pon a la persona de la primera imagen en la segunda». De un álbum sale una sola imagen.
 
-    /status dice cómo van tus ediciones
-    /cancel anula lo que aún no se ha encargado
-    /privacy explica quién recibe tu imagen y durante cuánto tiempo
+            ¿Sin descripción? Te pregunto y uso tu siguiente mensaje. Para seguir cambiando una imagen, responde a ella y di cómo.
+
+            Termina tu texto con 1:1, 3:4, 9:16, 4:3 o 16:9 para obtener esa forma, que puede costar más: «haz que nieve 16:9».
+
+            La imagen editada te llega como respuesta, normalmente en uno o dos minutos. Mientras no esté encargada, todavía puedes editar la descripción o cancelar.
+
+            /status dice cómo van tus ediciones
+            /cancel anula lo que aún no se ha encargado
+            /settings cambia el formato, la forma, foto o archivo, y el idioma
+            /privacy explica quién recibe tu imagen y durante cuánto tiempo
+    }
 privacy =
     Qué pasa con tu imagen:
 
@@ -31,25 +49,52 @@ privacy =
     • Nadie más recibe nada. La persona que administra este bot puede leer lo que guardo.
 unknown-command = No conozco ese comando. En /help te cuento lo que puedo hacer.
 stranger = Este bot es solo para personas invitadas. Para pedir acceso, envíale tu ID a quien lo administra: { $id }
+hello = { $hearing ->
+        [all]
+            ¡Hola! Envía una foto con /edit y lo que quieras cambiar en la descripción, por ejemplo «/edit haz que nieve», y respondo con la imagen editada.
+            Para cambiar una imagen de este chat, responde a ella con /edit y tu deseo; no guardo nada que no sea para mí. En /help te cuento más.
+       *[some]
+            ¡Hola! Envía una foto con /edit y lo que quieras cambiar en la descripción, por ejemplo «/edit haz que nieve», y respondo con la imagen editada.
+            Los álbumes, y las imágenes de otros a las que respondas, quizá solo los vea si soy administrador; no guardo nada que no sea para mí. En /help te cuento más.
+    }
 
 ## Pictures and words that belong together
 
-question = { $count ->
-        [one] ¿Qué cambio en esta imagen? Solo escríbelo, por ejemplo «haz que nieve».
-       *[other] ¿Qué hago con estas { $count } imágenes? Solo escríbelo, por ejemplo «pon a la persona de la primera en la segunda».
+question = { $where ->
+        [group] { $count ->
+            [one] ¿Qué cambio en esta imagen? Responde a este mensaje y dilo, por ejemplo «haz que nieve».
+           *[other] ¿Qué hago con estas { $count } imágenes? Responde a este mensaje y dilo, por ejemplo «pon a la persona de la primera en la segunda».
+        }
+       *[private] { $count ->
+            [one] ¿Qué cambio en esta imagen? Solo escríbelo, por ejemplo «haz que nieve».
+           *[other] ¿Qué hago con estas { $count } imágenes? Solo escríbelo, por ejemplo «pon a la persona de la primera en la segunda».
+        }
     }
 question-too-long = Tu descripción tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Escríbeme qué cambiar con menos palabras, por favor. Lo que enviaste ya lo tengo.
 question-over = Esperé una hora a que dijeras qué cambiar, así que no se editó nada. Para retomarlo, responde a este mensaje y di qué cambiar.
-no-picture = Yo edito imágenes. Envíame una con una descripción que diga qué cambiar, por ejemplo «haz que nieve», o responde a una imagen de este chat.
+no-picture = { $where ->
+        [half-deaf] No veo a qué imagen se refiere esto: envíala con /edit y tu deseo en la descripción, o hazme administrador para que pueda ver a qué respondes.
+        [group] No veo a qué imagen se refiere esto: envía una con /edit y tu deseo en la descripción, o responde a una imagen con /edit y tu deseo.
+       *[private] Yo edito imágenes. Envíame una con una descripción que diga qué cambiar, por ejemplo «haz que nieve», o responde a una imagen de este chat.
+    }
 unsupported = Solo puedo editar imágenes fijas. Envíame una foto o un archivo de imagen con una descripción que diga qué cambiar.
-late-item = Esta imagen llegó demasiado tarde para unirse a su álbum. Si quieres que la edite, responde a ella y di qué cambiar.
+late-item = { $where ->
+        [group] Esta imagen llegó demasiado tarde para unirse a su álbum. Si quieres que la edite, responde a ella con /edit y lo que quieras cambiar.
+       *[private] Esta imagen llegó demasiado tarde para unirse a su álbum. Si quieres que la edite, responde a ella y di qué cambiar.
+    }
 left-out = { $count ->
         [one] Dejo fuera lo que no es una imagen fija y uso el resto de tu álbum.
        *[other] Dejo fuera { $count } elementos de tu álbum que no son imágenes fijas y uso el resto.
     }
 prompt-too-long = Eso tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Dilo con menos palabras, por favor.
-still-under-way = Esta edición ya está en marcha. Si quieres otra edición distinta, responde a la propia imagen.
-too-late-to-change = Llegó demasiado tarde: esta edición ya está encargada y sigue con tus palabras anteriores. Para hacer otra, responde a la imagen y di qué cambiar; un álbum hay que enviarlo de nuevo.
+still-under-way = { $where ->
+        [group] Esta edición ya está en marcha. Si quieres otra edición distinta, responde a la propia imagen con /edit y lo que quieras cambiar.
+       *[private] Esta edición ya está en marcha. Si quieres otra edición distinta, responde a la propia imagen.
+    }
+too-late-to-change = { $where ->
+        [group] Llegó demasiado tarde: esta edición ya está encargada y sigue con tus palabras anteriores. Para hacer otra, responde a la imagen con /edit y lo que quieras cambiar; un álbum hay que enviarlo de nuevo.
+       *[private] Llegó demasiado tarde: esta edición ya está encargada y sigue con tus palabras anteriores. Para hacer otra, responde a la imagen y di qué cambiar; un álbum hay que enviarlo de nuevo.
+    }
 change-after-the-end = Para editar esto con otras palabras, responde a este mensaje y di qué cambiar.
 no-words = Ahí no hay nada que leer. Escribe qué quieres cambiar, por ejemplo «haz que nieve».
 no-words-left = Para editar necesito un texto, así que sigo con el anterior. Con /cancel puedes anularlo.
@@ -109,6 +154,9 @@ button-cancel = Cancelar
 button-original = Archivo original
 button-again = Reintentar
 button-leave = Dejarlo así
+button-variation = Otra versión
+button-delete = Borrar
+button-back = ‹ Volver
 toast-cancelled = Cancelado.
 toast-too-late = Demasiado tarde: ya está encargada. Te enviaré lo que salga.
 toast-settled = Eso ya está resuelto.
@@ -119,6 +167,35 @@ toast-coming = El archivo original ya va en camino.
 toast-again = La encargo otra vez.
 toast-left = Lo dejo como está.
 toast-idea = Buena elección.
+toast-varied = Otra versión está en camino.
+toast-varied-already = Otra versión de esta imagen ya está en camino.
+toast-erased = Ya no tengo aquello de lo que se hizo esta imagen. Envíala otra vez, por favor.
+toast-deleted = Borrada.
+toast-too-old-to-delete = Telegram solo me deja borrar lo que tiene menos de dos días. Tú, o un administrador del grupo, aún podéis hacerlo.
+toast-for-admins = Solo los administradores de este grupo pueden cambiar sus ajustes.
+toast-chosen = Cambiado.
+
+## /settings
+
+settings = { $where ->
+        [group] Cómo llegan las imágenes en este grupo y qué idioma hablo aquí. Solo los administradores pueden cambiarlo.
+       *[private] Cómo llegan tus imágenes y qué idioma hablo contigo.
+    }
+settings-for-admins = Solo los administradores de este grupo pueden cambiar sus ajustes. En tu chat conmigo tienes tus propios ajustes.
+setting-format = Formato: { $value }
+setting-shape = Forma: { $value }
+setting-answer-as = Envío: { $value }
+setting-language = Idioma: { $value }
+choose-format = ¿En qué formato debe hacer las imágenes el modelo? PNG conserva cada detalle; JPEG ocupa menos.
+choose-shape = ¿Qué forma deben tener las imágenes? Cualquiera que no sea «la original» puede costar más. Una proporción al final de tu texto, como «haz que nieve 16:9», vale solo para esa imagen.
+choose-answer-as = ¿Cómo te envío las imágenes? Telegram comprime las fotos; los archivos llegan tal como los creó el modelo.
+choose-language = ¿Qué idioma debo hablar aquí?
+as-auto = la original
+as-photo = foto
+as-file = archivo
+as-both = foto y archivo
+own-language = el de la aplicación
+this-language = Español
 
 ## Ideas, on buttons under the question what to change (short)
 
@@ -135,6 +212,7 @@ answer = Aquí la tienes.
 answer-as-file = Aquí la tienes, como archivo, porque Telegram no la acepta como foto.
 original = El archivo tal como lo creó el modelo de imágenes.
 original-gone = El archivo original ya no está disponible: solo se guarda durante un tiempo. La imagen de arriba es lo mejor que hay.
+
 ## Why there is no picture
 
 album-item = Imagen { $place } de { $count }: { $words } No se ha encargado nada de este álbum.
@@ -164,6 +242,15 @@ trouble = Algo salió mal con tu mensaje y no pude usarlo. Envíalo una vez más
 no-reason = sin motivo indicado
 broken-step = Algo falló por mi parte y tu imagen no se encargó. Envíala otra vez, por favor.
 
+## Menus of commands (at most 256 characters each)
+
+command-edit = editar una imagen: en su descripción o respondiendo a ella
+command-status = cómo van tus ediciones
+command-cancel = anular lo que aún no se ha encargado
+command-settings = formato, forma, foto o archivo, idioma
+command-help = qué sé hacer y cómo
+command-privacy = quién recibe tu imagen
+
 ## For the admins
 
 admin-poison = No se pudo interpretar una actualización de Telegram y se apartó (actualización { $update }, { $fault }). El bot sigue funcionando; los detalles están en el registro.
@@ -177,3 +264,4 @@ admin-no-result = Kie.ai informó de una tarea terminada sin imagen: tarea { $ta
 admin-rejected = Un mensaje mío no se puede enviar, ni ahora ni más tarde: { $words }
 admin-expired = Un mensaje no se pudo entregar en tres días y se descartó: { $key }
 admin-broken = Un paso del trabajo { $job } falla una y otra vez ({ $fault }); los detalles están en el registro.
+admin-moved = El grupo { $old } de ALLOWED_IDS se convirtió en supergrupo y ahora tiene el id { $new }. Sigue teniendo acceso; pon el id nuevo en la lista, por favor.

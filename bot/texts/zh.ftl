@@ -4,20 +4,38 @@
 
 ## What one reads who asks
 
-start =
-    你好！给我发一张照片，并在说明文字里写上要改什么，比如“让它下雪”，我会把编辑好的图片发回给你。
+start = { $where ->
+        [group]
+            大家好！想在这里编辑照片，请在发送时把 /edit 和要改什么写进说明文字，比如“/edit 让它下雪”，或者用 /edit 加上要求回复这里的照片。/help 有更多说明。
+       *[private]
+            你好！给我发一张照片，并在说明文字里写上要改什么，比如“让它下雪”，我会把编辑好的图片发回给你。
 
-    也可以发相册或图片文件。/help 有更多说明，/privacy 说明谁会看到你的图片。
-help =
-    发一张照片、最多十张的相册，或图片文件（JPEG、PNG、WebP、HEIC 等，每个不超过 20 MB），并在说明文字里写上要改什么。例如：“让它下雪”“去掉背景里的人”“把第一张图里的人放进第二张图”。一个相册会变成一张图片。
+            也可以发相册或图片文件。/help 有更多说明，/privacy 说明谁会看到你的图片。
+    }
+help = { $where ->
+        [group]
+            发送照片、相册或图片文件时，把 /edit 和要改什么写进说明文字，比如“/edit 让它下雪”，或者用“/edit 让它下雪”回复这里的图片。想继续修改我发的图片，直接回复它并说明怎么改。其他内容我一概不读。
 
-    没有说明文字？我会问你，并采用你的下一条消息。想继续修改某张图片，回复它并说明怎么改。
+            在文字末尾加上 1:1、3:4、9:16、4:3 或 16:9，就能得到这种比例，可能会额外收费。
 
-    编辑好的图片会以回复的形式发来，通常只要一两分钟。在下单之前，你仍可以修改说明文字或取消。
+            /status 查看你的编辑进行得怎样
+            /cancel 取消你要求过、还没有下单的编辑
+            /settings 供管理员使用：格式、比例、照片或文件、语言
+            /privacy 说明谁会收到你的图片，以及保存多久
+       *[private]
+            发一张照片、最多十张的相册，或图片文件（JPEG、PNG、WebP、HEIC 等，每个不超过 20 MB），并在说明文字里写上要改什么。例如：“让它下雪”“去掉背景里的人”“把第一张图里的人放进第二张图”。一个相册会变成一张图片。
 
-    /status 查看你的编辑进行得怎样
-    /cancel 取消还没有下单的编辑
-    /privacy 说明谁会收到你的图片，以及保存多久
+            没有说明文字？我会问你，并采用你的下一条消息。想继续修改某张图片，回复它并说明怎么改。
+
+            在文字末尾加上 1:1、3:4、9:16、4:3 或 16:9，就能得到这种比例，比如“让它下雪 16:9”，可能会额外收费。
+
+            编辑好的图片会以回复的形式发来，通常只要一两分钟。在下单之前，你仍可以修改说明文字或取消。
+
+            /status 查看你的编辑进行得怎样
+            /cancel 取消还没有下单的编辑
+            /settings 更改格式、比例、照片或文件、语言
+            /privacy 说明谁会收到你的图片，以及保存多久
+    }
 privacy =
     你的图片会怎样处理：
 
@@ -29,22 +47,49 @@ privacy =
     • 其他任何人都不会收到任何内容。运行这个机器人的人可以读到我保存的内容。
 unknown-command = 我不认识这个命令。/help 会告诉你我能做什么。
 stranger = 这个机器人只供受邀的人使用。想获得使用权，请把你的 ID 告诉机器人的主人：{ $id }
+hello = { $hearing ->
+        [all]
+            大家好！发送照片时把 /edit 和要改什么写进说明文字，比如“/edit 让它下雪”，我会用编辑好的图片回复。
+            想修改这里的图片，请用 /edit 加上要求回复它；不是对我说的内容，我一概不保存。/help 有更多说明。
+       *[some]
+            大家好！发送照片时把 /edit 和要改什么写进说明文字，比如“/edit 让它下雪”，我会用编辑好的图片回复。
+            相册以及你所回复的他人图片，可能只有成为管理员我才看得到；不是对我说的内容，我一概不保存。/help 有更多说明。
+    }
 
 ## Pictures and words that belong together
 
-question = { $count ->
-        [1] 这张图片要改什么？直接写给我就行，比如“让它下雪”。
-       *[other] 这 { $count } 张图片要做成什么样？直接写给我就行，比如“把第一张图里的人放进第二张图”。
+question = { $where ->
+        [group] { $count ->
+            [1] 这张图片要改什么？请回复这条消息告诉我，比如“让它下雪”。
+           *[other] 这 { $count } 张图片要做成什么样？请回复这条消息告诉我，比如“把第一张图里的人放进第二张图”。
+        }
+       *[private] { $count ->
+            [1] 这张图片要改什么？直接写给我就行，比如“让它下雪”。
+           *[other] 这 { $count } 张图片要做成什么样？直接写给我就行，比如“把第一张图里的人放进第二张图”。
+        }
     }
 question-too-long = 你的说明文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请用更短的话告诉我要改什么，图片我已经留着了。
 question-over = 我等了一个小时也没有等到文字说明，所以没有编辑。想继续的话，请回复这条消息，告诉我要改什么。
-no-picture = 我是编辑图片的。请发一张图片，并在说明文字里写上要改什么，比如“让它下雪”；也可以直接回复这里的某张图片。
+no-picture = { $where ->
+        [half-deaf] 我看不到这说的是哪张图片：请发送图片并在说明文字里写上 /edit 和要求，或者把我设为管理员，这样我才能看到你回复的内容。
+        [group] 我看不到这说的是哪张图片：请发送图片并在说明文字里写上 /edit 和要求，或者用 /edit 加上要求回复一张图片。
+       *[private] 我是编辑图片的。请发一张图片，并在说明文字里写上要改什么，比如“让它下雪”；也可以直接回复这里的某张图片。
+    }
 unsupported = 我只能编辑静态图片。请发一张照片或图片文件，并在说明文字里写上要改什么。
-late-item = 这张图片来得太晚，没能加入它的相册。想编辑它，请回复这张图片并说明要改什么。
+late-item = { $where ->
+        [group] 这张图片来得太晚，没能加入它的相册。想编辑它，请用 /edit 加上要求回复这张图片。
+       *[private] 这张图片来得太晚，没能加入它的相册。想编辑它，请回复这张图片并说明要改什么。
+    }
 left-out = 相册里有 { $count } 项不是静态图片，我会略过它们，编辑其余的。
 prompt-too-long = 这段文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请说得短一些。
-still-under-way = 这次编辑已经在进行中。想换一种改法，请回复图片本身。
-too-late-to-change = 来不及了：这次编辑已经下单，会按原来的文字继续。想再改一次，请回复图片并说明要改什么；相册需要重新发送。
+still-under-way = { $where ->
+        [group] 这次编辑已经在进行中。想换一种改法，请用 /edit 加上要求回复图片本身。
+       *[private] 这次编辑已经在进行中。想换一种改法，请回复图片本身。
+    }
+too-late-to-change = { $where ->
+        [group] 来不及了：这次编辑已经下单，会按原来的文字继续。想再改一次，请用 /edit 加上要求回复图片；相册需要重新发送。
+       *[private] 来不及了：这次编辑已经下单，会按原来的文字继续。想再改一次，请回复图片并说明要改什么；相册需要重新发送。
+    }
 change-after-the-end = 想换一种说法重新编辑，请回复这条消息并说明要改什么。
 no-words = 这里没有可读的文字。请写下要改什么，比如“让它下雪”。
 no-words-left = 编辑需要文字说明，所以我按原来的文字继续。/cancel 可以取消。
@@ -89,6 +134,9 @@ button-cancel = 取消
 button-original = 原始文件
 button-again = 再试一次
 button-leave = 算了
+button-variation = 再来一张
+button-delete = 删除
+button-back = ‹ 返回
 toast-cancelled = 已取消。
 toast-too-late = 来不及了：已经下单，有了结果我会发给你。
 toast-settled = 这件事已经定了。
@@ -99,6 +147,35 @@ toast-coming = 原始文件马上就到。
 toast-again = 我再下一次单。
 toast-left = 好，就这样吧。
 toast-idea = 好主意。
+toast-varied = 另一个版本正在路上。
+toast-varied-already = 这张图片的另一个版本已经在路上了。
+toast-erased = 制作这张图片的素材我已经没有了，请重新发送图片。
+toast-deleted = 已删除。
+toast-too-old-to-delete = Telegram 只允许我删除两天以内的消息。你或群管理员仍可以删除它。
+toast-for-admins = 只有本群管理员可以更改设置。
+toast-chosen = 已更改。
+
+## /settings
+
+settings = { $where ->
+        [group] 本群的图片以什么形式发送，以及我在这里说什么语言。只有管理员可以更改。
+       *[private] 你的图片以什么形式发送，以及我和你说什么语言。
+    }
+settings-for-admins = 只有本群管理员可以更改设置。在与我的私聊里，你有自己的设置。
+setting-format = 格式：{ $value }
+setting-shape = 比例：{ $value }
+setting-answer-as = 发送为：{ $value }
+setting-language = 语言：{ $value }
+choose-format = 图片用哪种格式？PNG 保留全部细节，JPEG 文件更小。
+choose-shape = 图片要什么比例？除“保持原样”外都可能额外收费。在文字末尾写上比例，比如“让它下雪 16:9”，只对那一张图片有效。
+choose-answer-as = 图片怎样发送？照片会被 Telegram 压缩，文件则与模型生成的完全一样。
+choose-language = 我在这里该说什么语言？
+as-auto = 保持原样
+as-photo = 照片
+as-file = 文件
+as-both = 照片和文件
+own-language = 跟随应用
+this-language = 简体中文
 
 ## Ideas, on buttons under the question what to change (short)
 
@@ -145,6 +222,15 @@ trouble = 处理你的消息时出了问题，没能用上。请再发一次。
 no-reason = 没有说明原因
 broken-step = 我这边出了问题，没有为你的图片下单。请再发一次。
 
+## Menus of commands (at most 256 characters each)
+
+command-edit = 编辑图片：写进图片的说明文字，或回复图片
+command-status = 你的编辑进行得怎样
+command-cancel = 取消还没有下单的编辑
+command-settings = 格式、比例、照片或文件、语言
+command-help = 我能做什么，怎么做
+command-privacy = 谁会收到你的图片
+
 ## For the admins
 
 admin-poison = 有一条来自 Telegram 的更新无法理解，已搁置（更新 { $update }，{ $fault }）。机器人继续运行，详情见日志。
@@ -158,3 +244,4 @@ admin-no-result = Kie.ai 报告任务完成，却没有图片：任务 { $task }
 admin-rejected = 我有一条消息现在和以后都无法发送：{ $words }
 admin-expired = 有一条消息三天内都没能送达，已放弃：{ $key }
 admin-broken = 作业 { $job } 的某一步一再失败（{ $fault }），详情见日志。
+admin-moved = ALLOWED_IDS 里的群 { $old } 已升级为超级群，现在的 ID 是 { $new }。它仍可使用；请把新 ID 写进名单。

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.chat.client import certificates
+from bot.chat.client import Me, certificates
 from bot.chat.updates import Updates
 from bot.doors.poll import Poll
 from bot.sandbox.faults import HTML_502, Fault, Kind
@@ -16,6 +16,7 @@ from bot.sandbox.telegram import LocalTelegram
 from bot.sandbox.telegram.refusals import conflict, too_many, unauthorized
 from bot.settings import CannotRun, MustRestart
 from bot.store.connection import Database
+from bot.talk.address import Address
 from tests import oracle
 from tests.talk.updates import GROUP, PHOTO, message
 from tests.world import TOKEN
@@ -29,8 +30,16 @@ class Desk:
         self.db = db
         self.now = 0.0
         self.woken = 0
+        self.address = Address()
+        self.address.meet(Me(424242, "darkroom_bot"))
         self.poll = Poll(
-            db, updates, clock=lambda: 1, monotonic=lambda: self.now, wake_intake=self._wake, rival_patience=60.0
+            db,
+            updates,
+            self.address,
+            clock=lambda: 1,
+            monotonic=lambda: self.now,
+            wake_intake=self._wake,
+            rival_patience=60.0,
         )
 
     def _wake(self) -> None:
@@ -89,7 +98,9 @@ async def test_the_next_question_confirms_what_was_stored(desk: Desk) -> None:
 async def test_an_update_that_was_not_confirmed_comes_again_and_is_kept_once(desk: Desk) -> None:
     desk.telegram.person().send_text("hello")
     await desk.poll.once()
-    successor = Poll(desk.db, desk.poll._updates, clock=lambda: 2, monotonic=lambda: 0.0, wake_intake=lambda: None)
+    successor = Poll(
+        desk.db, desk.poll._updates, Address(), clock=lambda: 2, monotonic=lambda: 0.0, wake_intake=lambda: None
+    )
     await successor.once()
     assert len(await desk.kept()) == 1
 

@@ -22,11 +22,6 @@ async def test_a_job_is_read_back_as_it_was_asked_for(db: Database) -> None:
     assert (job.state, job.queued_at) == (State.QUEUED, NOON)
 
 
-async def test_a_message_starts_one_job_however_often_it_comes(db: Database) -> None:
-    await _queued(db)
-    assert await db.unit(lambda tx: tx.jobs.add(a_request(), State.QUEUED, NOON)) is None
-
-
 async def test_the_loser_of_a_race_changes_nothing(db: Database) -> None:
     job_id = await _queued(db)
     seen = await db.unit(lambda tx: tx.jobs.get(job_id))
@@ -83,7 +78,16 @@ async def test_an_unfinished_job_is_never_erased(db: Database) -> None:
         ("SELECT job_id FROM line WHERE is_ready = 1 AND chat_id = 1 ORDER BY place LIMIT 1", "line_by_chat"),
         ("SELECT * FROM outbox WHERE due_at <= 1 ORDER BY due_at, id LIMIT 9", "outbox_due"),
         ("SELECT min(due_at) FROM outbox WHERE due_at > 1", "outbox_due"),
-        ("SELECT * FROM inbox WHERE handled_at IS NULL ORDER BY update_id LIMIT 1", "inbox_waiting"),
+        ("SELECT * FROM inbox WHERE handled_at IS NULL AND awaits IS NULL ORDER BY update_id LIMIT 1", "inbox_waiting"),
+        ("SELECT chat_id FROM chats WHERE admins_due_at <= 1 ORDER BY admins_due_at LIMIT 4", "chats_admins_due"),
+        (
+            "SELECT * FROM outbox WHERE kind NOT IN ('status', 'menu', 'reaction') AND due_at <= 1 ORDER BY due_at, id",
+            "outbox_said",
+        ),
+        (
+            "SELECT * FROM outbox WHERE kind IN ('status', 'menu', 'reaction') AND due_at <= 1 ORDER BY due_at, id",
+            "outbox_told",
+        ),
         ("SELECT ended_at FROM attempts WHERE ended_at > 1 ORDER BY ended_at DESC LIMIT 20", "attempts_ended"),
         ("SELECT count(*) FROM attempts WHERE ended_at IS NULL", "attempts_open"),
     ],

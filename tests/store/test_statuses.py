@@ -11,8 +11,7 @@ SECOND = 1000
 
 def _job(tx: Transaction, message_id: int = 1, chat_id: int = 5) -> Job:
     """Queue a job that has a status, which is due."""
-    job_id = tx.jobs.add(a_request(message_id, chat_id=chat_id), State.QUEUED)
-    job = None if job_id is None else tx.jobs.get(job_id)
+    job = tx.jobs.get(tx.jobs.add(a_request(message_id, chat_id=chat_id), State.QUEUED))
     assert job is not None
     tx.statuses.open(job, NOON)
     return job

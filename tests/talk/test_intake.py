@@ -1,5 +1,6 @@
 """From the inbox to rows: everything an update causes, once."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from bot.chat.client import Me
 from bot.job import State
 from bot.store.connection import Database
 from bot.store.inbox import Letter
 from bot.store.outbox import Kind
 from bot.store.transaction import Transaction
 from bot.talk.access import Access
+from bot.talk.address import Address
 from bot.talk.intake import Intake
 from bot.texts import sentence
 from tests.talk.updates import FILE, PHOTO, PRIVATE, message
@@ -32,7 +35,18 @@ class Office:
         self.now = NOON
         self.woken = 0
         access = Access(allowed, frozenset({ADMIN}))
-        self.intake = Intake(db, access, PRIVACY, album_window=2, clock=lambda: self.now, wake_worker=self._wake)
+        address = Address()
+        address.meet(Me(424242, "darkroom_bot"))
+        self.intake = Intake(
+            db,
+            address,
+            access,
+            PRIVACY,
+            woken=asyncio.Event(),
+            album_window=2,
+            clock=lambda: self.now,
+            wake_worker=self._wake,
+        )
 
     def _wake(self) -> None:
         self.woken += 1

@@ -19,11 +19,14 @@ def migrate(db: sqlite3.Connection) -> None:
             f"DATABASE_PATH holds a database of a later version of Darkroom (schema {version}, this one "
             f"knows {len(steps)}): run that version, or give this one another DATABASE_PATH"
         )
+    # dropping a table in order to replace it must not take with it what refers to it
+    db.execute("PRAGMA foreign_keys = OFF")
     for number, script in enumerate(steps[version:], start=version + 1):
         db.executescript(
             f"BEGIN IMMEDIATE; {script}\n"
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
         )
+    db.execute("PRAGMA foreign_keys = ON")
 
 
 def _steps() -> list[str]:

@@ -1,0 +1,141 @@
+"""Chats: what has been chosen there, and what is known of a group.
+
+A person's chat has the person's id, so the preferences of people and of groups are one thing.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from enum import StrEnum
+
+from bot.job import Instant
+from bot.wish import USUAL, AnswerAs, Form, Format, Shape
+
+
+class Preference(StrEnum):
+    """What can be chosen for a chat: the names of its columns."""
+
+    FORMAT = "format"
+    SHAPE = "shape"
+    ANSWER_AS = "answer_as"
+    #: None: that of the speaker's app
+    LANGUAGE = "language"
+
+
+class Chats:
+    """Chats by their Telegram id."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def choose(self, chat_id: int, preference: Preference, value: str | None) -> None:
+        """Note what was chosen for a chat."""
+        self._note(chat_id, preference, value)
+
+    def form_of(self, chat_id: int) -> Form:
+        """Return how edited pictures are to come there."""
+        row = self._row(chat_id)
+        if row is None:
+            return USUAL
+        return Form(
+            Format(row["format"] or USUAL.format),
+            Shape(row["shape"] or USUAL.shape),
+            AnswerAs(row["answer_as"] or USUAL.answer_as),
+        )
+
+    def language_of(self, chat_id: int) -> str | None:
+        """Return the language that was chosen there, None for that of the speaker's app."""
+        row = self._row(chat_id)
+        return None if row is None else row["language"]
+
+    def greet(self, chat_id: int, now: Instant) -> bool:
+        """Note that a group is said hello to; False if that was done before."""
+        row = self._row(chat_id)
+        if row is not None and row["greeted_at"] is not None:
+            return False
+        self._note(chat_id, "greeted_at", now)
+        return True
+
+    def hears_all(self, chat_id: int) -> bool:
+        """Say whether the bot is shown everything there because it is an administrator."""
+        row = self._row(chat_id)
+        return row is not None and bool(row["hears_all"])
+
+    def note_hearing(self, chat_id: int, *, hears_all: bool) -> None:
+        """Note whether the bot is an administrator of a group."""
+        self._note(chat_id, "hears_all", int(hears_all))
+
+    def former_id(self, chat_id: int) -> int | None:
+        """Return the id that a supergroup had as a group, if it was one."""
+        row = self._row(chat_id)
+        return None if row is None else row["former_id"]
+
+    def admins(self, chat_id: int, known_since: Instant) -> frozenset[int] | None:
+        """Return the ids of a group's administrators, None where they were not asked for since a moment."""
+        row = self._row(chat_id)
+        if row is None or row["admins_known_at"] is None or row["admins_known_at"] < known_since:
+            return None
+        return frozenset(json.loads(row["admins"]))
+
+    def want_admins(self, chat_id: int, now: Instant) -> None:
+        """Have the administrators of a group asked for, unless they already are."""
+        self._db.execute(
+            "INSERT INTO chats (chat_id, admins_due_at) VALUES (?1, ?2)"
+            " ON CONFLICT DO UPDATE SET admins_due_at = coalesce(admins_due_at, ?2)",
+            (chat_id, now),
+        )
+
+    def admins_due(self, now: Instant, limit: int) -> list[int]:
+        """Return the groups whose administrators are to be asked for."""
+        rows = self._db.execute(
+            "SELECT chat_id FROM chats WHERE admins_due_at <= ? ORDER BY admins_due_at LIMIT ?", (now, limit)
+        ).fetchall()
+        return [row["chat_id"] for row in rows]
+
+    def next_due(self, now: Instant) -> Instant | None:
+        """Return the first moment after `now` at which somebody's administrators are to be asked for."""
+        row = self._db.execute(
+            "SELECT min(admins_due_at) AS due_at FROM chats WHERE admins_due_at > ?", (now,)
+        ).fetchone()
+        return None if row["due_at"] is None else int(row["due_at"])
+
+    def admins_tries(self, chat_id: int) -> int:
+        """Return how often they were asked for in vain."""
+        row = self._row(chat_id)
+        return 0 if row is None else int(row["admins_tries"])
+
+    def admins_later(self, chat_id: int, due_at: Instant) -> None:
+        """Ask again later, because that did not work."""
+        self._db.execute(
+            "UPDATE chats SET admins_due_at = ?, admins_tries = admins_tries + 1 WHERE chat_id = ?", (due_at, chat_id)
+        )
+
+    def admins_known(self, chat_id: int, ids: Iterable[int], now: Instant) -> None:
+        """Note who the administrators of a group are."""
+        self._db.execute(
+            "UPDATE chats SET admins = ?, admins_known_at = ?, admins_due_at = NULL, admins_tries = 0"
+            " WHERE chat_id = ?",
+            (json.dumps(sorted(ids)), now, chat_id),
+        )
+
+    def move(self, old_id: int, new_id: int) -> None:
+        """Keep what is known of a group that became a supergroup."""
+        if self._row(old_id) is None:
+            self._note(old_id, "admins", None)
+        self._db.execute("DELETE FROM chats WHERE chat_id = ?", (new_id,))
+        self._db.execute(
+            "UPDATE chats SET chat_id = ?, former_id = ?, admins_known_at = NULL, admins_due_at = NULL"
+            " WHERE chat_id = ?",
+            (new_id, old_id, old_id),
+        )
+
+    def _row(self, chat_id: int) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._db.execute("SELECT * FROM chats WHERE chat_id = ?", (chat_id,)).fetchone()
+        return row
+
+    def _note(self, chat_id: int, column: str, value: str | int | None) -> None:
+        self._db.execute(
+            f"INSERT INTO chats (chat_id, {column}) VALUES (?1, ?2)"  # noqa: S608 - names of ours, no data
+            f" ON CONFLICT DO UPDATE SET {column} = ?2",
+            (chat_id, value),
+        )

@@ -1,0 +1,60 @@
+"""Menus: messages of ours with buttons to choose from, that change as somebody presses."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.job import Instant
+from bot.store.outbox import Kind, Outbox, Parcel, Say, parcel_of
+
+
+@dataclass(frozen=True)
+class Menu:
+    """What a menu says, and its buttons: a label and what stands behind it."""
+
+    text: str
+    buttons: Sequence[tuple[str, str]]
+
+    def written(self) -> str:
+        """Return it as a row keeps it."""
+        return json.dumps([self.text, self.buttons], ensure_ascii=False)
+
+
+def read_menu(body: str) -> Menu:
+    """Return what a row keeps."""
+    text, buttons = json.loads(body)
+    return Menu(text, [(label, data) for label, data in buttons])
+
+
+class Menus:
+    """The menu of each chat that has one: the one that was asked for last."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._outbox = Outbox(db)
+
+    def open(self, say: Say, now: Instant) -> None:
+        """Send a menu, and take away the one that the chat had."""
+        if self._outbox.add(say, now):
+            self._db.execute(
+                "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ?"
+                " WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND key <> ?",
+                (now, say.chat_id, Kind.MENU, say.key),
+            )
+
+    def of(self, chat_id: int, message_id: int) -> Parcel | None:
+        """Return the menu that a message is, if it still serves."""
+        row = self._db.execute(
+            "SELECT * FROM outbox WHERE chat_id = ? AND message_id = ? AND kind = ? AND ended_at IS NULL"
+            " AND is_over = 0",
+            (chat_id, message_id, Kind.MENU),
+        ).fetchone()
+        return None if row is None else parcel_of(row)
+
+    def turn(self, parcel: Parcel, menu: Menu, now: Instant) -> None:
+        """Let the message show something else."""
+        self._db.execute(
+            "UPDATE outbox SET body = ?, touched = touched + 1, due_at = ? WHERE id = ?",
+            (menu.written(), now, parcel.id),
+        )

@@ -1,0 +1,65 @@
+"""What is wanted: the words, and how the edited picture is to come.
+
+The form of a picture is a preference of a person, or of a group; a shape at the
+end of the words is a wish for that one picture.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """The kind of file that the image model makes."""
+
+    PNG = "png"
+    JPEG = "jpeg"
+
+
+class Shape(StrEnum):
+    """The ratio of width to height; Kie may charge more for any but the picture's own."""
+
+    AUTO = "auto"
+    SQUARE = "1:1"
+    PORTRAIT = "3:4"
+    TALL = "9:16"
+    LANDSCAPE = "4:3"
+    WIDE = "16:9"
+
+
+class AnswerAs(StrEnum):
+    """How the edited picture is sent."""
+
+    #: which Telegram compresses
+    PHOTO = "photo"
+    #: byte for byte
+    FILE = "file"
+    BOTH = "both"
+
+
+@dataclass(frozen=True)
+class Form:
+    """How an edited picture is to come."""
+
+    format: Format = Format.PNG
+    shape: Shape = Shape.AUTO
+    answer_as: AnswerAs = AnswerAs.PHOTO
+
+
+#: How a picture comes to those who chose nothing.
+USUAL = Form()
+
+_RATIOS = "|".join(sorted(set(Shape) - {Shape.AUTO}))
+#: Set apart by a space or a comma, because 12:16:9 is no shape; Chinese keyboards have a colon of their own.
+_SHAPE_AT_THE_END = re.compile(rf"(?:^|[\s,;，]+)({_RATIOS.replace(':', '[:：]')})[\s.]*$")
+
+
+def shape_at_the_end(words: str) -> tuple[str, Shape | None]:
+    """Return words without the shape that they end with, and that shape; None when they end with none.
+
+    Words that are nothing but a shape are left as they are: the model needs something to read.
+    """
+    found = _SHAPE_AT_THE_END.search(words)
+    if found is None:
+        return words, None
+    return words[: found.start()].rstrip() or words, Shape(found[1].replace("：", ":"))
