@@ -32,6 +32,7 @@ from bot.jobs.watch import Watch
 from bot.jobs.worker import Steps, Worker
 from bot.kie.client import Kie
 from bot.kie.models import KNOWN_MODELS
+from bot.operate.menus import Menus
 from bot.operate.retention import Retention
 from bot.pictures.convert import Converter
 from bot.pictures.fetch import Fetcher
@@ -118,6 +119,7 @@ class Darkroom:
     intake: Intake
     worker: Worker
     retention: Retention
+    menus: Menus
     health: Health
 
     async def live(self, stop: asyncio.Event) -> None:
@@ -176,10 +178,11 @@ class Darkroom:
             asyncio.create_task(part.run(), name=name)
             for name, part in (("intake", self.intake), ("retention", self.retention), ("receiver", self.poll))
         ]
+        menus = asyncio.create_task(self.menus.run(), name="menus")
         self.health.parts.extend([worker, *others])
         stopped = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([worker, stopped, *others], return_when=asyncio.FIRST_COMPLETED)
-        for task in (*reversed(others), stopped):
+        for task in (*reversed(others), menus, stopped):
             await _cancelled(task)
         await self._drain(worker)
         for task in done - {stopped}:
@@ -228,6 +231,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
         poll=poll,
         intake=intake,
         worker=worker,
+        menus=Menus(db, chat),
         retention=Retention(db, keep_days=settings.keep_days, clock=clocks.of_day),
         health=health,
     )

@@ -45,8 +45,17 @@ class House:
 
     async def receive(self) -> None:
         """Let the updates that wait in, and handle them."""
-        await self.bot.poll.once()
+        news = [each for each in self.telegram.cloud.updates.pending if each["update_id"] >= self.bot.poll._offset]
+        if news:  # else the question would be held open, as by the real one
+            await self.bot.poll.once()
         await self.bot.intake.handle_all()
+
+    async def hear(self) -> None:
+        """Let everything in that waits, and take it as far as it gets at this moment."""
+        await self.receive()
+        await self.settle()
+        await self.bot.intake.handle_all()  # what could only be understood once something was known
+        await self.settle()
 
     async def turn(self) -> float:
         """Start everything that is due and wait until it ended; return the seconds to the next turn."""

@@ -12,6 +12,7 @@ from fluent.syntax.visitor import Visitor
 
 from bot import texts
 from bot.kie.errors import Halt
+from bot.operate.menus import OFFERED
 from bot.store.chats import Preference
 from bot.texts import closest, languages, sentence
 from bot.texts.ideas import IDEAS
@@ -26,6 +27,7 @@ COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {f"idea-{idea.name}" for id
 } | {f"as-{each}" for each in (*AnswerAs, "auto")} | {
     "got-it", "got-it-with-time", "in-the-queue", "in-the-queue-with-time", "being-edited", "being-edited-with-time",
     "start", "help", "question-over", "cancelled-here", "cancelled-in-doubt", "result-lost", "original-gone",
+    *(f"command-{name}" for names in OFFERED.values() for name in names),
     "button-variation", "button-original", "button-delete",
 }  # fmt: skip
 #: What only other sentences refer to.

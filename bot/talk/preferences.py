@@ -58,7 +58,7 @@ def settings_pressed(tx: Transaction, origin: Origin, pressed: Pressed, now: Ins
 
 def _page(tx: Transaction, origin: Origin, page: int) -> Menu:
     # what was chosen a moment ago counts at once
-    language = tx.chats.language_of(origin.chat_id) or origin.language
+    language = tx.chats.language_of(origin.chat_id) or origin.app_language
     chosen = {preference: _chosen(tx, origin.chat_id, preference) for preference in Preference}
     if page == OVERVIEW:
         told = sentence("settings", where=origin.where)

@@ -45,8 +45,10 @@ class Origin:
     user_id: int
     message_id: int
     thread_id: int | None
-    #: that we have and that is closest to the one of the person's app
+    #: in which the person is spoken to here
     language: str = DEFAULT
+    #: that we have and that is closest to the one of the person's app
+    app_language: str = DEFAULT
     #: whether Telegram shows us also what is not meant for us; in a group that may depend on more
     hears_all: bool = True
 
@@ -184,7 +186,7 @@ def _read(message: Message, meaning: Meaning | None) -> Reading | None:
     thread_id = message.message_thread_id if message.is_topic_message else None
     # who speaks in a group's or a channel's name has the same made-up user as everybody else who does
     speaker = user.id if message.sender_chat is None else message.sender_chat.id
-    return Origin(message.chat.id, speaker, message.message_id, thread_id, _language(user)), meaning
+    return _origin(message.chat.id, speaker, message.message_id, thread_id, user), meaning
 
 
 def _read_place(change: ChatMemberUpdated) -> Reading | None:
@@ -194,7 +196,7 @@ def _read_place(change: ChatMemberUpdated) -> Reading | None:
         meaning = BotRemoved()
     elif change.chat.type in ("group", "supergroup"):
         meaning = BotPlaced(not was_there, change.new_chat_member.status == ChatMember.ADMINISTRATOR)
-    origin = Origin(change.chat.id, change.from_user.id, 0, None, _language(change.from_user))
+    origin = _origin(change.chat.id, change.from_user.id, 0, None, change.from_user)
     return None if meaning is None else (origin, meaning)
 
 
@@ -208,12 +210,13 @@ def _read_press(query: CallbackQuery) -> Reading | None:
     if query.message is None:
         return None
     user = query.from_user
-    origin = Origin(query.message.chat.id, user.id, query.message.message_id, None, _language(user))
+    origin = _origin(query.message.chat.id, user.id, query.message.message_id, None, user)
     return origin, ButtonPressed(query.id, buttons.read(query.data))
 
 
-def _language(user: User) -> str:
-    return closest(user.language_code)
+def _origin(chat_id: int, speaker: int, message_id: int, thread_id: int | None, user: User) -> Origin:
+    language = closest(user.language_code)
+    return Origin(chat_id, speaker, message_id, thread_id, language, language)
 
 
 def _read_change(message: Message, me: Me) -> WordsChanged:

@@ -3,7 +3,7 @@
 from bot.sandbox.kie_tasks import fail
 from bot.texts import sentence
 from tests.house import House
-from tests.world import a_photo
+from tests.world import a_photo, english
 
 
 async def test_a_person_is_spoken_to_in_their_language_from_the_first_word_to_the_last(house: House) -> None:
@@ -22,7 +22,7 @@ async def test_somebody_whose_language_we_lack_is_spoken_to_in_english(house: Ho
     person.send_text("/start")
     await house.receive()
     await house.settle()
-    assert house.words(person.id) == [sentence("start").into("en")]
+    assert house.words(person.id) == [english("start")]
 
 
 async def test_an_admin_is_told_in_the_language_that_was_last_heard_from_them(house: House) -> None:
