@@ -8,6 +8,7 @@ import asyncio
 import io
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import sys
@@ -138,6 +139,16 @@ class World:
         self.folder = folder
         self._bots: list[Bot] = []
 
+    @property
+    def database(self) -> Path:
+        """The bot's database file."""
+        return self.folder / "data" / "darkroom.db"
+
+    def begin_with(self, database: Path) -> None:
+        """Give the bot the database of one that ran before."""
+        self.database.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(database, self.database)
+
     def environment(self, **settings: str) -> dict[str, str]:
         """Return the whole environment of a bot in this world."""
         return {
@@ -148,7 +159,7 @@ class World:
             "KIE_API_KEY": KEY,
             "KIE_API_URL": self.kie.url,
             "KIE_UPLOAD_URL": self.kie.url,
-            "DATABASE_PATH": str(self.folder / "data" / "darkroom.db"),
+            "DATABASE_PATH": str(self.database),
             "PORT": "0",
             "LOG_LEVEL": "DEBUG",
         } | settings
@@ -179,16 +190,22 @@ class World:
         """Wait until a chat shows so many texts from the bot, and return them; those that tell how it stands apart."""
 
         def said(telegram: LocalTelegram) -> list[str] | None:
-            of_statuses = ids_of_statuses(self.folder / "data" / "darkroom.db", chat_id)
+            of_statuses = ids_of_statuses(self.database, chat_id)
             texts = [m for m in telegram.bot_messages(chat_id) if "text" in m]
             found = [m["text"] for m in texts if m["message_id"] not in of_statuses]
             return found if len(found) >= count else None
 
         return await self.telegram.wait_for(said, PATIENCE)
 
+    async def shows(self, chat_id: int, words: str) -> None:
+        """Wait until a chat shows a text from the bot, of whatever kind, with these words in it."""
+        await self.telegram.wait_for(
+            lambda telegram: any(words in m.get("text", "") for m in telegram.bot_messages(chat_id)), PATIENCE
+        )
+
     def rows(self, sql: str) -> list[sqlite3.Row]:
         """Ask the bot's database."""
-        return rows(self.folder / "data" / "darkroom.db", sql)
+        return rows(self.database, sql)
 
     def creates(self) -> int:
         """Return how many orders Kie took."""

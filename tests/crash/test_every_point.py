@@ -12,12 +12,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from bot.sandbox.telegram import LocalTelegram
 from tests.world import Bot, World, a_photo, a_world
 
 LAUNCHER = ("-m", "tests.crash.launcher")
 
+#: What somebody reads who is asked about an order in doubt.
+IN_DOUBT = "cannot find out"
+
 #: Worlds side by side.
 AT_ONCE = 4
+
+#: What a bot logs when it has introduced itself and its commands to Telegram.
+FIRST_START_DONE = "set the menus of commands"
 
 FINAL_WORDS = ("job 1: answered", "job 1: in doubt")
 
@@ -36,10 +43,13 @@ class Truth:
 
 
 async def test_a_kill_anywhere_loses_nothing_and_pays_nothing_twice(tmp_path: Path) -> None:
-    points = await _points_of_an_undisturbed_run(tmp_path / "undisturbed")
+    used = await a_used_database(tmp_path / "before")
+    points = await _points_of_an_undisturbed_run(tmp_path / "undisturbed", used)
     assert {"after createTask 1", "after file-stream-upload 1", "after sendPhoto 1", "after commit 1"} <= set(points)
     room = asyncio.Semaphore(AT_ONCE)
-    truths = await asyncio.gather(*(_killed_at(point, tmp_path / point.replace(" ", "-"), room) for point in points))
+    truths = await asyncio.gather(
+        *(_killed_at(point, tmp_path / point.replace(" ", "-"), used, room) for point in points)
+    )
 
     assert [truth for truth in truths if not truth.is_sound] == []
     assert [truth for truth in truths if truth.orders > 1] == [], "paid twice"
@@ -50,8 +60,19 @@ async def test_a_kill_anywhere_loses_nothing_and_pays_nothing_twice(tmp_path: Pa
     assert [truth for truth in truths if truth.pictures > 1 + truth.was_answering] == []
 
 
-async def _points_of_an_undisturbed_run(folder: Path) -> list[str]:
+async def a_used_database(folder: Path) -> Path:
+    """Return the database of a bot that has done once what a first start has to do."""
     async with a_world(folder) as world:
+        bot = world.bot()
+        await bot.start()
+        await bot.said(FIRST_START_DONE)
+        await bot.stop()
+        return world.database
+
+
+async def _points_of_an_undisturbed_run(folder: Path, used: Path) -> list[str]:
+    async with a_world(folder) as world:
+        world.begin_with(used)
         world.telegram.person().send_photo(a_photo(), caption="make it snow")
         bot = world.bot(command=LAUNCHER, CRASH_LOG=str(folder / "points"))
         await bot.start()
@@ -69,24 +90,26 @@ def without_doubles(passed: Sequence[str]) -> list[str]:
     ]
 
 
-async def _killed_at(point: str, folder: Path, room: asyncio.Semaphore) -> Truth:
+async def _killed_at(point: str, folder: Path, used: Path, room: asyncio.Semaphore) -> Truth:
     async with room, a_world(folder) as world:
+        world.begin_with(used)
         ada = world.telegram.person()
         ada.send_photo(a_photo(), caption="make it snow")
         doomed = world.bot(command=LAUNCHER, CRASH_AT=point)
         await doomed.start()
-        await _ends_or_answers(doomed)
+        await ends_or_says(doomed, *FINAL_WORDS)
         await doomed.kill()
         at_death = job_of(world)
         await _finish(world, at_death)
         if at_death is not None and at_death["state"] == "submitting":
-            await world.words(ada.id)
+            await world.shows(ada.id, IN_DOUBT)
         await world.close()
         return _truth(world, point, ada.id, at_death)
 
 
-async def _ends_or_answers(bot: Bot) -> None:
-    ways = [asyncio.ensure_future(bot.ended()), asyncio.ensure_future(bot.said(*FINAL_WORDS))]
+async def ends_or_says(bot: Bot, *words: str) -> None:
+    """Wait until the process has ended, or has logged one of these words."""
+    ways = [asyncio.ensure_future(bot.ended()), asyncio.ensure_future(bot.said(*words))]
     await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     for way in ways:
         way.cancel()
@@ -110,6 +133,11 @@ def job_of(world: World) -> sqlite3.Row | None:
     return rows[0] if rows else None
 
 
+def _questions(telegram: LocalTelegram, chat_id: int) -> int:
+    """Count how often a person was asked what to do about an order in doubt."""
+    return sum(IN_DOUBT in message.get("text", "") for message in telegram.bot_messages(chat_id))
+
+
 def _truth(world: World, point: str, chat_id: int, at_death: sqlite3.Row | None) -> Truth:
     messages = world.telegram.bot_messages(chat_id)
     answering = at_death is not None and at_death["answering_at"] is not None and at_death["answered_at"] is None
@@ -119,6 +147,6 @@ def _truth(world: World, point: str, chat_id: int, at_death: sqlite3.Row | None)
         was_answering=answering,
         orders=world.creates(),
         pictures=sum("photo" in message for message in messages),
-        questions=sum("cannot find out" in message.get("text", "") for message in messages),
+        questions=_questions(world.telegram, chat_id),
         is_sound=world.rows("PRAGMA integrity_check")[0][0] == "ok",
     )

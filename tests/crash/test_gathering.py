@@ -13,7 +13,7 @@ import pytest
 
 from bot.sandbox.telegram import LocalTelegram
 from bot.sandbox.telegram.people import Person
-from tests.crash.test_every_point import AT_ONCE, LAUNCHER, job_of, without_doubles
+from tests.crash.test_every_point import AT_ONCE, LAUNCHER, a_used_database, job_of, without_doubles
 from tests.world import PATIENCE, World, a_photo, a_world
 
 COLOURS = ("red", "green", "blue")
@@ -23,17 +23,21 @@ QUICK = {"ALBUM_WINDOW_SECONDS": "0.2"}
 
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 4], ids=["every point", "every fourth"])
 async def test_a_kill_while_a_request_gathers_loses_nothing_of_it(tmp_path: Path, step: int) -> None:
-    passed = await _points(tmp_path / "undisturbed")
+    used = await a_used_database(tmp_path / "before")
+    passed = await _points(tmp_path / "undisturbed", used)
     room = asyncio.Semaphore(AT_ONCE)
     points = without_doubles(passed[: passed.index(COMPLETE)])[::step]
     assert len(points) > 8 / step
-    truths = await asyncio.gather(*(_killed_at(point, tmp_path / point.replace(" ", "-"), room) for point in points))
+    truths = await asyncio.gather(
+        *(_killed_at(point, tmp_path / point.replace(" ", "-"), used, room) for point in points)
+    )
     assert [truth for truth in truths if truth is not None and truth[1:] != (1, 1, True)] == []
     assert truths.count(None) < len(truths) / 2
 
 
-async def _points(folder: Path) -> Sequence[str]:
+async def _points(folder: Path, used: Path) -> Sequence[str]:
     async with a_world(folder) as world:
+        world.begin_with(used)
         bot = world.bot(command=LAUNCHER, CRASH_LOG=str(folder / "points"), **QUICK)
         await bot.start()
         await _ask(world)
@@ -42,12 +46,15 @@ async def _points(folder: Path) -> Sequence[str]:
     return (folder / "points").read_text(encoding="utf-8").splitlines()
 
 
-async def _killed_at(point: str, folder: Path, room: asyncio.Semaphore) -> tuple[str, int, int, bool] | None:
+async def _killed_at(
+    point: str, folder: Path, used: Path, room: asyncio.Semaphore
+) -> tuple[str, int, int, bool] | None:
     """Kill the bot at a point and start it again; return the orders and pictures, and whether all came in order.
 
     None when the order was under way: uploads side by side make the points differ a little from run to run.
     """
     async with room, a_world(folder) as world:
+        world.begin_with(used)
         doomed = world.bot(command=LAUNCHER, CRASH_AT=point, **QUICK)
         await doomed.start()
         asking = asyncio.create_task(_ask(world))
