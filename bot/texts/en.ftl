@@ -46,7 +46,7 @@ privacy =
     • I do not keep the pictures themselves. I keep your words and a reference to the picture at Telegram for { $days ->
         [one] a day
        *[other] { $days } days
-    } after the edit has ended, then I erase both. What remains is your Telegram id, your language and when the edit happened.
+    } after the edit has ended, then I erase both. What remains is your Telegram id, your language, what you chose in /settings, and when the edit happened. In groups I keep nothing that is not meant for me.
     • Nobody else receives anything. The person who runs this bot can read what I keep.
 unknown-command = I do not know that command. /help tells what I can do.
 stranger = This bot is for invited people only. To ask for access, give its owner your id: { $id }

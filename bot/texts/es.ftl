@@ -45,7 +45,7 @@ privacy =
     • Yo no guardo las imágenes. Guardo tus palabras y una referencia a la imagen en Telegram durante { $days ->
         [one] un día
        *[other] { $days } días
-    } después de que termine la edición, y luego borro ambas cosas. Solo quedan tu ID de Telegram, tu idioma y el momento en que se hizo la edición.
+    } después de que termine la edición, y luego borro ambas cosas. Solo quedan tu ID de Telegram, tu idioma, lo que elegiste en /settings y el momento en que se hizo la edición. En los grupos no guardo nada que no sea para mí.
     • Nadie más recibe nada. La persona que administra este bot puede leer lo que guardo.
 unknown-command = No conozco ese comando. En /help te cuento lo que puedo hacer.
 stranger = Este bot es solo para personas invitadas. Para pedir acceso, envíale tu ID a quien lo administra: { $id }
