@@ -28,3 +28,12 @@ async def test_an_edit_under_way_keeps_what_it_needs(tmp_path: Path) -> None:
         house.clock.now += DAY
         await house.bot.db.unit(house.bot.retention.erase)
         assert (await house.job()).request.prompt == "a private wish"
+
+
+async def test_who_administers_a_group_is_forgotten_when_nobody_asks_any_more(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        await house.bot.db.unit(lambda tx: tx.chats.want_admins(-5, house.clock.instant()))
+        await house.bot.db.unit(lambda tx: tx.chats.admins_known(-5, {1001}, house.clock.instant()))
+        house.clock.now += 2 * DAY
+        await house.bot.db.unit(house.bot.retention.erase)
+        assert await house.bot.db.unit(lambda tx: tx.chats.admins(-5, 0)) is None
