@@ -1,4 +1,4 @@
-"""The command line: `run`, which is the default, and `sandbox`.
+"""The command line: `run`, which is the default, `backup` and `sandbox`.
 
 Exit codes: 0 after a stop that was asked for, 2 when the operator has to change
 something first, 1 when a restart may help.
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from bot import app, logs
+from bot.operate.backup import backup
 from bot.settings import CannotRun, MustRestart, Settings, load
 
 log = logging.getLogger("bot")
@@ -25,11 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return sandbox(words[1:])
     parser = argparse.ArgumentParser(prog="darkroom", description="A Telegram bot that edits photos.")
-    commands = parser.add_subparsers(metavar="COMMAND")
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
     commands.add_parser("run", help="run the bot with the settings of the environment and .env (the default)")
+    copying = commands.add_parser("backup", help="copy the database to a new file, also while the bot runs")
+    copying.add_argument("path", metavar="PATH", help="the file to make")
     commands.add_parser("sandbox", help="try the bot on this machine, with no account")
-    parser.parse_args(words)
-    return run()
+    asked = parser.parse_args(words)
+    return backup(asked.path) if asked.command == "backup" else run()
 
 
 def run() -> int:

@@ -35,12 +35,18 @@ NOT_YET = {
 Ids = Annotated[frozenset[int], NoDecode]
 
 
-class Settings(BaseSettings):
-    """Every setting; the names of the variables are these in capitals."""
+class Stored(BaseSettings):
+    """Where the database is: all that has to be known to look after it."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
+
+    database_path: str = "data/darkroom.db"
+
+
+class Settings(Stored):
+    """Every setting; the names of the variables are these in capitals."""
 
     telegram_bot_token: SecretStr
     telegram_api_url: str = "https://api.telegram.org"
@@ -52,7 +58,6 @@ class Settings(BaseSettings):
     creates_per_10_seconds: int = Field(default=20, ge=1, le=100_000)
     max_running: int = Field(default=95, ge=1, le=100_000)
     telegram_messages_per_second: float = Field(default=30, ge=0.01, le=100_000)
-    database_path: str = "data/darkroom.db"
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     image_transport: Literal["upload", "direct"] = "upload"

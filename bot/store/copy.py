@@ -1,0 +1,69 @@
+"""A copy of the database while a bot writes to it: consistent, checked, and there as a whole or not at all."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from bot.settings import CannotRun
+from bot.store.migrations import APPLICATION_ID
+
+#: Pages copied at a time; between two of them the bot can write.
+AT_ONCE = 1000
+
+#: Told how many pages are copied, and how many there are.
+Progress = Callable[[int, int], None]
+
+
+def copy_database(source: Path, target: Path, progress: Progress) -> None:
+    """Copy a database of ours to a new file that only its owner can read.
+
+    Raises CannotRun when there is no such database, when `target` exists, or when the copy is not sound.
+    """
+    if target.exists():
+        raise CannotRun(f"{target} exists already: name a file that does not, so that no backup is overwritten")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            _copied(source, part, progress)
+            _flush(part)
+            part.rename(target)
+            _flush(target.parent)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotRun(f"{target} cannot be written ({error.strerror}): name another file") from error
+    except sqlite3.Error as error:
+        raise CannotRun(f"DATABASE_PATH {source} cannot be copied ({error})") from error
+
+
+def _copied(source: Path, part: Path, progress: Progress) -> None:
+    with closing(_opened(source)) as ours, closing(sqlite3.connect(part)) as copy:
+        ours.backup(copy, pages=AT_ONCE, progress=lambda _, left, pages: progress(pages - left, pages))
+        copy.execute("PRAGMA journal_mode = DELETE")  # a single file, until a bot opens it
+        problems = [row[0] for row in copy.execute("PRAGMA integrity_check").fetchall()]
+    if problems != ["ok"]:
+        raise CannotRun(f"DATABASE_PATH {source} is damaged ({problems[0]}): no backup was made of it")
+
+
+def _opened(source: Path) -> sqlite3.Connection:
+    """Open a database of ours without writing to it."""
+    if not source.is_file():
+        raise CannotRun(f"DATABASE_PATH {source} does not exist: start the bot once, or name its database")
+    db = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+    if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        db.close()
+        raise CannotRun(f"DATABASE_PATH {source} is a database of another program")
+    return db
+
+
+def _flush(path: Path) -> None:
+    """Have the disk keep a file, or the entries of a folder, before anybody is told that it is there."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
