@@ -34,6 +34,7 @@ from bot.kie.client import Kie
 from bot.kie.models import KNOWN_MODELS
 from bot.operate.menus import Menus
 from bot.operate.retention import Retention
+from bot.operate.watchdog import Watchdog
 from bot.pictures.convert import Converter
 from bot.pictures.fetch import Fetcher
 from bot.settings import CannotRun, Settings
@@ -120,6 +121,7 @@ class Darkroom:
     worker: Worker
     retention: Retention
     menus: Menus
+    watchdog: Watchdog
     health: Health
 
     async def live(self, stop: asyncio.Event) -> None:
@@ -176,7 +178,12 @@ class Darkroom:
         worker = asyncio.create_task(self.worker.run(), name="worker")
         others = [
             asyncio.create_task(part.run(), name=name)
-            for name, part in (("intake", self.intake), ("retention", self.retention), ("receiver", self.poll))
+            for name, part in (
+                ("intake", self.intake),
+                ("retention", self.retention),
+                ("watchdog", self.watchdog),
+                ("receiver", self.poll),
+            )
         ]
         menus = asyncio.create_task(self.menus.run(), name="menus")
         self.health.parts.extend([worker, *others])
@@ -222,6 +229,11 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
     intake = _intake(settings, db, address, letters, worker, clocks)
     poll = Poll(db, updates, address, clock=clocks.of_day, monotonic=clocks.monotonic, wake_intake=intake.wake)
     health = Health(clocks.monotonic, polls=[poll])
+    parts = {
+        "worker": lambda: worker.late_at,
+        "intake of updates": lambda: intake.late_at,
+        "receiver of updates": lambda: poll.late_at,
+    }
     return Darkroom(
         settings=settings,
         db=db,
@@ -232,6 +244,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
         intake=intake,
         worker=worker,
         menus=Menus(db, chat),
+        watchdog=Watchdog(parts, monotonic=clocks.monotonic),
         retention=Retention(db, keep_days=settings.keep_days, clock=clocks.of_day),
         health=health,
     )
@@ -250,6 +263,7 @@ def _intake(
         woken=letters,
         album_window=settings.album_window_seconds,
         clock=clocks.of_day,
+        monotonic=clocks.monotonic,
         wake_worker=worker.wake,
     )
 

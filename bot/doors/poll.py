@@ -9,11 +9,12 @@ aside, and nothing behind it waits.
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
 from bot.chat.errors import ChatError, Later, Rival, WrongToken
-from bot.chat.updates import Updates
+from bot.chat.updates import OVERDUE, Updates
 from bot.job import Instant
 from bot.settings import CannotRun, MustRestart
 from bot.store.connection import Database
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 RIVAL_PATIENCE = 60.0
 
 LONGEST_PAUSE = 30.0
+
+#: Seconds for what else has to be done between two questions: storing, above all.
+GRACE = 60.0
 
 WRONG_TOKEN = "TELEGRAM_BOT_TOKEN is not known to Telegram: copy the token from @BotFather again"  # noqa: S105 - words
 RIVAL = (
@@ -62,16 +66,20 @@ class Poll:
         self._rival_seen: float | None = None
         #: when Telegram last answered well, on the monotonic clock
         self.fresh_at = monotonic()
+        #: after which moment of that clock a lack of any answer, good or bad, means that this hangs
+        self.late_at = math.inf
 
     async def run(self) -> None:
         """Receive until cancelled. Raises CannotRun for a wrong token, MustRestart for a lasting rival."""
         while True:
             pause = await self.once()
+            self.late_at = self._monotonic() + pause + GRACE
             if pause:
                 await asyncio.sleep(pause)
 
     async def once(self) -> float:
         """Ask once and store the answer; return the seconds to wait before asking again."""
+        self.late_at = self._monotonic() + OVERDUE + GRACE
         try:
             answer = await self._updates.after(self._offset)
         except ChatError as error:

@@ -7,6 +7,7 @@ an idle bot reads nothing.
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +37,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds; a bound for clocks that were set while the worker slept.
 LONGEST_SLEEP = 600.0
+
+#: Seconds that finding out what is due may take at most, on the slowest of disks.
+GRACE = 60.0
 
 #: What takes memory while it is under way.
 HEAVY = frozenset({Kind.PICTURE, Kind.FILE})
@@ -89,6 +93,8 @@ class Worker:
         self._deliveries = 0
         self._woken = asyncio.Event()
         self._stopping = False
+        #: after which moment of the monotonic clock this hangs, because it should have started what is due
+        self.late_at = math.inf
 
     def wake(self) -> None:
         """Say that something may be due."""
@@ -101,12 +107,16 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. Raises an ExceptionGroup with MustRestart when the database fails."""
+        self.late_at = self._monotonic() + GRACE
         await self.recover()
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping:
                 self._woken.clear()
+                self.late_at = self._monotonic() + GRACE
                 sleep = await self.start_due(tasks)
+                self.late_at = self._monotonic() + max(0.0, sleep) + GRACE
                 await self._sleep(sleep)
+            self.late_at = math.inf
 
     async def recover(self) -> None:
         """Find out what a process that died has left: orders in doubt, and tasks to look at."""

@@ -8,6 +8,7 @@ slow happens here.
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -46,6 +47,9 @@ from bot.texts import DEFAULT, Sentence, sentence
 
 log = logging.getLogger(__name__)
 
+#: Seconds that one update may take at most, on the slowest of disks.
+GRACE = 60.0
+
 
 class Intake:
     """Handles the inbox, oldest first, whenever it is woken."""
@@ -60,6 +64,7 @@ class Intake:
         woken: asyncio.Event,
         album_window: float,
         clock: Callable[[], Instant],
+        monotonic: Callable[[], float],
         wake_worker: Callable[[], None],
     ) -> None:
         self._db = db
@@ -68,8 +73,11 @@ class Intake:
         self._privacy = privacy
         self._album_window = album_window
         self._clock = clock
+        self._monotonic = monotonic
         self._wake_worker = wake_worker
         self._woken = woken
+        #: after which moment of the monotonic clock this hangs, because an update should have been handled
+        self.late_at = math.inf
 
     def wake(self) -> None:
         """Say that the inbox may have something new."""
@@ -84,9 +92,12 @@ class Intake:
 
     async def handle_all(self) -> None:
         """Handle every update that waits."""
+        self.late_at = self._monotonic() + GRACE
         while letter := await self._db.unit(lambda tx: tx.inbox.next_waiting()):
             await self._handle(letter)
             self._wake_worker()
+            self.late_at = self._monotonic() + GRACE
+        self.late_at = math.inf
 
     async def _handle(self, letter: Letter) -> None:
         try:

@@ -45,6 +45,7 @@ class Office:
             woken=asyncio.Event(),
             album_window=2,
             clock=lambda: self.now,
+            monotonic=lambda: self.now / 1000,
             wake_worker=self._wake,
         )
 

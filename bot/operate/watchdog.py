@@ -1,0 +1,59 @@
+"""The watchdog: ends a process in which a part no longer moves, so that the supervisor starts a fresh one.
+
+A part that dies ends the process by itself. This is for one that hangs: on a
+disk that does not answer, on a connection that is open and dead. Each part says
+by when it will be heard of again; whoever is late is taken for dead. Nothing is
+lost by it, because everything that counts is stored.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+
+from bot.settings import MustRestart
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks.
+EVERY = 10.0
+
+#: Seconds after which the process is over even if it cannot be ended in an orderly way.
+LAST_RESORT = 20.0
+
+
+class Watchdog:
+    """Knows the parts by name, and for each the moment after which it is to be taken for dead."""
+
+    def __init__(
+        self,
+        parts: Mapping[str, Callable[[], float]],
+        *,
+        monotonic: Callable[[], float],
+        end: Callable[[], None] | None = None,
+    ) -> None:
+        self._parts = parts
+        self._monotonic = monotonic
+        self._end = end or _end_in_any_case
+
+    async def run(self) -> None:
+        """Look every few seconds until cancelled. Raises MustRestart for a part that is late."""
+        while True:
+            await asyncio.sleep(EVERY)
+            self.look()
+
+    def look(self) -> None:
+        """Raise MustRestart if a part is late."""
+        now = self._monotonic()
+        for name, late_at in self._parts.items():
+            if now > late_at():
+                self._end()
+                raise MustRestart(f"the {name} does not move any more: a restart is needed, and loses nothing")
+
+
+def _end_in_any_case() -> None:
+    """End the process from outside in a while: what hangs may hang in the orderly end as well."""
+    ending = threading.Timer(LAST_RESORT, os._exit, [1])
+    ending.daemon = True
+    ending.start()
