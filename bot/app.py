@@ -5,10 +5,12 @@ import logging
 import signal
 import sqlite3
 import ssl
+import stat
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.chat.client import Chat, Me, certificates
@@ -46,6 +48,9 @@ from bot.talk.intake import Intake
 from bot.texts import sentence
 
 T = TypeVar("T")
+
+#: What the group and everybody else may do with a file.
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +94,9 @@ def _check(settings: Settings) -> None:
         raise CannotRun(f"KIE_MODEL {settings.kie_model} is not one whose input names are known: use {known}")
     if settings.image_transport == "direct":
         log.warning("IMAGE_TRANSPORT=direct: every picture's address hands the bot token to Kie")
+    for path in (Path(".env"), Path(settings.database_path)):
+        if path.exists() and path.stat().st_mode & OTHERS:
+            log.warning("%s can be opened by other users of this machine: chmod 600 %s", path, path)
     if sqlite3.sqlite_version_info < SQLITE_FIXED:
         log.info("SQLite %s: let no second program write to the database file", sqlite3.sqlite_version)
 

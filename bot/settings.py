@@ -5,7 +5,8 @@ to do. A value that is secret is never repeated in that line.
 """
 
 import re
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -32,6 +33,9 @@ NOT_YET = {
     "DAILY_EDITS": ("daily limits", ("0",)),
 }
 
+#: What may also come from a file, named by the variable with _FILE behind it.
+SECRETS = ("telegram_bot_token", "kie_api_key")
+
 Ids = Annotated[frozenset[int], NoDecode]
 
 
@@ -49,8 +53,10 @@ class Settings(Stored):
     """Every setting; the names of the variables are these in capitals."""
 
     telegram_bot_token: SecretStr
+    telegram_bot_token_file: str | None = None
     telegram_api_url: str = "https://api.telegram.org"
     kie_api_key: SecretStr
+    kie_api_key_file: str | None = None
     kie_api_url: str = "https://api.kie.ai"
     kie_upload_url: str = "https://kieai.redpandaai.co"
     kie_model: str = "google/nano-banana-edit"
@@ -78,6 +84,12 @@ class Settings(Stored):
     daily_edits_per_user: str | None = None
     daily_edits_per_chat: str | None = None
     daily_edits: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _are_read_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take the secrets that are in files, which is how Docker and systemd hand them over."""
+        return values | {name: _secret_in(values, name) for name in SECRETS if values.get(f"{name}_file")}
 
     @field_validator("telegram_bot_token")
     @classmethod
@@ -137,6 +149,18 @@ class Settings(Stored):
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be seen outside the process."""
         return (self.telegram_bot_token.get_secret_value(), self.kie_api_key.get_secret_value())
+
+
+def _secret_in(values: dict[str, Any], name: str) -> str:
+    """Return what is in the file of a secret, without the end of its line."""
+    variable, path = name.upper(), str(values[f"{name}_file"])
+    if values.get(name):
+        raise ValueError(f"{variable} and {variable}_FILE are both set: remove one of them")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ValueError(f"{variable}_FILE {path} cannot be read ({why}): name a file that holds the secret") from None
 
 
 MISSING = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import NOT_YET, CannotRun, Settings, load
+from bot.settings import NOT_YET, SECRETS, CannotRun, Settings, load
 
 TOKEN = "1234:" + "obviously-fake"
 KEY = "obviously-fake-key"
@@ -85,6 +85,38 @@ def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: s
     problem = _problem()
     assert problem.startswith(name)
     assert "canary" not in problem
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in SECRETS])
+def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    value = f"99:in-a-file-{name.lower()}"
+    (tmp_path / "secret").write_text(f"{value}\n", encoding="utf-8")
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    assert value in load().secrets
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in SECRETS])
+def test_a_file_of_a_secret_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{name}_FILE", "nowhere/secret")
+    assert f"{name}_FILE nowhere/secret cannot be read" in _problem()
+
+
+def test_a_file_that_holds_no_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("canary in several words", encoding="utf-8")
+    monkeypatch.delenv("TELEGRAM_BOT_TOKEN")
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN_FILE", str(tmp_path / "secret"))
+    problem = _problem()
+    assert problem.startswith("TELEGRAM_BOT_TOKEN")
+    assert "canary" not in problem
+
+
+@pytest.mark.parametrize("name", ["TELEGRAM_BOT_TOKEN", "KIE_API_KEY"])
+def test_a_secret_in_two_places_is_not_guessed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("99:other", encoding="utf-8")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    assert f"{name} and {name}_FILE are both set" in _problem()
 
 
 def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
