@@ -21,6 +21,8 @@ class Kind(StrEnum):
     HANG = "hang"
     #: waits `seconds`, then executes and answers
     SLOW = "slow"
+    #: executes, then answers when `gate` is set
+    HELD = "held"
     #: closes the connection; nothing is executed
     CUT_BEFORE = "cut_before"
     #: executes, then closes the connection without an answer
@@ -29,13 +31,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong; `seconds` is for SLOW, the rest for ANSWER."""
+    """One thing that goes wrong; `seconds` is for SLOW, `gate` for HELD, the rest for ANSWER."""
 
     kind: Kind
     seconds: float = 0.0
     status: int = 500
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 HTML_502 = Fault(
@@ -92,6 +95,10 @@ async def through(
         case Kind.SLOW:
             await asyncio.sleep(fault.seconds)
             return await execute()
+        case Kind.HELD:
+            answer = await execute()
+            await fault.gate.wait()
+            return answer
         case Kind.CUT_AFTER:
             await execute()
         case Kind.CUT_BEFORE:
