@@ -21,7 +21,7 @@ class Kind(StrEnum):
     HANG = "hang"
     #: waits `seconds`, then executes and answers
     SLOW = "slow"
-    #: executes, then answers when `gate` is set
+    #: executes, then answers when `gate` is set: what ANSWER would where there is a body, else the truth
     HELD = "held"
     #: closes the connection; nothing is executed
     CUT_BEFORE = "cut_before"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong; `seconds` is for SLOW, `gate` for HELD, the rest for ANSWER."""
+    """One thing that goes wrong; `seconds` is for SLOW, `gate` for HELD, the rest for ANSWER and HELD."""
 
     kind: Kind
     seconds: float = 0.0
@@ -89,7 +89,7 @@ async def through(
         return await execute()
     match fault.kind:
         case Kind.ANSWER:
-            return web.Response(status=fault.status, body=fault.body, headers=dict(fault.headers))
+            return _told(fault)
         case Kind.HANG:
             await asyncio.Event().wait()
         case Kind.SLOW:
@@ -98,12 +98,16 @@ async def through(
         case Kind.HELD:
             answer = await execute()
             await fault.gate.wait()
-            return answer
+            return _told(fault) if fault.body else answer
         case Kind.CUT_AFTER:
             await execute()
         case Kind.CUT_BEFORE:
             pass
     return _cut(request)
+
+
+def _told(fault: Fault) -> web.Response:
+    return web.Response(status=fault.status, body=fault.body, headers=dict(fault.headers))
 
 
 def _cut(request: web.Request) -> web.Response:
