@@ -15,11 +15,14 @@ from bot.chat.client import Chat, Me, certificates
 from bot.chat.errors import ChatError, WrongToken
 from bot.chat.pacing import Pacing
 from bot.chat.updates import POLL_TIMEOUT, Updates
+from bot.doors.callback import Callback
 from bot.doors.http import Door
 from bot.doors.poll import WRONG_TOKEN, Poll
 from bot.job import Instant
+from bot.jobs.callbacks import Callbacks
 from bot.jobs.deliver import Deliver
 from bot.jobs.gates import Limits
+from bot.jobs.nudge import Nudges
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
 from bot.jobs.retries import Rules
@@ -85,6 +88,8 @@ def _check(settings: Settings) -> None:
         raise CannotRun(f"KIE_MODEL {settings.kie_model} is not one whose input names are known: use {known}")
     if settings.image_transport == "direct":
         log.warning("IMAGE_TRANSPORT=direct: every picture's address hands the bot token to Kie")
+    if settings.kie_webhook_key is not None and settings.public_url is None:
+        log.warning("KIE_WEBHOOK_KEY is of no use without PUBLIC_URL: Kie is not asked to call back")
     if sqlite3.sqlite_version_info < SQLITE_FIXED:
         log.info("SQLite %s: let no second program write to the database file", sqlite3.sqlite_version)
 
@@ -207,7 +212,8 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
     stack.push_async_callback(chat.aclose)
     updates = Updates(token=token, api_url=settings.telegram_api_url, tls=tls)
     stack.push_async_callback(updates.aclose)
-    worker = _worker(settings, stack, db, chat, clocks, tls)
+    callbacks = Callbacks(settings.public_url)
+    worker = _worker(settings, stack, db, chat, callbacks, clocks, tls)
     intake = _intake(settings, db, worker, clocks)
     poll = Poll(db, updates, clock=clocks.of_day, monotonic=clocks.monotonic, wake_intake=intake.wake)
     health = Health(clocks.monotonic, polls=[poll])
@@ -215,12 +221,26 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
         settings=settings,
         db=db,
         chat=chat,
-        door=Door(is_ready=health.is_ready),
+        door=Door(is_ready=health.is_ready, callback=_callback(settings, db, callbacks, worker, clocks)),
         poll=poll,
         intake=intake,
         worker=worker,
         retention=Retention(db, keep_days=settings.keep_days, clock=clocks.of_day),
         health=health,
+    )
+
+
+def _callback(
+    settings: Settings, db: Database, callbacks: Callbacks, worker: Worker, clocks: Clocks
+) -> Callback | None:
+    if not callbacks.are_asked_for:
+        return None
+    key = settings.kie_webhook_key
+    return Callback(
+        Nudges(db, callbacks, look_soon=worker.look_soon).take,
+        key=None if key is None else key.get_secret_value(),
+        clock=clocks.of_day,
+        monotonic=clocks.monotonic,
     )
 
 
@@ -238,7 +258,13 @@ def _intake(settings: Settings, db: Database, worker: Worker, clocks: Clocks) ->
 
 
 def _worker(
-    settings: Settings, stack: AsyncExitStack, db: Database, chat: Chat, clocks: Clocks, tls: ssl.SSLContext
+    settings: Settings,
+    stack: AsyncExitStack,
+    db: Database,
+    chat: Chat,
+    callbacks: Callbacks,
+    clocks: Clocks,
+    tls: ssl.SSLContext,
 ) -> Worker:
     clock, admins = clocks.of_day, settings.admin_ids
     deadline = settings.task_deadline_seconds
@@ -259,15 +285,15 @@ def _worker(
     limits = Limits(settings.creates_per_10_seconds, settings.max_running, deadline)
     steps = Steps(
         prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, clock=clock),
-        submit=Submit(db, kie, transport, limits, admins=admins, clock=clock),
-        watch=Watch(db, kie, deadline=deadline, admins=admins, clock=clock),
+        submit=Submit(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
+        watch=Watch(db, kie, callbacks, deadline=deadline, admins=admins, clock=clock),
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),
         tell=Tell(db, chat, clock=clock),
         probe=Probe(db, kie, clock=clock),
     )
     pacing = Pacing(settings.telegram_messages_per_second)
     rules = Rules(admins, deadline, settings.album_window_seconds)
-    return Worker(db, steps, pacing, rules=rules, clock=clock, monotonic=clocks.monotonic)
+    return Worker(db, steps, pacing, callbacks=callbacks, rules=rules, clock=clock, monotonic=clocks.monotonic)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:

@@ -1,4 +1,4 @@
-"""The HTTP door: says whether the bot is alive and whether it can serve."""
+"""The HTTP door: says whether the bot is alive and whether it can serve, and lets callbacks in."""
 
 import errno
 import logging
@@ -6,25 +6,33 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from bot.doors.callback import PATH, Callback
 from bot.settings import CannotRun
 
 log = logging.getLogger(__name__)
 
 
-class Door:
-    """The server on HOST and PORT."""
+#: Bytes of a request.
+MOST_BYTES = 64 * 1024
 
-    def __init__(self, *, is_ready: Callable[[], bool]) -> None:
+
+class Door:
+    """The server on HOST and PORT; without `callback` there is nothing that others could want of it."""
+
+    def __init__(self, *, is_ready: Callable[[], bool], callback: Callback | None = None) -> None:
         self._is_ready = is_ready
-        app = web.Application(client_max_size=64 * 1024)
+        app = web.Application(client_max_size=MOST_BYTES)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        self._runner = web.AppRunner(app, access_log=None)
+        if callback is not None:
+            app.router.add_post(PATH, callback.handle)
+        # unpacked, a small request can be of any size
+        self._runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
 
     async def open(self, host: str, port: int) -> str:
         """Start to listen and return the address. Raises CannotRun when the port cannot be had."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, shutdown_timeout=1)
+        site = web.TCPSite(self._runner, host, port)
         try:
             await site.start()
         except (OSError, UnicodeError) as error:

@@ -87,7 +87,7 @@ async def test_the_database_of_another_bot_is_left_alone(world: World) -> None:
         ({"KIE_API_KEY": ""}, "KIE_API_KEY"),
         ({"KIE_MODEL": "google/unheard-of"}, "KIE_MODEL"),
         ({"PORT": "many"}, "PORT"),
-        ({"PUBLIC_URL": "https://example.org"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "http://example.org"}, "PUBLIC_URL"),
         ({"DATABASE_PATH": "/dev/null/darkroom.db"}, "DATABASE_PATH"),
         ({"DATABASE_PATH": "."}, "DATABASE_PATH"),
         ({"DATABASE_PATH": ":memory:"}, "DATABASE_PATH"),

@@ -15,7 +15,7 @@ START = 1_700_000_000_000
 def _ages(deadline: float) -> list[float]:
     """Return the ages in seconds of all looks at a task that never finishes."""
     ages: list[float] = []
-    moment: Instant | None = first_look(START)
+    moment: Instant | None = first_look(START, deadline)
     while moment is not None:
         ages.append(seconds_between(START, moment))
         moment = next_look(START, moment, deadline)
