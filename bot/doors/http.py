@@ -5,12 +5,16 @@ import logging
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from bot.doors.callback import PATH, Callback
 from bot.settings import CannotRun
 
 log = logging.getLogger(__name__)
 
+
+#: aiohttp's words, in which a mistake of ours is an error.
+server_log = logging.getLogger(f"{__name__}.server")
 
 #: Bytes of a request.
 MOST_BYTES = 64 * 1024
@@ -26,8 +30,9 @@ class Door:
         app.router.add_get("/readyz", self._readyz)
         if callback is not None:
             app.router.add_post(PATH, callback.handle)
-        # unpacked, a small request can be of any size
-        self._runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
+        server_log.addFilter(_is_ours)
+        # auto_decompress: unpacked, a small request can be of any size
+        self._runner = web.AppRunner(app, access_log=None, logger=server_log, auto_decompress=False, shutdown_timeout=1)
 
     async def open(self, host: str, port: int) -> str:
         """Start to listen and return the address. Raises CannotRun when the port cannot be had."""
@@ -51,6 +56,11 @@ class Door:
     async def _readyz(self, _request: web.Request) -> web.Response:
         ready = self._is_ready()
         return web.json_response({"ready": ready}, status=200 if ready else 503)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Leave out what is no HTTP at all: anybody can send that, as often as they like."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 def _bracketed(host: str) -> str:

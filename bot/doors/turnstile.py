@@ -9,7 +9,8 @@ class Turnstile:
 
     def __init__(self, per_second: float, burst: int, *, most_callers: int = 1) -> None:
         self._gap = 1 / per_second
-        self._credit = (burst - 1) / per_second
+        # a millionth more than needed, because sums of fractions are never quite even
+        self._credit = (burst - 1) / per_second + 1e-6
         self._most_callers = most_callers
         #: for each caller, when all of its burst is there again; the one heard last comes last
         self._even_at: dict[str, float] = {}
