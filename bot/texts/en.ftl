@@ -119,6 +119,7 @@ toast-fetching = I am fetching the original file…
 toast-coming = The original file is on its way.
 toast-again = I order it once more.
 toast-left = Left as it is.
+toast-news = There is news of the first order. I am looking into it.
 toast-idea = Good choice.
 
 ## Ideas, on buttons under the question what to change (short)

@@ -137,6 +137,7 @@ toast-fetching = Загружаю файл без сжатия…
 toast-coming = Файл без сжатия уже в пути.
 toast-again = Заказываю ещё раз.
 toast-left = Оставляю как есть.
+toast-news = Появились новости о первом заказе. Проверяю.
 toast-idea = Хороший выбор.
 
 ## Ideas, on buttons under the question what to change (short)

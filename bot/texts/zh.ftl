@@ -98,6 +98,7 @@ toast-fetching = 正在获取原始文件…
 toast-coming = 原始文件马上就到。
 toast-again = 我再下一次单。
 toast-left = 好，就这样吧。
+toast-news = 第一次的订单有消息了，我正在核实。
 toast-idea = 好主意。
 
 ## Ideas, on buttons under the question what to change (short)

@@ -560,3 +560,110 @@ async def test_a_callback_that_contradicts_the_answer_is_looked_into_before_anyt
     await called.pass_time(600)
     assert len(called.kie.called("createTask")) == 1
     assert called.words() == []
+
+
+# -- and the person decides meanwhile
+
+
+async def _asked(house: House) -> Attempt:
+    """Let Ada be asked about an order in doubt, whose task is finished meanwhile; nobody calls back about it."""
+    house.kie.callbacks.calling = Calling(lost=True)
+    house.kie.faults.add("createTask", CUT_AFTER)
+    await house.ask(a_photo())
+    await _finished(house)
+    await house.pass_time(125)
+    assert _question(house)
+    return await _attempt(house)
+
+
+async def _press(house: House, label: str) -> str:
+    press = house.ada.press(house.status()["message_id"], label)
+    await house.receive()
+    await house.settle()
+    return str((house.ada.answer_to(press) or {}).get("text"))
+
+
+async def test_a_callback_before_try_again_answers_the_question(called: House) -> None:
+    first = await _asked(called)
+    await _nudge(called, first.reference, payload(_task(called)))
+    await called.pass_time(5)
+    assert len(called.pictures()) == 1
+    assert called.statuses() == []
+    await called.pass_time(DAY)
+    assert (len(called.pictures()), called.words(), len(called.kie.tasks)) == (1, [], 1)
+
+
+@pytest.mark.parametrize("label", ["Try again", "Leave it"])
+async def test_a_press_waits_for_what_a_callback_before_it_turns_out_to_be(called: House, label: str) -> None:
+    first = await _asked(called)
+    called.kie.faults.always("recordInfo", HTML_502)
+    await _nudge(called, first.reference, payload(_task(called)))
+    assert await _press(called, label) == english("toast-news")
+    assert (await called.job()).state is State.SUBMITTING
+    called.kie.faults.clear()
+    await called.pass_time(61)
+    assert len(called.pictures()) == 1
+    assert len(called.kie.called("createTask")) == 1
+
+
+async def test_once_it_is_known_to_be_forged_a_callback_keeps_nobody_from_deciding(called: House) -> None:
+    first = await _asked(called)
+    called.kie.faults.always("recordInfo", HTML_502)
+    await _nudge(called, first.reference, {"data": {"taskId": "made-up"}})
+    assert await _press(called, "Try again") == english("toast-news")
+    called.kie.faults.clear()
+    await called.pass_time(600)
+    assert await _press(called, "Try again") == english("toast-again")
+    assert len(called.kie.called("createTask")) == 2
+
+
+async def test_a_callback_after_try_again_changes_nothing(called: House) -> None:
+    first = await _asked(called)
+    called.kie.refuse(433, "cap")
+    assert await _press(called, "Try again") == english("toast-again")
+    before = _looks(called)
+    await _nudge(called, first.reference, payload(_task(called)))
+    assert (await called.job()).state is State.QUEUED
+    assert _looks(called) == before
+    await called.pass_time(400)
+    await called.pass_time(32)
+    await _nudge(called, first.reference, payload(next(iter(called.kie.tasks.values()))))
+    assert (len(called.pictures()), len(called.kie.tasks)) == (1, 2)
+
+
+async def test_a_callback_about_the_first_order_is_no_proof_for_the_second(called: House) -> None:
+    first = await _asked(called)
+    called.kie.faults.add("createTask", CUT_BEFORE)
+    assert await _press(called, "Try again") == english("toast-again")
+    assert (await called.job()).state is State.SUBMITTING
+    await _nudge(called, first.reference, payload(_task(called)))
+    assert (await called.job()).state is State.SUBMITTING
+    assert (await _attempt(called)).hint is None
+
+
+async def test_a_callback_after_leave_it_changes_nothing(called: House) -> None:
+    first = await _asked(called)
+    await _press(called, "Leave it")
+    await _nudge(called, first.reference, payload(_task(called)))
+    await called.pass_time(60)
+    assert (await called.job()).reason is Reason.DOUBT
+    assert (called.pictures(), called.words(), len(called.kie.tasks)) == ([], [], 1)
+
+
+async def test_a_look_that_was_under_way_when_the_person_decided_does_not_undo_it(called: House) -> None:
+    """The 24 hours end while Kie is asked about a hint; what it says then is about nobody's order."""
+    first = await _asked(called)
+    held = Fault(Kind.HELD)
+    called.kie.faults.add("recordInfo", held)
+    url = f"{called.front.url}/kie/callback/{first.reference}"
+    await called.kie.call(url, payload(_task(called)))
+    turning = asyncio.create_task(called.turn())
+    await called.kie.wait_for(lambda: called.kie.called("recordInfo"))
+    job = await called.job()
+    assert not await called.bot.db.unit(lambda tx: tx.order_again(job, called.clock.instant()))
+    assert await called.bot.db.unit(lambda tx: tx.leave_in_doubt(job, called.clock.instant()))
+    held.gate.set()
+    await turning
+    await called.settle()
+    assert (await called.job()).state is State.FAILED
+    assert called.pictures() == []
