@@ -88,7 +88,9 @@ def _check(settings: Settings) -> None:
         raise CannotRun(f"KIE_MODEL {settings.kie_model} is not one whose input names are known: use {known}")
     if settings.image_transport == "direct":
         log.warning("IMAGE_TRANSPORT=direct: every picture's address hands the bot token to Kie")
-    if settings.kie_webhook_key is not None and settings.public_url is None:
+    if settings.public_url is not None:
+        log.info("Kie is asked to call back at %s", settings.public_url)
+    elif settings.kie_webhook_key is not None:
         log.warning("KIE_WEBHOOK_KEY is of no use without PUBLIC_URL: Kie is not asked to call back")
     if sqlite3.sqlite_version_info < SQLITE_FIXED:
         log.info("SQLite %s: let no second program write to the database file", sqlite3.sqlite_version)
