@@ -15,7 +15,7 @@ class Callbacks:
     def __init__(self, public_url: str | None) -> None:
         self._public_url = public_url
         self._are_coming = True
-        #: jobs that Kie called back about and that have not been seen to be finished yet
+        #: jobs about which Kie has called back, or may have, and that have not been seen to be finished yet
         self._heard: set[int] = set()
 
     @property
@@ -40,6 +40,10 @@ class Callbacks:
         self._are_coming = True
         if not is_late:
             self._heard.add(job_id)
+
+    def may_have_missed(self, job_id: int) -> None:
+        """Note that Kie may have called back while nobody listened."""
+        self._heard.add(job_id)
 
     def found_finished(self, job_id: int) -> None:
         """Note that a look found a task finished: if there was no callback, no longer wait for others."""

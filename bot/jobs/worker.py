@@ -118,6 +118,7 @@ class Worker:
         now = self._clock()
         to_look_at = await self._db.unit(lambda tx: self._recovered(tx, now))
         for place, job_id in enumerate(to_look_at):
+            self._callbacks.may_have_missed(job_id)
             self._looks.add(job_id, later(now, SPREAD * place / len(to_look_at)))
 
     def _recovered(self, tx: Transaction, now: Instant) -> list[int]:

@@ -1,11 +1,14 @@
 """Kie calls back: a picture comes at once and with one look, and nothing depends on it."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.job import Reason, State
 from bot.sandbox.faults import HTML_502, Fault, Kind
@@ -165,6 +168,11 @@ async def test_a_callback_while_the_bot_is_away_is_made_up_for_at_the_start(call
     await called.bot.worker.recover()
     await called.settle()
     assert len(called.pictures()) == 1
+    before = _looks(called)
+    await called.ask(a_photo("red"))
+    await called.pass_time(21)
+    assert len(called.pictures()) == 2
+    assert _looks(called) - before == 1, "that one was missed says nothing about the next"
 
 
 async def test_callbacks_in_threes_give_one_picture_with_one_look(called: House) -> None:
@@ -216,6 +224,19 @@ async def test_a_callback_about_the_first_order_says_nothing_about_the_second(ca
     await called.settle()
     assert _looks(called) == before
     assert (await called.job()).state is State.RUNNING
+
+
+async def test_a_callback_about_an_order_that_kie_turned_away_is_too_late(called: House) -> None:
+    called.kie.refuse(433, "cap")
+    await called.ask(a_photo())
+    reference = (await _attempt(called)).reference
+    assert await _nudge(called, reference, {"data": {"taskId": "made-up"}}) == 200
+    assert ((await called.job()).state, _looks(called)) == (State.QUEUED, 0)
+    called.ada.send_text("/cancel")
+    await called.receive()
+    assert await _nudge(called, reference, {"data": {"taskId": "made-up"}}) == 200
+    await called.pass_time(400)
+    assert ((await called.job()).state, _looks(called)) == (State.CANCELLED, 0)
 
 
 # -- it is never believed
@@ -531,6 +552,19 @@ async def test_a_callback_that_overtakes_the_answer_has_no_effect_of_its_own(cal
     assert len(called.kie.tasks) == 1
 
 
+async def test_a_callback_that_overtakes_the_answer_is_not_forgotten_when_the_bot_dies_then(called: House) -> None:
+    called.kie.callbacks.calling = Calling(lost=True)
+    turning, _, attempt = await _held_up(called)
+    url = f"{called.front.url}/kie/callback/{attempt.reference}"
+    assert await called.kie.call(url, payload(_task(called))) == 200
+    turning.cancel()
+    await asyncio.gather(turning, return_exceptions=True)
+    await called.restart()
+    await called.settle()
+    assert len(called.pictures()) == 1
+    assert len(called.kie.called("createTask")) == 1
+
+
 async def test_a_forged_callback_during_the_order_gives_way_to_the_answer(called: House) -> None:
     called.kie.callbacks.calling = Calling(lost=True)
     turning, held, attempt = await _held_up(called)
@@ -667,3 +701,60 @@ async def test_a_look_that_was_under_way_when_the_person_decided_does_not_undo_i
     await called.settle()
     assert (await called.job()).state is State.FAILED
     assert called.pictures() == []
+
+
+# -- whatever happens, in any order
+
+
+EVENTS = ("kie calls", "forged task", "garbage", "time passes", "much time passes", "restart", "Try again", "Leave it")
+
+
+async def _happens(house: House, event: str) -> None:
+    references = [each.call_back_url for each in house.kie.tasks.values() if each.call_back_url]
+    match event:
+        case "kie calls":
+            await _finished(house)
+            await house.kie.calls_back()
+            await asyncio.gather(*(house.kie.call(each.url, each.body) for each in house.kie.callbacks.all))
+        case "forged task":
+            await asyncio.gather(*(house.kie.call(url, {"data": {"taskId": "made-up"}}) for url in references))
+        case "garbage":
+            await asyncio.gather(*(house.kie.call(url, b"\xff") for url in references))
+        case "time passes":
+            await house.pass_time(15)
+        case "much time passes":
+            await house.pass_time(130)
+        case "restart":
+            await house.restart()
+        case _:
+            if house.statuses() and event in repr(house.status().get("reply_markup")):
+                await _press(house, event)
+    await house.settle()
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    fault=st.sampled_from([None, CUT_AFTER, CUT_BEFORE]),
+    calling=st.sampled_from([Calling(), Calling(copies=2), Calling(lost=True), Calling(delay=200)]),
+    events=st.lists(st.sampled_from(EVENTS), min_size=3, max_size=7),
+)
+async def test_one_person_gets_one_answer_and_pays_once_but_for_a_press(
+    fault: Fault | None, calling: Calling, events: list[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with a_house(Path(folder), is_called=True) as house:
+            house.kie.callbacks.calling = calling
+            if fault is not None:
+                house.kie.faults.add("createTask", fault)
+            await house.ask(a_photo())
+            for event in events:
+                await _happens(house, event)
+            await house.pass_time(400)
+            presses = sum(told == english("toast-again") for told in _toasts(house))
+            assert len(house.kie.called("createTask")) <= 1 + presses
+            assert len(house.pictures()) <= 1
+            assert bool(house.pictures()) or _question(house) or "not ordered a second time" in house.status()["text"]
+
+
+def _toasts(house: House) -> list[str]:
+    return [str(call.params.get("text")) for call in house.telegram.calls if call.method == "answerCallbackQuery"]
