@@ -68,7 +68,7 @@ def is_ours(seen: Look, job: Job, attempt: Attempt) -> bool:
     if seen.callback_url is not None:
         return compare_digest(seen.callback_url.rpartition("/")[2].encode(), attempt.reference.encode())
     uploads = tuple(source.upload_url for source in job.request.sources)
-    return bool(uploads) and None not in uploads and seen.image_urls == uploads
+    return bool(uploads) and seen.image_urls == uploads
 
 
 def end(tx: Transaction, job: Job, attempt: Attempt, task_id: str, now: Instant) -> Job | None:

@@ -8,7 +8,6 @@ ends, the callback address of its order is called, if it is on this machine.
 
 import asyncio
 import contextlib
-import json
 import secrets
 import time
 from collections.abc import Callable, Coroutine
@@ -20,7 +19,7 @@ from aiohttp import web
 from bot.sandbox import kie_inputs
 from bot.sandbox.faults import Faults, through
 from bot.sandbox.kie_account import RATE_SECONDS, Account
-from bot.sandbox.kie_callbacks import ANSWER_SECONDS, Callback, Callbacks
+from bot.sandbox.kie_callbacks import Callback, Callbacks, post
 from bot.sandbox.kie_calls import Call, read_call
 from bot.sandbox.kie_files import Files, unauthorized
 from bot.sandbox.kie_orders import NO_KEY, Refused, Vintage
@@ -145,17 +144,7 @@ class LocalKie:
 
         It is signed by the account's key, by another one, or not at all without either.
         """
-        if not kie_inputs.is_loopback(url):
-            return 0
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", **self.callbacks.headers(body, key)}
-        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-        try:
-            sending = self._http.post(url, data=content, headers=headers, timeout=timeout, allow_redirects=False)
-            async with sending as answer:
-                return answer.status
-        except (aiohttp.ClientError, TimeoutError):
-            return 0
+        return await post(self._http, url, body, self.callbacks.headers(body, key))
 
     async def calls_back(self) -> None:
         """Return once every callback that is due by now was sent and answered."""

@@ -1,6 +1,6 @@
 """How the local Kie calls back: when a task has ended, to the address that its order named, until that answers well.
 
-No waiting and no sockets here: which callbacks are due follows from the clock. How
+Which callbacks are due follows from the clock, so nothing waits here. How
 often Kie repeats one, and after how long, is documented for its sister products
 only (three times); the pauses are this server's own.
 """
@@ -9,10 +9,13 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import aiohttp
+
+from bot.sandbox.kie_inputs import is_loopback
 from bot.sandbox.kie_tasks import Task, record
 
 #: by the month from which it was documented
@@ -149,6 +152,20 @@ def _result(task: Task, shape: Shape) -> str | None:
         return None
     further = {"resultObject": None} if shape == "2026-08" else {}
     return json.dumps({"resultUrls": task.result_urls, **further}, separators=(",", ":"))
+
+
+async def post(session: aiohttp.ClientSession, url: str, body: object, headers: Mapping[str, str]) -> int:
+    """Post a callback to this machine; the status of the answer, 0 if there is none."""
+    if not is_loopback(url):
+        return 0
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {"Content-Type": "application/json", **headers}
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+    try:
+        async with session.post(url, data=content, headers=sent, timeout=timeout, allow_redirects=False) as answer:
+            return answer.status
+    except (aiohttp.ClientError, TimeoutError):
+        return 0
 
 
 def sign(key: str, task_id: str, timestamp: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.job import Reason, State
+from bot.jobs import doubt
+from bot.kie.models import Look, Outcome
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.kie_callbacks import Calling, Shape, payload
 from bot.sandbox.kie_tasks import STUCK, Task, fail
@@ -477,6 +480,15 @@ async def test_an_order_whose_pictures_kie_fetched_from_telegram_is_only_known_b
         await called.ask(a_photo())
         await called.pass_time(25)
         assert (await called.job()).state is State.SUBMITTING
+
+
+async def test_a_record_that_echoes_nothing_proves_nothing(called: House) -> None:
+    await called.ask(a_photo())
+    job, attempt = await called.job(), await _attempt(called)
+    bare = replace(job, request=replace(job.request, sources=()))
+    seen = Look("a-task", Outcome.SUCCESS, "success")
+    assert not doubt.is_ours(seen, job, attempt)
+    assert not doubt.is_ours(seen, bare, attempt)
 
 
 async def test_a_forged_task_id_does_not_keep_the_real_one_out(called: House) -> None:
