@@ -186,6 +186,15 @@ class World:
 
         return await self.telegram.wait_for(said, PATIENCE)
 
+    async def question(self, chat_id: int) -> str:
+        """Wait until a chat shows the question about an order in doubt, and return it."""
+
+        def asked(telegram: LocalTelegram) -> str | None:
+            texts = [message.get("text", "") for message in telegram.bot_messages(chat_id)]
+            return next((text for text in texts if text == english("doubt")), None)
+
+        return await self.telegram.wait_for(asked, PATIENCE)
+
     def rows(self, sql: str) -> list[sqlite3.Row]:
         """Ask the bot's database."""
         return rows(self.folder / "data" / "darkroom.db", sql)
