@@ -1,6 +1,7 @@
 """Darkroom: a Telegram bot that edits photos. The way of a request, room by room:
 
-1. `doors` lets news in: an update is committed to the inbox before Telegram hears that it arrived.
+1. `doors` lets news in: an update is committed to the inbox before Telegram hears that it arrived;
+   a callback from Kie only makes us look.
 2. `talk` says whether it is meant for us, reads it and turns it, in one transaction, into a job, a
    part of one, or a reply.
 3. `jobs` moves the job on, one step at a time: gather (pictures and words), prepare (fetch, look,

@@ -17,12 +17,15 @@ from bot.chat.client import Chat, Me, certificates
 from bot.chat.errors import ChatError, WrongToken
 from bot.chat.pacing import Pacing
 from bot.chat.updates import POLL_TIMEOUT, Updates
+from bot.doors.callback import Callback
 from bot.doors.http import Door
 from bot.doors.poll import WRONG_TOKEN, Poll
 from bot.job import Instant
 from bot.jobs.admins import Admins
+from bot.jobs.callbacks import Callbacks
 from bot.jobs.deliver import Deliver
 from bot.jobs.gates import Limits
+from bot.jobs.nudge import Nudges
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
 from bot.jobs.retries import Rules
@@ -97,6 +100,10 @@ def _check(settings: Settings) -> None:
     for path in (Path(".env"), Path(settings.database_path)):
         if path.exists() and path.stat().st_mode & OTHERS:
             log.warning("%s can be opened by other users of this machine: chmod 600 %s", path, path)
+    if settings.public_url is not None:
+        log.info("Kie is asked to call back at %s", settings.public_url)
+    elif settings.kie_webhook_key is not None:
+        log.warning("KIE_WEBHOOK_KEY is of no use without PUBLIC_URL: Kie is not asked to call back")
     if sqlite3.sqlite_version_info < SQLITE_FIXED:
         log.info("SQLite %s: let no second program write to the database file", sqlite3.sqlite_version)
 
@@ -233,7 +240,8 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
     updates = Updates(token=token, api_url=settings.telegram_api_url, tls=tls)
     stack.push_async_callback(updates.aclose)
     address, letters = Address(), asyncio.Event()
-    worker = _worker(settings, stack, db, chat, clocks, tls, wake_intake=letters.set)
+    callbacks = Callbacks(settings.public_url)
+    worker = _worker(settings, stack, db, chat, callbacks, clocks, tls, wake_intake=letters.set)
     intake = _intake(settings, db, address, letters, worker, clocks)
     poll = Poll(db, updates, address, clock=clocks.of_day, monotonic=clocks.monotonic, wake_intake=intake.wake)
     health = Health(clocks.monotonic, polls=[poll])
@@ -246,7 +254,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
         settings=settings,
         db=db,
         chat=chat,
-        door=Door(is_ready=health.is_ready),
+        door=Door(is_ready=health.is_ready, callback=_callback(settings, db, callbacks, worker, clocks)),
         address=address,
         poll=poll,
         intake=intake,
@@ -255,6 +263,20 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
         watchdog=Watchdog(parts, monotonic=clocks.monotonic),
         retention=Retention(db, keep_days=settings.keep_days, clock=clocks.of_day),
         health=health,
+    )
+
+
+def _callback(
+    settings: Settings, db: Database, callbacks: Callbacks, worker: Worker, clocks: Clocks
+) -> Callback | None:
+    if not callbacks.are_asked_for:
+        return None
+    key = settings.kie_webhook_key
+    return Callback(
+        Nudges(db, callbacks, look_soon=worker.look_soon).take,
+        key=None if key is None else key.get_secret_value(),
+        clock=clocks.of_day,
+        monotonic=clocks.monotonic,
     )
 
 
@@ -281,6 +303,7 @@ def _worker(
     stack: AsyncExitStack,
     db: Database,
     chat: Chat,
+    callbacks: Callbacks,
     clocks: Clocks,
     tls: ssl.SSLContext,
     *,
@@ -305,8 +328,8 @@ def _worker(
     limits = Limits(settings.creates_per_10_seconds, settings.max_running, deadline)
     steps = Steps(
         prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, clock=clock),
-        submit=Submit(db, kie, transport, limits, admins=admins, clock=clock),
-        watch=Watch(db, kie, deadline=deadline, admins=admins, clock=clock),
+        submit=Submit(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
+        watch=Watch(db, kie, callbacks, deadline=deadline, admins=admins, clock=clock),
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),
         tell=Tell(db, chat, clock=clock),
         probe=Probe(db, kie, clock=clock),
@@ -314,7 +337,7 @@ def _worker(
     )
     pacing = Pacing(settings.telegram_messages_per_second)
     rules = Rules(admins, deadline, settings.album_window_seconds)
-    return Worker(db, steps, pacing, rules=rules, clock=clock, monotonic=clocks.monotonic)
+    return Worker(db, steps, pacing, callbacks=callbacks, rules=rules, clock=clock, monotonic=clocks.monotonic)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:

@@ -4,6 +4,7 @@ A mistake ends the program with one line that names the variable and says what
 to do. A value that is secret is never repeated in that line.
 """
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,8 +24,6 @@ class MustRestart(Exception):
 
 #: What is designed but not built, with the values that ask for nothing.
 NOT_YET = {
-    "PUBLIC_URL": ("callbacks", ()),
-    "KIE_WEBHOOK_KEY": ("callbacks", ()),
     "TELEGRAM_UPDATES": ("the webhook mode", ("polling",)),
     "METRICS_PORT": ("metrics", ()),
     "METRICS_HOST": ("metrics", ()),
@@ -34,7 +33,7 @@ NOT_YET = {
 }
 
 #: What may also come from a file, named by the variable with _FILE behind it.
-SECRETS = ("telegram_bot_token", "kie_api_key")
+SECRETS = ("telegram_bot_token", "kie_api_key", "kie_webhook_key")
 
 Ids = Annotated[frozenset[int], NoDecode]
 
@@ -60,10 +59,13 @@ class Settings(Stored):
     kie_api_url: str = "https://api.kie.ai"
     kie_upload_url: str = "https://kieai.redpandaai.co"
     kie_model: str = "google/nano-banana-edit"
+    kie_webhook_key: SecretStr | None = None
+    kie_webhook_key_file: str | None = None
     kie_timeout_seconds: float = Field(default=30, gt=0, le=600)
     creates_per_10_seconds: int = Field(default=20, ge=1, le=100_000)
     max_running: int = Field(default=95, ge=1, le=100_000)
     telegram_messages_per_second: float = Field(default=30, ge=0.01, le=100_000)
+    public_url: str | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     image_transport: Literal["upload", "direct"] = "upload"
@@ -76,8 +78,6 @@ class Settings(Stored):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
-    public_url: str | None = None
-    kie_webhook_key: SecretStr | None = None
     telegram_updates: str | None = None
     metrics_port: str | None = None
     metrics_host: str | None = None
@@ -104,6 +104,20 @@ class Settings(Stored):
         if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
             raise ValueError("has spaces or unusual characters: copy it from https://kie.ai/api-key again")
         return value
+
+    @field_validator("kie_webhook_key")
+    @classmethod
+    def _is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("has spaces or unusual characters: copy it from https://kie.ai/settings again")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _reaches_us(cls, value: str | None) -> str | None:
+        if value is not None and not _is_public_address(value):
+            raise ValueError("must be an address like https://bot.example.org; http is for this machine only")
+        return None if value is None else value.rstrip("/")
 
     @field_validator("telegram_api_url", "kie_api_url", "kie_upload_url")
     @classmethod
@@ -148,7 +162,8 @@ class Settings(Stored):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be seen outside the process."""
-        return (self.telegram_bot_token.get_secret_value(), self.kie_api_key.get_secret_value())
+        known = (self.telegram_bot_token, self.kie_api_key, self.kie_webhook_key)
+        return tuple(each.get_secret_value() for each in known if each is not None)
 
 
 def _secret_in(values: dict[str, Any], name: str) -> str:
@@ -174,6 +189,21 @@ def _is_web_address(value: str) -> bool:
         parts = urlsplit(value)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.query
     except ValueError:  # of the port
+        return False
+
+
+def _is_public_address(value: str) -> bool:
+    """Say whether others may be told to call us there; what is secret in an address would be told as well."""
+    if not re.fullmatch(r"[!-~]+", value) or set("?#@") & set(value) or not _is_web_address(value):
+        return False
+    parts = urlsplit(value)
+    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
         return False
 
 

@@ -13,6 +13,7 @@ from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
 from tests import oracle
+from tests.front import Front, a_front
 from tests.world import KEY, TOKEN, ids_of_statuses
 
 NOON = 1_800_000_000.0
@@ -36,12 +37,37 @@ class Clock:
 class House:
     """One bot, taken a step at a time."""
 
-    def __init__(self, telegram: LocalTelegram, kie: LocalKie, bot: Darkroom, clock: Clock) -> None:
+    bot: Darkroom
+
+    def __init__(self, telegram: LocalTelegram, kie: LocalKie, settings: Settings, clock: Clock, front: Front) -> None:
         self.telegram = telegram
         self.kie = kie
-        self.bot = bot
         self.clock = clock
+        self.front = front
         self.ada = telegram.person(user_id=1001)
+        self._settings = settings
+        self._stack = AsyncExitStack()
+
+    async def open(self) -> None:
+        """Open the bot, and its door if Kie is to call back."""
+        self.bot = await wire(self._settings, self._stack, Clocks(self.clock.instant, self.clock))
+        me = self.telegram.cloud.me
+        await self.bot.meet(Me(me["id"], me["username"], hears_all=not self.telegram.cloud.privacy_mode))
+        if self._settings.public_url is not None:
+            self.front.door = await self.bot.door.open("127.0.0.1", 0)
+
+    async def close(self) -> None:
+        """Close the bot; what it knows stays in its database."""
+        if self.front.door is not None:
+            await self.bot.door.close()
+        self.front.door = None
+        await self._stack.aclose()
+
+    async def restart(self) -> None:
+        """Let another process take over."""
+        await self.close()
+        await self.open()
+        await self.bot.worker.recover()
 
     async def receive(self) -> None:
         """Let the updates that wait in, and handle them."""
@@ -73,8 +99,15 @@ class House:
         end = self.clock.now + seconds
         while self.clock.now < end:
             wait = await self.turn()
-            self.clock.now = min(end, self.clock.now + max(wait, 0.001))
+            self.clock.now = min(end, self.clock.now + max(min([wait, *self._calls_ahead()]), 0.001))
+            await self.kie.calls_back()
         await self.turn()
+
+    def _calls_ahead(self) -> list[float]:
+        """Return the seconds until Kie may call back."""
+        if self._settings.public_url is None:
+            return []
+        return [*self.kie._account.moments_ahead(), *self.kie.callbacks.moments_ahead()]
 
     def _pictures_are_made(self) -> bool:
         return all(task.prepared_at is not None for task in self.kie.tasks.values())
@@ -125,8 +158,10 @@ class House:
 
 
 @asynccontextmanager
-async def a_house(folder: Path, *, kie: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[House]:
-    """Open a house whose Telegram validates every request of the bot."""
+async def a_house(
+    folder: Path, *, kie: dict[str, Any] | None = None, is_called: bool = False, **settings: Any
+) -> AsyncIterator[House]:
+    """Open a house whose Telegram validates every request of the bot; with `is_called` Kie calls it back."""
     clock = Clock()
     telegram = LocalTelegram(token=TOKEN, clock=clock, check=oracle.check)
     local_kie = LocalKie(key=KEY, clock=clock, **{"duration": lambda: 20.0, **(kie or {})})
@@ -135,10 +170,12 @@ async def a_house(folder: Path, *, kie: dict[str, Any] | None = None, **settings
         for server in (telegram, local_kie):
             await server.start()
             stack.push_async_callback(server.stop)
-        bot = await wire(_settings(folder, telegram, local_kie, settings), stack, Clocks(clock.instant, clock))
-        me = telegram.cloud.me
-        await bot.meet(Me(me["id"], me["username"], hears_all=not telegram.cloud.privacy_mode))
-        yield House(telegram, local_kie, bot, clock)
+        front = await stack.enter_async_context(a_front())
+        public = {"public_url": front.url} if is_called else {}
+        house = House(telegram, local_kie, _settings(folder, telegram, local_kie, public | settings), clock, front)
+        stack.push_async_callback(house.close)
+        await house.open()
+        yield house
 
 
 def _settings(folder: Path, telegram: LocalTelegram, kie: LocalKie, changes: dict[str, Any]) -> Settings:

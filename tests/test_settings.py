@@ -71,6 +71,24 @@ def test_a_missing_secret_is_named_with_where_to_get_it(
         ("ALLOW_TOKEN_IN_URLS", "maybe"),
         ("TELEGRAM_UPDATES", "webhook"),
         ("DAILY_EDITS", "500"),
+        *(
+            ("PUBLIC_URL", value)
+            for value in (
+                "bot.example.org",
+                "http://bot.example.org",
+                "http://0.0.0.0:8080",
+                "http://localhost.example.org",
+                "ftp://127.0.0.1",
+                "https://",
+                "https://bot.example.org?",
+                "https://bot.example.org/#door",
+                "https://ada:canary@bot.example.org",
+                "https://bot example.org",
+                "https://böt.example.org",
+                "https://bot.example.org:77777",
+            )
+        ),
+        ("KIE_WEBHOOK_KEY", "two words"),
         *((name, "1") for name in NOT_YET),
     ],
 )
@@ -79,7 +97,7 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
     assert name in _problem().splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ["TELEGRAM_BOT_TOKEN", "KIE_API_KEY"])
+@pytest.mark.parametrize("name", ["TELEGRAM_BOT_TOKEN", "KIE_API_KEY", "KIE_WEBHOOK_KEY"])
 def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "canary with spaces")
     problem = _problem()
@@ -117,6 +135,29 @@ def test_a_secret_in_two_places_is_not_guessed(monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "secret").write_text("99:other", encoding="utf-8")
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
     assert f"{name} and {name}_FILE are both set" in _problem()
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("https://bot.example.org", "https://bot.example.org"),
+        ("https://bot.example.org:8443/darkroom/", "https://bot.example.org:8443/darkroom"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost/", "http://localhost"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_an_address_that_reaches_us_is_taken_without_its_last_slash(
+    monkeypatch: pytest.MonkeyPatch, value: str, read: str
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", value)
+    assert load().public_url == read
+
+
+def test_the_key_of_callbacks_is_a_secret_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIE_WEBHOOK_KEY", "obviously-fake-webhook-key")
+    assert load().secrets == (TOKEN, KEY, "obviously-fake-webhook-key")
+    assert "webhook-key" not in repr(load())
 
 
 def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

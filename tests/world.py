@@ -197,11 +197,14 @@ class World:
 
         return await self.telegram.wait_for(said, PATIENCE)
 
-    async def shows(self, chat_id: int, words: str) -> None:
-        """Wait until a chat shows a text from the bot, of whatever kind, with these words in it."""
-        await self.telegram.wait_for(
-            lambda telegram: any(words in m.get("text", "") for m in telegram.bot_messages(chat_id)), PATIENCE
-        )
+    async def question(self, chat_id: int) -> str:
+        """Wait until a chat shows the question about an order in doubt, and return it."""
+
+        def asked(telegram: LocalTelegram) -> str | None:
+            texts = [message.get("text", "") for message in telegram.bot_messages(chat_id)]
+            return next((text for text in texts if text == english("doubt")), None)
+
+        return await self.telegram.wait_for(asked, PATIENCE)
 
     def rows(self, sql: str) -> list[sqlite3.Row]:
         """Ask the bot's database."""

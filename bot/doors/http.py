@@ -1,30 +1,43 @@
-"""The HTTP door: says whether the bot is alive and whether it can serve."""
+"""The HTTP door: says whether the bot is alive and whether it can serve, and lets callbacks in."""
 
 import errno
 import logging
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
+from bot.doors.callback import PATH, Callback
 from bot.settings import CannotRun
 
 log = logging.getLogger(__name__)
 
 
-class Door:
-    """The server on HOST and PORT."""
+#: aiohttp's words, in which a mistake of ours is an error.
+server_log = logging.getLogger(f"{__name__}.server")
 
-    def __init__(self, *, is_ready: Callable[[], bool]) -> None:
+#: Bytes of a request.
+MOST_BYTES = 64 * 1024
+
+
+class Door:
+    """The server on HOST and PORT; without `callback` there is nothing that others could want of it."""
+
+    def __init__(self, *, is_ready: Callable[[], bool], callback: Callback | None = None) -> None:
         self._is_ready = is_ready
-        app = web.Application(client_max_size=64 * 1024)
+        app = web.Application(client_max_size=MOST_BYTES)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        self._runner = web.AppRunner(app, access_log=None)
+        if callback is not None:
+            app.router.add_post(PATH, callback.handle)
+        server_log.addFilter(_is_ours)
+        # auto_decompress: unpacked, a small request can be of any size
+        self._runner = web.AppRunner(app, access_log=None, logger=server_log, auto_decompress=False, shutdown_timeout=1)
 
     async def open(self, host: str, port: int) -> str:
         """Start to listen and return the address. Raises CannotRun when the port cannot be had."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, shutdown_timeout=1)
+        site = web.TCPSite(self._runner, host, port)
         try:
             await site.start()
         except (OSError, UnicodeError) as error:
@@ -43,6 +56,11 @@ class Door:
     async def _readyz(self, _request: web.Request) -> web.Response:
         ready = self._is_ready()
         return web.json_response({"ready": ready}, status=200 if ready else 503)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Leave out what is no HTTP at all: anybody can send that, as often as they like."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 def _bracketed(host: str) -> str:

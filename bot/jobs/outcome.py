@@ -2,14 +2,10 @@
 
 from bot.job import Instant, Job, Reason, State, later
 from bot.kie.models import Look
-from bot.store.attempts import Outcome
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
 from bot.wish import AnswerAs
-
-#: Seconds after which an order in doubt that nobody decided about is closed.
-DOUBT_ENDS_AFTER = 24 * 3600.0
 
 
 def fail(tx: Transaction, job: Job, reason: Reason, words: Sentence, now: Instant) -> bool:
@@ -48,17 +44,6 @@ def _took(job: Job, seen: Look, now: Instant) -> int:
     if seen.created_at is not None and seen.completed_at is not None:
         return max(0, seen.completed_at - seen.created_at)
     return max(0, now - (job.submitted_at or now))
-
-
-def doubt(tx: Transaction, job: Job, now: Instant) -> bool:
-    """Write down that nobody can say whether Kie took the order, and ask the person.
-
-    Returns False always: there is no task to watch.
-    """
-    tx.attempts.end(job.id, Outcome.UNCLEAR, now)
-    if tx.jobs.note(job, asked_at=now, due_at=later(now, DOUBT_ENDS_AFTER)):
-        tx.statuses.anew(job, now)
-    return False
 
 
 def about(job: Job, what: str, words: Sentence, *, kind: Kind = Kind.TEXT, is_answer: bool = False) -> Say:

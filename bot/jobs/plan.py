@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from bot.job import Instant, Job, State
+from bot.job import Instant, State
 from bot.jobs import gather, status
 from bot.jobs.gates import Limits, is_shut, needs_probe
 from bot.jobs.status import Errand
-from bot.jobs.submit import Submit
+from bot.jobs.submit import Order, Submit
 from bot.kie.errors import Halt
 from bot.store import outbox
 from bot.store.outbox import Kind, Parcel
@@ -46,7 +46,7 @@ class Plan:
     """What to start now, and the next moment at which there may be more."""
 
     jobs: list[int]
-    orders: list[Job]
+    orders: list[Order]
     parcels: list[Parcel]
     #: messages that tell how a job stands
     errands: list[Errand]

@@ -2,6 +2,7 @@
 
 The gaps grow with the age, because a task that took long will probably take
 longer. After the deadline the looks become rare; a late picture was paid for.
+While a callback is awaited, looks are only there for one that gets lost.
 """
 
 from bot.job import Instant, later, seconds_between
@@ -14,21 +15,24 @@ LATE_LOOKS = (1800.0, 3600.0, 3 * 3600.0, 12 * 3600.0, 24 * 3600.0)
 
 LONGEST_GAP = 30.0
 
+#: Seconds after the order, and at least between two looks, while a callback is awaited; most have come by then.
+FALLBACK = 30.0
 
-def first_look(submitted_at: Instant) -> Instant:
+
+def first_look(submitted_at: Instant, deadline: float, *, is_awaited: bool = False) -> Instant:
     """Return the moment of the first look."""
-    return later(submitted_at, FIRST_LOOK)
+    return later(submitted_at, max(FIRST_LOOK, min(FALLBACK, deadline)) if is_awaited else FIRST_LOOK)
 
 
-def next_look(submitted_at: Instant, now: Instant, deadline: float) -> Instant | None:
+def next_look(submitted_at: Instant, now: Instant, deadline: float, *, is_awaited: bool = False) -> Instant | None:
     """Return the moment of the look after one at `now`, or None when that was the last.
 
     `deadline` is the age in seconds at which the person is told; there is a look at
-    exactly that age.
+    exactly that age. `is_awaited` says whether a callback is expected to come first.
     """
     age = seconds_between(submitted_at, now)
     if age < deadline:
-        gap = min(LONGEST_GAP, max(1.0, age / 5))
+        gap = max(FALLBACK, age) if is_awaited else min(LONGEST_GAP, max(1.0, age / 5))
         return later(submitted_at, min(age + gap, deadline))
     coming = (late for late in LATE_LOOKS if late > age)
     return next((later(submitted_at, late) for late in coming), None)

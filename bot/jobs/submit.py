@@ -9,12 +9,14 @@ again by itself.
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from bot.chat.errors import ChatError
 from bot.job import Instant, Job, Reason, State, later, seconds_between
-from bot.jobs import outcome, trouble
+from bot.jobs import doubt, outcome, trouble
+from bot.jobs.callbacks import Callbacks
 from bot.jobs.gates import Limits, Opening, opening
 from bot.jobs.pauses import GIVE_UP_AFTER, MOST_TRIES, pause
 from bot.jobs.transport import Transport
@@ -32,6 +34,14 @@ log = logging.getLogger(__name__)
 REPEAT_AFTER = (5.0, 30.0)
 
 
+@dataclass(frozen=True)
+class Order:
+    """A paid call that is written down and about to be made."""
+
+    job: Job
+    reference: str
+
+
 class Submit:
     """The step that takes a job out of `queued`, in its turn, through `submitting`."""
 
@@ -42,6 +52,7 @@ class Submit:
         transport: Transport,
         limits: Limits,
         *,
+        callbacks: Callbacks,
         admins: frozenset[int],
         clock: Callable[[], Instant],
     ) -> None:
@@ -49,19 +60,20 @@ class Submit:
         self._kie = kie
         self._transport = transport
         self.limits = limits
+        self._callbacks = callbacks
         self._admins = admins
         self._clock = clock
 
-    def begin(self, tx: Transaction, now: Instant) -> tuple[list[Job], Opening]:
+    def begin(self, tx: Transaction, now: Instant) -> tuple[list[Order], Opening]:
         """Write down as many orders as the gates let through, and say when they open again."""
-        begun: list[Job] = []
+        begun: list[Order] = []
         gate = opening(tx, self.limits, now)
-        while gate.room > 0 and (job := self._next(tx, now)) is not None:
-            begun.append(job)
+        while gate.room > 0 and (order := self._next(tx, now)) is not None:
+            begun.append(order)
             gate = opening(tx, self.limits, now)
         return begun, gate
 
-    def _next(self, tx: Transaction, now: Instant) -> Job | None:
+    def _next(self, tx: Transaction, now: Instant) -> Order | None:
         while (job_id := tx.line.first()) is not None:
             job = tx.jobs.get(job_id)
             if job is None or all(self._transport.is_fresh(source, now) for source in job.request.sources):
@@ -72,14 +84,17 @@ class Submit:
             tx.jobs.note(job, due_at=None)
         return None
 
-    def _begun(self, tx: Transaction, job: Job, now: Instant) -> Job | None:
+    def _begun(self, tx: Transaction, job: Job, now: Instant) -> Order | None:
         if not tx.jobs.move(job, State.SUBMITTING, submitted_at=now, due_at=None):
             return None
-        tx.attempts.begin(job.id, secrets.token_urlsafe(24), now)
-        return tx.jobs.get(job.id)
+        reference = secrets.token_urlsafe(24)
+        tx.attempts.begin(job.id, reference, now)
+        begun = tx.jobs.get(job.id)
+        return None if begun is None else Order(begun, reference)
 
-    async def order(self, job: Job) -> bool:
-        """Make the order that `begin` wrote down; True if Kie took it, so that there is a task to watch."""
+    async def order(self, order: Order) -> bool:
+        """Make an order that `begin` wrote down; True if there is a task to look at."""
+        job = order.job
         try:
             edit = await self._edit(job)
         except ChatError as error:
@@ -88,7 +103,7 @@ class Submit:
         except ValidationError:
             log.exception("job %d: cannot be ordered", job.id, extra={"job": job.id})
             return await self._db.unit(lambda tx: self._not_ordered(tx, job, Refused("our mistake")))
-        return await self._pay(job, edit)
+        return await self._pay(order, edit)
 
     async def _edit(self, job: Job) -> EditInput:
         urls = await self._transport.addresses(job)
@@ -103,9 +118,10 @@ class Submit:
             }
         )
 
-    async def _pay(self, job: Job, edit: EditInput) -> bool:
+    async def _pay(self, order: Order, edit: EditInput) -> bool:
+        job = order.job
         try:
-            task_id = await self._kie.create_task(edit)
+            task_id = await self._kie.create_task(edit, self._callbacks.address(order.reference))
         except (Unavailable, Halted, Refused) as error:
             refusal = error
         except Unclear as error:
@@ -114,7 +130,7 @@ class Submit:
             return await self._db.unit(lambda tx: self._in_doubt(tx, job, unclear))
         except Exception:  # a mistake of ours after the order may have left
             log.exception("job %d: the order broke off", job.id, extra={"job": job.id})
-            return await self._db.unit(lambda tx: outcome.doubt(tx, job, self._clock()))
+            return await self._db.unit(lambda tx: doubt.begin(tx, job, self._callbacks, self._clock()))
         else:
             return await self._db.unit(lambda tx: self._accepted(tx, job, task_id))
         return await self._db.unit(lambda tx: self._not_ordered(tx, job, refusal))
@@ -122,7 +138,7 @@ class Submit:
     def _in_doubt(self, tx: Transaction, job: Job, error: Unclear) -> bool:
         # an outage mostly shows like this, and the orders behind must not all run into it
         trouble.stop_orders(tx, error, self._admins, self._clock())
-        return outcome.doubt(tx, job, self._clock())
+        return doubt.begin(tx, job, self._callbacks, self._clock())
 
     def _accepted(self, tx: Transaction, job: Job, task_id: str) -> bool:
         now = self._clock()
@@ -133,6 +149,9 @@ class Submit:
 
     def _not_ordered(self, tx: Transaction, job: Job, error: Unavailable | Halted | Refused) -> bool:
         now = self._clock()
+        if tx.attempts.has_hint(job.id):  # one of Kie's two answers is wrong, and a look shows which
+            log.warning("job %d: in doubt: Kie calls back and says: %s", job.id, error, extra={"job": job.id})
+            return doubt.begin(tx, job, self._callbacks, now)
         tx.attempts.end(job.id, Outcome.NOT_ORDERED, now)
         if isinstance(error, Refused):
             self._refused(tx, job, error, now)

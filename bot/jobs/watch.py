@@ -1,18 +1,20 @@
 """Watch: looks at a running task and takes the job on when it has finished.
 
 However the news comes that something may have happened, it ends here, and only
-Kie's own record counts.
+Kie's own record counts: for a task of ours as for one that a callback named.
 """
 
 import logging
 from collections.abc import Callable
 
 from bot.job import Instant, Job, Reason, State, later, seconds_between
-from bot.jobs import outcome, trouble
+from bot.jobs import doubt, outcome, trouble
+from bot.jobs.callbacks import Callbacks
 from bot.jobs.schedule import LATE_LOOKS, next_look
 from bot.kie.client import Kie
-from bot.kie.errors import KieError
-from bot.kie.models import Look, Outcome, is_refusal
+from bot.kie.errors import Halted, KieError, Unavailable
+from bot.kie.models import UNSEEN, Look, Outcome, is_refusal
+from bot.store.attempts import Attempt
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import sentence
@@ -24,13 +26,21 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    """The step that takes a job out of `running`."""
+    """The step that takes a job out of `running`, or into it."""
 
     def __init__(
-        self, db: Database, kie: Kie, *, deadline: float, admins: frozenset[int], clock: Callable[[], Instant]
+        self,
+        db: Database,
+        kie: Kie,
+        callbacks: Callbacks,
+        *,
+        deadline: float,
+        admins: frozenset[int],
+        clock: Callable[[], Instant],
     ) -> None:
         self._db = db
         self._kie = kie
+        self._callbacks = callbacks
         self._deadline = deadline
         self._admins = admins
         self._clock = clock
@@ -38,24 +48,58 @@ class Watch:
     async def look(self, job_id: int) -> Instant | None:
         """Look at a job's task once; return when to look again, None when there is nothing to look at."""
         job = await self._db.unit(lambda tx: tx.jobs.get(job_id))
-        if job is None or job.state != State.RUNNING or job.task_id is None:
-            return None
-        seen = await self._seen(job, job.task_id)
-        if seen is None:
+        again = None if job is None else await self._look(job)
+        if again is None:
+            self._callbacks.forget(job_id)
+        return again
+
+    async def _look(self, job: Job) -> Instant | None:
+        if job.state is State.RUNNING and job.task_id is not None:
+            return await self._look_at(job, job.task_id)
+        attempt = await self._db.unit(lambda tx: tx.attempts.latest(job.id))
+        if job.state is State.SUBMITTING and attempt is not None and attempt.hint is not None:
+            return await self._try(job, attempt, attempt.hint)
+        return None
+
+    async def _look_at(self, job: Job, task_id: str) -> Instant | None:
+        seen = await self._seen(job, task_id)
+        if isinstance(seen, KieError):
             return await self._not_seen(job)
         if seen.outcome is Outcome.PENDING:
             return await self._not_finished(job)
+        self._callbacks.found_finished(job.id)
         await self._db.unit(lambda tx: self._finished(tx, job, seen))
         return None
 
-    async def _seen(self, job: Job, task_id: str) -> Look | None:
+    async def _try(self, job: Job, attempt: Attempt, task_id: str) -> Instant | None:
+        """Find out whether a task that a callback named came from an order in doubt."""
+        seen = await self._seen(job, task_id)
+        if isinstance(seen, KieError) or seen.status == UNSEEN:
+            passes = isinstance(seen, Unavailable | Halted)
+            return await self._db.unit(lambda tx: doubt.try_later(tx, job, attempt, self._clock(), passes=passes))
+        return await self._db.unit(lambda tx: self._tried(tx, job, attempt, seen))
+
+    def _tried(self, tx: Transaction, job: Job, attempt: Attempt, seen: Look) -> Instant | None:
+        now = self._clock()
+        if not doubt.is_ours(seen, job, attempt):
+            log.warning("job %d: a callback named a task that is not of this order", job.id, extra={"job": job.id})
+            doubt.drop_hint(tx, job, attempt, now)
+            return None
+        ours = doubt.end(tx, job, attempt, seen.task_id, now)
+        if ours is not None and seen.outcome is Outcome.PENDING:
+            return next_look(ours.submitted_at or now, now, self._deadline)
+        if ours is not None:
+            self._finished(tx, ours, seen)
+        return None
+
+    async def _seen(self, job: Job, task_id: str) -> Look | KieError:
         try:
             return await self._kie.look(task_id)
         except KieError as error:
             log.info("job %d: the look failed, later again: %s", job.id, error, extra={"job": job.id})
             failure = error
         await self._db.unit(lambda tx: trouble.seen_elsewhere(tx, failure, self._admins, self._clock()))
-        return None
+        return failure
 
     async def _not_seen(self, job: Job) -> Instant | None:
         """Look again soon: that Kie gave no answer says nothing about the task."""
@@ -75,7 +119,7 @@ class Watch:
             await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, sentence("never-finished"), now))
             return None
         await self._tell_if_overdue(job, age)
-        return next_look(submitted_at, now, self._deadline)
+        return next_look(submitted_at, now, self._deadline, is_awaited=self._callbacks.is_awaited(job.id))
 
     async def _tell_if_overdue(self, job: Job, age: float) -> None:
         if age >= self._deadline and job.overdue_at is None:

@@ -15,8 +15,9 @@ from functools import partial
 from bot.chat.errors import Later
 from bot.chat.pacing import Pacing
 from bot.job import LONGEST_ALBUM, Instant, Job, State, later, seconds_between
-from bot.jobs import outcome, retries, trouble
+from bot.jobs import doubt, retries, trouble
 from bot.jobs.admins import Admins
+from bot.jobs.callbacks import Callbacks
 from bot.jobs.looks import Looks
 from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
 from bot.jobs.prepare import Prepare
@@ -24,7 +25,7 @@ from bot.jobs.probe import Probe
 from bot.jobs.schedule import LONGEST_GAP, first_look
 from bot.jobs.send import Send
 from bot.jobs.status import Errand
-from bot.jobs.submit import Submit
+from bot.jobs.submit import Order, Submit
 from bot.jobs.tell import Tell
 from bot.jobs.watch import Watch
 from bot.settings import MustRestart
@@ -73,6 +74,7 @@ class Worker:
         steps: Steps,
         pacing: Pacing,
         *,
+        callbacks: Callbacks,
         rules: retries.Rules,
         clock: Callable[[], Instant],
         monotonic: Callable[[], float],
@@ -80,6 +82,7 @@ class Worker:
         self._db = db
         self._steps = steps
         self._pacing = pacing
+        self._callbacks = callbacks
         self._rules = rules
         self._clock = clock
         self._monotonic = monotonic
@@ -98,6 +101,11 @@ class Worker:
 
     def wake(self) -> None:
         """Say that something may be due."""
+        self._woken.set()
+
+    def look_soon(self, job_id: int) -> None:
+        """Say that something may have happened to a job's task."""
+        self._looks.add(job_id, self._clock())
         self._woken.set()
 
     def stop(self) -> None:
@@ -121,17 +129,19 @@ class Worker:
     async def recover(self) -> None:
         """Find out what a process that died has left: orders in doubt, and tasks to look at."""
         now = self._clock()
-        running = await self._db.unit(lambda tx: self._recovered(tx, now))
-        for place, job_id in enumerate(running):
-            self._looks.add(job_id, later(now, SPREAD * place / len(running)))
+        to_look_at = await self._db.unit(lambda tx: self._recovered(tx, now))
+        for place, job_id in enumerate(to_look_at):
+            self._callbacks.may_have_missed(job_id)
+            self._looks.add(job_id, later(now, SPREAD * place / len(to_look_at)))
 
     def _recovered(self, tx: Transaction, now: Instant) -> list[int]:
-        _doubt_orders(tx, now)
+        in_doubt = filter(None, (tx.jobs.get(job_id) for job_id in tx.jobs.in_state(State.SUBMITTING)))
+        hinted = [job.id for job in in_doubt if doubt.resume(tx, job, self._callbacks, now)]
         tx.outbox.doubt_answers()
         trouble.try_at_once(tx, now)
         # items and words that were sent while nobody listened are still to come
         tx.jobs.reopen(later(now, self._rules.album_window), later(now, LONGEST_ALBUM))
-        return tx.jobs.in_state(State.RUNNING)
+        return hinted + tx.jobs.in_state(State.RUNNING)
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due and return the seconds until there may be more."""
@@ -158,8 +168,8 @@ class Worker:
         for job_id in plan.jobs:
             self._jobs.add(job_id)
             tasks.create_task(self._then(self._step(job_id), partial(self._jobs.discard, job_id)))
-        for job in plan.orders:
-            tasks.create_task(self._order(job))
+        for order in plan.orders:
+            tasks.create_task(self._order(order))
         for parcel in plan.parcels:
             self._start_parcel(tasks, parcel)
         for errand in plan.errands:
@@ -250,12 +260,22 @@ class Worker:
         if job.state is State.QUEUED:
             await self._steps.prepare.run(job)
         elif job.state is State.SUBMITTING:
-            await self._db.unit(lambda tx: tx.leave_in_doubt(job, self._clock()))
+            await self._db.unit(lambda tx: doubt.take_up(tx, job, self._clock()))
 
-    async def _order(self, job: Job) -> None:
-        if await self._steps.submit.order(job):
-            self._looks.add(job.id, first_look(job.submitted_at or self._clock()))
+    async def _order(self, order: Order) -> None:
+        job = order.job
+        if await self._steps.submit.order(order):
+            self._looks.add(job.id, self._first_look(job))
+        else:
+            self._callbacks.forget(job.id)
         self._woken.set()
+
+    def _first_look(self, job: Job) -> Instant:
+        now = self._clock()
+        if self._callbacks.was_heard(job.id):
+            return now  # it was quicker than the order's own answer
+        is_awaited = self._callbacks.is_awaited(job.id)
+        return first_look(job.submitted_at or now, self._rules.deadline, is_awaited=is_awaited)
 
     async def _look(self, job_id: int) -> None:
         try:
@@ -265,8 +285,7 @@ class Worker:
         except Exception:
             log.exception("job %d: a look broke off", job_id, extra={"job": job_id})
             again = later(self._clock(), LONGEST_GAP)
-        if again is not None:
-            self._looks.add(job_id, again)
+        self._looks.done(job_id, again)
         self._woken.set()
 
     async def _send(self, parcel: Parcel) -> None:
@@ -297,14 +316,6 @@ class Worker:
                 await self._woken.wait()
         except TimeoutError:
             pass
-
-
-def _doubt_orders(tx: Transaction, now: Instant) -> None:
-    for job_id in tx.jobs.in_state(State.SUBMITTING):
-        job = tx.jobs.get(job_id)
-        if job is not None and job.asked_at is None:
-            log.warning("job %d: in doubt: the bot stopped while it was ordered", job_id, extra={"job": job_id})
-            outcome.doubt(tx, job, now)
 
 
 def _log_if_unexpected(error: Exception, what: Job | Parcel) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from bot.kie.errors import Garbled, Halt, Halted, KieError, Refused, Unavailable, Unclear, one_line
 from bot.kie.models import UNSEEN, Look, Outcome, is_policy
-from bot.kie.record import mapping, number, parsed, read_record, web_url
+from bot.kie.record import mapping, number, opaque_id, parsed, read_record, web_url
 
 # 433 is not documented, but several projects have met it: a limit set for the key in Kie's console.
 _HALTS = {401: Halt.KEY, 402: Halt.CREDITS, 433: Halt.CAP}
@@ -23,7 +23,6 @@ _REFUSED = frozenset({400, 413, 422, 505})
 _TOO_OFTEN = re.compile(r"call frequency is too high", re.IGNORECASE)
 _WAIT = re.compile(r"try again in ([0-9]{1,6}) ?s", re.IGNORECASE)
 _SECONDS = re.compile(r"\s*([0-9]{1,6})\s*")
-_TASK_ID_LIMIT = 200
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,10 @@ def created(answer: Answer) -> str:
     envelope = _envelope(answer)
     if envelope is None:
         raise Unclear(_described(answer))
-    task_id = _task_id(envelope.data)
-    if envelope.code == 200 and task_id:
-        return task_id
-    if envelope.code == 200 or task_id:
+    found = opaque_id(mapping(envelope.data).get("taskId"))
+    if envelope.code == 200 and found:
+        return found
+    if envelope.code == 200 or found:
         raise Unclear(envelope.text or "no usable task id", code=envelope.code)
     raise _by_code(envelope) or _by_unfamiliar_order_code(envelope)
 
@@ -180,14 +179,6 @@ def _failed(envelope: _Envelope, task_id: str) -> Look:
         fail_code=look.fail_code or "501",
         fail_text=look.fail_text or one_line(envelope.text),
     )
-
-
-def _task_id(data: object) -> str | None:
-    """Read `taskId`, an opaque text (32 hex digits in recordings, never the `task_…` of the examples)."""
-    task_id = mapping(data).get("taskId")
-    if not isinstance(task_id, str) or not task_id.isprintable():
-        return None
-    return task_id if task_id.strip() and len(task_id) <= _TASK_ID_LIMIT else None
 
 
 def _retry_after(headers: Mapping[str, str], text: str) -> float | None:

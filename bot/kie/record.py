@@ -18,6 +18,9 @@ _OUTCOMES = {"success": Outcome.SUCCESS, "fail": Outcome.FAILURE, "failed": Outc
 #: far beyond any date in milliseconds, and still a 64-bit number
 _LATEST = 10**15
 
+#: characters of a task id
+_TASK_ID_LIMIT = 200
+
 
 def parsed(text: str | bytes) -> object:
     """Return the value of a JSON text, or None where it is none (too deep, not UTF, NaN, an endless number)."""
@@ -54,6 +57,13 @@ def web_url(value: object) -> str | None:
     if isinstance(value, str) and value.isprintable() and value.startswith(("https://", "http://")):
         return value
     return None
+
+
+def opaque_id(value: object) -> str | None:
+    """Read a task's id, an opaque text (32 hex digits in recordings, never the `task_…` of the examples)."""
+    if not isinstance(value, str) or not value.isprintable():
+        return None
+    return value if value.strip() and len(value) <= _TASK_ID_LIMIT else None
 
 
 def read_record(record: Mapping[str, object], task_id: str) -> Look | None:

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     HANG = "hang"
     #: waits `seconds`, then executes and answers
     SLOW = "slow"
+    #: executes, then answers when `gate` is set: what ANSWER would where there is a body, else the truth
+    HELD = "held"
     #: closes the connection; nothing is executed
     CUT_BEFORE = "cut_before"
     #: executes, then closes the connection without an answer
@@ -29,13 +31,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong; `seconds` is for SLOW, the rest for ANSWER."""
+    """One thing that goes wrong; `seconds` is for SLOW, `gate` for HELD, the rest for ANSWER and HELD."""
 
     kind: Kind
     seconds: float = 0.0
     status: int = 500
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 HTML_502 = Fault(
@@ -86,17 +89,25 @@ async def through(
         return await execute()
     match fault.kind:
         case Kind.ANSWER:
-            return web.Response(status=fault.status, body=fault.body, headers=dict(fault.headers))
+            return _told(fault)
         case Kind.HANG:
             await asyncio.Event().wait()
         case Kind.SLOW:
             await asyncio.sleep(fault.seconds)
             return await execute()
+        case Kind.HELD:
+            answer = await execute()
+            await fault.gate.wait()
+            return _told(fault) if fault.body else answer
         case Kind.CUT_AFTER:
             await execute()
         case Kind.CUT_BEFORE:
             pass
     return _cut(request)
+
+
+def _told(fault: Fault) -> web.Response:
+    return web.Response(status=fault.status, body=fault.body, headers=dict(fault.headers))
 
 
 def _cut(request: web.Request) -> web.Response:

@@ -2,8 +2,8 @@
 
 It takes the real client's real requests over a socket, answers in the shapes
 and words recorded from the real service, really fetches the pictures and
-hands back a stand-in edit. It costs nothing and needs no account. A callback
-address is taken note of, not called.
+hands back a stand-in edit. It costs nothing and needs no account. When a task
+ends, the callback address of its order is called, if it is on this machine.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from aiohttp import web
 from bot.sandbox import kie_inputs
 from bot.sandbox.faults import Faults, through
 from bot.sandbox.kie_account import RATE_SECONDS, Account
+from bot.sandbox.kie_callbacks import Callback, Callbacks, post
 from bot.sandbox.kie_calls import Call, read_call
 from bot.sandbox.kie_files import Files, unauthorized
 from bot.sandbox.kie_orders import NO_KEY, Refused, Vintage
@@ -40,6 +41,8 @@ class LocalKie:
     `duration` says how many seconds a task takes, `price` what it costs in
     credits, `vintage` which year's records it shows. With `http_errors` a
     refusal has a matching HTTP status, else 200 as in nearly all recordings.
+    With `webhook_key` callbacks are signed; how they are sent is up to
+    `callbacks.calling`.
     The names of `faults` and `calls` are createTask, recordInfo, credit,
     downloadUrl, upload, file (an uploaded one), result; and, as a fault only,
     fetch: Kie's own fetching of a task's pictures.
@@ -56,6 +59,7 @@ class LocalKie:
         creates_per_10_seconds: int = 20,
         http_errors: bool = False,
         price: float = 4.0,
+        webhook_key: str | None = None,
     ) -> None:
         self._key = key
         self._clock = clock
@@ -69,6 +73,7 @@ class LocalKie:
             creates_per_10_seconds=creates_per_10_seconds,
             price=price,
         )
+        self.callbacks = Callbacks(clock, webhook_key)
         self.faults = Faults()
         self.files = Files()
         self.calls: list[Call] = []
@@ -89,7 +94,8 @@ class LocalKie:
         self._port = self._runner.addresses[0][1]
         for task in self.tasks.values():
             if task.prepared_at is None:
-                self._prepare_soon(task)
+                self._soon(self._prepare(task))
+        self._soon(self._call_back())
 
     async def stop(self) -> None:
         """Stop serving; what it knows stays, so that it can be started again."""
@@ -132,6 +138,18 @@ class LocalKie:
     def echo_callback(self, *, shown: bool) -> None:
         """Say whether `param` of tasks made from here on names the callback address."""
         self._account.echoes_callback = shown
+
+    async def call(self, url: str, body: object, *, key: str | None = None) -> int:
+        """Post a callback, which may be one of a test's own making; the status of the answer, 0 if there is none.
+
+        It is signed by the account's key, by another one, or not at all without either.
+        """
+        return await post(self._http, url, body, self.callbacks.headers(body, key))
+
+    async def calls_back(self) -> None:
+        """Return once every callback that is due by now was sent and answered."""
+        self.wake()
+        await self.wait_for(lambda: self.callbacks.are_quiet(self.tasks.values()))
 
     # -- what a test asks
 
@@ -179,7 +197,8 @@ class LocalKie:
     async def _change(self) -> None:
         changed = self._changed
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(self._account.moments_ahead(), default=None)):
+            ahead = [*self._account.moments_ahead(), *self.callbacks.moments_ahead()]
+            async with asyncio.timeout(min(ahead, default=None)):
                 await changed.wait()
 
     # -- its doors
@@ -237,7 +256,7 @@ class LocalKie:
 
     def _create_task(self, call: Call) -> web.Response:
         task = self._account.create(call.body, self.url)
-        self._prepare_soon(task)
+        self._soon(self._prepare(task))
         return _success(call, {"taskId": task.id, "recordId": task.id})
 
     def _record_info(self, call: Call) -> web.Response:
@@ -273,8 +292,8 @@ class LocalKie:
 
     # -- its work
 
-    def _prepare_soon(self, task: Task) -> None:
-        work = asyncio.create_task(self._prepare(task))
+    def _soon(self, doing: Coroutine[Any, Any, None]) -> None:
+        work = asyncio.create_task(doing)
         self._work.add(work)
         work.add_done_callback(self._work.discard)
 
@@ -292,9 +311,30 @@ class LocalKie:
         self.wake()
 
     async def _fetched(self, url: str) -> bytes:
+        return await kie_inputs.fetch(self._http, url, self.faults.take("fetch"))
+
+    async def _call_back(self) -> None:
+        """Send every callback when it is due, side by side; runs until it is cancelled."""
+        while True:
+            if self.callbacks.plan(self.tasks.values()):
+                self.wake()
+            for callback in self.callbacks.take_due():
+                self._soon(self._called(callback))
+            await self._change()
+
+    async def _called(self, callback: Callback) -> None:
+        status = 0
+        try:
+            status = await self.call(callback.url, callback.body)
+        finally:
+            self.callbacks.answered(callback, status)
+        self.wake()
+
+    @property
+    def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise RuntimeError("start() comes before the first task")
-        return await kie_inputs.fetch(self._session, url, self.faults.take("fetch"))
+        return self._session
 
 
 def _success(call: Call, data: Any) -> web.Response:

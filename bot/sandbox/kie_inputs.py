@@ -30,7 +30,7 @@ class Unusable(Exception):
 async def fetch(session: aiohttp.ClientSession, url: str, fault: Fault | None) -> bytes:
     """The picture at a loopback URL, checked to be one; raises `Unusable`."""
     await _run_into(fault)
-    if not _is_loopback(urlsplit(url).hostname):
+    if not is_loopback(url):
         raise Unusable(UNREACHABLE)
     try:
         data = await _download(session, url)
@@ -52,7 +52,9 @@ async def _run_into(fault: Fault | None) -> None:
             raise Unusable(UNREACHABLE)
 
 
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether an address is on this machine."""
+    host = urlsplit(url).hostname
     if host == "localhost":
         return True
     try:

@@ -5,6 +5,7 @@ restarts.
 """
 
 import sqlite3
+from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.job import Instant
@@ -19,6 +20,26 @@ class Outcome(StrEnum):
     NOT_ORDERED = "not_ordered"
     #: nobody can say
     UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One paid call."""
+
+    id: int
+    job_id: int
+    #: unguessable; told to Kie and to nobody else
+    reference: str
+    #: None while the call is under way
+    ended_at: Instant | None
+    outcome: Outcome | None
+    #: certain only where the outcome is `accepted`
+    task_id: str | None
+
+    @property
+    def hint(self) -> str | None:
+        """The task that may be ours: somebody who knew the reference named it, and it is still to be tried."""
+        return self.task_id if self.outcome is Outcome.UNCLEAR else None
 
 
 class Attempts:
@@ -36,8 +57,45 @@ class Attempts:
     def end(self, job_id: int, outcome: Outcome, now: Instant, task_id: str | None = None) -> None:
         """Write down what became of a job's call that is under way."""
         self._db.execute(
-            "UPDATE attempts SET ended_at = ?, outcome = ?, task_id = ? WHERE job_id = ? AND ended_at IS NULL",
+            "UPDATE attempts SET ended_at = ?, outcome = ?, task_id = coalesce(?, task_id)"
+            " WHERE job_id = ? AND ended_at IS NULL",
             (now, outcome, task_id, job_id),
+        )
+
+    def latest(self, job_id: int) -> Attempt | None:
+        """Return the call of a job that counts."""
+        row = self._db.execute("SELECT * FROM attempts WHERE job_id = ? ORDER BY id DESC LIMIT 1", (job_id,)).fetchone()
+        return None if row is None else _attempt(row)
+
+    def by_reference(self, reference: str) -> Attempt | None:
+        """Return the call that a reference belongs to."""
+        row = self._db.execute("SELECT * FROM attempts WHERE reference = ?", (reference,)).fetchone()
+        return None if row is None else _attempt(row)
+
+    def note_hint(self, attempt: Attempt, task_id: str) -> None:
+        """Write down which task a call may have led to; of several the last one counts."""
+        self._db.execute(
+            "UPDATE attempts SET task_id = ? WHERE id = ? AND (outcome IS NULL OR outcome = ?)",
+            (task_id, attempt.id, Outcome.UNCLEAR),
+        )
+
+    def drop_hint(self, attempt: Attempt) -> None:
+        """Forget a task that was tried in vain, unless another one was named meanwhile."""
+        self._db.execute(
+            "UPDATE attempts SET task_id = NULL WHERE id = ? AND task_id = ? AND outcome = ?",
+            (attempt.id, attempt.task_id, Outcome.UNCLEAR),
+        )
+
+    def has_hint(self, job_id: int) -> bool:
+        """Say whether a task may be found to be a job's, as soon as it has been looked at."""
+        latest = self.latest(job_id)
+        return latest is not None and latest.outcome is not Outcome.ACCEPTED and latest.task_id is not None
+
+    def turned_out(self, attempt_id: int, task_id: str) -> None:
+        """Write down that a call in doubt was taken after all."""
+        self._db.execute(
+            "UPDATE attempts SET outcome = ?, task_id = ? WHERE id = ? AND outcome = ?",
+            (Outcome.ACCEPTED, task_id, attempt_id, Outcome.UNCLEAR),
         )
 
     def is_in_doubt(self, job_id: int) -> bool:
@@ -58,3 +116,14 @@ class Attempts:
             "SELECT ended_at FROM attempts WHERE ended_at > ? ORDER BY ended_at DESC LIMIT ?", (since, limit)
         ).fetchall()
         return int(under_way), [row["ended_at"] for row in rows]
+
+
+def _attempt(row: sqlite3.Row) -> Attempt:
+    return Attempt(
+        id=row["id"],
+        job_id=row["job_id"],
+        reference=row["reference"],
+        ended_at=row["ended_at"],
+        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        task_id=row["task_id"],
+    )

@@ -79,8 +79,8 @@ class Transaction:
         return self.jobs.move(job, State.CANCELLED, finished_at=now, due_at=None)
 
     def order_again(self, job: Job, now: Instant) -> bool:
-        """Queue a job in doubt once more, as the person decided who was asked."""
-        queued = self.jobs.move(
+        """Queue a job in doubt once more, as the person decided who was asked; False if it may be found by a hint."""
+        queued = not self.attempts.has_hint(job.id) and self.jobs.move(
             job, State.QUEUED, queued_at=now, submitted_at=None, asked_at=None, due_at=None, tries=0
         )
         if queued:

@@ -142,5 +142,7 @@ def _decided(tx: Transaction, job: Job, pressed: Pressed, told: Sentence, now: I
     """Let the person decide about an order in doubt, by the buttons of the question that is open."""
     if job.state is not State.SUBMITTING or job.asked_at is None or job.asked_at != pressed.number:
         return sentence("toast-settled")
+    if tx.attempts.has_hint(job.id):
+        return sentence("toast-news")  # in a moment it is known, and may be settled without being paid again
     decide = tx.order_again if pressed.action is Action.AGAIN else tx.leave_in_doubt
     return told if decide(job, now) else sentence("toast-settled")

@@ -167,6 +167,7 @@ toast-fetching = I am fetching the original file…
 toast-coming = The original file is on its way.
 toast-again = I order it once more.
 toast-left = Left as it is.
+toast-news = There is news of the first order. I am looking into it.
 toast-idea = Good choice.
 toast-varied = One more variation is on its way.
 toast-varied-already = Another variation of this is on its way already.

@@ -166,6 +166,7 @@ toast-fetching = Estoy descargando el archivo original…
 toast-coming = El archivo original ya va en camino.
 toast-again = La encargo otra vez.
 toast-left = Lo dejo como está.
+toast-news = Hay noticias del primer encargo. Lo estoy comprobando.
 toast-idea = Buena elección.
 toast-varied = Otra versión está en camino.
 toast-varied-already = Otra versión de esta imagen ya está en camino.

@@ -146,6 +146,7 @@ toast-fetching = 正在获取原始文件…
 toast-coming = 原始文件马上就到。
 toast-again = 我再下一次单。
 toast-left = 好，就这样吧。
+toast-news = 第一次的订单有消息了，我正在核实。
 toast-idea = 好主意。
 toast-varied = 另一个版本正在路上。
 toast-varied-already = 这张图片的另一个版本已经在路上了。

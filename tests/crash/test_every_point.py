@@ -102,7 +102,7 @@ async def _killed_at(point: str, folder: Path, used: Path, room: asyncio.Semapho
         at_death = job_of(world)
         await _finish(world, at_death)
         if at_death is not None and at_death["state"] == "submitting":
-            await world.shows(ada.id, IN_DOUBT)
+            await world.question(ada.id)
         await world.close()
         return _truth(world, point, ada.id, at_death)
 

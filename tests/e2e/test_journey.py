@@ -82,7 +82,7 @@ async def test_a_bad_hour_leaves_no_secret_anywhere(world: World) -> None:
     await bot.ready()
     ada = world.telegram.person()
     ada.send_photo(a_photo(), caption="one")
-    await world.shows(ada.id, "cannot find out")  # by HTML_502
+    await world.question(ada.id)  # by HTML_502
     ada.send_photo(a_photo(), caption="two")
     ada.send_text("/privacy")
     world.telegram.push({"update_id": 990_000_000, "message": {"chat": {"id": ada.id}, "text": 5}})

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.__main__ import _leaves
 from bot.chat.updates import OVERDUE
 from bot.operate import watchdog
 from bot.operate.watchdog import Watchdog
 from bot.sandbox.faults import Fault, Kind
 from bot.settings import MustRestart
+from bot.store.connection import StoreFailed
 from tests.house import House, a_house
 from tests.world import a_photo
 
@@ -135,5 +137,6 @@ async def test_a_part_that_dies_ends_the_whole(house: House) -> None:
     await house.bot.db.close()
     house.ada.send_photo(a_photo())
     house.bot.intake.wake()
-    with pytest.raises(MustRestart):
+    with pytest.raises((MustRestart, ExceptionGroup)) as ended:
         await serving
+    assert {type(each) for each in _leaves(ended.value)} == {StoreFailed}

@@ -1,0 +1,99 @@
+"""The door for Kie's callbacks: lets a nudge in, and tells the caller nothing.
+
+Whoever calls gets the same answer whether the reference is known or not, and all
+that a call can bring about is a look. With a key, unsigned or stale ones are refused.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from bot.doors.turnstile import Turnstile
+from bot.job import Instant
+from bot.kie.callback import task_named
+from bot.kie.signature import Verdict, verify
+from bot.settings import MustRestart
+
+log = logging.getLogger(__name__)
+
+PATH = "/kie/callback/{reference}"
+
+#: Seconds that a callback may take to arrive.
+ARRIVES_WITHIN = 10.0
+
+#: How often each caller may come, and all of them together: per second, and at once. Kie, which starts two tasks
+#: a second by default, may call through a proxy that makes all callers look the same.
+EACH, ALL = (20.0, 200), (100.0, 1000)
+
+#: Callers that are told apart.
+MOST_CALLERS = 1000
+
+REFUSALS = {
+    Verdict.UNSIGNED: (401, "it is not signed (has a webhook key been made at https://kie.ai/settings?)"),
+    Verdict.FORGED: (403, "its signature is wrong (is KIE_WEBHOOK_KEY the key at https://kie.ai/settings?)"),
+    Verdict.STALE: (403, "it was signed too long ago (is this machine's clock right?)"),
+}
+
+
+class Callback:
+    """Answers at `PATH`; `nudge` takes the reference and the task id that was named, if one was."""
+
+    def __init__(
+        self,
+        nudge: Callable[[str, str | None], Awaitable[None]],
+        *,
+        key: str | None,
+        clock: Callable[[], Instant],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._nudge = nudge
+        self._key = key
+        self._clock = clock
+        self._monotonic = monotonic
+        self._each = Turnstile(*EACH, most_callers=MOST_CALLERS)
+        self._all = Turnstile(*ALL)
+        self._complaints = Turnstile(1 / 60, 1, most_callers=len(Verdict))
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Take a callback; when it is answered with 200, nothing of it can be lost."""
+        now = self._monotonic()
+        if not self._each.admits(request.remote or "", now) or not self._all.admits("", now):
+            return _answer(429, "too many requests")
+        body = await _body(request)
+        if body is None:
+            return _answer(408, "the request did not arrive")
+        task_id = task_named(body)
+        verdict = self._verdict(request, task_id)
+        if verdict is not Verdict.GENUINE:
+            return self._refused(verdict)
+        try:
+            await self._nudge(request.match_info["reference"], task_id)
+        except MustRestart:
+            return _answer(503, "not now")
+        return _answer(200, "success")
+
+    def _verdict(self, request: web.Request, task_id: str | None) -> Verdict:
+        if self._key is None:
+            return Verdict.GENUINE
+        return verify(self._key, task_id, request.headers, self._clock() / 1000)
+
+    def _refused(self, verdict: Verdict) -> web.Response:
+        status, why = REFUSALS[verdict]
+        if self._complaints.admits(verdict, self._monotonic()):
+            log.warning("a callback was refused: %s", why)
+        return _answer(status, verdict)
+
+
+async def _body(request: web.Request) -> bytes | None:
+    """Return what was sent; None if it broke off or took too long. Raises aiohttp's answer to what is too large."""
+    try:
+        async with asyncio.timeout(ARRIVES_WITHIN):
+            return await request.read()
+    except (TimeoutError, web.RequestPayloadError, ConnectionError):
+        return None
+
+
+def _answer(status: int, text: str) -> web.Response:
+    return web.json_response({"code": status, "msg": text}, status=status)

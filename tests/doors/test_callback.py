@@ -1,0 +1,253 @@
+"""The door for callbacks: what is let in, what is refused, and that the caller learns nothing."""
+
+import asyncio
+import gzip
+import json
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.doors import callback
+from bot.doors.callback import Callback
+from bot.doors.http import Door
+from bot.job import Instant
+from bot.kie.signature import SIGNATURE, TIMESTAMP, sign
+from bot.settings import MustRestart
+from tests.house import House, a_house
+from tests.world import a_photo
+
+KEY = "obviously-" + "fake"
+NOW = 1_700_000_000
+TASK = "0123456789abcdef" * 2
+BODY = json.dumps({"code": 200, "data": {"taskId": TASK}}).encode()
+
+
+class Outside:
+    """A door, somebody who knocks at it, and what comes in."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, key: str | None) -> None:
+        self.came_in: list[tuple[str, str | None]] = []
+        self.error: Exception | None = None
+        self.now = 0.0
+        self._session = session
+        door = Callback(self._nudge, key=key, clock=self._of_day, monotonic=lambda: self.now)
+        self.door = Door(is_ready=lambda: True, callback=door)
+        self.url = ""
+
+    def _of_day(self) -> Instant:
+        return NOW * 1000
+
+    async def _nudge(self, reference: str, task_id: str | None) -> None:
+        if self.error is not None:
+            raise self.error
+        self.came_in.append((reference, task_id))
+
+    async def post(self, body: bytes = BODY, reference: str = "r", **headers: str) -> int:
+        async with self._session.post(f"{self.url}/kie/callback/{reference}", data=body, headers=headers) as answer:
+            return answer.status
+
+    async def signed(self, body: bytes = BODY, *, task: str = TASK, key: str = KEY, at: int = NOW) -> int:
+        return await self.post(body, **{TIMESTAMP: f"{at}", SIGNATURE: sign(key, task, f"{at}")})
+
+    async def raw(self, request: bytes, *, breaks_off: bool = False) -> bytes:
+        """Send bytes as they are, and return the first line of the answer."""
+        host, port = self.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request)
+        if breaks_off:
+            writer.write_eof()
+        line = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        return line
+
+
+async def _opened(key: str | None) -> AsyncIterator[Outside]:
+    async with aiohttp.ClientSession() as session:
+        outside = Outside(session, key=key)
+        outside.url = await outside.door.open("127.0.0.1", 0)
+        yield outside
+        await outside.door.close()
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Outside]:
+    """A door without a key."""
+    async for opened in _opened(None):
+        yield opened
+
+
+@pytest.fixture
+async def locked() -> AsyncIterator[Outside]:
+    """A door with a key."""
+    async for opened in _opened(KEY):
+        yield opened
+
+
+async def test_a_callback_comes_in_with_its_reference_and_its_task(outside: Outside) -> None:
+    assert await outside.post() == 200
+    assert outside.came_in == [("r", TASK)]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(body=st.binary(max_size=2000))
+async def test_any_body_is_taken(outside: Outside, body: bytes) -> None:
+    outside.now += 1
+    assert await outside.post(body) == 200
+
+
+@pytest.mark.parametrize("reference", [b"%00", b"%ff", b"%F0%9F%92%A5", b"a%2Fb", b"x" * 4000, b"%20", b"a?b=c"])
+async def test_any_reference_is_looked_up_and_answered_alike(tmp_path: Path, reference: bytes) -> None:
+    async with a_house(tmp_path, is_called=True) as house, aiohttp.ClientSession() as session:
+        outside = Outside(session, key=None)
+        outside.url = house.front.door or ""
+        length = f"Content-Length: {len(BODY)}".encode()
+        line = await outside.raw(
+            b"POST /kie/callback/" + reference + b" HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n" + BODY
+        )
+        assert b" 200 " in line
+
+
+async def test_64_kilobytes_are_enough(outside: Outside) -> None:
+    assert await outside.post(BODY.ljust(64 * 1024)) == 200
+    assert await outside.post(BODY.ljust(64 * 1024 + 1)) == 413
+    assert len(outside.came_in) == 1
+
+
+async def test_a_body_without_a_length_is_bounded_as_well(outside: Outside) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            yield b" " * 1024
+
+    url = f"{outside.url}/kie/callback/r"
+    async with outside._session.post(url, data=endless()) as answer:
+        assert answer.status == 413
+    assert outside.came_in == []
+
+
+async def test_a_small_body_cannot_unpack_to_a_large_one(outside: Outside) -> None:
+    packed = gzip.compress(BODY.ljust(40_000_000))
+    assert len(packed) < 64 * 1024
+    assert await outside.post(packed, **{"Content-Encoding": "gzip"}) == 200
+    assert outside.came_in == [("r", None)]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 50\r\n\r\nbroken off",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n",
+        b"Content-Length: -1\r\n\r\n",
+        b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    ],
+)
+async def test_what_breaks_off_leaves_no_trace(outside: Outside, rest: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        await outside.raw(b"POST /kie/callback/r HTTP/1.1\r\nHost: x\r\n" + rest, breaks_off=True)
+        assert await outside.post() == 200
+    assert outside.came_in == [("r", TASK)]
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_who_dawdles_is_not_waited_for(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callback, "ARRIVES_WITHIN", 0.05)
+    line = await outside.raw(b"POST /kie/callback/r HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nslow")
+    assert b" 408 " in line
+
+
+async def test_only_a_post_is_a_callback(outside: Outside) -> None:
+    async with outside._session.get(f"{outside.url}/kie/callback/r") as answer:
+        assert answer.status == 405
+
+
+async def test_a_caller_who_comes_too_often_is_held_back_for_a_while(outside: Outside) -> None:
+    statuses = [await outside.post(b"") for _ in range(205)]
+    assert statuses == [200] * 200 + [429] * 5
+    outside.now += 1
+    assert await outside.post(b"") == 200
+
+
+async def test_what_could_not_be_stored_is_not_acknowledged(outside: Outside) -> None:
+    outside.error = MustRestart("disk full")
+    assert await outside.post() == 503
+
+
+# -- with a key
+
+
+async def test_with_a_key_only_what_it_signed_comes_in(locked: Outside) -> None:
+    assert await locked.signed() == 200
+    assert locked.came_in == [("r", TASK)]
+
+
+async def test_with_a_key_everything_else_is_refused(locked: Outside) -> None:
+    assert await locked.post() == 401
+    assert await locked.post(b"") == 401
+    assert await locked.signed(b"") == 401
+    assert await locked.signed(key="another") == 403
+    assert await locked.signed(task="another") == 403
+    assert await locked.signed(at=NOW - 301) == 403
+    assert await locked.signed(at=NOW + 301) == 403
+    assert locked.came_in == []
+
+
+async def test_a_refusal_is_told_to_the_operator_but_not_over_and_over(
+    locked: Outside, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        await locked.post()
+        await locked.signed(key="another")
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(said) == 2
+    assert any("KIE_WEBHOOK_KEY" in line for line in said)
+    assert KEY not in caplog.text
+
+
+# -- what the caller learns
+
+
+async def _answer(house: House, path: str, body: bytes, **headers: str) -> tuple[int, bytes, list[str]]:
+    url = f"{house.front.door}{path}"
+    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
+        return answer.status, await answer.read(), [name for name in answer.headers if name != "Date"]
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize("body", [BODY, b"", b"\xff", b" " * 70_000])
+async def test_known_and_unknown_references_are_answered_alike(tmp_path: Path, key: str | None, body: bytes) -> None:
+    async with a_house(tmp_path, is_called=True, kie_webhook_key=key) as house:
+        await house.ask(a_photo())
+        attempt = await house.bot.db.unit(lambda tx: tx.attempts.latest(1))
+        assert attempt is not None
+        paths = [f"/kie/callback/{reference}" for reference in (attempt.reference, "x" * 32, "%FF", attempt.reference)]
+        answers = [await _answer(house, path, body) for path in paths]
+        assert answers == [answers[0]] * 4
+
+
+async def test_without_a_public_address_there_is_no_such_door(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        house.front.door = await house.bot.door.open("127.0.0.1", 0)
+        assert (await _answer(house, "/kie/callback/r", BODY))[0] == 404
+
+
+async def test_kies_own_signature_is_accepted_end_to_end(tmp_path: Path) -> None:
+    async with a_house(tmp_path, is_called=True, kie={"webhook_key": KEY}, kie_webhook_key=KEY) as house:
+        await house.ask(a_photo())
+        await house.pass_time(21)
+        assert house.front.statuses == [200]
+        assert len(house.pictures()) == 1
+        assert len(house.kie.called("recordInfo")) == 1
+
+
+async def test_with_another_key_than_kies_the_picture_comes_by_looking(tmp_path: Path) -> None:
+    async with a_house(tmp_path, is_called=True, kie={"webhook_key": "another"}, kie_webhook_key=KEY) as house:
+        await house.ask(a_photo())
+        await house.pass_time(32)
+        assert house.front.statuses[0] == 403
+        assert len(house.pictures()) == 1
