@@ -19,7 +19,9 @@ from bot.chat.pacing import Pacing
 from bot.chat.updates import POLL_TIMEOUT, Updates
 from bot.doors.callback import Callback
 from bot.doors.http import Door
+from bot.doors.letters import Letters
 from bot.doors.poll import WRONG_TOKEN, Poll
+from bot.doors.webhook import Hook
 from bot.job import Instant
 from bot.jobs.admins import Admins
 from bot.jobs.callbacks import Callbacks
@@ -132,6 +134,8 @@ class Darkroom:
     door: Door
     address: Address
     poll: Poll
+    #: where Telegram brings the updates; None where we poll for them
+    hook: Hook | None
     intake: Intake
     worker: Worker
     retention: Retention
@@ -171,7 +175,7 @@ class Darkroom:
         while True:
             try:
                 me = await self.chat.me()
-                await self._free_from_webhook()
+                await self._listen()
                 return me
             except WrongToken:
                 raise CannotRun(WRONG_TOKEN) from None
@@ -180,8 +184,11 @@ class Darkroom:
             await asyncio.sleep(pause)
             pause = min(30.0, pause * 2)
 
-    async def _free_from_webhook(self) -> None:
-        """Make sure that updates can be polled for; raises a ChatError that is worth another try."""
+    async def _listen(self) -> None:
+        """Make sure that updates come the way that was asked for; raises a ChatError that is worth another try."""
+        if self.hook is not None:
+            await self.hook.set()
+            return
         try:
             if await self.chat.remove_webhook():
                 log.warning("a webhook was set for this bot: it is removed, the updates that wait are kept")
@@ -197,7 +204,7 @@ class Darkroom:
                 ("intake", self.intake),
                 ("retention", self.retention),
                 ("watchdog", self.watchdog),
-                ("receiver", self.poll),
+                ("receiver", self.hook or self.poll),
             )
         ]
         menus = asyncio.create_task(self.menus.run(), name="menus")
@@ -239,12 +246,14 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
     stack.push_async_callback(chat.aclose)
     updates = Updates(token=token, api_url=settings.telegram_api_url, tls=tls)
     stack.push_async_callback(updates.aclose)
-    address, letters = Address(), asyncio.Event()
+    address, news = Address(), asyncio.Event()
     callbacks = Callbacks(settings.public_url)
-    worker = _worker(settings, stack, db, chat, callbacks, clocks, tls, wake_intake=letters.set)
-    intake = _intake(settings, db, address, letters, worker, clocks)
-    poll = Poll(db, updates, address, clock=clocks.of_day, monotonic=clocks.monotonic, wake_intake=intake.wake)
-    health = Health(clocks.monotonic, polls=[poll])
+    worker = _worker(settings, stack, db, chat, callbacks, clocks, tls, wake_intake=news.set)
+    intake = _intake(settings, db, address, news, worker, clocks)
+    incoming = Letters(db, address, clock=clocks.of_day, wake_intake=intake.wake)
+    poll = Poll(updates, incoming, monotonic=clocks.monotonic)
+    hook = _hook(settings, incoming, chat, clocks)
+    health = Health(clocks.monotonic, polls=[] if hook else [poll])
     parts = {
         "worker": lambda: worker.late_at,
         "intake of updates": lambda: intake.late_at,
@@ -254,15 +263,28 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
         settings=settings,
         db=db,
         chat=chat,
-        door=Door(is_ready=health.is_ready, callback=_callback(settings, db, callbacks, worker, clocks)),
+        door=Door(is_ready=health.is_ready, nudges=_callback(settings, db, callbacks, worker, clocks), hook=hook),
         address=address,
         poll=poll,
+        hook=hook,
         intake=intake,
         worker=worker,
         menus=Menus(db, chat),
         watchdog=Watchdog(parts, monotonic=clocks.monotonic),
         retention=Retention(db, keep_days=settings.keep_days, clock=clocks.of_day),
         health=health,
+    )
+
+
+def _hook(settings: Settings, letters: Letters, chat: Chat, clocks: Clocks) -> Hook | None:
+    if settings.telegram_updates == "polling" or settings.public_url is None:
+        return None
+    return Hook(
+        letters,
+        chat,
+        public_url=settings.public_url,
+        secret=settings.webhook_secret,
+        monotonic=clocks.monotonic,
     )
 
 
@@ -281,7 +303,7 @@ def _callback(
 
 
 def _intake(
-    settings: Settings, db: Database, address: Address, letters: asyncio.Event, worker: Worker, clocks: Clocks
+    settings: Settings, db: Database, address: Address, news: asyncio.Event, worker: Worker, clocks: Clocks
 ) -> Intake:
     privacy = sentence("privacy", days=settings.keep_days, transport=settings.image_transport)
     access = Access(settings.allowed_ids, settings.admin_ids)
@@ -290,7 +312,7 @@ def _intake(
         address,
         access,
         privacy,
-        woken=letters,
+        woken=news,
         album_window=settings.album_window_seconds,
         clock=clocks.of_day,
         monotonic=clocks.monotonic,

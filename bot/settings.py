@@ -4,6 +4,7 @@ A mistake ends the program with one line that names the variable and says what
 to do. A value that is secret is never repeated in that line.
 """
 
+import hmac
 import ipaddress
 import re
 from pathlib import Path
@@ -24,7 +25,6 @@ class MustRestart(Exception):
 
 #: What is designed but not built, with the values that ask for nothing.
 NOT_YET = {
-    "TELEGRAM_UPDATES": ("the webhook mode", ("polling",)),
     "METRICS_PORT": ("metrics", ()),
     "METRICS_HOST": ("metrics", ()),
     "DAILY_EDITS_PER_USER": ("daily limits", ("0",)),
@@ -64,6 +64,7 @@ class Settings(Stored):
     kie_timeout_seconds: float = Field(default=30, gt=0, le=600)
     creates_per_10_seconds: int = Field(default=20, ge=1, le=100_000)
     max_running: int = Field(default=95, ge=1, le=100_000)
+    telegram_updates: Literal["polling", "webhook"] = "polling"
     telegram_messages_per_second: float = Field(default=30, ge=0.01, le=100_000)
     public_url: str | None = None
     host: str = "127.0.0.1"
@@ -78,7 +79,6 @@ class Settings(Stored):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
-    telegram_updates: str | None = None
     metrics_port: str | None = None
     metrics_host: str | None = None
     daily_edits_per_user: str | None = None
@@ -136,7 +136,7 @@ class Settings(Stored):
             raise ValueError("must be ids, separated by commas, like 1234567,-100987654")
         return frozenset(int(word) for word in words)
 
-    @field_validator("log_level", "log_format", "image_transport", mode="before")
+    @field_validator("log_level", "log_format", "image_transport", "telegram_updates", mode="before")
     @classmethod
     def _in_any_case(cls, value: str, info: object) -> str:
         field = getattr(info, "field_name", "")
@@ -159,11 +159,25 @@ class Settings(Stored):
             )
         return self
 
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> "Settings":
+        if self.telegram_updates == "webhook" and self.public_url is None:
+            raise ValueError(
+                "TELEGRAM_UPDATES=webhook needs PUBLIC_URL, the https address at which Telegram reaches the bot: "
+                "set it, or use TELEGRAM_UPDATES=polling"
+            )
+        return self
+
+    @property
+    def webhook_secret(self) -> str:
+        """What Telegram says with each update that it brings; derived, so that there is one less to set and keep."""
+        return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), b"darkroom webhook", "sha256").hex()
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be seen outside the process."""
         known = (self.telegram_bot_token, self.kie_api_key, self.kie_webhook_key)
-        return tuple(each.get_secret_value() for each in known if each is not None)
+        return (*(each.get_secret_value() for each in known if each is not None), self.webhook_secret)
 
 
 def _secret_in(values: dict[str, Any], name: str) -> str:

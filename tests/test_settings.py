@@ -1,5 +1,6 @@
 """A mistake in the settings is one line that names the variable and the remedy, and tells no secret."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def _problem() -> str:
 
 def test_two_secrets_are_enough() -> None:
     settings = load()
-    assert settings.secrets == (TOKEN, KEY)
+    assert settings.secrets == (TOKEN, KEY, settings.webhook_secret)
     assert settings.creates_per_10_seconds == 20
 
 
@@ -156,8 +157,23 @@ def test_an_address_that_reaches_us_is_taken_without_its_last_slash(
 
 def test_the_key_of_callbacks_is_a_secret_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIE_WEBHOOK_KEY", "obviously-fake-webhook-key")
-    assert load().secrets == (TOKEN, KEY, "obviously-fake-webhook-key")
+    assert "obviously-fake-webhook-key" in load().secrets
     assert "webhook-key" not in repr(load())
+
+
+def test_the_webhook_mode_needs_an_address_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_UPDATES", "Webhook")
+    assert "needs PUBLIC_URL" in _problem()
+    monkeypatch.setenv("PUBLIC_URL", "https://bot.example.org")
+    assert load().telegram_updates == "webhook"
+
+
+def test_the_secret_of_the_webhook_is_the_tokens_own_and_fit_for_telegram(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load().webhook_secret
+    assert re.fullmatch(r"[A-Za-z0-9_-]{32,256}", first)
+    assert TOKEN not in first
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", f"{TOKEN}-2")
+    assert load().webhook_secret != first
 
 
 def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ MEDIA_TIMEOUT = 120.0
 #: Seconds for fetching one file.
 DOWNLOAD_TIMEOUT = 120.0
 
+#: The kinds of updates that can matter; whoever names none gets those that were named before.
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
+
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
@@ -50,6 +53,19 @@ class Me:
     username: str
     #: whether groups show it what is not meant for it: its privacy mode is off
     hears_all: bool = False
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """Where Telegram brings updates, and how it gets on."""
+
+    #: empty where it brings none
+    url: str
+    #: updates that wait to be brought
+    waiting: int = 0
+    #: when it last failed, in seconds since 1970, and why; 0 for never
+    failed_at: int = 0
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,13 +117,32 @@ class Chat:
             user = await self._bot.get_me()
         return Me(user.id, user.username or str(user.id), bool(user.can_read_all_group_messages))
 
-    async def remove_webhook(self) -> bool:
-        """Switch a webhook off, keeping the updates that wait; True if there was one."""
+    async def webhook(self) -> Webhook:
+        """Ask where Telegram brings updates."""
         with in_our_words():
             info = await self._bot.get_webhook_info()
-            if info.url:
+        failed = info.last_error_date
+        return Webhook(
+            info.url,
+            info.pending_update_count,
+            0 if failed is None else round(failed.timestamp()),
+            info.last_error_message or "",
+        )
+
+    async def remove_webhook(self) -> bool:
+        """Switch a webhook off, keeping the updates that wait; True if there was one."""
+        known = await self.webhook()
+        if known.url:
+            with in_our_words():
                 await self._bot.delete_webhook(drop_pending_updates=False)
-        return bool(info.url)
+        return bool(known.url)
+
+    async def set_webhook(self, url: str, secret: str) -> None:
+        """Have updates brought to an address, those that wait as well; `secret` is said with each of them."""
+        with in_our_words():
+            await self._bot.set_webhook(
+                url, secret_token=secret, allowed_updates=ALLOWED_UPDATES, drop_pending_updates=False
+            )
 
     async def file_url(self, file_id: str) -> str:
         """Return a file's address, good for an hour at least. It holds the bot token: handle it like the token."""

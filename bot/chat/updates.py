@@ -10,7 +10,7 @@ from typing import Any
 
 from telegram.request import HTTPXRequest
 
-from bot.chat.client import bare_bot
+from bot.chat.client import ALLOWED_UPDATES, bare_bot
 from bot.chat.errors import Doubtful, in_our_words
 
 #: Seconds that Telegram holds the request open when there is nothing new.
@@ -18,8 +18,6 @@ POLL_TIMEOUT = 30
 
 #: Seconds after which an answer is overdue, whatever the connection says.
 OVERDUE = POLL_TIMEOUT + 15
-
-ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
 
 
 class Updates:

@@ -4,12 +4,12 @@ Whoever calls gets the same answer whether the reference is known or not, and al
 that a call can bring about is a look. With a key, unsigned or stale ones are refused.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from bot.doors.arriving import body_of
 from bot.doors.turnstile import Turnstile
 from bot.job import Instant
 from bot.kie.callback import task_named
@@ -19,6 +19,9 @@ from bot.settings import MustRestart
 log = logging.getLogger(__name__)
 
 PATH = "/kie/callback/{reference}"
+
+#: Bytes of a callback.
+MOST_BYTES = 64 * 1024
 
 #: Seconds that a callback may take to arrive.
 ARRIVES_WITHIN = 10.0
@@ -61,7 +64,7 @@ class Callback:
         now = self._monotonic()
         if not self._each.admits(request.remote or "", now) or not self._all.admits("", now):
             return _answer(429, "too many requests")
-        body = await _body(request)
+        body = await body_of(request, most=MOST_BYTES, within=ARRIVES_WITHIN)
         if body is None:
             return _answer(408, "the request did not arrive")
         task_id = task_named(body)
@@ -84,15 +87,6 @@ class Callback:
         if self._complaints.admits(verdict, self._monotonic()):
             log.warning("a callback was refused: %s", why)
         return _answer(status, verdict)
-
-
-async def _body(request: web.Request) -> bytes | None:
-    """Return what was sent; None if it broke off or took too long. Raises aiohttp's answer to what is too large."""
-    try:
-        async with asyncio.timeout(ARRIVES_WITHIN):
-            return await request.read()
-    except (TimeoutError, web.RequestPayloadError, ConnectionError):
-        return None
 
 
 def _answer(status: int, text: str) -> web.Response:

@@ -1,4 +1,4 @@
-"""The HTTP door: says whether the bot is alive and whether it can serve, and lets callbacks in."""
+"""The HTTP door: says whether the bot is alive and whether it can serve, and lets callbacks and updates in."""
 
 import errno
 import logging
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from bot.doors.callback import PATH, Callback
+from bot.doors import callback, webhook
 from bot.settings import CannotRun
 
 log = logging.getLogger(__name__)
@@ -16,20 +16,25 @@ log = logging.getLogger(__name__)
 #: aiohttp's words, in which a mistake of ours is an error.
 server_log = logging.getLogger(f"{__name__}.server")
 
-#: Bytes of a request.
-MOST_BYTES = 64 * 1024
-
 
 class Door:
-    """The server on HOST and PORT; without `callback` there is nothing that others could want of it."""
+    """The server on HOST and PORT; without `nudges` and `hook` there is nothing that others could want of it."""
 
-    def __init__(self, *, is_ready: Callable[[], bool], callback: Callback | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        is_ready: Callable[[], bool],
+        nudges: callback.Callback | None = None,
+        hook: webhook.Hook | None = None,
+    ) -> None:
         self._is_ready = is_ready
-        app = web.Application(client_max_size=MOST_BYTES)
+        app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        if callback is not None:
-            app.router.add_post(PATH, callback.handle)
+        if nudges is not None:
+            app.router.add_post(callback.PATH, nudges.handle)
+        if hook is not None:
+            app.router.add_post(webhook.PATH, hook.handle)
         server_log.addFilter(_is_ours)
         # auto_decompress: unpacked, a small request can be of any size
         self._runner = web.AppRunner(app, access_log=None, logger=server_log, auto_decompress=False, shutdown_timeout=1)

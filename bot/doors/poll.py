@@ -1,13 +1,10 @@
-"""The long poll: lets Telegram's updates in.
+"""The long poll: lets Telegram's updates in where we ask for them.
 
-What concerns us is committed to the inbox before the next question confirms it
-to Telegram, so an update is in at least one of the two places at any instant.
-An update that cannot be understood is kept like any other: intake sets it
-aside, and nothing behind it waits.
+They are kept before the next question confirms them to Telegram. An update that cannot be
+understood is kept like any other: intake sets it aside, and nothing behind it waits.
 """
 
 import asyncio
-import json
 import logging
 import math
 from collections.abc import Callable
@@ -15,12 +12,8 @@ from typing import Any
 
 from bot.chat.errors import ChatError, Later, Rival, WrongToken
 from bot.chat.updates import OVERDUE, Updates
-from bot.job import Instant
+from bot.doors.letters import Letters, has_id
 from bot.settings import CannotRun, MustRestart
-from bot.store.connection import Database
-from bot.store.inbox import Letter
-from bot.store.transaction import Transaction
-from bot.talk.address import Address
 
 log = logging.getLogger(__name__)
 
@@ -44,21 +37,15 @@ class Poll:
 
     def __init__(
         self,
-        db: Database,
         updates: Updates,
-        address: Address,
+        letters: Letters,
         *,
-        clock: Callable[[], Instant],
         monotonic: Callable[[], float],
-        wake_intake: Callable[[], None],
         rival_patience: float = RIVAL_PATIENCE,
     ) -> None:
-        self._db = db
         self._updates = updates
-        self._address = address
-        self._clock = clock
+        self._letters = letters
         self._monotonic = monotonic
-        self._wake_intake = wake_intake
         self._rival_patience = rival_patience
         self._offset = 0
         self._failures = 0
@@ -88,11 +75,8 @@ class Poll:
         return await self._store(answer)
 
     async def _store(self, answer: list[Any]) -> float:
-        updates = [update for update in answer if _has_id(update)]
-        candidates = [update for update in updates if self._address.may_concern(update)]
-        if candidates:
-            await self._db.unit(lambda tx: self._keep(tx, candidates))
-            self._wake_intake()
+        updates = [update for update in answer if has_id(update)]
+        await self._letters.keep(updates)
         if updates:
             self._offset = max(each["update_id"] for each in updates) + 1
         if len(updates) < len(answer):
@@ -101,11 +85,6 @@ class Poll:
             return self._next_pause()  # nothing of it can be confirmed: asking at once would bring the same again
         self._failures = 0
         return 0.0
-
-    def _keep(self, tx: Transaction, candidates: list[Any]) -> None:
-        now = self._clock()
-        kept = self._address.concerning(tx, candidates, now)
-        tx.inbox.keep(Letter(each["update_id"], json.dumps(each), now) for each in kept)
 
     async def _failed(self, error: ChatError) -> float:
         if isinstance(error, WrongToken):
@@ -131,8 +110,3 @@ class Poll:
     def _next_pause(self) -> float:
         self._failures += 1
         return min(LONGEST_PAUSE, 2.0 ** (self._failures - 1))
-
-
-def _has_id(update: object) -> bool:
-    number = update.get("update_id") if isinstance(update, dict) else None
-    return type(number) is int and abs(number) < 1 << 62  # which also fits into a column

@@ -10,6 +10,7 @@ import pytest
 
 from bot.chat.client import Me, certificates
 from bot.chat.updates import Updates
+from bot.doors.letters import Letters
 from bot.doors.poll import Poll
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram import LocalTelegram
@@ -32,15 +33,8 @@ class Desk:
         self.woken = 0
         self.address = Address()
         self.address.meet(Me(424242, "darkroom_bot"))
-        self.poll = Poll(
-            db,
-            updates,
-            self.address,
-            clock=lambda: 1,
-            monotonic=lambda: self.now,
-            wake_intake=self._wake,
-            rival_patience=60.0,
-        )
+        letters = Letters(db, self.address, clock=lambda: 1, wake_intake=self._wake)
+        self.poll = Poll(updates, letters, monotonic=lambda: self.now, rival_patience=60.0)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -98,9 +92,8 @@ async def test_the_next_question_confirms_what_was_stored(desk: Desk) -> None:
 async def test_an_update_that_was_not_confirmed_comes_again_and_is_kept_once(desk: Desk) -> None:
     desk.telegram.person().send_text("hello")
     await desk.poll.once()
-    successor = Poll(
-        desk.db, desk.poll._updates, Address(), clock=lambda: 2, monotonic=lambda: 0.0, wake_intake=lambda: None
-    )
+    letters = Letters(desk.db, Address(), clock=lambda: 2, wake_intake=lambda: None)
+    successor = Poll(desk.poll._updates, letters, monotonic=lambda: 0.0)
     await successor.once()
     assert len(await desk.kept()) == 1
 

@@ -1,0 +1,45 @@
+"""Letters: how updates are kept, through whichever door they come.
+
+What concerns us is committed to the inbox before Telegram hears that it arrived,
+so an update is in at least one of the two places at any instant.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bot.job import Instant
+from bot.store.connection import Database
+from bot.store.inbox import Letter
+from bot.store.transaction import Transaction
+from bot.talk.address import Address
+
+
+class Letters:
+    """Puts updates into the inbox, less the chatter that does not concern us."""
+
+    def __init__(
+        self, db: Database, address: Address, *, clock: Callable[[], Instant], wake_intake: Callable[[], None]
+    ) -> None:
+        self._db = db
+        self._address = address
+        self._clock = clock
+        self._wake_intake = wake_intake
+
+    async def keep(self, updates: Sequence[dict[str, Any]]) -> None:
+        """Keep the updates, all with an id, that concern us. Raises MustRestart when the database fails."""
+        candidates = [update for update in updates if self._address.may_concern(update)]
+        if candidates:
+            await self._db.unit(lambda tx: self._keep(tx, candidates))
+            self._wake_intake()
+
+    def _keep(self, tx: Transaction, candidates: list[dict[str, Any]]) -> None:
+        now = self._clock()
+        kept = self._address.concerning(tx, candidates, now)
+        tx.inbox.keep(Letter(each["update_id"], json.dumps(each), now) for each in kept)
+
+
+def has_id(update: object) -> bool:
+    """Say whether something is an update as far as it can be kept: with an id that fits into a column."""
+    number = update.get("update_id") if isinstance(update, dict) else None
+    return type(number) is int and abs(number) < 1 << 62

@@ -1,0 +1,119 @@
+"""The webhook: lets Telegram's updates in where Telegram brings them.
+
+An update is committed before it is answered with 200, so Telegram brings it again
+until it is safe, and never waits here for anything else: of an album each item
+is answered at once. Who does not know the secret is turned away.
+"""
+
+import asyncio
+import hmac
+import json
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from bot.chat.client import Chat, Webhook
+from bot.chat.errors import ChatError, Rejected
+from bot.doors.arriving import body_of
+from bot.doors.letters import Letters, has_id
+from bot.doors.turnstile import Turnstile
+from bot.settings import CannotRun, MustRestart
+
+log = logging.getLogger(__name__)
+
+PATH = "/telegram/webhook"
+
+#: The name of the header in which Telegram says the secret.
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a name
+
+#: Bytes of an update; Telegram names no bound, and texts and captions make some 50 kB of one.
+MOST_BYTES = 1024 * 1024
+
+#: Seconds that an update may take to arrive.
+ARRIVES_WITHIN = 10.0
+
+#: Seconds between two questions whether Telegram still brings the updates here.
+EVERY = 300.0
+
+
+class Hook:
+    """Answers at `PATH`, and looks after the address that Telegram knows."""
+
+    def __init__(
+        self, letters: Letters, chat: Chat, *, public_url: str, secret: str, monotonic: Callable[[], float]
+    ) -> None:
+        self._letters = letters
+        self._chat = chat
+        self._url = f"{public_url}{PATH}"
+        self._secret = secret
+        self._monotonic = monotonic
+        self._complaints = Turnstile(1 / 60, 1)
+        self._told_of = 0
+        #: like that of the other parts; nobody can tell silence from a lack of updates
+        self.late_at = math.inf
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Take an update; when it is answered with 200, it is safe."""
+        if not hmac.compare_digest(request.headers.get(SECRET_HEADER, "").encode(), self._secret.encode()):
+            return self._refused()
+        body = await body_of(request, most=MOST_BYTES, within=ARRIVES_WITHIN)
+        if body is None:
+            return web.Response(status=408)
+        update = _update(body)
+        if update is None:
+            log.error("Telegram brought something without an id, which cannot be kept")
+            return web.Response()  # it would be brought again and again
+        try:
+            await self._letters.keep([update])
+        except MustRestart:
+            return web.Response(status=503)
+        return web.Response()
+
+    def _refused(self) -> web.Response:
+        if self._complaints.admits("", self._monotonic()):
+            log.warning("somebody who does not know the secret called at %s", PATH)
+        return web.Response(status=403)
+
+    async def set(self) -> None:
+        """Have Telegram bring the updates here, those that wait as well.
+
+        Raises CannotRun for an address that Telegram does not take, a ChatError when it cannot be told.
+        """
+        try:
+            await self._chat.set_webhook(self._url, self._secret)
+        except Rejected as error:
+            raise CannotRun(f"PUBLIC_URL: Telegram does not bring updates to {self._url} ({error})") from None
+        log.info("Telegram brings the updates to %s", self._url)
+
+    async def run(self) -> None:
+        """See to it that Telegram goes on to bring updates, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.look()
+
+    async def look(self) -> None:
+        """Ask Telegram once how it gets on; set right what somebody else has changed."""
+        try:
+            known = await self._chat.webhook()
+            if known.url != self._url:
+                log.warning("somebody has changed where Telegram brings the updates: it is set right")
+                await self.set()
+            self._tell(known)
+        except ChatError as error:
+            log.info("Telegram cannot be asked about the webhook: %s", error)
+
+    def _tell(self, known: Webhook) -> None:
+        if known.failed_at > self._told_of:
+            self._told_of = known.failed_at
+            log.warning("Telegram could not bring an update (%d wait): %s", known.waiting, known.failure)
+
+
+def _update(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if has_id(found) else None
