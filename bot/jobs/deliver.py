@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 from bot.chat.buttons import Action, Button
 from bot.chat.client import Chat, Photo, Place
-from bot.chat.errors import ChatError, Rejected
+from bot.chat.errors import ChatError, Doubtful, NoAnswer, Rejected
 from bot.job import Instant, Job
 from bot.pictures.fetch import Fetcher
 from bot.pictures.inspect import Picture, PictureError, fits_as_photo, inspect
@@ -76,11 +76,17 @@ class Deliver:
         return await self._chat.send_document(place, content, _name(picture), caption)
 
     async def _turned(self, photo: Photo, status: Parcel | None) -> int | None:
-        """Turn the status message into the picture; None where there is none to turn."""
+        """Turn the status message into the picture; None where there is none to turn.
+
+        Without an answer it may have become the picture: that is tried again, and
+        does not count as a send that may have arrived once more.
+        """
         if status is None or status.message_id is None:
             return None
         try:
             await self._chat.turn_into_photo(status.say.chat_id, status.message_id, photo)
+        except NoAnswer:
+            raise Doubtful("the status message may have become the answer") from None
         except Rejected as error:
             log.info("the status message cannot become the answer: %s", error)
             return None
