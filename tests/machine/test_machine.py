@@ -1,4 +1,4 @@
-"""Whatever people, Telegram, Kie, the clock and death do, in whatever order: nothing is lost, and nothing is paid twice.
+"""Whatever people, Telegram, Kie, clock and death do, in whatever order: nothing is lost and nothing is paid twice.
 
 A machine makes up stories and plays them, with the real steps on a real file
 between the real local servers. After every event it compares what the servers
@@ -17,15 +17,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from bot.sandbox.faults import HTML_502, Fault, Kind
-from bot.sandbox.kie_tasks import STUCK, SUCCESS, SUCCESS_WITHOUT_URL, fail
 from bot.sandbox.telegram import Person
-from bot.sandbox.telegram.refusals import server_error, too_many
-from tests.machine.doom import ANYTHING, COMMIT, Doom, Fate
+from tests.machine.doom import Doom
 from tests.machine.ledger import Ledger, buttons_of
-from tests.machine.life import Life
+from tests.machine.life import Life, quickened
+from tests.machine.troubles import ALL, DEATHS, ENDINGS, KINDS
 from tests.machine.truths import Snapshot, snapshot, wrong_in_the_end, wrong_now
 
 NOW, HEARD, SETTLED = "now", "heard", "settled"
@@ -36,27 +34,8 @@ PEOPLE = st.sampled_from([0, 1])
 #: One of many, counted from the newest.
 WHICH = st.integers(0, 7)
 
-BROKEN = "Internal Error, Please try again later."
-POLICY = "The input or output was flagged as sensitive. Please try again with different inputs."
-
-ENDINGS = {
-    "well": SUCCESS,
-    "refused": fail(POLICY),
-    "broken for free": fail(BROKEN),
-    "broken at a cost": fail(BROKEN, refunded=False),
-    "never": STUCK,
-    "without a picture": SUCCESS_WITHOUT_URL,
-}
-
-CUTS = {"cut before": Fault(Kind.CUT_BEFORE), "cut after": Fault(Kind.CUT_AFTER)}
-KIE_FAULTS = CUTS | {"a page": HTML_502}
-TELEGRAM_FAULTS = CUTS | {"too many": too_many(5), "server error": server_error()}
-
-SAYING = ("sendMessage", "sendPhoto", "editMessageText", "editMessageMedia", "deleteMessage", "answerCallbackQuery")
-FETCHING = ("getFile", "getUpdates", "getMe")
-ORDERING = ("createTask", "recordInfo", "upload", "result", "credit")
-
-DEADLY = (ANYTHING, COMMIT, "createTask", "sendPhoto", "sendMessage", "file-stream-upload", "editMessageMedia", "result")
+#: Each kind is as likely as another, however many there are of it.
+TROUBLES = st.one_of(*(st.sampled_from(sorted(kind)) for kind in KINDS))
 
 #: Seconds in which everything comes to its end: a day for a doubt, and a clock that was set back meanwhile.
 LONG_ENOUGH = 5 * 86_400.0
@@ -72,6 +51,7 @@ class Story(RuleBasedStateMachine):
         folder = self._stack.enter_context(tempfile.TemporaryDirectory())
         doom = Doom()
         self._stack.enter_context(doom.installed())
+        self._stack.enter_context(quickened())
         self.life = Life(Path(folder), doom)
         self._listen(self.life.witness)
         self.ledger = Ledger()
@@ -154,14 +134,15 @@ class Story(RuleBasedStateMachine):
             self._press(person, message_id, data)
         self._goes_on(pace)
 
-    @rule(who=PEOPLE, label=st.sampled_from(["again", "again", "leave", "cancel", "original"]), pace=PACES)
+    @rule(who=PEOPLE, label=st.sampled_from(["again", "again", "leave", "cancel", "original", "idea"]), pace=PACES)
     def decides(self, who: int, label: str, pace: str) -> None:
-        """Press the latest button of a kind."""
-        person = self._speaker(who)
-        shown = buttons_of(self.life.telegram.bot_messages(person.id))
-        found = [each for each in shown if f":{label}:" in each[1]]
-        if found:
-            self._press(person, *found[-1])
+        """Press the latest button of a kind, if there is one anywhere."""
+        for person in (self._speaker(who), self._speaker(1 - who)):
+            shown = buttons_of(self.life.telegram.bot_messages(person.id))
+            found = [each for each in shown if f":{label}:" in each[1]]
+            if found:
+                self._press(person, *found[-1])
+                break
         self._goes_on(pace)
 
     def _press(self, person: Person, message_id: int, data: str) -> None:
@@ -175,12 +156,6 @@ class Story(RuleBasedStateMachine):
             for message_id, data in buttons_of(self.life.telegram.bot_messages(person.id)):
                 if (person.id, message_id, data) not in self.buttons:
                     self.buttons.append((person.id, message_id, data))
-
-    @rule(who=PEOPLE, pace=PACES)
-    def blocks(self, who: int, pace: str) -> None:
-        self._speaker(who).block()
-        self.ledger.lost_chats.add(self.people[who].id)
-        self._goes_on(pace)
 
     def _speaker(self, who: int) -> Person:
         person = self.people[who]
@@ -197,30 +172,20 @@ class Story(RuleBasedStateMachine):
             self.life.telegram.redeliver(known[-1 - which % len(known)])
         self._goes_on(pace)
 
-    @rule(call=st.sampled_from(SAYING), fault=st.sampled_from(sorted(TELEGRAM_FAULTS)), times=st.integers(1, 2))
-    def telegram_fails_to_say(self, call: str, fault: str, times: int) -> None:
-        self.life.telegram.faults.add(call, TELEGRAM_FAULTS[fault], times)
+    @rule(trouble=TROUBLES)
+    def trouble_comes(self, trouble: str) -> None:
+        ALL[trouble](self.life)
 
-    @rule(call=st.sampled_from(FETCHING), fault=st.sampled_from(sorted(TELEGRAM_FAULTS)))
-    def telegram_fails_to_fetch(self, call: str, fault: str) -> None:
-        self.life.telegram.faults.add(call, TELEGRAM_FAULTS[fault])
+    @rule(who=PEOPLE, death=st.sampled_from(sorted(DEATHS)))
+    def asks_and_the_bot_dies(self, who: int, death: str) -> None:
+        self.asks_in_trouble(who, [death])
 
-    @rule(call=st.sampled_from(ORDERING), fault=st.sampled_from(sorted(KIE_FAULTS)), times=st.integers(1, 2))
-    def kie_fails(self, call: str, fault: str, times: int) -> None:
-        self.life.kie.faults.add(call, KIE_FAULTS[fault], times)
-
-    @rule(code=st.sampled_from([401, 422, 429, 433, 455, 500, 500]), times=st.integers(1, 3))
-    def kie_refuses(self, code: int, times: int) -> None:
-        for _ in range(times):
-            self.life.kie.refuse(code, "This field is required")
-
-    @rule(has_any=st.booleans())
-    def the_credit_changes(self, has_any: bool) -> None:
-        self.life.kie._account.paid_in = 1000.0 if has_any else 0.0
-
-    @rule(endings=st.lists(st.sampled_from(list(ENDINGS)), min_size=1, max_size=3))
-    def the_next_tasks_end(self, endings: list[str]) -> None:
-        self.life.kie.script(*(ENDINGS[ending] for ending in endings))
+    @rule(who=PEOPLE, troubles=st.lists(TROUBLES, min_size=1, max_size=3))
+    def asks_in_trouble(self, who: int, troubles: list[str]) -> None:
+        for trouble in troubles:
+            ALL[trouble](self.life)
+        self._sends(who, worded=True)
+        self.time_passes(12.0)
 
     @rule(ending=st.sampled_from(list(ENDINGS)), looks=st.integers(0, 2))
     def a_task_that_hangs_ends(self, ending: str, looks: int) -> None:
@@ -231,26 +196,30 @@ class Story(RuleBasedStateMachine):
 
     # -- time and death
 
-    @rule(seconds=st.sampled_from([30.0, 3.0, 8.0, 90.0, 1000.0, 4000.0]))
+    @rule(seconds=st.sampled_from([3.0, 12.0, 12.0, 90.0, 1000.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:
         self._do(self.life.hear())
         self._do(self.life.pass_time(seconds))
         self._look()
 
-    @rule(seconds=st.sampled_from([-3600.0, -5.0, 5.0, 3600.0, 21_600.0]))
-    def the_clock_is_set(self, seconds: float) -> None:
+    @rule(who=PEOPLE, event=st.sampled_from(["set back", "set forward", "stop", "long stop", "block"]))
+    def something_rare_happens(self, who: int, event: str) -> None:
+        match event:
+            case "set back":
+                self._set_clock(-3600.0)
+            case "set forward":
+                self._set_clock(7200.0)
+            case "block":
+                self._speaker(who).block()
+                self.ledger.lost_chats.add(self.people[who].id)
+            case _:
+                self._do(self.life.stop())
+                self.life.clock.now += 5000.0 if event == "long stop" else 10.0
+        self._look()
+
+    def _set_clock(self, seconds: float) -> None:
         self.life.skew += seconds
         self.ledger.clock_was_set = True
-
-    @rule(when=st.sampled_from(["after", "before"]), name=st.sampled_from(DEADLY), nth=st.integers(1, 6))
-    def death_will_come(self, when: str, name: str, nth: int) -> None:
-        self.life.doom.awaits(Fate(when, name, nth if name in (ANYTHING, COMMIT) else 1 + nth % 2))
-
-    @precondition(lambda self: self.life.bot is not None)
-    @rule(away=st.sampled_from([0.0, 60.0, 5000.0]))
-    def the_bot_is_stopped(self, away: float) -> None:
-        self._do(self.life.stop())
-        self.life.clock.now += away
 
     def _goes_on(self, pace: str) -> None:
         if pace != NOW:
@@ -307,6 +276,8 @@ QUICK = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+LONG = settings(QUICK, max_examples=100, stateful_step_count=50, derandomize=False)
+
 
 def test_whatever_happens_nothing_is_lost_and_nothing_is_paid_twice() -> None:
     run_state_machine_as_test(Story, settings=QUICK)
@@ -316,4 +287,4 @@ def test_whatever_happens_nothing_is_lost_and_nothing_is_paid_twice() -> None:
 @pytest.mark.parametrize("number", range(8))
 def test_in_many_long_stories_nothing_is_lost_and_nothing_is_paid_twice(number: int) -> None:
     story = seed(number)(type("LongStory", (Story,), {}))
-    run_state_machine_as_test(story, settings=settings(QUICK, max_examples=100, stateful_step_count=50, derandomize=False))
+    run_state_machine_as_test(story, settings=LONG)
