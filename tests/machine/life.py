@@ -107,6 +107,10 @@ class Life:
         await self.kie.stop()
         await self.telegram.stop()
 
+    def is_alive(self) -> bool:
+        """Say whether there is a bot."""
+        return self.bot is not None
+
     async def hear(self) -> None:
         """Let the updates that wait in, and handle them."""
         await self._do(self._hear())

@@ -9,13 +9,13 @@ pass, and looks whether everybody was answered.
 import asyncio
 import logging
 import tempfile
-from collections.abc import Coroutine
-from contextlib import ExitStack
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -24,7 +24,7 @@ from tests.machine.doom import Doom
 from tests.machine.ledger import Ledger, buttons_of
 from tests.machine.life import Life, quickened
 from tests.machine.troubles import ALL, DEATHS, ENDINGS, KINDS
-from tests.machine.truths import Snapshot, snapshot, wrong_in_the_end, wrong_now
+from tests.machine.truths import Snapshot, contents, snapshot, wrong_in_the_end, wrong_now
 
 NOW, HEARD, SETTLED = "now", "heard", "settled"
 
@@ -60,6 +60,7 @@ class Story(RuleBasedStateMachine):
         self.albums = ["", ""]
         self.buttons: list[tuple[int, int, str]] = []
         self.known: Snapshot | None = None
+        self.has_failed = False
         self._do(self.life.open())
         self._stack.callback(lambda: self._do(self.life.close()))
 
@@ -69,13 +70,23 @@ class Story(RuleBasedStateMachine):
         self._stack.callback(logger.removeHandler, witness)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        self._runner.run(work)
+        with self._failing():
+            self._runner.run(work)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Remember a failure, after which the end of the story means nothing."""
+        try:
+            yield
+        except BaseException:
+            self.has_failed = True
+            raise
 
     # -- what people do
 
-    @rule(who=PEOPLE, worded=st.booleans(), pace=PACES)
-    def sends_a_photo(self, who: int, worded: bool, pace: str) -> None:
-        self._sends(who, worded=worded)
+    @rule(who=PEOPLE, worded=st.booleans(), is_broken=st.booleans(), pace=PACES)
+    def sends_a_photo(self, who: int, worded: bool, is_broken: bool, pace: str) -> None:
+        self._sends(who, worded=worded, is_broken=is_broken)
         self._goes_on(pace)
 
     @rule(who=PEOPLE, worded=st.booleans(), is_new=st.booleans(), pace=PACES)
@@ -86,10 +97,11 @@ class Story(RuleBasedStateMachine):
         self._sends(who, worded=worded, album=self.albums[who])
         self._goes_on(pace)
 
-    def _sends(self, who: int, *, worded: bool, album: str | None = None) -> None:
+    def _sends(self, who: int, *, worded: bool, is_broken: bool = False, album: str | None = None) -> None:
         person = self._speaker(who)
         words = self.ledger.next_words() if worded else None
-        message_id = person.send_photo(self.ledger.next_photo(), caption=words, album=album)
+        photo = b"no picture" if is_broken else self.ledger.next_photo()
+        message_id = person.send_photo(photo, words, as_the_client_does=not is_broken, album=album)
         self.ledger.wrote(person.id, message_id, words)
         self.ledger.sent(self.life.telegram, person.id, message_id)
 
@@ -134,16 +146,18 @@ class Story(RuleBasedStateMachine):
             self._press(person, message_id, data)
         self._goes_on(pace)
 
-    @rule(who=PEOPLE, label=st.sampled_from(["again", "again", "leave", "cancel", "original", "idea"]), pace=PACES)
-    def decides(self, who: int, label: str, pace: str) -> None:
-        """Press the latest button of a kind, if there is one anywhere."""
-        for person in (self._speaker(who), self._speaker(1 - who)):
-            shown = buttons_of(self.life.telegram.bot_messages(person.id))
-            found = [each for each in shown if f":{label}:" in each[1]]
-            if found:
-                self._press(person, *found[-1])
-                break
-        self._goes_on(pace)
+    @rule(label=st.sampled_from(["again", "again", "leave", "cancel", "original", "idea"]), twice=st.booleans())
+    def decides(self, label: str, twice: bool) -> None:
+        """Press the latest button of a kind, if there is one anywhere; and perhaps once more when that was heard."""
+        shown = [
+            (person, *button)
+            for person in (self._speaker(0), self._speaker(1))
+            for button in buttons_of(self.life.telegram.bot_messages(person.id))
+        ]
+        found = [each for each in shown if f":{label}:" in each[2]][-1:]
+        for each in found * (1 + twice):
+            self._press(*each)
+            self._goes_on(SETTLED)
 
     def _press(self, person: Person, message_id: int, data: str) -> None:
         message = self.life.telegram.cloud.chats[person.id].messages.get(message_id)
@@ -167,9 +181,15 @@ class Story(RuleBasedStateMachine):
 
     @rule(which=WHICH, pace=PACES)
     def telegram_delivers_again(self, which: int, pace: str) -> None:
+        """Deliver an update once more, which changes nothing."""
+        self._do(self.life.hear())
         known = list(self.life.telegram.cloud.updates._known)
-        if known:
+        if known and self.life.is_alive():
+            before = contents(self.life)
             self.life.telegram.redeliver(known[-1 - which % len(known)])
+            self._do(self.life.hear())
+            with self._failing():
+                assert not self.life.is_alive() or contents(self.life) == before
         self._goes_on(pace)
 
     @rule(trouble=TROUBLES)
@@ -232,14 +252,16 @@ class Story(RuleBasedStateMachine):
         self._look_at_buttons()
         if not self.life.path.exists():
             return
-        now = snapshot(self.life, self.ledger)
-        wrong = wrong_now(self.life, self.ledger, self.known, now)
-        assert not wrong, "\n".join(wrong)
+        with self._failing():
+            now = snapshot(self.life, self.ledger)
+            wrong = wrong_now(self.life, self.ledger, self.known, now)
+            assert not wrong, "\n".join(wrong)
         self.known = now
 
     def teardown(self) -> None:
         try:
-            self._ends()
+            if not self.has_failed:
+                self._ends()
         finally:
             self._stack.close()
 
@@ -250,7 +272,7 @@ class Story(RuleBasedStateMachine):
         while passed == 0.0 or (passed < LONG_ENOUGH and self._is_unsettled()):
             self._do(self.life.pass_time(step))
             passed, step = passed + step, min(6 * 3600.0, 2 * step)
-        self._look()
+            self._look()
         assert self.known is not None
         wrong = wrong_in_the_end(self.life, self.ledger, self.known)
         assert not wrong, "\n".join(wrong)
@@ -260,6 +282,7 @@ class Story(RuleBasedStateMachine):
         for server in (self.life.telegram, self.life.kie):
             server.faults.clear()
         self.life.kie._account.refusals.clear()
+        self.life.kie._account.outcomes.clear()
         self.life.kie._account.paid_in = 10_000.0
 
     def _is_unsettled(self) -> bool:
@@ -267,12 +290,14 @@ class Story(RuleBasedStateMachine):
         return wrong_in_the_end(self.life, self.ledger, now) != []
 
 
+#: A story that fails is told as it was played: to shrink one takes minutes. Add Phase.shrink to have that.
 QUICK = settings(
     max_examples=12,
     stateful_step_count=30,
     derandomize=True,
     deadline=None,
     database=None,
+    phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 

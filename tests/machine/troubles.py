@@ -49,13 +49,17 @@ def _kie(call: str, fault: Fault, life: Life) -> None:
     life.kie.faults.add("upload" if call == "file-stream-upload" else call, fault)
 
 
+def _orders(fault: Fault, times: int, life: Life) -> None:
+    life.kie.faults.add("createTask", fault, times)
+
+
 def _refusal(code: int, times: int, life: Life) -> None:
     for _ in range(times):
         life.kie.refuse(code, "This field is required")
 
 
-def _ending(ending: Outcome, life: Life) -> None:
-    life.kie.script(ending)
+def _endings(ending: Outcome, times: int, life: Life) -> None:
+    life.kie.script(*[ending] * times)
 
 
 def _credit(amount: float, life: Life) -> None:
@@ -84,8 +88,8 @@ def _at_telegram(calls: Iterable[str]) -> dict[str, Trouble]:
 DEATHS = _deaths()
 
 ORDERS: dict[str, Trouble] = {
-    **{f"createTask: {name}": partial(_kie, "createTask", fault) for name, fault in KIE_FAULTS.items()},
-    **{f"createTask: {code}, {times} times": partial(_refusal, code, times) for code in REFUSALS for times in (1, 3)},
+    **{f"createTask: {name} x {n}": partial(_orders, fault, n) for name, fault in KIE_FAULTS.items() for n in (1, 3)},
+    **{f"createTask: {code} x {n}": partial(_refusal, code, n) for code in REFUSALS for n in (1, 3)},
     "no credit": partial(_credit, 0.0),
     "credit": partial(_credit, 1000.0),
 }
@@ -94,7 +98,9 @@ KIE: dict[str, Trouble] = {
     f"{call}: {name}": partial(_kie, call, fault) for call in ASKING for name, fault in KIE_FAULTS.items()
 }
 
-TASKS: dict[str, Trouble] = {f"a task ends {name}": partial(_ending, ending) for name, ending in ENDINGS.items()}
+TASKS: dict[str, Trouble] = {
+    f"tasks end {name} x {n}": partial(_endings, ending, n) for name, ending in ENDINGS.items() for n in (1, 3)
+}
 
 TELEGRAM: dict[str, Trouble] = {
     **_at_telegram(SAYING),

@@ -20,6 +20,9 @@ from tests.world import KEY, TOKEN
 
 SENDS = frozenset({"sendMessage", "sendPhoto", "sendDocument"})
 
+#: What updates change.
+TABLES = ("jobs", "sources", "parts", "line", "attempts", "outbox", "people")
+
 #: Seconds for which Telegram keeps an update.
 UPDATE_LIVES = 24 * 3600
 
@@ -148,6 +151,12 @@ def snapshot(life: Life, ledger: Ledger) -> Snapshot:
             known_updates=frozenset(row["update_id"] for row in db.execute("SELECT update_id FROM inbox")),
             problems=[*_unsound(db), *_found(db, questions)],
         )
+
+
+def contents(life: Life) -> dict[str, list[tuple[object, ...]]]:
+    """Return all that is stored of requests and of what is said."""
+    with closing(sqlite3.connect(f"file:{life.path}?mode=ro", uri=True)) as db:
+        return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}  # noqa: S608 - ours
 
 
 def _unsound(db: sqlite3.Connection) -> Iterator[str]:
