@@ -23,7 +23,7 @@ from bot.sandbox.telegram import Person
 from tests.machine.doom import Doom
 from tests.machine.ledger import Ledger, buttons_of
 from tests.machine.life import Life, quickened
-from tests.machine.troubles import ALL, DEATHS, ENDINGS, KINDS
+from tests.machine.troubles import ALL, ANSWERS, DEATHS, DOUBTS, ENDINGS, KINDS
 from tests.machine.truths import Snapshot, contents, snapshot, wrong_in_the_end, wrong_now
 
 NOW, HEARD, SETTLED = "now", "heard", "settled"
@@ -157,7 +157,7 @@ class Story(RuleBasedStateMachine):
         found = [each for each in shown if f":{label}:" in each[2]][-1:]
         for each in found * (1 + twice):
             self._press(*each)
-            self._goes_on(SETTLED)
+            self.time_passes(5.0)
 
     def _press(self, person: Person, message_id: int, data: str) -> None:
         message = self.life.telegram.cloud.chats[person.id].messages.get(message_id)
@@ -199,6 +199,15 @@ class Story(RuleBasedStateMachine):
     @rule(who=PEOPLE, death=st.sampled_from(sorted(DEATHS)))
     def asks_and_the_bot_dies(self, who: int, death: str) -> None:
         self.asks_in_trouble(who, [death])
+
+    @rule(who=PEOPLE, troubles=st.lists(st.sampled_from(sorted(ANSWERS)), min_size=2, max_size=3))
+    def is_answered_in_trouble(self, who: int, troubles: list[str]) -> None:
+        self.asks_in_trouble(who, troubles)
+
+    @rule(who=PEOPLE, doubt=st.sampled_from(sorted(DOUBTS)), is_again=st.booleans(), twice=st.booleans())
+    def decides_in_doubt(self, who: int, doubt: str, is_again: bool, twice: bool) -> None:
+        self.asks_in_trouble(who, [doubt])
+        self.decides("again" if is_again else "leave", twice)
 
     @rule(who=PEOPLE, troubles=st.lists(TROUBLES, min_size=1, max_size=3))
     def asks_in_trouble(self, who: int, troubles: list[str]) -> None:

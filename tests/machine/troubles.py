@@ -31,7 +31,8 @@ TELEGRAM_FAULTS = CUTS | {"too many": too_many(5), "server error": server_error(
 
 REFUSALS = (401, 422, 429, 433, 455, 500)
 
-SAYING = ("sendMessage", "sendPhoto", "editMessageText", "editMessageMedia", "deleteMessage", "answerCallbackQuery")
+ANSWERING = ("sendPhoto", "editMessageMedia")
+SAYING = ("sendMessage", "editMessageText", "deleteMessage", "answerCallbackQuery")
 FETCHING = ("getFile", "getUpdates", "getMe")
 ASKING = ("recordInfo", "file-stream-upload", "result", "credit")
 
@@ -41,8 +42,8 @@ DEADLY = (
 )  # fmt: skip
 
 
-def _telegram(call: str, fault: Fault, life: Life) -> None:
-    life.telegram.faults.add(call, fault)
+def _telegram(call: str, fault: Fault, times: int, life: Life) -> None:
+    life.telegram.faults.add(call, fault, times)
 
 
 def _kie(call: str, fault: Fault, life: Life) -> None:
@@ -80,15 +81,22 @@ def _deaths() -> dict[str, Trouble]:
     }
 
 
-def _at_telegram(calls: Iterable[str]) -> dict[str, Trouble]:
-    faults = TELEGRAM_FAULTS.items()
-    return {f"{call}: {name}": partial(_telegram, call, fault) for call in calls for name, fault in faults}
+def _at_telegram(calls: Iterable[str], times: Iterable[int]) -> dict[str, Trouble]:
+    return {
+        f"{call}: {name} x {n}": partial(_telegram, call, fault, n)
+        for call in calls
+        for name, fault in TELEGRAM_FAULTS.items()
+        for n in times
+    }
 
 
 DEATHS = _deaths()
 
+DOUBTS: dict[str, Trouble] = {
+    f"createTask: {name} x {n}": partial(_orders, fault, n) for name, fault in KIE_FAULTS.items() for n in (1, 3)
+}
+
 ORDERS: dict[str, Trouble] = {
-    **{f"createTask: {name} x {n}": partial(_orders, fault, n) for name, fault in KIE_FAULTS.items() for n in (1, 3)},
     **{f"createTask: {code} x {n}": partial(_refusal, code, n) for code in REFUSALS for n in (1, 3)},
     "no credit": partial(_credit, 0.0),
     "credit": partial(_credit, 1000.0),
@@ -102,13 +110,17 @@ TASKS: dict[str, Trouble] = {
     f"tasks end {name} x {n}": partial(_endings, ending, n) for name, ending in ENDINGS.items() for n in (1, 3)
 }
 
-TELEGRAM: dict[str, Trouble] = {
-    **_at_telegram(SAYING),
-    "sendPhoto: refused": partial(_telegram, "sendPhoto", bad_request("PHOTO_INVALID_DIMENSIONS")),
+ANSWERS: dict[str, Trouble] = {
+    **_at_telegram(ANSWERING, (1, 3)),
+    "sendPhoto: refused": partial(_telegram, "sendPhoto", bad_request("PHOTO_INVALID_DIMENSIONS"), 1),
+    "death before sendPhoto 1": DEATHS["death before sendPhoto 1"],
+    "death after sendPhoto 1": DEATHS["death after sendPhoto 1"],
 }
 
-FETCHES: dict[str, Trouble] = _at_telegram(FETCHING)
+WORDS: dict[str, Trouble] = _at_telegram(SAYING, (1, 2))
 
-KINDS = (DEATHS, ORDERS, TASKS, TELEGRAM, DEATHS, KIE, FETCHES)
+FETCHES: dict[str, Trouble] = _at_telegram(FETCHING, (1,))
+
+KINDS = (DEATHS, DOUBTS, ANSWERS, TASKS, ORDERS, WORDS, KIE, FETCHES)
 
 ALL: dict[str, Trouble] = {name: trouble for kind in KINDS for name, trouble in kind.items()}

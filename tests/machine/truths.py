@@ -8,8 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+from bot.chat.buttons import read
 from bot.job import TRANSITIONS, State
 from bot.jobs.pauses import MOST_SENDS_IN_DOUBT
 from bot.sandbox.kie_tasks import Task
@@ -181,6 +183,7 @@ def wrong_now(life: Life, ledger: Ledger, before: Snapshot | None, now: Snapshot
         *_lost_updates(life, now),
         *_paid_in_vain(life, ledger, now),
         *_repeated(life, ledger, now),
+        *_sent_once_more(life),
         *life.telegram.complaints,
         *life.witness.mistakes,
     ]
@@ -261,6 +264,46 @@ def _repeated(life: Life, ledger: Ledger, now: Snapshot) -> Iterator[str]:
     shared = [sent for sent, rows in now.sent.items() if rows > 2]
     if shared:
         yield f"messages that stand for several things: {shared}"
+
+
+def _sent_once_more(life: Life) -> Iterator[str]:
+    """Name the answers in doubt that were sent once more although a message stood there to be turned into them."""
+    for job_id, sends in _photos_by_job(life.telegram.calls).items():
+        for earlier, again in pairwise(sends):
+            if earlier in life.witness.at_risk and _could_be_turned(life, job_id, earlier, again):
+                yield f"the answer to job {job_id} was sent once more, and could have been turned into"
+
+
+def _photos_by_job(calls: list[Call]) -> dict[int, list[int]]:
+    """Return the numbers of the calls that send an answer."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for number, call in enumerate(calls):
+        if call.method == "sendPhoto":
+            markup = call.params["reply_markup"]
+            assert isinstance(markup, dict)
+            pressed = read(markup["inline_keyboard"][0][0]["callback_data"])
+            assert pressed is not None
+            found[pressed.job_id].append(number)
+    return found
+
+
+def _could_be_turned(life: Life, job_id: int, earlier: int, again: int) -> bool:
+    """Say whether the latest status of a job stood in the chat, and nobody tried to turn it between two calls."""
+    with closing(sqlite3.connect(f"file:{life.path}?mode=ro", uri=True)) as db:
+        found = db.execute(
+            "SELECT chat_id, message_id, ending FROM outbox WHERE job_id = ? AND kind = 'status' ORDER BY id DESC",
+            (job_id,),
+        ).fetchone()
+    if found is None or found[1] is None or found[2] in ("gone", "rejected", "unclear"):
+        return False
+    calls = life.telegram.calls
+    stood = any(_sent(call) == found[:2] for call in calls[:earlier])
+    touched = [
+        call.method
+        for call in calls[:again]
+        if (call.params.get("chat_id"), call.params.get("message_id")) == found[:2]
+    ]
+    return stood and "deleteMessage" not in touched and "editMessageMedia" not in touched
 
 
 def _sent(call: Call) -> Key | None:
