@@ -117,7 +117,7 @@ ANSWERS: dict[str, Trouble] = {
     "death after sendPhoto 1": DEATHS["death after sendPhoto 1"],
 }
 
-WORDS: dict[str, Trouble] = _at_telegram(SAYING, (1, 2))
+WORDS: dict[str, Trouble] = _at_telegram(SAYING, (1, 4))
 
 FETCHES: dict[str, Trouble] = _at_telegram(FETCHING, (1,))
 
