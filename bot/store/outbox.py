@@ -234,7 +234,8 @@ class Outbox:
         """Count the sends that a process that died left without an end; for the start of the process."""
         self._db.execute(
             "UPDATE outbox SET in_doubt = 1 WHERE due_at IS NOT NULL AND kind = ? AND in_doubt = 0"
-            " AND job_id IN (SELECT id FROM jobs WHERE answering_at IS NOT NULL AND answered_at IS NULL)",
+            " AND EXISTS (SELECT 1 FROM jobs"
+            " WHERE jobs.id = outbox.job_id AND answering_at IS NOT NULL AND answered_at IS NULL)",
             (Kind.PICTURE,),
         )
 

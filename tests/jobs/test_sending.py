@@ -74,6 +74,15 @@ async def test_an_answer_in_doubt_is_given_again_by_turning_the_status_into_it(h
     assert house.statuses() == []
 
 
+async def test_an_answer_is_not_given_up_while_giving_it_again_does_no_harm(house: House) -> None:
+    await _answer_is_due(house)
+    house.telegram.faults.add("sendPhoto", Fault(Kind.CUT_BEFORE))
+    house.telegram.faults.add("editMessageMedia", CUT_AFTER, times=4)
+    await house.pass_time(600)
+    assert len(house.pictures()) == 1
+    assert (await house.job()).answered_at is not None
+
+
 async def test_nothing_is_repeated_before_telegram_is_well_again(house: House) -> None:
     await _answer_is_due(house)
     house.telegram.faults.add("sendPhoto", CUT_AFTER)

@@ -1,0 +1,328 @@
+"""Whatever people, Telegram, Kie, clock and death do, in whatever order: nothing is lost and nothing is paid twice.
+
+A machine makes up stories and plays them, with the real steps on a real file
+between the real local servers. After every event it compares what the servers
+know with what is stored; in the end it takes all trouble away, lets time
+pass, and looks whether everybody was answered.
+"""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from bot.sandbox.telegram import Person
+from tests.machine.doom import Doom
+from tests.machine.ledger import Ledger, buttons_of
+from tests.machine.life import Life, quickened
+from tests.machine.troubles import ALL, ANSWERS, DEATHS, ENDINGS, KINDS
+from tests.machine.truths import Snapshot, contents, snapshot, wrong_in_the_end, wrong_now
+
+NOW, HEARD, SETTLED = "now", "heard", "settled"
+
+#: How far the bot gets before the next event.
+PACES = st.sampled_from([SETTLED, HEARD, NOW])
+PEOPLE = st.sampled_from([0, 1])
+#: One of many, counted from the newest.
+WHICH = st.integers(0, 7)
+
+#: Each kind is as likely as another, however many there are of it.
+TROUBLES = st.one_of(*(st.sampled_from(sorted(kind)) for kind in KINDS))
+
+#: Seconds in which everything comes to its end: a day for a doubt, and a clock that was set back meanwhile.
+LONG_ENOUGH = 5 * 86_400.0
+
+
+class Story(RuleBasedStateMachine):
+    """A story of two people and a bot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        self._runner = self._stack.enter_context(asyncio.Runner())
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory())
+        doom = Doom()
+        self._stack.enter_context(doom.installed())
+        self._stack.enter_context(quickened())
+        self.life = Life(Path(folder), doom)
+        self._listen(self.life.witness)
+        self.ledger = Ledger()
+        self.people = [self.life.telegram.person(user_id=1001 + number) for number in range(2)]
+        self.life.telegram.person(user_id=9009)
+        self.albums = ["", ""]
+        self.buttons: list[tuple[int, int, str]] = []
+        self.known: Snapshot | None = None
+        self.has_failed = False
+        self._do(self.life.open())
+        self._stack.callback(lambda: self._do(self.life.close()))
+
+    def _listen(self, witness: logging.Handler) -> None:
+        logger = logging.getLogger("bot")
+        logger.addHandler(witness)
+        self._stack.callback(logger.removeHandler, witness)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        with self._failing():
+            self._runner.run(work)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Remember a failure, after which the end of the story means nothing."""
+        try:
+            yield
+        except BaseException:
+            self.has_failed = True
+            raise
+
+    # -- what people do
+
+    @rule(who=PEOPLE, worded=st.booleans(), is_broken=st.booleans(), pace=PACES)
+    def sends_a_photo(self, who: int, worded: bool, is_broken: bool, pace: str) -> None:
+        self._sends(who, worded=worded, is_broken=is_broken)
+        self._goes_on(pace)
+
+    @rule(who=PEOPLE, worded=st.lists(st.booleans(), min_size=1, max_size=3), is_new=st.booleans(), pace=PACES)
+    def sends_items_of_an_album(self, who: int, worded: list[bool], is_new: bool, pace: str) -> None:
+        if is_new or not self.albums[who]:
+            self.ledger.serial += 1
+            self.albums[who] = f"album {self.ledger.serial}"
+        for is_worded in worded:
+            self._sends(who, worded=is_worded, album=self.albums[who])
+        self._goes_on(pace)
+
+    def _sends(self, who: int, *, worded: bool, is_broken: bool = False, album: str | None = None) -> None:
+        person = self._speaker(who)
+        words = self.ledger.next_words() if worded else None
+        photo = b"no picture" if is_broken else self.ledger.next_photo()
+        message_id = person.send_photo(photo, words, as_the_client_does=not is_broken, album=album)
+        self.ledger.wrote(person.id, message_id, words)
+        self.ledger.sent(self.life.telegram, person.id, message_id)
+
+    @rule(who=PEOPLE, text=st.sampled_from(["", "", "/cancel", "/status", "/help", "\u200b"]), pace=PACES)
+    def sends_a_text(self, who: int, text: str, pace: str) -> None:
+        person = self._speaker(who)
+        words = text or self.ledger.next_words()
+        self.ledger.wrote(person.id, person.send_text(words), None if text else words)
+        self._goes_on(pace)
+
+    @rule(who=PEOPLE, which=WHICH, pace=PACES)
+    def replies(self, who: int, which: int, pace: str) -> None:
+        person = self._speaker(who)
+        messages = self.life.telegram.messages(person.id)
+        if messages:
+            words = self.ledger.next_words()
+            message = messages[-1 - which % len(messages)]
+            message_id = person.send_text(words, reply_to=message["message_id"])
+            self.ledger.wrote(person.id, message_id, words)
+        self._goes_on(pace)
+
+    @rule(who=PEOPLE, which=WHICH, worded=st.booleans(), pace=PACES)
+    def edits(self, who: int, which: int, worded: bool, pace: str) -> None:
+        person = self._speaker(who)
+        mine = [each for each in self.life.telegram.messages(person.id) if each["from"]["id"] == person.id]
+        if mine:
+            message = mine[-1 - which % len(mine)]
+            words = self.ledger.next_words() if worded or "text" in message else ""
+            change = person.edit_text if "text" in message else person.edit_caption
+            change(message["message_id"], words)
+            self.ledger.wrote(person.id, message["message_id"], words)
+        self._goes_on(pace)
+
+    @rule(who=PEOPLE, which=WHICH, pace=PACES)
+    def presses(self, who: int, which: int, pace: str) -> None:
+        """Press a button that is there, or one that was there some time ago."""
+        person = self._speaker(who)
+        self._look_at_buttons()
+        mine = [(message, data) for chat, message, data in self.buttons if chat == person.id]
+        if mine:
+            message_id, data = mine[-1 - which % len(mine)]
+            self._press(person, message_id, data)
+        self._goes_on(pace)
+
+    @rule(
+        label=st.sampled_from(["again", "again", "leave", "cancel", "original", "idea", "more", "delete"]),
+        twice=st.booleans(),
+    )
+    def decides(self, label: str, twice: bool) -> None:
+        """Press the latest button of a kind, if there is one anywhere; and perhaps once more when that was heard."""
+        shown = [
+            (person, *button)
+            for person in (self._speaker(0), self._speaker(1))
+            for button in buttons_of(self.life.telegram.bot_messages(person.id))
+        ]
+        found = [each for each in shown if f":{label}:" in each[2]][-1:]
+        for each in found * (1 + twice):
+            self._press(*each)
+            self.time_passes(5.0)
+
+    def _press(self, person: Person, message_id: int, data: str) -> None:
+        message = self.life.telegram.cloud.chats[person.id].messages.get(message_id)
+        if message is None or (message_id, data) in buttons_of([message]):
+            person.press(message_id, data)
+            self.ledger.pressed(data)
+
+    def _look_at_buttons(self) -> None:
+        for person in self.people:
+            for message_id, data in buttons_of(self.life.telegram.bot_messages(person.id)):
+                if (person.id, message_id, data) not in self.buttons:
+                    self.buttons.append((person.id, message_id, data))
+
+    def _speaker(self, who: int) -> Person:
+        person = self.people[who]
+        if self.life.telegram.cloud.chats[person.id].standing == "kicked":
+            person.unblock()
+        return person
+
+    # -- what the others do
+
+    @rule(which=WHICH, pace=PACES)
+    def telegram_delivers_again(self, which: int, pace: str) -> None:
+        """Deliver an update once more, which changes nothing."""
+        self._do(self.life.hear())
+        known = list(self.life.telegram.cloud.updates._known)
+        if known and self.life.is_alive():
+            before = contents(self.life)
+            self.life.telegram.redeliver(known[-1 - which % len(known)])
+            self._do(self.life.hear())
+            with self._failing():
+                assert not self.life.is_alive() or contents(self.life) == before
+        self._goes_on(pace)
+
+    @rule(trouble=TROUBLES)
+    def trouble_comes(self, trouble: str) -> None:
+        ALL[trouble](self.life)
+
+    @rule(who=PEOPLE, death=st.sampled_from(sorted(DEATHS)))
+    def asks_and_the_bot_dies(self, who: int, death: str) -> None:
+        self.asks_in_trouble(who, [death])
+
+    @rule(who=PEOPLE, troubles=st.lists(st.sampled_from(sorted(ANSWERS)), min_size=2, max_size=3))
+    def is_answered_in_trouble(self, who: int, troubles: list[str]) -> None:
+        self.asks_in_trouble(who, troubles)
+
+    @rule(who=PEOPLE, times=st.sampled_from([1, 3]), is_again=st.booleans(), twice=st.booleans())
+    def decides_in_doubt(self, who: int, times: int, is_again: bool, twice: bool) -> None:
+        self.asks_in_trouble(who, [f"createTask: cut after x {times}"])
+        self.decides("again" if is_again else "leave", twice)
+
+    @rule(who=PEOPLE, troubles=st.lists(TROUBLES, min_size=1, max_size=3))
+    def asks_in_trouble(self, who: int, troubles: list[str]) -> None:
+        for trouble in troubles:
+            ALL[trouble](self.life)
+        self._sends(who, worded=True)
+        self.time_passes(12.0)
+
+    @rule(ending=st.sampled_from(list(ENDINGS)), looks=st.integers(0, 2))
+    def a_task_that_hangs_ends(self, ending: str, looks: int) -> None:
+        self.life.kie.hide_tasks(looks)
+        hanging = [task for task in self.life.kie.tasks.values() if not task.outcome.ends]
+        if hanging:
+            self.life.kie.finish(hanging[0].id, ENDINGS[ending])
+
+    # -- time and death
+
+    @rule(seconds=st.sampled_from([3.0, 12.0, 12.0, 90.0, 1000.0, 4000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self._do(self.life.hear())
+        self._do(self.life.pass_time(seconds))
+        self._look()
+
+    @rule(who=PEOPLE, event=st.sampled_from(["set back", "set forward", "stop", "long stop", "block"]))
+    def something_rare_happens(self, who: int, event: str) -> None:
+        match event:
+            case "set back":
+                self._set_clock(-3600.0)
+            case "set forward":
+                self._set_clock(7200.0)
+            case "block":
+                self._speaker(who).block()
+                self.ledger.lost_chats.add(self.people[who].id)
+            case _:
+                self._do(self.life.stop())
+                self.life.clock.now += 5000.0 if event == "long stop" else 10.0
+        self._look()
+
+    def _set_clock(self, seconds: float) -> None:
+        self.life.skew += seconds
+        self.ledger.clock_was_set = True
+
+    def _goes_on(self, pace: str) -> None:
+        if pace != NOW:
+            self._do(self.life.hear())
+        if pace == SETTLED:
+            self._do(self.life.settle())
+        self._look()
+
+    def _look(self) -> None:
+        self._look_at_buttons()
+        if not self.life.path.exists():
+            return
+        with self._failing():
+            now = snapshot(self.life, self.ledger)
+            wrong = wrong_now(self.life, self.ledger, self.known, now)
+            assert not wrong, "\n".join(wrong)
+        self.known = now
+
+    def teardown(self) -> None:
+        try:
+            if not self.has_failed:
+                self._ends()
+        finally:
+            self._stack.close()
+
+    def _ends(self) -> None:
+        self._no_more_trouble()
+        self._do(self.life.hear())
+        passed, step = 0.0, 600.0
+        while passed == 0.0 or (passed < LONG_ENOUGH and self._is_unsettled()):
+            self._do(self.life.pass_time(step))
+            passed, step = passed + step, min(6 * 3600.0, 2 * step)
+            self._look()
+        assert self.known is not None
+        wrong = wrong_in_the_end(self.life, self.ledger, self.known)
+        assert not wrong, "\n".join(wrong)
+
+    def _no_more_trouble(self) -> None:
+        self.life.doom.lift()
+        for server in (self.life.telegram, self.life.kie):
+            server.faults.clear()
+        self.life.kie._account.refusals.clear()
+        self.life.kie._account.outcomes.clear()
+        self.life.kie._account.paid_in = 10_000.0
+
+    def _is_unsettled(self) -> bool:
+        now = snapshot(self.life, self.ledger)
+        return wrong_in_the_end(self.life, self.ledger, now) != []
+
+
+#: A story that fails is told as it was played: to shrink one takes minutes. Add Phase.shrink to have that.
+QUICK = settings(
+    max_examples=10,
+    stateful_step_count=30,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+LONG = settings(QUICK, max_examples=60, stateful_step_count=50, derandomize=False)
+
+
+def test_whatever_happens_nothing_is_lost_and_nothing_is_paid_twice() -> None:
+    run_state_machine_as_test(Story, settings=QUICK)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(10))
+def test_in_many_long_stories_nothing_is_lost_and_nothing_is_paid_twice(number: int) -> None:
+    story = seed(number)(type("LongStory", (Story,), {}))
+    run_state_machine_as_test(story, settings=LONG)
