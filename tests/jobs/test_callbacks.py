@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from bot.job import Reason, State
 from bot.jobs import doubt
-from bot.kie.models import Look, Outcome
+from bot.kie import models
+from bot.kie.models import Look
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.kie_callbacks import Calling, Shape, payload
 from bot.sandbox.kie_tasks import STUCK, Task, fail
-from bot.store.attempts import Attempt
+from bot.store.attempts import Attempt, Outcome
 from tests.house import House, a_house
 from tests.world import a_photo, english
 
@@ -171,11 +172,20 @@ async def test_a_callback_while_the_bot_is_away_is_made_up_for_at_the_start(call
     await called.bot.worker.recover()
     await called.settle()
     assert len(called.pictures()) == 1
+
+
+async def test_that_one_was_missed_while_the_bot_was_away_says_nothing_about_the_next(called: House) -> None:
+    called.kie.callbacks.calling = Calling(lost=True)
+    await called.ask(a_photo())
+    await _finished(called)
+    await called.restart()
+    await called.settle()
     before = _looks(called)
+    called.kie.callbacks.calling = Calling()
     await called.ask(a_photo("red"))
     await called.pass_time(21)
     assert len(called.pictures()) == 2
-    assert _looks(called) - before == 1, "that one was missed says nothing about the next"
+    assert _looks(called) - before == 1
 
 
 async def test_callbacks_in_threes_give_one_picture_with_one_look(called: House) -> None:
@@ -309,6 +319,7 @@ async def test_a_callback_brings_the_task_that_the_lost_answer_named(called: Hou
     await called.pass_time(21)
     assert len(called.pictures()) == 1
     assert _looks(called) == 1
+    assert (await _attempt(called)).outcome is Outcome.ACCEPTED
     await called.pass_time(DAY)
     assert called.words() == []
     assert called.statuses() == []
@@ -486,7 +497,7 @@ async def test_a_record_that_echoes_nothing_proves_nothing(called: House) -> Non
     await called.ask(a_photo())
     job, attempt = await called.job(), await _attempt(called)
     bare = replace(job, request=replace(job.request, sources=()))
-    seen = Look("a-task", Outcome.SUCCESS, "success")
+    seen = Look("a-task", models.Outcome.SUCCESS, "success")
     assert not doubt.is_ours(seen, job, attempt)
     assert not doubt.is_ours(seen, bare, attempt)
 
@@ -553,6 +564,7 @@ async def test_a_callback_that_overtakes_the_answer_has_no_effect_of_its_own(cal
     called.kie.callbacks.calling = Calling(copies=2)
     turning, held, attempt = await _held_up(called)
     await called.kie.calls_back()
+    await called.turn()
     job = await called.job()
     assert (job.state, job.due_at, _looks(called)) == (State.SUBMITTING, None, 0)
     held.gate.set()
@@ -685,6 +697,26 @@ async def test_a_callback_about_the_first_order_is_no_proof_for_the_second(calle
     await _nudge(called, first.reference, payload(_task(called)))
     assert (await called.job()).state is State.SUBMITTING
     assert (await _attempt(called)).hint is None
+
+
+async def test_an_order_found_by_a_callback_can_come_into_doubt_again_and_is_asked_about_again(called: House) -> None:
+    called.kie.script(fail("Internal Error, Please try again later."))
+    first = await _asked(called)
+    called.kie.faults.add("createTask", CUT_BEFORE)
+    called.kie.finish(_task(called).id, fail("Internal Error, Please try again later."))
+    await _nudge(called, first.reference, payload(_task(called)))
+    assert (await called.job()).asked_at is None
+    await called.pass_time(125)
+    assert _question(called)
+    assert (await _attempt(called)).id != first.id
+
+
+async def test_a_look_about_an_earlier_attempt_ends_no_later_doubt(called: House) -> None:
+    first = await _asked(called)
+    job, now = await called.job(), called.clock.instant()
+    await called.bot.db.unit(lambda tx: tx.attempts.begin(job.id, "second", now))
+    assert await called.bot.db.unit(lambda tx: doubt.end(tx, job, first, "a-task", now)) is None
+    assert (await called.job()).state is State.SUBMITTING
 
 
 async def test_a_callback_after_leave_it_changes_nothing(called: House) -> None:
