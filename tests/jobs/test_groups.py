@@ -123,6 +123,25 @@ async def test_a_laugh_at_an_answer_costs_nothing(here: Friends) -> None:
     assert len(await here.answered()) == 1
 
 
+@pytest.mark.parametrize("words", ["/edit@other_bot make it burn", "/warn be nice", "/cancel@other_bot"])
+async def test_a_command_to_another_bot_in_reply_to_an_answer_costs_nothing_and_is_not_answered(
+    here: Friends, words: str
+) -> None:
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    [answer] = await here.answered()
+    here.grace.send_text(words, reply_to=answer["message_id"], chat=here.group)
+    assert len(await here.answered()) == 1
+    assert here.words() == []
+
+
+async def test_what_another_bot_says_in_reply_to_an_answer_is_not_heard(here: Friends) -> None:
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    [answer] = await here.answered()
+    other = {"id": 7, "is_bot": True, "first_name": "Other"}
+    here.group._cloud.hear(here.group.room, other, {"text": "how nice"} | here.group.room.quoted(answer["message_id"]))
+    assert len(await here.answered()) == 1
+
+
 async def test_a_reply_to_somebody_else_is_not_for_the_bot(here: Friends) -> None:
     photo = here.grace.send_photo(a_photo(), chat=here.group)
     here.ada.send_text("how nice", reply_to=photo, chat=here.group)
