@@ -91,11 +91,11 @@ class Jobs:
         return None if row is None else self._job(row)
 
     def is_being_varied(self, job_id: int) -> bool:
-        """Say whether another variation of a job is on its way already."""
+        """Say whether another variation of a job is on its way already, or its answer is."""
         row = self._db.execute(
             f"SELECT 1 FROM jobs WHERE variation_of = ? AND (state IN ({_marks(OPEN)})"  # noqa: S608 - no data in it
-            " OR (state = ? AND answered_at IS NULL))",
-            (job_id, *OPEN, State.SUCCEEDED),
+            " OR EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND is_answer AND ended_at IS NULL))",
+            (job_id, *OPEN),
         ).fetchone()
         return row is not None
 
