@@ -73,7 +73,7 @@ class Send:
 
     def _sent(self, tx: Transaction, parcel: Parcel, message_id: int | None) -> None:
         now = self._clock()
-        tx.outbox.ended(parcel.id, Ending.SENT, now, message_id)
+        tx.outbox.sent(parcel, message_id, now)
         job = tx.jobs.get(parcel.say.job_id) if parcel.say.is_answer and parcel.say.job_id is not None else None
         if job is not None and tx.jobs.note(job, answered_at=now):
             _end_status(tx, job, message_id, now)
