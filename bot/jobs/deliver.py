@@ -61,7 +61,7 @@ class Deliver:
             if parcel.say.kind is Kind.FILE:
                 return await self._chat.send(place, Media(content, _name(picture), parcel.say.body, as_file=True))
             status = await self._answering(job)
-            return await self._answer(place, _answer(job, content, picture), job, status)
+            return await self._answer(place, _answer(job, content, picture, parcel.say.body), job, status)
 
     async def _answering(self, job: Job) -> Parcel | None:
         """Write down that the answer is on its way; return the message that it can be put into, if it is in doubt."""
@@ -122,9 +122,9 @@ class Deliver:
             await asyncio.sleep(SHOW_AGAIN_AFTER)
 
 
-def _answer(job: Job, content: bytes, picture: Picture) -> Media:
+def _answer(job: Job, content: bytes, picture: Picture, caption: str) -> Media:
     wants_photo = job.request.form.answer_as is not AnswerAs.FILE
-    media = Media(content, _name(picture), _words(job, sentence("answer")))
+    media = Media(content, _name(picture), caption)
     if wants_photo and fits_as_photo(picture):
         return replace(media, buttons=_buttons(job, offers_original=job.request.form.answer_as is AnswerAs.PHOTO))
     return _as_file(job, media) if wants_photo else replace(media, as_file=True, buttons=_buttons(job))

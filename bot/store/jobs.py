@@ -90,6 +90,11 @@ class Jobs:
         row = self._db.execute("SELECT * FROM jobs WHERE chat_id = ? AND album = ?", (chat_id, album)).fetchone()
         return None if row is None else self._job(row)
 
+    def is_album(self, job_id: int) -> bool:
+        """Say whether a job came from an album."""
+        row = self._db.execute("SELECT album FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return row is not None and row["album"] is not None
+
     def is_being_varied(self, job_id: int) -> bool:
         """Say whether another variation of a job is on its way already, or its answer is."""
         row = self._db.execute(

@@ -211,6 +211,8 @@ idea-restore = Restored
 
 answer = Here it is.
 answer-as-file = Here it is, as a file, because Telegram does not take it as a photo.
+answer-without-rest = Here it is. I left out what is not a still picture in your album.
+answer-of-one = Here it is. Telegram showed me only this one picture of your album; make me an admin, and I will see them all.
 original = The file as the image model made it.
 original-gone = The original file can no longer be had: it is kept for a limited time only. The picture above is the best there is.
 

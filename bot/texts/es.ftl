@@ -210,6 +210,8 @@ idea-restore = Restaurada
 
 answer = Aquí la tienes.
 answer-as-file = Aquí la tienes, como archivo, porque Telegram no la acepta como foto.
+answer-without-rest = Aquí la tienes. De tu álbum dejé fuera lo que no es una imagen fija.
+answer-of-one = Aquí la tienes. De tu álbum, Telegram solo me mostró esta imagen; si me haces administrador, las veré todas.
 original = El archivo tal como lo creó el modelo de imágenes.
 original-gone = El archivo original ya no está disponible: solo se guarda durante un tiempo. La imagen de arriba es lo mejor que hay.
 

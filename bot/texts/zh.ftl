@@ -190,6 +190,8 @@ idea-restore = 修复
 
 answer = 给你。
 answer-as-file = 给你。Telegram 不接受它作为照片，所以以文件形式发送。
+answer-without-rest = 给你。相册里不是静态图片的内容，我略过了。
+answer-of-one = 给你。你的相册里，Telegram 只让我看到了这一张；把我设为管理员，我就能看到全部。
 original = 图像模型生成的原始文件。
 original-gone = 原始文件已经无法获取：它只保留有限的时间。上面的图片就是现有的最佳版本。
 

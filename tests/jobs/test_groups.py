@@ -278,11 +278,19 @@ async def test_an_admin_hears_all_as_well(shy: Friends) -> None:
     assert shy.words() == [english("no-picture", where="group")]
 
 
-async def test_an_album_with_privacy_mode_is_what_telegram_shows_of_it(shy: Friends) -> None:
+async def test_an_album_with_privacy_mode_is_what_telegram_shows_of_it_and_the_answer_says_so(shy: Friends) -> None:
     shy.ada.send_album([a_photo("red"), a_photo("blue")], {0: "/edit@darkroom_bot a duel"}, chat=shy.group)
-    assert len(await shy.answered()) == 1
+    [answer] = await shy.answered()
+    assert answer["caption"] == english("answer-of-one")
     [task] = shy.house.kie.tasks.values()
     assert len(task.inputs) == 1
+
+
+async def test_an_album_that_is_seen_as_a_whole_is_answered_without_more_words(shy: Friends) -> None:
+    shy.group.set_bot("administrator", shy.ada.user)
+    shy.ada.send_album([a_photo("red"), a_photo("blue")], {0: "/edit@darkroom_bot a duel"}, chat=shy.group)
+    [answer] = await shy.answered()
+    assert answer["caption"] == english("answer")
 
 
 # -- albums

@@ -37,6 +37,14 @@ async def test_an_edit_is_one_message_two_signs_and_the_action(here: Friends) ->
     assert counted == {"setMessageReaction": 2, "sendChatAction": 1, "sendPhoto": 1}
 
 
+async def test_what_is_left_out_of_an_album_is_said_with_the_picture(here: Friends) -> None:
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", album="7", chat=here.group)
+    here.ada.send_other("video", album="7", chat=here.group)
+    [answer] = await here.answered()
+    assert answer["caption"] == english("answer-without-rest")
+    assert Counter(call.method for call in here.calls())["sendMessage"] == 0
+
+
 async def test_a_refusal_is_one_message_and_a_sign(here: Friends) -> None:
     here.house.kie.script(fail("The input or output was flagged as sensitive."))
     asked = await _asked(here)
