@@ -131,6 +131,12 @@ class Chats:
             (json.dumps(sorted(ids)), now, chat_id),
         )
 
+    def forget_admins(self, known_before: Instant) -> None:
+        """Forget who administers the groups that were asked about before a moment."""
+        self._db.execute(
+            "UPDATE chats SET admins = NULL, admins_known_at = NULL WHERE admins_known_at < ?", (known_before,)
+        )
+
     def move(self, old_id: int, new_id: int) -> None:
         """Keep what is known of a group that became a supergroup, beside what is known of that already."""
         self._note(new_id, "former_id", old_id)
