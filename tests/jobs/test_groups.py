@@ -265,6 +265,13 @@ async def test_where_privacy_hides_the_picture_one_sentence_says_what_to_do(shy:
     assert basic.words()[0].count(".") == 1
 
 
+async def test_where_privacy_hides_nothing_the_hint_does_not_ask_for_more(shy: Friends) -> None:
+    said = shy.grace.send_text("hello", chat=shy.group)
+    shy.ada.send_text("/edit@darkroom_bot make it snow", reply_to=said, chat=shy.group)
+    await shy.hear()
+    assert shy.words() == [english("no-picture", where="group")]
+
+
 async def test_where_the_bot_hears_all_the_hint_does_not_ask_for_more(here: Friends) -> None:
     here.ada.send_text("/edit make it snow", chat=here.group)
     await here.hear()
