@@ -14,7 +14,7 @@ start = { $where ->
     }
 help = { $where ->
         [group]
-            发送照片、相册或图片文件时，把 /edit 和要改什么写进说明文字，比如“/edit 让它下雪”，或者用“/edit 让它下雪”回复这里的图片。想继续修改我发的图片，直接回复它并说明怎么改。其他内容我一概不读。
+            发送照片、相册或图片文件时，把 /edit 和要改什么写进说明文字，比如“/edit 让它下雪”，或者用“/edit 让它下雪”回复这里的图片。想继续修改我发的图片，直接回复它并说明怎么改。其他内容我既不回应，也不保存。
 
             在文字末尾加上 1:1、3:4、9:16、4:3 或 16:9，就能得到这种比例，可能会额外收费。
 
@@ -43,7 +43,7 @@ privacy =
         [direct] Kie 会按我给出的地址直接从 Telegram 获取图片。
        *[upload] 我会以无人能猜到的名字把图片上传给 Kie。
     }如果你以文件形式发送图片，我会先去掉位置、相机等隐藏信息。Kie 表示上传的图片三天内删除，生成的图片十四天内删除，每个任务的记录保留两个月。
-    • 我自己不保存图片。编辑结束后，我会把你的文字和图片在 Telegram 上的引用保留 { $days } 天，然后全部删除。之后只留下你的 Telegram ID、你的语言和编辑的时间。
+    • 我自己不保存图片。编辑结束后，我会把你的文字和图片在 Telegram 上的引用保留 { $days } 天，然后全部删除。之后只留下你的 Telegram ID、你的语言、你在 /settings 里的选择和编辑的时间。
     • 其他任何人都不会收到任何内容。运行这个机器人的人可以读到我保存的内容。
 unknown-command = 我不认识这个命令。/help 会告诉你我能做什么。
 stranger = 这个机器人只供受邀的人使用。想获得使用权，请把你的 ID 告诉机器人的主人：{ $id }
@@ -68,7 +68,7 @@ question = { $where ->
            *[other] 这 { $count } 张图片要做成什么样？直接写给我就行，比如“把第一张图里的人放进第二张图”。
         }
     }
-question-too-long = 你的说明文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请用更短的话告诉我要改什么，图片我已经留着了。
+question-too-long = 你的说明文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请回复这条消息，用更短的话告诉我要改什么，图片我已经留着了。
 question-over = 我等了一个小时也没有等到文字说明，所以没有编辑。想继续的话，请回复这条消息，告诉我要改什么。
 no-picture = { $where ->
         [half-deaf] 我看不到这说的是哪张图片：请发送图片并在说明文字里写上 /edit 和要求，或者把我设为管理员，这样我才能看到你回复的内容。
@@ -114,7 +114,7 @@ doubt-left = 无法查明 Kie.ai 是否接下了这张图片的订单，也没�
 cancelled-here = 已取消，没有下单。
 cancelled-in-doubt = 已取消，不会第二次下单；第一次的订单有没有被接下，无人知道。
 nothing-under-way = 目前没有正在进行的编辑。
-more-under-way = 后面还有 { $count } 次编辑在等待。
+more-under-way = 除这些外，还有 { $count } 次编辑正在进行。
 
 ## /cancel
 
@@ -141,7 +141,7 @@ toast-cancelled = 已取消。
 toast-too-late = 来不及了：已经下单，有了结果我会发给你。
 toast-settled = 这件事已经定了。
 toast-old = 这个按钮太旧，已经没有作用了。
-toast-not-yours = 这个按钮是给发送图片的人用的。
+toast-not-yours = 这个按钮只供要求这次编辑的人使用。
 toast-fetching = 正在获取原始文件…
 toast-coming = 原始文件马上就到。
 toast-again = 我再下一次单。
@@ -151,7 +151,10 @@ toast-varied = 另一个版本正在路上。
 toast-varied-already = 这张图片的另一个版本已经在路上了。
 toast-erased = 制作这张图片的素材我已经没有了，请重新发送图片。
 toast-deleted = 已删除。
-toast-too-old-to-delete = Telegram 只允许我删除两天以内的消息。你或群管理员仍可以删除它。
+toast-too-old-to-delete = { $where ->
+        [group] Telegram 只允许我删除两天以内的消息。群管理员仍可以删除它。
+       *[private] Telegram 只允许我删除两天以内的消息。你自己仍可以删除它。
+    }
 toast-for-admins = 只有本群管理员可以更改设置。
 toast-chosen = 已更改。
 

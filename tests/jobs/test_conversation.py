@@ -209,7 +209,8 @@ async def test_the_admins_are_asked_for_once_a_minute_at_most(here: Friends) -> 
 async def test_what_telegram_does_not_let_a_bot_delete_is_said(here: Friends) -> None:
     answer = await _answer(here)
     here.house.clock.now += 49 * HOUR
-    assert await here.press(here.ada, answer["message_id"], "Delete") == english("toast-too-old-to-delete")
+    told = await here.press(here.ada, answer["message_id"], "Delete")
+    assert told == english("toast-too-old-to-delete", where="group")
     assert len(here.pictures()) == 1
 
 
