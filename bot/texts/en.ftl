@@ -215,7 +215,7 @@ idea-restore = Restored
 answer = Here it is.
 answer-as-file = Here it is, as a file, because Telegram does not take it as a photo.
 answer-without-rest = Here it is. I left out what is not a still picture in your album.
-answer-of-one = Here it is. Telegram showed me only this one picture of your album; make me an admin, and I will see them all.
+answer-of-one = Here it is. Of your album I got only this picture: as an admin I see all of them, if /edit stands in a caption from the start.
 original = The file as the image model made it.
 original-gone = The original file can no longer be had: it is kept for a limited time only. The picture above is the best there is.
 
@@ -244,6 +244,7 @@ never-finished = Kie.ai has not finished this picture within a day, so I stop wa
 never-learned = Kie.ai has not told me for two weeks what became of your picture, so I stop asking. Please send it again.
 result-lost = Your picture was made, but I could not fetch it from Kie.ai in time. Please send it again.
 undeliverable = I could not send you the result ({ $words }). Please try it again, perhaps with another wish.
+may-not-send = Your picture is made, but I am not allowed to send it in this group. When an admin has allowed it, reply to this message and say what to change, and I make it anew.
 trouble = Something went wrong with your message, and I could not use it. Please send it once more.
 no-reason = no reason given
 broken-step = Something went wrong on my side, and your picture was not ordered. Please send it again.

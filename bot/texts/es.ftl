@@ -214,7 +214,7 @@ idea-restore = Restaurada
 answer = Aquí la tienes.
 answer-as-file = Aquí la tienes, como archivo, porque Telegram no la acepta como foto.
 answer-without-rest = Aquí la tienes. De tu álbum dejé fuera lo que no es una imagen fija.
-answer-of-one = Aquí la tienes. De tu álbum, Telegram solo me mostró esta imagen; si me haces administrador, las veré todas.
+answer-of-one = Aquí la tienes. De tu álbum solo recibí esta imagen: como administrador las veo todas, si /edit está en una descripción desde el principio.
 original = El archivo tal como lo creó el modelo de imágenes.
 original-gone = El archivo original ya no está disponible: solo se guarda durante un tiempo. La imagen de arriba es lo mejor que hay.
 
@@ -243,6 +243,7 @@ never-finished = Kie.ai no terminó esta imagen en un día, así que dejo de esp
 never-learned = Kie.ai lleva dos semanas sin decirme qué pasó con tu imagen, así que dejo de preguntar. Envíala otra vez, por favor.
 result-lost = Tu imagen se creó, pero no pude descargarla de Kie.ai a tiempo. Envíala otra vez, por favor.
 undeliverable = No pude enviarte el resultado ({ $words }). Inténtalo otra vez, por favor, quizá pidiendo otra cosa.
+may-not-send = Tu imagen está hecha, pero en este grupo no se me permite enviarla. Cuando un administrador lo permita, responde a este mensaje y di qué cambiar, y la haré de nuevo.
 trouble = Algo salió mal con tu mensaje y no pude usarlo. Envíalo una vez más, por favor.
 no-reason = sin motivo indicado
 broken-step = Algo falló por mi parte y tu imagen no se encargó. Envíala otra vez, por favor.

@@ -194,7 +194,7 @@ idea-restore = 修复
 answer = 给你。
 answer-as-file = 给你。Telegram 不接受它作为照片，所以以文件形式发送。
 answer-without-rest = 给你。相册里不是静态图片的内容，我略过了。
-answer-of-one = 给你。你的相册里，Telegram 只让我看到了这一张；把我设为管理员，我就能看到全部。
+answer-of-one = 给你。你的相册我只收到了这一张：如果我是管理员，并且 /edit 一开始就写在说明文字里，我就能看到全部。
 original = 图像模型生成的原始文件。
 original-gone = 原始文件已经无法获取：它只保留有限的时间。上面的图片就是现有的最佳版本。
 
@@ -223,6 +223,7 @@ never-finished = Kie.ai 一天之内都没有完成这张图片，我不再等�
 never-learned = 两周以来 Kie.ai 都没有告诉我你的图片怎么样了，我不再询问。请再发一次。
 result-lost = 你的图片已经做好，但我没能及时从 Kie.ai 取到它。请再发一次。
 undeliverable = 我没能把结果发给你（{ $words }）。请再试一次，也许换一个要求。
+may-not-send = 图片已经做好，但本群不允许我发送。等管理员允许之后，请回复这条消息并说明要改什么，我会重新制作。
 trouble = 处理你的消息时出了问题，没能用上。请再发一次。
 no-reason = 没有说明原因
 broken-step = 我这边出了问题，没有为你的图片下单。请再发一次。

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bot.job import Reason, State
+from bot.sandbox.telegram.refusals import bad_request
 from tests.group import Friends, friends
 from tests.house import House, a_house
 from tests.world import a_photo, english, rows
@@ -399,6 +400,28 @@ async def test_an_answer_to_a_request_that_was_deleted_comes_all_the_same(here: 
     here.ada.delete(asked, chat=here.group)
     [answer] = await here.answered()
     assert "reply_to_message" not in answer
+
+
+async def test_where_the_bot_may_not_send_pictures_it_says_so_once_and_bothers_no_operator(here: Friends) -> None:
+    for method, what in (("sendPhoto", "photos"), ("sendDocument", "documents")):
+        here.house.telegram.faults.always(method, bad_request(f"not enough rights to send {what} to the chat"))
+    asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    assert await here.answered() == []
+    assert here.words() == [english("may-not-send")]
+    assert here.house.words(9009) == []
+    here.house.telegram.faults.clear()
+    here.ada.send_text("make it snow", reply_to=here.texts()[0]["message_id"], chat=here.group)
+    assert len(await here.answered()) == 1
+    assert here.signs(asked) == ["🤷"]
+
+
+async def test_where_the_bot_may_say_nothing_at_all_nothing_goes_wrong(here: Friends) -> None:
+    here.house.telegram.faults.always("sendMessage", bad_request("not enough rights to send text messages to the chat"))
+    here.ada.send_text("/help", chat=here.group)
+    await here.hear()
+    await here.house.pass_time(600)
+    assert len(here.calls()) == 1
+    assert len([call for call in here.house.telegram.calls if call.method == "sendMessage"]) == 1
 
 
 # -- coming and going

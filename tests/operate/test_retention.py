@@ -38,7 +38,9 @@ async def test_who_administers_a_group_is_known_for_a_moment_only(tmp_path: Path
         here.grace.send_text("/settings", chat=here.group)
         await here.hear()
         known_since = house.clock.instant() - 60_000
-        assert await house.bot.db.unit(lambda tx: tx.chats.admins(here.group.id, known_since)) == {here.ada.id}
+        assert await house.bot.db.unit(lambda tx: tx.chats.admins(here.group.id, known_since)) == frozenset(
+            {here.ada.id}
+        )
         house.clock.now += DAY
         await house.bot.db.unit(house.bot.retention.erase)
         assert await house.bot.db.unit(lambda tx: tx.chats.admins(here.group.id, known_since)) is None
