@@ -50,8 +50,11 @@ class Form:
 USUAL = Form()
 
 _RATIOS = "|".join(sorted(set(Shape) - {Shape.AUTO}))
-#: Set apart by a space or a comma, because 12:16:9 is no shape; Chinese keyboards have a colon of their own.
-_SHAPE_AT_THE_END = re.compile(rf"(?:^|[\s,;，]+)({_RATIOS.replace(':', '[:：]')})[\s.]*$")
+#: Set apart by a space or a comma, because 12:16:9 is no shape. Chinese and Japanese are written without spaces, and
+#: their keyboards have colons, commas and full stops of their own.
+_SHAPE_AT_THE_END = re.compile(
+    rf"(?:^|[\s,;，；、]+|(?<=[\u3040-\u30ff\u3400-\u9fff]))({_RATIOS.replace(':', '[:：]')})[\s.。]*$"
+)
 
 
 def shape_at_the_end(words: str) -> tuple[str, Shape | None]:

@@ -16,10 +16,18 @@ def test_every_shape_is_understood_at_the_end(shape: Shape, between: str) -> Non
     assert shape_at_the_end(f"make it snow{between}{shape}") == ("make it snow", shape)
 
 
+@pytest.mark.parametrize("words", ["让它下雪16:9", "让它下雪 16：9。", "让它下雪、16:9", "雪を降らせて16:9"])
+def test_it_is_understood_where_nobody_writes_spaces(words: str) -> None:
+    prompt, shape = shape_at_the_end(words)
+    assert shape is Shape.WIDE
+    assert prompt in ("让它下雪", "雪を降らせて")
+
+
 @pytest.mark.parametrize(
     "words",
     [
         "make it snow",
+        "make it snow16:9",
         "make it snow 3:2",
         "a clock that shows 12:16:9",
         "16:9 make it snow",

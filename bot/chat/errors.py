@@ -8,6 +8,7 @@ ChatError
 ├── Migrated     the group became a supergroup, which has another id
 ├── ChatGone     this chat cannot be written to: blocked, kicked, deleted
 ├── Rejected     Telegram will never take it as it is
+│   ├── NotAllowed  the chat does not let the bot do this
 │   ├── TooBig   the file is larger than Telegram hands out
 │   └── Misplaced
 │       ├── NoTopic  the topic was closed or deleted
@@ -63,6 +64,10 @@ class Rejected(ChatError):
     """Repeating it unchanged cannot help."""
 
 
+class NotAllowed(Rejected):
+    """Those who administer the chat have decided so."""
+
+
 class TooBig(Rejected):
     """A file of more than 20 MB."""
 
@@ -106,6 +111,8 @@ GONE_TEXTS = ("chat not found", "user is deactivated", "bot was kicked", "peer_i
 
 NO_TOPIC_TEXTS = ("message thread not found", "topic_closed", "topic_deleted")
 
+NOT_ALLOWED_TEXTS = ("not enough rights", "have no rights", "no write access", "_forbidden")
+
 NO_REPLY_TEXTS = ("message to be replied not found", "message to reply not found", "reply message not found")
 
 #: The server says this of a wrong file_id, but also of any trouble behind it (its source, 2026).
@@ -115,6 +122,7 @@ NO_FILE = "temporarily unavailable"
 KINDS_OF_REFUSAL: tuple[tuple[tuple[str, ...], type[ChatError]], ...] = (
     (GONE_TEXTS, ChatGone),
     (NO_TOPIC_TEXTS, NoTopic),
+    (NOT_ALLOWED_TEXTS, NotAllowed),
     (NO_REPLY_TEXTS, NoReply),
 )
 

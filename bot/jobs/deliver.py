@@ -43,6 +43,8 @@ class Deliver:
         self._chat = chat
         self._fetcher = fetcher
         self._clock = clock
+        #: answers in groups for which the action was shown
+        self._shown: set[int] = set()
 
     async def run(self, parcel: Parcel, place: Place) -> int:
         """Fetch and send the picture; return the id of the message.
@@ -53,13 +55,13 @@ class Deliver:
         job = None if job_id is None else await self._db.unit(lambda tx: tx.jobs.get(job_id))
         if job is None or job.result_url is None:
             raise Undeliverable("its address was erased")
-        async with self._shown_as_uploading(parcel, place):
+        async with self._shown_as_uploading(place, self._times_to_show(parcel)):
             content = await self._fetcher.fetch(job.result_url)
             picture = await asyncio.to_thread(_inspected, content)
             if parcel.say.kind is Kind.FILE:
                 return await self._chat.send(place, Media(content, _name(picture), parcel.say.body, as_file=True))
             status = await self._answering(job)
-            return await self._answer(place, _answer(job, content, picture), job, status)
+            return await self._answer(place, _answer(job, content, picture, parcel.say.body), job, status)
 
     async def _answering(self, job: Job) -> Parcel | None:
         """Write down that the answer is on its way; return the message that it can be put into, if it is in doubt."""
@@ -96,9 +98,19 @@ class Deliver:
             return None
         return status.message_id
 
+    def _times_to_show(self, parcel: Parcel) -> int | None:
+        """Return how often the action may be shown at this try, None for as often as it takes."""
+        if parcel.say.chat_id > 0:
+            return None
+        is_first_try = parcel.say.kind is Kind.PICTURE and parcel.tries == 0 and parcel.in_doubt == 0
+        if not is_first_try or parcel.id in self._shown:  # that Telegram put it off counts as no try
+            return 0
+        self._shown.add(parcel.id)
+        return MOST_SHOWN_IN_GROUPS
+
     @asynccontextmanager
-    async def _shown_as_uploading(self, parcel: Parcel, place: Place) -> AsyncIterator[None]:
-        showing = asyncio.create_task(self._show(place, _times_to_show(parcel)))
+    async def _shown_as_uploading(self, place: Place, most: int | None) -> AsyncIterator[None]:
+        showing = asyncio.create_task(self._show(place, most))
         try:
             yield
         finally:
@@ -116,17 +128,9 @@ class Deliver:
             await asyncio.sleep(SHOW_AGAIN_AFTER)
 
 
-def _times_to_show(parcel: Parcel) -> int | None:
-    """Return how often the action may be shown, None for as often as it takes."""
-    if parcel.say.chat_id > 0:
-        return None
-    is_first_try = parcel.say.kind is Kind.PICTURE and parcel.tries == 0 and parcel.in_doubt == 0
-    return MOST_SHOWN_IN_GROUPS if is_first_try else 0
-
-
-def _answer(job: Job, content: bytes, picture: Picture) -> Media:
+def _answer(job: Job, content: bytes, picture: Picture, caption: str) -> Media:
     wants_photo = job.request.form.answer_as is not AnswerAs.FILE
-    media = Media(content, _name(picture), _words(job, sentence("answer")))
+    media = Media(content, _name(picture), caption)
     if wants_photo and fits_as_photo(picture):
         return replace(media, buttons=_buttons(job, offers_original=job.request.form.answer_as is AnswerAs.PHOTO))
     return _as_file(job, media) if wants_photo else replace(media, as_file=True, buttons=_buttons(job))

@@ -3,6 +3,7 @@
 from bot.job import Instant, Job, Reason, State, later
 from bot.kie.models import Look
 from bot.store.outbox import Kind, Say
+from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
 from bot.wish import AnswerAs
@@ -28,10 +29,19 @@ def succeed(tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
         took=_took(job, seen, now),
     )
     if moved:
-        tx.outbox.add(about(job, "answer", sentence("answer"), kind=Kind.PICTURE, is_answer=True), now)
+        tx.outbox.add(about(job, "answer", _caption(tx, job), kind=Kind.PICTURE, is_answer=True), now)
         if job.request.form.answer_as is AnswerAs.BOTH:
             tx.outbox.add(about(job, "file", sentence("original"), kind=Kind.FILE), now)
     return moved
+
+
+def _caption(tx: Transaction, job: Job) -> Sentence:
+    """Return what stands under the picture; in a group, where there is one message, with all there is to say."""
+    if job.request.chat_id < 0 and tx.parts.count(job.id, PartKind.OTHER):
+        return sentence("answer-without-rest")
+    if job.request.chat_id < 0 and len(job.request.sources) == 1 and tx.jobs.is_album(job.id):
+        return sentence("answer-of-one")  # Telegram knows no albums of one
+    return sentence("answer")
 
 
 def reminder_at(job: Job, deadline: float, now: Instant) -> Instant:

@@ -15,6 +15,7 @@ from bot.chat.errors import (
     Misplaced,
     NoAnswer,
     NoFile,
+    NotAllowed,
     NoTopic,
     Rejected,
 )
@@ -185,11 +186,13 @@ def _undeliverable(tx: Transaction, parcel: Parcel, error: Exception, admins: fr
     if parcel.say.kind is Kind.FILE:
         _say_instead(tx, parcel, sentence("original-gone"), now)
         return
+    is_theirs = isinstance(error, NotAllowed)  # so nobody else can help
     if parcel.say.kind is Kind.PICTURE:
-        _say_instead(tx, parcel, sentence("undeliverable", words=str(error)), now)
+        told = sentence("may-not-send") if is_theirs else sentence("undeliverable", words=str(error))
+        _say_instead(tx, parcel, told, now)
     else:
         _ended(tx, parcel, Ending.REJECTED, now)
-    if parcel.say.chat_id not in admins:
+    if parcel.say.chat_id not in admins and not is_theirs:
         words = sentence("admin-rejected", words=str(error))
         tx.outbox.tell_admins(admins, f"rejected:{parcel.id}", words.into, now)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from bot.chat.client import Chat, Place
 from bot.chat.errors import ChatError, Later
-from bot.job import Instant, Job, State, seconds_between
+from bot.job import Instant, Job, seconds_between
 from bot.jobs.deliver import Deliver
 from bot.store.connection import Database
 from bot.store.outbox import Ending, Kind, Parcel
@@ -73,11 +73,11 @@ class Send:
 
     def _sent(self, tx: Transaction, parcel: Parcel, message_id: int | None) -> None:
         now = self._clock()
-        tx.outbox.ended(parcel.id, Ending.SENT, now, message_id)
+        tx.outbox.sent(parcel, message_id, now)
         job = tx.jobs.get(parcel.say.job_id) if parcel.say.is_answer and parcel.say.job_id is not None else None
         if job is not None and tx.jobs.note(job, answered_at=now):
             _end_status(tx, job, message_id, now)
-            tx.statuses.sign(job, Sign.DONE if job.state is State.SUCCEEDED else Sign.NOT_DONE, now)
+            tx.statuses.sign(job, Sign.DONE if parcel.say.kind is Kind.PICTURE else Sign.NOT_DONE, now)
             log.info("job %d: answered", job.id, extra={"job": job.id})
 
 

@@ -47,7 +47,7 @@ class Showing:
     @property
     def digest(self) -> str:
         """All that can be seen, to tell whether anything has changed."""
-        return json.dumps([self.text, [each.data for each in self.buttons]], ensure_ascii=False)
+        return json.dumps([self.text, [(each.label, each.data) for each in self.buttons]], ensure_ascii=False)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Retention:
         erased = tx.jobs.erase(later(now, -self._keep), now)
         tx.inbox.forget(later(now, -REMEMBER_UPDATES), later(now, -self._keep))
         tx.line.forget()
-        tx.chats.forget_admins(later(now, -DAY))
+        tx.chats.forget_admins(later(now, -EVERY))
         tx.outbox.forget(later(now, -min(self._keep, REMEMBER_UPDATES)))
         if erased:
             log.info("erased the prompts and picture references of %d old jobs", erased)

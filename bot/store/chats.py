@@ -22,6 +22,15 @@ class Preference(StrEnum):
     LANGUAGE = "language"
 
 
+#: What a group keeps that becomes a supergroup.
+KEPT = (*Preference, "greeted_at")
+
+
+def hello_key(chat_id: int) -> str:
+    """Return the key under which a group is said hello to."""
+    return f"hello:{chat_id}"
+
+
 class Chats:
     """Chats by their Telegram id."""
 
@@ -50,11 +59,15 @@ class Chats:
 
     def greet(self, chat_id: int, now: Instant) -> bool:
         """Note that a group is said hello to; False if that was done before."""
-        row = self._row(chat_id)
-        if row is not None and row["greeted_at"] is not None:
+        if self.is_greeted(chat_id):
             return False
         self._note(chat_id, "greeted_at", now)
         return True
+
+    def is_greeted(self, chat_id: int) -> bool:
+        """Say whether a group was said hello to."""
+        row = self._row(chat_id)
+        return row is not None and row["greeted_at"] is not None
 
     def hears_all(self, chat_id: int) -> bool:
         """Say whether the bot is shown everything there because it is an administrator."""
@@ -125,15 +138,15 @@ class Chats:
         )
 
     def move(self, old_id: int, new_id: int) -> None:
-        """Keep what is known of a group that became a supergroup."""
-        if self._row(old_id) is None:
-            self._note(old_id, "admins", None)
-        self._db.execute("DELETE FROM chats WHERE chat_id = ?", (new_id,))
+        """Keep what is known of a group that became a supergroup, beside what is known of that already."""
+        self._note(new_id, "former_id", old_id)
+        kept = ", ".join(f"{column} = coalesce(chats.{column}, old.{column})" for column in KEPT)
         self._db.execute(
-            "UPDATE chats SET chat_id = ?, former_id = ?, admins_known_at = NULL, admins_due_at = NULL"
-            " WHERE chat_id = ?",
-            (new_id, old_id, old_id),
+            f"UPDATE chats SET {kept}, hears_all = max(chats.hears_all, old.hears_all)"  # noqa: S608 - names of ours
+            " FROM chats AS old WHERE chats.chat_id = ? AND old.chat_id = ?",
+            (new_id, old_id),
         )
+        self._db.execute("DELETE FROM chats WHERE chat_id = ?", (old_id,))
 
     def _row(self, chat_id: int) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._db.execute("SELECT * FROM chats WHERE chat_id = ?", (chat_id,)).fetchone()

@@ -90,12 +90,17 @@ class Jobs:
         row = self._db.execute("SELECT * FROM jobs WHERE chat_id = ? AND album = ?", (chat_id, album)).fetchone()
         return None if row is None else self._job(row)
 
+    def is_album(self, job_id: int) -> bool:
+        """Say whether a job came from an album."""
+        row = self._db.execute("SELECT album FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return row is not None and row["album"] is not None
+
     def is_being_varied(self, job_id: int) -> bool:
-        """Say whether another variation of a job is on its way already."""
+        """Say whether another variation of a job is on its way already, or its answer is."""
         row = self._db.execute(
             f"SELECT 1 FROM jobs WHERE variation_of = ? AND (state IN ({_marks(OPEN)})"  # noqa: S608 - no data in it
-            " OR (state = ? AND answered_at IS NULL))",
-            (job_id, *OPEN, State.SUCCEEDED),
+            " OR EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND is_answer AND ended_at IS NULL))",
+            (job_id, *OPEN),
         ).fetchone()
         return row is not None
 

@@ -110,8 +110,8 @@ class Outbox:
         self._db = db
         self._people = People(db)
 
-    def add(self, say: Say, now: Instant) -> bool:
-        """Add it, due at once; False if the same was said, or is about to be."""
+    def add(self, say: Say, now: Instant, *, due_at: Instant | None = None) -> bool:
+        """Add it, due at once unless it says otherwise; False if the same was said, or is about to be."""
         cursor = self._db.execute(
             "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, press_id, job_id, is_answer,"
             " written_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
@@ -126,7 +126,7 @@ class Outbox:
                 say.job_id,
                 say.is_answer,
                 now,
-                now,
+                due_at or now,
             ),
         )
         return cursor.rowcount == 1
@@ -173,13 +173,18 @@ class Outbox:
         row = self._db.execute("SELECT min(due_at) AS due_at FROM outbox WHERE due_at > ?", (now,)).fetchone()
         return None if row["due_at"] is None else int(row["due_at"])
 
-    def ended(self, parcel_id: int, ending: Ending, now: Instant, message_id: int | None = None) -> None:
+    def ended(self, parcel_id: int, ending: Ending, now: Instant) -> None:
         """Write down how it ended; it is never sent again."""
         self._db.execute(
-            "UPDATE outbox SET ended_at = ?, ending = ?, message_id = coalesce(?, message_id), due_at = NULL"
-            " WHERE id = ?",
-            (now, ending, message_id, parcel_id),
+            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE id = ?", (now, ending, parcel_id)
         )
+
+    def sent(self, parcel: Parcel, message_id: int | None, now: Instant) -> None:
+        """Write down that it was sent, and as which message; that means nothing where the chat moved meanwhile."""
+        self._db.execute(
+            "UPDATE outbox SET message_id = ? WHERE id = ? AND chat_id = ?", (message_id, parcel.id, parcel.say.chat_id)
+        )
+        self.ended(parcel.id, Ending.SENT, now)
 
     def say_instead(self, parcel_id: int, body: str, now: Instant) -> None:
         """Send a text in place of what cannot be sent."""
@@ -224,6 +229,13 @@ class Outbox:
             "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL"
             " WHERE job_id = ? AND kind = ? AND ended_at IS NULL",
             (now, Ending.EXPIRED, job_id, kind),
+        )
+
+    def never_mind(self, key: str, now: Instant) -> None:
+        """Say something no more that was about to be said."""
+        self._db.execute(
+            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE key = ? AND ended_at IS NULL",
+            (now, Ending.EXPIRED, key),
         )
 
     def may_have_arrived(self, parcel_id: int) -> None:

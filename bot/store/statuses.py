@@ -106,13 +106,13 @@ class Statuses:
     def shown(self, status: Parcel, shown: str, message_id: int, now: Instant, look_at: Instant | None) -> None:
         """Write down what the message shows; it is looked after again at `look_at`, or when it is touched.
 
-        Where it was touched while the message was on its way, it stays due.
+        Where it was touched while the message was on its way, it stays due; where its chat moved, it is sent again.
         """
         self._db.execute(
             "UPDATE outbox SET shown = ?, message_id = ?, shown_at = ?, tries = 0, in_doubt = 0, due_at ="
             " CASE WHEN is_over THEN due_at WHEN touched > ? THEN max(due_at, ?) ELSE ? END"
-            " WHERE id = ? AND ended_at IS NULL",
-            (shown, message_id, now, status.touched, later(now, GAP), look_at, status.id),
+            " WHERE id = ? AND chat_id = ? AND ended_at IS NULL",
+            (shown, message_id, now, status.touched, later(now, GAP), look_at, status.id, status.say.chat_id),
         )
 
     def _is_open(self, job_id: int) -> bool:

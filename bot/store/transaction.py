@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.job import Instant, Job, Reason, Request, State
 from bot.store.attempts import Attempts
 from bot.store.breakers import Breakers
-from bot.store.chats import Chats
+from bot.store.chats import Chats, hello_key
 from bot.store.inbox import Inbox
 from bot.store.jobs import Jobs, form_columns
 from bot.store.line import Line
@@ -107,6 +107,8 @@ class Transaction:
 
         The messages of the group are not those of the supergroup, so nothing replies to them any more.
         """
+        if self.chats.is_greeted(old_id):
+            self.outbox.never_mind(hello_key(new_id), now)  # it only looked like a new one
         if self.chats.former_id(new_id) != old_id:
             self.chats.move(old_id, new_id)
         moved = self.jobs.move_chat(old_id, new_id)

@@ -116,9 +116,9 @@ class Address:
         return "edited_message" in update or "media_group_id" in message or self._is_wish_in_reply(message)
 
     def _is_wish_in_reply(self, message: Json) -> bool:
-        """Say whether it replies to us with words; a laugh is none, and an edit costs money."""
+        """Say whether it replies to us with words; a laugh or a command to others is none, as an edit costs money."""
         by_us = _sender(_replied(message)).get("id") == self._me.id
-        return by_us and "text" in message and any(char.isalnum() for char in _words(message))
+        return by_us and "text" in message and _is_by_somebody(message) and _is_wish(_words(message))
 
     def _is_mentioned(self, message: Json) -> bool:
         found: list[Any] = message.get("entities") or message.get("caption_entities") or []
@@ -170,6 +170,10 @@ def _is_by_somebody(message: Json) -> bool:
     """Say whether somebody wrote it here: neither another bot, nor the channel that the group belongs to."""
     is_bot = _sender(message).get("is_bot", False)
     return not message.get("is_automatic_forward") and (not is_bot or "sender_chat" in message)
+
+
+def _is_wish(words: str) -> bool:
+    return _COMMAND.match(words) is None and any(char.isalnum() for char in words)
 
 
 def _is_of_album(update: Json, chat_id: int, album: str) -> bool:

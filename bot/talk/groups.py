@@ -1,10 +1,14 @@
 """Groups: what happens to the bot there, and to the group."""
 
-from bot.job import Instant
+from bot.job import Instant, later
+from bot.store.chats import hello_key
 from bot.store.outbox import Say
 from bot.store.transaction import Transaction
 from bot.talk.reading import BotPlaced, GroupMoved, Origin
 from bot.texts import sentence
+
+#: Seconds; a group that becomes a supergroup looks like a new one for a moment.
+HELLO_AFTER = 1.0
 
 
 def bot_placed(tx: Transaction, origin: Origin, placed: BotPlaced, now: Instant, *, is_welcome: bool) -> None:
@@ -14,7 +18,8 @@ def bot_placed(tx: Transaction, origin: Origin, placed: BotPlaced, now: Instant,
         return
     hearing = "all" if placed.is_admin or origin.hears_all else "some"
     words = sentence("hello", hearing=hearing).into(origin.language)
-    tx.outbox.add(Say(key=f"hello:{origin.chat_id}:{now}", chat_id=origin.chat_id, body=words), now)
+    say = Say(key=hello_key(origin.chat_id), chat_id=origin.chat_id, body=words)
+    tx.outbox.add(say, now, due_at=later(now, HELLO_AFTER))
 
 
 def bot_removed(tx: Transaction, origin: Origin, now: Instant) -> None:

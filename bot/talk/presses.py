@@ -112,7 +112,7 @@ def _vary(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence:
 def _delete(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence:
     """Take an answer away, with the files that belong to it."""
     if job.answered_at is not None and later(job.answered_at, DELETABLE) < now:
-        return sentence("toast-too-old-to-delete")
+        return sentence("toast-too-old-to-delete", where=origin.where)
     tx.outbox.withdraw(job.id, Kind.FILE, now)
     sent = {each.message_id for each in tx.outbox.pictures_of(job.id) if each.say.chat_id == origin.chat_id}
     for message_id in sorted(sent | {origin.message_id}, key=lambda each: each or 0):

@@ -29,7 +29,9 @@ def reply(
 
 
 def note(tx: Transaction, origin: Origin, update_id: int, now: Instant) -> None:
-    """Put a sign on a message that its change was noticed."""
+    """Put a sign on a message that its change was noticed; in a group there are no more signs than two."""
+    if origin.is_group:
+        return
     say = Say(
         key=f"noted:{update_id}",
         kind=Kind.REACTION,

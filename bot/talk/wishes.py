@@ -95,8 +95,9 @@ def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) 
     job = None if reply_to is None else _job_about(tx, origin, reply_to)
     if job is not None and job.state not in FINAL:
         return sentence("still-under-way", where=origin.where)
-    hears_all = origin.hears_all or tx.chats.hears_all(origin.chat_id)
-    return sentence("no-picture", where=origin.where if hears_all else "half-deaf")
+    # what a reply is about may be hidden; when it is shown, there is no picture in it
+    sees_it = reply_to is not None or origin.hears_all or tx.chats.hears_all(origin.chat_id)
+    return sentence("no-picture", where=origin.where if sees_it else "half-deaf")
 
 
 def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, now: Instant) -> None:

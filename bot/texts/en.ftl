@@ -14,7 +14,7 @@ start = { $where ->
     }
 help = { $where ->
         [group]
-            Send a photo, an album or picture files with /edit and what to change in the caption, like “/edit make it snow”, or reply “/edit make it snow” to a picture that is here. To change one of my pictures further, just reply to it and say how. I read nothing else.
+            Send a photo, an album or picture files with /edit and what to change in the caption, like “/edit make it snow”, or reply “/edit make it snow” to a picture that is here. To change one of my pictures further, just reply to it and say how. Everything else I neither answer nor keep.
 
             End your words with 1:1, 3:4, 9:16, 4:3 or 16:9 to get that shape, which may cost extra.
 
@@ -71,7 +71,7 @@ question = { $where ->
            *[other] What should I make of these { $count } pictures? Just write it, like “put the person of the first into the second”.
         }
     }
-question-too-long = Your caption has { $length } characters, and the image model takes at most { $most }. Please write to me, more shortly, what to change. I have kept what you sent.
+question-too-long = Your caption has { $length } characters, and the image model takes at most { $most }. Please reply to this message and say it in fewer words. I have kept what you sent.
 question-over = I waited for an hour for words, so nothing was edited. To take it up again, reply to this message and say what to change.
 no-picture = { $where ->
         [half-deaf] I see no picture that this could be about: send it with /edit and your wish in its caption, or make me an admin, so that I can see what you reply to.
@@ -130,8 +130,8 @@ cancelled-here = Cancelled. Nothing was ordered.
 cancelled-in-doubt = Cancelled. It is not ordered a second time; whether the first order was taken, nobody knows.
 nothing-under-way = Nothing is under way at the moment.
 more-under-way = { $count ->
-        [one] One more edit waits behind these.
-       *[other] { $count } more edits wait behind these.
+        [one] One more edit is under way besides these.
+       *[other] { $count } more edits are under way besides these.
     }
 
 ## /cancel
@@ -162,7 +162,7 @@ toast-cancelled = Cancelled.
 toast-too-late = Too late: it is ordered already. I send what comes of it.
 toast-settled = That is settled already.
 toast-old = This button is too old to do anything.
-toast-not-yours = This button is for the person who sent the picture.
+toast-not-yours = This button is for the person who asked for this edit.
 toast-fetching = I am fetching the original file…
 toast-coming = The original file is on its way.
 toast-again = I order it once more.
@@ -173,7 +173,10 @@ toast-varied = One more variation is on its way.
 toast-varied-already = Another variation of this is on its way already.
 toast-erased = I no longer have what this was made of. Please send the picture again.
 toast-deleted = Deleted.
-toast-too-old-to-delete = Telegram lets me delete only what is younger than two days. You, or an admin of the group, can still do it.
+toast-too-old-to-delete = { $where ->
+        [group] Telegram lets me delete only what is younger than two days. An admin of the group can still do it.
+       *[private] Telegram lets me delete only what is younger than two days. You can still do it yourself.
+    }
 toast-for-admins = Only the admins of this group can change its settings.
 toast-chosen = Changed.
 
@@ -212,6 +215,8 @@ idea-restore = Restored
 
 answer = Here it is.
 answer-as-file = Here it is, as a file, because Telegram does not take it as a photo.
+answer-without-rest = Here it is. I left out what is not a still picture in your album.
+answer-of-one = Here it is. Of your album I got only this picture: as an admin I see all of them, if /edit stands in a caption from the start.
 original = The file as the image model made it.
 original-gone = The original file can no longer be had: it is kept for a limited time only. The picture above is the best there is.
 
@@ -240,6 +245,7 @@ never-finished = Kie.ai has not finished this picture within a day, so I stop wa
 never-learned = Kie.ai has not told me for two weeks what became of your picture, so I stop asking. Please send it again.
 result-lost = Your picture was made, but I could not fetch it from Kie.ai in time. Please send it again.
 undeliverable = I could not send you the result ({ $words }). Please try it again, perhaps with another wish.
+may-not-send = Your picture is made, but I am not allowed to send it in this group. When an admin has allowed it, reply to this message and say what to change, and I make it anew.
 trouble = Something went wrong with your message, and I could not use it. Please send it once more.
 no-reason = no reason given
 broken-step = Something went wrong on my side, and your picture was not ordered. Please send it again.

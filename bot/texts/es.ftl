@@ -13,26 +13,26 @@ start = { $where ->
     }
 help = { $where ->
         [group]
-            Envía una foto, un álbum o archivos de imagen con /edit y lo que quieras cambiar en la descripción, por ejemplo «/edit haz que nieve», o responde «/edit haz que nieve» a una imagen de este chat. Para seguir cambiando una de mis imágenes, basta con responder a ella y decir cómo. No leo nada más.
+            Envía una foto, un álbum o archivos de imagen con /edit y lo que quieras cambiar en la descripción, por ejemplo «/edit haz que nieve», o responde «/edit haz que nieve» a una imagen de este chat. Para seguir cambiando una de mis imágenes, basta con responder a ella y decir cómo. Lo demás ni lo respondo ni lo guardo.
 
-            Termina tu texto con 1:1, 3:4, 9:16, 4:3 o 16:9 para obtener esa forma, que puede costar más.
+            Termina tu texto con 1:1, 3:4, 9:16, 4:3 o 16:9 para obtener esa proporción, que puede costar más.
 
             /status dice cómo van tus ediciones
             /cancel anula lo que pediste y aún no se ha encargado
-            /settings es para administradores: formato, forma, foto o archivo, idioma
+            /settings es para administradores: formato, proporción, foto o archivo, idioma
             /privacy explica quién recibe tu imagen y durante cuánto tiempo
        *[private]
             Envía una foto, un álbum de hasta diez o archivos de imagen (JPEG, PNG, WebP, HEIC y otros, de 20 MB como máximo cada uno) y escribe en la descripción (el pie de foto) qué quieres cambiar. Por ejemplo: «haz que nieve», «quita a la gente del fondo», «pon a la persona de la primera imagen en la segunda». De un álbum sale una sola imagen.
 
             ¿Sin descripción? Te pregunto y uso tu siguiente mensaje. Para seguir cambiando una imagen, responde a ella y di cómo.
 
-            Termina tu texto con 1:1, 3:4, 9:16, 4:3 o 16:9 para obtener esa forma, que puede costar más: «haz que nieve 16:9».
+            Termina tu texto con 1:1, 3:4, 9:16, 4:3 o 16:9 para obtener esa proporción, que puede costar más: «haz que nieve 16:9».
 
             La imagen editada te llega como respuesta, normalmente en uno o dos minutos. Mientras no esté encargada, todavía puedes editar la descripción o cancelar.
 
             /status dice cómo van tus ediciones
             /cancel anula lo que aún no se ha encargado
-            /settings cambia el formato, la forma, foto o archivo, y el idioma
+            /settings cambia el formato, la proporción, foto o archivo, y el idioma
             /privacy explica quién recibe tu imagen y durante cuánto tiempo
     }
 privacy =
@@ -70,7 +70,7 @@ question = { $where ->
            *[other] ¿Qué hago con estas { $count } imágenes? Solo escríbelo, por ejemplo «pon a la persona de la primera en la segunda».
         }
     }
-question-too-long = Tu descripción tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Escríbeme qué cambiar con menos palabras, por favor. Lo que enviaste ya lo tengo.
+question-too-long = Tu descripción tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Responde a este mensaje y dilo con menos palabras, por favor. Lo que enviaste ya lo tengo.
 question-over = Esperé una hora a que dijeras qué cambiar, así que no se editó nada. Para retomarlo, responde a este mensaje y di qué cambiar.
 no-picture = { $where ->
         [half-deaf] No veo a qué imagen se refiere esto: envíala con /edit y tu deseo en la descripción, o hazme administrador para que pueda ver a qué respondes.
@@ -129,8 +129,8 @@ cancelled-here = Cancelado. No se encargó nada.
 cancelled-in-doubt = Cancelado. No se encarga por segunda vez; nadie sabe si el primer encargo fue aceptado.
 nothing-under-way = Ahora mismo no hay nada en marcha.
 more-under-way = { $count ->
-        [one] Detrás de estas espera una edición más.
-       *[other] Detrás de estas esperan { $count } ediciones más.
+        [one] Además de estas hay una edición más en marcha.
+       *[other] Además de estas hay { $count } ediciones más en marcha.
     }
 
 ## /cancel
@@ -161,7 +161,7 @@ toast-cancelled = Cancelado.
 toast-too-late = Demasiado tarde: ya está encargada. Te enviaré lo que salga.
 toast-settled = Eso ya está resuelto.
 toast-old = Este botón es demasiado antiguo y ya no funciona.
-toast-not-yours = Este botón es para la persona que envió la imagen.
+toast-not-yours = Este botón es para la persona que pidió esta edición.
 toast-fetching = Estoy descargando el archivo original…
 toast-coming = El archivo original ya va en camino.
 toast-again = La encargo otra vez.
@@ -170,9 +170,12 @@ toast-news = Hay noticias del primer encargo. Lo estoy comprobando.
 toast-idea = Buena elección.
 toast-varied = Otra versión está en camino.
 toast-varied-already = Otra versión de esta imagen ya está en camino.
-toast-erased = Ya no tengo aquello de lo que se hizo esta imagen. Envíala otra vez, por favor.
+toast-erased = Ya no tengo el material con el que se hizo esta imagen. Envíalo otra vez, por favor.
 toast-deleted = Borrada.
-toast-too-old-to-delete = Telegram solo me deja borrar lo que tiene menos de dos días. Tú, o un administrador del grupo, aún podéis hacerlo.
+toast-too-old-to-delete = { $where ->
+        [group] Telegram solo me deja borrar lo que tiene menos de dos días. Un administrador del grupo aún puede hacerlo.
+       *[private] Telegram solo me deja borrar lo que tiene menos de dos días. Tú aún puedes hacerlo.
+    }
 toast-for-admins = Solo los administradores de este grupo pueden cambiar sus ajustes.
 toast-chosen = Cambiado.
 
@@ -184,11 +187,11 @@ settings = { $where ->
     }
 settings-for-admins = Solo los administradores de este grupo pueden cambiar sus ajustes. En tu chat conmigo tienes tus propios ajustes.
 setting-format = Formato: { $value }
-setting-shape = Forma: { $value }
+setting-shape = Proporción: { $value }
 setting-answer-as = Envío: { $value }
 setting-language = Idioma: { $value }
 choose-format = ¿En qué formato debe hacer las imágenes el modelo? PNG conserva cada detalle; JPEG ocupa menos.
-choose-shape = ¿Qué forma deben tener las imágenes? Cualquiera que no sea «la original» puede costar más. Una proporción al final de tu texto, como «haz que nieve 16:9», vale solo para esa imagen.
+choose-shape = ¿Qué proporción deben tener las imágenes? Cualquiera que no sea «la original» puede costar más. Una proporción al final de tu texto, como «haz que nieve 16:9», vale solo para esa imagen.
 choose-answer-as = ¿Cómo te envío las imágenes? Telegram comprime las fotos; los archivos llegan tal como los creó el modelo.
 choose-language = ¿Qué idioma debo hablar aquí?
 as-auto = la original
@@ -211,6 +214,8 @@ idea-restore = Restaurada
 
 answer = Aquí la tienes.
 answer-as-file = Aquí la tienes, como archivo, porque Telegram no la acepta como foto.
+answer-without-rest = Aquí la tienes. De tu álbum dejé fuera lo que no es una imagen fija.
+answer-of-one = Aquí la tienes. De tu álbum solo recibí esta imagen: como administrador las veo todas, si /edit está en una descripción desde el principio.
 original = El archivo tal como lo creó el modelo de imágenes.
 original-gone = El archivo original ya no está disponible: solo se guarda durante un tiempo. La imagen de arriba es lo mejor que hay.
 
@@ -239,6 +244,7 @@ never-finished = Kie.ai no terminó esta imagen en un día, así que dejo de esp
 never-learned = Kie.ai lleva dos semanas sin decirme qué pasó con tu imagen, así que dejo de preguntar. Envíala otra vez, por favor.
 result-lost = Tu imagen se creó, pero no pude descargarla de Kie.ai a tiempo. Envíala otra vez, por favor.
 undeliverable = No pude enviarte el resultado ({ $words }). Inténtalo otra vez, por favor, quizá pidiendo otra cosa.
+may-not-send = Tu imagen está hecha, pero en este grupo no se me permite enviarla. Cuando un administrador lo permita, responde a este mensaje y di qué cambiar, y la haré de nuevo.
 trouble = Algo salió mal con tu mensaje y no pude usarlo. Envíalo una vez más, por favor.
 no-reason = sin motivo indicado
 broken-step = Algo falló por mi parte y tu imagen no se encargó. Envíala otra vez, por favor.
@@ -248,7 +254,7 @@ broken-step = Algo falló por mi parte y tu imagen no se encargó. Envíala otra
 command-edit = editar una imagen: en su descripción o respondiendo a ella
 command-status = cómo van tus ediciones
 command-cancel = anular lo que aún no se ha encargado
-command-settings = formato, forma, foto o archivo, idioma
+command-settings = formato, proporción, foto o archivo, idioma
 command-help = qué sé hacer y cómo
 command-privacy = quién recibe tu imagen
 

@@ -14,7 +14,7 @@ start = { $where ->
     }
 help = { $where ->
         [group]
-            发送照片、相册或图片文件时，把 /edit 和要改什么写进说明文字，比如“/edit 让它下雪”，或者用“/edit 让它下雪”回复这里的图片。想继续修改我发的图片，直接回复它并说明怎么改。其他内容我一概不读。
+            发送照片、相册或图片文件时，把 /edit 和要改什么写进说明文字，比如“/edit 让它下雪”，或者用“/edit 让它下雪”回复这里的图片。想继续修改我发的图片，直接回复它并说明怎么改。其他内容我既不回应，也不保存。
 
             在文字末尾加上 1:1、3:4、9:16、4:3 或 16:9，就能得到这种比例，可能会额外收费。
 
@@ -68,7 +68,7 @@ question = { $where ->
            *[other] 这 { $count } 张图片要做成什么样？直接写给我就行，比如“把第一张图里的人放进第二张图”。
         }
     }
-question-too-long = 你的说明文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请用更短的话告诉我要改什么，图片我已经留着了。
+question-too-long = 你的说明文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请回复这条消息，用更短的话告诉我要改什么，图片我已经留着了。
 question-over = 我等了一个小时也没有等到文字说明，所以没有编辑。想继续的话，请回复这条消息，告诉我要改什么。
 no-picture = { $where ->
         [half-deaf] 我看不到这说的是哪张图片：请发送图片并在说明文字里写上 /edit 和要求，或者把我设为管理员，这样我才能看到你回复的内容。
@@ -114,7 +114,7 @@ doubt-left = 无法查明 Kie.ai 是否接下了这张图片的订单，也没�
 cancelled-here = 已取消，没有下单。
 cancelled-in-doubt = 已取消，不会第二次下单；第一次的订单有没有被接下，无人知道。
 nothing-under-way = 目前没有正在进行的编辑。
-more-under-way = 后面还有 { $count } 次编辑在等待。
+more-under-way = 除这些外，还有 { $count } 次编辑正在进行。
 
 ## /cancel
 
@@ -141,7 +141,7 @@ toast-cancelled = 已取消。
 toast-too-late = 来不及了：已经下单，有了结果我会发给你。
 toast-settled = 这件事已经定了。
 toast-old = 这个按钮太旧，已经没有作用了。
-toast-not-yours = 这个按钮是给发送图片的人用的。
+toast-not-yours = 这个按钮只供要求这次编辑的人使用。
 toast-fetching = 正在获取原始文件…
 toast-coming = 原始文件马上就到。
 toast-again = 我再下一次单。
@@ -152,7 +152,10 @@ toast-varied = 另一个版本正在路上。
 toast-varied-already = 这张图片的另一个版本已经在路上了。
 toast-erased = 制作这张图片的素材我已经没有了，请重新发送图片。
 toast-deleted = 已删除。
-toast-too-old-to-delete = Telegram 只允许我删除两天以内的消息。你或群管理员仍可以删除它。
+toast-too-old-to-delete = { $where ->
+        [group] Telegram 只允许我删除两天以内的消息。群管理员仍可以删除它。
+       *[private] Telegram 只允许我删除两天以内的消息。你自己仍可以删除它。
+    }
 toast-for-admins = 只有本群管理员可以更改设置。
 toast-chosen = 已更改。
 
@@ -191,6 +194,8 @@ idea-restore = 修复
 
 answer = 给你。
 answer-as-file = 给你。Telegram 不接受它作为照片，所以以文件形式发送。
+answer-without-rest = 给你。相册里不是静态图片的内容，我略过了。
+answer-of-one = 给你。你的相册我只收到了这一张：如果我是管理员，并且 /edit 一开始就写在说明文字里，我就能看到全部。
 original = 图像模型生成的原始文件。
 original-gone = 原始文件已经无法获取：它只保留有限的时间。上面的图片就是现有的最佳版本。
 
@@ -219,6 +224,7 @@ never-finished = Kie.ai 一天之内都没有完成这张图片，我不再等�
 never-learned = 两周以来 Kie.ai 都没有告诉我你的图片怎么样了，我不再询问。请再发一次。
 result-lost = 你的图片已经做好，但我没能及时从 Kie.ai 取到它。请再发一次。
 undeliverable = 我没能把结果发给你（{ $words }）。请再试一次，也许换一个要求。
+may-not-send = 图片已经做好，但本群不允许我发送。等管理员允许之后，请回复这条消息并说明要改什么，我会重新制作。
 trouble = 处理你的消息时出了问题，没能用上。请再发一次。
 no-reason = 没有说明原因
 broken-step = 我这边出了问题，没有为你的图片下单。请再发一次。

@@ -6,6 +6,7 @@ import pytest
 
 from bot.job import State
 from bot.sandbox.faults import Fault, Kind
+from bot.sandbox.telegram.refusals import too_many
 from tests.group import Friends, friends
 from tests.house import House
 from tests.world import a_photo, english
@@ -64,6 +65,25 @@ async def test_pressed_twice_it_orders_once_and_later_once_more(here: Friends) -
     assert await here.press(here.ada, answer["message_id"], "Again") == english("toast-varied")
     assert len(await here.answered()) == 3
     assert len(here.house.kie.tasks) == 3
+
+
+async def test_while_the_answer_of_a_variation_is_on_its_way_there_is_no_second_one(here: Friends) -> None:
+    answer = await _answer(here)
+    await here.press(here.ada, answer["message_id"], "Again")
+    here.house.telegram.faults.always("sendPhoto", too_many(600))
+    await here.answered()
+    assert (await here.house.job(2)).state is State.SUCCEEDED
+    assert await here.press(here.ada, answer["message_id"], "Again") == english("toast-varied-already")
+
+
+async def test_a_variation_that_was_never_confirmed_does_not_keep_others_from_being_made(here: Friends) -> None:
+    answer = await _answer(here)
+    await here.press(here.ada, answer["message_id"], "Again")
+    here.house.telegram.faults.always("sendPhoto", Fault(Kind.CUT_BEFORE))
+    await here.answered()
+    await here.house.pass_time(HOUR)
+    assert (await here.house.job(2)).answered_at is None
+    assert await here.press(here.ada, answer["message_id"], "Again") == english("toast-varied")
 
 
 async def test_a_redelivered_press_orders_nothing_more(here: Friends) -> None:
@@ -189,7 +209,8 @@ async def test_the_admins_are_asked_for_once_a_minute_at_most(here: Friends) -> 
 async def test_what_telegram_does_not_let_a_bot_delete_is_said(here: Friends) -> None:
     answer = await _answer(here)
     here.house.clock.now += 49 * HOUR
-    assert await here.press(here.ada, answer["message_id"], "Delete") == english("toast-too-old-to-delete")
+    told = await here.press(here.ada, answer["message_id"], "Delete")
+    assert told == english("toast-too-old-to-delete", where="group")
     assert len(here.pictures()) == 1
 
 

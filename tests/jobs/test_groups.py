@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bot.job import Reason, State
+from bot.sandbox.telegram.refusals import bad_request
 from tests.group import Friends, friends
 from tests.house import House, a_house
 from tests.world import a_photo, english, rows
@@ -120,6 +121,25 @@ async def test_a_laugh_at_an_answer_costs_nothing(here: Friends) -> None:
     here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
     [answer] = await here.answered()
     here.grace.send_text("😂 !!", reply_to=answer["message_id"], chat=here.group)
+    assert len(await here.answered()) == 1
+
+
+@pytest.mark.parametrize("words", ["/edit@other_bot make it burn", "/warn be nice", "/cancel@other_bot"])
+async def test_a_command_to_another_bot_in_reply_to_an_answer_costs_nothing_and_is_not_answered(
+    here: Friends, words: str
+) -> None:
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    [answer] = await here.answered()
+    here.grace.send_text(words, reply_to=answer["message_id"], chat=here.group)
+    assert len(await here.answered()) == 1
+    assert here.words() == []
+
+
+async def test_what_another_bot_says_in_reply_to_an_answer_is_not_heard(here: Friends) -> None:
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    [answer] = await here.answered()
+    other = {"id": 7, "is_bot": True, "first_name": "Other"}
+    here.group._cloud.hear(here.group.room, other, {"text": "how nice"} | here.group.room.quoted(answer["message_id"]))
     assert len(await here.answered()) == 1
 
 
@@ -246,6 +266,13 @@ async def test_where_privacy_hides_the_picture_one_sentence_says_what_to_do(shy:
     assert basic.words()[0].count(".") == 1
 
 
+async def test_where_privacy_hides_nothing_the_hint_does_not_ask_for_more(shy: Friends) -> None:
+    said = shy.grace.send_text("hello", chat=shy.group)
+    shy.ada.send_text("/edit@darkroom_bot make it snow", reply_to=said, chat=shy.group)
+    await shy.hear()
+    assert shy.words() == [english("no-picture", where="group")]
+
+
 async def test_where_the_bot_hears_all_the_hint_does_not_ask_for_more(here: Friends) -> None:
     here.ada.send_text("/edit make it snow", chat=here.group)
     await here.hear()
@@ -259,11 +286,19 @@ async def test_an_admin_hears_all_as_well(shy: Friends) -> None:
     assert shy.words() == [english("no-picture", where="group")]
 
 
-async def test_an_album_with_privacy_mode_is_what_telegram_shows_of_it(shy: Friends) -> None:
+async def test_an_album_with_privacy_mode_is_what_telegram_shows_of_it_and_the_answer_says_so(shy: Friends) -> None:
     shy.ada.send_album([a_photo("red"), a_photo("blue")], {0: "/edit@darkroom_bot a duel"}, chat=shy.group)
-    assert len(await shy.answered()) == 1
+    [answer] = await shy.answered()
+    assert answer["caption"] == english("answer-of-one")
     [task] = shy.house.kie.tasks.values()
     assert len(task.inputs) == 1
+
+
+async def test_an_album_that_is_seen_as_a_whole_is_answered_without_more_words(shy: Friends) -> None:
+    shy.group.set_bot("administrator", shy.ada.user)
+    shy.ada.send_album([a_photo("red"), a_photo("blue")], {0: "/edit@darkroom_bot a duel"}, chat=shy.group)
+    [answer] = await shy.answered()
+    assert answer["caption"] == english("answer")
 
 
 # -- albums
@@ -365,6 +400,28 @@ async def test_an_answer_to_a_request_that_was_deleted_comes_all_the_same(here: 
     here.ada.delete(asked, chat=here.group)
     [answer] = await here.answered()
     assert "reply_to_message" not in answer
+
+
+async def test_where_the_bot_may_not_send_pictures_it_says_so_once_and_bothers_no_operator(here: Friends) -> None:
+    for method, what in (("sendPhoto", "photos"), ("sendDocument", "documents")):
+        here.house.telegram.faults.always(method, bad_request(f"not enough rights to send {what} to the chat"))
+    asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    assert await here.answered() == []
+    assert here.words() == [english("may-not-send")]
+    assert here.house.words(9009) == []
+    here.house.telegram.faults.clear()
+    here.ada.send_text("make it snow", reply_to=here.texts()[0]["message_id"], chat=here.group)
+    assert len(await here.answered()) == 1
+    assert here.signs(asked) == ["🤷"]
+
+
+async def test_where_the_bot_may_say_nothing_at_all_nothing_goes_wrong(here: Friends) -> None:
+    here.house.telegram.faults.always("sendMessage", bad_request("not enough rights to send text messages to the chat"))
+    here.ada.send_text("/help", chat=here.group)
+    await here.hear()
+    await here.house.pass_time(600)
+    assert len(here.calls()) == 1
+    assert len([call for call in here.house.telegram.calls if call.method == "sendMessage"]) == 1
 
 
 # -- coming and going

@@ -9,6 +9,9 @@ from bot.job import State
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.telegram import Group
 from bot.store.chats import Preference
+from bot.store.outbox import Busy
+from bot.store.transaction import Transaction
+from bot.texts import sentence
 from bot.wish import Form, Shape
 from tests.group import Friends, friends
 from tests.house import House, a_house
@@ -103,6 +106,65 @@ async def test_settings_greeting_and_admission_are_kept(tmp_path: Path) -> None:
         [task] = house.kie.tasks.values()
         assert task.order.input["image_size"] == "1:1"
         assert house.words(9009) == [english("admin-moved", old="-5", new=str(grown.id))]
+
+
+async def test_no_second_hello_is_said_when_the_supergroup_is_heard_of_before_it_is_known_which_it_was(
+    here: Friends,
+) -> None:
+    here.group.set_bot("left", here.ada.user)
+    here.group.set_bot("member", here.ada.user)
+    await here.hear()
+    assert here.words() == [english("hello", hearing="all")]
+    telegram, old = here.house.telegram, here.group.room
+    grown = _grown(here)
+    telegram.cloud.updates.forget_all()
+    grown.set_bot("left", here.ada.user)
+    telegram.cloud.updates.forget_all()
+    grown.set_bot("member", here.ada.user)
+    telegram.cloud.hear(old, here.ada.user, {"migrate_to_chat_id": grown.id})
+    await here.hear()
+    await here.house.pass_time(5)
+    assert here.words() == []
+
+
+async def test_what_was_chosen_and_asked_in_the_supergroup_before_it_was_known_which_it_was_is_kept(
+    here: Friends,
+) -> None:
+    house = here.house
+    await house.bot.db.unit(lambda tx: tx.chats.choose(-5, Preference.LANGUAGE, "ru"))
+    await house.bot.db.unit(lambda tx: tx.chats.choose(-5, Preference.SHAPE, Shape.TALL))
+    here.group.promote(here.ada.user)
+    grown = _grown(here)
+    house.telegram.cloud.updates.forget_all()
+    await house.bot.db.unit(lambda tx: tx.chats.choose(grown.id, Preference.SHAPE, Shape.SQUARE))
+    here.ada.send_text("/settings", chat=grown)
+    await house.receive()  # it waits until the admins are known
+    await house.bot.db.unit(lambda tx: tx.move_chat(-5, grown.id, house.clock.instant()))
+    await here.hear()
+    assert here.words() == [sentence("settings", where="group").into("ru")]
+    assert await house.bot.db.unit(lambda tx: tx.chats.form_of(grown.id)) == Form(shape=Shape.SQUARE)
+
+
+async def test_what_was_on_its_way_to_the_group_is_not_taken_for_a_message_of_the_supergroup(here: Friends) -> None:
+    house, now = here.house, here.house.clock.instant()
+    here.ada.send_photo(a_photo(), caption="/edit", chat=here.group)
+    await house.receive()
+    [question] = await house.bot.db.unit(lambda tx: tx.outbox.due(now, Busy(), 16))
+    here.ada.send_text("/help", chat=here.group)
+    await house.receive()
+    [help_] = await house.bot.db.unit(lambda tx: tx.outbox.due(now, Busy(parcels=frozenset({question.id})), 16))
+    _grown(here)
+    await house.receive()
+    await house.bot.db.unit(lambda tx: tx.outbox.sent(help_, 77, now))
+    await house.bot.db.unit(lambda tx: tx.statuses.shown(question, "what to change", 78, now, None))
+    assert await house.bot.db.unit(lambda tx: _numbers(tx, here.group.id)) == {None}
+    await here.hear()
+    assert here.words() == [english("question", count=1, where="group")]
+
+
+def _numbers(tx: Transaction, chat_id: int) -> set[int | None]:
+    """Return under which numbers something is taken to stand in a chat."""
+    return {row["message_id"] for row in tx.outbox._db.execute("SELECT * FROM outbox WHERE chat_id = ?", (chat_id,))}
 
 
 async def test_a_message_of_the_supergroup_is_not_mistaken_for_one_of_the_group(here: Friends) -> None:

@@ -37,6 +37,14 @@ async def test_an_edit_is_one_message_two_signs_and_the_action(here: Friends) ->
     assert counted == {"setMessageReaction": 2, "sendChatAction": 1, "sendPhoto": 1}
 
 
+async def test_what_is_left_out_of_an_album_is_said_with_the_picture(here: Friends) -> None:
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", album="7", chat=here.group)
+    here.ada.send_other("video", album="7", chat=here.group)
+    [answer] = await here.answered()
+    assert answer["caption"] == english("answer-without-rest")
+    assert Counter(call.method for call in here.calls())["sendMessage"] == 0
+
+
 async def test_a_refusal_is_one_message_and_a_sign(here: Friends) -> None:
     here.house.kie.script(fail("The input or output was flagged as sensitive."))
     asked = await _asked(here)
@@ -61,6 +69,19 @@ async def test_what_is_taken_back_gets_a_sign(here: Friends) -> None:
     await here.house.pass_time(5)
     assert here.signs(asked) == ["🫡"]
     assert here.words() == [english("taken-back", count=1)]
+
+
+async def test_a_caption_that_is_edited_meanwhile_gets_no_further_sign(here: Friends) -> None:
+    here.house.kie.refuse(433, "cap")
+    asked = await _asked(here)
+    for words in ("rain", "hail"):
+        here.ada.edit_caption(asked, f"/edit make it {words}", chat=here.group)
+        await here.hear()
+    assert (await here.house.job()).request.prompt == "make it hail"
+    await here.house.pass_time(400)
+    await here.house.pass_time(60)
+    assert here.signs(asked) == ["👌"]
+    assert Counter(call.method for call in here.calls())["setMessageReaction"] == 2
 
 
 async def test_an_order_in_doubt_is_asked_about_because_only_the_person_can_decide(here: Friends) -> None:
@@ -101,6 +122,14 @@ async def test_a_second_try_to_send_shows_no_further_action(here: Friends) -> No
     here.house.kie.faults.add("result", Fault(Kind.CUT_BEFORE), times=3)
     await _asked(here)
     await here.house.pass_time(60)
+    assert len(here.pictures()) == 1
+    assert 1 <= len(here.calls("sendChatAction")) <= 2
+
+
+async def test_neither_does_one_that_telegram_put_off(here: Friends) -> None:
+    here.house.telegram.faults.add("sendPhoto", too_many(20), times=3)
+    await _asked(here)
+    await here.house.pass_time(120)
     assert len(here.pictures()) == 1
     assert 1 <= len(here.calls("sendChatAction")) <= 2
 

@@ -208,6 +208,20 @@ async def test_pressing_the_same_choice_twice_is_no_trouble(house: House) -> Non
     assert "Format: JPEG" in _labels(_shown(house))
 
 
+async def test_what_is_chosen_on_a_page_that_is_just_going_shows_as_well(house: House) -> None:
+    page = await _choose(house, "Shape: as it is")
+    [wide] = [b["callback_data"] for row in page["reply_markup"]["inline_keyboard"] for b in row if b["text"] == "16:9"]
+    house.ada.press(page["message_id"], "1:1")
+    await house.hear()
+    query = {"id": "991", "from": house.ada.user, "message": page, "chat_instance": "1", "data": wide}
+    house.telegram.cloud.presses["991"] = None
+    house.telegram.push({"callback_query": query})
+    await house.hear()
+    await house.pass_time(4)
+    assert house.ada.answer_to("991") == {"text": english("toast-chosen")}
+    assert "Shape: 16:9" in _labels(_shown(house))
+
+
 # -- in groups
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.group import friends
 from tests.house import a_house
 from tests.world import a_photo
 
@@ -30,10 +31,16 @@ async def test_an_edit_under_way_keeps_what_it_needs(tmp_path: Path) -> None:
         assert (await house.job()).request.prompt == "a private wish"
 
 
-async def test_who_administers_a_group_is_forgotten_when_nobody_asks_any_more(tmp_path: Path) -> None:
+async def test_who_administers_a_group_is_known_for_a_moment_only(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
-        await house.bot.db.unit(lambda tx: tx.chats.want_admins(-5, house.clock.instant()))
-        await house.bot.db.unit(lambda tx: tx.chats.admins_known(-5, {1001}, house.clock.instant()))
-        house.clock.now += 2 * DAY
+        here = friends(house)
+        here.group.promote(here.ada.user)
+        here.grace.send_text("/settings", chat=here.group)
+        await here.hear()
+        known_since = house.clock.instant() - 60_000
+        assert await house.bot.db.unit(lambda tx: tx.chats.admins(here.group.id, known_since)) == frozenset(
+            {here.ada.id}
+        )
+        house.clock.now += DAY
         await house.bot.db.unit(house.bot.retention.erase)
-        assert await house.bot.db.unit(lambda tx: tx.chats.admins(-5, 0)) is None
+        assert await house.bot.db.unit(lambda tx: tx.chats.admins(here.group.id, known_since)) is None
