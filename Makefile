@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run sandbox test crash check lock clean
+.PHONY: run sandbox test crash check audit lock clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python -m bot run
@@ -23,6 +23,15 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Asks the database of known vulnerabilities about every package of the locks.
+audit: .venv-audit/.done
+	.venv-audit/bin/pip-audit --strict --disable-pip -r requirements.lock -r requirements-dev.lock
+
+.venv-audit/.done: requirements-audit.lock
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.lock
+	touch $@
+
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Darkroom needs Python 3.11 to 3.13; say which with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +48,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements-dev.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -c requirements-dev.lock pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --group audit -o requirements-audit.lock
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-audit
