@@ -13,6 +13,7 @@ from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
 from tests import oracle
+from tests.canary import leaks
 from tests.front import Front, a_front
 from tests.world import KEY, TOKEN, ids_of_statuses
 
@@ -176,6 +177,8 @@ async def a_house(
         stack.push_async_callback(house.close)
         await house.open()
         yield house
+        if house._settings.image_transport == "upload":  # else the token is handed on, as was asked for
+            assert leaks(telegram, local_kie, folder, [], token=TOKEN, key=KEY) == []
 
 
 def _settings(folder: Path, telegram: LocalTelegram, kie: LocalKie, changes: dict[str, Any]) -> Settings:

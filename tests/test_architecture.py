@@ -66,3 +66,12 @@ def test_some_things_are_not_done_here(word: str) -> None:
     everywhere = [*SOURCES, *(ROOT / "tests").rglob("*.py")]
     found = [path for path in everywhere if word in path.read_text(encoding="utf-8") and path != Path(__file__)]
     assert found == []
+
+
+def test_every_test_that_the_security_page_names_is_there() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+(?:\.py)?)(?:::(\w+))?`", page)
+    assert len(named) > 20
+    for path, test in named:
+        assert (ROOT / path).exists(), path
+        assert not test or f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), test

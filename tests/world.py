@@ -23,6 +23,7 @@ from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.texts import sentence
 from tests import oracle
+from tests.canary import leaks
 
 #: Obviously no secrets, but of the right form, and to be found wherever they should not be.
 TOKEN = "424242:" + "canary-telegram-" * 2 + "token"
@@ -229,6 +230,8 @@ async def a_world(folder: Path, **kie: Any) -> AsyncIterator[World]:
     finally:
         await world.close()
         assert telegram.complaints == []
+        found = leaks(telegram, local_kie, folder, [bot.log for bot in world._bots], token=TOKEN, key=KEY)
+        assert found == []
 
 
 def english(name: str, **values: str | int) -> str:

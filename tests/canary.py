@@ -1,0 +1,28 @@
+"""The canaries: secrets that are to be found nowhere but with those whom they are for.
+
+Both the tokens and the keys of the tests are canaries, and every bot that a test
+has opened is searched for them when it is closed: what it logged, what it stored,
+and what it said to the other side.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bot.sandbox.kie import LocalKie
+from bot.sandbox.telegram import LocalTelegram
+
+
+def leaks(
+    telegram: LocalTelegram, kie: LocalKie, folder: Path, logs: Iterable[str], *, token: str, key: str
+) -> list[str]:
+    """Name the places where a secret is that must not be there."""
+    secret = token.partition(":")[2]
+    told_to_kie = any(secret in f"{call.path} {call.headers} {call.body}" for call in kie.calls)
+    told_to_telegram = any(key in repr(call.params) for call in telegram.calls)
+    stored = {file.name: file.read_bytes() for file in folder.rglob("*.db*") if file.is_file()}
+    found = [f"the token in {name}" for name, content in stored.items() if secret.encode() in content]
+    found += [f"the key in {name}" for name, content in stored.items() if key.encode() in content]
+    found += ["the token in what Kie was told"] if told_to_kie else []
+    found += ["the key in what Telegram was told"] if told_to_telegram else []
+    found += [f"a secret in a log: {log[-500:]}" for log in logs if secret in log or key in log]
+    return found
