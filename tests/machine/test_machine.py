@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from bot.job import MAX_PICTURES
 from bot.sandbox.telegram import Person
 from tests.machine.doom import Doom
 from tests.machine.ledger import Ledger, buttons_of
 from tests.machine.life import Life, quickened
-from tests.machine.troubles import ALL, ANSWERS, DEATHS, ENDINGS, KINDS
+from tests.machine.troubles import ALL, ANSWERS, CRITICAL, DEATHS, ENDINGS, KINDS
 from tests.machine.truths import Snapshot, contents, snapshot, wrong_in_the_end, wrong_now
 
 NOW, HEARD, SETTLED = "now", "heard", "settled"
@@ -57,7 +58,8 @@ class Story(RuleBasedStateMachine):
         self.ledger = Ledger()
         self.people = [self.life.telegram.person(user_id=1001 + number) for number in range(2)]
         self.life.telegram.person(user_id=9009)
-        self.albums = ["", ""]
+        #: the latest of each person, and how much of it was sent
+        self.albums = [("", MAX_PICTURES)] * 2
         self.buttons: list[tuple[int, int, str]] = []
         self.known: Snapshot | None = None
         self.has_failed = False
@@ -91,11 +93,13 @@ class Story(RuleBasedStateMachine):
 
     @rule(who=PEOPLE, worded=st.lists(st.booleans(), min_size=1, max_size=3), is_new=st.booleans(), pace=PACES)
     def sends_items_of_an_album(self, who: int, worded: list[bool], is_new: bool, pace: str) -> None:
-        if is_new or not self.albums[who]:
+        album, sent = self.albums[who]
+        if is_new or sent + len(worded) > MAX_PICTURES:
             self.ledger.serial += 1
-            self.albums[who] = f"album {self.ledger.serial}"
+            album, sent = f"album {self.ledger.serial}", 0
         for is_worded in worded:
-            self._sends(who, worded=is_worded, album=self.albums[who])
+            self._sends(who, worded=is_worded, album=album)
+        self.albums[who] = album, sent + len(worded)
         self._goes_on(pace)
 
     def _sends(self, who: int, *, worded: bool, is_broken: bool = False, album: str | None = None) -> None:
@@ -200,7 +204,7 @@ class Story(RuleBasedStateMachine):
     def trouble_comes(self, trouble: str) -> None:
         ALL[trouble](self.life)
 
-    @rule(who=PEOPLE, death=st.sampled_from(sorted(DEATHS)))
+    @rule(who=PEOPLE, death=st.one_of(st.sampled_from(CRITICAL), st.sampled_from(sorted(DEATHS))))
     def asks_and_the_bot_dies(self, who: int, death: str) -> None:
         self.asks_in_trouble(who, [death])
 

@@ -92,6 +92,9 @@ def _at_telegram(calls: Iterable[str], times: Iterable[int]) -> dict[str, Troubl
 
 DEATHS = _deaths()
 
+#: Those in the two windows that count: nobody can know whether Kie took the order, or whether the answer arrived.
+CRITICAL = tuple(f"death {when} {call} 1" for call in ("createTask", "sendPhoto") for when in ("after", "before"))
+
 DOUBTS: dict[str, Trouble] = {
     f"createTask: {name} x {n}": partial(_orders, fault, n) for name, fault in KIE_FAULTS.items() for n in (1, 3)
 }
