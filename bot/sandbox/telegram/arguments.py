@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from aiohttp import web
-from aiohttp.web_request import FileField
+from aiohttp import BodyPartReader, web
 
 from bot.sandbox.telegram.refusals import Json, Refused, bad
 
@@ -94,9 +93,24 @@ async def read(request: web.Request) -> Arguments:
     fields: list[tuple[str, Any]] = list(request.query.items())
     if request.content_type == "application/json":
         fields += await _json_fields(request)
+    elif request.content_type.startswith("multipart/"):
+        fields += await _form_fields(request)
     elif request.can_read_body:
         fields += list((await request.post()).items())
-    return Arguments(_params(fields), _files(fields))
+    return Arguments(_params(fields), {name: value for name, value in fields if isinstance(value, Upload)})
+
+
+async def _form_fields(request: web.Request) -> list[tuple[str, Any]]:
+    """Read a form in memory: a file on the disk would stay open when the caller is killed meanwhile."""
+    if (request.content_length or 0) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length or 0)
+    fields: list[tuple[str, Any]] = []
+    async for part in await request.multipart():
+        if isinstance(part, BodyPartReader) and part.name is not None:
+            data = bytes(await part.read(decode=True))
+            kind = part.headers.get("Content-Type", "application/octet-stream")
+            fields.append((part.name, Upload(part.filename, kind, data) if part.filename else data.decode()))
+    return fields
 
 
 async def _json_fields(request: web.Request) -> Iterable[tuple[str, Any]]:
@@ -110,15 +124,7 @@ async def _json_fields(request: web.Request) -> Iterable[tuple[str, Any]]:
 
 
 def _params(fields: Iterable[tuple[str, Any]]) -> Json:
-    return {name: _decoded(name, value) for name, value in fields if not isinstance(value, FileField)}
-
-
-def _files(fields: Iterable[tuple[str, Any]]) -> dict[str, Upload]:
-    return {
-        name: Upload(part.filename, part.content_type, part.file.read())
-        for name, part in fields
-        if isinstance(part, FileField)
-    }
+    return {name: _decoded(name, value) for name, value in fields if not isinstance(value, Upload)}
 
 
 def _decoded(name: str, value: object) -> object:
