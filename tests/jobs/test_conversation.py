@@ -141,6 +141,17 @@ async def test_anybody_in_the_group_may_have_the_original(here: Friends) -> None
     assert original["reply_to_message"]["message_id"] == answer["message_id"]
 
 
+async def test_in_a_topic_a_variation_and_the_original_come_there_as_well(house: House) -> None:
+    here = friends(house, is_forum=True)
+    topic = here.group.open_topic("Holidays", here.ada.user)
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group, thread=topic)
+    [answer] = await here.answered()
+    for label in ("Again", "Original file"):
+        await here.press(here.grace, answer["message_id"], label)
+    others = (await here.answered())[1:]
+    assert [other["message_thread_id"] for other in others] == [topic, topic]
+
+
 # -- delete
 
 
@@ -150,6 +161,15 @@ async def test_the_one_who_asked_may_delete_an_answer_with_all_that_belongs_to_i
     assert len(here.pictures()) == 2
     assert await here.press(here.ada, answer["message_id"], "Delete") == english("toast-deleted")
     await here.house.pass_time(5)
+    assert here.pictures() == []
+
+
+async def test_a_file_that_was_still_to_come_does_not_come_after_its_answer_was_deleted(here: Friends) -> None:
+    answer = await _answer(here)
+    here.house.telegram.faults.add("sendDocument", too_many(30))
+    await here.press(here.grace, answer["message_id"], "Original file")
+    await here.press(here.ada, answer["message_id"], "Delete")
+    await here.house.pass_time(60)
     assert here.pictures() == []
 
 
@@ -182,6 +202,25 @@ async def test_what_an_anonymous_admin_asked_for_any_admin_may_delete_and_nobody
     [answer] = await here.answered()
     assert await here.press(here.grace, answer["message_id"], "Delete") == english("toast-not-yours")
     assert await here.press(here.ada, answer["message_id"], "Delete") == english("toast-deleted")
+
+
+async def test_about_an_order_in_doubt_of_an_anonymous_admin_any_admin_decides_and_nobody_else(here: Friends) -> None:
+    here.house.kie.faults.add("createTask", Fault(Kind.CUT_AFTER))
+    here.group.promote(here.ada.user)
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
+    await here.hear()
+    await here.house.pass_time(5)
+    [question] = here.texts()
+    assert await here.press(here.grace, question["message_id"], "Leave it") == english("toast-not-yours")
+    assert await here.press(here.ada, question["message_id"], "Leave it") == english("toast-left")
+
+
+async def test_who_became_an_admin_is_one_a_minute_later(here: Friends) -> None:
+    answer = await _answer(here)
+    assert await here.press(here.grace, answer["message_id"], "Delete") == english("toast-not-yours")
+    here.group.promote(here.grace.user)
+    here.house.clock.now += 61
+    assert await here.press(here.grace, answer["message_id"], "Delete") == english("toast-deleted")
 
 
 async def test_while_the_admins_cannot_be_found_out_others_are_served_and_the_press_is_answered(

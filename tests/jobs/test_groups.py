@@ -166,6 +166,7 @@ async def test_a_caption_that_is_only_a_command_is_asked_about_and_the_answer_ma
     await here.hear()
     [question] = here.texts()
     assert question["text"] == english("question", count=1, where="group")
+    assert [len(row) for row in question["reply_markup"]["inline_keyboard"]] == [1], "no ideas where others read along"
     here.grace.send_text("make it burn", reply_to=question["message_id"], chat=here.group)
     await here.hear()
     assert here.words()[-1] == english("still-under-way", where="group")

@@ -167,6 +167,22 @@ def _numbers(tx: Transaction, chat_id: int) -> set[int | None]:
     return {row["message_id"] for row in tx.outbox._db.execute("SELECT * FROM outbox WHERE chat_id = ?", (chat_id,))}
 
 
+async def test_what_was_to_be_said_in_the_group_is_said_in_the_supergroup_and_replies_to_nothing_there(
+    here: Friends,
+) -> None:
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    here.ada.send_text("/help", chat=here.group)
+    await here.house.receive()
+    grown = _grown(here)
+    for number in range(5):
+        here.grace.send_text(f"hello {number}", chat=grown)
+    await here.hear()
+    [help_] = here.texts()
+    assert help_["text"] == english("help", where="group")
+    assert "reply_to_message" not in help_
+    assert here.calls("setMessageReaction") == [], "there is nothing to put a sign on"
+
+
 async def test_a_message_of_the_supergroup_is_not_mistaken_for_one_of_the_group(here: Friends) -> None:
     await _asked(here)
     await here.house.pass_time(4)

@@ -162,6 +162,35 @@ async def test_more_answers_than_a_minute_allows_come_all_and_only_signs_are_dro
     assert Counter(call.method for call in here.calls())["sendMessage"] == 0
 
 
+async def test_signs_do_not_use_up_the_messages_of_a_minute(here: Friends) -> None:
+    for _ in range(15):
+        here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    await here.hear()
+    await here.house.pass_time(4)
+    await here.house.pass_time(40)
+    assert len(here.pictures()) == 15
+    assert len(here.calls("setMessageReaction")) > 5
+
+
+async def test_what_is_taken_back_at_once_gets_one_sign(here: Friends) -> None:
+    asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    here.ada.send_text("/cancel", chat=here.group)
+    await here.hear()
+    assert here.signs(asked) == ["🫡"]
+    assert len(here.calls("setMessageReaction")) == 1
+
+
+async def test_a_new_request_gets_no_sign_either_while_telegram_wants_to_be_left_alone(here: Friends) -> None:
+    here.house.telegram.faults.add("sendPhoto", too_many(20))
+    await _asked(here)
+    await here.house.pass_time(22)
+    [refused] = here.calls("sendPhoto")
+    other = await _asked(here)
+    assert here.signs(other) == []
+    await here.house.pass_time(22)
+    assert min(call.at for call in here.calls(*SEEN) if call.at > refused.at) >= refused.at + 20
+
+
 async def test_signs_wait_while_telegram_wants_to_be_left_alone(here: Friends) -> None:
     here.house.telegram.faults.add("sendPhoto", too_many(20))
     asked = await _asked(here)

@@ -123,6 +123,20 @@ async def test_a_reply_is_ours_if_it_is_a_wish_about_a_picture_of_ours(
     assert await _stored(db, our, _reply(text, to)) == ([1] if is_ours else [])
 
 
+async def test_a_mention_about_a_picture_of_another_chat_is_ours(db: Database, our: Address) -> None:
+    origin = {"type": "user", "date": 1, "sender_user": ADA}
+    mention = {"type": "mention", "offset": 0, "length": 13}
+    said = _said(text="@darkroom_bot at night", entities=[mention], external_reply={"origin": origin, "photo": PHOTO})
+    assert await _stored(db, our, said) == [1]
+
+
+@pytest.mark.parametrize(("who", "is_ours"), [(BOT, True), (ADA, False)])
+async def test_a_mention_by_name_is_one_as_well(db: Database, our: Address, who: dict[str, Any], is_ours: bool) -> None:
+    mention = {"type": "text_mention", "offset": 0, "length": 8, "user": who}
+    said = _said(photo=PHOTO, caption="Darkroom at night", caption_entities=[mention])
+    assert await _stored(db, our, said) == ([1] if is_ours else [])
+
+
 # -- albums
 
 

@@ -318,6 +318,14 @@ def test_the_name_of_somebody_else_is_a_part_of_it() -> None:
     assert _meaning(update) == PictureSent(LARGE, words)
 
 
+def test_our_name_is_no_part_of_a_wish_where_it_is_the_one_that_people_see() -> None:
+    us = {"id": ME.id, "is_bot": True, "first_name": "Darkroom"}
+    mark = {"type": "text_mention", "offset": 0, "length": 8, "user": us}
+    update = message(chat=GROUP, photo=PHOTO, caption="Darkroom, at night", caption_entities=[mark])
+    check_update(update)
+    assert _meaning(update) == PictureSent(LARGE, "at night")
+
+
 def test_what_opened_a_topic_is_not_replied_to_by_all_that_is_said_there() -> None:
     opened = {"message_id": 3, "date": 1, "chat": GROUP, "from": ADA, "message_thread_id": 3, "is_topic_message": True}
     opened["forum_topic_created"] = {"name": "Holidays", "icon_color": 7322096}
