@@ -58,6 +58,8 @@ class Witness(logging.Handler):
         self.telegram: LocalTelegram | None = None
         #: calls by their number
         self.at_risk: set[int] = set()
+        #: those that Telegram has turned down
+        self.refused: set[int] = set()
         self.mistakes: list[str] = []
 
     def check(self, method: str, params: Mapping[str, object], files: Mapping[str, object]) -> None:
@@ -65,8 +67,9 @@ class Witness(logging.Handler):
         oracle.check(method, params, files)
         assert self.telegram is not None
         waiting = self.telegram.faults._waiting.get(method)
-        if waiting and waiting[0].kind in (Kind.CUT_BEFORE, Kind.CUT_AFTER):
-            self.at_risk.add(len(self.telegram.calls) - 1)
+        if waiting:
+            fates = self.refused if waiting[0].kind is Kind.ANSWER else self.at_risk
+            fates.add(len(self.telegram.calls) - 1)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what no living bot should ever have to say."""
@@ -91,6 +94,7 @@ class Life:
         )
         self.bot: Darkroom | None = None
         self.births = 0
+        self._begun = 0
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
@@ -140,7 +144,7 @@ class Life:
             await self._mortal(work)
 
     async def _mortal(self, work: Coroutine[Any, Any, None]) -> None:
-        calls = len(self.telegram.calls)
+        self._begins()
         try:
             await work
         except Exception:
@@ -148,7 +152,11 @@ class Life:
                 raise
         if self.doom.is_dead:
             await self._bury()
-            self.witness.at_risk.update(range(calls, len(self.telegram.calls)))
+            self.witness.at_risk.update(range(self._begun, len(self.telegram.calls)))
+
+    def _begins(self) -> None:
+        """Note that what was called before this moment is over, and written down."""
+        self._begun = len(self.telegram.calls)
 
     async def _bury(self) -> None:
         await self._stack.aclose()
@@ -208,6 +216,7 @@ class Life:
         worker = self._living().worker
         for _ in range(MOST_ROUNDS):
             worker._woken.clear()
+            self._begins()
             async with asyncio.TaskGroup() as tasks:
                 seconds = await worker.start_due(tasks)
             self._living()

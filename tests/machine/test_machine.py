@@ -318,7 +318,7 @@ QUICK = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-LONG = settings(QUICK, max_examples=60, stateful_step_count=50, derandomize=False)
+LONG = settings(QUICK, max_examples=30, stateful_step_count=50, derandomize=False)
 
 
 def test_whatever_happens_nothing_is_lost_and_nothing_is_paid_twice() -> None:
@@ -326,7 +326,7 @@ def test_whatever_happens_nothing_is_lost_and_nothing_is_paid_twice() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(16))
 def test_in_many_long_stories_nothing_is_lost_and_nothing_is_paid_twice(number: int) -> None:
     story = seed(number)(type("LongStory", (Story,), {}))
     run_state_machine_as_test(story, settings=LONG)

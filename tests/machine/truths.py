@@ -282,9 +282,10 @@ def _repeated(life: Life, ledger: Ledger, now: Snapshot) -> Iterator[str]:
 
 def _sent_once_more(life: Life) -> Iterator[str]:
     """Name the answers in doubt that were sent once more although a message stood there to be turned into them."""
+    in_doubt = life.witness.at_risk - life.witness.refused
     for job_id, sends in _photos_by_job(life.telegram.calls).items():
         for earlier, again in pairwise(sends):
-            if earlier in life.witness.at_risk and _could_be_turned(life, job_id, earlier, again):
+            if earlier in in_doubt and _could_be_turned(life, job_id, earlier, again):
                 yield f"the answer to job {job_id} was sent once more, and could have been turned into"
 
 
