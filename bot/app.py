@@ -349,7 +349,7 @@ def _worker(
     transport = Transport(chat, kie, direct=settings.image_transport == "direct")
     limits = Limits(settings.creates_per_10_seconds, settings.max_running, deadline)
     steps = Steps(
-        prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, clock=clock),
+        prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, admins=admins, clock=clock),
         submit=Submit(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
         watch=Watch(db, kie, callbacks, deadline=deadline, admins=admins, clock=clock),
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),
