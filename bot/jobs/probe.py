@@ -10,7 +10,6 @@ from bot.kie.errors import KieError
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 
-
 #: Seconds after a free question that Kie did not answer.
 ASK_AGAIN_AFTER = 30.0
 

@@ -135,6 +135,9 @@ class Worker:
             self._looks.add(job_id, later(now, SPREAD * place / len(to_look_at)))
 
     def _recovered(self, tx: Transaction, now: Instant) -> list[int]:
+        set_back = tx.moments.turn_back(now)
+        if set_back:
+            log.warning("the clock was set back by %.0f s: what waits does not wait for it", set_back)
         in_doubt = filter(None, (tx.jobs.get(job_id) for job_id in tx.jobs.in_state(State.SUBMITTING)))
         hinted = [job.id for job in in_doubt if doubt.resume(tx, job, self._callbacks, now)]
         tx.outbox.doubt_answers()
