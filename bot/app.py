@@ -255,6 +255,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
     incoming = Letters(db, address, clock=clocks.of_day, wake_intake=intake.wake)
     poll = Poll(updates, incoming, monotonic=clocks.monotonic)
     hook = _hook(settings, incoming, chat, clocks)
+    nudges = _callback(settings, db, callbacks, worker, Clocks(real, clocks.monotonic))
     health = Health(clocks.monotonic, polls=[] if hook else [poll])
     parts = {
         "worker": lambda: worker.late_at,
@@ -265,11 +266,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
         settings=settings,
         db=db,
         chat=chat,
-        door=Door(
-            is_ready=health.is_ready,
-            nudges=_callback(settings, db, callbacks, worker, Clocks(real, clocks.monotonic)),
-            hook=hook,
-        ),
+        door=Door(is_ready=health.is_ready, nudges=nudges, hook=hook),
         address=address,
         poll=poll,
         hook=hook,

@@ -7,7 +7,7 @@ import pytest
 from bot.job import State
 from bot.operate.clock import SteadyClock
 from bot.sandbox.faults import Fault, Kind
-from bot.sandbox.kie_tasks import STUCK
+from bot.sandbox.kie_tasks import STUCK, SUCCESS
 from tests.house import NOON, House, a_house
 from tests.world import a_photo, english
 
@@ -75,7 +75,7 @@ def _set(house: House, seconds: float) -> None:
 @pytest.mark.parametrize("jump", JUMPS)
 async def test_a_clock_that_is_set_while_the_bot_runs_changes_nothing_for_anybody(tmp_path: Path, jump: float) -> None:
     async with a_house(tmp_path, max_running=2, creates_per_10_seconds=2) as house:
-        house.kie.script(STUCK)
+        house.kie.script(SUCCESS, STUCK)
         house.ada.send_photo(a_photo())  # lacks its words
         for _ in range(4):  # of these one hangs at Kie, one is finished, and two wait
             house.ada.send_photo(a_photo(), caption="make it snow")

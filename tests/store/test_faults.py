@@ -44,10 +44,14 @@ def _forbid(tx: Transaction) -> None:
     tx.jobs._db.execute("PRAGMA query_only = ON")
 
 
-def _damage(path: Path) -> None:
-    """Overwrite all but the first page of a closed database."""
-    content = path.read_bytes()
-    path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
+def _damage(path: Path, name: str) -> None:
+    """Overwrite the first page of a table or an index in a closed database."""
+    db = sqlite3.connect(path)
+    [(page,)] = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchall()
+    db.close()
+    content = bytearray(path.read_bytes())
+    content[4096 * (page - 1) : 4096 * page] = b"\xa5" * 4096
+    path.write_bytes(content)
 
 
 async def _until_it_fails(house: House) -> str:
@@ -108,8 +112,8 @@ async def test_a_bot_whose_disk_fails_ends_with_a_reason_and_asks_for_a_restart(
 async def test_a_file_that_is_damaged_while_the_bot_runs_is_named_with_a_remedy(tmp_path: Path) -> None:
     path = tmp_path / "darkroom.db"
     await (await Database.open(str(path))).close()
-    _damage(path)
-    db = await Database.open(str(path))  # its first page is well, so it is noticed only now
+    _damage(path, "inbox_handled")
+    db = await Database.open(str(path))  # what is read first is well, so it is noticed only now
     with pytest.raises(StoreFailed, match=rf"DATABASE_PATH .*{DAMAGED}"):
         await db.unit(lambda tx: tx.moments.turn_back(NOON))
     await db.close()
