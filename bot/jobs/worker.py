@@ -86,6 +86,7 @@ class Worker:
         self._rules = rules
         self._clock = clock
         self._monotonic = monotonic
+        # what follows is bounded by what is under way: see the MOST_* of plan and gates; looks, by the tasks that run
         self._looks = Looks()
         self._jobs: set[int] = set()
         #: messages under way, each to another chat but for the toasts, which are in none

@@ -45,8 +45,8 @@ class Moments:
 
     def _latest(self) -> Instant:
         row = self._db.execute(
-            "SELECT max(coalesce((SELECT max(handled_at) FROM inbox), 0),"
-            " coalesce((SELECT max(ended_at) FROM attempts), 0),"
-            " coalesce((SELECT max(ended_at) FROM outbox), 0)) AS latest"
+            "SELECT max(coalesce((SELECT max(handled_at) FROM inbox WHERE handled_at IS NOT NULL), 0),"
+            " coalesce((SELECT max(ended_at) FROM attempts WHERE ended_at IS NOT NULL), 0),"
+            " coalesce((SELECT max(ended_at) FROM outbox WHERE ended_at IS NOT NULL), 0)) AS latest"
         ).fetchone()
         return int(row["latest"])
