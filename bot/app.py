@@ -39,6 +39,7 @@ from bot.jobs.watch import Watch
 from bot.jobs.worker import Steps, Worker
 from bot.kie.client import Kie
 from bot.kie.models import KNOWN_MODELS
+from bot.operate.clock import SteadyClock, since_boot
 from bot.operate.menus import Menus
 from bot.operate.retention import Retention
 from bot.operate.watchdog import Watchdog
@@ -89,7 +90,7 @@ async def run(settings: Settings) -> None:
     _check(settings)
     with only_process(settings.database_path):
         async with AsyncExitStack() as stack:
-            darkroom = await wire(settings, stack, Clocks(time_of_day, time.monotonic))
+            darkroom = await wire(settings, stack, Clocks(time_of_day, since_boot))
             await darkroom.live(stop)
 
 
@@ -228,7 +229,8 @@ class Darkroom:
 async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Darkroom:
     """Build every part; `stack` closes them in reverse. Raises CannotRun when the database cannot be used."""
     try:
-        return await _wired(settings, stack, clocks)
+        steady = Clocks(SteadyClock(clocks.of_day, clocks.monotonic), clocks.monotonic)
+        return await _wired(settings, stack, steady, clocks.of_day)
     except (ValueError, RuntimeError, ImportError, FileNotFoundError, ssl.SSLError) as error:
         # the HTTP libraries read these from the environment when they are built
         raise CannotRun(
@@ -237,7 +239,7 @@ async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Dar
         ) from None
 
 
-async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Darkroom:
+async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant]) -> Darkroom:
     token = settings.telegram_bot_token.get_secret_value()
     db = await Database.open(settings.database_path)
     stack.push_async_callback(db.close)
@@ -253,6 +255,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
     incoming = Letters(db, address, clock=clocks.of_day, wake_intake=intake.wake)
     poll = Poll(updates, incoming, monotonic=clocks.monotonic)
     hook = _hook(settings, incoming, chat, clocks)
+    nudges = _callback(settings, db, callbacks, worker, Clocks(real, clocks.monotonic))
     health = Health(clocks.monotonic, polls=[] if hook else [poll])
     parts = {
         "worker": lambda: worker.late_at,
@@ -263,7 +266,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> D
         settings=settings,
         db=db,
         chat=chat,
-        door=Door(is_ready=health.is_ready, nudges=_callback(settings, db, callbacks, worker, clocks), hook=hook),
+        door=Door(is_ready=health.is_ready, nudges=nudges, hook=hook),
         address=address,
         poll=poll,
         hook=hook,
@@ -349,7 +352,7 @@ def _worker(
     transport = Transport(chat, kie, direct=settings.image_transport == "direct")
     limits = Limits(settings.creates_per_10_seconds, settings.max_running, deadline)
     steps = Steps(
-        prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, clock=clock),
+        prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, admins=admins, clock=clock),
         submit=Submit(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
         watch=Watch(db, kie, callbacks, deadline=deadline, admins=admins, clock=clock),
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),

@@ -1,7 +1,8 @@
 """Telegram's limits for sending, kept on our side: 30 messages a second in all,
 one a second in a chat, 20 a minute in a group.
 
-Times are seconds on any clock that never goes back.
+Times are seconds on any clock that never goes back. What is remembered is bounded:
+when there are more than MOST_CHATS, those that may be written to again are forgotten.
 """
 
 from collections import deque
@@ -9,6 +10,9 @@ from collections import deque
 CHAT_GAP = 1.0
 GROUP_WINDOW = 60.0
 GROUP_MOST = 20
+
+#: Chats that are remembered before those that are open again are forgotten.
+MOST_CHATS = 10_000
 
 
 class Pacing:
@@ -34,7 +38,7 @@ class Pacing:
         self._chats[chat_id] = now + CHAT_GAP
         if chat_id < 0:
             self._groups.setdefault(chat_id, deque(maxlen=GROUP_MOST)).append(now)
-        if len(self._chats) > 10_000:
+        if len(self._chats) > MOST_CHATS:
             self._forget(now)
 
     def pause(self, chat_id: int, until: float) -> None:

@@ -15,7 +15,8 @@ class Callbacks:
     def __init__(self, public_url: str | None) -> None:
         self._public_url = public_url
         self._are_coming = True
-        #: jobs about which Kie has called back, or may have, and that have not been seen to be finished yet
+        #: jobs about which Kie has called back, or may have, and that have not been seen to be finished yet;
+        #: no more than there are orders under way or running
         self._heard: set[int] = set()
 
     @property

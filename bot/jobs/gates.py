@@ -6,11 +6,17 @@ Everything is counted from what is stored, so it holds across restarts.
 from dataclasses import dataclass
 
 from bot.job import Instant, later
+from bot.jobs.trouble import DOUBT, UPLOADS
 from bot.store.breakers import Breaker
 from bot.store.transaction import Transaction
 
 #: Seconds over which orders are counted: Kie's ten, and a little more because two clocks never quite agree.
 WINDOW = 10.2
+
+
+#: Paid calls under way at once. As many are left in doubt when Kie stops answering, or the process is killed; and
+#: the ten seconds' worth of orders still leaves in time as long as Kie takes no more than four for each.
+MOST_UNDER_WAY = 8
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ def opening(tx: Transaction, limits: Limits, now: Instant) -> Opening:
     gates = (
         _breakers(tx.breakers.all(), under_way, now),
         _rate(limits.creates_per_window, under_way, ended),
+        Opening(MOST_UNDER_WAY - under_way),
         Opening(limits.running - tx.jobs.count_at_kie(later(now, -limits.deadline))),
     )
     narrowest = min(gates, key=lambda gate: gate.room)
@@ -47,11 +54,12 @@ def opening(tx: Transaction, limits: Limits, now: Instant) -> Opening:
 
 
 def _breakers(breakers: list[Breaker], under_way: int, now: Instant) -> Opening:
-    shut = [breaker.until for breaker in breakers if is_shut(breaker, now)]
+    of_orders = [breaker for breaker in breakers if breaker.name != UPLOADS]
+    shut = [breaker.until for breaker in of_orders if is_shut(breaker, now)]
     if shut:
         return Opening(0, max(shut))
     # after a trouble the first order goes alone, to see whether it is taken
-    return Opening(1 - under_way if breakers else 1_000_000)
+    return Opening(1 - under_way if of_orders else 1_000_000)
 
 
 def _rate(most: int, under_way: int, ended: list[Instant]) -> Opening:
@@ -62,8 +70,8 @@ def _rate(most: int, under_way: int, ended: list[Instant]) -> Opening:
     return Opening(0, later(leaves_last, WINDOW))
 
 
-#: Halted orders for which Kie's balance, a free question, shows whether the reason is gone.
-PROBED = ("credits", "key")
+#: Troubles for which Kie's balance, a free question, shows whether the reason may be gone.
+PROBED = ("credits", "key", DOUBT)
 
 
 def is_shut(breaker: Breaker, now: Instant) -> bool:

@@ -11,6 +11,9 @@ from bot.job import Instant, later
 #: Looks per second in all; Kie's documentation of 2025 allows ten per key.
 PER_SECOND = 10
 
+#: Moments in the heap that count no more and are put up with beside as many as there are jobs.
+SPARE = 64
+
 
 class Looks:
     """A heap of moments, and the pace at which they may be used."""
@@ -33,6 +36,13 @@ class Looks:
         else:
             self._planned[job_id] = at
             heapq.heappush(self._heap, (at, job_id))
+            self._forget_what_counts_no_more()
+
+    def _forget_what_counts_no_more(self) -> None:
+        """Keep the heap as small as there are jobs, however often somebody makes us look."""
+        if len(self._heap) > 2 * len(self._planned) + SPARE:
+            self._heap = [(at, job_id) for job_id, at in self._planned.items()]
+            heapq.heapify(self._heap)
 
     def next_at(self) -> Instant | None:
         """Return the moment of the next look, None when there is none to come."""

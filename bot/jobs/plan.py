@@ -7,6 +7,7 @@ from bot.jobs import gather, status
 from bot.jobs.gates import Limits, is_shut, needs_probe
 from bot.jobs.status import Errand
 from bot.jobs.submit import Order, Submit
+from bot.jobs.trouble import UPLOADS
 from bot.kie.errors import Halt
 from bot.store import outbox
 from bot.store.outbox import Kind, Parcel
@@ -67,6 +68,7 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
     moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), tx.chats.next_due(now)]
     moments += [breaker.until for breaker in unproven]
+    moments += [breaker.until for breaker in tx.breakers.all() if breaker.name == UPLOADS]
     if somebody_waits:
         moments.append(gate.opens_at)
     next_at = min((moment for moment in moments if moment is not None and moment > now), default=None)
@@ -102,8 +104,17 @@ def _parcels_due(tx: Transaction, now: Instant, busy: Busy) -> list[Parcel]:
 
 def _jobs_due(tx: Transaction, now: Instant, busy: frozenset[int]) -> list[int]:
     most = MOST_PREPARED + len(busy)
+    in_doubt = [job_id for job_id in tx.jobs.due(State.SUBMITTING, now, most) if job_id not in busy]
+    to_prepare = [job_id for job_id in tx.line.to_prepare(now, most) if job_id not in busy]
+    room = MOST_PREPARED - len(busy)
+    return [*in_doubt, *to_prepare[: max(0, _room_to_prepare(tx, now, busy))]][:room]
+
+
+def _room_to_prepare(tx: Transaction, now: Instant, busy: frozenset[int]) -> int:
+    breakers = tx.breakers.all()
     # without a good key no upload is taken either
-    uploads_halted = any(each.name == Halt.KEY and is_shut(each, now) for each in tx.breakers.all())
-    found = tx.jobs.due(State.SUBMITTING, now, most)
-    found += [] if uploads_halted else tx.line.to_prepare(now, most)
-    return [job_id for job_id in found if job_id not in busy][: MOST_PREPARED - len(busy)]
+    if any(each.name in (Halt.KEY, UPLOADS) and is_shut(each, now) for each in breakers):
+        return 0
+    # after a trouble the first one goes alone, to see whether its pictures are taken
+    most = 1 if any(each.name == UPLOADS for each in breakers) else MOST_PREPARED
+    return most - len(busy)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bot.chat.client import Chat
 from bot.chat.errors import NoFile, Rejected, TooBig
 from bot.job import Instant, Job, Reason, Source, State
-from bot.jobs import outcome
+from bot.jobs import outcome, trouble
 from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
 from bot.pictures.convert import Converter, Fitted, How
@@ -70,6 +70,7 @@ class Prepare:
         transport: Transport,
         *,
         deadline: float,
+        admins: frozenset[int],
         clock: Callable[[], Instant],
     ) -> None:
         self._db = db
@@ -79,6 +80,7 @@ class Prepare:
         self._converter = converter
         self._transport = transport
         self._deadline = deadline
+        self._admins = admins
         self._clock = clock
 
     async def run(self, job: Job) -> None:
@@ -147,6 +149,8 @@ class Prepare:
             return
         self._note(tx, job, carried)
         tx.line.mark(job.id, is_ready=True)
+        if carried:
+            trouble.uploads_go_on(tx, self._admins, self._clock())
 
     def _note(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
         for each in carried:

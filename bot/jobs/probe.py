@@ -1,13 +1,17 @@
 """Probe: asks Kie a free question to learn whether orders can go on after only the operator could help."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from bot.job import Instant
+from bot.job import Instant, later
 from bot.jobs import trouble
 from bot.kie.client import Kie
 from bot.kie.errors import KieError
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
+
+#: Seconds after a free question that Kie did not answer.
+ASK_AGAIN_AFTER = 30.0
 
 
 class Probe:
@@ -29,7 +33,11 @@ class Probe:
         await self._db.unit(lambda tx: self._conclude(tx, breaker, gone=gone))
 
     def _conclude(self, tx: Transaction, breaker: str, *, gone: bool) -> None:
+        known = tx.breakers.get(breaker)
         if gone:
             tx.breakers.probed(breaker)
+        elif breaker == trouble.DOUBT and known is not None:
+            # no order went out, so nothing speaks for waiting longer than for any free question
+            tx.breakers.open(replace(known, until=later(self._clock(), ASK_AGAIN_AFTER)))
         else:
             trouble.keep_shut(tx, breaker, self._clock())

@@ -59,6 +59,8 @@ def job_failed(tx: Transaction, job: Job, error: Exception, rules: Rules, now: I
     """Put a job off whose step failed, or end it when that step will never work."""
     if isinstance(error, KieError):
         trouble.seen_elsewhere(tx, error, rules.admins, now)
+    if isinstance(error, Unavailable):
+        trouble.stop_uploads(tx, error, rules.admins, now)
     log.info("job %d: later again: %s", job.id, _named(error), extra={"job": job.id})
     waited = seconds_between(job.queued_at or now, now)
     if isinstance(error, Refused) and not error.transient:

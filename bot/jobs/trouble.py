@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 
 from bot.job import Instant, later, seconds_between
-from bot.kie.errors import Garbled, Halt, Halted, KieError, Unavailable
+from bot.kie.errors import Garbled, Halt, Halted, KieError, Unavailable, Unclear
 from bot.store.breakers import Breaker
 from bot.store.transaction import Transaction
 from bot.texts import sentence
@@ -13,10 +13,18 @@ log = logging.getLogger(__name__)
 
 OUTAGE, RATE = "outage", "rate"
 
+#: Orders that end without a clear answer: each one more may have to be asked about, so the next one is long in coming.
+DOUBT = "doubt"
+
+#: Kie's store for pictures, which is another machine than the one that takes orders.
+UPLOADS = "uploads"
+
 #: Seconds of the first pause and of the longest one, by breaker; each trip in a row doubles the pause.
 PAUSES = {
     OUTAGE: (2.0, 60.0),
     RATE: (5.0, 60.0),
+    DOUBT: (2.0, 600.0),
+    UPLOADS: (2.0, 60.0),
     "credits": (60.0, 900.0),
     "key": (60.0, 900.0),
     "cap": (300.0, 3600.0),
@@ -37,12 +45,27 @@ TOO_OFTEN = (429, 430)
 
 def stop_orders(tx: Transaction, error: KieError, admins: frozenset[int], now: Instant) -> None:
     """Open the breaker that belongs to an error; tell the admins when only they can help, or when it lasts."""
-    name = _name(error)
+    _trip(tx, _name(error), error, admins, now)
+
+
+def stop_uploads(tx: Transaction, error: Unavailable, admins: frozenset[int], now: Instant) -> None:
+    """Fetch and upload nothing for a while: all who wait would do it in vain, and again and again."""
+    _trip(tx, UPLOADS, error, admins, now)
+
+
+def uploads_go_on(tx: Transaction, admins: frozenset[int], now: Instant) -> None:
+    """Let all be prepared again, since one was."""
+    breaker = tx.breakers.get(UPLOADS)
+    if breaker is not None and breaker.until <= now:
+        _close(tx, breaker, admins, now)
+
+
+def _trip(tx: Transaction, name: str, error: KieError, admins: frozenset[int], now: Instant) -> None:
     known = tx.breakers.get(name)
     if known is not None and known.until > now:
         return  # calls that left before the first of them failed
     breaker = keep_shut(tx, name, now, getattr(error, "retry_after", None))
-    log.warning("orders pause for %.0f s (%s): %s", seconds_between(now, breaker.until), name, error)
+    log.warning("Kie is left alone for %.0f s (%s): %s", seconds_between(now, breaker.until), name, error)
     if isinstance(error, Halted):
         tx.outbox.tell_admins(admins, f"halt:{name}:{breaker.since}", sentence(f"admin-halt-{name}").into, now)
     elif breaker.trips == LASTING:
@@ -68,14 +91,15 @@ def orders_go_on(tx: Transaction, submitted_at: Instant, admins: frozenset[int],
     An order that left before a breaker opened says nothing about it.
     """
     for breaker in tx.breakers.all():
-        if breaker.until > submitted_at:
-            continue
-        tx.breakers.close(breaker.name)
-        log.info("orders go on (%s)", breaker.name)
-        if breaker.name in set(Halt) or breaker.trips >= LASTING:
-            tx.outbox.tell_admins(
-                admins, f"resumed:{breaker.name}:{breaker.since}", sentence("admin-resumed").into, now
-            )
+        if breaker.name != UPLOADS and breaker.until <= submitted_at:
+            _close(tx, breaker, admins, now)
+
+
+def _close(tx: Transaction, breaker: Breaker, admins: frozenset[int], now: Instant) -> None:
+    tx.breakers.close(breaker.name)
+    log.info("Kie is well again (%s)", breaker.name)
+    if breaker.name in set(Halt) or breaker.trips >= LASTING:
+        tx.outbox.tell_admins(admins, f"resumed:{breaker.name}:{breaker.since}", sentence("admin-resumed").into, now)
 
 
 def seen_elsewhere(tx: Transaction, error: KieError, admins: frozenset[int], now: Instant) -> None:
@@ -98,4 +122,6 @@ def try_at_once(tx: Transaction, now: Instant) -> None:
 def _name(error: KieError) -> str:
     if isinstance(error, Halted):
         return error.cause.value
+    if isinstance(error, Unclear):
+        return DOUBT
     return RATE if isinstance(error, Unavailable) and error.code in TOO_OFTEN else OUTAGE

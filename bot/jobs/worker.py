@@ -86,6 +86,7 @@ class Worker:
         self._rules = rules
         self._clock = clock
         self._monotonic = monotonic
+        # what follows is bounded by what is under way: see the MOST_* of plan and gates; looks, by the tasks that run
         self._looks = Looks()
         self._jobs: set[int] = set()
         #: messages under way, each to another chat but for the toasts, which are in none
@@ -135,6 +136,9 @@ class Worker:
             self._looks.add(job_id, later(now, SPREAD * place / len(to_look_at)))
 
     def _recovered(self, tx: Transaction, now: Instant) -> list[int]:
+        set_back = tx.moments.turn_back(now)
+        if set_back:
+            log.warning("the clock was set back by %.0f s: what waits does not wait for it", set_back)
         in_doubt = filter(None, (tx.jobs.get(job_id) for job_id in tx.jobs.in_state(State.SUBMITTING)))
         hinted = [job.id for job in in_doubt if doubt.resume(tx, job, self._callbacks, now)]
         tx.outbox.doubt_answers()

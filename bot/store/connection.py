@@ -99,7 +99,7 @@ class Database:
         try:
             outcomes = await _in_one_hop(self._connection, _commit_together, [work for work, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-            failure = StoreFailed(f"database {self._path}: {error}: {_remedy(error)}")
+            failure = StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {_remedy(error)}")
             outcomes = [failure] * len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):

@@ -1,4 +1,8 @@
-"""The inbox: every update that concerns us, from its arrival until it was handled."""
+"""The inbox: every update that concerns us, from its arrival until it was handled.
+
+It grows on the disk only: a poll brings a hundred at most and the next one waits until they are
+stored, and whoever handles them has one in memory at a time.
+"""
 
 import sqlite3
 from collections.abc import Iterable

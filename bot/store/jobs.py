@@ -20,6 +20,9 @@ CHANGEABLE = frozenset({
 #: States in which there is something left to do.
 OPEN = tuple(state for state in State if state not in FINAL)
 
+#: States in which nothing was ordered yet.
+WAITING = (State.GATHERING, State.QUEUED)
+
 Change = int | float | str | None
 
 
@@ -157,6 +160,22 @@ class Jobs:
         """Return the ids of every job in a state; for the start of the process."""
         rows = self._db.execute("SELECT id FROM jobs WHERE state = ? ORDER BY submitted_at", (state,)).fetchall()
         return [row["id"] for row in rows]
+
+    def count_waiting(self, most: int) -> int:
+        """Count the jobs that are not ordered yet, no further than to `most`."""
+        row = self._db.execute(
+            "SELECT count(*) AS n FROM (SELECT 1 FROM jobs WHERE state IN (?, ?) LIMIT ?)",
+            (*WAITING, most),
+        ).fetchone()
+        return int(row["n"])
+
+    def count_waiting_of(self, user_id: int, most: int) -> int:
+        """Count the jobs of a person that are not ordered yet, no further than to `most`."""
+        row = self._db.execute(
+            "SELECT count(*) AS n FROM (SELECT 1 FROM jobs WHERE user_id = ? AND state IN (?, ?) LIMIT ?)",
+            (user_id, *WAITING, most),
+        ).fetchone()
+        return int(row["n"])
 
     def count_at_kie(self, since: Instant) -> int:
         """Count the jobs that may occupy a place at Kie and were ordered after `since`."""

@@ -200,6 +200,10 @@ class Outbox:
             (due_at, int(failed), parcel_id),
         )
 
+    def holds(self, key: str) -> bool:
+        """Say whether something was said, or is about to be."""
+        return self._db.execute("SELECT 1 FROM outbox WHERE key = ?", (key,)).fetchone() is not None
+
     def job_of(self, chat_id: int, message_id: int) -> int | None:
         """Return the id of the job that a message of ours is about."""
         row = self._db.execute(

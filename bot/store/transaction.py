@@ -8,18 +8,16 @@ from bot.store.attempts import Attempts
 from bot.store.breakers import Breakers
 from bot.store.chats import Chats, hello_key
 from bot.store.inbox import Inbox
-from bot.store.jobs import Jobs, form_columns
+from bot.store.jobs import WAITING, Jobs, form_columns
 from bot.store.line import Line
 from bot.store.menus import Menus
+from bot.store.moments import Moments
 from bot.store.outbox import Outbox
 from bot.store.owner import Owner
 from bot.store.parts import Parts
 from bot.store.people import People
 from bot.store.statuses import Sign, Statuses
 from bot.wish import shape_at_the_end
-
-#: States in which nothing was ordered yet.
-NOT_ORDERED = (State.GATHERING, State.QUEUED)
 
 
 class Transaction:
@@ -38,6 +36,7 @@ class Transaction:
         self.people = People(db)
         self.chats = Chats(db)
         self.menus = Menus(db)
+        self.moments = Moments(db)
 
     def wished(self, request: Request, words: str) -> Request:
         """Return a request with its words, and in the form that they ask for, or else its chat's preferences."""
@@ -70,7 +69,7 @@ class Transaction:
 
     def take_back(self, job: Job, now: Instant) -> bool:
         """Cancel a job if nothing was ordered for it yet; False if it is too late."""
-        if job.state not in NOT_ORDERED:
+        if job.state not in WAITING:
             return False
         self.line.drop(job.id)
         self.statuses.touch(job.id, now)

@@ -26,7 +26,7 @@ MESSAGES = ("message", "edited_message")
 #: Those that are ours also where they are not said to be for us by name.
 COMMANDS = ("edit", "cancel", "status", "settings", "help", "privacy", "start")
 
-#: Items of albums that are kept for a moment, in all.
+#: Items of albums that are kept for a moment, in all: some 2 kB each. Beyond that an album begins where it is for us.
 MOST_ASIDE = 1000
 
 #: What comes of looking into JSON that is not as documented.

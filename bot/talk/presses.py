@@ -10,6 +10,7 @@ from bot.talk.access import OF_CHAT, may
 from bot.talk.preferences import settings_pressed
 from bot.talk.reading import ButtonPressed, Origin
 from bot.talk.replying import toast
+from bot.talk.room import why_full
 from bot.texts import Sentence, sentence
 from bot.texts.ideas import IDEAS
 
@@ -93,6 +94,8 @@ def _vary(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence:
         return sentence("toast-erased")
     if tx.jobs.is_being_varied(job.id):
         return sentence("toast-varied-already")
+    if why_full(tx, origin) is not None:
+        return sentence("toast-full")
     sources = tuple(replace(source, upload_url=None, uploaded_at=None) for source in request.sources)
     wanted = replace(
         request,

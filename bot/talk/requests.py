@@ -9,6 +9,7 @@ from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.talk.reading import AlbumItemSent, Origin, PictureSent
 from bot.talk.replying import reply
+from bot.talk.room import is_refused
 from bot.texts import sentence
 
 
@@ -16,6 +17,8 @@ def picture_sent(tx: Transaction, origin: Origin, sent: PictureSent, received_at
     """Queue a picture that came with words, or ask what to change in it."""
     if sent.source.size is not None and sent.source.size > MAX_DOWNLOAD:
         reply(tx, origin, sentence("file-too-large"), now)
+        return
+    if _is_seen(tx, origin) or is_refused(tx, origin, now):
         return
     request = _request(origin, (sent.source,), received_at)
     if is_usable(sent.caption):
@@ -30,6 +33,8 @@ def album_item_sent(
     """Add an item to its album, which closes when `window` seconds pass without another one."""
     job = tx.jobs.of_album(origin.chat_id, item.group)
     if job is None:
+        if is_refused(tx, origin, now, album=item.group):
+            return
         album = Album(item.group, closes_by=later(now, LONGEST_ALBUM))
         sources = (item.source,) if item.source else ()
         _begun(tx, _request(origin, sources, received_at), _kind(item), item.caption, later(now, window), album)
@@ -46,12 +51,18 @@ def wish_made(
 
     A command alone says which pictures, so that only the words are missing.
     """
+    if is_refused(tx, origin, now):
+        return
     numbered = tuple(replace(source, place=place) for place, source in enumerate(sources))
     request = _request(origin, numbered, received_at)
     if prompt:
         _queue(tx, request, PartKind.TEXT, prompt, now)
     else:
         _ask(tx, request, PartKind.TEXT, prompt, now)
+
+
+def _is_seen(tx: Transaction, origin: Origin) -> bool:
+    return tx.parts.of(origin.chat_id, origin.message_id) is not None
 
 
 def is_usable(prompt: str) -> bool:

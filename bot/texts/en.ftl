@@ -87,6 +87,11 @@ left-out = { $count ->
         [one] I leave out what is not a still picture, and take the rest of your album.
        *[other] I leave out { $count } items of your album that are not still pictures, and take the rest.
     }
+queue-full = { $where ->
+        [group] So many pictures wait at the moment that I could not take this one. Please send it again, with /edit, in an hour or so; what I have taken goes on.
+       *[private] So many pictures wait at the moment that I could not take this one. Please send it again in an hour or so; what I have taken goes on.
+    }
+too-many-wait = { $most } edits of yours wait already, and I take no more from one person. This one is not taken, nor is any other that I do not confirm; please send it again when some of them are done.
 prompt-too-long = That has { $length } characters, and the image model takes at most { $most }. Please say it in fewer words.
 still-under-way = { $where ->
         [group] This edit is already under way. To have a picture edited differently, reply to the picture itself with /edit and what to change.
@@ -171,6 +176,7 @@ toast-news = There is news of the first order. I am looking into it.
 toast-idea = Good choice.
 toast-varied = One more variation is on its way.
 toast-varied-already = Another variation of this is on its way already.
+toast-full = So much waits at the moment that I could not take this. Please try it again later.
 toast-erased = I no longer have what this was made of. Please send the picture again.
 toast-deleted = Deleted.
 toast-too-old-to-delete = { $where ->

@@ -86,6 +86,11 @@ left-out = { $count ->
         [one] Dejo fuera lo que no es una imagen fija y uso el resto de tu álbum.
        *[other] Dejo fuera { $count } elementos de tu álbum que no son imágenes fijas y uso el resto.
     }
+queue-full = { $where ->
+        [group] Ahora mismo hay tantas imágenes en espera que no he podido aceptar esta. Envíala de nuevo, con /edit, dentro de una hora más o menos; las que ya acepté siguen su curso.
+       *[private] Ahora mismo hay tantas imágenes en espera que no he podido aceptar esta. Envíala de nuevo dentro de una hora más o menos; las que ya acepté siguen su curso.
+    }
+too-many-wait = Ya tienes { $most } ediciones en espera, y no acepto más de una misma persona. Esta no la he aceptado, ni ninguna otra que no te confirme; envíala de nuevo cuando algunas estén listas.
 prompt-too-long = Eso tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Dilo con menos palabras, por favor.
 still-under-way = { $where ->
         [group] Esta edición ya está en marcha. Si quieres otra edición distinta, responde a la propia imagen con /edit y lo que quieras cambiar.
@@ -170,6 +175,7 @@ toast-news = Hay noticias del primer encargo. Lo estoy comprobando.
 toast-idea = Buena elección.
 toast-varied = Otra versión está en camino.
 toast-varied-already = Otra versión de esta imagen ya está en camino.
+toast-full = Hay tanto en espera ahora mismo que no he podido aceptarlo. Inténtalo de nuevo más tarde.
 toast-erased = Ya no tengo el material con el que se hizo esta imagen. Envíalo otra vez, por favor.
 toast-deleted = Borrada.
 toast-too-old-to-delete = { $where ->

@@ -81,6 +81,11 @@ late-item = { $where ->
        *[private] 这张图片来得太晚，没能加入它的相册。想编辑它，请回复这张图片并说明要改什么。
     }
 left-out = 相册里有 { $count } 项不是静态图片，我会略过它们，编辑其余的。
+queue-full = { $where ->
+        [group] 现在排队的图片太多，这一张我没能接收。请大约一小时后用 /edit 再发一次；已经接收的会继续处理。
+       *[private] 现在排队的图片太多，这一张我没能接收。请大约一小时后再发一次；已经接收的会继续处理。
+    }
+too-many-wait = 你已有 { $most } 个修图在排队，同一个人我不再多收。这一张没有接收，其他没有得到我确认的也一样；等其中一些完成后，请再发一次。
 prompt-too-long = 这段文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请说得短一些。
 still-under-way = { $where ->
         [group] 这次编辑已经在进行中。想换一种改法，请用 /edit 加上要求回复图片本身。
@@ -150,6 +155,7 @@ toast-news = 第一次的订单有消息了，我正在核实。
 toast-idea = 好主意。
 toast-varied = 另一个版本正在路上。
 toast-varied-already = 这张图片的另一个版本已经在路上了。
+toast-full = 现在排队的太多，我没能接收。请稍后再试。
 toast-erased = 制作这张图片的素材我已经没有了，请重新发送图片。
 toast-deleted = 已删除。
 toast-too-old-to-delete = { $where ->
