@@ -63,6 +63,7 @@ class Supervisor:
             self.deaths.append(self._death())
             if len(self.bots) == 1:
                 self.bots.append(self._bot())
+            self._world.telegram.cloud.changes.notify()
 
     async def _opens(self, bot: Bot) -> None:
         await ends_or_says(bot, READY)
