@@ -193,10 +193,14 @@ async def _play(crowd: Crowd, supervisor: Supervisor, rounds: int) -> None:
         bot = supervisor.bots[-1]
         await _lives(crowd, bot)
         await bot.kill()
-        await crowd.stage.until(lambda _, past=round_: len(supervisor.deaths) > past or None)
+        await _has_died(crowd, supervisor, round_ + 1)
     world.telegram.faults.clear()
     world.kie.faults.clear()
     await crowd.stage.settles()
+
+
+async def _has_died(crowd: Crowd, supervisor: Supervisor, times: int) -> None:
+    await crowd.stage.until(lambda _: len(supervisor.deaths) >= times or None)
 
 
 async def _lives(crowd: Crowd, bot: Bot) -> None:
