@@ -12,7 +12,7 @@ import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class Bot:
         self._reader: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()
         self.log = ""
+        #: called after every line of the log, and at the end of the process
+        self.on_news: Callable[[], None] = lambda: None
         #: how much of the log belongs to earlier processes
         self._past = 0
         self._is_over = False
@@ -96,12 +98,16 @@ class Bot:
         return next((line for line in lines if any(word in line for word in words)), None)
 
     async def ended(self) -> int:
-        """Wait for the end of the process and return its exit code."""
+        """Wait for the end of the process, which has to come, and return its exit code."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.over()
+
+    async def over(self) -> int:
+        """Wait for the end of the process, however long it lives, and return its exit code."""
         assert self._process is not None
         assert self._reader is not None
-        async with asyncio.timeout(PATIENCE):
-            code = await self._process.wait()
-            await self._reader
+        code = await self._process.wait()
+        await self._reader
         return code
 
     async def kill(self) -> None:
@@ -124,11 +130,14 @@ class Bot:
         assert process.stderr is not None
         async for line in process.stderr:
             self.log += line.decode("utf-8", "replace")
-            async with self._news:
-                self._news.notify_all()
+            await self._tell()
         self._is_over = True
+        await self._tell()
+
+    async def _tell(self) -> None:
         async with self._news:
             self._news.notify_all()
+        self.on_news()
 
 
 class World:

@@ -7,12 +7,11 @@ and the beginning of the next a single kill is enough.
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from bot.sandbox.telegram import LocalTelegram
+from tests.crash.launcher import points_in, without_doubles
 from tests.world import Bot, World, a_photo, a_world
 
 LAUNCHER = ("-m", "tests.crash.launcher")
@@ -74,20 +73,11 @@ async def _points_of_an_undisturbed_run(folder: Path, used: Path) -> list[str]:
     async with a_world(folder) as world:
         world.begin_with(used)
         world.telegram.person().send_photo(a_photo(), caption="make it snow")
-        bot = world.bot(command=LAUNCHER, CRASH_LOG=str(folder / "points"))
+        bot = world.bot(command=LAUNCHER)
         await bot.start()
         await bot.said("job 1: answered")
         await bot.stop()
-    return without_doubles((folder / "points").read_text(encoding="utf-8").splitlines())
-
-
-def without_doubles(passed: Sequence[str]) -> list[str]:
-    """Leave out the points that differ in nothing from the one before them."""
-    return [
-        point
-        for previous, point in pairwise(["", *passed])
-        if not (point.startswith("before ") and previous.startswith("after "))
-    ]
+    return without_doubles(points_in(bot.log))
 
 
 async def _killed_at(point: str, folder: Path, used: Path, room: asyncio.Semaphore) -> Truth:

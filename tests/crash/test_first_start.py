@@ -10,19 +10,19 @@ import pytest
 
 from bot.operate.menus import OFFERED
 from bot.texts import languages
-from tests.crash.test_every_point import AT_ONCE, FIRST_START_DONE, LAUNCHER, ends_or_says, without_doubles
+from tests.crash.launcher import points_in, without_doubles
+from tests.crash.test_every_point import AT_ONCE, FIRST_START_DONE, LAUNCHER, ends_or_says
 from tests.world import a_photo, a_world
 
 
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 8], ids=["every point", "every eighth"])
 async def test_a_kill_during_the_first_start_leaves_nothing_half_done(tmp_path: Path, step: int) -> None:
     async with a_world(tmp_path / "undisturbed") as world:
-        bot = world.bot(command=LAUNCHER, CRASH_LOG=str(world.folder / "points"))
+        bot = world.bot(command=LAUNCHER)
         await bot.start()
         await bot.said(FIRST_START_DONE)
         await bot.stop()
-        passed = (world.folder / "points").read_text(encoding="utf-8").splitlines()
-    points = without_doubles(passed)
+    points = without_doubles(points_in(bot.log))
     assert len(points) > len(OFFERED) * len(languages())
     room = asyncio.Semaphore(AT_ONCE)
     await asyncio.gather(*(_killed_at(point, tmp_path / point.replace(" ", "-"), room) for point in points[::step]))

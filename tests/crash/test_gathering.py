@@ -13,7 +13,8 @@ import pytest
 
 from bot.sandbox.telegram import LocalTelegram
 from bot.sandbox.telegram.people import Person
-from tests.crash.test_every_point import AT_ONCE, LAUNCHER, a_used_database, job_of, without_doubles
+from tests.crash.launcher import points_in, without_doubles
+from tests.crash.test_every_point import AT_ONCE, LAUNCHER, a_used_database, job_of
 from tests.world import PATIENCE, World, a_photo, a_world
 
 COLOURS = ("red", "green", "blue")
@@ -38,12 +39,12 @@ async def test_a_kill_while_a_request_gathers_loses_nothing_of_it(tmp_path: Path
 async def _points(folder: Path, used: Path) -> Sequence[str]:
     async with a_world(folder) as world:
         world.begin_with(used)
-        bot = world.bot(command=LAUNCHER, CRASH_LOG=str(folder / "points"), **QUICK)
+        bot = world.bot(command=LAUNCHER, **QUICK)
         await bot.start()
         await _ask(world)
         await bot.said("job 1: answered")
         await bot.stop()
-    return (folder / "points").read_text(encoding="utf-8").splitlines()
+    return points_in(bot.log)
 
 
 async def _killed_at(

@@ -80,7 +80,7 @@ NEVER = {
     "a message that has ended and is still due, or has not and never will be": """
         SELECT id FROM outbox WHERE (ended_at IS NULL) <> (ending IS NULL)
             OR (ended_at IS NOT NULL AND due_at IS NOT NULL)
-            OR (ended_at IS NULL AND due_at IS NULL AND (kind <> 'status' OR is_over))""",
+            OR (ended_at IS NULL AND due_at IS NULL AND (kind NOT IN ('status', 'menu') OR is_over))""",
     "a job with two messages that tell how it stands": """
         SELECT job_id FROM outbox WHERE kind = 'status' AND ended_at IS NULL AND NOT is_over
             GROUP BY job_id HAVING count(*) > 1""",
