@@ -67,7 +67,7 @@ def _answered(house: House, people: list[Person]) -> Counter[int]:
 async def test_an_hour_without_kie_is_caught_up_within_its_limits(house: House) -> None:
     await house.kie.stop()
     people = await _asked(house, 60)
-    await _pass(house, HOUR, 30)
+    await _pass(house, HOUR, 60)
     fetched = [call for call in house.telegram.calls if call.method == "getFile"]
     assert len(fetched) < 120, "who waits is not fetched from Telegram again and again in vain"
     await house.kie.start(int(house.kie.url.rpartition(":")[2]))
@@ -81,39 +81,39 @@ async def test_an_hour_without_kie_is_caught_up_within_its_limits(house: House) 
 async def test_an_hour_of_orders_without_a_clear_answer_leaves_few_in_doubt(house: House, fault: Fault) -> None:
     for call in CALLS[:3]:
         house.kie.faults.always(call, fault)
-    people = await _asked(house, 24)
-    await _pass(house, HOUR, 30)
+    people = await _asked(house, 14)
+    await _pass(house, HOUR, 60)
     house.kie.faults.clear()
     taken = len(house.kie.tasks)
     await _recover(house)
     asked = [person for person in people if any(s["text"] == english("doubt") for s in house.statuses(person.id))]
     assert len(asked) <= MOST_UNDER_WAY
-    assert _answered(house, people) == {0: len(asked), 1: 24 - len(asked)}
-    assert len(house.kie.tasks) == 24 - len(asked) + taken, "nobody's order was repeated"
+    assert _answered(house, people) == {0: len(asked), 1: 14 - len(asked)}
+    assert len(house.kie.tasks) == 14 - len(asked) + taken, "nobody's order was repeated"
     _all_is_well(house)
 
 
 async def test_orders_alone_without_a_clear_answer_are_tried_less_and_less(house: House) -> None:
     house.kie.faults.always("createTask", HTML_502)
-    people = await _asked(house, 24)
-    await _pass(house, HOUR, 30)
+    people = await _asked(house, 40)
+    await _pass(house, HOUR, 60)
     asked = [person for person in people if any(s["text"] == english("doubt") for s in house.statuses(person.id))]
     assert len(asked) <= MOST_UNDER_WAY + 12
 
 
 async def test_an_hour_of_too_many_requests_is_caught_up_within_the_limits(house: House) -> None:
     house.kie.faults.always("createTask", TOO_OFTEN)
-    people = await _asked(house, 24)
-    await _pass(house, HOUR, 30)
+    people = await _asked(house, 14)
+    await _pass(house, HOUR, 60)
     assert len(house.kie.called("createTask")) < 100
     house.kie.faults.clear()
     await _recover(house)
-    assert _answered(house, people) == {1: 24}
+    assert _answered(house, people) == {1: 14}
     _all_is_well(house)
 
 
 async def test_a_day_without_telegram_loses_no_picture(house: House) -> None:
-    people = await _asked(house, 12)
+    people = await _asked(house, 6)
     await house.settle()
     await house.kie.wait_for(house._pictures_are_made)
     await house.telegram.stop()
@@ -121,7 +121,7 @@ async def test_a_day_without_telegram_loses_no_picture(house: House) -> None:
     assert await house.bot.poll.once() > 0
     await house.telegram.start()
     await _recover(house)
-    assert _answered(house, people) == {1: 12}
+    assert _answered(house, people) == {1: 6}
     _all_is_well(house)
 
 
