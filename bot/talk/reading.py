@@ -253,14 +253,24 @@ def _wish(message: Message, me: Me) -> tuple[str | None, str]:
 
 def _without_our_name(message: Message, me: Me) -> str:
     """Return the words of a message without the mentions of us, which are no part of a wish."""
-    words = message.text or message.caption or ""
     found = message.parse_entities() if message.text else message.parse_caption_entities()
-    for entity, name in found.items():
-        is_name = entity.type == MessageEntity.MENTION and name.casefold() == f"@{me.username}".casefold()
-        if is_name or (entity.user is not None and entity.user.id == me.id):
-            before, _, after = words.partition(name)
-            words = f"{before.rstrip()} {after.lstrip(' ,:;')}".strip()
-    return words
+    # in UTF-16, in whose units entities are counted
+    units = (message.text or message.caption or "").encode("utf-16-le", "surrogatepass")
+    for entity in sorted((each for each, name in found.items() if _is_us(each, name, me)), key=_end, reverse=True):
+        before = units[: 2 * entity.offset].decode("utf-16-le", "surrogatepass")
+        after = units[2 * _end(entity) :].decode("utf-16-le", "surrogatepass")
+        units = f"{before.rstrip()} {after.lstrip(' ,:;')}".encode("utf-16-le", "surrogatepass")
+    return units.decode("utf-16-le", "surrogatepass")
+
+
+def _is_us(entity: MessageEntity, name: str, me: Me) -> bool:
+    if entity.type == MessageEntity.MENTION:
+        return name.casefold() == f"@{me.username}".casefold()
+    return entity.user is not None and entity.user.id == me.id
+
+
+def _end(entity: MessageEntity) -> int:
+    return entity.offset + entity.length
 
 
 def _is_visible(words: str) -> bool:

@@ -312,6 +312,14 @@ def test_our_name_is_no_part_of_a_wish(where: str, words: str, wish: str) -> Non
     assert _meaning(update) == (PictureSent(LARGE, wish) if where == "caption" else WordsSent(wish))
 
 
+def test_a_name_that_only_begins_like_ours_keeps_its_beginning() -> None:
+    words = "@darkroom_bot2 and @darkroom_bot make it snow"
+    marks = [{"type": "mention", "offset": 0, "length": 14}, {"type": "mention", "offset": 19, "length": 13}]
+    update = message(chat=GROUP, photo=PHOTO, caption=words, caption_entities=marks)
+    check_update(update)
+    assert _meaning(update) == PictureSent(LARGE, "@darkroom_bot2 and make it snow")
+
+
 def test_the_name_of_somebody_else_is_a_part_of_it() -> None:
     words = "put @charles next to me"
     update = message(chat=GROUP, photo=PHOTO, caption=words, caption_entities=[_mention(words, "@charles")])
