@@ -303,7 +303,7 @@ def _photos_by_job(calls: list[Call]) -> dict[int, list[int]]:
 
 
 def _could_be_turned(life: Life, job_id: int, earlier: int, again: int) -> bool:
-    """Say whether the latest status of a job stood in the chat, and nobody tried to turn it between two calls."""
+    """Say whether the latest status of a job stood in the chat, and Telegram did not refuse to turn it."""
     with closing(sqlite3.connect(f"file:{life.path}?mode=ro", uri=True)) as db:
         found = db.execute(
             "SELECT chat_id, message_id, ending FROM outbox WHERE job_id = ? AND kind = 'status' ORDER BY id DESC",
@@ -313,12 +313,13 @@ def _could_be_turned(life: Life, job_id: int, earlier: int, again: int) -> bool:
         return False
     calls = life.telegram.calls
     stood = any(_sent(call) == found[:2] for call in calls[:earlier])
-    touched = [
-        call.method
-        for call in calls[:again]
-        if (call.params.get("chat_id"), call.params.get("message_id")) == found[:2]
-    ]
-    return stood and "deleteMessage" not in touched and "editMessageMedia" not in touched
+    touched = [call for call in calls[:again] if _changed(call) == found[:2]]
+    is_gone = any(call.method == "deleteMessage" for call in touched)
+    return stood and not is_gone and not any(call.method == "editMessageMedia" and call.error for call in touched)
+
+
+def _changed(call: Call) -> tuple[object, object]:
+    return call.params.get("chat_id"), call.params.get("message_id")
 
 
 def _sent(call: Call) -> Key | None:
