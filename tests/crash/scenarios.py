@@ -140,19 +140,19 @@ def _has_a_webhook(world: World) -> None:
 
 SCENARIOS = (
     Scenario(
-        "refused by the model", refused, EDIT - {"result", "sendChatAction"} | {"sendMessage"}, 41,
+        "refused by the model", refused, EDIT - {"result", "sendChatAction"} | {"sendMessage"}, None,
         prepare=_ends(*[fail(POLICY)] * 3),
     ),
-    Scenario("failed for free once", edit, EDIT, 47, orders=2, prepare=_ends(fail(BROKEN), *[SUCCESS] * 3)),
+    Scenario("failed for free once", edit, EDIT, None, orders=2, prepare=_ends(fail(BROKEN), *[SUCCESS] * 3)),
     Scenario("an order in doubt", edit, EDIT | {"answerCallbackQuery", "sendPhoto"}, 37, asked=1, prepare=_cut_order),
     Scenario(
-        "an answer in doubt", edit, EDIT | {"sendPhoto", "editMessageMedia"}, 53, spare=1, prepare=_cut_answer,
+        "an answer in doubt", edit, EDIT | {"sendPhoto", "editMessageMedia"}, None, spare=1, prepare=_cut_answer,
     ),
-    Scenario("no credit", topped_up, EDIT | {"credit"}, 37, kie={"credits": 0.0}),
+    Scenario("no credit", topped_up, EDIT | {"credit"}, None, kie={"credits": 0.0}),
     Scenario("buttons", buttons, EDIT | {"sendDocument", "deleteMessage", "answerCallbackQuery"}, 71, orders=2),
     Scenario(
         "settings, as a file", partial(settings, answer_as="file", count=1), EDIT | {"sendDocument", "editMessageText"},
-        67,
+        None,
     ),
     Scenario(
         "settings, as both", partial(settings, answer_as="both", count=2),
@@ -163,12 +163,12 @@ SCENARIOS = (
         EDIT | {"setMessageReaction", "getChatAdministrators", "deleteMessage", "answerCallbackQuery"}, 59,
         settings={"ALBUM_WINDOW_SECONDS": "0.2"},
     ),
-    Scenario("an idea", idea, EDIT | {"sendMessage", "answerCallbackQuery"}, 23),
+    Scenario("an idea", idea, EDIT | {"sendMessage", "answerCallbackQuery"}, None),
     Scenario(
         "taken back", taken_back, frozenset({"sendMessage", "editMessageText", "answerCallbackQuery"}), None, orders=0,
     ),
     Scenario(
-        "words, after a webhook", words, frozenset({"sendMessage", "deleteWebhook"}), 11,
+        "words, after a webhook", words, frozenset({"sendMessage", "deleteWebhook"}), None,
         orders=0, prepare=_has_a_webhook,
     ),
     Scenario("with callbacks", edit, EDIT, 33, kie={"duration": lambda: 2.0}, has_public_url=True),
