@@ -1,4 +1,4 @@
-"""SIGKILL on every path: `make test` kills once on the main ones, `make crash` before and after every commit and every call.
+"""SIGKILL on every path: `make test` kills once on the main ones, `make crash` before and after every commit and call.
 
 The points are those that an undisturbed run passes, so a call or a commit that
 somebody adds to the bot gets its kill points by itself; and a call of the bot
