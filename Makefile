@@ -15,7 +15,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not long"
 
 crash: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal --timeout 600 tests/crash tests/machine
+	$(BIN)/python -m pytest -n 2 --dist worksteal --timeout 600 -m long
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

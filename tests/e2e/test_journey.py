@@ -51,10 +51,10 @@ async def test_an_update_that_telegram_delivers_twice_is_answered_once(world: Wo
     assert len(world.rows("SELECT id FROM jobs")) == world.creates() == 1
 
 
-async def test_sixty_people_at_once_stay_within_kies_limit_and_each_gets_the_right_picture(tmp_path: Path) -> None:
+async def test_thirty_people_at_once_stay_within_kies_limit_and_each_gets_the_right_picture(tmp_path: Path) -> None:
     async with a_world(tmp_path, credits=1000.0) as world:
         await world.bot().ready()
-        people = [world.telegram.person() for _ in range(60)]
+        people = [world.telegram.person() for _ in range(30)]
         for person in people:
             person.send_photo(a_photo(), caption=f"wish of {person.id}")
         for person in people:

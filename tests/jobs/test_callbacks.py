@@ -417,6 +417,7 @@ async def test_while_a_hint_waits_for_kie_nobody_is_asked(called: House) -> None
     assert len(called.kie.called("createTask")) == 1
 
 
+@pytest.mark.long
 async def test_a_hint_that_kie_cannot_be_asked_about_for_a_day_leads_to_the_question(called: House) -> None:
     called.kie.faults.add("createTask", CUT_AFTER)
     called.kie.faults.always("recordInfo", HTML_502)

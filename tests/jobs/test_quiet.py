@@ -145,7 +145,7 @@ async def test_a_sign_that_is_not_allowed_there_changes_nothing(here: Friends) -
 async def test_more_answers_than_a_minute_allows_come_all_and_only_signs_are_dropped(here: Friends) -> None:
     here.house.telegram.cloud.enforce_limits = True
     here.house.kie.pay_in(1000)
-    requests = 45
+    requests = 26
     for _ in range(requests):
         here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
     await here.hear()
