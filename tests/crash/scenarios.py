@@ -144,12 +144,12 @@ SCENARIOS = (
         prepare=_ends(*[fail(POLICY)] * 3),
     ),
     Scenario("failed for free once", edit, EDIT, None, orders=2, prepare=_ends(fail(BROKEN), *[SUCCESS] * 3)),
-    Scenario("an order in doubt", edit, EDIT | {"answerCallbackQuery", "sendPhoto"}, 37, asked=1, prepare=_cut_order),
+    Scenario("an order in doubt", edit, EDIT | {"answerCallbackQuery", "sendPhoto"}, None, asked=1, prepare=_cut_order),
     Scenario(
         "an answer in doubt", edit, EDIT | {"sendPhoto", "editMessageMedia"}, None, spare=1, prepare=_cut_answer,
     ),
     Scenario("no credit", topped_up, EDIT | {"credit"}, None, kie={"credits": 0.0}),
-    Scenario("buttons", buttons, EDIT | {"sendDocument", "deleteMessage", "answerCallbackQuery"}, 71, orders=2),
+    Scenario("buttons", buttons, EDIT | {"sendDocument", "deleteMessage", "answerCallbackQuery"}, None, orders=2),
     Scenario(
         "settings, as a file", partial(settings, answer_as="file", count=1), EDIT | {"sendDocument", "editMessageText"},
         None,
@@ -160,7 +160,7 @@ SCENARIOS = (
     ),
     Scenario(
         "an album in a group", group,
-        EDIT | {"setMessageReaction", "getChatAdministrators", "deleteMessage", "answerCallbackQuery"}, 59,
+        EDIT | {"setMessageReaction", "getChatAdministrators", "deleteMessage", "answerCallbackQuery"}, None,
         settings={"ALBUM_WINDOW_SECONDS": "0.2"},
     ),
     Scenario("an idea", idea, EDIT | {"sendMessage", "answerCallbackQuery"}, None),

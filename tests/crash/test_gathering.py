@@ -2,7 +2,7 @@
 
 Killed between every commit and call before the request is complete; from there
 on it is a job like any other. Whatever happens, one order with the pictures in order. `make test` kills at
-every sixth of these points, `make crash` at each.
+every eighth of these points, `make crash` at each.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ COMPLETE = "before getFile 1"
 QUICK = {"ALBUM_WINDOW_SECONDS": "0.2"}
 
 
-@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 6], ids=["every point", "every sixth"])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 8], ids=["every point", "every eighth"])
 async def test_a_kill_while_a_request_gathers_loses_nothing_of_it(tmp_path: Path, step: int) -> None:
     used = await a_used_database(tmp_path / "before")
     passed = await _points(tmp_path / "undisturbed", used)

@@ -777,7 +777,7 @@ async def _happens(house: House, event: str) -> None:
     await house.settle()
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(
     fault=st.sampled_from([None, CUT_AFTER, CUT_BEFORE]),
     calling=st.sampled_from([Calling(), Calling(copies=2), Calling(lost=True), Calling(delay=200)]),

@@ -66,14 +66,14 @@ def _answered(house: House, people: list[Person]) -> Counter[int]:
 
 async def test_an_hour_without_kie_is_caught_up_within_its_limits(house: House) -> None:
     await house.kie.stop()
-    people = await _asked(house, 24)
+    people = await _asked(house, 12)
     await _pass(house, HOUR, 60)
     fetched = [call for call in house.telegram.calls if call.method == "getFile"]
     assert len(fetched) < 120, "who waits is not fetched from Telegram again and again in vain"
     await house.kie.start(int(house.kie.url.rpartition(":")[2]))
     await _recover(house)
-    assert _answered(house, people) == {1: 24}
-    assert len(house.kie.tasks) == 24
+    assert _answered(house, people) == {1: 12}
+    assert len(house.kie.tasks) == 12
     _all_is_well(house)
 
 

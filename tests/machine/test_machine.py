@@ -309,7 +309,7 @@ class Story(RuleBasedStateMachine):
 
 #: A story that fails is told as it was played: to shrink one takes minutes. Add Phase.shrink to have that.
 QUICK = settings(
-    max_examples=4,
+    max_examples=3,
     stateful_step_count=30,
     derandomize=True,
     deadline=None,

@@ -94,7 +94,7 @@ def _all_jobs(tx: Transaction, story: Story) -> dict[str, Job]:
 
 
 @given(stories())
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 def test_an_album_becomes_one_request_in_order_however_it_arrives(story: Story) -> None:
     with tempfile.TemporaryDirectory() as folder:
         jobs = asyncio.run(_played(story, Path(folder)))
