@@ -125,6 +125,11 @@ class Request:
     #: the job of which this is another variation
     variation_of: int | None = None
 
+    @property
+    def is_in_group(self) -> bool:
+        """Whether others read along."""
+        return self.chat_id < 0
+
 
 @dataclass(frozen=True)
 class Job:

@@ -44,7 +44,7 @@ def _close(tx: Transaction, job: Job, now: Instant) -> None:
         tx.outbox.add(about(job, "no-picture", sentence("unsupported")), now)
         return
     job = _at_its_first_picture(tx, job)
-    if others and job.request.chat_id > 0:  # in a group the answer says it
+    if others and not job.request.is_in_group:  # in a group the answer says it
         tx.outbox.add(about(job, "left-out", sentence("left-out", count=others)), now)
     prompt = tx.parts.prompt(job.id)
     if 0 < len(prompt) <= MAX_PROMPT:

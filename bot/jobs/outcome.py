@@ -37,9 +37,9 @@ def succeed(tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
 
 def _caption(tx: Transaction, job: Job) -> Sentence:
     """Return what stands under the picture; in a group, where there is one message, with all there is to say."""
-    if job.request.chat_id < 0 and tx.parts.count(job.id, PartKind.OTHER):
+    if job.request.is_in_group and tx.parts.count(job.id, PartKind.OTHER):
         return sentence("answer-without-rest")
-    if job.request.chat_id < 0 and len(job.request.sources) == 1 and tx.jobs.is_album(job.id):
+    if job.request.is_in_group and len(job.request.sources) == 1 and tx.jobs.is_album(job.id):
         return sentence("answer-of-one")  # Telegram knows no albums of one
     return sentence("answer")
 

@@ -121,8 +121,8 @@ def _question(tx: Transaction, job: Job) -> Showing:
     if length > MAX_PROMPT:
         asked = sentence("question-too-long", length=length, most=MAX_PROMPT)
     else:
-        asked = sentence("question", count=count, where="private" if job.request.chat_id > 0 else "group")
-    ideas = _ideas(job) if count == 1 and not length and job.request.chat_id > 0 else ()
+        asked = sentence("question", count=count, where="group" if job.request.is_in_group else "private")
+    ideas = _ideas(job) if count == 1 and not length and not job.request.is_in_group else ()
     return Showing(_words(job, asked), (*ideas, _cancel(job)), matters=True)
 
 

@@ -229,18 +229,11 @@ class Outbox:
 
     def withdraw(self, job_id: int, kind: Kind, now: Instant) -> None:
         """Send something of a kind about a job no more, as far as it still waits."""
-        self._db.execute(
-            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL"
-            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL",
-            (now, Ending.EXPIRED, job_id, kind),
-        )
+        self._end(Ending.EXPIRED, now, "job_id = ? AND kind = ?", job_id, kind)
 
     def never_mind(self, key: str, now: Instant) -> None:
         """Say something no more that was about to be said."""
-        self._db.execute(
-            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE key = ? AND ended_at IS NULL",
-            (now, Ending.EXPIRED, key),
-        )
+        self._end(Ending.EXPIRED, now, "key = ?", key)
 
     def may_have_arrived(self, parcel_id: int) -> None:
         """Count a send after which no answer came."""
@@ -267,11 +260,8 @@ class Outbox:
 
     def move_chat(self, old_id: int, new_id: int, now: Instant) -> None:
         """Send to a supergroup what waits for the group that it was; what was said there has other ids now."""
-        self._db.execute(
-            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE chat_id = ? AND ended_at IS NULL"
-            " AND (message_id IS NOT NULL OR kind IN (?, ?))",
-            (now, Ending.GONE, old_id, Kind.REACTION, Kind.DELETION),
-        )
+        meant_there = "chat_id = ? AND (message_id IS NOT NULL OR kind IN (?, ?))"
+        self._end(Ending.GONE, now, meant_there, old_id, Kind.REACTION, Kind.DELETION)
         self._db.execute(
             "UPDATE outbox SET chat_id = ?, reply_to = NULL, due_at = min(due_at, ?)"
             " WHERE chat_id = ? AND ended_at IS NULL",
@@ -280,9 +270,13 @@ class Outbox:
 
     def drop_chat(self, chat_id: int, now: Instant) -> None:
         """End everything that waits for a chat that cannot be written to."""
+        self._end(Ending.GONE, now, "chat_id = ?", chat_id)
+
+    def _end(self, ending: Ending, now: Instant, which: str, *values: int | str) -> None:
+        """End what has not ended yet."""
         self._db.execute(
-            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE chat_id = ? AND ended_at IS NULL",
-            (now, Ending.GONE, chat_id),
+            f"UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE {which} AND ended_at IS NULL",  # noqa: S608 - no data in it
+            (now, ending, *values),
         )
 
     def forget(self, ended_before: Instant) -> None:

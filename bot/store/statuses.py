@@ -12,7 +12,7 @@ import sqlite3
 from enum import StrEnum
 
 from bot.job import Instant, Job, State, later
-from bot.store.outbox import Kind, Outbox, Parcel, parcel_of
+from bot.store.outbox import Kind, Outbox, Parcel, Say, parcel_of
 
 #: Seconds between two changes of a message, so that it can be read and Telegram is not bothered.
 GAP = 3.0
@@ -39,7 +39,7 @@ class Statuses:
         """Give a job a status, or look after the one that it has."""
         if self._is_open(job.id):
             self.touch(job.id, now)
-        elif job.request.chat_id > 0 or job.state is State.GATHERING:
+        elif not job.request.is_in_group or job.state is State.GATHERING:
             self._begin(job, now)
 
     def anew(self, job: Job, now: Instant, *, is_asked_for: bool = False) -> None:
@@ -49,30 +49,26 @@ class Statuses:
 
     def accepted(self, job: Job, now: Instant) -> None:
         """Tell that a request is complete: by its message, or in a group by a sign instead of one."""
-        if job.request.chat_id > 0:
-            self.open(job, now)
-        else:
+        if job.request.is_in_group:
             self.over(job.id, now)
             self.sign(job, Sign.ACCEPTED, now)
+        else:
+            self.open(job, now)
 
     def sign(self, job: Job, sign: Sign, now: Instant) -> None:
         """Put a sign on a request in a group; one that has not been put there yet is no longer needed."""
-        if job.request.chat_id > 0 or job.request.message_id is None:
+        if not job.request.is_in_group or job.request.message_id is None:
             return
         self._outbox.withdraw(job.id, Kind.REACTION, now)
-        self._db.execute(
-            "INSERT INTO outbox (key, kind, chat_id, reply_to, body, job_id, written_at, due_at)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (key) DO NOTHING",
-            (
-                f"job:{job.id}:sign:{sign.name.lower()}",
-                Kind.REACTION,
-                job.request.chat_id,
-                job.request.message_id,
-                sign,
-                job.id,
-                now,
-            ),
+        say = Say(
+            key=f"job:{job.id}:sign:{sign.name.lower()}",
+            kind=Kind.REACTION,
+            chat_id=job.request.chat_id,
+            reply_to=job.request.message_id,
+            body=sign,
+            job_id=job.id,
         )
+        self._outbox.add(say, now)
 
     def touch(self, job_id: int, now: Instant) -> None:
         """Say that what the message shows may no longer be so."""
