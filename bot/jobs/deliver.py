@@ -15,10 +15,12 @@ from bot.chat.buttons import Action, Button
 from bot.chat.client import Chat, Media, Place
 from bot.chat.errors import ChatError, Doubtful, Misplaced, NoAnswer, Rejected
 from bot.job import Instant, Job
+from bot.jobs.pauses import MOST_SENDS_IN_DOUBT
 from bot.pictures.fetch import Fetcher
 from bot.pictures.inspect import Picture, PictureError, fits_as_photo, inspect
 from bot.store.connection import Database
 from bot.store.outbox import Kind, Parcel
+from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
 from bot.wish import AnswerAs
 
@@ -35,6 +37,10 @@ class Undeliverable(Exception):
     """There is something, but no picture that could be sent."""
 
 
+class Unconfirmed(Exception):
+    """It was sent as often as makes sense, and nobody knows whether it arrived."""
+
+
 class Deliver:
     """The step that gives a succeeded job's picture to the person."""
 
@@ -49,7 +55,8 @@ class Deliver:
     async def run(self, parcel: Parcel, place: Place) -> int:
         """Fetch and send the picture; return the id of the message.
 
-        Raises FetchError or a ChatError when it may work later, Undeliverable when it never will.
+        Raises FetchError or a ChatError when it may work later, Undeliverable when it never will, Unconfirmed
+        when once more would be too often.
         """
         job_id = parcel.say.job_id
         job = None if job_id is None else await self._db.unit(lambda tx: tx.jobs.get(job_id))
@@ -61,20 +68,21 @@ class Deliver:
             if parcel.say.kind is Kind.FILE:
                 return await self._chat.send(place, Media(content, _name(picture), parcel.say.body, as_file=True))
             status = await self._answering(job)
-            return await self._answer(place, _answer(job, content, picture, parcel.say.body), job, status)
+            return await self._answer(parcel, place, _answer(job, content, picture, parcel.say.body), job, status)
 
     async def _answering(self, job: Job) -> Parcel | None:
         """Write down that the answer is on its way; return the message that it can be put into, if it is in doubt."""
-        now = self._clock()
-        if job.answering_at is None:
-            await self._db.unit(lambda tx: tx.jobs.note(job, answering_at=now))
-            return None
-        log.warning("job %d: the answer may come twice", job.id, extra={"job": job.id})
-        return await self._db.unit(lambda tx: tx.statuses.of(job.id))
+        status = await self._db.unit(lambda tx: _on_its_way(tx, job, self._clock()))
+        if job.answering_at is not None:
+            log.warning("job %d: the answer may come twice", job.id, extra={"job": job.id})
+        return status
 
-    async def _answer(self, place: Place, media: Media, job: Job, status: Parcel | None) -> int:
+    async def _answer(self, parcel: Parcel, place: Place, media: Media, job: Job, status: Parcel | None) -> int:
         try:
-            return await self._turned(media, status) or await self._chat.send(place, media)
+            turned = await self._turned(media, status)
+            if turned is None and parcel.in_doubt >= MOST_SENDS_IN_DOUBT:
+                raise Unconfirmed(f"it was sent {parcel.in_doubt} times, and each time it may have arrived")
+            return turned or await self._chat.send(place, media)
         except Rejected as error:
             if media.as_file or isinstance(error, Misplaced):
                 raise
@@ -126,6 +134,11 @@ class Deliver:
                 log.debug("the uploading action was not shown: %s", error)
                 return
             await asyncio.sleep(SHOW_AGAIN_AFTER)
+
+
+def _on_its_way(tx: Transaction, job: Job, now: Instant) -> Parcel | None:
+    tx.jobs.note(job, answering_at=now)
+    return None if job.answering_at is None else tx.statuses.of(job.id)
 
 
 def _answer(job: Job, content: bytes, picture: Picture, caption: str) -> Media:

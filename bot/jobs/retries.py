@@ -21,7 +21,7 @@ from bot.chat.errors import (
 )
 from bot.job import Instant, Job, Reason, later, seconds_between
 from bot.jobs import outcome, trouble
-from bot.jobs.deliver import Undeliverable
+from bot.jobs.deliver import Unconfirmed, Undeliverable
 from bot.jobs.pauses import GIVE_UP_AFTER, MOST_SENDS_IN_DOUBT, MOST_TRIES, PARCEL_EXPIRES, pause
 from bot.jobs.status import Errand
 from bot.kie.errors import Halted, KieError, Refused, Unavailable
@@ -52,7 +52,7 @@ class Rules:
     album_window: float
 
 
-Problem = ChatError | KieError | FetchError | ConversionFailed | Undeliverable
+Problem = ChatError | KieError | FetchError | ConversionFailed | Undeliverable | Unconfirmed
 
 
 def job_failed(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Instant) -> None:
@@ -99,6 +99,8 @@ def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rule
         _elsewhere(tx, parcel, error, now)
     elif isinstance(error, Rejected | Undeliverable):
         _undeliverable(tx, parcel, error, rules.admins, now)
+    elif isinstance(error, Unconfirmed):
+        _unconfirmed(tx, parcel, now)
     elif _is_hopeless(parcel, error, now):
         _expired(tx, parcel, rules.admins, now)
     elif isinstance(error, NoAnswer):
@@ -145,8 +147,16 @@ def _may_have_arrived(tx: Transaction, parcel: Parcel, error: NoAnswer, now: Ins
     if parcel.in_doubt + 1 < MOST_SENDS_IN_DOUBT:
         _again(tx, parcel, error, now)
         return
+    _unconfirmed(tx, parcel, now)
+
+
+def _unconfirmed(tx: Transaction, parcel: Parcel, now: Instant) -> None:
+    """Send it no more; of a picture that may be nowhere, or there three times, the person is told."""
     log.error("message %s was sent %d times, and none was confirmed", parcel.say.key, MOST_SENDS_IN_DOUBT)
-    _ended(tx, parcel, Ending.UNCLEAR, now)
+    if parcel.say.kind is Kind.PICTURE:
+        _say_instead(tx, parcel, sentence("answer-unconfirmed"), now)
+    else:
+        _ended(tx, parcel, Ending.UNCLEAR, now)
 
 
 def _ended(tx: Transaction, parcel: Parcel, ending: Ending, now: Instant) -> None:

@@ -223,6 +223,7 @@ answer = Here it is.
 answer-as-file = Here it is, as a file, because Telegram does not take it as a photo.
 answer-without-rest = Here it is. I left out what is not a still picture in your album.
 answer-of-one = Here it is. Of your album I got only this picture: as an admin I see all of them, if /edit stands in a caption from the start.
+answer-unconfirmed = I sent you this picture several times, but Telegram never told me whether it arrived. If you do not see it, reply to this message and say what to change, and I make it anew.
 original = The file as the image model made it.
 original-gone = The original file can no longer be had: it is kept for a limited time only. The picture above is the best there is.
 

@@ -222,6 +222,7 @@ answer = Aquí la tienes.
 answer-as-file = Aquí la tienes, como archivo, porque Telegram no la acepta como foto.
 answer-without-rest = Aquí la tienes. De tu álbum dejé fuera lo que no es una imagen fija.
 answer-of-one = Aquí la tienes. De tu álbum solo recibí esta imagen: como administrador las veo todas, si /edit está en una descripción desde el principio.
+answer-unconfirmed = Te envié esta imagen varias veces, pero Telegram nunca me dijo si llegó. Si no la ves, responde a este mensaje y di qué cambiar, y la hago de nuevo.
 original = El archivo tal como lo creó el modelo de imágenes.
 original-gone = El archivo original ya no está disponible: solo se guarda durante un tiempo. La imagen de arriba es lo mejor que hay.
 

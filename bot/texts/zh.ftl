@@ -202,6 +202,7 @@ answer = 给你。
 answer-as-file = 给你。Telegram 不接受它作为照片，所以以文件形式发送。
 answer-without-rest = 给你。相册里不是静态图片的内容，我略过了。
 answer-of-one = 给你。你的相册我只收到了这一张：如果我是管理员，并且 /edit 一开始就写在说明文字里，我就能看到全部。
+answer-unconfirmed = 这张图片我发了好几次，但 Telegram 一直没有告诉我是否送达。如果你没有看到，请回复这条消息并说明要改什么，我会重新做一张。
 original = 图像模型生成的原始文件。
 original-gone = 原始文件已经无法获取：它只保留有限的时间。上面的图片就是现有的最佳版本。
 

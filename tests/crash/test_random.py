@@ -1,10 +1,10 @@
 """SIGKILL at random, round after round, with whatever else can go wrong, while people talk to the bot.
 
 The servers survive and know the truth. `make test` plays a few rounds of a
-fixed seed, `make crash` many of a random one, which is printed; a seed decides
-what people do, what goes wrong and after which line of its log the bot is
-killed, as far as a race can be decided. `CRASH_SEED` and `CRASH_ROUNDS` repeat
-a long run, or make it longer.
+fixed seed, `make crash` many of a random one, which is printed, with callbacks
+and without; a seed decides what people do, what goes wrong and after which line
+of its log the bot is killed, as far as a race can be decided. `CRASH_SEED` and
+`CRASH_ROUNDS` repeat a long run, or make it longer.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -29,13 +29,14 @@ from bot.sandbox.telegram.refusals import server_error, too_many
 from tests import oracle
 from tests.crash.stage import Stage
 from tests.crash.supervisor import Supervisor, first_of, sent_by
+from tests.front import a_front
 from tests.machine.ledger import buttons_of
 from tests.machine.truths import ANSWERLESS
 from tests.world import Bot, World, a_photo, a_world
 
 #: The long run: as many rounds as the other long forms take time.
 SEED = int(os.environ.get("CRASH_SEED") or secrets.randbelow(1 << 32))
-ROUNDS = int(os.environ.get("CRASH_ROUNDS") or 150)
+ROUNDS = int(os.environ.get("CRASH_ROUNDS") or 200)
 
 #: Seconds that the end may take, when nothing goes wrong any more.
 PATIENCE = 180.0
@@ -64,6 +65,8 @@ class Crowd:
 
     stage: Stage
     dice: random.Random
+    #: what people do at most between two deaths
+    most: int
     #: the words of every request
     wishes: list[str] = field(default_factory=list)
     #: presses of "Again", by the job that they were for
@@ -158,36 +161,57 @@ class Counts:
         )
 
 
+@dataclass(frozen=True)
+class Run:
+    """How long a run is, and whether Kie calls back."""
+
+    seed: int
+    rounds: int
+    #: what people do at most between two deaths
+    most: int
+    is_called: bool
+
+
+FEW = Run(seed=7, rounds=3, most=3, is_called=False)
+MANY = Run(SEED, ROUNDS, most=6, is_called=False)
+LONG = (pytest.mark.long, pytest.mark.timeout(3600))
+
+
 @pytest.mark.parametrize(
-    ("seed", "rounds"),
+    "run",
     [
-        pytest.param(7, 3, id="a few"),
-        pytest.param(SEED, ROUNDS, marks=[pytest.mark.long, pytest.mark.timeout(3600)], id="many"),
+        pytest.param(FEW, id="a few"),
+        pytest.param(MANY, marks=LONG, id="many without callbacks"),
+        pytest.param(replace(MANY, is_called=True), marks=LONG, id="many with callbacks"),
     ],
 )
 async def test_killed_at_random_the_bot_loses_nothing_and_pays_nothing_twice(
-    tmp_path: Path, used: Path, seed: int, rounds: int, record_property: Note, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, used: Path, run: Run, record_property: Note, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stand_in, "SIDE", 64)
-    record_property("seed", seed)
-    async with a_world(tmp_path, credits=100_000.0) as world:
+    record_property("seed", run.seed)
+    async with a_world(tmp_path, credits=100_000.0) as world, a_front() as front:
         world.begin_with(used)
         witness = Witness(world.telegram)
         world.telegram._door._check = witness.check
-        crowd = Crowd(Stage(world, PATIENCE), random.Random(seed))  # noqa: S311 - reproducible on purpose
-        supervisor = Supervisor(world, ALBUM_WINDOW_SECONDS="0.3")
-        await first_of(asyncio.create_task(_play(crowd, supervisor, rounds)), asyncio.create_task(supervisor.run()))
-        counts = _counted(crowd, supervisor, witness, rounds)
-    record_property("killed at random", str(counts))
-    assert (counts.lost, counts.paid_twice, counts.twice_outside, counts.unanswered) == ([], [], [], []), f"seed {seed}"
+        dice = random.Random(run.seed)  # noqa: S311 - reproducible on purpose
+        crowd = Crowd(Stage(world, PATIENCE), dice, run.most)
+        settings = {"PUBLIC_URL": front.url} if run.is_called else {}
+        supervisor = Supervisor(world, None, front, ALBUM_WINDOW_SECONDS="0.3", **settings)
+        await first_of(asyncio.create_task(_play(crowd, supervisor, run.rounds)), asyncio.create_task(supervisor.run()))
+        counts = _counted(crowd, supervisor, witness, run.rounds)
+        was_called = any(passed.status == 200 for passed in front.passed)
+    record_property(f"killed at random, {'with' if run.is_called else 'without'} callbacks", str(counts))
+    assert (counts.lost, counts.paid_twice, counts.twice_outside, counts.unanswered) == ([], [], [], [])
     assert counts.asked <= sum(len(death.ordering) for death in supervisor.deaths) + _unclear(world)
+    assert was_called == run.is_called
 
 
 async def _play(crowd: Crowd, supervisor: Supervisor, rounds: int) -> None:
     """Let people act and things go wrong, kill the bot; in the end let it do what is left to do."""
     world = crowd.stage.world
     for round_ in range(rounds):
-        for _ in range(crowd.dice.randint(1, 3)):
+        for _ in range(crowd.dice.randint(1, crowd.most)):
             crowd.acts()
         _go_wrong(world, crowd.dice)
         bot = supervisor.bots[-1]

@@ -9,7 +9,7 @@ from bot.job import State
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram.refusals import bad_request, blocked, server_error, too_many
 from tests.house import House, a_house
-from tests.world import a_photo
+from tests.world import a_photo, english
 
 CUT_AFTER = Fault(Kind.CUT_AFTER)
 GONE = Fault(Kind.ANSWER, status=404, body=b"gone")
@@ -61,6 +61,48 @@ async def test_a_picture_that_is_never_confirmed_is_not_sent_for_ever(house: Hou
     house.telegram.faults.always("sendPhoto", CUT_AFTER)
     await house.pass_time(3600)
     assert len(house.pictures()) == 3
+    assert house.words() == [english("answer-unconfirmed")]
+
+
+async def _dies_while_it_sends(house: House) -> None:
+    """Let the process die when the picture stands in the chat, before it learns of it."""
+    sends = _sends(house)
+    house.telegram.faults.always("sendPhoto", Fault(Kind.HELD))
+    turn = asyncio.create_task(house.turn())
+    sent = asyncio.create_task(house.telegram.wait_for(lambda _: _sends(house) > sends or None, 5.0))
+    await asyncio.wait([turn, sent], return_when=asyncio.FIRST_COMPLETED)
+    for task in (turn, sent):
+        task.cancel()
+    await asyncio.gather(turn, sent, return_exceptions=True)
+    house.telegram.faults.clear("sendPhoto")
+    await house.restart()
+
+
+async def test_deaths_while_a_picture_is_sent_do_not_repeat_it_for_ever(house: House) -> None:
+    await _answer_is_due(house)
+    house.ada.delete(house.status()["message_id"])
+    house.telegram.faults.always("sendPhoto", too_many(1))
+    await house.pass_time(30)  # until it only has to be sent
+    for _ in range(5):
+        await house.restart()  # a death before it was sent counts for nothing
+        house.clock.now += 2
+        await _dies_while_it_sends(house)
+    assert len(house.pictures()) == 3
+    await house.pass_time(10)
+    assert (len(house.pictures()), house.words()) == (3, [english("answer-unconfirmed")])
+    assert (await house.job()).answered_at is not None
+
+
+async def test_who_did_not_get_an_unconfirmed_picture_can_reply_for_another(house: House) -> None:
+    await _answer_is_due(house)
+    house.ada.delete(house.status()["message_id"])
+    house.telegram.faults.add("sendPhoto", CUT_AFTER, times=3)
+    await house.pass_time(600)
+    [told] = [each for each in house.telegram.bot_messages(house.ada.id) if "text" in each]
+    house.ada.send_text("make it rain", reply_to=told["message_id"])
+    await house.hear()
+    await house.pass_time(60)
+    assert [task.prompt for task in house.kie.tasks.values()] == ["make it snow", "make it rain"]
 
 
 async def test_an_answer_in_doubt_is_given_again_by_turning_the_status_into_it(house: House) -> None:
