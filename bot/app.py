@@ -24,6 +24,7 @@ from bot.doors.poll import WRONG_TOKEN, Poll
 from bot.doors.webhook import Hook
 from bot.job import Instant
 from bot.jobs.admins import Admins
+from bot.jobs.balance import Balance
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.deliver import Deliver
 from bot.jobs.gates import Limits
@@ -51,6 +52,7 @@ from bot.store.lock import only_process
 from bot.talk.access import Access
 from bot.talk.address import Address
 from bot.talk.intake import Intake
+from bot.talk.room import Daily, Room
 from bot.texts import sentence
 
 T = TypeVar("T")
@@ -310,10 +312,14 @@ def _intake(
 ) -> Intake:
     privacy = sentence("privacy", days=settings.keep_days, transport=settings.image_transport)
     access = Access(settings.allowed_ids, settings.admin_ids)
+    daily = Daily(
+        settings.daily_edits_per_user, settings.daily_edits_per_chat, settings.daily_edits, settings.daily_credits
+    )
     return Intake(
         db,
         address,
         access,
+        Room(daily, access),
         privacy,
         woken=news,
         album_window=settings.album_window_seconds,
@@ -350,7 +356,9 @@ def _worker(
     converter = Converter()
     stack.push_async_callback(converter.aclose)
     transport = Transport(chat, kie, direct=settings.image_transport == "direct")
-    limits = Limits(settings.creates_per_10_seconds, settings.max_running, deadline)
+    limits = Limits(
+        settings.creates_per_10_seconds, settings.max_running, deadline, settings.daily_credits, has_admins=bool(admins)
+    )
     steps = Steps(
         prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, admins=admins, clock=clock),
         submit=Submit(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
@@ -358,6 +366,7 @@ def _worker(
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),
         tell=Tell(db, chat, clock=clock),
         probe=Probe(db, kie, clock=clock),
+        balance=Balance(db, kie, low=settings.low_credits, admins=admins, clock=clock),
         admins=Admins(db, chat, clock=clock, wake_intake=wake_intake),
     )
     pacing = Pacing(settings.telegram_messages_per_second)

@@ -36,6 +36,16 @@ def seconds_between(start: Instant, end: Instant) -> float:
     return (end - start) / 1000
 
 
+def day_of(now: Instant) -> int:
+    """Return the UTC day of a moment, in days since 1970."""
+    return now // 86_400_000
+
+
+def begin_of(day: int) -> Instant:
+    """Return the moment at which a UTC day begins."""
+    return day * 86_400_000
+
+
 class State(StrEnum):
     """What is known for certain about a job, even after a crash."""
 

@@ -27,9 +27,6 @@ class MustRestart(Exception):
 NOT_YET = {
     "METRICS_PORT": ("metrics", ()),
     "METRICS_HOST": ("metrics", ()),
-    "DAILY_EDITS_PER_USER": ("daily limits", ("0",)),
-    "DAILY_EDITS_PER_CHAT": ("daily limits", ("0",)),
-    "DAILY_EDITS": ("daily limits", ("0",)),
 }
 
 #: What may also come from a file, named by the variable with _FILE behind it.
@@ -73,6 +70,11 @@ class Settings(Stored):
     allow_token_in_urls: bool = False
     admin_ids: Ids = frozenset()
     allowed_ids: Ids = frozenset()
+    daily_edits_per_user: int = Field(default=20, ge=0)
+    daily_edits_per_chat: int = Field(default=100, ge=0)
+    daily_edits: int = Field(default=500, ge=0)
+    daily_credits: float = Field(default=0, ge=0, allow_inf_nan=False)
+    low_credits: float = Field(default=40, ge=0, allow_inf_nan=False)
     album_window_seconds: float = Field(default=2, gt=0, le=8)
     task_deadline_seconds: float = Field(default=900, gt=0, le=86_400)
     keep_days: float = Field(default=30, gt=0, le=36_500)
@@ -81,9 +83,6 @@ class Settings(Stored):
 
     metrics_port: str | None = None
     metrics_host: str | None = None
-    daily_edits_per_user: str | None = None
-    daily_edits_per_chat: str | None = None
-    daily_edits: str | None = None
 
     @model_validator(mode="before")
     @classmethod

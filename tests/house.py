@@ -19,6 +19,9 @@ from tests.world import KEY, TOKEN, ids_of_statuses
 
 NOON = 1_800_000_000.0
 
+#: Who plays with the bot for hours must not run into a limit that is about something else.
+UNLIMITED = {"daily_edits_per_user": 0, "daily_edits_per_chat": 0, "daily_edits": 0}
+
 
 class Clock:
     """Seconds since 1970; stands still until it is turned."""
@@ -189,7 +192,7 @@ def _settings(folder: Path, telegram: LocalTelegram, kie: LocalKie, changes: dic
         "kie_api_url": kie.url,
         "kie_upload_url": kie.url,
         "database_path": str(folder / "darkroom.db"),
-    }
+    } | UNLIMITED
     return Settings(_env_file=None, **(values | changes))
 
 

@@ -71,7 +71,10 @@ def test_a_missing_secret_is_named_with_where_to_get_it(
         ("TELEGRAM_MESSAGES_PER_SECOND", "inf"),
         ("ALLOW_TOKEN_IN_URLS", "maybe"),
         ("TELEGRAM_UPDATES", "webhook"),
-        ("DAILY_EDITS", "500"),
+        ("DAILY_EDITS", "-1"),
+        ("DAILY_EDITS_PER_USER", "many"),
+        ("DAILY_CREDITS", "inf"),
+        ("LOW_CREDITS", "nan"),
         *(
             ("PUBLIC_URL", value)
             for value in (

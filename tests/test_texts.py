@@ -28,7 +28,8 @@ COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {f"idea-{idea.name}" for id
     "got-it", "got-it-with-time", "in-the-queue", "in-the-queue-with-time", "being-edited", "being-edited-with-time",
     "start", "help", "question-over", "cancelled-here", "cancelled-in-doubt", "result-lost", "original-gone",
     *(f"command-{name}" for names in OFFERED.values() for name in names),
-    "button-variation", "button-original", "button-delete",
+    "button-variation", "button-original", "button-delete", "now-allowed", "now-denied", "now-blocked",
+    "waiting-for-owner", "waiting-for-kie",
 }  # fmt: skip
 #: What only other sentences refer to.
 INNER = {"about-to-go", "usually"}

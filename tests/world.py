@@ -110,6 +110,11 @@ class Bot:
         await self._reader
         return code
 
+    @property
+    def was_started(self) -> bool:
+        """Whether there was ever a process."""
+        return self._process is not None
+
     async def kill(self) -> None:
         """End it as a power cut would."""
         await self._end(signal.SIGKILL)
@@ -172,6 +177,9 @@ class World:
             "DATABASE_PATH": str(self.database),
             "PORT": "0",
             "LOG_LEVEL": "DEBUG",
+            "DAILY_EDITS_PER_USER": "0",
+            "DAILY_EDITS_PER_CHAT": "0",
+            "DAILY_EDITS": "0",
         } | settings
 
     def bot(self, *, command: Sequence[str] = ("-m", "bot", "run"), **settings: str) -> Bot:
@@ -183,7 +191,8 @@ class World:
     async def close(self) -> None:
         """End every bot that still runs, and the servers."""
         for bot in self._bots:
-            await bot.kill()
+            if bot.was_started:
+                await bot.kill()
         await self.kie.stop()
         await self.telegram.stop()
 
@@ -243,7 +252,7 @@ async def a_world(folder: Path, **kie: Any) -> AsyncIterator[World]:
         assert found == []
 
 
-def english(name: str, **values: str | int) -> str:
+def english(name: str, **values: str | float) -> str:
     """Return a sentence as somebody with an English app sees it, in a private chat unless it is said where."""
     return sentence(name, **({"where": "private"} | values)).into("en")
 

@@ -5,7 +5,7 @@ Everything is counted from what is stored, so it holds across restarts.
 
 from dataclasses import dataclass
 
-from bot.job import Instant, later
+from bot.job import Instant, begin_of, day_of, later
 from bot.jobs.trouble import DOUBT, UPLOADS
 from bot.store.breakers import Breaker
 from bot.store.transaction import Transaction
@@ -27,6 +27,10 @@ class Limits:
     running: int
     #: seconds after which a task no longer counts as occupying a place at Kie
     deadline: float
+    #: credits that may be spent on a UTC day, 0 for as many as there are
+    daily_credits: float = 0.0
+    #: whether there is anybody to tell about the balance
+    has_admins: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ def opening(tx: Transaction, limits: Limits, now: Instant) -> Opening:
         _rate(limits.creates_per_window, under_way, ended),
         Opening(MOST_UNDER_WAY - under_way),
         Opening(limits.running - tx.jobs.count_at_kie(later(now, -limits.deadline))),
+        _budget(tx, limits.daily_credits, now),
     )
     narrowest = min(gates, key=lambda gate: gate.room)
     if narrowest.room > 0:
@@ -60,6 +65,19 @@ def _breakers(breakers: list[Breaker], under_way: int, now: Instant) -> Opening:
         return Opening(0, max(shut))
     # after a trouble the first order goes alone, to see whether it is taken
     return Opening(1 - under_way if of_orders else 1_000_000)
+
+
+def can_pay(tx: Transaction, limits: Limits, now: Instant) -> bool:
+    """Say whether another order can be paid today."""
+    return _budget(tx, limits.daily_credits, now).room > 0
+
+
+def _budget(tx: Transaction, ceiling: float, now: Instant) -> Opening:
+    """Let no more leave than can be paid today; what is under way is paid today as well."""
+    if not ceiling:
+        return Opening(1_000_000)
+    today = day_of(now)
+    return Opening(tx.account.affords(ceiling, tx.jobs.count_at_kie(0), today), begin_of(today + 1))
 
 
 def _rate(most: int, under_way: int, ended: list[Instant]) -> Opening:

@@ -1,6 +1,6 @@
 """How a job comes to its end, with the words or the picture that go with it, in one transaction."""
 
-from bot.job import Instant, Job, Reason, State, later
+from bot.job import Instant, Job, Reason, State, day_of, later
 from bot.kie.models import Look
 from bot.store.outbox import Kind, Say
 from bot.store.parts import PartKind
@@ -9,10 +9,16 @@ from bot.texts import Sentence, sentence
 from bot.wish import AnswerAs
 
 
-def fail(tx: Transaction, job: Job, reason: Reason, words: Sentence, now: Instant) -> bool:
-    """End a job without a picture and say why; False if somebody else was faster."""
-    failed = tx.jobs.move(job, State.FAILED, reason=reason, finished_at=now, due_at=None)
+def fail(
+    tx: Transaction, job: Job, reason: Reason, words: Sentence, now: Instant, *, credits_: float | None = None
+) -> bool:
+    """End a job without a picture and say why; False if somebody else was faster.
+
+    `credits_` is what it cost all the same.
+    """
+    failed = tx.jobs.move(job, State.FAILED, reason=reason, finished_at=now, due_at=None, credits=credits_)
     if failed:
+        tx.account.spend(credits_ or 0.0, day_of(now))
         tx.line.drop(job.id)
         tx.outbox.add(about(job, "answer", words, is_answer=True), now)
     return failed
@@ -29,6 +35,9 @@ def succeed(tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
         took=_took(job, seen, now),
     )
     if moved:
+        # a task of which Kie does not say what it cost has cost something nevertheless
+        tx.account.spend(tx.account.price() if seen.credits is None else seen.credits, day_of(now))
+        tx.account.want_balance(now)
         tx.outbox.add(about(job, "answer", _caption(tx, job), kind=Kind.PICTURE, is_answer=True), now)
         if job.request.form.answer_as is AnswerAs.BOTH:
             tx.outbox.add(about(job, "file", sentence("original"), kind=Kind.FILE), now)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.job import Instant, State
-from bot.jobs import gather, status
+from bot.jobs import balance, gather, halt, status
 from bot.jobs.gates import Limits, is_shut, needs_probe
 from bot.jobs.status import Errand
 from bot.jobs.submit import Order, Submit
@@ -40,6 +40,8 @@ class Busy:
     groups: frozenset[int]
     #: messages under way that are pictures
     deliveries: int
+    #: whether Kie is being asked for the balance
+    asks_balance: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Plan:
     probes: list[str]
     #: groups whose administrators somebody has to know
     groups: list[int]
+    #: whether Kie is to be asked for the balance
+    asks_balance: bool
     next_at: Instant | None
 
 
@@ -61,7 +65,9 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     """Find what is due, write down the orders among it, and say when there may be more."""
     more_gathered = gather.close_due(tx, now)
     orders, gate = submit.begin(tx, now)
+    balance_at = balance.due_at(tx) if submit.limits.has_admins else None
     _remind(tx, now)
+    halt.tell_groups(tx, now)
     parcels = _parcels_due(tx, now, busy)
     errands, nothing_to_tell = _errands(tx, parcels, submit.limits, now)
     somebody_waits = tx.line.is_waited_in()
@@ -71,6 +77,7 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     moments += [breaker.until for breaker in tx.breakers.all() if breaker.name == UPLOADS]
     if somebody_waits:
         moments.append(gate.opens_at)
+    moments.append(balance_at)
     next_at = min((moment for moment in moments if moment is not None and moment > now), default=None)
     return Plan(
         jobs=_jobs_due(tx, now, busy.jobs),
@@ -79,6 +86,7 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
         errands=errands,
         probes=[each.name for each in unproven if each.until <= now and each.name not in busy.probes],
         groups=[each for each in tx.chats.admins_due(now, MOST_ASKED_ABOUT) if each not in busy.groups],
+        asks_balance=balance_at is not None and balance_at <= now and not busy.asks_balance,
         # behind those that turned out to need nothing there may be others
         next_at=now if nothing_to_tell or more_gathered else next_at,
     )

@@ -1,19 +1,20 @@
 """What the status of a job says: composed from what is stored, at the moment when it is to be shown."""
 
 import json
-import math
 from dataclasses import dataclass
 from statistics import median
 
 from bot.chat import buttons
 from bot.chat.buttons import Action, Button
 from bot.job import MAX_PROMPT, Instant, Job, Reason, State, later, seconds_between
-from bot.jobs.gates import Limits
+from bot.jobs import halt
+from bot.jobs.gates import Limits, can_pay
 from bot.store.menus import read_menu
 from bot.store.outbox import Kind, Parcel
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
 from bot.texts.ideas import IDEAS
+from bot.texts.times import roughly, until_tomorrow
 
 #: Seconds between two looks at a place in the queue: at least these, and more the longer the queue is.
 REFRESH = 10.0
@@ -151,12 +152,27 @@ def _queued(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing:
     place = tx.line.place_of(job.id) or 1
     usual = _usual_seconds(tx)
     wait = _wait(place, tx.jobs.count_at_kie(later(now, -limits.deadline)), limits, usual)
+    halted = _halted(tx, job, limits, wait, now)
+    if halted is not None:
+        return Showing(_words(job, halted), (_cancel(job),), look_at=later(now, LONG_REFRESH))
+    told = _with_time("got-it" if place <= 1 else "in-the-queue", None if usual is None else wait + usual, place=place)
+    # whether a trouble of before is over shows in a moment
+    refresh = halt.PATIENCE if tx.breakers.all() else max(REFRESH, wait / 10)
+    return Showing(_words(job, told), (_cancel(job),), look_at=later(now, refresh))
+
+
+def _halted(tx: Transaction, job: Job, limits: Limits, wait: float, now: Instant) -> Sentence | None:
+    """Say what keeps a job waiting beside those before it, None where that is nothing."""
     waited = seconds_between(job.queued_at or now, now)
+    known = halt.why(tx, now)
+    if known is not None and waited >= halt.PATIENCE:
+        return halt.words(known)
+    if not can_pay(tx, limits, now):
+        return sentence("waiting-for-tomorrow", time=until_tomorrow(now))
     in_trouble = any(seconds_between(each.since, now) >= PATIENCE for each in tx.breakers.all())
     if waited >= limits.deadline > wait or (waited >= PATIENCE and in_trouble):
-        return Showing(_words(job, sentence("waiting")), (_cancel(job),), look_at=later(now, LONG_REFRESH))
-    told = _with_time("got-it" if place <= 1 else "in-the-queue", None if usual is None else wait + usual, place=place)
-    return Showing(_words(job, told), (_cancel(job),), look_at=later(now, max(REFRESH, wait / 10)))
+        return sentence("waiting")
+    return None
 
 
 def _with_time(name: str, seconds: float | None, **values: int) -> Sentence:
@@ -164,14 +180,6 @@ def _with_time(name: str, seconds: float | None, **values: int) -> Sentence:
     if seconds is None:
         return sentence(name, **values)
     return sentence(f"{name}-with-time", time=roughly(seconds), **values)
-
-
-def roughly(seconds: float) -> Sentence:
-    """Say a time as people do, never as shorter than it is."""
-    if seconds <= 55:
-        return sentence("seconds", count=max(5, math.ceil(seconds / 5) * 5))
-    minutes = math.ceil(seconds / 60)
-    return sentence("minutes", count=minutes) if minutes < 60 else sentence("hours", count=math.ceil(seconds / 3600))
 
 
 def _words(job: Job, told: Sentence) -> str:

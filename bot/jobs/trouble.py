@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from bot.job import Instant, later, seconds_between
+from bot.job import Instant, day_of, later, seconds_between
 from bot.kie.errors import Garbled, Halt, Halted, KieError, Unavailable, Unclear
 from bot.store.breakers import Breaker
 from bot.store.transaction import Transaction
@@ -29,9 +29,6 @@ PAUSES = {
     "key": (60.0, 900.0),
     "cap": (300.0, 3600.0),
 }
-
-#: Milliseconds.
-ONE_DAY = 86_400_000
 
 #: Trips in a row after which the admins are told of an outage.
 LASTING = 4
@@ -109,7 +106,7 @@ def seen_elsewhere(tx: Transaction, error: KieError, admins: frozenset[int], now
     elif isinstance(error, Garbled):
         log.error("Kie's answer is not as documented: %s", error)
         words = sentence("admin-garbled", words=error.text)
-        tx.outbox.tell_admins(admins, f"garbled:{error.code}:{now // ONE_DAY}", words.into, now)
+        tx.outbox.tell_admins(admins, f"garbled:{error.code}:{day_of(now)}", words.into, now)
 
 
 def try_at_once(tx: Transaction, now: Instant) -> None:

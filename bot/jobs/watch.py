@@ -131,7 +131,7 @@ class Watch:
             _task_failed(tx, job, seen, now)
         elif seen.result_url is not None:
             outcome.succeed(tx, job, seen, now)
-        elif outcome.fail(tx, job, Reason.BROKE, sentence("no-result"), now):
+        elif outcome.fail(tx, job, Reason.BROKE, sentence("no-result"), now, credits_=seen.credits):
             log.error("job %d: task %s succeeded without a picture", job.id, job.task_id, extra={"job": job.id})
             words = sentence("admin-no-result", task=job.task_id or "", job=f"{job.id}")
             tx.outbox.tell_admins(self._admins, f"no-result:{job.id}", words.into, now)
@@ -146,11 +146,11 @@ def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
     words = seen.fail_text or seen.fail_code
     told = words or sentence("no-reason")
     if is_refusal(words):
-        outcome.fail(tx, job, Reason.REFUSED, sentence("model-refuses", words=told), now)
+        outcome.fail(tx, job, Reason.REFUSED, sentence("model-refuses", words=told), now, credits_=seen.credits)
     elif not seen.credits and job.reorders == 0:
         _once_more(tx, job, now)
     else:
-        outcome.fail(tx, job, Reason.BROKE, sentence("broke", words=told), now)
+        outcome.fail(tx, job, Reason.BROKE, sentence("broke", words=told), now, credits_=seen.credits)
 
 
 def _once_more(tx: Transaction, job: Job, now: Instant) -> None:

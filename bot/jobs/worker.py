@@ -17,6 +17,7 @@ from bot.chat.pacing import Pacing
 from bot.job import LONGEST_ALBUM, Instant, Job, State, later, seconds_between
 from bot.jobs import doubt, retries, trouble
 from bot.jobs.admins import Admins
+from bot.jobs.balance import Balance
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.looks import Looks
 from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
@@ -62,6 +63,7 @@ class Steps:
     send: Send
     tell: Tell
     probe: Probe
+    balance: Balance
     admins: Admins
 
 
@@ -92,6 +94,7 @@ class Worker:
         #: messages under way, each to another chat but for the toasts, which are in none
         self._messages: dict[int, int | None] = {}
         self._probes: set[str] = set()
+        self._asks_balance = False
         self._groups: set[int] = set()
         self._held: dict[int, float] = {}
         self._deliveries = 0
@@ -156,6 +159,7 @@ class Worker:
             probes=frozenset(self._probes),
             groups=frozenset(self._groups),
             deliveries=self._deliveries,
+            asks_balance=self._asks_balance,
         )
         plan = await self._db.unit(lambda tx: plan_for(tx, self._steps.submit, now, busy))
         self._start(tasks, plan)
@@ -181,6 +185,9 @@ class Worker:
         for name in plan.probes:
             self._probes.add(name)
             tasks.create_task(self._then(self._steps.probe.run(name), partial(self._probes.discard, name)))
+        if plan.asks_balance:
+            self._asks_balance = True
+            tasks.create_task(self._then(self._steps.balance.run(), self._balance_asked))
         for chat_id in plan.groups:
             self._groups.add(chat_id)
             tasks.create_task(self._then(self._steps.admins.run(chat_id), partial(self._groups.discard, chat_id)))
@@ -224,6 +231,9 @@ class Worker:
     def _sent(self, parcel: Parcel) -> None:
         del self._messages[parcel.id]
         self._deliveries -= parcel.say.kind in HEAVY
+
+    def _balance_asked(self) -> None:
+        self._asks_balance = False
 
     def _busy_chats(self) -> frozenset[int]:
         return frozenset(chat_id for chat_id in self._messages.values() if chat_id is not None)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from bot.job import Instant, later
+from bot.job import Instant, day_of, later
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 
@@ -39,6 +39,7 @@ class Retention:
         erased = tx.jobs.erase(later(now, -self._keep), now)
         tx.inbox.forget(later(now, -REMEMBER_UPDATES), later(now, -self._keep))
         tx.line.forget()
+        tx.counts.forget(day_of(now) - 1)
         tx.chats.forget_admins(later(now, -EVERY))
         tx.outbox.forget(later(now, -min(self._keep, REMEMBER_UPDATES)))
         if erased:

@@ -52,6 +52,10 @@ def environment(servers: Servers, folder: Path, around: Mapping[str, str]) -> di
         "HOST": "127.0.0.1",
         "PORT": "0",
         "LOG_FORMAT": "json",
+        # whoever tries it out shall not have to wait for tomorrow
+        "DAILY_EDITS_PER_USER": "0",
+        "DAILY_EDITS_PER_CHAT": "0",
+        "DAILY_EDITS": "0",
     }
 
 

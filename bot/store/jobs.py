@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition
+from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition, day_of
+from bot.store.counts import Counts
 from bot.wish import AnswerAs, Form, Format, Shape
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,9 @@ OPEN = tuple(state for state in State if state not in FINAL)
 
 #: States in which nothing was ordered yet.
 WAITING = (State.GATHERING, State.QUEUED)
+
+#: States in which nothing came of it.
+NOTHING = (State.FAILED, State.CANCELLED)
 
 Change = int | float | str | None
 
@@ -41,13 +45,16 @@ class Jobs:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._counts = Counts(db)
 
-    def add(self, request: Request, state: State, due_at: Instant | None = None, *, album: Album | None = None) -> int:
-        """Add a job for a request and return its id."""
+    def add(
+        self, request: Request, state: State, now: Instant, due_at: Instant | None = None, *, album: Album | None = None
+    ) -> int:
+        """Add a job for a request, which counts for this day, and return its id."""
         cursor = self._db.execute(
             "INSERT INTO jobs (state, chat_id, user_id, message_id, thread_id, prompt, received_at, queued_at, due_at,"
-            " album, closes_by, language, format, shape, answer_as, variation_of)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " album, closes_by, language, format, shape, answer_as, variation_of, counted_on)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 state,
                 request.chat_id,
@@ -65,8 +72,10 @@ class Jobs:
                 request.form.shape,
                 request.form.answer_as,
                 request.variation_of,
+                day_of(now),
             ),
         )
+        self._counts.take(request.user_id, request.chat_id, day_of(now))
         job_id = int(cursor.lastrowid or 0)
         self.add_sources(job_id, request.sources)
         _tell(job_id, state, {})
@@ -194,7 +203,16 @@ class Jobs:
         moved = self._set(job, {"state": to, **changes})
         if moved:
             _tell(job.id, to, changes)
+        if moved and to in NOTHING:
+            self._give_back(job.id)
         return moved
+
+    def _give_back(self, job_id: int) -> None:
+        """Count a job no longer, because nothing came of it."""
+        row = self._db.execute("SELECT user_id, chat_id, counted_on FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        if row["counted_on"] is not None:
+            self._counts.give_back(row["user_id"], row["chat_id"], row["counted_on"])
+            self._db.execute("UPDATE jobs SET counted_on = NULL WHERE id = ?", (job_id,))
 
     def note(self, job: Job, **changes: Change) -> bool:
         """Write down facts about a job that stays where it is; False if it is no longer there."""
@@ -221,6 +239,10 @@ class Jobs:
     def open_of(self, user_id: int, chat_id: int) -> list[Job]:
         """Return the unfinished jobs of a person in a chat, the oldest first."""
         return self._unfinished("user_id = ? AND chat_id = ?", (user_id, chat_id))
+
+    def open_by(self, user_id: int) -> list[Job]:
+        """Return the unfinished jobs of a person, in every chat."""
+        return self._unfinished("user_id = ?", (user_id,))
 
     def open_in(self, chat_id: int) -> list[Job]:
         """Return the unfinished jobs of a chat, the oldest first."""

@@ -76,6 +76,11 @@ class Line:
         """Say whether any job waits, prepared or not."""
         return self._db.execute("SELECT 1 FROM line LIMIT 1").fetchone() is not None
 
+    def first_of_groups(self) -> list[int]:
+        """Return the id of the job that waits longest in each group."""
+        rows = self._db.execute("SELECT min(job_id) AS job_id FROM line WHERE chat_id < 0 GROUP BY chat_id").fetchall()
+        return [row["job_id"] for row in rows]
+
     def first(self) -> int | None:
         """Return the id of the prepared job whose turn it is."""
         head = self._head()

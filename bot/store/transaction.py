@@ -4,9 +4,11 @@ import sqlite3
 from dataclasses import replace
 
 from bot.job import Instant, Job, Reason, Request, State
+from bot.store.account import Account
 from bot.store.attempts import Attempts
 from bot.store.breakers import Breakers
 from bot.store.chats import Chats, hello_key
+from bot.store.counts import Counts
 from bot.store.inbox import Inbox
 from bot.store.jobs import WAITING, Jobs, form_columns
 from bot.store.line import Line
@@ -16,6 +18,7 @@ from bot.store.outbox import Outbox
 from bot.store.owner import Owner
 from bot.store.parts import Parts
 from bot.store.people import People
+from bot.store.standings import Standings
 from bot.store.statuses import Sign, Statuses
 from bot.wish import shape_at_the_end
 
@@ -37,6 +40,9 @@ class Transaction:
         self.chats = Chats(db)
         self.menus = Menus(db)
         self.moments = Moments(db)
+        self.standings = Standings(db)
+        self.counts = Counts(db)
+        self.account = Account(db)
 
     def wished(self, request: Request, words: str) -> Request:
         """Return a request with its words, and in the form that they ask for, or else its chat's preferences."""
@@ -112,6 +118,8 @@ class Transaction:
             self.chats.move(old_id, new_id)
         moved = self.jobs.move_chat(old_id, new_id)
         self.line.move_chat(old_id, new_id)
+        self.counts.move_chat(old_id, new_id)
+        self.standings.move(old_id, new_id)
         self.outbox.move_chat(old_id, new_id, now)
         self.inbox.release(old_id)
         for job in self.jobs.open_in(new_id):

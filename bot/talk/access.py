@@ -1,9 +1,12 @@
 """Who may use the bot, and who may decide about what: the one place where that is decided."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bot.chat.buttons import Action
 from bot.job import Job
+from bot.store.standings import Standing
+from bot.store.transaction import Transaction
 from bot.talk.reading import ButtonPressed, CommandGiven, Meaning, Origin
 
 #: Seconds for which it is believed who administers a group.
@@ -19,16 +22,45 @@ FOR_ADMINS = frozenset({Action.DELETE})
 OF_CHAT = frozenset({Action.PAGE, Action.CHOOSE})
 
 
+class Verdict(StrEnum):
+    """Whether somebody may use the bot."""
+
+    WELCOME = "welcome"
+    #: no, and they may be told so
+    STRANGER = "stranger"
+    #: no, and an admin wants them to get no answer
+    BLOCKED = "blocked"
+
+
 @dataclass(frozen=True)
 class Access:
-    """The ids of people and chats; an empty allow-list admits everyone, admins always come in."""
+    """The ids of people and chats in the settings; an empty allow-list admits everyone.
+
+    Admins always come in. What they decided about somebody goes before the list,
+    and what holds for a person before what holds for the chat.
+    """
 
     allowed: frozenset[int]
     admins: frozenset[int]
 
-    def admits(self, user_id: int, *chat_ids: int | None) -> bool:
-        """Say whether this person may use the bot in this chat, by any of the ids that it has had."""
-        return not self.allowed or not {user_id, *chat_ids}.isdisjoint(self.allowed | self.admins)
+    def verdict(self, tx: Transaction, user_id: int, chat_id: int) -> Verdict:
+        """Say whether a person, a group or a channel may use the bot in a chat."""
+        former_id = tx.chats.former_id(chat_id)
+        if self.is_admin(user_id, chat_id, former_id):
+            return Verdict.WELCOME
+        decided = {principal: tx.standings.of(principal) for principal in (user_id, chat_id)}
+        if Standing.BLOCKED in decided.values():
+            return Verdict.BLOCKED
+        for principal, ids in ((user_id, {user_id}), (chat_id, {chat_id, former_id})):
+            if decided[principal] is Standing.DENIED:
+                return Verdict.STRANGER
+            if decided[principal] is Standing.ALLOWED or not self.allowed.isdisjoint(ids):
+                return Verdict.WELCOME
+        return Verdict.STRANGER if self.allowed else Verdict.WELCOME
+
+    def is_admin(self, *ids: int | None) -> bool:
+        """Say whether any of these ids of a person or of their chat is one of an admin."""
+        return not self.admins.isdisjoint(ids)
 
 
 def depends_on_admins(origin: Origin, meaning: Meaning, job: Job | None) -> bool:

@@ -24,7 +24,7 @@ KINDS = ("message", "edited_message", "my_chat_member")
 MESSAGES = ("message", "edited_message")
 
 #: Those that are ours also where they are not said to be for us by name.
-COMMANDS = ("edit", "cancel", "status", "settings", "help", "privacy", "start")
+COMMANDS = ("edit", "cancel", "status", "settings", "help", "privacy", "start", "usage")
 
 #: Items of albums that are kept for a moment, in all: some 2 kB each. Beyond that an album begins where it is for us.
 MOST_ASIDE = 1000

@@ -1,9 +1,12 @@
 """What commands change: edits are taken back, or told about anew."""
 
-from bot.job import Instant
+from bot.job import Instant, day_of, seconds_between
+from bot.store.counts import ALL, Whose
 from bot.store.transaction import Transaction
 from bot.talk.reading import Origin
-from bot.texts import Sentence, sentence
+from bot.talk.room import Left, Room
+from bot.texts import Lines, Sentence, sentence
+from bot.texts.times import roughly, until_tomorrow
 
 #: Edits that are told about in answer to one command.
 MOST_TOLD = 10
@@ -43,3 +46,40 @@ def cancel(tx: Transaction, origin: Origin, now: Instant) -> Sentence:
             return sentence("cannot-be-cancelled", coming=len(coming))
         case _:
             return sentence("nothing-to-cancel")
+
+
+def usage(tx: Transaction, room: Room, origin: Origin, now: Instant) -> Lines:
+    """Tell what is left of the daily limits and when they begin anew; admins, what was used and spent as well."""
+    left = room.left(tx, origin, now)
+    if room.is_limited(origin):
+        told = [_left(each, origin) for each in left if _matters(each, left, origin)] or [sentence("no-limit")]
+    else:
+        told = [sentence("no-limit"), _in_all(tx, room, now), *_credits(tx, room, now)]
+    if left:
+        told.append(sentence("begins-anew", time=until_tomorrow(now)))
+    return Lines(tuple(told))
+
+
+def _matters(one: Left, others: list[Left], origin: Origin) -> bool:
+    """Say whether a limit has anything to say to somebody: their own, their group's, and another only if it is near."""
+    if one.whose is Whose.PERSON or (one.whose is Whose.CHAT and origin.is_group):
+        return True
+    return one.left <= min(each.left for each in others)
+
+
+def _left(one: Left, origin: Origin) -> Sentence:
+    whose = Whose.PERSON if one.whose is Whose.CHAT and not origin.is_group else one.whose
+    return sentence("left-today", whose=whose, left=one.left, most=one.most)
+
+
+def _in_all(tx: Transaction, room: Room, now: Instant) -> Sentence:
+    return sentence("used-in-all", used=tx.counts.of(Whose.ALL, ALL, day_of(now)), most=room.daily.edits)
+
+
+def _credits(tx: Transaction, room: Room, now: Instant) -> list[Sentence]:
+    spent = sentence("spent-today", spent=tx.account.spent(day_of(now)), most=room.daily.credits)
+    balance = tx.account.balance()
+    if balance is None:
+        return [spent]
+    ago = roughly(seconds_between(balance.asked_at, now))
+    return [spent, sentence("balance", credits=balance.credits, time=ago)]

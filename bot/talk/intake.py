@@ -13,15 +13,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bot.job import Instant, later
+from bot.job import Instant, day_of, later
 from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.store.inbox import Letter
 from bot.store.outbox import Say
 from bot.store.transaction import Transaction
 from bot.talk import commands
-from bot.talk.access import ADMINS_BELIEVED, OF_CHAT, Access, depends_on_admins
+from bot.talk.access import ADMINS_BELIEVED, OF_CHAT, Access, Verdict, depends_on_admins
 from bot.talk.address import Address
+from bot.talk.admission import decided
 from bot.talk.groups import bot_placed, bot_removed, group_moved
 from bot.talk.preferences import settings_asked_for
 from bot.talk.presses import button_pressed
@@ -42,8 +43,9 @@ from bot.talk.reading import (
 )
 from bot.talk.replying import reply, toast
 from bot.talk.requests import album_item_sent, picture_sent
+from bot.talk.room import Room
 from bot.talk.wishes import words_changed, words_sent
-from bot.texts import DEFAULT, Sentence, sentence
+from bot.texts import DEFAULT, Lines, Sentence, sentence
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Intake:
         db: Database,
         address: Address,
         access: Access,
+        room: Room,
         privacy: Sentence,
         *,
         woken: asyncio.Event,
@@ -70,6 +73,7 @@ class Intake:
         self._db = db
         self._address = address
         self._access = access
+        self._room = room
         self._privacy = privacy
         self._album_window = album_window
         self._clock = clock
@@ -121,19 +125,12 @@ class Intake:
             if origin.user_id in self._access.admins:
                 tx.people.heard(origin.user_id, tx.chats.language_of(origin.user_id) or origin.language)
             origin = replace(origin, language=tx.chats.language_of(origin.chat_id) or origin.language)
-            if self._may(tx, origin, meaning):
+            verdict = self._access.verdict(tx, origin.user_id, origin.chat_id)
+            if verdict is Verdict.WELCOME or _is_for_everybody(meaning):
                 self._answer(tx, origin, meaning, letter, now)
             else:
-                _refuse_stranger(tx, origin, meaning, now)
+                _refuse(tx, origin, meaning, verdict, now)
         tx.inbox.handled(letter.update_id, now)
-
-    def _may(self, tx: Transaction, origin: Origin, meaning: Meaning) -> bool:
-        # whoever asks what happens to their data gets an answer (Telegram's terms, section 4)
-        always = meaning == CommandGiven("privacy") or isinstance(meaning, BotRemoved | BotPlaced | GroupMoved)
-        return always or self._is_admitted(tx, origin)
-
-    def _is_admitted(self, tx: Transaction, origin: Origin) -> bool:
-        return self._access.admits(origin.user_id, origin.chat_id, tx.chats.former_id(origin.chat_id))
 
     def _answer(self, tx: Transaction, origin: Origin, meaning: Meaning, letter: Letter, now: Instant) -> None:
         match meaning:
@@ -145,9 +142,9 @@ class Intake:
                 else:
                     self._take(tx, origin, anew, letter, now)
             case ButtonPressed():
-                button_pressed(tx, origin, meaning, _admins(tx, origin, now), now)
-            case CommandGiven(name):
-                self._obey(tx, origin, name, now)
+                button_pressed(tx, self._room, origin, meaning, _admins(tx, origin, now), now)
+            case CommandGiven():
+                self._obey(tx, origin, meaning, now)
             case _:
                 self._take(tx, origin, meaning, letter, now)
 
@@ -159,7 +156,8 @@ class Intake:
             case BotRemoved():
                 bot_removed(tx, origin, now)
             case BotPlaced():
-                bot_placed(tx, origin, meaning, now, is_welcome=self._is_admitted(tx, origin))
+                verdict = self._access.verdict(tx, origin.user_id, origin.chat_id)
+                bot_placed(tx, origin, meaning, now, is_welcome=verdict is Verdict.WELCOME)
             case GroupMoved():
                 group_moved(tx, meaning, self._access.admins, self._access.allowed, now)
 
@@ -167,23 +165,23 @@ class Intake:
         """Take what somebody sent."""
         match meaning:
             case PictureSent():
-                picture_sent(tx, origin, meaning, letter.received_at, now)
+                picture_sent(tx, self._room, origin, meaning, letter.received_at, now)
             case AlbumItemSent():
-                album_item_sent(tx, origin, meaning, self._album_window, letter.received_at, now)
+                album_item_sent(tx, self._room, origin, meaning, self._album_window, letter.received_at, now)
             case WordsSent():
-                words_sent(tx, origin, meaning, letter.received_at, now)
+                words_sent(tx, self._room, origin, meaning, letter.received_at, now)
             case _:
                 reply(tx, origin, sentence("unsupported"), now)
 
-    def _obey(self, tx: Transaction, origin: Origin, name: str, now: Instant) -> None:
-        told = self._command(tx, origin, name, now)
+    def _obey(self, tx: Transaction, origin: Origin, given: CommandGiven, now: Instant) -> None:
+        told = self._command(tx, origin, given, now)
         if told is not None:
             reply(tx, origin, told, now)
 
-    def _command(self, tx: Transaction, origin: Origin, name: str, now: Instant) -> Sentence | None:
-        match name:
+    def _command(self, tx: Transaction, origin: Origin, given: CommandGiven, now: Instant) -> Sentence | Lines | None:
+        match given.name:
             case "start" | "help":
-                return sentence(name, where=origin.where)
+                return self._help(origin, given.name)
             case "cancel":
                 return commands.cancel(tx, origin, now)
             case "status":
@@ -192,8 +190,18 @@ class Intake:
                 return _settings(tx, origin, now)
             case "privacy":
                 return self._privacy
+            case "usage":
+                return commands.usage(tx, self._room, origin, now)
+            case "allow" | "deny" | "block" if self._access.is_admin(origin.user_id):
+                return decided(tx, self._access, origin, given, self._address.me.id, now)
             case _:
                 return sentence("unknown-command")
+
+    def _help(self, origin: Origin, name: str) -> Sentence | Lines:
+        told = sentence(name, where=origin.where)
+        if name == "help" and not origin.is_group and self._access.is_admin(origin.user_id):
+            return Lines((told, sentence("help-for-admins")), between="\n\n")
+        return told
 
     def _set_aside(self, tx: Transaction, letter: Letter, fault: str) -> None:
         now = self._clock()
@@ -201,10 +209,15 @@ class Intake:
         told = sentence("admin-poison", update=f"{letter.update_id}", fault=fault)
         tx.outbox.tell_admins(self._access.admins, f"poison:{letter.update_id}", told.into, now)
         chat_id = _private_chat(letter.body)
-        if chat_id is not None and self._access.admits(chat_id, chat_id):
+        if chat_id is not None and self._access.verdict(tx, chat_id, chat_id) is Verdict.WELCOME:
             tx.outbox.add(
                 Say(key=f"poison:{letter.update_id}", chat_id=chat_id, body=sentence("trouble").into(DEFAULT)), now
             )
+
+
+def _is_for_everybody(meaning: Meaning) -> bool:
+    # whoever asks what happens to their data gets an answer (Telegram's terms, section 4)
+    return meaning == CommandGiven("privacy") or isinstance(meaning, BotRemoved | BotPlaced | GroupMoved)
 
 
 def _settings(tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
@@ -230,13 +243,13 @@ def _admins(tx: Transaction, origin: Origin, now: Instant) -> frozenset[int]:
     return known or frozenset()
 
 
-def _refuse_stranger(tx: Transaction, origin: Origin, meaning: Meaning, now: Instant) -> None:
-    words = sentence("stranger", id=f"{origin.user_id}")
+def _refuse(tx: Transaction, origin: Origin, meaning: Meaning, verdict: Verdict, now: Instant) -> None:
+    """Tell a stranger so once a day; whoever is blocked only sees that a press of a button does nothing."""
+    words = sentence("stranger", id=f"{origin.user_id}") if verdict is Verdict.STRANGER else None
     if isinstance(meaning, ButtonPressed):
         toast(tx, origin, meaning.press_id, words, now)
-    elif not isinstance(meaning, WordsChanged):
-        today = now // 86_400_000
-        reply(tx, origin, words, now, once=f"stranger:{origin.user_id}:{today}")
+    elif words is not None and not isinstance(meaning, WordsChanged):
+        reply(tx, origin, words, now, once=f"stranger:{origin.user_id}:{day_of(now)}")
 
 
 def _private_chat(body: str) -> int | None:

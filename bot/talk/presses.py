@@ -10,21 +10,24 @@ from bot.talk.access import OF_CHAT, may
 from bot.talk.preferences import settings_pressed
 from bot.talk.reading import ButtonPressed, Origin
 from bot.talk.replying import toast
-from bot.talk.room import why_full
+from bot.talk.room import Room
 from bot.texts import Sentence, sentence
 from bot.texts.ideas import IDEAS
+from bot.texts.times import until_tomorrow
 
 #: Seconds for which Telegram lets a bot delete what it sent.
 DELETABLE = 48 * 3600.0
 
 
-def button_pressed(tx: Transaction, origin: Origin, press: ButtonPressed, admins: frozenset[int], now: Instant) -> None:
+def button_pressed(
+    tx: Transaction, room: Room, origin: Origin, press: ButtonPressed, admins: frozenset[int], now: Instant
+) -> None:
     """Do what a press asks for, if it is still open to the one who pressed, and say so."""
-    toast(tx, origin, press.press_id, _told(tx, origin, press.pressed, admins, now), now)
+    toast(tx, origin, press.press_id, _told(tx, room, origin, press.pressed, admins, now), now)
 
 
 def _told(
-    tx: Transaction, origin: Origin, pressed: Pressed | None, admins: frozenset[int], now: Instant
+    tx: Transaction, room: Room, origin: Origin, pressed: Pressed | None, admins: frozenset[int], now: Instant
 ) -> Sentence | None:
     if pressed is not None and pressed.action in OF_CHAT:
         is_allowed = not origin.is_group or origin.user_id in admins
@@ -34,15 +37,17 @@ def _told(
         return sentence("toast-old")
     if not may(origin, pressed.action, job, admins):
         return sentence("toast-not-yours")
-    return _about_answer(tx, job, origin, pressed, now) or _about_order(tx, job, pressed, now)
+    return _about_answer(tx, room, job, origin, pressed, now) or _about_order(tx, job, pressed, now)
 
 
-def _about_answer(tx: Transaction, job: Job, origin: Origin, pressed: Pressed, now: Instant) -> Sentence | None:
+def _about_answer(
+    tx: Transaction, room: Room, job: Job, origin: Origin, pressed: Pressed, now: Instant
+) -> Sentence | None:
     match pressed.action:
         case Action.ORIGINAL:
             return _original(tx, job, origin, now)
         case Action.VARIATION:
-            return _vary(tx, job, origin, now)
+            return _vary(tx, room, job, origin, now)
         case Action.DELETE:
             return _delete(tx, job, origin, now)
         case _:
@@ -87,15 +92,17 @@ def _original(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Senten
     return sentence("toast-fetching")
 
 
-def _vary(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence:
+def _vary(tx: Transaction, room: Room, job: Job, origin: Origin, now: Instant) -> Sentence:
     """Order the same once more, for the one who pressed; not twice at a time, however often it is pressed."""
     request = job.request
     if job.state is not State.SUCCEEDED or not request.sources or not request.prompt:
         return sentence("toast-erased")
     if tx.jobs.is_being_varied(job.id):
         return sentence("toast-varied-already")
-    if why_full(tx, origin) is not None:
+    if room.why_full(tx, origin) is not None:
         return sentence("toast-full")
+    if room.why_used_up(tx, origin, now) is not None:
+        return sentence("toast-used-up", time=until_tomorrow(now))
     sources = tuple(replace(source, upload_url=None, uploaded_at=None) for source in request.sources)
     wanted = replace(
         request,
@@ -106,7 +113,7 @@ def _vary(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence:
         language=origin.language,
         variation_of=job.id,
     )
-    variation = tx.jobs.get(tx.jobs.add(wanted, State.QUEUED))
+    variation = tx.jobs.get(tx.jobs.add(wanted, State.QUEUED, now))
     if variation is not None:
         tx.enter_line(variation, now)
     return sentence("toast-varied")

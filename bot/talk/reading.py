@@ -13,6 +13,9 @@ from telegram import (
     Document,
     Message,
     MessageEntity,
+    MessageOriginChannel,
+    MessageOriginChat,
+    MessageOriginUser,
     PhotoSize,
     Update,
     User,
@@ -28,6 +31,9 @@ COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@\w+)?(?:\s+|$)")
 
 #: The command that may stand before a wish, and means nothing more.
 EDIT = "edit"
+
+#: Commands that say about whom they are, by an id or as a reply.
+ABOUT_SOMEBODY = ("allow", "deny", "block")
 
 #: Kinds of content that a person sends, as against the service messages of Telegram itself.
 OTHER_CONTENT = (
@@ -115,10 +121,20 @@ class ButtonPressed:
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """A message that somebody refers to, and whose it is; None where the one who wrote it hides that."""
+
+    message_id: int
+    speaker: int | None
+
+
+@dataclass(frozen=True)
 class CommandGiven:
-    """A command, in lower case and without its slash."""
+    """A command, in lower case and without its slash; with those about somebody, what says whom they mean."""
 
     name: str
+    words: str = ""
+    about: Spoken | None = None
 
 
 @dataclass(frozen=True)
@@ -179,14 +195,34 @@ def _reading(update: Update, me: Me) -> Reading | None:
 
 
 def _read(message: Message, meaning: Meaning | None) -> Reading | None:
-    user = message.from_user
-    if user is None or meaning is None:
+    user, speaker = message.from_user, _speaker(message)
+    if user is None or speaker is None or meaning is None:
         return None
     # without a topic the thread id is only a chain of replies and must not be sent back
     thread_id = message.message_thread_id if message.is_topic_message else None
-    # who speaks in a group's or a channel's name has the same made-up user as everybody else who does
-    speaker = user.id if message.sender_chat is None else message.sender_chat.id
     return _origin(message.chat.id, speaker, message.message_id, thread_id, user), meaning
+
+
+def _speaker(message: Message) -> int | None:
+    """Return who wrote a message: a person, or the group or the channel in whose name it was written."""
+    # who speaks in a group's or a channel's name has the same made-up user as everybody else who does
+    if message.sender_chat is not None:
+        return message.sender_chat.id
+    return None if message.from_user is None else message.from_user.id
+
+
+def _spoken(message: Message | None) -> Spoken | None:
+    """Say whose a message is; one that was handed on is its author's."""
+    if message is None or message.forum_topic_created is not None:
+        return None
+    author = message.forward_origin
+    if author is None:
+        return Spoken(message.message_id, _speaker(message))
+    if isinstance(author, MessageOriginUser):
+        return Spoken(message.message_id, author.sender_user.id)
+    if isinstance(author, MessageOriginChat):
+        return Spoken(message.message_id, author.sender_chat.id)
+    return Spoken(message.message_id, author.chat.id if isinstance(author, MessageOriginChannel) else None)
 
 
 def _read_place(change: ChatMemberUpdated) -> Reading | None:
@@ -234,6 +270,8 @@ def _read_message(message: Message, me: Me) -> Meaning | None:
     source = _source(message)
     if message.media_group_id is not None:
         return AlbumItemSent(message.media_group_id, source, words)
+    if command in ABOUT_SOMEBODY:
+        return CommandGiven(command, words, _spoken(message.reply_to_message))
     if command is not None and command != EDIT:
         return CommandGiven(command)
     if source is not None:

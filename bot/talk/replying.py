@@ -4,14 +4,20 @@ from bot.job import Instant
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
 from bot.talk.reading import Origin
-from bot.texts import Sentence
+from bot.texts import Lines, Sentence
 
 #: On a message whose change was taken over.
 NOTED = "✍"
 
 
 def reply(
-    tx: Transaction, origin: Origin, told: Sentence, now: Instant, *, once: str | None = None, job_id: int | None = None
+    tx: Transaction,
+    origin: Origin,
+    told: Sentence | Lines,
+    now: Instant,
+    *,
+    once: str | None = None,
+    job_id: int | None = None,
 ) -> None:
     """Say something in reply to a message, once; `once` names what it is about when several messages cause it.
 

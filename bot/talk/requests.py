@@ -9,16 +9,18 @@ from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.talk.reading import AlbumItemSent, Origin, PictureSent
 from bot.talk.replying import reply
-from bot.talk.room import is_refused
+from bot.talk.room import Room
 from bot.texts import sentence
 
 
-def picture_sent(tx: Transaction, origin: Origin, sent: PictureSent, received_at: Instant, now: Instant) -> None:
+def picture_sent(
+    tx: Transaction, room: Room, origin: Origin, sent: PictureSent, received_at: Instant, now: Instant
+) -> None:
     """Queue a picture that came with words, or ask what to change in it."""
     if sent.source.size is not None and sent.source.size > MAX_DOWNLOAD:
         reply(tx, origin, sentence("file-too-large"), now)
         return
-    if _is_seen(tx, origin) or is_refused(tx, origin, now):
+    if _is_seen(tx, origin) or room.is_refused(tx, origin, now):
         return
     request = _request(origin, (sent.source,), received_at)
     if is_usable(sent.caption):
@@ -28,16 +30,16 @@ def picture_sent(tx: Transaction, origin: Origin, sent: PictureSent, received_at
 
 
 def album_item_sent(
-    tx: Transaction, origin: Origin, item: AlbumItemSent, window: float, received_at: Instant, now: Instant
+    tx: Transaction, room: Room, origin: Origin, item: AlbumItemSent, window: float, received_at: Instant, now: Instant
 ) -> None:
     """Add an item to its album, which closes when `window` seconds pass without another one."""
     job = tx.jobs.of_album(origin.chat_id, item.group)
     if job is None:
-        if is_refused(tx, origin, now, album=item.group):
+        if room.is_refused(tx, origin, now, album=item.group):
             return
         album = Album(item.group, closes_by=later(now, LONGEST_ALBUM))
         sources = (item.source,) if item.source else ()
-        _begun(tx, _request(origin, sources, received_at), _kind(item), item.caption, later(now, window), album)
+        _begun(tx, _request(origin, sources, received_at), _kind(item), item.caption, now, later(now, window), album)
     elif job.state is State.GATHERING and job.closes_by is not None:
         _add(tx, job, origin, item, min(later(now, window), job.closes_by), now)
     elif item.source is not None and not _was_taken_back(job) and not _is_known(tx, origin):
@@ -45,13 +47,19 @@ def album_item_sent(
 
 
 def wish_made(
-    tx: Transaction, origin: Origin, prompt: str, sources: tuple[Source, ...], received_at: Instant, now: Instant
+    tx: Transaction,
+    room: Room,
+    origin: Origin,
+    prompt: str,
+    sources: tuple[Source, ...],
+    received_at: Instant,
+    now: Instant,
 ) -> None:
     """Queue a request whose words came on their own, about pictures that are there already.
 
     A command alone says which pictures, so that only the words are missing.
     """
-    if is_refused(tx, origin, now):
+    if room.is_refused(tx, origin, now):
         return
     numbered = tuple(replace(source, place=place) for place, source in enumerate(sources))
     request = _request(origin, numbered, received_at)
@@ -72,23 +80,29 @@ def is_usable(prompt: str) -> bool:
 
 def _queue(tx: Transaction, request: Request, kind: PartKind, prompt: str, now: Instant) -> None:
     """Store a request that is complete."""
-    job = _stored(tx, tx.wished(request, prompt), State.QUEUED, kind, prompt)
+    job = _stored(tx, tx.wished(request, prompt), State.QUEUED, kind, prompt, now)
     if job is not None:
         tx.enter_line(job, now)
 
 
 def _ask(tx: Transaction, request: Request, kind: PartKind, words: str, now: Instant) -> None:
     """Store a request that lacks words, and ask for them."""
-    job = _begun(tx, request, kind, words, later(now, WORDS_AWAITED))
+    job = _begun(tx, request, kind, words, now, later(now, WORDS_AWAITED))
     if job is not None:
         tx.statuses.open(job, now)
 
 
 def _begun(
-    tx: Transaction, request: Request, kind: PartKind, words: str, due_at: Instant, album: Album | None = None
+    tx: Transaction,
+    request: Request,
+    kind: PartKind,
+    words: str,
+    now: Instant,
+    due_at: Instant,
+    album: Album | None = None,
 ) -> Job | None:
     """Store a request that lacks something; None when its message has been seen before."""
-    return _stored(tx, request, State.GATHERING, kind, words, due_at, album)
+    return _stored(tx, request, State.GATHERING, kind, words, now, due_at, album)
 
 
 def _stored(
@@ -97,13 +111,14 @@ def _stored(
     state: State,
     kind: PartKind,
     words: str,
+    now: Instant,
     due_at: Instant | None = None,
     album: Album | None = None,
 ) -> Job | None:
     message_id = request.message_id
     if message_id is None or tx.parts.of(request.chat_id, message_id) is not None:
         return None
-    job_id = tx.jobs.add(request, state, due_at, album=album)
+    job_id = tx.jobs.add(request, state, now, due_at, album=album)
     tx.parts.add(job_id, request.chat_id, message_id, kind, words)
     return tx.jobs.get(job_id)
 

@@ -1,16 +1,22 @@
-"""Room: how much may wait at once, so that what is promised can be kept.
+"""Room: how much may be asked for, so that what is promised can be kept and paid.
 
 Whatever waits is a row on the disk, and memory holds only what is under way. The
-bound is for people: nobody is helped by a place in a queue of hours, and nobody
-should fill it alone. It is checked in the transaction that would accept a request,
-so it is exact; what was accepted before stays, whatever it lacks.
+bound on that is for people: nobody is helped by a place in a queue of hours, and
+nobody should fill it alone. The daily limits are for the operator, who pays. All
+is checked in the transaction that would accept a request, so it is exact; what was
+accepted before stays, whatever it lacks.
 """
 
-from bot.job import Instant
+from dataclasses import dataclass
+
+from bot.job import Instant, day_of
+from bot.store.counts import ALL, Whose
 from bot.store.transaction import Transaction
+from bot.talk.access import Access
 from bot.talk.reading import Origin
 from bot.talk.replying import reply
 from bot.texts import Sentence, sentence
+from bot.texts.times import until_tomorrow
 
 #: Requests that wait for something before they are ordered, in all: 83 minutes at Kie's 20 orders in 10 seconds.
 MOST_WAITING = 10_000
@@ -22,26 +28,86 @@ MOST_WAITING_OF_ONE = 100
 TOLD_ONCE_IN = 60_000
 
 
-def why_full(tx: Transaction, origin: Origin) -> Sentence | None:
-    """Say why another request of a person cannot be accepted, None where it can."""
-    if tx.jobs.count_waiting(MOST_WAITING) >= MOST_WAITING:
-        return sentence("queue-full", where=origin.where)
-    if tx.jobs.count_waiting_of(origin.user_id, MOST_WAITING_OF_ONE) >= MOST_WAITING_OF_ONE:
-        return sentence("too-many-wait", most=MOST_WAITING_OF_ONE)
-    return None
+@dataclass(frozen=True)
+class Daily:
+    """What may be asked for on one UTC day; 0 stands for no limit."""
+
+    edits_per_person: int
+    edits_per_chat: int
+    edits: int
+    #: what may be spent at Kie
+    credits: float
 
 
-def is_refused(tx: Transaction, origin: Origin, now: Instant, *, album: str | None = None) -> bool:
-    """Turn a new request away where there is no room for it, and say so.
+@dataclass(frozen=True)
+class Left:
+    """What is left of a limit."""
 
-    Of an album that was turned away the rest is turned away as well, even where room was made meanwhile:
-    half an album is not what was asked for.
-    """
-    key = None if album is None else f"full:{origin.chat_id}:album:{album}"
-    if key is not None and tx.outbox.holds(key):
+    whose: Whose
+    most: int
+    left: int
+
+
+class Room:
+    """Where a new request may or may not be taken."""
+
+    def __init__(self, daily: Daily, access: Access) -> None:
+        self.daily = daily
+        self._access = access
+
+    def is_limited(self, origin: Origin) -> bool:
+        """Say whether the daily limits hold for somebody; they do not for admins."""
+        return not self._access.is_admin(origin.user_id, origin.chat_id)
+
+    def left(self, tx: Transaction, origin: Origin, now: Instant) -> list[Left]:
+        """Return what is left today of every limit that there is, for somebody in a chat."""
+        limits = (
+            (Whose.PERSON, origin.user_id, self.daily.edits_per_person),
+            (Whose.CHAT, origin.chat_id, self.daily.edits_per_chat),
+            (Whose.ALL, ALL, self.daily.edits),
+        )
+        return [
+            Left(whose, most, max(0, most - tx.counts.of(whose, principal, day_of(now))))
+            for whose, principal, most in limits
+            if most
+        ]
+
+    def why_full(self, tx: Transaction, origin: Origin) -> Sentence | None:
+        """Say why so much waits that another request of a person cannot be accepted, None where it can."""
+        if tx.jobs.count_waiting(MOST_WAITING) >= MOST_WAITING:
+            return sentence("queue-full", where=origin.where)
+        if tx.jobs.count_waiting_of(origin.user_id, MOST_WAITING_OF_ONE) >= MOST_WAITING_OF_ONE:
+            return sentence("too-many-wait", most=MOST_WAITING_OF_ONE)
+        return None
+
+    def why_used_up(self, tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
+        """Say which limit of today another request would break, None where there is none."""
+        if not self.is_limited(origin):
+            return None
+        used_up = next((each for each in self.left(tx, origin, now) if not each.left), None)
+        if used_up is not None:
+            of_group = used_up.whose is Whose.CHAT and origin.is_group
+            whose = used_up.whose if of_group or used_up.whose is Whose.ALL else Whose.PERSON
+            return sentence("used-up", whose=whose, most=used_up.most, time=until_tomorrow(now))
+        if self._cannot_pay(tx, now):
+            return sentence("spent", time=until_tomorrow(now))
+        return None
+
+    def _cannot_pay(self, tx: Transaction, now: Instant) -> bool:
+        ceiling = self.daily.credits
+        return bool(ceiling) and tx.account.affords(ceiling, tx.account.count_open(), day_of(now)) < 1
+
+    def is_refused(self, tx: Transaction, origin: Origin, now: Instant, *, album: str | None = None) -> bool:
+        """Turn a new request away where there is no room for it, and say so.
+
+        Of an album that was turned away the rest is turned away as well, even where room was made meanwhile:
+        half an album is not what was asked for.
+        """
+        key = None if album is None else f"full:{origin.chat_id}:album:{album}"
+        if key is not None and tx.outbox.holds(key):
+            return True
+        told = self.why_full(tx, origin) or self.why_used_up(tx, origin, now)
+        if told is None:
+            return False
+        reply(tx, origin, told, now, once=key or f"full:{origin.chat_id}:{origin.user_id}:{now // TOLD_ONCE_IN}")
         return True
-    told = why_full(tx, origin)
-    if told is None:
-        return False
-    reply(tx, origin, told, now, once=key or f"full:{origin.chat_id}:{origin.user_id}:{now // TOLD_ONCE_IN}")
-    return True

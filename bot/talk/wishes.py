@@ -13,10 +13,13 @@ from bot.store.transaction import Transaction
 from bot.talk.reading import Origin, RepliedTo, WordsSent
 from bot.talk.replying import note, reply
 from bot.talk.requests import is_usable, wish_made
+from bot.talk.room import Room
 from bot.texts import Sentence, sentence
 
 
-def words_sent(tx: Transaction, origin: Origin, sent: WordsSent, received_at: Instant, now: Instant) -> None:
+def words_sent(
+    tx: Transaction, room: Room, origin: Origin, sent: WordsSent, received_at: Instant, now: Instant
+) -> None:
     """Take words as the wish for a picture, or say what is missing."""
     if tx.parts.of(origin.chat_id, origin.message_id) is not None:
         return  # seen before
@@ -31,7 +34,7 @@ def words_sent(tx: Transaction, origin: Origin, sent: WordsSent, received_at: In
     elif waiting is not None:
         _answered(tx, waiting, origin, sent.words, now)
     else:
-        wish_made(tx, origin, sent.words, sources, received_at, now)
+        wish_made(tx, room, origin, sent.words, sources, received_at, now)
 
 
 def _answered(tx: Transaction, job: Job, origin: Origin, words: str, now: Instant) -> None:

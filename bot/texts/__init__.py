@@ -44,6 +44,19 @@ class Sentence:
         return str(words)
 
 
+@dataclass(frozen=True)
+class Lines:
+    """Sentences below each other, in no language yet."""
+
+    lines: tuple[Sentence, ...]
+    #: what stands between them
+    between: str = "\n"
+
+    def into(self, language: str) -> str:
+        """Return them in a language; raises like `Sentence.into`."""
+        return self.between.join(each.into(language) for each in self.lines)
+
+
 def sentence(name: str, **values: "str | int | float | Sentence") -> Sentence:
     """Return a sentence with what is filled in."""
     return Sentence(name, values)

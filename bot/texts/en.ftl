@@ -20,6 +20,7 @@ help = { $where ->
 
             /status tells how your edits stand
             /cancel takes back what you asked for and is not ordered yet
+            /usage tells how many edits are left today
             /settings is for admins: format, shape, photo or file, language
             /privacy says who receives your picture, and for how long
        *[private]
@@ -33,6 +34,7 @@ help = { $where ->
 
             /status tells how your edits stand
             /cancel takes back what has not been ordered yet
+            /usage tells how many edits are left today
             /settings changes format, shape, photo or file, and language
             /privacy says who receives your picture, and for how long
     }
@@ -92,6 +94,12 @@ queue-full = { $where ->
        *[private] So many pictures wait at the moment that I could not take this one. Please send it again in an hour or so; what I have taken goes on.
     }
 too-many-wait = { $most } edits of yours wait already, and I take no more from one person. This one is not taken, nor is any other that I do not confirm; please send it again when some of them are done.
+used-up = { $whose ->
+        [all] I make at most { $most } edits a day for everybody together, and today's are used up. This one is not taken; please send it again in { $time }, when the new day begins (00:00 UTC).
+        [chat] This group's { $most } edits for today are used up. This one is not taken; please send it again in { $time }, when the new day begins (00:00 UTC).
+       *[person] Your { $most } edits for today are used up. This one is not taken; please send it again in { $time }, when the new day begins (00:00 UTC).
+    }
+spent = What may be spent on edits today is used up. This one is not taken; please send it again in { $time }, when the new day begins (00:00 UTC).
 prompt-too-long = That has { $length } characters, and the image model takes at most { $most }. Please say it in fewer words.
 still-under-way = { $where ->
         [group] This edit is already under way. To have a picture edited differently, reply to the picture itself with /edit and what to change.
@@ -128,6 +136,9 @@ hours = { $count ->
        *[other] { $count } hours
     }
 waiting = Your picture still waits: I cannot pass it on at the moment. I keep trying, and there is no need to send it again.
+waiting-for-owner = I cannot order anything at the moment: the bot's account at Kie.ai needs its owner first, who knows of it. Your picture waits and goes on by itself then; there is no need to send it again.
+waiting-for-kie = Kie.ai does not take orders at the moment. Your picture waits, I keep trying, and there is no need to send it again.
+waiting-for-tomorrow = What may be spent today is used up. Your picture waits and goes on by itself in { $time }; there is no need to send it again.
 takes-long = This takes unusually long. I keep looking and send the picture as soon as it is there; there is no need to send it again.
 doubt = I ordered your picture but got no clear answer from Kie.ai, and I cannot find out whether it took the order. If you let me try again, it may be charged twice.
 doubt-left = It could not be found out whether Kie.ai took the order for this picture, and it was not ordered a second time.
@@ -154,6 +165,42 @@ taken-back-and-coming =
     { taken-back }
     { cannot-be-cancelled }
 
+## /usage
+
+left-today = { $whose ->
+        [all] Everybody together has { $left } of { $most } edits left today.
+        [chat] This group has { $left } of { $most } edits left today.
+       *[person] You have { $left } of { $most } edits left today.
+    }
+no-limit = There is no daily limit for you.
+begins-anew = New ones come in { $time } (at 00:00 UTC).
+used-in-all = { $most ->
+        [0] Edits of everybody today: { $used }.
+       *[other] Edits of everybody today: { $used } of { $most }.
+    }
+spent-today = { $most ->
+        [0] Credits spent today: { $spent }.
+       *[other] Credits spent today: { $spent } of { $most }.
+    }
+balance = Credits left at Kie.ai: { $credits }, as I heard { $time } ago.
+
+## Who may use the bot, for admins
+
+help-for-admins =
+    For you as an admin of mine:
+    /allow, /deny and /block, in reply to somebody's message (one that you forwarded to me, too) or with their id, say who may use me; deny tells them so, block does not answer any more
+    /usage tells what was used and spent today
+whom = { $where ->
+        [group] Please reply /{ $command } to a message of the one you mean, or write the id behind it, like “/{ $command } 123456789”. This group's id is { $chat }.
+       *[private] Please write the id behind it, like “/{ $command } 123456789”, or forward me a message of theirs and reply to that with /{ $command }. Ids of groups and channels begin with a minus sign.
+    }
+whom-hidden = Whoever wrote this hides their account. Please write the id, like “/{ $command } 123456789”.
+now-allowed = May use me from now on: { $ids }.
+now-allowed-anyway = Noted: { $ids }. At the moment everybody else may use me as well, because ALLOWED_IDS is empty.
+now-denied = May not use me any more: { $ids }. What was not ordered yet is cancelled. Who asks is told so, once a day.
+now-blocked = Gets no answer from me any more: { $ids }. What was not ordered yet is cancelled. /allow takes that back.
+admins-stay = An admin always may use me, so I changed nothing. Who is one, ADMIN_IDS says.
+
 ## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
 
 button-cancel = Cancel
@@ -176,6 +223,7 @@ toast-news = There is news of the first order. I am looking into it.
 toast-idea = Good choice.
 toast-varied = One more variation is on its way.
 toast-varied-already = Another variation of this is on its way already.
+toast-used-up = The edits for today are used up. New ones come in { $time }.
 toast-full = So much waits at the moment that I could not take this. Please try it again later.
 toast-erased = I no longer have what this was made of. Please send the picture again.
 toast-deleted = Deleted.
@@ -262,6 +310,7 @@ broken-step = Something went wrong on my side, and your picture was not ordered.
 command-edit = edit a picture: in its caption, or in reply to it
 command-status = how your edits stand
 command-cancel = take back what is not ordered yet
+command-usage = how many edits are left today
 command-settings = format, shape, photo or file, language
 command-help = what I can do, and how
 command-privacy = who receives your picture
@@ -269,6 +318,7 @@ command-privacy = who receives your picture
 ## For the admins
 
 admin-poison = An update from Telegram could not be understood and was set aside (update { $update }, { $fault }). The bot goes on; the log has the details.
+admin-low = Only { $credits } credits are left at Kie.ai, which is less than { $low } (LOW_CREDITS). Please top up at https://kie.ai before they run out.
 admin-halt-credits = Kie.ai has no credit left. Please top up at https://kie.ai; the pictures that wait will then go on.
 admin-halt-key = Kie.ai does not accept the API key. Please check KIE_API_KEY (and the key's IP list), then restart me.
 admin-halt-cap = The usage cap of the Kie.ai key is reached. Raise it on https://kie.ai/api-key, or wait until it renews.

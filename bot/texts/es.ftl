@@ -19,6 +19,7 @@ help = { $where ->
 
             /status dice cómo van tus ediciones
             /cancel anula lo que pediste y aún no se ha encargado
+            /usage dice cuántas ediciones quedan hoy
             /settings es para administradores: formato, proporción, foto o archivo, idioma
             /privacy explica quién recibe tu imagen y durante cuánto tiempo
        *[private]
@@ -32,6 +33,7 @@ help = { $where ->
 
             /status dice cómo van tus ediciones
             /cancel anula lo que aún no se ha encargado
+            /usage dice cuántas ediciones quedan hoy
             /settings cambia el formato, la proporción, foto o archivo, y el idioma
             /privacy explica quién recibe tu imagen y durante cuánto tiempo
     }
@@ -91,6 +93,12 @@ queue-full = { $where ->
        *[private] Ahora mismo hay tantas imágenes en espera que no he podido aceptar esta. Envíala de nuevo dentro de una hora más o menos; las que ya acepté siguen su curso.
     }
 too-many-wait = Ya tienes { $most } ediciones en espera, y no acepto más de una misma persona. Esta no la he aceptado, ni ninguna otra que no te confirme; envíala de nuevo cuando algunas estén listas.
+used-up = { $whose ->
+        [all] Hago como máximo { $most } ediciones al día para todos juntos, y las de hoy están agotadas. Esta no la acepto; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
+        [chat] Las { $most } ediciones de hoy de este grupo están agotadas. Esta no la acepto; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
+       *[person] Tus { $most } ediciones de hoy están agotadas. Esta no la acepto; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
+    }
+spent = Lo que se puede gastar hoy en ediciones está agotado. Esta no la acepto; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
 prompt-too-long = Eso tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Dilo con menos palabras, por favor.
 still-under-way = { $where ->
         [group] Esta edición ya está en marcha. Si quieres otra edición distinta, responde a la propia imagen con /edit y lo que quieras cambiar.
@@ -127,6 +135,9 @@ hours = { $count ->
        *[other] { $count } horas
     }
 waiting = Tu imagen sigue en espera: ahora mismo no puedo pasarla. Lo sigo intentando; no hace falta que la envíes otra vez.
+waiting-for-owner = Ahora mismo no puedo encargar nada: la cuenta del bot en Kie.ai necesita antes a su responsable, que ya lo sabe. Tu imagen espera y luego sigue por sí sola; no hace falta enviarla otra vez.
+waiting-for-kie = Kie.ai no acepta encargos en este momento. Tu imagen espera, sigo intentándolo y no hace falta enviarla otra vez.
+waiting-for-tomorrow = Lo que se puede gastar hoy está agotado. Tu imagen espera y sigue por sí sola en { $time }; no hace falta enviarla otra vez.
 takes-long = Está tardando más de lo normal. Sigo pendiente y te envío la imagen en cuanto esté lista; no hace falta que la envíes otra vez.
 doubt = Encargué tu imagen, pero no recibí una respuesta clara de Kie.ai y no puedo averiguar si aceptó el encargo. Si me dejas intentarlo otra vez, podría cobrarse dos veces.
 doubt-left = No se pudo averiguar si Kie.ai aceptó el encargo de esta imagen, y no se volvió a encargar.
@@ -153,6 +164,42 @@ taken-back-and-coming =
     { taken-back }
     { cannot-be-cancelled }
 
+## /usage
+
+left-today = { $whose ->
+        [all] Entre todos quedan { $left } de { $most } ediciones hoy.
+        [chat] A este grupo le quedan { $left } de { $most } ediciones hoy.
+       *[person] Te quedan { $left } de { $most } ediciones hoy.
+    }
+no-limit = Para ti no hay límite diario.
+begins-anew = Habrá nuevas en { $time } (a las 00:00 UTC).
+used-in-all = { $most ->
+        [0] Ediciones de todos hoy: { $used }.
+       *[other] Ediciones de todos hoy: { $used } de { $most }.
+    }
+spent-today = { $most ->
+        [0] Créditos gastados hoy: { $spent }.
+       *[other] Créditos gastados hoy: { $spent } de { $most }.
+    }
+balance = Créditos que quedan en Kie.ai: { $credits }, según supe hace { $time }.
+
+## Who may use the bot, for admins
+
+help-for-admins =
+    Para ti, como administrador mío:
+    /allow, /deny y /block, en respuesta a un mensaje de alguien (también uno que me hayas reenviado) o con su id, dicen quién puede usarme; deny se lo dice, block ya no responde
+    /usage dice lo que se ha usado y gastado hoy
+whom = { $where ->
+        [group] Responde /{ $command } a un mensaje de la persona, por favor, o escribe detrás su id, como «/{ $command } 123456789». El id de este grupo es { $chat }.
+       *[private] Escribe detrás el id, por favor, como «/{ $command } 123456789», o reenvíame un mensaje suyo y respóndele con /{ $command }. Los ids de grupos y canales empiezan con un signo menos.
+    }
+whom-hidden = Quien escribió esto oculta su cuenta. Escribe el id, por favor, como «/{ $command } 123456789».
+now-allowed = Desde ahora puede usarme: { $ids }.
+now-allowed-anyway = Anotado: { $ids }. Por ahora también pueden usarme todos los demás, porque ALLOWED_IDS está vacío.
+now-denied = Ya no puede usarme: { $ids }. Lo que aún no se había encargado queda cancelado. A quien pregunte se le dice, una vez al día.
+now-blocked = Ya no recibe respuesta mía: { $ids }. Lo que aún no se había encargado queda cancelado. /allow lo revierte.
+admins-stay = Un administrador siempre puede usarme, así que no cambié nada. Quién lo es lo dice ADMIN_IDS.
+
 ## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
 
 button-cancel = Cancelar
@@ -175,6 +222,7 @@ toast-news = Hay noticias del primer encargo. Lo estoy comprobando.
 toast-idea = Buena elección.
 toast-varied = Otra versión está en camino.
 toast-varied-already = Otra versión de esta imagen ya está en camino.
+toast-used-up = Las ediciones de hoy están agotadas. Habrá nuevas en { $time }.
 toast-full = Hay tanto en espera ahora mismo que no he podido aceptarlo. Inténtalo de nuevo más tarde.
 toast-erased = Ya no tengo el material con el que se hizo esta imagen. Envíalo otra vez, por favor.
 toast-deleted = Borrada.
@@ -261,6 +309,7 @@ broken-step = Algo falló por mi parte y tu imagen no se encargó. Envíala otra
 command-edit = editar una imagen: en su descripción o respondiendo a ella
 command-status = cómo van tus ediciones
 command-cancel = anular lo que aún no se ha encargado
+command-usage = cuántas ediciones quedan hoy
 command-settings = formato, proporción, foto o archivo, idioma
 command-help = qué sé hacer y cómo
 command-privacy = quién recibe tu imagen
@@ -268,6 +317,7 @@ command-privacy = quién recibe tu imagen
 ## For the admins
 
 admin-poison = No se pudo interpretar una actualización de Telegram y se apartó (actualización { $update }, { $fault }). El bot sigue funcionando; los detalles están en el registro.
+admin-low = En Kie.ai solo quedan { $credits } créditos, menos de { $low } (LOW_CREDITS). Recarga en https://kie.ai, por favor, antes de que se acaben.
 admin-halt-credits = Ya no queda saldo en Kie.ai. Recárgalo en https://kie.ai; después, las imágenes en espera seguirán su curso.
 admin-halt-key = Kie.ai no acepta la clave de API. Revisa KIE_API_KEY (y la lista de IP de la clave) y luego reiníciame.
 admin-halt-cap = Se alcanzó el límite de uso de la clave de Kie.ai. Auméntalo en https://kie.ai/api-key o espera a que se renueve.

@@ -20,6 +20,7 @@ help = { $where ->
 
             /status 查看你的编辑进行得怎样
             /cancel 取消你要求过、还没有下单的编辑
+            /usage 显示今天还剩多少次编辑
             /settings 供管理员使用：格式、比例、照片或文件、语言
             /privacy 说明谁会收到你的图片，以及保存多久
        *[private]
@@ -33,6 +34,7 @@ help = { $where ->
 
             /status 查看你的编辑进行得怎样
             /cancel 取消还没有下单的编辑
+            /usage 显示今天还剩多少次编辑
             /settings 更改格式、比例、照片或文件、语言
             /privacy 说明谁会收到你的图片，以及保存多久
     }
@@ -86,6 +88,12 @@ queue-full = { $where ->
        *[private] 现在排队的图片太多，这一张我没能接收。请大约一小时后再发一次；已经接收的会继续处理。
     }
 too-many-wait = 你已有 { $most } 个修图在排队，同一个人我不再多收。这一张没有接收，其他没有得到我确认的也一样；等其中一些完成后，请再发一次。
+used-up = { $whose ->
+        [all] 我每天为所有人总共最多编辑 { $most } 次，今天的已经用完。这一张没有接受；请在{ $time }后新的一天开始时（00:00 UTC）再发一次。
+        [chat] 这个群今天的 { $most } 次编辑已经用完。这一张没有接受；请在{ $time }后新的一天开始时（00:00 UTC）再发一次。
+       *[person] 你今天的 { $most } 次编辑已经用完。这一张没有接受；请在{ $time }后新的一天开始时（00:00 UTC）再发一次。
+    }
+spent = 今天可以花在编辑上的额度已经用完。这一张没有接受；请在{ $time }后新的一天开始时（00:00 UTC）再发一次。
 prompt-too-long = 这段文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请说得短一些。
 still-under-way = { $where ->
         [group] 这次编辑已经在进行中。想换一种改法，请用 /edit 加上要求回复图片本身。
@@ -113,6 +121,9 @@ seconds = { $count } 秒
 minutes = { $count } 分钟
 hours = { $count } 小时
 waiting = 你的图片还在等待：我暂时无法把它交出去。我会不断重试，不用重新发送。
+waiting-for-owner = 我现在无法下单：需要机器人的主人先处理 Kie.ai 的账户，主人已经知道了。你的图片在等待，之后会自动继续，不需要再发一次。
+waiting-for-kie = Kie.ai 目前不接受订单。你的图片在等待，我会继续尝试，不需要再发一次。
+waiting-for-tomorrow = 今天可以花费的额度已经用完。你的图片在等待，{ $time }后会自动继续，不需要再发一次。
 takes-long = 这次花的时间比平常久。我会继续查看，图片一好就发给你，不用重新发送。
 doubt = 我已为你的图片下单，但没有收到 Kie.ai 的明确答复，也无法查明它有没有接下这个订单。如果让我再试一次，可能会被收费两次。
 doubt-left = 无法查明 Kie.ai 是否接下了这张图片的订单，也没有再次下单。
@@ -132,6 +143,42 @@ cannot-be-cancelled = 有 { $coming } 次编辑已经下单，无法撤回；有
 taken-back-and-coming =
     { taken-back }
     { cannot-be-cancelled }
+
+## /usage
+
+left-today = { $whose ->
+        [all] 所有人今天一共还剩 { $left } 次编辑，每天 { $most } 次。
+        [chat] 这个群今天还剩 { $left } 次编辑，每天 { $most } 次。
+       *[person] 你今天还剩 { $left } 次编辑，每天 { $most } 次。
+    }
+no-limit = 你没有每日限制。
+begins-anew = { $time }后（00:00 UTC）会有新的次数。
+used-in-all = { $most ->
+        [0] 今天所有人的编辑：{ $used } 次。
+       *[other] 今天所有人的编辑：{ $used } 次，每天最多 { $most } 次。
+    }
+spent-today = { $most ->
+        [0] 今天花费的点数：{ $spent }。
+       *[other] 今天花费的点数：{ $spent }，每天最多 { $most }。
+    }
+balance = Kie.ai 剩余点数：{ $credits }（{ $time }前得知）。
+
+## Who may use the bot, for admins
+
+help-for-admins =
+    作为我的管理员，你还可以：
+    /allow、/deny 和 /block：回复某人的消息（转发给我的也可以）或写上 id，决定谁可以使用我；deny 会告知对方，block 则不再回应
+    /usage 显示今天用了多少、花了多少
+whom = { $where ->
+        [group] 请用 /{ $command } 回复那个人的消息，或在后面写上 id，例如“/{ $command } 123456789”。这个群的 id 是 { $chat }。
+       *[private] 请在后面写上 id，例如“/{ $command } 123456789”，或把对方的消息转发给我，再用 /{ $command } 回复它。群和频道的 id 以减号开头。
+    }
+whom-hidden = 写这条消息的人隐藏了自己的账号。请写上 id，例如“/{ $command } 123456789”。
+now-allowed = 从现在起可以使用我：{ $ids }。
+now-allowed-anyway = 已记下：{ $ids }。目前其他人也都可以使用我，因为 ALLOWED_IDS 是空的。
+now-denied = 不能再使用我：{ $ids }。还没有下单的已取消。对方询问时会被告知，每天一次。
+now-blocked = 我不再回应：{ $ids }。还没有下单的已取消。/allow 可以撤销。
+admins-stay = 管理员始终可以使用我，所以没有改变。谁是管理员由 ADMIN_IDS 决定。
 
 ## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
 
@@ -155,6 +202,7 @@ toast-news = 第一次的订单有消息了，我正在核实。
 toast-idea = 好主意。
 toast-varied = 另一个版本正在路上。
 toast-varied-already = 这张图片的另一个版本已经在路上了。
+toast-used-up = 今天的编辑次数已经用完。{ $time }后会有新的。
 toast-full = 现在排队的太多，我没能接收。请稍后再试。
 toast-erased = 制作这张图片的素材我已经没有了，请重新发送图片。
 toast-deleted = 已删除。
@@ -241,6 +289,7 @@ broken-step = 我这边出了问题，没有为你的图片下单。请再发一
 command-edit = 编辑图片：写进图片的说明文字，或回复图片
 command-status = 你的编辑进行得怎样
 command-cancel = 取消还没有下单的编辑
+command-usage = 今天还剩多少次编辑
 command-settings = 格式、比例、照片或文件、语言
 command-help = 我能做什么，怎么做
 command-privacy = 谁会收到你的图片
@@ -248,6 +297,7 @@ command-privacy = 谁会收到你的图片
 ## For the admins
 
 admin-poison = 有一条来自 Telegram 的更新无法理解，已搁置（更新 { $update }，{ $fault }）。机器人继续运行，详情见日志。
+admin-low = Kie.ai 只剩 { $credits } 点，少于 { $low }（LOW_CREDITS）。请在用完之前到 https://kie.ai 充值。
 admin-halt-credits = Kie.ai 的余额用完了。请到 https://kie.ai 充值，等待中的图片随后会继续。
 admin-halt-key = Kie.ai 不接受这个 API 密钥。请检查 KIE_API_KEY（以及该密钥的 IP 白名单），然后重启我。
 admin-halt-cap = Kie.ai 密钥的用量上限已到。请在 https://kie.ai/api-key 提高上限，或等它恢复。

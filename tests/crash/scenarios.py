@@ -97,10 +97,9 @@ async def buttons(stage: Stage) -> None:
 async def settings(stage: Stage, answer_as: str, count: int) -> None:
     """Choose how pictures come, and have one made."""
     stage.ada.send_text("/settings")
-    await stage.press(stage.ada, english("setting-answer-as", value=english("as-photo")))
-    await stage.press(stage.ada, english(f"as-{answer_as}"))
-    chosen = english("setting-answer-as", value=english(f"as-{answer_as}"))
-    await stage.until(lambda telegram: chosen in repr(telegram.bot_messages(stage.ada.id)))
+    choice, chosen = english(f"as-{answer_as}"), english("setting-answer-as", value=english(f"as-{answer_as}"))
+    await stage.press_until(stage.ada, english("setting-answer-as", value=english("as-photo")), choice)
+    await stage.press_until(stage.ada, choice, chosen)
     _photo(stage)
     await stage.pictures(stage.ada.id, count)
 

@@ -59,6 +59,23 @@ class Stage:
         person.press(message_id, label, chat)
         return message_id
 
+    async def press_until(self, person: Person, label: str, then: str) -> None:
+        """Press a button, and wait for another one that this leads to.
+
+        A message that the bot has forgotten, because it died as it sent it, comes once more: so the button is
+        pressed wherever it stands.
+        """
+        pressed: set[int] = set()
+
+        def holds(telegram: LocalTelegram) -> int | None:
+            found = _with_button(telegram, person.id, label)
+            if found is not None and found not in pressed:
+                pressed.add(found)
+                person.press(found, label)
+            return _with_button(telegram, person.id, then)
+
+        await self.until(holds)
+
     async def settles(self) -> None:
         """Wait until nothing is left to do."""
         await self.until(lambda telegram: not telegram.cloud.updates.pending and not self._left())

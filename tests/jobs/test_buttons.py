@@ -124,7 +124,7 @@ async def test_cancel_takes_back_an_edit_that_waits_for_its_turn(tmp_path: Path)
 
 async def test_after_a_press_of_cancel_the_status_says_so_and_has_no_buttons(house: House) -> None:
     await _held(house)
-    await house.pass_time(4)  # nothing else is due
+    await house.pass_time(8)  # nothing else is due
     await _press(house, "Cancel")
     assert house.status()["text"] == english("cancelled-here")
     assert "reply_markup" not in house.status()

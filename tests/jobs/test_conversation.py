@@ -82,7 +82,7 @@ async def test_a_variation_that_was_never_confirmed_does_not_keep_others_from_be
     here.house.telegram.faults.always("sendPhoto", Fault(Kind.CUT_BEFORE))
     await here.answered()
     await here.house.pass_time(HOUR)
-    assert (await here.house.job(2)).answered_at is None
+    assert here.words() == [english("answer-unconfirmed")]
     assert await here.press(here.ada, answer["message_id"], "Again") == english("toast-varied")
 
 

@@ -6,7 +6,7 @@ from bot.job import Reason, State
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.texts import sentence
 from tests.house import House
-from tests.world import a_photo
+from tests.world import a_photo, english
 
 CUT_AFTER = Fault(Kind.CUT_AFTER)
 CUT_BEFORE = Fault(Kind.CUT_BEFORE)
@@ -51,7 +51,7 @@ async def test_an_order_that_never_left_is_made_when_kie_is_back(house: House) -
     await house.kie.stop()
     await house.pass_time(3600)
     assert (await house.job()).state is State.QUEUED
-    assert "still waits" in house.status()["text"]
+    assert house.status()["text"] == english("waiting-for-kie")
     await house.kie.start(port)
     await house.pass_time(60)
     assert len(house.kie.tasks) == 1
@@ -61,7 +61,7 @@ async def test_an_hour_without_uploads_is_told_once_and_passes(house: House) -> 
     house.kie.faults.always("upload", HTML_502)
     await house.ask(a_photo())
     await house.pass_time(3600)
-    assert "still waits" in house.status()["text"]
+    assert house.status()["text"] == english("waiting-for-kie")
     house.kie.faults.clear()
     await house.pass_time(60)
     assert len(house.kie.tasks) == 1
@@ -102,7 +102,7 @@ async def test_without_credit_the_queue_is_kept_and_the_admin_told_once(house: H
     await house.pass_time(3600)
     assert len(house.kie.called("createTask")) == 1, "probing is by the balance, which is free"
     assert ["no credit left" in words for words in house.words(9009)] == [True]
-    assert "still waits" in house.status()["text"]
+    assert house.status()["text"] == english("waiting-for-owner")
     house.kie._account.paid_in = 100
     await house.pass_time(900)
     assert len(house.kie.tasks) == 1

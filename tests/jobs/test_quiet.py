@@ -223,4 +223,4 @@ async def test_status_in_a_group_is_told_when_it_is_asked_for_and_kept_true(here
         await here.house.pass_time(100)
     assert len(here.pictures()) == 5
     left = [message["text"] for message in here.texts() if "more edits" not in message["text"]]
-    assert left == [english("cancelled-here")], "the others went with their answers"
+    assert left == [english("cancelled-here"), english("waiting-for-owner")], "the others went with their answers"

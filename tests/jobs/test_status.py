@@ -161,7 +161,7 @@ async def test_an_order_that_is_turned_away_again_and_again_changes_nothing_that
     await house.pass_time(120)
     changes = len(_calls(house, "editMessageText"))
     await house.pass_time(600)
-    assert house.status()["text"] == english("waiting")
+    assert house.status()["text"] == english("waiting-for-kie")
     assert len(_calls(house, "editMessageText")) == changes
 
 
@@ -351,12 +351,21 @@ async def test_a_status_that_hangs_delays_no_other_chat(house: House) -> None:
 
 
 async def test_after_15_seconds_of_trouble_a_status_says_that_the_picture_still_waits(house: House) -> None:
-    house.kie.refuse(433, "cap")
+    for _ in range(3):
+        house.kie.refuse(429, "too often")
     await house.ask(a_photo())
     await house.pass_time(10)
     assert house.status()["text"] == english("got-it")
-    await house.pass_time(15)
+    await house.pass_time(9)
     assert house.status()["text"] == english("waiting")
+    assert _buttons(house.status()) == ["Cancel"]
+
+
+async def test_where_only_the_owner_can_help_a_status_says_so_at_once(house: House) -> None:
+    house.kie.refuse(433, "cap")
+    await house.ask(a_photo())
+    await house.pass_time(8)
+    assert house.status()["text"] == english("waiting-for-owner")
     assert _buttons(house.status()) == ["Cancel"]
 
 
@@ -365,7 +374,7 @@ async def test_whoever_waits_behind_the_trouble_is_told_as_well(house: House) ->
     await house.ask(a_photo())
     [other] = await _others_ask(house, 1)
     await house.pass_time(40)
-    assert house.status(other.id)["text"] == english("waiting")
+    assert house.status(other.id)["text"] == english("waiting-for-owner")
 
 
 async def test_a_trouble_that_is_over_is_not_told_to_the_next_one(house: House) -> None:

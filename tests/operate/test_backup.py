@@ -8,7 +8,7 @@ import pytest
 from bot.__main__ import main
 from bot.job import State
 from bot.store.connection import Database
-from tests.store.rows import a_request
+from tests.store.rows import NOON, a_request
 from tests.world import a_photo, a_world, rows
 
 
@@ -17,7 +17,7 @@ async def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A database that no bot has open, named by an environment that holds no secret."""
     path = tmp_path / "data" / "darkroom.db"
     db = await Database.open(str(path))
-    await db.unit(lambda tx: [tx.jobs.add(a_request(number), State.QUEUED) for number in range(200)])
+    await db.unit(lambda tx: [tx.jobs.add(a_request(number), State.QUEUED, NOON) for number in range(200)])
     await db.close()
     monkeypatch.setenv("DATABASE_PATH", str(path))
     monkeypatch.chdir(tmp_path)

@@ -17,7 +17,7 @@ from tests.store.rows import NOON, a_request
 
 
 def _add(tx: Transaction, message_id: int) -> int | None:
-    return tx.jobs.add(a_request(message_id), State.QUEUED, due_at=NOON)
+    return tx.jobs.add(a_request(message_id), State.QUEUED, NOON, due_at=NOON)
 
 
 async def _count(db: Database) -> int:

@@ -9,7 +9,7 @@ from tests.store.rows import NOON, a_request
 
 
 async def _queued(db: Database, message_id: int = 1, due_at: int | None = NOON) -> int:
-    job_id = await db.unit(lambda tx: tx.jobs.add(a_request(message_id), State.QUEUED, due_at))
+    job_id = await db.unit(lambda tx: tx.jobs.add(a_request(message_id), State.QUEUED, NOON, due_at))
     assert job_id is not None
     return job_id
 

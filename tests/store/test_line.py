@@ -20,7 +20,7 @@ def _transaction() -> Transaction:
 
 def _enter(tx: Transaction, message_id: int, chat_id: int, user_id: int) -> int:
     request = a_request(message_id, chat_id=chat_id, user_id=user_id)
-    job_id = tx.jobs.add(request, State.QUEUED, due_at=None)
+    job_id = tx.jobs.add(request, State.QUEUED, NOON, due_at=None)
     assert job_id is not None
     tx.line.enter(job_id, chat_id, user_id)
     tx.line.mark(job_id, is_ready=True)

@@ -11,7 +11,7 @@ SECOND = 1000
 
 def _job(tx: Transaction, message_id: int = 1, chat_id: int = 5) -> Job:
     """Queue a job that has a status, which is due."""
-    job = tx.jobs.get(tx.jobs.add(a_request(message_id, chat_id=chat_id), State.QUEUED))
+    job = tx.jobs.get(tx.jobs.add(a_request(message_id, chat_id=chat_id), State.QUEUED, NOON))
     assert job is not None
     tx.statuses.open(job, NOON)
     return job

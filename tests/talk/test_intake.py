@@ -17,6 +17,7 @@ from bot.store.transaction import Transaction
 from bot.talk.access import Access
 from bot.talk.address import Address
 from bot.talk.intake import Intake
+from bot.talk.room import Daily, Room
 from bot.texts import sentence
 from tests.talk.updates import FILE, PHOTO, PRIVATE, message
 from tests.world import english
@@ -24,6 +25,7 @@ from tests.world import english
 NOON = 1_800_000_000_000
 DAY = 86_400_000
 ADMIN = 9009
+NO_LIMITS = Daily(0, 0, 0, 0)
 PRIVACY = sentence("privacy", days=30, transport="upload")
 
 
@@ -41,6 +43,7 @@ class Office:
             db,
             address,
             access,
+            Room(NO_LIMITS, access),
             PRIVACY,
             woken=asyncio.Event(),
             album_window=2,

@@ -1,0 +1,47 @@
+"""Halt: what people are told while nothing can be ordered, and nobody but the operator or time can help."""
+
+from bot.job import Instant, seconds_between
+from bot.jobs.trouble import LASTING
+from bot.kie.errors import Halt
+from bot.store.breakers import Breaker
+from bot.store.outbox import Say
+from bot.store.transaction import Transaction
+from bot.texts import Sentence, sentence
+
+#: Seconds after which a halt is worth a word: what is over in a moment is not.
+PATIENCE = 3.0
+
+
+def why(tx: Transaction, now: Instant) -> Breaker | None:
+    """Return the trouble for which nothing is ordered, once it is one that lasts."""
+    for breaker in tx.breakers.all():
+        needs_operator = breaker.name in set(Halt) and seconds_between(breaker.since, now) >= PATIENCE
+        if needs_operator or breaker.trips >= LASTING:
+            return breaker
+    return None
+
+
+def words(breaker: Breaker) -> Sentence:
+    """Say what keeps a picture waiting."""
+    return sentence("waiting-for-owner" if breaker.name in set(Halt) else "waiting-for-kie")
+
+
+def tell_groups(tx: Transaction, now: Instant) -> None:
+    """Tell each group in which somebody waits once, because there no message tells how an edit stands."""
+    breaker = why(tx, now)
+    if breaker is None:
+        return
+    for job_id in tx.line.first_of_groups():
+        job = tx.jobs.get(job_id)
+        key = f"halted:{breaker.name}:{breaker.since}:in:{job.request.chat_id}" if job else ""
+        if job is None or tx.outbox.holds(key):
+            continue
+        say = Say(
+            key=key,
+            chat_id=job.request.chat_id,
+            thread_id=job.request.thread_id,
+            reply_to=job.request.message_id,
+            body=words(breaker).into(job.request.language),
+            job_id=job.id,
+        )
+        tx.outbox.add(say, now)

@@ -1,0 +1,19 @@
+"""Times as people say them."""
+
+import math
+
+from bot.job import Instant, begin_of, day_of, seconds_between
+from bot.texts import Sentence, sentence
+
+
+def roughly(seconds: float) -> Sentence:
+    """Say a time as people do, never as shorter than it is."""
+    if seconds <= 55:
+        return sentence("seconds", count=max(5, math.ceil(seconds / 5) * 5))
+    minutes = math.ceil(seconds / 60)
+    return sentence("minutes", count=minutes) if minutes < 60 else sentence("hours", count=math.ceil(seconds / 3600))
+
+
+def until_tomorrow(now: Instant) -> Sentence:
+    """Say how long it is until the next UTC day, in which daily limits begin anew."""
+    return roughly(seconds_between(now, begin_of(day_of(now) + 1)))

@@ -1,0 +1,275 @@
+"""Who may use the bot: what the settings say, what admins decide in a chat, and that it holds at once."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.chat.client import Me
+from bot.job import State
+from bot.store.standings import Standing
+from bot.store.transaction import Transaction
+from bot.talk.access import Access, Verdict
+from bot.talk.reading import CommandGiven, Spoken, read_update
+from tests.group import Friends, friends
+from tests.house import House, a_house
+from tests.world import a_photo, english
+
+ADMIN = 9009
+ME = Me(424242, "darkroom_bot")
+
+
+class Desk:
+    """The admin's private chat with the bot."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.admin = house.telegram.person(user_id=ADMIN)
+
+    async def says(self, text: str, **how: Any) -> str:
+        """Let the admin say something, and return what the bot says to it."""
+        self.admin.send_text(text, **how)
+        await self.house.hear()
+        return self.house.words(ADMIN)[-1]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    """A bot for Grace, 1002, and whom the admin allows."""
+    async with a_house(tmp_path, admin_ids=frozenset({ADMIN}), allowed_ids=frozenset({1002})) as house:
+        yield Desk(house)
+
+
+async def _asks(house: House) -> list[str]:
+    """Let Ada ask for an edit; return what the bot says to her, beside how it stands."""
+    told = len(house.words())
+    await house.ask(a_photo())
+    return house.words()[told:]
+
+
+async def test_who_is_allowed_comes_in_at_once_and_after_a_restart(desk: Desk) -> None:
+    assert await _asks(desk.house) == [english("stranger", id="1001")]
+    assert await desk.says("/allow 1001") == english("now-allowed", ids="1001")
+    assert await _asks(desk.house) == []
+    await desk.house.restart()
+    assert await _asks(desk.house) == []
+    assert len(desk.house.kie.tasks) == 2
+
+
+async def test_who_is_denied_is_told_once_a_day_and_pays_nothing_more(desk: Desk) -> None:
+    desk.house.kie.refuse(433, "cap")  # so that what is asked for waits
+    await desk.says("/allow 1001")
+    await desk.house.ask(a_photo())
+    assert await desk.says("/deny 1001") == english("now-denied", ids="1001")
+    assert (await desk.house.job()).state is State.CANCELLED
+    await desk.house.pass_time(10)
+    assert desk.house.status()["text"] == english("cancelled-here")
+    assert await _asks(desk.house) == [english("stranger", id="1001")]
+    assert await _asks(desk.house) == []
+    await desk.house.pass_time(86_400)
+    assert await _asks(desk.house) == [english("stranger", id="1001")]
+
+
+async def test_who_is_blocked_hears_nothing_more_but_what_becomes_of_their_data(desk: Desk) -> None:
+    await desk.says("/allow 1001")
+    await desk.house.ask(a_photo())
+    await desk.house.pass_time(60)
+    [answer] = desk.house.pictures()
+    assert await desk.says("/block 1001") == english("now-blocked", ids="1001")
+    assert await _asks(desk.house) == []
+    press = desk.house.ada.press(answer["message_id"], "Again")
+    await desk.house.hear()
+    assert (desk.house.ada.answer_to(press) or {}).get("text", "") == ""
+    assert len(desk.house.kie.tasks) == 1
+    desk.house.ada.send_text("/privacy")
+    await desk.house.hear()
+    assert "Kie.ai" in desk.house.words()[-1]
+
+
+async def test_blocked_where_everybody_is_welcome(tmp_path: Path) -> None:
+    async with a_house(tmp_path, admin_ids=frozenset({ADMIN})) as house:
+        desk = Desk(house)
+        assert await desk.says("/allow 1001") == english("now-allowed-anyway", ids="1001")
+        await desk.says("/block 1001")
+        assert await _asks(house) == []
+        assert len(house.kie.tasks) == 0
+
+
+async def test_several_at_once(desk: Desk) -> None:
+    assert await desk.says("/allow 1001, -100200300 5") == english("now-allowed", ids="1001, -100200300, 5")
+    assert await _asks(desk.house) == []
+
+
+async def test_in_reply_to_what_was_handed_on(desk: Desk) -> None:
+    forwarded = desk.admin.send(
+        {"text": "let me in", "forward_origin": {"type": "user", "date": 1, "sender_user": desk.house.ada.user}}
+    )
+    assert await desk.says("/allow", reply_to=forwarded) == english("now-allowed", ids="1001")
+    hidden = desk.admin.send(
+        {"text": "me too", "forward_origin": {"type": "hidden_user", "date": 1, "sender_user_name": "Eve"}}
+    )
+    assert await desk.says("/allow", reply_to=hidden) == english("whom-hidden", command="allow")
+
+
+@pytest.mark.parametrize(
+    "text", ["/allow", "/allow ada", "/allow 1001 please", "/deny @ada", "/block 12345678901234567"]
+)
+async def test_who_is_meant_has_to_be_said(desk: Desk, text: str) -> None:
+    command = text[1:].split(maxsplit=1)[0]
+    assert await desk.says(text) == english("whom", command=command, chat=f"{ADMIN}")
+
+
+async def test_admins_keep_each_other(desk: Desk) -> None:
+    assert await desk.says(f"/block {ADMIN}") == english("admins-stay")
+    assert await desk.says(f"/deny 1001 {ADMIN}") == english("admins-stay")
+    assert await desk.says("/help") == english("help") + "\n\n" + english("help-for-admins")
+
+
+async def test_only_admins_decide(desk: Desk) -> None:
+    await desk.says("/allow 1001")
+    desk.house.ada.send_text("/block 1002")
+    await desk.house.hear()
+    assert desk.house.words() == [english("unknown-command")]
+    assert await desk.house.bot.db.unit(lambda tx: tx.standings.of(1002)) is None
+    desk.house.ada.send_text("/help")
+    await desk.house.hear()
+    assert desk.house.words()[-1] == english("help")
+
+
+# -- in groups
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Friends]:
+    """A group in which Ada, Grace and an admin are."""
+    async with a_house(tmp_path, admin_ids=frozenset({ADMIN}), allowed_ids=frozenset({1})) as house:
+        opened = friends(house)
+        opened.group.join(house.telegram.person(user_id=ADMIN).user)
+        yield opened
+
+
+async def _decides(here: Friends, text: str, reply_to: int | None = None) -> str:
+    here.house.telegram.person(user_id=ADMIN).send_text(text, reply_to=reply_to, chat=here.group)
+    await here.hear()
+    return here.words()[-1]
+
+
+async def test_a_group_can_be_allowed_and_one_in_it_denied(here: Friends) -> None:
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    await here.hear()
+    assert here.words() == [english("stranger", id="1001")]
+    allowed = await _decides(here, f"/allow@darkroom_bot {here.group.id}")
+    assert allowed == english("now-allowed", ids=f"{here.group.id}")
+    asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    assert len(await here.answered()) == 1
+    assert await _decides(here, "/deny@darkroom_bot", reply_to=asked) == english("now-denied", ids="1001")
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    here.grace.send_photo(a_photo(), caption="/edit make it rain", chat=here.group)
+    assert len(await here.answered()) == 2
+
+
+async def test_a_reply_to_an_answer_means_the_one_who_asked(here: Friends) -> None:
+    await _decides(here, f"/allow@darkroom_bot {here.group.id}")
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
+    [answer] = await here.answered()
+    told = await _decides(here, "/block@darkroom_bot", reply_to=answer["message_id"])
+    assert told == english("now-blocked", ids="1001")
+
+
+async def test_a_command_to_nobody_names_the_group(here: Friends) -> None:
+    told = await _decides(here, "/allow@darkroom_bot")
+    assert told == english("whom", where="group", command="allow", chat=f"{here.group.id}")
+
+
+async def test_whom_somebody_elses_moderator_blocks_is_no_business_of_ours(here: Friends) -> None:
+    said = here.ada.send_text("spam", chat=here.group)
+    here.house.telegram.person(user_id=ADMIN).send_text("/block", reply_to=said, chat=here.group)
+    await here.hear()
+    assert here.words() == []
+
+
+async def test_who_speaks_in_a_groups_name_is_somebody_of_their_own(here: Friends) -> None:
+    await _decides(here, f"/allow@darkroom_bot {here.group.id}")
+    asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
+    assert len(await here.answered()) == 1
+    told = await _decides(here, "/block@darkroom_bot", reply_to=asked)
+    assert told == english("now-blocked", ids=f"{here.group.id}")
+
+
+async def test_what_was_decided_moves_with_a_group(tmp_path: Path) -> None:
+    async with a_house(tmp_path, admin_ids=frozenset({ADMIN}), allowed_ids=frozenset({1})) as house:
+        here = friends(house, -4001)
+        house.telegram.person(user_id=ADMIN).send_text("/allow -4001")
+        await here.hear()
+        moved = here.group.migrate(here.ada.user)
+        here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=moved)
+        await here.hear()
+        await house.pass_time(40)
+        assert len(house.pictures(moved.id)) == 1
+
+
+# -- the rules by themselves
+
+ONE, TWO, CHAT = 1, 2, -5
+A, D, B = Standing.ALLOWED, Standing.DENIED, Standing.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("listed", "decided", "verdict"),
+    [
+        (set(), {}, Verdict.WELCOME),
+        ({TWO}, {}, Verdict.STRANGER),
+        ({ONE}, {}, Verdict.WELCOME),
+        ({CHAT}, {}, Verdict.WELCOME),
+        ({TWO}, {ONE: A}, Verdict.WELCOME),
+        ({TWO}, {CHAT: A}, Verdict.WELCOME),
+        (set(), {ONE: D}, Verdict.STRANGER),
+        ({ONE}, {ONE: D}, Verdict.STRANGER),
+        ({CHAT}, {ONE: D}, Verdict.STRANGER),
+        (set(), {CHAT: D}, Verdict.STRANGER),
+        ({CHAT}, {CHAT: D}, Verdict.STRANGER),
+        ({ONE}, {CHAT: D}, Verdict.WELCOME),
+        (set(), {CHAT: D, ONE: A}, Verdict.WELCOME),
+        ({ONE}, {ONE: B}, Verdict.BLOCKED),
+        ({ONE}, {CHAT: B}, Verdict.BLOCKED),
+        (set(), {CHAT: B, ONE: A}, Verdict.BLOCKED),
+        (set(), {CHAT: A, ONE: B}, Verdict.BLOCKED),
+    ],
+)
+async def test_what_holds_for_a_person_goes_before_what_holds_for_the_chat(
+    desk: Desk, listed: set[int], decided: dict[int, Standing], verdict: Verdict
+) -> None:
+    access = Access(frozenset(listed), frozenset({ADMIN}))
+
+    def judge(tx: Transaction) -> list[Verdict]:
+        for principal, standing in decided.items():
+            tx.standings.decide(principal, standing, ADMIN, 1)
+        return [access.verdict(tx, ONE, CHAT), access.verdict(tx, ADMIN, CHAT)]
+
+    assert await desk.house.bot.db.unit(judge) == [verdict, Verdict.WELCOME]
+
+
+def test_a_message_of_a_channel_is_the_channels() -> None:
+    channel = {"id": -1009, "type": "channel", "title": "News"}
+    update = {
+        "update_id": 1,
+        "message": {
+            "message_id": 2,
+            "date": 1,
+            "chat": {"id": -5, "type": "supergroup", "title": "Friends"},
+            "from": {"id": 9009, "is_bot": False, "first_name": "Admin"},
+            "text": "/block@darkroom_bot",
+            "reply_to_message": {
+                "message_id": 1,
+                "date": 1,
+                "chat": {"id": -5, "type": "supergroup", "title": "Friends"},
+                "from": {"id": 136817688, "is_bot": True, "first_name": "Channel"},
+                "sender_chat": channel,
+                "text": "news",
+            },
+        },
+    }
+    reading = read_update(update, ME)
+    assert reading is not None
+    assert reading[1] == CommandGiven("block", "", Spoken(1, -1009))
