@@ -22,6 +22,9 @@ REFRESH = 10.0
 #: The same while nothing moves.
 LONG_REFRESH = 60.0
 
+#: The same where it is hours that are told.
+VERY_LONG_REFRESH = 1800.0
+
 #: Seconds of trouble at Kie after which a place in the queue means nothing any more.
 PATIENCE = 15.0
 
@@ -154,7 +157,8 @@ def _queued(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing:
     wait = _wait(place, tx.jobs.count_at_kie(later(now, -limits.deadline)), limits, usual)
     halted = _halted(tx, job, limits, wait, now)
     if halted is not None:
-        return Showing(_words(job, halted), (_cancel(job),), look_at=later(now, LONG_REFRESH))
+        refresh = LONG_REFRESH if can_pay(tx, limits, now) else VERY_LONG_REFRESH
+        return Showing(_words(job, halted), (_cancel(job),), look_at=later(now, refresh))
     told = _with_time("got-it" if place <= 1 else "in-the-queue", None if usual is None else wait + usual, place=place)
     # whether a trouble of before is over shows in a moment
     refresh = halt.PATIENCE if tx.breakers.all() else max(REFRESH, wait / 10)
