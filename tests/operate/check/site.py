@@ -1,7 +1,7 @@
 """A site: the local servers around a bot that has not been started, to go round at."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,12 @@ def a_free_port() -> int:
 
 
 @asynccontextmanager
-async def a_site(folder: Path) -> AsyncIterator[Site]:
-    """Open a site; what was done there must have ordered, stored and received nothing, and told no secret."""
-    clock = Clock()
+async def a_site(folder: Path, clock: Callable[[], float] | None = None) -> AsyncIterator[Site]:
+    """Open a site whose servers have this clock, or one that stands still.
+
+    What was done there must have ordered, stored and received nothing, and told no secret.
+    """
+    clock = clock or Clock()
     telegram = LocalTelegram(token=TOKEN, clock=clock, check=oracle.check)
     kie = LocalKie(key=KEY, clock=clock)
     async with AsyncExitStack() as stack:
