@@ -7,17 +7,14 @@ from bot.operate.check.reach import Reach
 
 NAME, GROUPS = "bot", "groups"
 
-WRONG = "Telegram does not know TELEGRAM_BOT_TOKEN"
-
 
 async def look(chat: Chat, reach: Reach, api_url: str) -> list[Finding]:
     """Ask Telegram who we are."""
     try:
         me = await chat.me()
     except WrongToken:
-        return [
-            failure(NAME, WRONG, "copy the token from @BotFather again, and look at TELEGRAM_API_URL if you set it")
-        ]
+        remedy = "copy the token from @BotFather again, and look at TELEGRAM_API_URL if you set it"
+        return [failure(NAME, "Telegram does not know TELEGRAM_BOT_TOKEN", remedy)]
     except ChatError as error:
         why = await reach.why_not(api_url, str(error))
         return [failure(NAME, f"Telegram cannot be asked: {why.found}", why.remedy)]

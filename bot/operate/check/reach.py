@@ -46,9 +46,9 @@ class NotReached(Exception):
 class Reach:
     """Asks for addresses, by way of the proxies that the environment names."""
 
-    def __init__(self, tls: ssl.SSLContext, *, patience: float = PATIENCE) -> None:
+    def __init__(self, tls: ssl.SSLContext) -> None:
         # not retried, not redirected: what stands at the address itself is to be found out
-        timeout = httpx.Timeout(patience, connect=patience / 2)
+        timeout = httpx.Timeout(PATIENCE, connect=PATIENCE / 2)
         self._through = httpx.AsyncClient(verify=tls, timeout=timeout)
         self._straight = httpx.AsyncClient(verify=tls, timeout=timeout, trust_env=False)
 

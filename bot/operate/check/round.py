@@ -19,16 +19,16 @@ from bot.store.lock import is_held
 #: Seconds for each subject.
 PATIENCE = 10.0
 
-#: The subjects beside the settings, in the order of the table.
-SUBJECTS = (
-    account.NAME,
-    updates.NAME,
-    balance.NAME,
-    balance.UPLOAD,
-    doorway.NAME,
-    times.NAME,
-    database.NAME,
-)
+#: The subjects beside the settings, in the order of the table, and who keeps us waiting there.
+SUBJECTS = {
+    account.NAME: "Telegram",
+    updates.NAME: "Telegram",
+    balance.NAME: "Kie",
+    balance.UPLOAD: "the host for uploads",
+    doorway.NAME: "the bot's door",
+    times.NAME: "the servers",
+    database.NAME: "the disk",
+}
 
 #: Why nothing else is looked at.
 UNUSABLE = "the settings have to be right first"
@@ -81,7 +81,7 @@ async def _within(seconds: float, name: str, work: Work) -> list[Finding]:
         async with asyncio.timeout(seconds):
             return await work
     except TimeoutError:
-        found = f"no answer within {seconds:.0f} s"
+        found = f"no answer of {SUBJECTS[name]} within {seconds:.0f} s"
         return [failure(name, found, "try again; if it stays so, look at this machine's network and disk")]
 
 

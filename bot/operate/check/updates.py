@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from bot.chat.client import Chat, Webhook
 from bot.chat.errors import ChatError, WrongToken
-from bot.operate.check import account
 from bot.operate.check.finding import Finding, ok, skipped, warning
 from bot.operate.check.reach import host_of
 from bot.settings import Settings
@@ -25,7 +24,7 @@ async def look(chat: Chat, settings: Settings, *, is_running: bool, of_day: Call
     try:
         known = await chat.webhook()
     except WrongToken:
-        return [skipped(NAME, account.WRONG)]
+        return [skipped(NAME, "Telegram does not say with this token")]
     except ChatError as error:
         return [skipped(NAME, f"Telegram cannot be asked ({error})")]
     if settings.telegram_updates == "polling":
