@@ -20,6 +20,7 @@ from bot.store.examine import examine
 from bot.store.lock import is_held, only_process
 from bot.store.migrations import newest_version
 from tests.store.rows import a_request
+from tests.world import rows
 
 OURS = 424242
 
@@ -128,9 +129,9 @@ def test_an_empty_file_is_as_good_as_none(tmp_path: Path) -> None:
 
 
 async def test_a_damaged_one_is_a_failure(path: Path) -> None:
+    [(page,)] = rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'jobs'")
     content = bytearray(path.read_bytes())
-    for page in range(4096 * 5, len(content) - 4096, 4096):
-        content[page : page + 64] = b"\xff" * 64
+    content[(page - 1) * 4096 : (page - 1) * 4096 + 64] = b"\xff" * 64
     path.write_bytes(content)
     _failed(_look(path), str(path), "put back a backup")
 
