@@ -1,7 +1,7 @@
-"""The command line: `run`, which is the default, `backup` and `sandbox`.
+"""The command line: `run`, which is the default, `check`, `backup` and `sandbox`.
 
 Exit codes: 0 after a stop that was asked for, 2 when the operator has to change
-something first, 1 when a restart may help.
+something first, 1 when a restart may help; of `check` 1 when anything would fail.
 """
 
 import argparse
@@ -10,9 +10,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from bot import app, logs
+from bot.doors.http import open_alone
 from bot.operate.backup import backup
+from bot.operate.check.command import check
 from bot.settings import CannotRun, MustRestart, Settings, load
 
 log = logging.getLogger("bot")
@@ -28,11 +31,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="darkroom", description="A Telegram bot that edits photos.")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
     commands.add_parser("run", help="run the bot with the settings of the environment and .env (the default)")
+    checking = commands.add_parser("check", help="say whether everything is right that the bot needs, and what to do")
+    checking.add_argument("--json", action="store_true", help="a list of objects: name, status, found, remedy")
     copying = commands.add_parser("backup", help="copy the database to a new file, also while the bot runs")
     copying.add_argument("path", metavar="PATH", help="the file to make")
     commands.add_parser("sandbox", help="try the bot on this machine, with no account")
     asked = parser.parse_args(words)
-    return backup(asked.path) if asked.command == "backup" else run()
+    match asked.command:
+        case "check":
+            return look(for_machines=asked.json)
+        case "backup":
+            return backup(asked.path)
+        case _:
+            return run()
+
+
+def look(*, for_machines: bool) -> int:
+    """Check everything and tell what was found."""
+    try:
+        code = asyncio.new_event_loop().run_until_complete(check(open_alone, for_machines=for_machines))
+    except KeyboardInterrupt:
+        code = 130
+    return _leave(code)
 
 
 def run() -> int:
@@ -43,7 +63,10 @@ def run() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
-    code = asyncio.new_event_loop().run_until_complete(_to_the_end(settings))
+    return _leave(asyncio.new_event_loop().run_until_complete(_to_the_end(settings)))
+
+
+def _leave(code: int) -> NoReturn:
     logging.shutdown()
     # everything is closed; a thread that still waits for a name to be resolved must not hold up the end
     os._exit(code)

@@ -5,12 +5,10 @@ import logging
 import signal
 import sqlite3
 import ssl
-import stat
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.chat.client import Chat, Me, certificates
@@ -39,7 +37,7 @@ from bot.jobs.transport import Transport
 from bot.jobs.watch import Watch
 from bot.jobs.worker import Steps, Worker
 from bot.kie.client import Kie
-from bot.kie.models import KNOWN_MODELS
+from bot.operate.cautions import cautions, refuse_unknown_model, surroundings
 from bot.operate.clock import SteadyClock, since_boot
 from bot.operate.menus import Menus
 from bot.operate.retention import Retention
@@ -56,9 +54,6 @@ from bot.talk.room import Daily, Room
 from bot.texts import sentence
 
 T = TypeVar("T")
-
-#: What the group and everybody else may do with a file.
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 log = logging.getLogger(__name__)
 
@@ -97,18 +92,11 @@ async def run(settings: Settings) -> None:
 
 
 def _check(settings: Settings) -> None:
-    if settings.kie_model not in KNOWN_MODELS:
-        known = ", ".join(sorted(KNOWN_MODELS))
-        raise CannotRun(f"KIE_MODEL {settings.kie_model} is not one whose input names are known: use {known}")
-    if settings.image_transport == "direct":
-        log.warning("IMAGE_TRANSPORT=direct: every picture's address hands the bot token to Kie")
-    for path in (Path(".env"), Path(settings.database_path)):
-        if path.exists() and path.stat().st_mode & OTHERS:
-            log.warning("%s can be opened by other users of this machine: chmod 600 %s", path, path)
+    refuse_unknown_model(settings)
+    for caution in cautions(settings):
+        log.warning("%s", caution)
     if settings.public_url is not None:
         log.info("Kie is asked to call back at %s", settings.public_url)
-    elif settings.kie_webhook_key is not None:
-        log.warning("KIE_WEBHOOK_KEY is of no use without PUBLIC_URL: Kie is not asked to call back")
     if sqlite3.sqlite_version_info < SQLITE_FIXED:
         log.info("SQLite %s: let no second program write to the database file", sqlite3.sqlite_version)
 
@@ -230,15 +218,9 @@ class Darkroom:
 
 async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Darkroom:
     """Build every part; `stack` closes them in reverse. Raises CannotRun when the database cannot be used."""
-    try:
+    with surroundings():
         steady = Clocks(SteadyClock(clocks.of_day, clocks.monotonic), clocks.monotonic)
         return await _wired(settings, stack, steady, clocks.of_day)
-    except (ValueError, RuntimeError, ImportError, FileNotFoundError, ssl.SSLError) as error:
-        # the HTTP libraries read these from the environment when they are built
-        raise CannotRun(
-            "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE is not right "
-            f"({type(error).__name__}): proxies must be like http://host:port"
-        ) from None
 
 
 async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant]) -> Darkroom:
@@ -268,7 +250,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
         settings=settings,
         db=db,
         chat=chat,
-        door=Door(is_ready=health.is_ready, nudges=nudges, hook=hook),
+        door=Door(is_ready=health.is_ready, prove=settings.proof, nudges=nudges, hook=hook),
         address=address,
         poll=poll,
         hook=hook,

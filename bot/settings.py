@@ -172,6 +172,11 @@ class Settings(Stored):
         """What Telegram says with each update that it brings; derived, so that there is one less to set and keep."""
         return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), b"darkroom webhook", "sha256").hex()
 
+    def proof(self, nonce: str) -> str:
+        """Return what only a bot with this token answers to a nonce; the token cannot be found out from it."""
+        message = f"darkroom proof {nonce}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), message, "sha256").hex()
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be seen outside the process."""
@@ -188,7 +193,9 @@ def _secret_in(values: dict[str, Any], name: str) -> str:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
-        raise ValueError(f"{variable}_FILE {path} cannot be read ({why}): name a file that holds the secret") from None
+        # the secret itself, put here by mistake, must not be repeated
+        shown = f" {path}" if set("/.") & set(path) else ""
+        raise ValueError(f"{variable}_FILE{shown} cannot be read ({why}): name a file that holds the secret") from None
 
 
 MISSING = {

@@ -37,7 +37,8 @@ class Front:
         try:
             if self.door is None:
                 raise aiohttp.ClientConnectionError
-            async with self.session.post(self.door + request.path, data=body, headers=headers) as answer:
+            url = self.door + request.path_qs
+            async with self.session.request(request.method, url, data=body, headers=headers) as answer:
                 passed = Passed(request.path, answer.status, await answer.read())
         except aiohttp.ClientError:
             passed = Passed(request.path, 502, b"")
@@ -56,7 +57,7 @@ async def a_front() -> AsyncIterator[Front]:
     app = web.Application()
     async with aiohttp.ClientSession() as session:
         front = Front(session)
-        app.router.add_post("/{path:.*}", front.handle)
+        app.router.add_route("*", "/{path:.*}", front.handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -125,6 +125,14 @@ def test_a_file_of_a_secret_that_is_not_there_is_named(monkeypatch: pytest.Monke
     assert f"{name}_FILE nowhere/secret cannot be read" in _problem()
 
 
+def test_a_secret_in_the_place_of_its_files_name_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KIE_API_KEY")
+    monkeypatch.setenv("KIE_API_KEY_FILE", KEY)
+    assert _problem() == (
+        "KIE_API_KEY_FILE cannot be read (No such file or directory): name a file that holds the secret"
+    )
+
+
 def test_a_file_that_holds_no_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("canary in several words", encoding="utf-8")
     monkeypatch.delenv("TELEGRAM_BOT_TOKEN")

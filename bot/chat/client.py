@@ -53,6 +53,8 @@ class Me:
     username: str
     #: whether groups show it what is not meant for it: its privacy mode is off
     hears_all: bool = False
+    #: whether people may add it to groups
+    joins_groups: bool = True
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,12 @@ class Chat:
         """Ask who we are."""
         with in_our_words():
             user = await self._bot.get_me()
-        return Me(user.id, user.username or str(user.id), bool(user.can_read_all_group_messages))
+        return Me(
+            user.id,
+            user.username or str(user.id),
+            hears_all=bool(user.can_read_all_group_messages),
+            joins_groups=user.can_join_groups is not False,
+        )
 
     async def webhook(self) -> Webhook:
         """Ask where Telegram brings updates."""

@@ -2,13 +2,14 @@
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from bot.doors import callback, webhook
-from bot.settings import CannotRun
+from bot.doors import callback, proof, webhook
+from bot.settings import CannotRun, Settings
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Door:
         self,
         *,
         is_ready: Callable[[], bool],
+        prove: Callable[[str], str],
         nudges: callback.Callback | None = None,
         hook: webhook.Hook | None = None,
     ) -> None:
@@ -31,6 +33,8 @@ class Door:
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        for path in proof.PATHS:
+            app.router.add_get(path, proof.Proof(prove).handle)
         if nudges is not None:
             app.router.add_post(callback.PATH, nudges.handle)
         if hook is not None:
@@ -61,6 +65,20 @@ class Door:
     async def _readyz(self, _request: web.Request) -> web.Response:
         ready = self._is_ready()
         return web.json_response({"ready": ready}, status=200 if ready else 503)
+
+
+@asynccontextmanager
+async def open_alone(settings: Settings) -> AsyncIterator[str]:
+    """Open the door with no bot behind it: it proves whose it is, and takes nothing in; gives its address.
+
+    Raises CannotRun when the port cannot be had.
+    """
+    door = Door(is_ready=lambda: False, prove=settings.proof)
+    address = await door.open(settings.host, settings.port)
+    try:
+        yield address
+    finally:
+        await door.close()
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp import web
 
 from bot.sandbox import kie_inputs
+from bot.sandbox.dates import dated
 from bot.sandbox.faults import Faults, through
 from bot.sandbox.kie_account import RATE_SECONDS, Account
 from bot.sandbox.kie_callbacks import Callback, Callbacks, post
@@ -44,7 +45,7 @@ class LocalKie:
     With `webhook_key` callbacks are signed; how they are sent is up to
     `callbacks.calling`.
     The names of `faults` and `calls` are createTask, recordInfo, credit,
-    downloadUrl, upload, file (an uploaded one), result; and, as a fault only,
+    downloadUrl, upload, uploadHost (a GET where uploads go), file (an uploaded one), result; and, as a fault only,
     fetch: Kie's own fetching of a task's pictures.
     """
 
@@ -205,6 +206,7 @@ class LocalKie:
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=REQUEST_BYTES)
+        app.on_response_prepare.append(dated(self._clock))
         app.add_routes(
             [
                 web.post("/api/v1/jobs/createTask", self._door("createTask", self._create_task)),
@@ -212,6 +214,7 @@ class LocalKie:
                 web.get("/api/v1/chat/credit", self._door("credit", self._credit)),
                 web.post("/api/v1/common/download-url", self._door("downloadUrl", self._download_url)),
                 web.post("/api/file-stream-upload", self._door("upload", self._upload, keyed=False)),
+                web.get("/api/file-stream-upload", self._door("uploadHost", self._not_by_get, keyed=False)),
                 web.get("/kieai/{path:.+}", self._door("file", self._file, keyed=False)),
                 web.get("/workers/nano/{name}", self._door("result", self._result, keyed=False)),
                 web.get("/links/{name}", self._door("result", self._linked, keyed=False)),
@@ -277,6 +280,11 @@ class LocalKie:
         else:
             status, body = unauthorized()
         return _say(call, body, status=status, charset=None)
+
+    def _not_by_get(self, call: Call) -> web.Response:
+        # the status is documented; what else is said was never recorded (2026)
+        body = {"success": False, "code": 405, "msg": "Method Not Allowed"}
+        return _say(call, body, status=405, charset=None)
 
     def _file(self, call: Call) -> web.Response:
         found = self.files.find(call.path.lstrip("/"), self._clock())

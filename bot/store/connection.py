@@ -64,7 +64,7 @@ class Database:
         try:
             return cls(await _connected(path), path)
         except sqlite3.Error as error:
-            raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {_remedy(error)}") from error
+            raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {remedy(error)}") from error
 
     async def unit(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` as one transaction and return what it returned, committed.
@@ -99,7 +99,7 @@ class Database:
         try:
             outcomes = await _in_one_hop(self._connection, _commit_together, [work for work, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-            failure = StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {_remedy(error)}")
+            failure = StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {remedy(error)}")
             outcomes = [failure] * len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
@@ -179,7 +179,8 @@ def _undoable(db: sqlite3.Connection, work: Work) -> Any:
     return outcome
 
 
-def _remedy(error: Exception) -> str:
+def remedy(error: Exception) -> str:
+    """Say what to do about what SQLite says of the file."""
     text = str(error)
     if "full" in text:
         return "make room on the disk"

@@ -2,11 +2,15 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bot.settings import CannotRun
+
+#: Seconds after which a lock is tried again: somebody may only have looked whether it is held.
+MOMENT = 0.05
 
 
 @contextmanager
@@ -28,10 +32,31 @@ def only_process(path: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _take(handle: int, path: str) -> None:
+def is_held(path: str) -> bool:
+    """Say whether a process holds the lock beside `path`, without holding it up or making anything."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise CannotRun(
-            f"DATABASE_PATH {path} is in use by another Darkroom: stop that one, or give this one its own file"
-        ) from error
+        handle = os.open(f"{path}.lock", os.O_RDONLY)
+    except OSError:  # there is none; where we may not look, the database cannot be opened either
+        return False
+    try:
+        return not _was_free(handle, fcntl.LOCK_SH)
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, path: str) -> None:
+    if not _was_free(handle, fcntl.LOCK_EX):
+        time.sleep(MOMENT)
+        if not _was_free(handle, fcntl.LOCK_EX):
+            raise CannotRun(
+                f"DATABASE_PATH {path} is in use by another Darkroom: stop that one, or give this one its own file"
+            )
+
+
+def _was_free(handle: int, kind: int) -> bool:
+    """Take the lock if it is to be had at once, and say whether it was."""
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

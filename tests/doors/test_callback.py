@@ -36,7 +36,7 @@ class Outside:
         self.now = 0.0
         self._session = session
         door = Callback(self._nudge, key=key, clock=self._of_day, monotonic=lambda: self.now)
-        self.door = Door(is_ready=lambda: True, nudges=door)
+        self.door = Door(is_ready=lambda: True, prove=str, nudges=door)
         self.url = ""
 
     def _of_day(self) -> Instant:

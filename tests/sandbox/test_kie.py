@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 import pytest
@@ -196,6 +197,14 @@ async def test_it_can_be_stopped_and_started_with_its_tasks(asking: Asking, cloc
     await asking.prepared(task_id)
     clock.now += 11
     assert (await asking.look(task_id))["data"]["state"] == "success"
+
+
+async def test_where_uploads_go_a_get_is_turned_down_and_every_answer_tells_the_time(
+    asking: Asking, clock: Clock
+) -> None:
+    async with asking.session.get(f"{asking.kie.url}/api/file-stream-upload") as answer:
+        assert answer.status == 405
+        assert parsedate_to_datetime(answer.headers["Date"]).timestamp() == clock.now
 
 
 async def test_stopping_does_not_wait_for_a_call_that_hangs(asking: Asking) -> None:

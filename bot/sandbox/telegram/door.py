@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
+from bot.sandbox.dates import dated
 from bot.sandbox.faults import Faults, through
 from bot.sandbox.telegram.arguments import Arguments, Upload, read
 from bot.sandbox.telegram.cloud import Cloud
@@ -61,6 +62,7 @@ class Door:
     async def open(self, port: int) -> None:
         """Take calls; port 0 takes the one used before, or any that is free."""
         app = web.Application(client_max_size=MAX_BODY)
+        app.on_response_prepare.append(dated(self._cloud.clock))
         app.router.add_route("*", "/bot{token}/{method}", self._on_call)
         app.router.add_get("/file/bot{token}/{path:.+}", self._on_download)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

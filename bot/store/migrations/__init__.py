@@ -12,13 +12,7 @@ APPLICATION_ID = 0x4461726B
 def migrate(db: sqlite3.Connection) -> None:
     """Bring the schema up to date. Raises CannotRun for a file that is not ours, or is of a later version."""
     steps = _steps()
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    _refuse_foreign(db, version)
-    if version > len(steps):
-        raise CannotRun(
-            f"DATABASE_PATH holds a database of a later version of Darkroom (schema {version}, this one "
-            f"knows {len(steps)}): run that version, or give this one another DATABASE_PATH"
-        )
+    version = known_version(db)
     # dropping a table in order to replace it must not take with it what refers to it
     db.execute("PRAGMA foreign_keys = OFF")
     for number, script in enumerate(steps[version:], start=version + 1):
@@ -27,6 +21,23 @@ def migrate(db: sqlite3.Connection) -> None:
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
         )
     db.execute("PRAGMA foreign_keys = ON")
+
+
+def known_version(db: sqlite3.Connection) -> int:
+    """Return how many steps the schema has taken, without changing anything. Raises CannotRun like `migrate`."""
+    version, newest = int(db.execute("PRAGMA user_version").fetchone()[0]), newest_version()
+    _refuse_foreign(db, version)
+    if version > newest:
+        raise CannotRun(
+            f"DATABASE_PATH holds a database of a later version of Darkroom (schema {version}, this one "
+            f"knows {newest}): run that version, or give this one another DATABASE_PATH"
+        )
+    return version
+
+
+def newest_version() -> int:
+    """Return how many steps there are."""
+    return len(_steps())
 
 
 def _steps() -> list[str]:

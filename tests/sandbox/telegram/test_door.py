@@ -21,6 +21,15 @@ async def test_a_wrong_token_is_unauthorized(telegram: LocalTelegram) -> None:
     assert telegram.calls == []
 
 
+async def test_every_answer_tells_what_time_it_is_at_telegram() -> None:
+    telegram = LocalTelegram(token=TOKEN, clock=lambda: 1_700_000_000.0)
+    await telegram.start()
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(telegram.url)
+    await telegram.stop()
+    assert answer.headers["Date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
+
+
 async def test_an_unknown_method_is_not_found(telegram: LocalTelegram) -> None:
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"{telegram.url}/bot{TOKEN}/makeCoffee")

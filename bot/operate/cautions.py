@@ -1,0 +1,53 @@
+"""Cautions: what the operator is told about the settings before anything starts; `run` logs it, `check` shows it."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from ssl import SSLError
+
+from bot.kie.models import KNOWN_MODELS
+from bot.settings import CannotRun, Settings
+
+#: What the group and everybody else may do with a file.
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def refuse_unknown_model(settings: Settings) -> None:
+    """Raise CannotRun for a model whose input names are not known: Kie ignores wrong ones, and takes the money."""
+    if settings.kie_model not in KNOWN_MODELS:
+        known = ", ".join(sorted(KNOWN_MODELS))
+        raise CannotRun(f"KIE_MODEL {settings.kie_model} is not one whose input names are known: use {known}")
+
+
+def cautions(settings: Settings) -> Iterator[str]:
+    """Name what the bot can run with, and better would not: what it is, a colon, and the remedy."""
+    if settings.image_transport == "direct":
+        yield (
+            "IMAGE_TRANSPORT=direct hands the bot token to Kie in every picture's address: "
+            "IMAGE_TRANSPORT=upload does not"
+        )
+    for path in (Path(".env"), Path(settings.database_path)):
+        if _others_can_open(path):
+            yield f"{path} can be opened by other users of this machine: chmod 600 {path}"
+    if settings.kie_webhook_key is not None and settings.public_url is None:
+        yield "KIE_WEBHOOK_KEY is of no use, as Kie is not asked to call back: set PUBLIC_URL, or remove it"
+
+
+def _others_can_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & OTHERS)
+    except OSError:  # it is not there, or in a folder that even we cannot look into
+        return False
+
+
+@contextmanager
+def surroundings() -> Iterator[None]:
+    """Build HTTP clients in here: what they read from the environment and do not like becomes CannotRun."""
+    try:
+        yield
+    except (ValueError, RuntimeError, ImportError, FileNotFoundError, SSLError) as error:
+        raise CannotRun(
+            f"HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE is not right ({type(error).__name__}): "
+            "proxies must be like http://host:port"
+        ) from None
