@@ -19,7 +19,7 @@ from bot.store.connection import Database
 from bot.store.examine import examine
 from bot.store.lock import is_held, only_process
 from bot.store.migrations import newest_version
-from tests.store.rows import a_request
+from tests.store.rows import NOON, a_request
 from tests.world import rows
 
 OURS = 424242
@@ -31,7 +31,7 @@ async def path(tmp_path: Path) -> Path:
     path = tmp_path / "data" / "darkroom.db"
     db = await Database.open(str(path))
     await db.unit(lambda tx: tx.owner.claim(OURS))
-    await db.unit(lambda tx: [tx.jobs.add(a_request(number), State.QUEUED) for number in range(300)])
+    await db.unit(lambda tx: [tx.jobs.add(a_request(number), State.QUEUED, NOON) for number in range(300)])
     await db.close()
     return path
 
@@ -67,10 +67,10 @@ async def test_a_sound_one_is_left_as_it_is(path: Path) -> None:
 async def test_beside_a_bot_that_writes_both_go_on(path: Path) -> None:
     with only_process(str(path)):
         db = await Database.open(str(path))
-        await db.unit(lambda tx: tx.jobs.add(a_request(1000), State.QUEUED))
+        await db.unit(lambda tx: tx.jobs.add(a_request(1000), State.QUEUED, NOON))
         assert is_held(str(path))
         finding = _look(path, is_running=True)
-        await db.unit(lambda tx: tx.jobs.add(a_request(1001), State.QUEUED))
+        await db.unit(lambda tx: tx.jobs.add(a_request(1001), State.QUEUED, NOON))
         assert len(await db.unit(lambda tx: tx.jobs.in_state(State.QUEUED))) == 302
         await db.close()
     assert (finding.status, finding.found) == (Status.OK, f"{path} is sound; a bot runs on it")
