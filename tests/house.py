@@ -13,7 +13,7 @@ from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
 from tests import oracle
-from tests.canary import leaks
+from tests.canary import leaks, listening, repeated
 from tests.front import Front, a_front
 from tests.world import KEY, TOKEN, ids_of_statuses
 
@@ -167,6 +167,7 @@ async def a_house(
     telegram = LocalTelegram(token=TOKEN, clock=clock, check=oracle.check)
     local_kie = LocalKie(key=KEY, clock=clock, **{"duration": lambda: 20.0, **(kie or {})})
     async with AsyncExitStack() as stack:
+        heard = stack.enter_context(listening())
         stack.callback(lambda: _content(telegram))
         for server in (telegram, local_kie):
             await server.start()
@@ -177,6 +178,7 @@ async def a_house(
         stack.push_async_callback(house.close)
         await house.open()
         yield house
+        assert repeated(telegram, heard.lines) == []
         if house._settings.image_transport == "upload":  # else the token is handed on, as was asked for
             assert leaks(telegram, local_kie, folder, [], token=TOKEN, key=KEY) == []
 

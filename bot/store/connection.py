@@ -7,6 +7,7 @@ undone alone.
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ import aiosqlite
 from bot.settings import CannotRun, MustRestart
 from bot.store.migrations import migrate
 from bot.store.transaction import Transaction
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Transaction], Any]
@@ -34,6 +37,8 @@ SETTINGS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA busy_timeout = 5000",
     "PRAGMA temp_store = MEMORY",
+    # what is deleted is overwritten; copies that pages leave behind when they are reordered are left to `scrub`
+    "PRAGMA secure_delete = ON",
 )
 
 
@@ -79,6 +84,17 @@ class Database:
         self._waiting.append((work, future))
         self._arrived.set()
         return await asyncio.shield(future)
+
+    async def scrub(self) -> bool:
+        """Leave nothing in the file, nor beside it, of what was deleted; False if it has to be done once more.
+
+        It writes the whole file anew, which takes about a second per 100 MB, and as much room on the disk.
+        """
+        try:
+            return await _in_one_hop(self._connection, _scrubbed)
+        except sqlite3.Error as error:
+            log.warning("traces of what was deleted stay in %s for now (%s): %s", self._path, error, _remedy(error))
+            return False
 
     async def close(self) -> None:
         """Commit what waits, then close the file."""
@@ -161,6 +177,18 @@ def _commit_together(db: sqlite3.Connection, works: list[Work]) -> list[Any]:
 def commit(db: sqlite3.Connection) -> None:
     """Make the transaction durable: the only place where anything becomes a fact."""
     db.execute("COMMIT")
+
+
+def _scrubbed(db: sqlite3.Connection) -> bool:
+    db.execute("PRAGMA temp_store = FILE")  # a whole database does not belong into memory
+    db.execute("PRAGMA busy_timeout = 0")  # whoever reads, a backup say, must not keep everybody else waiting
+    try:
+        db.execute("VACUUM")
+        is_busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        for pragma in SETTINGS[2:]:
+            db.execute(pragma)
+    return not is_busy
 
 
 def _undoable(db: sqlite3.Connection, work: Work) -> Any:

@@ -222,6 +222,10 @@ class Jobs:
         """Return the unfinished jobs of a person in a chat, the oldest first."""
         return self._unfinished("user_id = ? AND chat_id = ?", (user_id, chat_id))
 
+    def open_anywhere(self, user_id: int) -> list[Job]:
+        """Return the unfinished jobs of a person in all chats, the oldest first."""
+        return self._unfinished("user_id = ?", (user_id,))
+
     def open_in(self, chat_id: int) -> list[Job]:
         """Return the unfinished jobs of a chat, the oldest first."""
         return self._unfinished("chat_id = ?", (chat_id,))
@@ -232,19 +236,6 @@ class Jobs:
             (*values, *OPEN),
         ).fetchall()
         return [self._job(row) for row in rows]
-
-    def erase(self, finished_before: Instant, now: Instant) -> int:
-        """Erase the prompts, picture references and words of jobs that finished before a moment."""
-        rows = self._db.execute(
-            "UPDATE jobs SET prompt = '', result_url = NULL, erased_at = ?"
-            " WHERE finished_at < ? AND erased_at IS NULL RETURNING id",
-            (now, finished_before),
-        ).fetchall()
-        ids = [(row["id"],) for row in rows]
-        self._db.executemany("DELETE FROM sources WHERE job_id = ?", ids)
-        self._db.executemany("DELETE FROM parts WHERE job_id = ?", ids)
-        self._db.executemany("DELETE FROM outbox WHERE job_id = ? AND ended_at IS NOT NULL", ids)
-        return len(ids)
 
     def _job(self, row: sqlite3.Row) -> Job:
         sources = self._db.execute(

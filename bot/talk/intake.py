@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.job import Instant, later
+from bot.logs import without_words
 from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.store.inbox import Letter
@@ -22,6 +23,7 @@ from bot.store.transaction import Transaction
 from bot.talk import commands
 from bot.talk.access import ADMINS_BELIEVED, OF_CHAT, Access, depends_on_admins
 from bot.talk.address import Address
+from bot.talk.erasure import erasure_asked_for, is_about_oneself, is_erasure
 from bot.talk.groups import bot_placed, bot_removed, group_moved
 from bot.talk.preferences import settings_asked_for
 from bot.talk.presses import button_pressed
@@ -66,6 +68,7 @@ class Intake:
         clock: Callable[[], Instant],
         monotonic: Callable[[], float],
         wake_worker: Callable[[], None],
+        wake_retention: Callable[[], None],
     ) -> None:
         self._db = db
         self._address = address
@@ -75,6 +78,7 @@ class Intake:
         self._clock = clock
         self._monotonic = monotonic
         self._wake_worker = wake_worker
+        self._wake_retention = wake_retention
         self._woken = woken
         #: after which moment of the monotonic clock this hangs, because an update should have been handled
         self.late_at = math.inf
@@ -103,10 +107,13 @@ class Intake:
         try:
             reading = read_update(json.loads(letter.body), self._address.me)
             await self._db.unit(lambda tx: self._act(tx, letter, reading))
+            if reading is not None and is_erasure(reading[1]):
+                self._wake_retention()
         except MustRestart:
             raise
         except Exception as error:  # whatever is wrong with an update must not stop those behind it
-            log.exception("update %d could not be handled and is set aside", letter.update_id)
+            told = without_words(error)  # which may be those of the update
+            log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
             fault = type(error).__name__
             await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
 
@@ -129,7 +136,7 @@ class Intake:
 
     def _may(self, tx: Transaction, origin: Origin, meaning: Meaning) -> bool:
         # whoever asks what happens to their data gets an answer (Telegram's terms, section 4)
-        always = meaning == CommandGiven("privacy") or isinstance(meaning, BotRemoved | BotPlaced | GroupMoved)
+        always = is_about_oneself(meaning) or isinstance(meaning, BotRemoved | BotPlaced | GroupMoved)
         return always or self._is_admitted(tx, origin)
 
     def _is_admitted(self, tx: Transaction, origin: Origin) -> bool:
@@ -192,6 +199,8 @@ class Intake:
                 return _settings(tx, origin, now)
             case "privacy":
                 return self._privacy
+            case "delete":
+                return erasure_asked_for(tx, origin, now)
             case _:
                 return sentence("unknown-command")
 

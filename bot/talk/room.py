@@ -43,5 +43,5 @@ def is_refused(tx: Transaction, origin: Origin, now: Instant, *, album: str | No
     told = why_full(tx, origin)
     if told is None:
         return False
-    reply(tx, origin, told, now, once=key or f"full:{origin.chat_id}:{origin.user_id}:{now // TOLD_ONCE_IN}")
+    reply(tx, origin, told, now, once=key or f"full:{origin.user_id}:{origin.chat_id}:{now // TOLD_ONCE_IN}")
     return True
