@@ -13,7 +13,7 @@ from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
 from tests import oracle
-from tests.canary import leaks, listening, repeated
+from tests.canary import Listener, leaks, listening, repeated
 from tests.front import Front, a_front
 from tests.world import KEY, TOKEN, ids_of_statuses
 
@@ -40,8 +40,18 @@ class House:
 
     bot: Darkroom
 
-    def __init__(self, telegram: LocalTelegram, kie: LocalKie, settings: Settings, clock: Clock, front: Front) -> None:
+    def __init__(
+        self,
+        telegram: LocalTelegram,
+        kie: LocalKie,
+        settings: Settings,
+        clock: Clock,
+        front: Front,
+        heard: Listener,
+    ) -> None:
         self.telegram = telegram
+        #: what the bot has logged
+        self.heard = heard
         self.kie = kie
         self.clock = clock
         self.front = front
@@ -174,7 +184,9 @@ async def a_house(
             stack.push_async_callback(server.stop)
         front = await stack.enter_async_context(a_front())
         public = {"public_url": front.url} if is_called else {}
-        house = House(telegram, local_kie, _settings(folder, telegram, local_kie, public | settings), clock, front)
+        house = House(
+            telegram, local_kie, _settings(folder, telegram, local_kie, public | settings), clock, front, heard
+        )
         stack.push_async_callback(house.close)
         await house.open()
         yield house

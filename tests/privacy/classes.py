@@ -34,7 +34,8 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
         "took": _N, "language": _E, "format": _N, "shape": _N, "answer_as": _N, "variation_of": _N,
     },
     "sources": dict.fromkeys(
-        ("job_id", "place", "file_id", "file_unique_id", "is_photo", "size", "upload_url", "uploaded_at", "full_url"), _E
+        ("job_id", "place", "file_id", "file_unique_id", "is_photo", "size", "upload_url", "uploaded_at", "full_url"),
+        _E,
     ),
     "parts": dict.fromkeys(("chat_id", "message_id", "job_id", "words", "kind"), _E),
     "line": dict.fromkeys(("job_id", "chat_id", "turn", "place", "is_ready"), _E),

@@ -1,6 +1,5 @@
 """The life of somebody whose every word can be recognised, with all that a bot comes to know of a person."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,18 +35,19 @@ class Life:
         """Let it all happen, and leave edits that wait, that are ordered, and that nobody can tell about."""
         await self._in_private()
         await self._in_the_group()
-        await self._in_trouble()
         await self._under_way()
 
     async def _in_private(self) -> None:
         self.her.send_photo(a_photo(), caption=self.words("photo"))
-        self.her.send_album([a_photo("red"), a_photo("blue")], caption=self.words("album"))
+        self.her.send_album([a_photo("red"), a_photo("blue")], {0: self.words("album")})
         await self._hear(40)
         self.her.press(self._answers(HER_ID)[0]["message_id"], "Otra versión")
         self.her.send_text(self.words("about nothing"))
+        odd = {"chat": {"id": HER_ID}, "from": {"id": HER_ID}, "text": self.words("odd"), "date": self.words("date")}
+        self.house.telegram.push({"message": odd})
         self.her.send_text("/settings")
         await self._hear()
-        await self._choose("Idioma: el de la aplicación", "English")
+        await self._choose("Idioma: el de la aplicación", "Español")
 
     async def _in_the_group(self) -> None:
         topic = self.group.open_topic("Holidays", self.grace.user)
@@ -58,26 +58,21 @@ class Life:
         self.grace.press(self._answers(self.group.id)[0]["message_id"], "Otra versión", chat=self.group)
         await self._hear(40)
 
-    async def _in_trouble(self) -> None:
-        """Let Kie repeat her words in all that it says, and let updates come that cannot be read."""
+    async def has_troubles(self) -> None:
+        """Let Kie repeat her words in all that it says."""
         echo = self.words("echo")
         for code in (455, 422, 500, 433, 777):
             self.house.kie.refuse(code, f"I do not like “{echo}”")
         for refused in range(5):
             self.her.send_photo(a_photo(), caption=f"{echo} {refused}")
-        await self._hear(4000)
+        await self._hear(700)
         for end in (fail(f"Internal error about {echo}"), fail(f"{echo} violates a policy")):
             self.house.kie.script(end)
             self.her.send_photo(a_photo(), caption=echo)
             await self._hear(60)
         self.house.telegram.faults.add("sendPhoto", bad_request("message is too long"))
         self.her.send_photo(a_photo(), caption=echo)
-        garbled = {"code": 777, "msg": echo, "data": None}
-        del garbled
         await self._hear(60)
-        odd = {"chat": {"id": HER_ID}, "from": {"id": HER_ID}, "text": self.words("odd"), "date": self.words("date")}
-        self.house.telegram.push({"message": odd})
-        await self._hear()
 
     async def _under_way(self) -> None:
         self.house.kie.faults.add("createTask", Fault(Kind.CUT_AFTER))
@@ -139,7 +134,6 @@ def _filled(house: House, fates: set[Fate]) -> Iterator[tuple[str, str]]:
                     yield table, column
 
 
-async def left(house: House, *fates: Fate) -> set[tuple[str, str]]:
-    """Return the columns of these fates that hold something; what a group has chosen is nobody's."""
-    await asyncio.sleep(0)
+def left(house: House, *fates: Fate) -> set[tuple[str, str]]:
+    """Return the columns of these fates that hold something."""
     return set(_filled(house, set(fates)))
