@@ -1,0 +1,51 @@
+"""What was deleted is in no byte of the file any more, and nobody has to wait long for that."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from bot.job import State
+from bot.store.connection import Database
+from bot.store.parts import PartKind
+from bot.store.transaction import Transaction
+from tests.store.rows import NOON, a_request
+
+WORDS = "words that nobody is to find "
+
+
+def _written(tx: Transaction) -> None:
+    """Write rows of all sizes, changed and mixed, as they come in a life."""
+    for number in range(1, 400):
+        job_id = tx.jobs.add(a_request(number), State.CANCELLED)
+        tx.parts.add(job_id, 5, number, PartKind.TEXT, WORDS * (1 + number % 7 * 40))
+        tx.parts.reword(5, number, f"{WORDS}{number}")
+
+
+def _bytes(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+
+
+async def test_nothing_is_left_of_what_was_deleted(db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "darkroom.db"
+    await db.unit(_written)
+    assert WORDS.encode() in _bytes(path)
+    await db.unit(lambda tx: tx.erasure.forget_requests(range(1, 400), NOON))
+    assert await db.scrub()
+    assert WORDS.encode() not in _bytes(path)
+
+
+async def test_whoever_reads_is_not_waited_for_and_it_is_done_later(db: Database, tmp_path: Path) -> None:
+    await db.unit(_written)
+    with closing(sqlite3.connect(tmp_path / "darkroom.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM parts").fetchone()
+        assert not await db.scrub()
+    assert await db.scrub()
+
+
+async def test_without_a_change_the_file_is_not_written_again(db: Database, tmp_path: Path) -> None:
+    await db.unit(_written)
+    assert await db.scrub()
+    before = (tmp_path / "darkroom.db").stat().st_mtime_ns
+    assert await db.scrub()
+    assert (tmp_path / "darkroom.db").stat().st_mtime_ns == before
