@@ -44,7 +44,7 @@ async def test_nothing_is_left_of_what_was_deleted(db: Database, tmp_path: Path)
 
 
 async def test_whoever_reads_is_not_waited_for_and_it_is_done_later(db: Database, tmp_path: Path) -> None:
-    await db.unit(_written)
+    await db.unit(lambda tx: tx.people.heard(5, "en"))
     with closing(sqlite3.connect(tmp_path / "darkroom.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM parts").fetchone()
@@ -53,7 +53,7 @@ async def test_whoever_reads_is_not_waited_for_and_it_is_done_later(db: Database
 
 
 async def test_without_a_change_the_file_is_not_written_again(db: Database, tmp_path: Path) -> None:
-    await db.unit(_written)
+    await db.unit(lambda tx: tx.people.heard(5, "en"))
     assert await db.scrub()
     before = (tmp_path / "darkroom.db").stat().st_mtime_ns
     assert await db.scrub()
