@@ -61,5 +61,7 @@ def repeated(telegram: LocalTelegram, lines: Iterable[str]) -> list[str]:
     messages = [each for chat in telegram.cloud.chats.values() for each in chat.messages.values()]
     written = {str(each.get("text", each.get("caption", ""))) for each in messages if not telegram.cloud.is_mine(each)}
     log = "\n".join(lines)
-    private = {*(words.removeprefix("/edit ") for words in written if len(words) > 5), *telegram.cloud.files._stored}
+    words = {each.removeprefix("/edit ") for each in written}
+    # commands alone are nobody's, and a word or two may be said by chance
+    private = {each for each in words if len(each) > 5 and not each.startswith("/")} | set(telegram.cloud.files._stored)
     return [each for each in private if each in log]
