@@ -40,6 +40,7 @@ from bot.kie.client import Kie
 from bot.operate.cautions import cautions, refuse_unknown_model, surroundings
 from bot.operate.clock import SteadyClock, since_boot
 from bot.operate.menus import Menus
+from bot.operate.privacy import privacy
 from bot.operate.retention import Retention
 from bot.operate.watchdog import Watchdog
 from bot.pictures.convert import Converter
@@ -51,7 +52,6 @@ from bot.talk.access import Access
 from bot.talk.address import Address
 from bot.talk.intake import Intake
 from bot.talk.room import Daily, Room
-from bot.texts import sentence
 
 T = TypeVar("T")
 
@@ -235,7 +235,8 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
     address, news = Address(), asyncio.Event()
     callbacks = Callbacks(settings.public_url)
     worker = _worker(settings, stack, db, chat, callbacks, clocks, tls, wake_intake=news.set)
-    intake = _intake(settings, db, address, news, worker, clocks)
+    retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.of_day)
+    intake = _intake(settings, db, address, news, clocks, wake_worker=worker.wake, wake_retention=retention.wake)
     incoming = Letters(db, address, clock=clocks.of_day, wake_intake=intake.wake)
     poll = Poll(updates, incoming, monotonic=clocks.monotonic)
     hook = _hook(settings, incoming, chat, clocks)
@@ -258,7 +259,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
         worker=worker,
         menus=Menus(db, chat),
         watchdog=Watchdog(parts, monotonic=clocks.monotonic),
-        retention=Retention(db, keep_days=settings.keep_days, clock=clocks.of_day),
+        retention=retention,
         health=health,
     )
 
@@ -290,9 +291,15 @@ def _callback(
 
 
 def _intake(
-    settings: Settings, db: Database, address: Address, news: asyncio.Event, worker: Worker, clocks: Clocks
+    settings: Settings,
+    db: Database,
+    address: Address,
+    news: asyncio.Event,
+    clocks: Clocks,
+    *,
+    wake_worker: Callable[[], None],
+    wake_retention: Callable[[], None],
 ) -> Intake:
-    privacy = sentence("privacy", days=settings.keep_days, transport=settings.image_transport)
     access = Access(settings.allowed_ids, settings.admin_ids)
     daily = Daily(
         settings.daily_edits_per_user, settings.daily_edits_per_chat, settings.daily_edits, settings.daily_credits
@@ -302,12 +309,13 @@ def _intake(
         address,
         access,
         Room(daily, access),
-        privacy,
+        privacy(settings),
         woken=news,
         album_window=settings.album_window_seconds,
         clock=clocks.of_day,
         monotonic=clocks.monotonic,
-        wake_worker=worker.wake,
+        wake_worker=wake_worker,
+        wake_retention=wake_retention,
     )
 
 

@@ -13,6 +13,9 @@ from bot.wish import USUAL, Form
 #: A moment: milliseconds since 1970, UTC.
 Instant = int
 
+#: In the place of the ids of a person and a chat, when nobody is to know them any more.
+NOBODY = 0
+
 #: The longest prompt that Kie takes, in Unicode code points.
 MAX_PROMPT = 5000
 
@@ -93,6 +96,8 @@ class Reason(StrEnum):
     OVERDUE = "overdue"
     #: the person did not say within the hour what to change
     NO_PROMPT = "no_prompt"
+    #: it was ordered, and the person had everything deleted that is stored about them
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for and where the answer goes; immutable once ordered."""
+    """What a person asked for and where the answer goes; immutable once ordered, until it is erased."""
 
     chat_id: int
     #: a person; or the group, or the channel, in whose name somebody spoke
@@ -134,6 +139,11 @@ class Request:
     form: Form = USUAL
     #: the job of which this is another variation
     variation_of: int | None = None
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether nobody knows any more whose it was, and where."""
+        return self.chat_id == NOBODY
 
     @property
     def is_in_group(self) -> bool:

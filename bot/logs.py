@@ -21,6 +21,15 @@ CHATTY = ("httpx", "httpcore", "telegram", "aiosqlite", "asyncio", "PIL", "aioht
 TOKEN = re.compile(r"(?<!\d)\d{6,}:[A-Za-z0-9_-]{30,}")
 
 
+class Mistake(Exception):
+    """Stands for an error whose words may be somebody's own."""
+
+
+def without_words(error: Exception) -> Exception:
+    """Return an error to be logged in the place of another one: its kind and its way, but not its text."""
+    return Mistake(type(error).__name__).with_traceback(error.__traceback__)
+
+
 class Redaction:
     """Replaces the known secrets, and whatever looks like a bot token, in any text."""
 

@@ -13,7 +13,7 @@ from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
 from tests import oracle
-from tests.canary import leaks
+from tests.canary import Listener, leaks, listening, repeated
 from tests.front import Front, a_front
 from tests.world import KEY, TOKEN, ids_of_statuses
 
@@ -43,8 +43,18 @@ class House:
 
     bot: Darkroom
 
-    def __init__(self, telegram: LocalTelegram, kie: LocalKie, settings: Settings, clock: Clock, front: Front) -> None:
+    def __init__(
+        self,
+        telegram: LocalTelegram,
+        kie: LocalKie,
+        settings: Settings,
+        clock: Clock,
+        front: Front,
+        heard: Listener,
+    ) -> None:
         self.telegram = telegram
+        #: what the bot has logged
+        self.heard = heard
         self.kie = kie
         self.clock = clock
         self.front = front
@@ -170,16 +180,20 @@ async def a_house(
     telegram = LocalTelegram(token=TOKEN, clock=clock, check=oracle.check)
     local_kie = LocalKie(key=KEY, clock=clock, **{"duration": lambda: 20.0, **(kie or {})})
     async with AsyncExitStack() as stack:
+        heard = stack.enter_context(listening())
         stack.callback(lambda: _content(telegram))
         for server in (telegram, local_kie):
             await server.start()
             stack.push_async_callback(server.stop)
         front = await stack.enter_async_context(a_front())
         public = {"public_url": front.url} if is_called else {}
-        house = House(telegram, local_kie, _settings(folder, telegram, local_kie, public | settings), clock, front)
+        house = House(
+            telegram, local_kie, _settings(folder, telegram, local_kie, public | settings), clock, front, heard
+        )
         stack.push_async_callback(house.close)
         await house.open()
         yield house
+        assert repeated(telegram, heard.lines) == []
         if house._settings.image_transport == "upload":  # else the token is handed on, as was asked for
             assert leaks(telegram, local_kie, folder, [], token=TOKEN, key=KEY) == []
 

@@ -76,3 +76,15 @@ def test_a_log_call_with_wrong_arguments_tells_nothing(capsys: pytest.CaptureFix
     careless = logging.getLogger("any.library").info
     careless("no place for it", KEY)
     assert KEY not in capsys.readouterr().err
+
+
+def test_an_error_can_be_logged_without_its_words(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", "text", [])
+    try:
+        int("words of somebody")
+    except ValueError as error:
+        logging.getLogger("bot.x").error("set aside", exc_info=logs.without_words(error))
+    said = capsys.readouterr().err
+    assert "words of somebody'" not in said
+    assert "ValueError" in said
+    assert "test_logs.py" in said, "the way is still told"

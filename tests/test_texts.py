@@ -64,7 +64,10 @@ def _example(language: str, name: str) -> str:
     return sentence(name, **values).into(language)
 
 
-NUMBERS = {"count", "coming", "days", "length", "most", "place"}
+NUMBERS = {
+    "count", "coming", "days", "length", "most", "place",
+    "messages", "uploads", "results", "records", "edits", "texts", "pictures", "waiting", "ordered",
+}  # fmt: skip
 
 
 def _all_variables(language: str, name: str) -> set[str]:

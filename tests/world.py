@@ -23,7 +23,7 @@ from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.texts import sentence
 from tests import oracle
-from tests.canary import leaks
+from tests.canary import leaks, repeated
 
 #: Obviously no secrets, but of the right form, and to be found wherever they should not be.
 TOKEN = "424242:" + "canary-telegram-" * 2 + "token"
@@ -250,6 +250,8 @@ async def a_world(folder: Path, **kie: Any) -> AsyncIterator[World]:
         assert telegram.complaints == []
         found = leaks(telegram, local_kie, folder, [bot.log for bot in world._bots], token=TOKEN, key=KEY)
         assert found == []
+        lines = [line for bot in world._bots for line in bot.log.splitlines() if "DEBUG" not in line]
+        assert repeated(telegram, lines) == []
 
 
 def english(name: str, **values: str | float) -> str:

@@ -37,6 +37,10 @@ class Action(StrEnum):
     PAGE = "page"
     #: choose something in the settings
     CHOOSE = "choose"
+    #: delete everything that is stored about the one who presses
+    ERASE = "erase"
+    #: leave that as it is
+    KEEP = "keep"
 
 
 @dataclass(frozen=True)

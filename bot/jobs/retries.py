@@ -216,7 +216,7 @@ def _expired(tx: Transaction, parcel: Parcel, admins: frozenset[int], now: Insta
         return
     _ended(tx, parcel, Ending.EXPIRED, now)
     if parcel.say.chat_id not in admins:
-        words = sentence("admin-expired", key=parcel.say.key)
+        words = sentence("admin-expired", key=f"{parcel.id}")
         tx.outbox.tell_admins(admins, f"expired:{parcel.id}", words.into, now)
 
 

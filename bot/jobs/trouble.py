@@ -67,7 +67,7 @@ def _trip(tx: Transaction, name: str, error: KieError, admins: frozenset[int], n
         tx.outbox.tell_admins(admins, f"halt:{name}:{breaker.since}", sentence(f"admin-halt-{name}").into, now)
     elif breaker.trips == LASTING:
         tx.outbox.tell_admins(
-            admins, f"outage:{name}:{breaker.since}", sentence("admin-outage", words=error.text).into, now
+            admins, f"outage:{name}:{breaker.since}", sentence("admin-outage", words=str(error)).into, now
         )
 
 
@@ -105,7 +105,7 @@ def seen_elsewhere(tx: Transaction, error: KieError, admins: frozenset[int], now
         stop_orders(tx, error, admins, now)
     elif isinstance(error, Garbled):
         log.error("Kie's answer is not as documented: %s", error)
-        words = sentence("admin-garbled", words=error.text)
+        words = sentence("admin-garbled", words=str(error))
         tx.outbox.tell_admins(admins, f"garbled:{error.code}:{day_of(now)}", words.into, now)
 
 

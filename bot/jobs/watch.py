@@ -13,14 +13,15 @@ from bot.jobs.callbacks import Callbacks
 from bot.jobs.schedule import LATE_LOOKS, next_look
 from bot.kie.client import Kie
 from bot.kie.errors import Halted, KieError, Unavailable
+from bot.kie.keeping import RESULTS_KEPT
 from bot.kie.models import UNSEEN, Look, Outcome, is_refusal
 from bot.store.attempts import Attempt
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import sentence
 
-#: Seconds for which Kie keeps a finished picture, by the longest of its statements (14 days, 2026).
-RESULTS_KEPT = 14 * 86_400.0
+#: Seconds after which it is not asked for a picture any more, because Kie keeps none for longer.
+LAST_QUESTION = RESULTS_KEPT * 86_400.0
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class Watch:
         """Look again soon: that Kie gave no answer says nothing about the task."""
         now = self._clock()
         age = seconds_between(job.submitted_at or now, now)
-        if age >= RESULTS_KEPT:
+        if age >= LAST_QUESTION:
             await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, sentence("never-learned"), now))
             return None
         await self._tell_if_overdue(job, age)

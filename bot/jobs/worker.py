@@ -144,6 +144,7 @@ class Worker:
             log.warning("the clock was set back by %.0f s: what waits does not wait for it", set_back)
         in_doubt = filter(None, (tx.jobs.get(job_id) for job_id in tx.jobs.in_state(State.SUBMITTING)))
         hinted = [job.id for job in in_doubt if doubt.resume(tx, job, self._callbacks, now)]
+        tx.attempts.end_left(now)
         tx.outbox.doubt_answers()
         trouble.try_at_once(tx, now)
         # items and words that were sent while nobody listened are still to come

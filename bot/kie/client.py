@@ -7,6 +7,7 @@ else: no redirect is followed, and errors quote nothing that the HTTP library sa
 
 import asyncio
 import json
+import logging
 import ssl
 import zlib
 from collections.abc import AsyncIterator
@@ -15,8 +16,10 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from bot.kie.decipher import Answer, created, credit, looked, uploaded
-from bot.kie.errors import KieError, Unavailable, Unclear
+from bot.kie.errors import KieError, Unavailable, Unclear, one_line
 from bot.kie.models import KNOWN_MODELS, EditInput, Look
+
+log = logging.getLogger(__name__)
 
 #: bytes of an answer that are read; recorded ones stay below 20 kB
 ANSWER_LIMIT = 1_000_000
@@ -128,6 +131,8 @@ class Kie:
                 await response.aclose()
         # Masked before anybody reads it: Kie may quote the key when it complains about it.
         masked = body.replace(self._key.encode(), b"[key]")
+        # at no other level, because Kie may repeat the words of an order
+        log.debug("Kie answers HTTP %d: %s", response.status_code, one_line(masked.decode("utf-8", "replace")))
         return Answer(response.status_code, response.headers, masked)
 
 

@@ -60,7 +60,7 @@ def created(answer: Answer) -> str:
     if envelope.code == 200 and found:
         return found
     if envelope.code == 200 or found:
-        raise Unclear(envelope.text or "no usable task id", code=envelope.code)
+        raise Unclear(envelope.text, code=envelope.code, why="no usable task id")
     raise _by_code(envelope) or _by_unfamiliar_order_code(envelope)
 
 
@@ -79,7 +79,7 @@ def looked(answer: Answer, task_id: str) -> Look:
     record = mapping(envelope.data)
     look = read_record(record, task_id) if record.get("taskId") in (None, task_id) else None
     if look is None:
-        raise Garbled("recordInfo without this task's state", code=envelope.code)
+        raise Garbled(envelope.text, code=envelope.code, why="recordInfo without this task's state")
     return look
 
 
@@ -93,7 +93,7 @@ def uploaded(answer: Answer) -> str:
     data = mapping(envelope.data)
     url = web_url(data.get("downloadUrl")) or web_url(data.get("fileUrl"))
     if url is None or envelope.fields.get("success") is False:
-        raise Garbled(envelope.text or "an upload without a URL", code=envelope.code)
+        raise Garbled(envelope.text, code=envelope.code, why="an upload without a URL")
     return url
 
 
@@ -103,7 +103,7 @@ def credit(answer: Answer) -> float:
     _require_success(envelope)
     balance = number(envelope.data)
     if balance is None:
-        raise Garbled("a balance that is not a number", code=envelope.code)
+        raise Garbled(envelope.text, code=envelope.code, why="a balance that is not a number")
     return balance
 
 

@@ -24,12 +24,16 @@ def one_line(text: str) -> str:
 
 
 class KieError(Exception):
-    """The base: Kie's `code` (None where no envelope was seen) and its text, made safe by `one_line`."""
+    """The base: Kie's `code` (None where no envelope was seen) and its text, made safe by `one_line`.
 
-    def __init__(self, text: str, *, code: int | None = None) -> None:
+    Kie's words may repeat those of the order, so they are for the one who ordered. Written out, as for a log or an
+    operator, an error says no more than the code and `why`, which like every text without a code is our own.
+    """
+
+    def __init__(self, text: str, *, code: int | None = None, why: str = "") -> None:
         self.code = code
         self.text = one_line(text)
-        super().__init__(self.text if code is None else f"{code}: {self.text}")
+        super().__init__(self.text if code is None else f"code {code}{why and f', {why}'}")
 
 
 class Unavailable(KieError):

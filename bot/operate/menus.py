@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 #: By scope of the Bot API. What stands here is only offered; who may do what is decided elsewhere.
 OFFERED: Mapping[str, Sequence[str]] = {
-    "all_private_chats": ("help", "status", "cancel", "usage", "settings", "privacy"),
+    "all_private_chats": ("help", "status", "cancel", "usage", "settings", "privacy", "delete"),
     "all_group_chats": ("edit", "status", "cancel", "usage", "help", "privacy"),
     "all_chat_administrators": ("edit", "status", "cancel", "usage", "settings", "help", "privacy"),
 }

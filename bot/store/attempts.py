@@ -62,6 +62,10 @@ class Attempts:
             (now, outcome, task_id, job_id),
         )
 
+    def end_left(self, now: Instant) -> None:
+        """End the calls that a process that died has left under way, whatever has become of their jobs."""
+        self._db.execute("UPDATE attempts SET ended_at = ?, outcome = ? WHERE ended_at IS NULL", (now, Outcome.UNCLEAR))
+
     def latest(self, job_id: int) -> Attempt | None:
         """Return the call of a job that counts."""
         row = self._db.execute("SELECT * FROM attempts WHERE job_id = ? ORDER BY id DESC LIMIT 1", (job_id,)).fetchone()

@@ -7,6 +7,7 @@ undone alone.
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ import aiosqlite
 from bot.settings import CannotRun, MustRestart
 from bot.store.migrations import migrate
 from bot.store.transaction import Transaction
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Transaction], Any]
@@ -34,6 +37,8 @@ SETTINGS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA busy_timeout = 5000",
     "PRAGMA temp_store = MEMORY",
+    # what is deleted is overwritten; copies that pages leave behind when they are reordered are left to `scrub`
+    "PRAGMA secure_delete = ON",
 )
 
 
@@ -50,6 +55,8 @@ class Database:
         self._waiting: list[Waiting] = []
         self._arrived = asyncio.Event()
         self._closing = False
+        #: after how many changes of this connection there are no traces of what was deleted
+        self._clean_since: int | None = None
         self._writer = asyncio.create_task(self._write(), name="database writer")
 
     @classmethod
@@ -79,6 +86,20 @@ class Database:
         self._waiting.append((work, future))
         self._arrived.set()
         return await asyncio.shield(future)
+
+    async def scrub(self) -> bool:
+        """Leave nothing in the file, nor beside it, of what was deleted; False if it has to be done once more.
+
+        It writes the whole file anew, which takes about a second per 100 MB, and as much room on the disk; not where
+        nothing was written since the last time.
+        """
+        try:
+            changes = await _in_one_hop(self._connection, _scrubbed, self._clean_since)
+        except sqlite3.Error as error:
+            log.warning("traces of what was deleted stay in %s for now (%s): %s", self._path, error, remedy(error))
+            return False
+        self._clean_since = changes if changes is not None else self._clean_since
+        return changes is not None
 
     async def close(self) -> None:
         """Commit what waits, then close the file."""
@@ -161,6 +182,21 @@ def _commit_together(db: sqlite3.Connection, works: list[Work]) -> list[Any]:
 def commit(db: sqlite3.Connection) -> None:
     """Make the transaction durable: the only place where anything becomes a fact."""
     db.execute("COMMIT")
+
+
+def _scrubbed(db: sqlite3.Connection, clean_since: int | None) -> int | None:
+    """Write the file anew; return the changes of the connection so far, None where a reader was in the way."""
+    if db.total_changes == clean_since:
+        return clean_since
+    db.execute("PRAGMA temp_store = FILE")  # a whole database does not belong into memory
+    db.execute("PRAGMA busy_timeout = 0")  # whoever reads, a backup say, must not keep everybody else waiting
+    try:
+        db.execute("VACUUM")
+        is_busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        for pragma in SETTINGS:
+            db.execute(pragma)
+    return None if is_busy else db.total_changes
 
 
 def _undoable(db: sqlite3.Connection, work: Work) -> Any:

@@ -24,7 +24,7 @@ OPEN = tuple(state for state in State if state not in FINAL)
 #: States in which nothing was ordered yet.
 WAITING = (State.GATHERING, State.QUEUED)
 
-#: States in which nothing came of it.
+#: States in which nothing came of it; but whoever has an ordered edit deleted has had it.
 NOTHING = (State.FAILED, State.CANCELLED)
 
 Change = int | float | str | None
@@ -203,7 +203,7 @@ class Jobs:
         moved = self._set(job, {"state": to, **changes})
         if moved:
             _tell(job.id, to, changes)
-        if moved and to in NOTHING:
+        if moved and to in NOTHING and changes.get("reason") != Reason.DELETED:
             self._give_back(job.id)
         return moved
 
@@ -240,8 +240,8 @@ class Jobs:
         """Return the unfinished jobs of a person in a chat, the oldest first."""
         return self._unfinished("user_id = ? AND chat_id = ?", (user_id, chat_id))
 
-    def open_by(self, user_id: int) -> list[Job]:
-        """Return the unfinished jobs of a person, in every chat."""
+    def open_anywhere(self, user_id: int) -> list[Job]:
+        """Return the unfinished jobs of a person in all chats, the oldest first."""
         return self._unfinished("user_id = ?", (user_id,))
 
     def open_in(self, chat_id: int) -> list[Job]:
@@ -254,19 +254,6 @@ class Jobs:
             (*values, *OPEN),
         ).fetchall()
         return [self._job(row) for row in rows]
-
-    def erase(self, finished_before: Instant, now: Instant) -> int:
-        """Erase the prompts, picture references and words of jobs that finished before a moment."""
-        rows = self._db.execute(
-            "UPDATE jobs SET prompt = '', result_url = NULL, erased_at = ?"
-            " WHERE finished_at < ? AND erased_at IS NULL RETURNING id",
-            (now, finished_before),
-        ).fetchall()
-        ids = [(row["id"],) for row in rows]
-        self._db.executemany("DELETE FROM sources WHERE job_id = ?", ids)
-        self._db.executemany("DELETE FROM parts WHERE job_id = ?", ids)
-        self._db.executemany("DELETE FROM outbox WHERE job_id = ? AND ended_at IS NOT NULL", ids)
-        return len(ids)
 
     def _job(self, row: sqlite3.Row) -> Job:
         sources = self._db.execute(

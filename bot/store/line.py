@@ -102,8 +102,10 @@ class Line:
         self._db.execute("UPDATE OR REPLACE lanes SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
 
     def forget(self) -> None:
-        """Forget the lanes whose last place is behind the turn that was served last: they mean nothing more."""
-        self._db.execute("DELETE FROM lanes WHERE last + 1 <= (SELECT turn FROM line_clock)")
+        """Forget the lanes that mean nothing more: their last place was passed long ago, or nobody waits at all."""
+        self._db.execute(
+            "DELETE FROM lanes WHERE last + 1 <= (SELECT turn FROM line_clock) OR NOT EXISTS (SELECT 1 FROM line)"
+        )
 
     def drop(self, job_id: int) -> None:
         """Take a job out that will not be served; its turn is not used up."""

@@ -52,6 +52,19 @@ class Menus:
         ).fetchone()
         return None if row is None else parcel_of(row)
 
+    def over(self, parcel: Parcel, now: Instant) -> None:
+        """Let the message be deleted."""
+        self._db.execute(
+            "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ? WHERE id = ?", (now, parcel.id)
+        )
+
+    def forget(self, shown_before: Instant) -> None:
+        """Forget the menus that nobody has pressed since a moment; their buttons are too old from then on."""
+        self._db.execute(
+            "DELETE FROM outbox WHERE kind = ? AND ended_at IS NULL AND coalesce(shown_at, written_at) < ?",
+            (Kind.MENU, shown_before),
+        )
+
     def turn(self, parcel: Parcel, menu: Menu, now: Instant) -> None:
         """Let the message show something else."""
         self._db.execute(

@@ -38,6 +38,9 @@ class Kind(StrEnum):
 TOLD = "kind IN ('status', 'menu', 'reaction')"
 SAID = "kind NOT IN ('status', 'menu', 'reaction')"
 
+#: Begins the key of what is the last that somebody hears of something: it is forgotten once it has ended.
+LAST = "last:"
+
 
 class Ending(StrEnum):
     """How it ended with a message."""
@@ -178,6 +181,7 @@ class Outbox:
         self._db.execute(
             "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE id = ?", (now, ending, parcel_id)
         )
+        self._forget_last("id = ?", parcel_id)
 
     def sent(self, parcel: Parcel, message_id: int | None, now: Instant) -> None:
         """Write down that it was sent, and as which message; that means nothing where the chat moved meanwhile."""
@@ -280,6 +284,13 @@ class Outbox:
         self._db.execute(
             f"UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE {which} AND ended_at IS NULL",  # noqa: S608 - no data in it
             (now, ending, *values),
+        )
+        self._forget_last(which, *values)
+
+    def _forget_last(self, which: str, *values: int | str) -> None:
+        self._db.execute(
+            f"DELETE FROM outbox WHERE {which} AND ended_at IS NOT NULL AND key GLOB '{LAST}*'",  # noqa: S608 - no data in it
+            values,
         )
 
     def forget(self, ended_before: Instant) -> None:

@@ -1,6 +1,8 @@
 """People: what has to be known of somebody beside their edits."""
 
+import json
 import sqlite3
+from collections.abc import Iterable
 
 
 class People:
@@ -15,6 +17,12 @@ class People:
             "INSERT INTO people (user_id, language) VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET language = excluded.language WHERE language <> excluded.language",
             (user_id, language),
+        )
+
+    def forget_all_but(self, user_ids: Iterable[int]) -> None:
+        """Forget everybody else: nobody wants to tell them anything any more."""
+        self._db.execute(
+            "DELETE FROM people WHERE user_id NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(user_ids)),)
         )
 
     def language_of(self, user_id: int) -> str:

@@ -3,12 +3,13 @@
 import sqlite3
 from dataclasses import replace
 
-from bot.job import Instant, Job, Reason, Request, State
+from bot.job import Instant, Job, Reason, Request, State, day_of
 from bot.store.account import Account
 from bot.store.attempts import Attempts
 from bot.store.breakers import Breakers
 from bot.store.chats import Chats, hello_key
 from bot.store.counts import Counts
+from bot.store.erasure import Erasure
 from bot.store.inbox import Inbox
 from bot.store.jobs import WAITING, Jobs, form_columns
 from bot.store.line import Line
@@ -43,6 +44,7 @@ class Transaction:
         self.standings = Standings(db)
         self.counts = Counts(db)
         self.account = Account(db)
+        self.erasure = Erasure(db)
 
     def wished(self, request: Request, words: str) -> Request:
         """Return a request with its words, and in the form that they ask for, or else its chat's preferences."""
@@ -100,6 +102,19 @@ class Transaction:
             self.statuses.touch(job.id, now)
             self.statuses.sign(job, Sign.NOT_DONE, now)
         return left
+
+    def forget_person(self, user_id: int, now: Instant) -> None:
+        """End everything of a person, in all chats, and forget it; what is ordered is paid for and never sent.
+
+        Steps under way find their job in another state than the one that they read, and walk away.
+        """
+        for job in self.jobs.open_anywhere(user_id):
+            if not self.take_back(job, now):
+                self.jobs.move(job, State.FAILED, reason=Reason.DELETED, finished_at=now, due_at=None)
+                self.account.spend(self.account.price(), day_of(now))  # nobody looks any more what it costs
+                self.statuses.sign(job, Sign.TAKEN_BACK, now)
+        self.erasure.forget_requests(self.erasure.requests_of(user_id), now)
+        self.erasure.forget_person(user_id, now)
 
     def lose_chat(self, chat_id: int, now: Instant) -> None:
         """Drop what waits for a chat that cannot be written to: an order would be paid for nobody."""

@@ -53,6 +53,6 @@ def _asked_whom(origin: Origin, given: CommandGiven) -> Sentence:
 
 def _take_back(tx: Transaction, access: Access, principal: int, now: Instant) -> None:
     """Cancel what nobody is to pay for any more."""
-    for job in tx.jobs.open_by(principal) + tx.jobs.open_in(principal):
+    for job in tx.jobs.open_anywhere(principal) + tx.jobs.open_in(principal):
         if access.verdict(tx, job.request.user_id, job.request.chat_id) is not Verdict.WELCOME:
             tx.take_back(job, now)

@@ -15,6 +15,17 @@ MOST_TOLD = 10
 MOST_TOLD_IN_GROUPS = 3
 
 
+def told(tx: Transaction, room: Room, origin: Origin, command: str, now: Instant) -> Sentence | Lines | None:
+    """Do what a command says that is about the person's edits; return what to say."""
+    match command:
+        case "cancel":
+            return cancel(tx, origin, now)
+        case "status":
+            return status(tx, origin, now)
+        case _:
+            return usage(tx, room, origin, now)
+
+
 def status(tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
     """Tell how the person's open edits stand, each by a fresh message of its own; return what is left to say."""
     # an album that still arrives has nothing to tell yet
@@ -52,12 +63,12 @@ def usage(tx: Transaction, room: Room, origin: Origin, now: Instant) -> Lines:
     """Tell what is left of the daily limits and when they begin anew; admins, what was used and spent as well."""
     left = room.left(tx, origin, now)
     if room.is_limited(origin):
-        told = [_left(each, origin) for each in left if _matters(each, left, origin)] or [sentence("no-limit")]
+        lines = [_left(each, origin) for each in left if _matters(each, left, origin)] or [sentence("no-limit")]
     else:
-        told = [sentence("no-limit"), _in_all(tx, room, now), *_credits(tx, room, now)]
+        lines = [sentence("no-limit"), _in_all(tx, room, now), *_credits(tx, room, now)]
     if left:
-        told.append(sentence("begins-anew", time=until_tomorrow(now)))
-    return Lines(tuple(told))
+        lines.append(sentence("begins-anew", time=until_tomorrow(now)))
+    return Lines(tuple(lines))
 
 
 def _matters(one: Left, others: list[Left], origin: Origin) -> bool:

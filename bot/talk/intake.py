@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.job import Instant, day_of, later
+from bot.logs import without_words
 from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.store.inbox import Letter
@@ -23,6 +24,7 @@ from bot.talk import commands
 from bot.talk.access import ADMINS_BELIEVED, OF_CHAT, Access, Verdict, depends_on_admins
 from bot.talk.address import Address
 from bot.talk.admission import decided
+from bot.talk.erasure import erasure_asked_for, is_about_oneself, is_erasure
 from bot.talk.groups import bot_placed, bot_removed, group_moved
 from bot.talk.preferences import settings_asked_for
 from bot.talk.presses import button_pressed
@@ -69,6 +71,7 @@ class Intake:
         clock: Callable[[], Instant],
         monotonic: Callable[[], float],
         wake_worker: Callable[[], None],
+        wake_retention: Callable[[], None],
     ) -> None:
         self._db = db
         self._address = address
@@ -79,6 +82,7 @@ class Intake:
         self._clock = clock
         self._monotonic = monotonic
         self._wake_worker = wake_worker
+        self._wake_retention = wake_retention
         self._woken = woken
         #: after which moment of the monotonic clock this hangs, because an update should have been handled
         self.late_at = math.inf
@@ -107,10 +111,13 @@ class Intake:
         try:
             reading = read_update(json.loads(letter.body), self._address.me)
             await self._db.unit(lambda tx: self._act(tx, letter, reading))
+            if reading is not None and is_erasure(reading[1]):
+                self._wake_retention()
         except MustRestart:
             raise
         except Exception as error:  # whatever is wrong with an update must not stop those behind it
-            log.exception("update %d could not be handled and is set aside", letter.update_id)
+            told = without_words(error)  # which may be those of the update
+            log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
             fault = type(error).__name__
             await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
 
@@ -182,16 +189,14 @@ class Intake:
         match given.name:
             case "start" | "help":
                 return self._help(origin, given.name)
-            case "cancel":
-                return commands.cancel(tx, origin, now)
-            case "status":
-                return commands.status(tx, origin, now)
+            case "cancel" | "status" | "usage":
+                return commands.told(tx, self._room, origin, given.name, now)
             case "settings":
                 return _settings(tx, origin, now)
             case "privacy":
                 return self._privacy
-            case "usage":
-                return commands.usage(tx, self._room, origin, now)
+            case "delete":
+                return erasure_asked_for(tx, origin, now)
             case "allow" | "deny" | "block" if self._access.is_admin(origin.user_id):
                 return decided(tx, self._access, origin, given, self._address.me.id, now)
             case _:
@@ -217,7 +222,7 @@ class Intake:
 
 def _is_for_everybody(meaning: Meaning) -> bool:
     # whoever asks what happens to their data gets an answer (Telegram's terms, section 4)
-    return meaning == CommandGiven("privacy") or isinstance(meaning, BotRemoved | BotPlaced | GroupMoved)
+    return is_about_oneself(meaning) or isinstance(meaning, BotRemoved | BotPlaced | GroupMoved)
 
 
 def _settings(tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:

@@ -7,6 +7,7 @@ from bot.job import FINAL, Instant, Job, State, later
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
 from bot.talk.access import OF_CHAT, may
+from bot.talk.erasure import DECIDING, erasure_pressed
 from bot.talk.preferences import settings_pressed
 from bot.talk.reading import ButtonPressed, Origin
 from bot.talk.replying import toast
@@ -19,6 +20,10 @@ from bot.texts.times import until_tomorrow
 DELETABLE = 48 * 3600.0
 
 
+#: What is said where it is not known any more what a message of ours was about.
+GONE = {Action.ORIGINAL: "original-gone", Action.VARIATION: "toast-erased"}
+
+
 def button_pressed(
     tx: Transaction, room: Room, origin: Origin, press: ButtonPressed, admins: frozenset[int], now: Instant
 ) -> None:
@@ -29,10 +34,14 @@ def button_pressed(
 def _told(
     tx: Transaction, room: Room, origin: Origin, pressed: Pressed | None, admins: frozenset[int], now: Instant
 ) -> Sentence | None:
+    if pressed is not None and pressed.action in DECIDING:
+        return erasure_pressed(tx, origin, pressed, now)
     if pressed is not None and pressed.action in OF_CHAT:
         is_allowed = not origin.is_group or origin.user_id in admins
         return settings_pressed(tx, origin, pressed, now) if is_allowed else sentence("toast-for-admins")
     job = None if pressed is None else tx.jobs.get(pressed.about)
+    if pressed is not None and job is not None and job.request.is_erased:
+        return sentence(GONE.get(pressed.action, "toast-old"))
     if pressed is None or job is None or job.request.chat_id != origin.chat_id:
         return sentence("toast-old")
     if not may(origin, pressed.action, job, admins):

@@ -1,7 +1,7 @@
 """What is said in answer to one message of a person."""
 
 from bot.job import Instant
-from bot.store.outbox import Kind, Say
+from bot.store.outbox import LAST, Kind, Say
 from bot.store.transaction import Transaction
 from bot.talk.reading import Origin
 from bot.texts import Lines, Sentence
@@ -51,5 +51,5 @@ def note(tx: Transaction, origin: Origin, update_id: int, now: Instant) -> None:
 def toast(tx: Transaction, origin: Origin, press_id: str, told: Sentence | None, now: Instant) -> None:
     """Answer a press of a button, without words where what it did can be seen."""
     words = "" if told is None else told.into(origin.language)
-    say = Say(key=f"press:{press_id}", kind=Kind.TOAST, chat_id=origin.chat_id, body=words, press_id=press_id)
+    say = Say(key=f"{LAST}press:{press_id}", kind=Kind.TOAST, chat_id=origin.chat_id, body=words, press_id=press_id)
     tx.outbox.add(say, now)

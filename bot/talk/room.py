@@ -109,5 +109,5 @@ class Room:
         told = self.why_full(tx, origin) or self.why_used_up(tx, origin, now)
         if told is None:
             return False
-        reply(tx, origin, told, now, once=key or f"full:{origin.chat_id}:{origin.user_id}:{now // TOLD_ONCE_IN}")
+        reply(tx, origin, told, now, once=key or f"full:{origin.user_id}:{origin.chat_id}:{now // TOLD_ONCE_IN}")
         return True

@@ -37,19 +37,26 @@ help = { $where ->
             /usage tells how many edits are left today
             /settings changes format, shape, photo or file, and language
             /privacy says who receives your picture, and for how long
+            /delete shows what I have stored about you, and deletes it
     }
 privacy =
     What happens to your picture:
 
-    • It goes, with your caption, to Kie.ai, which makes the edited picture with Google's image model. { $transport ->
-        [direct] Kie fetches the picture from Telegram itself, by an address that I give it.
-       *[upload] I upload the picture to Kie, under a name that nobody can guess.
-    } From a picture that you send as a file I remove place, camera and other hidden data first. Kie says that it deletes uploads within three days and finished pictures within fourteen, and keeps a record of each task for two months.
-    • I do not keep the pictures themselves. I keep your words and a reference to the picture at Telegram for { $days ->
+    • It reaches me through Telegram, and the edited one reaches you the same way. Telegram keeps our messages by its own rules; deleting them is up to you.
+    • It goes, with your words, to Kie.ai, which makes the edited picture with Google's image model. { $transport ->
+        [direct] Kie fetches it from Telegram itself. The address that I give it for that contains my key to Telegram, with which Kie could read what is sent to me.
+       *[upload] I upload it to Kie's store, under a name that nobody can guess; whoever is given that address can see it.
+    } From a picture that you send as a file I remove place, camera and other hidden data first; from a photo your app has removed them. Neither your name nor your Telegram id goes to Kie. By the longest of its statements Kie keeps uploads for { $uploads } days, finished pictures for { $results } days, and the record of each task, with your words, for { $records } months.
+    • I do not keep pictures. When an edit has ended, I keep for { $days ->
         [one] a day
        *[other] { $days } days
-    } after the edit has ended, then I erase both. What remains is your Telegram id, your language, what you chose in /settings, and when the edit happened. In groups I keep nothing that is not meant for me.
-    • Nobody else receives anything. The person who runs this bot can read what I keep.
+    } whose it was, your words, where the picture is at Telegram and Kie, and what I said about it; what else I said, for { $messages ->
+        [one] a day
+       *[other] { $messages } days
+    }. Then I erase it, and what remains are numbers that lead to nobody: when something was ordered, its number at Kie, and what it cost. What you chose in /settings stays until you change it or delete it. Whether you may use me, and for two days how many edits you asked for, I keep even then.
+    • In groups I store nothing that is not meant for me.
+    • Whoever runs this bot can read what I keep, and may have backups of it. If something goes wrong, they are told what, without your words and pictures. Nobody else receives anything.
+    • In our private chat, /delete shows what I have stored about you from all chats, and deletes it.
 unknown-command = I do not know that command. /help tells what I can do.
 stranger = This bot is for invited people only. To ask for access, give its owner your id: { $id }
 hello = { $hearing ->
@@ -210,6 +217,8 @@ button-leave = Leave it
 button-variation = Again
 button-delete = Delete
 button-back = ‹ Back
+button-erase = Delete everything
+button-keep = Keep it
 toast-cancelled = Cancelled.
 toast-too-late = Too late: it is ordered already. I send what comes of it.
 toast-settled = That is settled already.
@@ -233,6 +242,7 @@ toast-too-old-to-delete = { $where ->
     }
 toast-for-admins = Only the admins of this group can change its settings.
 toast-chosen = Changed.
+toast-kept = Nothing was deleted.
 
 ## /settings
 
@@ -255,6 +265,40 @@ as-file = file
 as-both = photo and file
 own-language = that of the app
 this-language = English
+
+## /delete
+
+delete-in-private = Please send me /delete in our private chat. There I show what I have stored about you, from groups as well, and delete it if you say so.
+delete-question =
+    This is what I have stored about you, from our chat and from all groups:
+
+    • Edits: { $edits }, with { $texts ->
+        [one] one caption or wish
+       *[other] { $texts } captions or wishes
+    } of yours and { $pictures ->
+        [one] one reference to a picture
+       *[other] { $pictures } references to pictures
+    } at Telegram
+    • Under way: { $waiting ->
+        [0] nothing that waits
+        [one] one edit that waits, and will be cancelled
+       *[other] { $waiting } edits that wait, and will be cancelled
+    }; { $ordered ->
+        [0] nothing that is ordered
+        [one] one that is ordered and paid for. Its picture will not reach you any more: to have it, keep everything until it has come
+       *[other] { $ordered } that are ordered and paid for. Their pictures will not reach you any more: to have them, keep everything until they have come
+    }
+    • Answers and other messages of mine that I remember: { $messages }
+    • Settings and language: { $settings ->
+        [some] what you chose
+       *[none] nothing
+    }
+
+    If you delete this, it is gone for good. What remains are numbers that lead to nobody (when something was ordered, its number at Kie.ai, what it cost), whether you may use this bot, and for two days how many edits you asked for. What others in a group have had made of your pictures is theirs.
+
+    Out of my reach: the messages in our chat, and Telegram's copies of them, which you can delete yourself; in groups, press Delete under my pictures first. Kie.ai keeps uploads for up to { $uploads } days, finished pictures for { $results } days, and its records for { $records } months.
+nothing-to-delete = I have nothing stored about you that could be deleted.
+deleted = Everything that I had stored about you is deleted. The messages here are yours to delete, and at Kie.ai the last record is gone in { $records } months at the latest. If you write to me again, I begin anew.
 
 ## Ideas, on buttons under the question what to change (short)
 
@@ -314,6 +358,7 @@ command-usage = how many edits are left today
 command-settings = format, shape, photo or file, language
 command-help = what I can do, and how
 command-privacy = who receives your picture
+command-delete = what I have stored about you, and delete it
 
 ## For the admins
 

@@ -36,19 +36,26 @@ help = { $where ->
             /usage dice cuántas ediciones quedan hoy
             /settings cambia el formato, la proporción, foto o archivo, y el idioma
             /privacy explica quién recibe tu imagen y durante cuánto tiempo
+            /delete muestra lo que tengo guardado sobre ti y lo borra
     }
 privacy =
     Qué pasa con tu imagen:
 
-    • Se envía, junto con tu descripción, a Kie.ai, que crea la imagen editada con el modelo de imágenes de Google. { $transport ->
-        [direct] Kie descarga la imagen directamente de Telegram, desde una dirección que yo le doy.
-       *[upload] Yo subo la imagen a Kie con un nombre que nadie puede adivinar.
-    } Si envías la imagen como archivo, antes le quito la ubicación, los datos de la cámara y otros datos ocultos. Kie afirma que borra las imágenes subidas en un plazo de tres días y las terminadas en catorce, y que guarda un registro de cada tarea durante dos meses.
-    • Yo no guardo las imágenes. Guardo tus palabras y una referencia a la imagen en Telegram durante { $days ->
+    • Me llega a través de Telegram, y la editada te llega igual. Telegram guarda nuestros mensajes según sus propias reglas; borrarlos depende de ti.
+    • Se envía, junto con tus palabras, a Kie.ai, que crea la imagen editada con el modelo de imágenes de Google. { $transport ->
+        [direct] Kie la descarga directamente de Telegram. La dirección que le doy para ello contiene mi clave de Telegram, con la que Kie podría leer lo que me envían.
+       *[upload] La subo al almacén de Kie con un nombre que nadie puede adivinar; quien reciba esa dirección puede verla.
+    } Si la envías como archivo, antes le quito la ubicación, los datos de la cámara y otros datos ocultos; si es una foto, ya los quitó tu aplicación. Ni tu nombre ni tu ID de Telegram llegan a Kie. Según el más largo de los plazos que indica, Kie guarda las imágenes subidas { $uploads } días, las terminadas { $results } días, y el registro de cada tarea, con tus palabras, { $records } meses.
+    • Yo no guardo imágenes. Cuando una edición termina, guardo durante { $days ->
         [one] un día
        *[other] { $days } días
-    } después de que termine la edición, y luego borro ambas cosas. Solo quedan tu ID de Telegram, tu idioma, lo que elegiste en /settings y el momento en que se hizo la edición. En los grupos no guardo nada que no sea para mí.
-    • Nadie más recibe nada. La persona que administra este bot puede leer lo que guardo.
+    } de quién era, tus palabras, dónde está la imagen en Telegram y en Kie, y lo que dije sobre ella; lo demás que dije, durante { $messages ->
+        [one] un día
+       *[other] { $messages } días
+    }. Después lo borro, y solo quedan números que no llevan a nadie: cuándo se encargó algo, su número en Kie y cuánto costó. Lo que elegiste en /settings queda hasta que lo cambies o lo borres. Si puedes usarme, y durante dos días cuántas ediciones pediste, lo guardo incluso entonces.
+    • En los grupos no guardo nada que no sea para mí.
+    • Quien administra este bot puede leer lo que guardo, y puede tener copias de seguridad. Si algo falla, se le dice qué, sin tus palabras ni tus imágenes. Nadie más recibe nada.
+    • En nuestro chat privado, /delete muestra lo que tengo guardado sobre ti, de todos los chats, y lo borra.
 unknown-command = No conozco ese comando. En /help te cuento lo que puedo hacer.
 stranger = Este bot es solo para personas invitadas. Para pedir acceso, envíale tu ID a quien lo administra: { $id }
 hello = { $hearing ->
@@ -209,6 +216,8 @@ button-leave = Dejarlo así
 button-variation = Otra versión
 button-delete = Borrar
 button-back = ‹ Volver
+button-erase = Borrar todo
+button-keep = Conservarlo
 toast-cancelled = Cancelado.
 toast-too-late = Demasiado tarde: ya está encargada. Te enviaré lo que salga.
 toast-settled = Eso ya está resuelto.
@@ -232,6 +241,7 @@ toast-too-old-to-delete = { $where ->
     }
 toast-for-admins = Solo los administradores de este grupo pueden cambiar sus ajustes.
 toast-chosen = Cambiado.
+toast-kept = No se ha borrado nada.
 
 ## /settings
 
@@ -254,6 +264,40 @@ as-file = archivo
 as-both = foto y archivo
 own-language = el de la aplicación
 this-language = Español
+
+## /delete
+
+delete-in-private = Envíame /delete en nuestro chat privado. Allí te muestro lo que tengo guardado sobre ti, también de los grupos, y lo borro si me lo dices.
+delete-question =
+    Esto es lo que tengo guardado sobre ti, de nuestro chat y de todos los grupos:
+
+    • Ediciones: { $edits }, con { $texts ->
+        [one] una descripción o deseo tuyo
+       *[other] { $texts } descripciones o deseos tuyos
+    } y { $pictures ->
+        [one] una referencia a una imagen
+       *[other] { $pictures } referencias a imágenes
+    } en Telegram
+    • En curso: { $waiting ->
+        [0] ninguna en espera
+        [one] una en espera, que se cancelará
+       *[other] { $waiting } en espera, que se cancelarán
+    }; { $ordered ->
+        [0] ninguna encargada
+        [one] una ya encargada y pagada. Su imagen ya no te llegará: si la quieres, conserva todo hasta que llegue
+       *[other] { $ordered } ya encargadas y pagadas. Sus imágenes ya no te llegarán: si las quieres, conserva todo hasta que lleguen
+    }
+    • Respuestas y otros mensajes míos que recuerdo: { $messages }
+    • Ajustes e idioma: { $settings ->
+        [some] lo que elegiste
+       *[none] nada
+    }
+
+    Si lo borras, desaparece para siempre. Solo quedan números que no llevan a nadie (cuándo se encargó algo, su número en Kie.ai, cuánto costó), si puedes usar este bot y, durante dos días, cuántas ediciones pediste. Lo que otras personas de un grupo hayan hecho con tus imágenes es suyo.
+
+    Fuera de mi alcance: los mensajes de nuestro chat y las copias de Telegram, que puedes borrar tú; en los grupos, pulsa antes Borrar bajo mis imágenes. Kie.ai guarda las imágenes subidas hasta { $uploads } días, las terminadas { $results } días, y sus registros { $records } meses.
+nothing-to-delete = No tengo nada guardado sobre ti que se pueda borrar.
+deleted = Todo lo que tenía guardado sobre ti está borrado. Los mensajes de aquí los puedes borrar tú, y en Kie.ai el último registro desaparece en { $records } meses como muy tarde. Si me vuelves a escribir, empiezo de cero.
 
 ## Ideas, on buttons under the question what to change (short)
 
@@ -313,6 +357,7 @@ command-usage = cuántas ediciones quedan hoy
 command-settings = formato, proporción, foto o archivo, idioma
 command-help = qué sé hacer y cómo
 command-privacy = quién recibe tu imagen
+command-delete = lo que tengo guardado sobre ti, y borrarlo
 
 ## For the admins
 

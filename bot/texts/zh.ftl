@@ -37,16 +37,20 @@ help = { $where ->
             /usage 显示今天还剩多少次编辑
             /settings 更改格式、比例、照片或文件、语言
             /privacy 说明谁会收到你的图片，以及保存多久
+            /delete 显示我保存了你的哪些信息，并可删除
     }
 privacy =
     你的图片会怎样处理：
 
+    • 图片通过 Telegram 到我这里，编辑好的图片也这样回到你那里。Telegram 按自己的规则保存我们的消息；是否删除由你决定。
     • 图片和你的文字会交给 Kie.ai，由它用 Google 的图像模型生成编辑后的图片。{ $transport ->
-        [direct] Kie 会按我给出的地址直接从 Telegram 获取图片。
-       *[upload] 我会以无人能猜到的名字把图片上传给 Kie。
-    }如果你以文件形式发送图片，我会先去掉位置、相机等隐藏信息。Kie 表示上传的图片三天内删除，生成的图片十四天内删除，每个任务的记录保留两个月。
-    • 我自己不保存图片。编辑结束后，我会把你的文字和图片在 Telegram 上的引用保留 { $days } 天，然后全部删除。之后只留下你的 Telegram ID、你的语言、你在 /settings 里的选择和编辑的时间。在群里，不是对我说的内容我一概不保存。
-    • 其他任何人都不会收到任何内容。运行这个机器人的人可以读到我保存的内容。
+        [direct] Kie 会直接从 Telegram 获取图片。我为此给出的地址里有我的 Telegram 密钥，Kie 可以用它读到发给我的内容。
+       *[upload] 我会以无人能猜到的名字把图片上传到 Kie 的存储；得到这个地址的人可以看到它。
+    }如果你以文件形式发送图片，我会先去掉位置、相机等隐藏信息；照片里的这些信息已由你的应用去掉。你的名字和 Telegram ID 都不会交给 Kie。按 Kie 各种说法中最长的期限，上传的图片保存 { $uploads } 天，生成的图片保存 { $results } 天，每个任务的记录（含你的文字）保存 { $records } 个月。
+    • 我自己不保存图片。编辑结束后，我会把这是谁的编辑、你的文字、图片在 Telegram 和 Kie 上的位置以及我就此说过的话保留 { $days } 天；我说过的其他话保留 { $messages } 天。然后全部删除，只留下不指向任何人的数字：何时下单、在 Kie 的编号和费用。你在 /settings 里的选择会保留到你更改或删除为止。你能否使用我，以及两天之内你请求过多少次编辑，即使那时我也会保留。
+    • 在群里，不是对我说的内容我一概不保存。
+    • 运行这个机器人的人可以读到我保存的内容，也可能有备份。出故障时会告诉他们发生了什么，但不含你的文字和图片。其他任何人都不会收到任何内容。
+    • 在我们的私聊里，/delete 会显示我从所有聊天中保存的你的信息，并可删除。
 unknown-command = 我不认识这个命令。/help 会告诉你我能做什么。
 stranger = 这个机器人只供受邀的人使用。想获得使用权，请把你的 ID 告诉机器人的主人：{ $id }
 hello = { $hearing ->
@@ -189,6 +193,8 @@ button-leave = 算了
 button-variation = 再来一张
 button-delete = 删除
 button-back = ‹ 返回
+button-erase = 全部删除
+button-keep = 保留
 toast-cancelled = 已取消。
 toast-too-late = 来不及了：已经下单，有了结果我会发给你。
 toast-settled = 这件事已经定了。
@@ -212,6 +218,7 @@ toast-too-old-to-delete = { $where ->
     }
 toast-for-admins = 只有本群管理员可以更改设置。
 toast-chosen = 已更改。
+toast-kept = 什么都没有删除。
 
 ## /settings
 
@@ -234,6 +241,32 @@ as-file = 文件
 as-both = 照片和文件
 own-language = 跟随应用
 this-language = 简体中文
+
+## /delete
+
+delete-in-private = 请在我们的私聊里给我发 /delete。我会在那里显示我保存了你的哪些信息（包括来自群里的），你确认后就删除。
+delete-question =
+    这是我保存的你的信息，来自我们的聊天和所有群：
+
+    • 编辑：{ $edits } 个，含你的说明文字或要求 { $texts } 条，图片在 Telegram 上的引用 { $pictures } 个
+    • 进行中：{ $waiting ->
+        [0] 没有等待的
+       *[other] { $waiting } 个在等待，将被取消
+    }；{ $ordered ->
+        [0] 没有已下单的
+       *[other] { $ordered } 个已下单并付费，删除后不会再发给你；想要的话，请先保留，等图片到了再删
+    }
+    • 我记着的回答和其他消息：{ $messages } 条
+    • 设置和语言：{ $settings ->
+        [some] 你的选择
+       *[none] 无
+    }
+
+    删除后无法恢复。只会留下不指向任何人的数字（何时下单、在 Kie.ai 的编号、费用）、你是否可以使用这个机器人，以及两天之内你请求过多少次编辑。群里其他人用你的图片做的编辑属于他们。
+
+    我无法触及的：我们聊天里的消息和 Telegram 的副本，你可以自己删除；在群里，请先按我图片下面的“删除”。Kie.ai 会把上传的图片最多保存 { $uploads } 天，生成的图片保存 { $results } 天，记录保存 { $records } 个月。
+nothing-to-delete = 我没有保存可以删除的关于你的信息。
+deleted = 我保存的你的信息已全部删除。这里的消息由你自己删除；在 Kie.ai，最后的记录最迟 { $records } 个月后消失。如果你再给我写信，一切从头开始。
 
 ## Ideas, on buttons under the question what to change (short)
 
@@ -293,6 +326,7 @@ command-usage = 今天还剩多少次编辑
 command-settings = 格式、比例、照片或文件、语言
 command-help = 我能做什么，怎么做
 command-privacy = 谁会收到你的图片
+command-delete = 我保存了你的哪些信息，并删除
 
 ## For the admins
 

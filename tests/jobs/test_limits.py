@@ -159,6 +159,21 @@ async def test_a_groups_count_moves_with_it(tmp_path: Path) -> None:
         assert len(house.kie.tasks) == 1
 
 
+async def test_nobody_begins_anew_by_deleting_everything(tmp_path: Path) -> None:
+    async with _limited(tmp_path, daily_edits_per_user=1, daily_credits=100) as house:
+        await house.ask(a_photo())  # which is ordered, and paid for
+        house.ada.send_text("/delete")
+        await house.hear()
+        [question] = [each for each in house.telegram.bot_messages(1001) if "stored about you" in each.get("text", "")]
+        house.ada.press(question["message_id"], "Delete everything")
+        await house.hear()
+        await house.ask(a_photo())
+        assert len(house.kie.tasks) == 1
+        assert house.words()[-1] == english("used-up", whose="person", most=1, time=TOMORROW)
+        today = house.clock.instant() // (DAY * 1000)
+        assert await house.bot.db.unit(lambda tx: tx.account.spent(today)) == 4
+
+
 # -- /usage
 
 

@@ -55,8 +55,9 @@ async def test_old_jobs_forget_what_was_asked_and_keep_that_it_was(db: Database)
     await db.unit(lambda tx: tx.outbox.add(say, NOON))
     await db.unit(lambda tx: tx.outbox.ended(1, Ending.SENT, NOON))
     await db.unit(lambda tx: tx.jobs.move(seen, State.CANCELLED, finished_at=NOON, due_at=None))
-    assert await db.unit(lambda tx: tx.jobs.erase(NOON, NOON)) == 0
-    assert await db.unit(lambda tx: tx.jobs.erase(NOON + 1, NOON + 1)) == 1
+    assert await db.unit(lambda tx: tx.erasure.ended_before(NOON)) == []
+    assert await db.unit(lambda tx: tx.erasure.ended_before(NOON + 1)) == [job_id]
+    await db.unit(lambda tx: tx.erasure.forget_requests([job_id], NOON + 1))
     erased = await db.unit(lambda tx: tx.jobs.get(job_id))
     assert erased is not None
     assert (erased.request.prompt, erased.request.sources, erased.result_url) == ("", (), None)
@@ -65,7 +66,7 @@ async def test_old_jobs_forget_what_was_asked_and_keep_that_it_was(db: Database)
 
 async def test_an_unfinished_job_is_never_erased(db: Database) -> None:
     await _queued(db)
-    assert await db.unit(lambda tx: tx.jobs.erase(NOON * 2, NOON)) == 0
+    assert await db.unit(lambda tx: tx.erasure.ended_before(NOON * 2)) == []
 
 
 @pytest.mark.parametrize(

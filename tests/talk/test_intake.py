@@ -26,7 +26,7 @@ NOON = 1_800_000_000_000
 DAY = 86_400_000
 ADMIN = 9009
 NO_LIMITS = Daily(0, 0, 0, 0)
-PRIVACY = sentence("privacy", days=30, transport="upload")
+PRIVACY = sentence("privacy", days=30, transport="upload", messages=3, uploads=3, results=14, records=2)
 
 
 class Office:
@@ -50,6 +50,7 @@ class Office:
             clock=lambda: self.now,
             monotonic=lambda: self.now / 1000,
             wake_worker=self._wake,
+            wake_retention=self._wake,
         )
 
     def _wake(self) -> None:

@@ -1,0 +1,97 @@
+"""/delete: shows a person what is stored about them, from all chats, and deletes it when they say so.
+
+It is for the private chat only: what is stored concerns nobody else, and in a group others read along.
+"""
+
+from bot.chat.buttons import Action, Button, Pressed
+from bot.job import Instant
+from bot.kie.keeping import RECORDS_KEPT, RESULTS_KEPT, UPLOADS_KEPT
+from bot.store.erasure import Held
+from bot.store.menus import Menu
+from bot.store.outbox import LAST, Kind, Say
+from bot.store.transaction import Transaction
+from bot.talk.reading import ButtonPressed, CommandGiven, Meaning, Origin
+from bot.texts import Sentence, sentence
+
+#: Commands about what is known of oneself (Telegram's terms, sections 4 and 4.2).
+ABOUT_ONESELF = (CommandGiven("privacy"), CommandGiven("delete"))
+
+#: Presses that decide about it.
+DECIDING = frozenset({Action.ERASE, Action.KEEP})
+
+
+def is_about_oneself(meaning: Meaning) -> bool:
+    """Say whether somebody asks what is known of them, or decides about it: nobody is too strange for that."""
+    return meaning in ABOUT_ONESELF or _decided(meaning) is not None
+
+
+def is_erasure(meaning: Meaning) -> bool:
+    """Say whether somebody wants everything deleted that is stored about them."""
+    return _decided(meaning) is Action.ERASE
+
+
+def _decided(meaning: Meaning) -> Action | None:
+    pressed = meaning.pressed if isinstance(meaning, ButtonPressed) else None
+    return pressed.action if pressed is not None and pressed.action in DECIDING else None
+
+
+def erasure_asked_for(tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
+    """Show a person what is stored about them, and offer to delete it; return what is said instead, if anything."""
+    if origin.is_group:
+        return sentence("delete-in-private")
+    held = tx.erasure.held(origin.user_id)
+    if held.is_nothing:
+        _say_last(tx, origin, sentence("nothing-to-delete"), f"nothing:{origin.message_id}", now)
+    else:
+        say = Say(
+            key=f"erase:{origin.chat_id}:{origin.message_id}",
+            kind=Kind.MENU,
+            chat_id=origin.chat_id,
+            thread_id=origin.thread_id,
+            reply_to=origin.message_id,
+            body=_question(origin, held).written(),
+        )
+        tx.menus.open(say, now)
+    return None
+
+
+def erasure_pressed(tx: Transaction, origin: Origin, pressed: Pressed, now: Instant) -> Sentence | None:
+    """Delete what is stored about the one who pressed, or leave it; return what to say about the press, if anything."""
+    question = tx.menus.of(origin.chat_id, origin.message_id)
+    if question is None or origin.is_group:
+        return sentence("toast-old")
+    tx.menus.over(question, now)
+    if pressed.action is Action.KEEP:
+        return sentence("toast-kept")
+    tx.forget_person(origin.user_id, now)
+    _say_last(tx, origin, sentence("deleted", records=RECORDS_KEPT), f"erased:{origin.message_id}", now)
+    return None
+
+
+def _say_last(tx: Transaction, origin: Origin, told: Sentence, what: str, now: Instant) -> None:
+    """Say something of which nothing is remembered, not even that it was said."""
+    words = told.into(origin.language)
+    tx.outbox.add(
+        Say(key=f"{LAST}{origin.chat_id}:{what}", chat_id=origin.chat_id, thread_id=origin.thread_id, body=words), now
+    )
+
+
+def _question(origin: Origin, held: Held) -> Menu:
+    told = sentence(
+        "delete-question",
+        edits=held.edits,
+        texts=held.words,
+        pictures=held.pictures,
+        messages=held.messages,
+        waiting=held.waiting,
+        ordered=held.ordered,
+        settings="some" if held.has_settings else "none",
+        uploads=UPLOADS_KEPT,
+        results=RESULTS_KEPT,
+        records=RECORDS_KEPT,
+    )
+    buttons = (
+        Button(sentence("button-erase").into(origin.language), Action.ERASE, 0),
+        Button(sentence("button-keep").into(origin.language), Action.KEEP, 0),
+    )
+    return Menu(told.into(origin.language), [(each.label, each.data) for each in buttons])
