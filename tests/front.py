@@ -62,5 +62,7 @@ async def a_front() -> AsyncIterator[Front]:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         front.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield front
-        await runner.cleanup()
+        try:
+            yield front
+        finally:
+            await runner.cleanup()

@@ -66,7 +66,7 @@ async def test_a_person_without_a_status_is_told_as_well_that_it_waits(house: Ho
     await house.bot.db.unit(lambda tx: tx.outbox._db.execute("DELETE FROM outbox"))
     house.ada.delete(house.telegram.bot_messages(house.ada.id)[0]["message_id"])
     await house.pass_time(1000)
-    assert house.status()["text"] == english("waiting-for-owner")
+    assert house.status()["text"] == english("waiting-for-kie")
 
 
 async def test_a_long_queue_that_moves_is_not_called_stuck(house: House) -> None:
