@@ -7,7 +7,7 @@ from bot.chat.buttons import Action
 from bot.job import Job
 from bot.store.standings import Standing
 from bot.store.transaction import Transaction
-from bot.talk.reading import ButtonPressed, CommandGiven, Meaning, Origin
+from bot.talk.meanings import ButtonPressed, CommandGiven, Meaning, Origin
 
 #: Seconds for which it is believed who administers a group.
 ADMINS_BELIEVED = 60.0

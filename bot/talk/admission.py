@@ -6,7 +6,7 @@ from bot.job import Instant
 from bot.store.standings import Standing
 from bot.store.transaction import Transaction
 from bot.talk.access import Access, Verdict
-from bot.talk.reading import CommandGiven, Origin
+from bot.talk.meanings import CommandGiven, Origin
 from bot.texts import Sentence, sentence
 
 #: What each command decides.

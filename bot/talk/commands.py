@@ -3,7 +3,7 @@
 from bot.job import Instant, day_of, seconds_between
 from bot.store.counts import ALL, Whose
 from bot.store.transaction import Transaction
-from bot.talk.reading import Origin
+from bot.talk.meanings import Origin
 from bot.talk.room import Left, Room
 from bot.texts import Lines, Sentence, sentence
 from bot.texts.times import roughly, until_tomorrow

@@ -10,7 +10,7 @@ from bot.store.erasure import Held
 from bot.store.menus import Menu
 from bot.store.outbox import LAST, Kind, Say
 from bot.store.transaction import Transaction
-from bot.talk.reading import ButtonPressed, CommandGiven, Meaning, Origin
+from bot.talk.meanings import ButtonPressed, CommandGiven, Meaning, Origin
 from bot.texts import Sentence, sentence
 
 #: Commands about what is known of oneself (Telegram's terms, sections 4 and 4.2).

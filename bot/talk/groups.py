@@ -4,7 +4,7 @@ from bot.job import Instant, later
 from bot.store.chats import hello_key
 from bot.store.outbox import Say
 from bot.store.transaction import Transaction
-from bot.talk.reading import BotPlaced, GroupMoved, Origin
+from bot.talk.meanings import BotPlaced, GroupMoved, Origin
 from bot.texts import sentence
 
 #: Seconds; a group that becomes a supergroup looks like a new one for a moment.

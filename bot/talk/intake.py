@@ -26,9 +26,7 @@ from bot.talk.address import Address
 from bot.talk.admission import decided
 from bot.talk.erasure import erasure_asked_for, is_about_oneself, is_erasure
 from bot.talk.groups import bot_placed, bot_removed, group_moved
-from bot.talk.preferences import settings_asked_for
-from bot.talk.presses import button_pressed
-from bot.talk.reading import (
+from bot.talk.meanings import (
     AlbumItemSent,
     BotPlaced,
     BotRemoved,
@@ -41,8 +39,10 @@ from bot.talk.reading import (
     Reading,
     WordsChanged,
     WordsSent,
-    read_update,
 )
+from bot.talk.preferences import settings_asked_for
+from bot.talk.presses import button_pressed
+from bot.talk.reading import read_update
 from bot.talk.replying import reply, toast
 from bot.talk.requests import album_item_sent, picture_sent
 from bot.talk.room import Room

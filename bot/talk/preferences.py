@@ -8,7 +8,7 @@ from bot.store.chats import Preference
 from bot.store.menus import Menu
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
-from bot.talk.reading import Origin
+from bot.talk.meanings import Origin
 from bot.texts import Sentence, closest, languages, sentence
 from bot.wish import AnswerAs, Format, Shape
 

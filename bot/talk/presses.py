@@ -8,8 +8,8 @@ from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
 from bot.talk.access import OF_CHAT, may
 from bot.talk.erasure import DECIDING, erasure_pressed
+from bot.talk.meanings import ButtonPressed, Origin
 from bot.talk.preferences import settings_pressed
-from bot.talk.reading import ButtonPressed, Origin
 from bot.talk.replying import toast
 from bot.talk.room import Room
 from bot.texts import Sentence, sentence

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from telegram import (
@@ -22,10 +22,26 @@ from telegram import (
 )
 
 from bot.chat import buttons
-from bot.chat.buttons import Pressed
 from bot.chat.client import Me
 from bot.job import Source
-from bot.texts import DEFAULT, closest
+from bot.talk.meanings import (
+    AlbumItemSent,
+    BotPlaced,
+    BotRemoved,
+    ButtonPressed,
+    CommandGiven,
+    GroupMoved,
+    Meaning,
+    Origin,
+    OtherSent,
+    PictureSent,
+    Reading,
+    RepliedTo,
+    Spoken,
+    WordsChanged,
+    WordsSent,
+)
+from bot.texts import closest
 
 COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@\w+)?(?:\s+|$)")
 
@@ -40,135 +56,6 @@ OTHER_CONTENT = (
     "animation", "audio", "checklist", "contact", "dice", "game", "location", "paid_media", "poll", "sticker",
     "story", "venue", "video", "video_note", "voice",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Who spoke, and where a reply goes."""
-
-    chat_id: int
-    #: a person; or the group, or the channel, in whose name somebody spoke
-    user_id: int
-    message_id: int
-    thread_id: int | None
-    #: in which the person is spoken to here
-    language: str = DEFAULT
-    #: that we have and that is closest to the one of the person's app
-    app_language: str = DEFAULT
-    #: whether Telegram shows us also what is not meant for us; in a group that may depend on more
-    hears_all: bool = True
-
-    @property
-    def is_group(self) -> bool:
-        """Whether others read along."""
-        return self.chat_id < 0
-
-    @property
-    def where(self) -> str:
-        """What kind of chat it is, for sentences that differ."""
-        return "group" if self.is_group else "private"
-
-
-@dataclass(frozen=True)
-class PictureSent:
-    """One picture, as photo or file, with its caption; empty when there was none."""
-
-    source: Source
-    caption: str
-
-
-@dataclass(frozen=True)
-class AlbumItemSent:
-    """One of several things that were sent together; without a source it is no still picture."""
-
-    group: str
-    source: Source | None
-    caption: str
-
-
-@dataclass(frozen=True)
-class RepliedTo:
-    """What a message replies to, as far as Telegram shows it."""
-
-    #: None for a message of another chat
-    message_id: int | None
-    source: Source | None
-
-
-@dataclass(frozen=True)
-class WordsSent:
-    """Words without a picture; empty when there is nothing to read in them."""
-
-    words: str
-    reply_to: RepliedTo | None = None
-
-
-@dataclass(frozen=True)
-class WordsChanged:
-    """A message that a person has edited, with its words as they are now."""
-
-    words: str
-    #: what it asks for, should it not have concerned us before
-    anew: "PictureSent | AlbumItemSent | WordsSent | None" = None
-
-
-@dataclass(frozen=True)
-class ButtonPressed:
-    """A press of a button under a message of ours; None behind it when it is none that we know."""
-
-    press_id: str
-    pressed: Pressed | None
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """A message that somebody refers to, and whose it is; None where the one who wrote it hides that."""
-
-    message_id: int
-    speaker: int | None
-
-
-@dataclass(frozen=True)
-class CommandGiven:
-    """A command, in lower case and without its slash; with those about somebody, what says whom they mean."""
-
-    name: str
-    words: str = ""
-    about: Spoken | None = None
-
-
-@dataclass(frozen=True)
-class OtherSent:
-    """A video, a sticker, a voice message: anything that is neither picture nor text."""
-
-
-@dataclass(frozen=True)
-class BotRemoved:
-    """A person has stopped the bot, or somebody has removed it from a group."""
-
-
-@dataclass(frozen=True)
-class BotPlaced:
-    """Somebody has taken the bot into a group, or made something else of it there."""
-
-    #: whether it was not there before
-    is_new: bool
-    is_admin: bool
-
-
-@dataclass(frozen=True)
-class GroupMoved:
-    """A group became a supergroup, and has another id."""
-
-    old_id: int
-    new_id: int
-
-
-Meaning = (
-    PictureSent | AlbumItemSent | WordsSent | WordsChanged | ButtonPressed | CommandGiven | OtherSent
-    | BotRemoved | BotPlaced | GroupMoved
-)  # fmt: skip
-Reading = tuple[Origin, Meaning]
 
 
 def read_update(raw: dict[str, Any], me: Me) -> Reading | None:

@@ -3,7 +3,7 @@
 from bot.job import Instant
 from bot.store.outbox import LAST, Kind, Say
 from bot.store.transaction import Transaction
-from bot.talk.reading import Origin
+from bot.talk.meanings import Origin
 from bot.texts import Lines, Sentence
 
 #: On a message whose change was taken over.

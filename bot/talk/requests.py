@@ -7,7 +7,7 @@ from bot.job import LONGEST_ALBUM, MAX_PICTURES, MAX_PROMPT, WORDS_AWAITED, Inst
 from bot.store.jobs import Album
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
-from bot.talk.reading import AlbumItemSent, Origin, PictureSent
+from bot.talk.meanings import AlbumItemSent, Origin, PictureSent
 from bot.talk.replying import reply
 from bot.talk.room import Room
 from bot.texts import sentence

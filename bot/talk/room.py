@@ -13,7 +13,7 @@ from bot.job import Instant, day_of
 from bot.store.counts import ALL, Whose
 from bot.store.transaction import Transaction
 from bot.talk.access import Access
-from bot.talk.reading import Origin
+from bot.talk.meanings import Origin
 from bot.talk.replying import reply
 from bot.texts import Sentence, sentence
 from bot.texts.times import until_tomorrow

@@ -10,7 +10,7 @@ from bot.job import FINAL, MAX_PROMPT, WORDS_AWAITED, Instant, Job, Source, Stat
 from bot.store.jobs import form_columns
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
-from bot.talk.reading import Origin, RepliedTo, WordsSent
+from bot.talk.meanings import Origin, RepliedTo, WordsSent
 from bot.talk.replying import note, reply
 from bot.talk.requests import is_usable, wish_made
 from bot.talk.room import Room

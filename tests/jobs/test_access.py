@@ -11,7 +11,8 @@ from bot.job import State
 from bot.store.standings import Standing
 from bot.store.transaction import Transaction
 from bot.talk.access import Access, Verdict
-from bot.talk.reading import CommandGiven, Spoken, read_update
+from bot.talk.meanings import CommandGiven, Spoken
+from bot.talk.reading import read_update
 from tests.group import Friends, friends
 from tests.house import House, a_house
 from tests.world import a_photo, english

@@ -7,7 +7,7 @@ import pytest
 from bot.chat.buttons import Action, Button, Pressed
 from bot.chat.client import Me
 from bot.job import Source
-from bot.talk.reading import (
+from bot.talk.meanings import (
     AlbumItemSent,
     BotPlaced,
     BotRemoved,
@@ -21,8 +21,8 @@ from bot.talk.reading import (
     RepliedTo,
     WordsChanged,
     WordsSent,
-    read_update,
 )
+from bot.talk.reading import read_update
 from tests.oracle import check_update
 from tests.talk.updates import ADA, FILE, GROUP, PHOTO, PRIVATE, message
 
