@@ -8,6 +8,7 @@ fifth point, and where an order or an answer has left; `make crash` at each.
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,9 @@ ALWAYS = frozenset({"after createTask 1", "after sendPhoto 1"})
 #: What a bot logs when it has introduced itself and its commands to Telegram.
 FIRST_START_DONE = "set the menus of commands"
 
+#: Notes something for the end of a run.
+Note = Callable[[str, object], None]
+
 FINAL_WORDS = ("job 1: answered", "job 1: in doubt")
 
 
@@ -48,7 +52,9 @@ class Truth:
 
 
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 5], ids=["every point", "every fifth"])
-async def test_a_kill_anywhere_loses_nothing_and_pays_nothing_twice(step: int, tmp_path: Path) -> None:
+async def test_a_kill_anywhere_loses_nothing_and_pays_nothing_twice(
+    step: int, tmp_path: Path, record_property: Note
+) -> None:
     used = await a_used_database(tmp_path / "before")
     points = await _points_of_an_undisturbed_run(tmp_path / "undisturbed", used)
     assert ALWAYS | {"after file-stream-upload 1", "after commit 1"} <= set(points)
@@ -58,6 +64,8 @@ async def test_a_kill_anywhere_loses_nothing_and_pays_nothing_twice(step: int, t
         *(_killed_at(point, tmp_path / point.replace(" ", "-"), used, room) for point in points)
     )
 
+    asked, twice = sum(truth.questions for truth in truths), sum(truth.pictures > 1 for truth in truths)
+    record_property("an edit", f"{len(truths)} points, asked {asked}, answered twice in the window {twice}")
     assert [truth for truth in truths if not truth.is_sound] == []
     assert [truth for truth in truths if truth.orders > 1] == [], "paid twice"
     # asked instead of answered only where it could not be known, and never for nothing

@@ -11,12 +11,14 @@ import pytest
 from bot.operate.menus import OFFERED
 from bot.texts import languages
 from tests.crash.launcher import points_in, without_doubles
-from tests.crash.test_every_point import AT_ONCE, FIRST_START_DONE, LAUNCHER, ends_or_says
+from tests.crash.test_every_point import AT_ONCE, FIRST_START_DONE, LAUNCHER, Note, ends_or_says
 from tests.world import a_photo, a_world
 
 
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 20], ids=["every point", "some"])
-async def test_a_kill_during_the_first_start_leaves_nothing_half_done(tmp_path: Path, step: int) -> None:
+async def test_a_kill_during_the_first_start_leaves_nothing_half_done(
+    tmp_path: Path, step: int, record_property: Note
+) -> None:
     async with a_world(tmp_path / "undisturbed") as world:
         bot = world.bot(command=LAUNCHER)
         await bot.start()
@@ -24,6 +26,7 @@ async def test_a_kill_during_the_first_start_leaves_nothing_half_done(tmp_path: 
         await bot.stop()
     points = without_doubles(points_in(bot.log))
     assert len(points) > len(OFFERED) * len(languages())
+    record_property("a first start", f"{len(points[::step])} points")
     room = asyncio.Semaphore(AT_ONCE)
     await asyncio.gather(*(_killed_at(point, tmp_path / point.replace(" ", "-"), room) for point in points[::step]))
 

@@ -14,7 +14,7 @@ import pytest
 from bot.sandbox.telegram import LocalTelegram
 from bot.sandbox.telegram.people import Person
 from tests.crash.launcher import points_in, without_doubles
-from tests.crash.test_every_point import AT_ONCE, LAUNCHER, a_used_database, job_of
+from tests.crash.test_every_point import AT_ONCE, LAUNCHER, Note, a_used_database, job_of
 from tests.world import PATIENCE, World, a_photo, a_world
 
 COLOURS = ("red", "green", "blue")
@@ -23,7 +23,9 @@ QUICK = {"ALBUM_WINDOW_SECONDS": "0.2"}
 
 
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 8], ids=["every point", "every eighth"])
-async def test_a_kill_while_a_request_gathers_loses_nothing_of_it(tmp_path: Path, step: int) -> None:
+async def test_a_kill_while_a_request_gathers_loses_nothing_of_it(
+    tmp_path: Path, step: int, record_property: Note
+) -> None:
     used = await a_used_database(tmp_path / "before")
     passed = await _points(tmp_path / "undisturbed", used)
     room = asyncio.Semaphore(AT_ONCE)
@@ -32,6 +34,7 @@ async def test_a_kill_while_a_request_gathers_loses_nothing_of_it(tmp_path: Path
     truths = await asyncio.gather(
         *(_killed_at(point, tmp_path / point.replace(" ", "-"), used, room) for point in points)
     )
+    record_property("a request that gathers", f"{len(truths) - truths.count(None)} points")
     assert [truth for truth in truths if truth is not None and truth[1:] != (1, 1, True)] == []
     assert truths.count(None) < len(truths) / 2
 

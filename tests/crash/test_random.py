@@ -12,7 +12,7 @@ import os
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from bot.sandbox.telegram.refusals import server_error, too_many
 from tests import oracle
 from tests.crash.stage import Stage
 from tests.crash.supervisor import Supervisor, first_of, sent_by
+from tests.crash.test_every_point import Note
 from tests.front import a_front
 from tests.machine.ledger import buttons_of
 from tests.machine.truths import ANSWERLESS
@@ -59,8 +60,6 @@ KIE_FAULTS = (
 
 #: What people press by the way; what they are asked about an order in doubt, they answer in any case.
 PRESSED = frozenset({Action.VARIATION, Action.ORIGINAL, Action.DELETE})
-
-Note = Callable[[str, object], None]
 
 
 @dataclass

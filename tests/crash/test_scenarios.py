@@ -8,7 +8,7 @@ that none of these paths passes fails a test.
 import ast
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.crash.launcher import points_in, without_doubles
 from tests.crash.scenarios import SCENARIOS, START, Scenario
 from tests.crash.stage import Stage
 from tests.crash.supervisor import Supervisor, first_of, sent_by, written
-from tests.crash.test_every_point import AT_ONCE
+from tests.crash.test_every_point import AT_ONCE, Note
 from tests.front import Front, a_front
 from tests.machine.truths import ANSWERLESS, NEVER
 from tests.world import PROJECT, World, a_world
@@ -33,8 +33,6 @@ NO_CALLS = frozenset({"jobs"})
 
 #: Every call on a path where the bot is killed.
 PASSED = frozenset().union(START, FIRST_START, *(scenario.calls for scenario in SCENARIOS))
-
-Note = Callable[[str, object], None]
 
 
 @dataclass(frozen=True)

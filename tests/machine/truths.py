@@ -30,6 +30,14 @@ UPDATE_LIVES = 24 * 3600
 
 #: What may never be found, each with the question that finds it.
 NEVER = {
+    "a count of a day that is not the number of edits that were accepted and came to something": """
+        SELECT counts.id FROM counts WHERE edits <> (SELECT count(*) FROM jobs WHERE counted_on = counts.day
+            AND counts.id = CASE whose WHEN 'person' THEN user_id WHEN 'chat' THEN chat_id ELSE 0 END)""",
+    "an edit that came to nothing and counts, or another one that does not": """
+        SELECT id FROM jobs WHERE (counted_on IS NULL) <> (state IN ('failed', 'cancelled'))""",
+    "a day on which something else was spent than its edits cost": """
+        SELECT day FROM spending WHERE abs(credits - (SELECT total(credits) FROM jobs
+            WHERE finished_at / 86400000 = spending.day)) > 0.01""",
     "a queued job that is not in the line, or another one that is": """
         SELECT id FROM jobs WHERE (state = 'queued') <> EXISTS (SELECT 1 FROM line WHERE job_id = jobs.id)""",
     "a gathering job that will never close, or that has gone further": """
