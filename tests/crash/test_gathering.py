@@ -14,7 +14,7 @@ import pytest
 from bot.sandbox.telegram import LocalTelegram
 from bot.sandbox.telegram.people import Person
 from tests.crash.launcher import points_in, without_doubles
-from tests.crash.test_every_point import AT_ONCE, LAUNCHER, Note, a_used_database, job_of
+from tests.crash.test_every_point import AT_ONCE, LAUNCHER, Note, job_of
 from tests.world import PATIENCE, World, a_photo, a_world
 
 COLOURS = ("red", "green", "blue")
@@ -24,9 +24,8 @@ QUICK = {"ALBUM_WINDOW_SECONDS": "0.2"}
 
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 8], ids=["every point", "every eighth"])
 async def test_a_kill_while_a_request_gathers_loses_nothing_of_it(
-    tmp_path: Path, step: int, record_property: Note
+    tmp_path: Path, used: Path, step: int, record_property: Note
 ) -> None:
-    used = await a_used_database(tmp_path / "before")
     passed = await _points(tmp_path / "undisturbed", used)
     room = asyncio.Semaphore(AT_ONCE)
     points = without_doubles(passed[: passed.index(COMPLETE)])[::step]
