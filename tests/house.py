@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from bot.app import Clocks, Darkroom, wire
 from bot.chat.client import Me
 from bot.job import Instant, Job
+from bot.sandbox import stand_in
 from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
@@ -18,6 +20,9 @@ from tests.front import Front, a_front
 from tests.world import KEY, TOKEN, ids_of_statuses
 
 NOON = 1_800_000_000.0
+
+#: Pixels of the longer side of what the local Kie makes: nobody looks at it here.
+SMALL = 96
 
 #: Who plays with the bot for hours must not run into a limit that is about something else.
 UNLIMITED = {"daily_edits_per_user": 0, "daily_edits_per_chat": 0, "daily_edits": 0}
@@ -181,6 +186,7 @@ async def a_house(
     local_kie = LocalKie(key=KEY, clock=clock, **{"duration": lambda: 20.0, **(kie or {})})
     async with AsyncExitStack() as stack:
         heard = stack.enter_context(listening())
+        stack.enter_context(patch.object(stand_in, "SIDE", SMALL))
         stack.callback(lambda: _content(telegram))
         for server in (telegram, local_kie):
             await server.start()
