@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -32,6 +33,7 @@ OF_OTHERS = {"SQLITE_TMPDIR"}
 NAMES = {name.upper() for name in Settings.model_fields}
 
 
+@cache
 def _said_to_admins() -> dict[str, str]:
     """Return what the bot tells admins, by name, with a sign for what is filled in."""
     body = FluentParser().parse(files(texts).joinpath("en.ftl").read_text(encoding="utf-8")).body
