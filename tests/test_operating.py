@@ -1,0 +1,141 @@
+"""What operators are told and given: it names what there is, and works as it stands."""
+
+import asyncio
+import configparser
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from fluent.syntax import FluentParser
+from fluent.syntax import ast as ftl
+
+from bot import texts
+from bot.doors import callback, webhook
+from bot.doors.http import Door
+from bot.settings import SECRETS, Settings
+from tests.world import PROJECT
+
+PAGE = PROJECT / "docs" / "operating.md"
+GIVEN = PROJECT / "docs" / "operating"
+TEXT = PAGE.read_text(encoding="utf-8")
+COMPOSE = (GIVEN / "compose.yaml").read_text(encoding="utf-8")
+DOCKERFILE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+PAGES = [PAGE, PROJECT / "README.md", PROJECT / "SECURITY.md"]
+
+#: Variables that are not ours, but SQLite's.
+OF_OTHERS = {"SQLITE_TMPDIR"}
+NAMES = {name.upper() for name in Settings.model_fields}
+
+
+@cache
+def _said_to_admins() -> dict[str, str]:
+    """Return what the bot tells admins, by name, with a sign for what is filled in."""
+    body = FluentParser().parse(files(texts).joinpath("en.ftl").read_text(encoding="utf-8")).body
+    messages = [each for each in body if isinstance(each, ftl.Message) and each.id.name.startswith("admin-")]
+    return {each.id.name: "".join(map(_shown, each.value.elements)) for each in messages if each.value}
+
+
+def _shown(element: ftl.TextElement | ftl.Placeable) -> str:
+    return element.value if isinstance(element, ftl.TextElement) else "…"
+
+
+def _rows() -> list[str]:
+    """Return what the table of messages to admins explains."""
+    _, _, section = TEXT.partition("\n## What it tells admins\n")
+    return re.findall(r"^\| “(.+?)” \|", section.partition("\n## ")[0], re.MULTILINE)
+
+
+def test_every_message_to_admins_is_explained_by_its_first_words() -> None:
+    unexplained = [name for name, said in _said_to_admins().items() if not any(map(said.startswith, _rows()))]
+    assert unexplained == []
+
+
+@pytest.mark.parametrize("row", _rows())
+def test_an_explained_message_is_one_that_there_is(row: str) -> None:
+    assert len([said for said in _said_to_admins().values() if said.startswith(row)]) == 1
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted(GIVEN.iterdir())], ids=lambda path: path.name)
+def test_every_variable_that_is_named_is_a_setting(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z0-9]+)+)(?:=[^`\s]*)?`", text))
+    given = set(re.findall(r"^(?: +|Environment=)([A-Z][A-Z_]+)[:=]", text, re.MULTILINE))
+    assert (named | given) - NAMES == OF_OTHERS & (named | given)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_to_what_there_is(page: Path) -> None:
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", page.read_text(encoding="utf-8")):
+        target = (page.parent / path) if path else page
+        assert target.exists(), path
+        if anchor:
+            assert anchor in _anchors(target), anchor
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_compose_hands_over_secrets_where_the_settings_look_for_them() -> None:
+    handed = re.findall(r"^      (\w+)_FILE: /run/secrets/(\w+)$", COMPOSE, re.MULTILINE)
+    assert handed
+    for variable, name in handed:
+        assert name == variable.lower()
+        assert name in SECRETS
+        assert f"\n      - {name}\n" in COMPOSE
+        assert f"\n  {name}:\n    file: ../../secrets/{name}\n" in COMPOSE
+
+
+def test_compose_and_the_proxies_lead_to_the_port_of_the_image() -> None:
+    [port] = re.findall(r"^    PORT=(\d+)", DOCKERFILE, re.MULTILINE)
+    assert int(port) == Settings.model_fields["port"].default
+    assert f'"127.0.0.1:{port}:{port}"' in COMPOSE
+    for name in ("nginx.conf", "Caddyfile"):
+        onward = re.findall(r"127\.0\.0\.1:(\d+)", (GIVEN / name).read_text(encoding="utf-8"))
+        assert set(onward) == {port}
+
+
+def test_the_proxies_let_the_two_paths_through_and_as_much_as_the_door_takes() -> None:
+    nginx, caddy = ((GIVEN / name).read_text(encoding="utf-8") for name in ("nginx.conf", "Caddyfile"))
+    called = callback.PATH.partition("{")[0]
+    let_in = re.findall(r"^    location (?:= )?(\S+) {\n(?: +client.*\n)? +proxy_pass", nginx, re.MULTILINE)
+    assert let_in == [called, webhook.PATH]
+    assert f"@bot path {called}* {webhook.PATH}\n" in caddy
+    assert f"client_max_body_size {webhook.MOST_BYTES // 1024**2}m;" in nginx
+    assert f"client_max_body_size {callback.MOST_BYTES // 1024}k;" in nginx
+    assert f"max_size {webhook.MOST_BYTES // 1024**2}MiB\n" in caddy
+
+
+def test_the_unit_starts_the_bot_again_unless_something_has_to_be_changed() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # as the library's own documentation has it
+    unit.read_string((GIVEN / "darkroom.service").read_text(encoding="utf-8"))
+    service = unit["Service"]
+    assert (service["Restart"], service["RestartPreventExitStatus"]) == ("on-failure", "2")
+    assert service["ExecStart"].endswith("-m bot run")
+    written_to = f"/var/lib/{service['StateDirectory']}"
+    assert service["Environment"] == f"SQLITE_TMPDIR={written_to}"
+    assert f"`DATABASE_PATH={written_to}/darkroom.db`" in TEXT
+
+
+def _health_check(port: int) -> int:
+    """Do what the image says that an engine is to do, and return how it ended."""
+    [command] = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)
+    _, *words = json.loads(command)
+    environment = {"PORT": str(port), "PATH": os.environ["PATH"], "http_proxy": "http://127.0.0.1:9"}
+    return subprocess.run([sys.executable, *words], env=environment, stderr=subprocess.DEVNULL, check=False).returncode
+
+
+async def test_the_health_check_of_the_image_tells_whether_the_bot_lives() -> None:
+    door = Door(is_ready=lambda: False, prove=str)
+    port = int((await door.open("127.0.0.1", 0)).rpartition(":")[2])
+    alive = await asyncio.to_thread(_health_check, port)
+    await door.close()
+    assert (alive, await asyncio.to_thread(_health_check, port)) == (0, 1)
