@@ -1,11 +1,10 @@
 """The bot's own parts in this process, between the real local servers, with a clock that is turned by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from bot.app import Clocks, Darkroom, wire
 from bot.chat.client import Me
@@ -186,7 +185,7 @@ async def a_house(
     local_kie = LocalKie(key=KEY, clock=clock, **{"duration": lambda: 20.0, **(kie or {})})
     async with AsyncExitStack() as stack:
         heard = stack.enter_context(listening())
-        stack.enter_context(patch.object(stand_in, "SIDE", SMALL))
+        stack.enter_context(_small_results())
         stack.callback(lambda: _content(telegram))
         for server in (telegram, local_kie):
             await server.start()
@@ -202,6 +201,15 @@ async def a_house(
         assert repeated(telegram, heard.lines) == []
         if house._settings.image_transport == "upload":  # else the token is handed on, as was asked for
             assert leaks(telegram, local_kie, folder, [], token=TOKEN, key=KEY) == []
+
+
+@contextmanager
+def _small_results() -> Iterator[None]:
+    side, stand_in.SIDE = stand_in.SIDE, SMALL
+    try:
+        yield
+    finally:
+        stand_in.SIDE = side
 
 
 def _settings(folder: Path, telegram: LocalTelegram, kie: LocalKie, changes: dict[str, Any]) -> Settings:
