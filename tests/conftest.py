@@ -1,11 +1,22 @@
 """Fixtures for everybody."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from bot.sandbox import stand_in
 from tests.world import World, a_world
+
+#: Pixels of the longer side of what the local Kie makes: here nobody looks at it.
+SMALL = 64
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _small_results() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stand_in, "SIDE", SMALL)
+        yield
 
 
 @pytest.fixture

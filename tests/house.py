@@ -1,15 +1,14 @@
 """The bot's own parts in this process, between the real local servers, with a clock that is turned by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from bot.app import Clocks, Darkroom, wire
 from bot.chat.client import Me
 from bot.job import Instant, Job
-from bot.sandbox import stand_in
 from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
@@ -19,9 +18,6 @@ from tests.front import Front, a_front
 from tests.world import KEY, TOKEN, ids_of_statuses
 
 NOON = 1_800_000_000.0
-
-#: Pixels of the longer side of what the local Kie makes: nobody looks at it here.
-SMALL = 96
 
 #: Who plays with the bot for hours must not run into a limit that is about something else.
 UNLIMITED = {"daily_edits_per_user": 0, "daily_edits_per_chat": 0, "daily_edits": 0}
@@ -185,7 +181,6 @@ async def a_house(
     local_kie = LocalKie(key=KEY, clock=clock, **{"duration": lambda: 20.0, **(kie or {})})
     async with AsyncExitStack() as stack:
         heard = stack.enter_context(listening())
-        stack.enter_context(_small_results())
         stack.callback(lambda: _content(telegram))
         for server in (telegram, local_kie):
             await server.start()
@@ -201,15 +196,6 @@ async def a_house(
         assert repeated(telegram, heard.lines) == []
         if house._settings.image_transport == "upload":  # else the token is handed on, as was asked for
             assert leaks(telegram, local_kie, folder, [], token=TOKEN, key=KEY) == []
-
-
-@contextmanager
-def _small_results() -> Iterator[None]:
-    side, stand_in.SIDE = stand_in.SIDE, SMALL
-    try:
-        yield
-    finally:
-        stand_in.SIDE = side
 
 
 def _settings(folder: Path, telegram: LocalTelegram, kie: LocalKie, changes: dict[str, Any]) -> Settings:

@@ -21,7 +21,6 @@ from statistics import median
 import pytest
 
 from bot.chat.buttons import Action, read
-from bot.sandbox import stand_in
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.kie_tasks import Task
 from bot.sandbox.telegram import Call, LocalTelegram, Person
@@ -189,9 +188,8 @@ LONG = (pytest.mark.long, pytest.mark.timeout(3600))
     ],
 )
 async def test_killed_at_random_the_bot_loses_nothing_and_pays_nothing_twice(
-    tmp_path: Path, used: Path, run: Run, record_property: Note, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, used: Path, run: Run, record_property: Note
 ) -> None:
-    monkeypatch.setattr(stand_in, "SIDE", 64)
     record_property("seed", run.seed)
     async with a_world(tmp_path, credits=100_000.0) as world, a_front() as front:
         world.begin_with(used)

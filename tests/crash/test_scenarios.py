@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox import stand_in
 from tests.crash.launcher import points_in, without_doubles
 from tests.crash.scenarios import SCENARIOS, START, Scenario
 from tests.crash.stage import Stage
@@ -47,12 +46,6 @@ class Truth:
     asked: int
     #: answers that came twice, in the documented window
     twice: int
-
-
-@pytest.fixture(autouse=True)
-def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the local Kie make what takes it no time."""
-    monkeypatch.setattr(stand_in, "SIDE", 64)
 
 
 @pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.dies_at], ids=lambda scenario: scenario.name)

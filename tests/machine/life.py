@@ -14,7 +14,6 @@ from bot import app
 from bot.app import Clocks, Darkroom, wire
 from bot.chat.client import certificates
 from bot.job import Instant
-from bot.sandbox import stand_in
 from bot.sandbox.faults import Kind
 from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
@@ -39,10 +38,9 @@ CERTIFICATES = cache(certificates)
 
 @contextmanager
 def quickened() -> Iterator[None]:
-    """Spare what takes most of the time and is not what this is about: certificates, and large pictures."""
+    """Spare what takes most of the time and is not what this is about: certificates."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "certificates", CERTIFICATES)
-        patch.setattr(stand_in, "SIDE", 64)
         yield
 
 
