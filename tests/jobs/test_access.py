@@ -123,6 +123,13 @@ async def test_who_is_meant_has_to_be_said(desk: Desk, text: str) -> None:
     assert await desk.says(text) == english("whom", command=command, chat=f"{ADMIN}")
 
 
+async def test_nobody_is_meant_by_a_word_of_the_admin_or_of_the_bot(desk: Desk) -> None:
+    whom = english("whom", command="block", chat=f"{ADMIN}")
+    assert await desk.says("/block", reply_to=desk.admin.send_text("hello")) == whom
+    [*_, word] = desk.house.telegram.bot_messages(ADMIN)
+    assert await desk.says("/block", reply_to=word["message_id"]) == whom
+
+
 async def test_admins_keep_each_other(desk: Desk) -> None:
     assert await desk.says(f"/block {ADMIN}") == english("admins-stay")
     assert await desk.says(f"/deny 1001 {ADMIN}") == english("admins-stay")
@@ -156,6 +163,30 @@ async def _decides(here: Friends, text: str, reply_to: int | None = None) -> str
     here.house.telegram.person(user_id=ADMIN).send_text(text, reply_to=reply_to, chat=here.group)
     await here.hear()
     return here.words()[-1]
+
+
+async def test_strangers_are_told_once_wherever_they_are_and_not_when_they_only_change_something(here: Friends) -> None:
+    wish = "make it snow"
+    asked = here.ada.send_photo(a_photo(size=(16, 16)), caption=wish)
+    here.ada.send_photo(a_photo(size=(16, 16)), caption=f"/edit {wish}", chat=here.group)
+    await here.hear()
+    assert (here.house.words(), here.words()) == ([english("stranger", id="1001")], [])
+    here.house.clock.now += 86_400
+    here.ada.edit_caption(asked, "make it rain")
+    await here.hear()
+    assert len(here.house.words()) == 1
+
+
+async def test_who_is_still_welcome_keeps_what_they_asked_for_in_a_group_that_is_shut_out(here: Friends) -> None:
+    for _ in range(2):
+        here.house.kie.refuse(433, "cap")  # so that what is asked for waits
+    for text in ("/allow@darkroom_bot 1001", f"/allow@darkroom_bot {here.group.id}"):
+        await _decides(here, text)
+    for person in (here.ada, here.grace):
+        person.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=here.group)
+    await here.hear()
+    await _decides(here, f"/deny@darkroom_bot {here.group.id}")
+    assert [(await here.house.job(job_id)).state for job_id in (1, 2)] == [State.QUEUED, State.CANCELLED]
 
 
 async def test_a_group_can_be_allowed_and_one_in_it_denied(here: Friends) -> None:

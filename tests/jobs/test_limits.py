@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.job import State
+from bot.sandbox.faults import HTML_502
 from bot.sandbox.kie_tasks import fail
 from bot.store.counts import ALL, Whose
 from bot.texts.times import until_tomorrow
@@ -190,6 +191,7 @@ async def test_nobody_begins_anew_by_deleting_everything(tmp_path: Path) -> None
 async def test_usage_tells_what_is_left_and_when_there_is_more(tmp_path: Path) -> None:
     async with _limited(tmp_path, daily_edits_per_user=20, daily_edits_per_chat=100, daily_edits=500) as house:
         await house.ask(a_photo())
+        await house.bot.db.unit(house.bot.retention.erase)
         assert await _usage(house) == [
             english("left-today", whose="person", left=19, most=20), english("begins-anew", time=TOMORROW),
         ]  # fmt: skip
@@ -312,6 +314,14 @@ async def test_the_balance_is_asked_for_every_ten_minutes_at_most_and_not_by_an_
         asked = len(house.kie.called("credit"))
         await house.pass_time(DAY)
         assert len(house.kie.called("credit")) == asked
+
+
+async def test_a_balance_that_is_not_to_be_had_is_not_asked_for_again_and_again(tmp_path: Path) -> None:
+    async with _limited(tmp_path) as house:
+        house.kie.faults.always("credit", HTML_502)
+        await house.ask(a_photo(size=(16, 16)))
+        await house.pass_time(300)
+        assert len(house.kie.called("credit")) == 1
 
 
 async def test_nobody_asks_for_a_balance_that_nobody_wants_to_know(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """Counts and credits by themselves: what is given back, what a ceiling allows, and a clock that was set back."""
 
-from bot.job import State
-from bot.jobs import status
+from dataclasses import replace
+
+from bot.job import Job, Reason, State
+from bot.jobs import outcome, status
 from bot.jobs.gates import Limits
+from bot.kie.models import Look, Outcome
+from bot.store.account import USUAL_PRICE
 from bot.store.connection import Database
 from bot.store.counts import ALL, Whose
 from bot.store.outbox import Busy, Ending, Kind, Say
 from bot.store.transaction import Transaction
+from bot.texts import sentence
 from tests.store.rows import NOON, a_request
 from tests.world import english
 
@@ -34,6 +39,26 @@ async def test_an_edit_that_seems_dearer_than_the_whole_ceiling_is_tried_once_a_
         return [*allowed, tx.account.affords(3, 0, TODAY), tx.account.affords(3, 0, TODAY + 1)]
 
     assert await db.unit(affords) == [1, 0, 0, 1]
+
+
+def _running(tx: Transaction, message_id: int) -> Job:
+    job = tx.jobs.get(tx.jobs.add(a_request(message_id), State.QUEUED, NOON))
+    assert job is not None
+    tx.jobs.move(job, State.SUBMITTING, submitted_at=NOON)
+    tx.jobs.move(replace(job, state=State.SUBMITTING), State.RUNNING, task_id="a task")
+    return replace(job, state=State.RUNNING)
+
+
+async def test_what_kie_charges_is_spent_and_where_it_does_not_say_what_edits_usually_cost(db: Database) -> None:
+    seen = Look("a task", Outcome.SUCCESS, "success", result_url="https://example.org/a.png")
+
+    def spent(tx: Transaction) -> list[float]:
+        outcome.fail(tx, _running(tx, 1), Reason.BROKE, sentence("no-result"), NOON, credits_=3)
+        of_failed = tx.account.spent(TODAY)
+        outcome.succeed(tx, _running(tx, 2), seen, NOON)
+        return [of_failed, tx.account.spent(TODAY)]
+
+    assert await db.unit(spent) == [3, 3 + USUAL_PRICE]
 
 
 async def test_the_balance_is_asked_for_as_soon_as_without_a_clock_that_was_set_back(db: Database) -> None:
