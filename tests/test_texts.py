@@ -29,10 +29,10 @@ COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {f"idea-{idea.name}" for id
     "start", "help", "question-over", "cancelled-here", "cancelled-in-doubt", "result-lost", "original-gone",
     *(f"command-{name}" for names in OFFERED.values() for name in names),
     "button-variation", "button-original", "button-delete", "now-allowed", "now-denied", "now-blocked",
-    "waiting-for-owner", "waiting-for-kie",
+    "waiting-for-owner", "waiting-for-owner-unaware", "waiting-for-kie",
 }  # fmt: skip
 #: What only other sentences refer to.
-INNER = {"about-to-go", "usually"}
+INNER = {"about-to-go", "usually", "limit-used-up", "not-taken-today"}
 
 
 class _Names(Visitor):

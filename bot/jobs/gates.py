@@ -29,7 +29,7 @@ class Limits:
     deadline: float
     #: credits that may be spent on a UTC day, 0 for as many as there are
     daily_credits: float = 0.0
-    #: whether there is anybody to tell about the balance
+    #: whether there is anybody to tell about the balance, and about what only the operator can help
     has_admins: bool = False
 
 

@@ -1,12 +1,14 @@
 """Halt: what people are told while nothing can be ordered, and nobody but the operator or time can help."""
 
-from bot.job import Instant, seconds_between
+from bot.job import Instant, day_of, seconds_between
+from bot.jobs.gates import Limits, can_pay
 from bot.jobs.trouble import LASTING
 from bot.kie.errors import Halt
 from bot.store.breakers import Breaker
 from bot.store.outbox import Say
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
+from bot.texts.times import until_tomorrow
 
 #: Seconds after which a halt is worth a word: what is over in a moment is not.
 PATIENCE = 3.0
@@ -21,19 +23,27 @@ def why(tx: Transaction, now: Instant) -> Breaker | None:
     return None
 
 
-def words(breaker: Breaker) -> Sentence:
-    """Say what keeps a picture waiting."""
-    return sentence("waiting-for-owner" if breaker.name in set(Halt) else "waiting-for-kie")
+def words(breaker: Breaker, limits: Limits) -> Sentence:
+    """Say what keeps a picture waiting; that the owner knows of it only where somebody was told."""
+    if breaker.name not in set(Halt):
+        return sentence("waiting-for-kie")
+    return sentence("waiting-for-owner" if limits.has_admins else "waiting-for-owner-unaware")
 
 
-def tell_groups(tx: Transaction, now: Instant) -> None:
+def tell_groups(tx: Transaction, limits: Limits, now: Instant) -> None:
     """Tell each group in which somebody waits once, because there no message tells how an edit stands."""
     breaker = why(tx, now)
-    if breaker is None:
-        return
+    if breaker is not None:
+        _tell_groups(tx, f"halted:{breaker.name}:{breaker.since}", words(breaker, limits), now)
+    elif not can_pay(tx, limits, now):
+        told = sentence("waiting-for-tomorrow", time=until_tomorrow(now))
+        _tell_groups(tx, f"halted:budget:{day_of(now)}", told, now)
+
+
+def _tell_groups(tx: Transaction, what: str, told: Sentence, now: Instant) -> None:
     for job_id in tx.line.first_of_groups():
         job = tx.jobs.get(job_id)
-        key = f"halted:{breaker.name}:{breaker.since}:in:{job.request.chat_id}" if job else ""
+        key = f"{what}:in:{job.request.chat_id}" if job else ""
         if job is None or tx.outbox.holds(key):
             continue
         say = Say(
@@ -41,7 +51,7 @@ def tell_groups(tx: Transaction, now: Instant) -> None:
             chat_id=job.request.chat_id,
             thread_id=job.request.thread_id,
             reply_to=job.request.message_id,
-            body=words(breaker).into(job.request.language),
+            body=told.into(job.request.language),
             job_id=job.id,
         )
         tx.outbox.add(say, now)

@@ -67,7 +67,7 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     orders, gate = submit.begin(tx, now)
     balance_at = balance.due_at(tx) if submit.limits.has_admins else None
     _remind(tx, now)
-    halt.tell_groups(tx, now)
+    halt.tell_groups(tx, submit.limits, now)
     parcels = _parcels_due(tx, now, busy)
     errands, nothing_to_tell = _errands(tx, parcels, submit.limits, now)
     somebody_waits = tx.line.is_waited_in()

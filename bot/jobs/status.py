@@ -170,8 +170,9 @@ def _halted(tx: Transaction, job: Job, limits: Limits, wait: float, now: Instant
     waited = seconds_between(job.queued_at or now, now)
     known = halt.why(tx, now)
     if known is not None and waited >= halt.PATIENCE:
-        return halt.words(known)
-    if not can_pay(tx, limits, now):
+        return halt.words(known, limits)
+    # one that is being ordered is paid for, and may be the last that can be
+    if job.state is State.QUEUED and not can_pay(tx, limits, now):
         return sentence("waiting-for-tomorrow", time=until_tomorrow(now))
     in_trouble = any(seconds_between(each.since, now) >= PATIENCE for each in tx.breakers.all())
     if waited >= limits.deadline > wait or (waited >= PATIENCE and in_trouble):

@@ -75,8 +75,11 @@ class Account:
         return 0.0 if row is None else float(row["credits"])
 
     def affords(self, ceiling: float, committed: int, day: int) -> int:
-        """Return how many more edits a UTC day's `ceiling` in credits allows, beside those that are committed."""
-        price = self.price()
+        """Return how many more edits a UTC day's `ceiling` in credits allows, beside those that are committed.
+
+        One is allowed even where it seems to cost more than the whole ceiling: what edits cost is learned from edits.
+        """
+        price = min(self.price(), ceiling)
         left = ceiling - self.spent(day) - committed * price
         return math.floor(left / price) if price > 0 else PLENTY
 

@@ -37,9 +37,9 @@ class Counts:
         )
 
     def give_back(self, user_id: int, chat_id: int, day: int) -> None:
-        """Count it no longer, because it came to nothing."""
+        """Count it no longer, because it came to nothing; a day that was forgotten has nothing to give back."""
         self._db.executemany(
-            "UPDATE counts SET edits = edits - 1 WHERE day = ? AND whose = ? AND id = ?",
+            "UPDATE counts SET edits = edits - 1 WHERE day = ? AND whose = ? AND id = ? AND edits > 0",
             [(day, *counted) for counted in _counted(user_id, chat_id)],
         )
 

@@ -19,6 +19,8 @@ WAITED_FOR = (
     ("outbox", "due_at"),
     ("breakers", "until"),
     ("attempts", "ended_at"),
+    ("account", "asked_at"),
+    ("account", "due_at"),
 )
 
 

@@ -45,9 +45,9 @@ class Access:
 
     def verdict(self, tx: Transaction, user_id: int, chat_id: int) -> Verdict:
         """Say whether a person, a group or a channel may use the bot in a chat."""
-        former_id = tx.chats.former_id(chat_id)
-        if self.is_admin(user_id, chat_id, former_id):
+        if self.is_above_all(tx, user_id, chat_id):
             return Verdict.WELCOME
+        former_id = tx.chats.former_id(chat_id)
         decided = {principal: tx.standings.of(principal) for principal in (user_id, chat_id)}
         if Standing.BLOCKED in decided.values():
             return Verdict.BLOCKED
@@ -58,9 +58,13 @@ class Access:
                 return Verdict.WELCOME
         return Verdict.STRANGER if self.allowed else Verdict.WELCOME
 
-    def is_admin(self, *ids: int | None) -> bool:
-        """Say whether any of these ids of a person or of their chat is one of an admin."""
-        return not self.admins.isdisjoint(ids)
+    def is_admin(self, principal: int) -> bool:
+        """Say whether a person, a group or a channel is an admin."""
+        return principal in self.admins
+
+    def is_above_all(self, tx: Transaction, user_id: int, chat_id: int) -> bool:
+        """Say whether no limit or decision holds for a person in a chat: an admin, or anybody in an admins' group."""
+        return not self.admins.isdisjoint((user_id, chat_id, tx.chats.former_id(chat_id)))
 
 
 def depends_on_admins(origin: Origin, meaning: Meaning, job: Job | None) -> bool:

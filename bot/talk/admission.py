@@ -53,6 +53,8 @@ def _asked_whom(origin: Origin, given: CommandGiven) -> Sentence:
 
 def _take_back(tx: Transaction, access: Access, principal: int, now: Instant) -> None:
     """Cancel what nobody is to pay for any more."""
-    for job in tx.jobs.open_anywhere(principal) + tx.jobs.open_in(principal):
+    # what somebody asked for in a chat that has their own id is found both ways
+    found = {job.id: job for job in tx.jobs.open_anywhere(principal) + tx.jobs.open_in(principal)}
+    for job in found.values():
         if access.verdict(tx, job.request.user_id, job.request.chat_id) is not Verdict.WELCOME:
             tx.take_back(job, now)

@@ -62,20 +62,25 @@ def cancel(tx: Transaction, origin: Origin, now: Instant) -> Sentence:
 def usage(tx: Transaction, room: Room, origin: Origin, now: Instant) -> Lines:
     """Tell what is left of the daily limits and when they begin anew; admins, what was used and spent as well."""
     left = room.left(tx, origin, now)
-    if room.is_limited(origin):
-        lines = [_left(each, origin) for each in left if _matters(each, left, origin)] or [sentence("no-limit")]
+    if room.is_limited(tx, origin):
+        spent = [sentence("credits-used-up")] if room.is_spent(tx, now) else []
+        lines = [_left(each, origin) for each in left if _matters(each, left, origin)] + spent or [sentence("no-limit")]
+        is_bounded = bool(left or spent)
     else:
         lines = [sentence("no-limit"), _in_all(tx, room, now), *_credits(tx, room, now)]
-    if left:
+        is_bounded = bool(left or room.daily.credits)
+    if is_bounded:
         lines.append(sentence("begins-anew", time=until_tomorrow(now)))
     return Lines(tuple(lines))
 
 
 def _matters(one: Left, others: list[Left], origin: Origin) -> bool:
     """Say whether a limit has anything to say to somebody: their own, their group's, and another only if it is near."""
-    if one.whose is Whose.PERSON or (one.whose is Whose.CHAT and origin.is_group):
-        return True
-    return one.left <= min(each.left for each in others)
+    if one.whose is Whose.ALL:
+        return one.left <= min(each.left for each in others)
+    # in private the limit of the chat is one more of the person's own, and only the nearer one counts
+    theirs = [each for each in others if each.whose is not Whose.ALL]
+    return origin.is_group or one is min(theirs, key=lambda each: each.left)
 
 
 def _left(one: Left, origin: Origin) -> Sentence:

@@ -99,10 +99,11 @@ def _speaker(message: Message) -> int | None:
 
 
 def _spoken(message: Message | None) -> Spoken | None:
-    """Say whose a message is; one that was handed on is its author's."""
+    """Say whose a message is; one that was handed on to us alone is its author's."""
     if message is None or message.forum_topic_created is not None:
         return None
-    author = message.forward_origin
+    # where others read along, the one who handed it on is there and the author may be nobody they know
+    author = message.forward_origin if message.chat.type == "private" else None
     if author is None:
         return Spoken(message.message_id, _speaker(message))
     if isinstance(author, MessageOriginUser):

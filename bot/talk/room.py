@@ -55,9 +55,9 @@ class Room:
         self.daily = daily
         self._access = access
 
-    def is_limited(self, origin: Origin) -> bool:
+    def is_limited(self, tx: Transaction, origin: Origin) -> bool:
         """Say whether the daily limits hold for somebody; they do not for admins."""
-        return not self._access.is_admin(origin.user_id, origin.chat_id)
+        return not self._access.is_above_all(tx, origin.user_id, origin.chat_id)
 
     def left(self, tx: Transaction, origin: Origin, now: Instant) -> list[Left]:
         """Return what is left today of every limit that there is, for somebody in a chat."""
@@ -82,18 +82,19 @@ class Room:
 
     def why_used_up(self, tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
         """Say which limit of today another request would break, None where there is none."""
-        if not self.is_limited(origin):
+        if not self.is_limited(tx, origin):
             return None
         used_up = next((each for each in self.left(tx, origin, now) if not each.left), None)
         if used_up is not None:
             of_group = used_up.whose is Whose.CHAT and origin.is_group
             whose = used_up.whose if of_group or used_up.whose is Whose.ALL else Whose.PERSON
             return sentence("used-up", whose=whose, most=used_up.most, time=until_tomorrow(now))
-        if self._cannot_pay(tx, now):
+        if self.is_spent(tx, now):
             return sentence("spent", time=until_tomorrow(now))
         return None
 
-    def _cannot_pay(self, tx: Transaction, now: Instant) -> bool:
+    def is_spent(self, tx: Transaction, now: Instant) -> bool:
+        """Say whether no more can be accepted than what today's credits pay for already."""
         ceiling = self.daily.credits
         return bool(ceiling) and tx.account.affords(ceiling, tx.account.count_open(), day_of(now)) < 1
 

@@ -101,12 +101,24 @@ queue-full = { $where ->
        *[private] So many pictures wait at the moment that I could not take this one. Please send it again in an hour or so; what I have taken goes on.
     }
 too-many-wait = { $most } edits of yours wait already, and I take no more from one person. This one is not taken, nor is any other that I do not confirm; please send it again when some of them are done.
-used-up = { $whose ->
-        [all] I make at most { $most } edits a day for everybody together, and today's are used up. This one is not taken; please send it again in { $time }, when the new day begins (00:00 UTC).
-        [chat] This group's { $most } edits for today are used up. This one is not taken; please send it again in { $time }, when the new day begins (00:00 UTC).
-       *[person] Your { $most } edits for today are used up. This one is not taken; please send it again in { $time }, when the new day begins (00:00 UTC).
+limit-used-up = { $whose ->
+        [all] { $most ->
+            [one] I make one edit a day for everybody together, and today's is used up.
+           *[other] I make at most { $most } edits a day for everybody together, and today's are used up.
+        }
+        [chat] { $most ->
+            [one] This group's one edit for today is used up.
+           *[other] This group's { $most } edits for today are used up.
+        }
+       *[person] { $most ->
+            [one] Your one edit for today is used up.
+           *[other] Your { $most } edits for today are used up.
+        }
     }
-spent = What may be spent on edits today is used up. This one is not taken; please send it again in { $time }, when the new day begins (00:00 UTC).
+not-taken-today = This one is not taken, nor is any other that I do not confirm; please send it again in { $time }, when the new day begins (00:00 UTC).
+used-up = { limit-used-up } { not-taken-today }
+credits-used-up = What may be spent on edits today is used up.
+spent = { credits-used-up } { not-taken-today }
 prompt-too-long = That has { $length } characters, and the image model takes at most { $most }. Please say it in fewer words.
 still-under-way = { $where ->
         [group] This edit is already under way. To have a picture edited differently, reply to the picture itself with /edit and what to change.
@@ -144,6 +156,7 @@ hours = { $count ->
     }
 waiting = Your picture still waits: I cannot pass it on at the moment. I keep trying, and there is no need to send it again.
 waiting-for-owner = I cannot order anything at the moment: the bot's account at Kie.ai needs its owner first, who knows of it. Your picture waits and goes on by itself then; there is no need to send it again.
+waiting-for-owner-unaware = I cannot order anything at the moment: the bot's account at Kie.ai needs its owner first. Your picture waits and goes on by itself then; there is no need to send it again.
 waiting-for-kie = Kie.ai does not take orders at the moment. Your picture waits, I keep trying, and there is no need to send it again.
 waiting-for-tomorrow = What may be spent today is used up. Your picture waits and goes on by itself in { $time }; there is no need to send it again.
 takes-long = This takes unusually long. I keep looking and send the picture as soon as it is there; there is no need to send it again.
@@ -175,9 +188,18 @@ taken-back-and-coming =
 ## /usage
 
 left-today = { $whose ->
-        [all] Everybody together has { $left } of { $most } edits left today.
-        [chat] This group has { $left } of { $most } edits left today.
-       *[person] You have { $left } of { $most } edits left today.
+        [all] Everybody together has { $left } of { $most } { $most ->
+            [one] edit
+           *[other] edits
+        } left today.
+        [chat] This group has { $left } of { $most } { $most ->
+            [one] edit
+           *[other] edits
+        } left today.
+       *[person] You have { $left } of { $most } { $most ->
+            [one] edit
+           *[other] edits
+        } left today.
     }
 no-limit = There is no daily limit for you.
 begins-anew = New ones come in { $time } (at 00:00 UTC).

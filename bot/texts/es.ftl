@@ -100,12 +100,24 @@ queue-full = { $where ->
        *[private] Ahora mismo hay tantas imágenes en espera que no he podido aceptar esta. Envíala de nuevo dentro de una hora más o menos; las que ya acepté siguen su curso.
     }
 too-many-wait = Ya tienes { $most } ediciones en espera, y no acepto más de una misma persona. Esta no la he aceptado, ni ninguna otra que no te confirme; envíala de nuevo cuando algunas estén listas.
-used-up = { $whose ->
-        [all] Hago como máximo { $most } ediciones al día para todos juntos, y las de hoy están agotadas. Esta no la acepto; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
-        [chat] Las { $most } ediciones de hoy de este grupo están agotadas. Esta no la acepto; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
-       *[person] Tus { $most } ediciones de hoy están agotadas. Esta no la acepto; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
+limit-used-up = { $whose ->
+        [all] { $most ->
+            [one] Hago una sola edición al día para todos juntos, y la de hoy está agotada.
+           *[other] Hago como máximo { $most } ediciones al día para todos juntos, y las de hoy están agotadas.
+        }
+        [chat] { $most ->
+            [one] La única edición de hoy de este grupo está agotada.
+           *[other] Las { $most } ediciones de hoy de este grupo están agotadas.
+        }
+       *[person] { $most ->
+            [one] Tu única edición de hoy está agotada.
+           *[other] Tus { $most } ediciones de hoy están agotadas.
+        }
     }
-spent = Lo que se puede gastar hoy en ediciones está agotado. Esta no la acepto; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
+not-taken-today = Esta no la acepto, ni ninguna otra que no te confirme; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
+used-up = { limit-used-up } { not-taken-today }
+credits-used-up = Lo que se puede gastar hoy en ediciones está agotado.
+spent = { credits-used-up } { not-taken-today }
 prompt-too-long = Eso tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Dilo con menos palabras, por favor.
 still-under-way = { $where ->
         [group] Esta edición ya está en marcha. Si quieres otra edición distinta, responde a la propia imagen con /edit y lo que quieras cambiar.
@@ -143,6 +155,7 @@ hours = { $count ->
     }
 waiting = Tu imagen sigue en espera: ahora mismo no puedo pasarla. Lo sigo intentando; no hace falta que la envíes otra vez.
 waiting-for-owner = Ahora mismo no puedo encargar nada: la cuenta del bot en Kie.ai necesita antes a su responsable, que ya lo sabe. Tu imagen espera y luego sigue por sí sola; no hace falta enviarla otra vez.
+waiting-for-owner-unaware = Ahora mismo no puedo encargar nada: la cuenta del bot en Kie.ai necesita antes a su responsable. Tu imagen espera y luego sigue por sí sola; no hace falta enviarla otra vez.
 waiting-for-kie = Kie.ai no acepta encargos en este momento. Tu imagen espera, sigo intentándolo y no hace falta enviarla otra vez.
 waiting-for-tomorrow = Lo que se puede gastar hoy está agotado. Tu imagen espera y sigue por sí sola en { $time }; no hace falta enviarla otra vez.
 takes-long = Está tardando más de lo normal. Sigo pendiente y te envío la imagen en cuanto esté lista; no hace falta que la envíes otra vez.
@@ -174,9 +187,27 @@ taken-back-and-coming =
 ## /usage
 
 left-today = { $whose ->
-        [all] Entre todos quedan { $left } de { $most } ediciones hoy.
-        [chat] A este grupo le quedan { $left } de { $most } ediciones hoy.
-       *[person] Te quedan { $left } de { $most } ediciones hoy.
+        [all] Entre todos { $left ->
+            [one] queda
+           *[other] quedan
+        } { $left } de { $most } { $most ->
+            [one] edición
+           *[other] ediciones
+        } hoy.
+        [chat] A este grupo le { $left ->
+            [one] queda
+           *[other] quedan
+        } { $left } de { $most } { $most ->
+            [one] edición
+           *[other] ediciones
+        } hoy.
+       *[person] Te { $left ->
+            [one] queda
+           *[other] quedan
+        } { $left } de { $most } { $most ->
+            [one] edición
+           *[other] ediciones
+        } hoy.
     }
 no-limit = Para ti no hay límite diario.
 begins-anew = Habrá nuevas en { $time } (a las 00:00 UTC).

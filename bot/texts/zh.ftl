@@ -92,12 +92,15 @@ queue-full = { $where ->
        *[private] 现在排队的图片太多，这一张我没能接收。请大约一小时后再发一次；已经接收的会继续处理。
     }
 too-many-wait = 你已有 { $most } 个修图在排队，同一个人我不再多收。这一张没有接收，其他没有得到我确认的也一样；等其中一些完成后，请再发一次。
-used-up = { $whose ->
-        [all] 我每天为所有人总共最多编辑 { $most } 次，今天的已经用完。这一张没有接受；请在{ $time }后新的一天开始时（00:00 UTC）再发一次。
-        [chat] 这个群今天的 { $most } 次编辑已经用完。这一张没有接受；请在{ $time }后新的一天开始时（00:00 UTC）再发一次。
-       *[person] 你今天的 { $most } 次编辑已经用完。这一张没有接受；请在{ $time }后新的一天开始时（00:00 UTC）再发一次。
+limit-used-up = { $whose ->
+        [all] 我每天为所有人总共最多编辑 { $most } 次，今天的已经用完。
+        [chat] 这个群今天的 { $most } 次编辑已经用完。
+       *[person] 你今天的 { $most } 次编辑已经用完。
     }
-spent = 今天可以花在编辑上的额度已经用完。这一张没有接受；请在{ $time }后新的一天开始时（00:00 UTC）再发一次。
+not-taken-today = 这一张没有接受，其他没有得到我确认的也一样；请在{ $time }后新的一天开始时（00:00 UTC）再发一次。
+used-up = { limit-used-up }{ not-taken-today }
+credits-used-up = 今天可以花在编辑上的额度已经用完。
+spent = { credits-used-up }{ not-taken-today }
 prompt-too-long = 这段文字有 { $length } 个字符，而图像模型最多接受 { $most } 个。请说得短一些。
 still-under-way = { $where ->
         [group] 这次编辑已经在进行中。想换一种改法，请用 /edit 加上要求回复图片本身。
@@ -126,6 +129,7 @@ minutes = { $count } 分钟
 hours = { $count } 小时
 waiting = 你的图片还在等待：我暂时无法把它交出去。我会不断重试，不用重新发送。
 waiting-for-owner = 我现在无法下单：需要机器人的主人先处理 Kie.ai 的账户，主人已经知道了。你的图片在等待，之后会自动继续，不需要再发一次。
+waiting-for-owner-unaware = 我现在无法下单：需要机器人的主人先处理 Kie.ai 的账户。你的图片在等待，之后会自动继续，不需要再发一次。
 waiting-for-kie = Kie.ai 目前不接受订单。你的图片在等待，我会继续尝试，不需要再发一次。
 waiting-for-tomorrow = 今天可以花费的额度已经用完。你的图片在等待，{ $time }后会自动继续，不需要再发一次。
 takes-long = 这次花的时间比平常久。我会继续查看，图片一好就发给你，不用重新发送。

@@ -9,10 +9,12 @@ import pytest
 from bot.chat.client import Me
 from bot.job import State
 from bot.store.standings import Standing
+from bot.store.statuses import Sign
 from bot.store.transaction import Transaction
 from bot.talk.access import Access, Verdict
-from bot.talk.meanings import CommandGiven, Spoken
+from bot.talk.meanings import CommandGiven, Origin, Spoken
 from bot.talk.reading import read_update
+from bot.talk.room import Daily, Room
 from tests.group import Friends, friends
 from tests.house import House, a_house
 from tests.world import a_photo, english
@@ -121,6 +123,13 @@ async def test_who_is_meant_has_to_be_said(desk: Desk, text: str) -> None:
     assert await desk.says(text) == english("whom", command=command, chat=f"{ADMIN}")
 
 
+async def test_nobody_is_meant_by_a_word_of_the_admin_or_of_the_bot(desk: Desk) -> None:
+    whom = english("whom", command="block", chat=f"{ADMIN}")
+    assert await desk.says("/block", reply_to=desk.admin.send_text("hello")) == whom
+    [*_, word] = desk.house.telegram.bot_messages(ADMIN)
+    assert await desk.says("/block", reply_to=word["message_id"]) == whom
+
+
 async def test_admins_keep_each_other(desk: Desk) -> None:
     assert await desk.says(f"/block {ADMIN}") == english("admins-stay")
     assert await desk.says(f"/deny 1001 {ADMIN}") == english("admins-stay")
@@ -154,6 +163,30 @@ async def _decides(here: Friends, text: str, reply_to: int | None = None) -> str
     here.house.telegram.person(user_id=ADMIN).send_text(text, reply_to=reply_to, chat=here.group)
     await here.hear()
     return here.words()[-1]
+
+
+async def test_strangers_are_told_once_wherever_they_are_and_not_when_they_only_change_something(here: Friends) -> None:
+    wish = "make it snow"
+    asked = here.ada.send_photo(a_photo(size=(16, 16)), caption=wish)
+    here.ada.send_photo(a_photo(size=(16, 16)), caption=f"/edit {wish}", chat=here.group)
+    await here.hear()
+    assert (here.house.words(), here.words()) == ([english("stranger", id="1001")], [])
+    here.house.clock.now += 86_400
+    here.ada.edit_caption(asked, "make it rain")
+    await here.hear()
+    assert len(here.house.words()) == 1
+
+
+async def test_who_is_still_welcome_keeps_what_they_asked_for_in_a_group_that_is_shut_out(here: Friends) -> None:
+    for _ in range(2):
+        here.house.kie.refuse(433, "cap")  # so that what is asked for waits
+    for text in ("/allow@darkroom_bot 1001", f"/allow@darkroom_bot {here.group.id}"):
+        await _decides(here, text)
+    for person in (here.ada, here.grace):
+        person.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=here.group)
+    await here.hear()
+    await _decides(here, f"/deny@darkroom_bot {here.group.id}")
+    assert [(await here.house.job(job_id)).state for job_id in (1, 2)] == [State.QUEUED, State.CANCELLED]
 
 
 async def test_a_group_can_be_allowed_and_one_in_it_denied(here: Friends) -> None:
@@ -196,6 +229,17 @@ async def test_who_speaks_in_a_groups_name_is_somebody_of_their_own(here: Friend
     assert len(await here.answered()) == 1
     told = await _decides(here, "/block@darkroom_bot", reply_to=asked)
     assert told == english("now-blocked", ids=f"{here.group.id}")
+
+
+async def test_what_a_group_that_is_shut_out_asked_for_in_its_own_name_is_seen_to_be_taken_back(here: Friends) -> None:
+    here.house.kie.refuse(433, "cap")  # so that what is asked for waits
+    await _decides(here, f"/allow@darkroom_bot {here.group.id}")
+    asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
+    await here.hear()
+    assert here.signs(asked) == [Sign.ACCEPTED]
+    await _decides(here, f"/deny@darkroom_bot {here.group.id}")
+    await here.house.pass_time(5)
+    assert here.signs(asked) == [Sign.TAKEN_BACK]
 
 
 async def test_what_was_decided_moves_with_a_group(tmp_path: Path) -> None:
@@ -249,6 +293,35 @@ async def test_what_holds_for_a_person_goes_before_what_holds_for_the_chat(
         return [access.verdict(tx, ONE, CHAT), access.verdict(tx, ADMIN, CHAT)]
 
     assert await desk.house.bot.db.unit(judge) == [verdict, Verdict.WELCOME]
+
+
+async def test_an_admin_that_is_a_group_is_one_as_a_supergroup_as_well(desk: Desk) -> None:
+    access = Access(frozenset({ONE}), frozenset({CHAT}))
+    room = Room(Daily(1, 1, 1, 0), access)
+    origin = Origin(chat_id=-6, user_id=TWO, message_id=1, thread_id=None)
+
+    def judge(tx: Transaction) -> tuple[Verdict, bool]:
+        tx.chats.move(CHAT, -6)
+        return access.verdict(tx, TWO, -6), room.is_limited(tx, origin)
+
+    assert await desk.house.bot.db.unit(judge) == (Verdict.WELCOME, False)
+
+
+def test_who_hands_something_on_in_a_group_is_meant_and_not_its_author() -> None:
+    friends_ = {"id": -5, "type": "supergroup", "title": "Friends"}
+    ada, grace = ({"id": each, "is_bot": False, "first_name": "A"} for each in (1001, 1002))
+    handed_on = {"message_id": 1, "date": 1, "chat": friends_, "from": ada, "text": "spam"}
+    handed_on["forward_origin"] = {"type": "user", "date": 1, "sender_user": grace}
+    message = {
+        "message_id": 2,
+        "date": 1,
+        "chat": friends_,
+        "from": {**ada, "id": ADMIN},
+        "reply_to_message": handed_on,
+    }
+    reading = read_update({"update_id": 1, "message": {**message, "text": "/block@darkroom_bot"}}, ME)
+    assert reading is not None
+    assert reading[1] == CommandGiven("block", "", Spoken(1, 1001))
 
 
 def test_a_message_of_a_channel_is_the_channels() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.job import State
+from bot.sandbox.faults import HTML_502
 from bot.sandbox.kie_tasks import fail
 from bot.store.counts import ALL, Whose
 from bot.texts.times import until_tomorrow
@@ -44,6 +45,16 @@ async def _usage(house: House, user_id: int = 1001) -> list[str]:
 def test_the_time_until_tomorrow_is_told_as_people_do() -> None:
     assert until_tomorrow(0).into("en") == "24 hours"
     assert until_tomorrow(DAY * 1000 - 90_000).into("en") == "2 minutes"
+
+
+def test_one_edit_is_told_of_as_one() -> None:
+    told = [english("used-up", whose=whose, most=1, time=TOMORROW).partition(".")[0] for whose in Whose]
+    assert told == [
+        "Your one edit for today is used up",
+        "This group's one edit for today is used up",
+        "I make one edit a day for everybody together, and today's is used up",
+    ]
+    assert english("left-today", whose="person", left=0, most=1) == "You have 0 of 1 edit left today."
 
 
 async def test_a_hundred_at_once_at_a_limit_of_one_make_exactly_one(tmp_path: Path) -> None:
@@ -180,6 +191,7 @@ async def test_nobody_begins_anew_by_deleting_everything(tmp_path: Path) -> None
 async def test_usage_tells_what_is_left_and_when_there_is_more(tmp_path: Path) -> None:
     async with _limited(tmp_path, daily_edits_per_user=20, daily_edits_per_chat=100, daily_edits=500) as house:
         await house.ask(a_photo())
+        await house.bot.db.unit(house.bot.retention.erase)
         assert await _usage(house) == [
             english("left-today", whose="person", left=19, most=20), english("begins-anew", time=TOMORROW),
         ]  # fmt: skip
@@ -197,6 +209,20 @@ async def test_usage_tells_of_the_limit_for_all_where_it_is_the_nearest(tmp_path
     async with _limited(tmp_path, daily_edits_per_user=20, daily_edits_per_chat=100, daily_edits=5) as house:
         told = await _usage(house)
         assert told[1] == english("left-today", whose="all", left=5, most=5)
+
+
+async def test_usage_tells_of_one_limit_in_private_the_nearer_one(tmp_path: Path) -> None:
+    async with _limited(tmp_path, daily_edits_per_user=20, daily_edits_per_chat=5) as house:
+        told = [english("left-today", whose="person", left=5, most=5), english("begins-anew", time=TOMORROW)]
+        assert await _usage(house) == told
+
+
+async def test_usage_tells_that_nothing_more_may_be_spent(tmp_path: Path) -> None:
+    async with _limited(tmp_path, daily_credits=4) as house:
+        assert await _usage(house) == [english("no-limit")]
+        await house.ask(a_photo(size=(16, 16)))
+        assert await _usage(house) == [english("credits-used-up"), english("begins-anew", time=TOMORROW)]
+        assert (await _usage(house, ADMIN))[-1] == english("begins-anew", time=TOMORROW)
 
 
 async def test_usage_without_limits(tmp_path: Path) -> None:
@@ -290,6 +316,14 @@ async def test_the_balance_is_asked_for_every_ten_minutes_at_most_and_not_by_an_
         assert len(house.kie.called("credit")) == asked
 
 
+async def test_a_balance_that_is_not_to_be_had_is_not_asked_for_again_and_again(tmp_path: Path) -> None:
+    async with _limited(tmp_path) as house:
+        house.kie.faults.always("credit", HTML_502)
+        await house.ask(a_photo(size=(16, 16)))
+        await house.pass_time(300)
+        assert len(house.kie.called("credit")) == 1
+
+
 async def test_nobody_asks_for_a_balance_that_nobody_wants_to_know(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
         await house.ask(a_photo())
@@ -317,3 +351,21 @@ async def test_a_group_is_told_once_why_nothing_comes(tmp_path: Path) -> None:
         assert len(here.pictures()) == 2
         assert len(here.texts()) == 1
         assert house.words(ADMIN)[-1] == english("admin-resumed")
+
+
+async def test_a_group_is_told_once_that_it_waits_for_tomorrow(tmp_path: Path) -> None:
+    async with _limited(tmp_path, {"price": 10.0}, daily_credits=12, max_running=1) as house:
+        here = friends(house)
+        for _ in range(3):
+            here.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=here.group)
+        await here.hear()
+        await house.pass_time(3600)
+        assert here.words() == [english("waiting-for-tomorrow", time=TOMORROW)]
+
+
+async def test_nobody_is_said_to_know_of_it_where_nobody_is_told(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        house.kie.refuse(433, "cap")
+        await house.ask(a_photo(size=(16, 16)))
+        await house.pass_time(10)
+        assert house.status()["text"] == english("waiting-for-owner-unaware")
