@@ -16,6 +16,7 @@ from typing import Any
 
 from PIL import Image
 
+from bot.sandbox.durations import longest
 from bot.sandbox.lines import SAMPLE, Gesture, Typed, understand
 from bot.sandbox.samples import sample
 from bot.sandbox.stage import Stage, opened, say
@@ -48,7 +49,7 @@ async def chat(seconds: float, source: int) -> int:
     async with opened(seconds, say) as stage:
         say(WELCOME.format(folder=folder))
         say(f"(Telegram is at {stage.telegram.url}, Kie at {stage.kie.url})")
-        await _converse(stage, typed_lines(source), folder, seconds + PATIENCE_SECONDS)
+        await _converse(stage, typed_lines(source), folder, longest(seconds) + PATIENCE_SECONDS)
     return 0
 
 

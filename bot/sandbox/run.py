@@ -20,6 +20,7 @@ from PIL import Image
 
 from bot.sandbox.chat import chat
 from bot.sandbox.child import BotStopped
+from bot.sandbox.durations import longest
 from bot.sandbox.stage import Stage, opened, say
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--caption", default="", help='what to change, such as "make it snow"')
     parser.add_argument("--out", type=Path, default=OUT, help="where the answer goes (answer.png)")
     parser.add_argument("--as-file", action="store_true", help="send it as a file, not as a compressed photo")
-    parser.add_argument("--seconds", type=_duration, default=2.0, help="how long a local edit takes (2)")
+    parser.add_argument("--seconds", type=_duration, default=2.0, help="what half of the local edits take at most (2)")
     return parser
 
 
@@ -129,7 +130,7 @@ async def _edit(options: argparse.Namespace, picture: bytes) -> int:
             stage.person.send_photo(picture, options.caption)
         stage.sent(f'{options.photo.name}: "{options.caption}"')
         try:
-            return await asyncio.wait_for(_answer(stage, options.out), options.seconds + PATIENCE_SECONDS)
+            return await asyncio.wait_for(_answer(stage, options.out), longest(options.seconds) + PATIENCE_SECONDS)
         except TimeoutError:
             say("No answer came.")
             return 1

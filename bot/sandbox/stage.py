@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.sandbox.child import BOT, Child, LogLine, Servers, environment
+from bot.sandbox.durations import MEDIAN, Durations
 from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram.people import Person
 from bot.sandbox.telegram.server import LocalTelegram
@@ -147,12 +148,12 @@ def has_picture(message: dict[str, Any]) -> bool:
 
 @asynccontextmanager
 async def opened(seconds: float, tell: Callable[[str], None], words: Sequence[str] = BOT) -> AsyncIterator[Stage]:
-    """Set everything up and take it down again; local tasks take so many seconds.
+    """Set everything up and take it down again; half of the local tasks take less than so many seconds.
 
     Raises `BotStopped` when the bot does not start, `TimeoutError` when it is not ready in time.
     """
     telegram = LocalTelegram(token=made_up_token())
-    kie = LocalKie(key=made_up_key(), duration=lambda: seconds, credits=CREDITS)
+    kie = LocalKie(key=made_up_key(), duration=Durations(seconds / MEDIAN), credits=CREDITS)
     stage = Stage(telegram, kie, tell)
     with tempfile.TemporaryDirectory(prefix="darkroom-sandbox-", ignore_cleanup_errors=True) as name:
         try:

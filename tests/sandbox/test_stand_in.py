@@ -61,18 +61,12 @@ def test_the_same_order_gives_the_same_picture() -> None:
 )
 def test_every_prompt_makes_a_visibly_different_picture(prompt: str) -> None:
     original, result = opened(sample()), opened(edit([sample()], prompt, "png"))
-    upper = (0, 0, result.width, result.height * 3 // 4)
-    assert difference(result.crop(upper), original.resize(result.size).crop(upper)) > 4
+    assert difference(result, original) > 4
 
 
 def test_different_words_make_different_pictures() -> None:
     results = {edit([sample()], f"{word} please", "jpeg") for word in ("sepia", "night", "mirror", "snow")}
     assert len(results) == 4
-
-
-def test_the_untouched_original_stays_visible_in_the_corner() -> None:
-    result = opened(edit([picture("red", "png")], "black and white", "png")).convert("RGB")
-    assert result.getpixel((30, result.height - 80)) == (255, 0, 0)
 
 
 def test_several_pictures_stand_side_by_side() -> None:
@@ -88,7 +82,7 @@ def test_a_ratio_is_kept_to() -> None:
 @pytest.mark.parametrize(
     "prompt", ["こんにちは", "🎉" * 200, "عربى", "\ud800", "a\x00b\n\tc", "word " * 900, "x" * 5000]
 )
-def test_no_text_is_too_strange_for_the_band(prompt: str) -> None:
+def test_no_text_is_too_strange(prompt: str) -> None:
     assert opened(edit([picture()], prompt, "jpeg")).width == SIDE
 
 
