@@ -32,6 +32,17 @@ async def test_what_was_forgotten_and_is_given_back_takes_nothing_from_others(db
     assert await db.unit(counted) == [0, 0]
 
 
+async def test_what_was_asked_for_in_a_groups_name_is_counted_for_the_supergroup(db: Database) -> None:
+    def counted(tx: Transaction) -> list[int]:
+        for chat_id in (-4, -9):
+            tx.counts.take(chat_id, chat_id, TODAY)
+        tx.counts.move_chat(-4, -9)
+        tx.counts.move_chat(-4, -9)
+        return [tx.counts.of(whose, -9, TODAY) for whose in (Whose.PERSON, Whose.CHAT)]
+
+    assert await db.unit(counted) == [2, 2]
+
+
 async def test_an_edit_that_seems_dearer_than_the_whole_ceiling_is_tried_once_a_day(db: Database) -> None:
     def affords(tx: Transaction) -> list[int]:
         allowed = [tx.account.affords(3, committed, TODAY) for committed in (0, 1)]
