@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from bot.job import Job, Reason, State
+from bot.job import Job, Reason, State, begin_of
 from bot.jobs import outcome, status
-from bot.jobs.gates import Limits
+from bot.jobs.gates import Limits, Opening, opening
 from bot.kie.models import Look, Outcome
 from bot.store.account import USUAL_PRICE
 from bot.store.connection import Database
@@ -58,6 +58,18 @@ def _running(tx: Transaction, message_id: int) -> Job:
     tx.jobs.move(job, State.SUBMITTING, submitted_at=NOON)
     tx.jobs.move(replace(job, state=State.SUBMITTING), State.RUNNING, task_id="a task")
     return replace(job, state=State.RUNNING)
+
+
+async def test_no_more_leaves_than_can_be_paid_beside_what_is_under_way_until_the_next_day(db: Database) -> None:
+    limits = Limits(creates_per_window=20, running=5, deadline=900, daily_credits=8)
+
+    def opened(tx: Transaction) -> list[Opening]:
+        _running(tx, 1)
+        one_more = opening(tx, limits, NOON)
+        tx.account.spend(4, TODAY)
+        return [one_more, opening(tx, limits, NOON)]
+
+    assert await db.unit(opened) == [Opening(1, begin_of(TODAY + 1)), Opening(0, begin_of(TODAY + 1))]
 
 
 async def test_what_kie_charges_is_spent_and_where_it_does_not_say_what_edits_usually_cost(db: Database) -> None:
