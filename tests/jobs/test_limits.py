@@ -138,6 +138,15 @@ async def test_what_comes_to_nothing_tomorrow_gives_nothing_back_then(tmp_path: 
         assert await _counted(house) == 1
 
 
+async def test_another_wish_for_a_picture_that_is_there_counts_as_well(tmp_path: Path) -> None:
+    async with _limited(tmp_path, daily_edits_per_user=1) as house:
+        asked = await house.ask(a_photo(size=(16, 16)))
+        house.ada.send_text("at night", reply_to=asked)
+        await house.hear()
+        assert house.words() == [english("used-up", whose="person", most=1, time=TOMORROW)]
+        assert await house.bot.db.unit(lambda tx: tx.jobs.get(2)) is None
+
+
 async def test_a_variation_counts_for_the_one_who_presses(tmp_path: Path) -> None:
     async with _limited(tmp_path, daily_edits_per_user=1) as house:
         here = friends(house)

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from bot.job import Job, Reason, State
+from bot.job import Job, Reason, State, begin_of
 from bot.jobs import outcome, status
-from bot.jobs.gates import Limits
+from bot.jobs.gates import Limits, Opening, opening
 from bot.kie.models import Look, Outcome
 from bot.store.account import USUAL_PRICE
 from bot.store.connection import Database
@@ -32,6 +32,17 @@ async def test_what_was_forgotten_and_is_given_back_takes_nothing_from_others(db
     assert await db.unit(counted) == [0, 0]
 
 
+async def test_what_was_asked_for_in_a_groups_name_is_counted_for_the_supergroup(db: Database) -> None:
+    def counted(tx: Transaction) -> list[int]:
+        for chat_id in (-4, -9):
+            tx.counts.take(chat_id, chat_id, TODAY)
+        tx.counts.move_chat(-4, -9)
+        tx.counts.move_chat(-4, -9)
+        return [tx.counts.of(whose, -9, TODAY) for whose in (Whose.PERSON, Whose.CHAT)]
+
+    assert await db.unit(counted) == [2, 2]
+
+
 async def test_an_edit_that_seems_dearer_than_the_whole_ceiling_is_tried_once_a_day(db: Database) -> None:
     def affords(tx: Transaction) -> list[int]:
         allowed = [tx.account.affords(3, committed, TODAY) for committed in (0, 1)]
@@ -47,6 +58,18 @@ def _running(tx: Transaction, message_id: int) -> Job:
     tx.jobs.move(job, State.SUBMITTING, submitted_at=NOON)
     tx.jobs.move(replace(job, state=State.SUBMITTING), State.RUNNING, task_id="a task")
     return replace(job, state=State.RUNNING)
+
+
+async def test_no_more_leaves_than_can_be_paid_beside_what_is_under_way_until_the_next_day(db: Database) -> None:
+    limits = Limits(creates_per_window=20, running=5, deadline=900, daily_credits=8)
+
+    def opened(tx: Transaction) -> list[Opening]:
+        _running(tx, 1)
+        one_more = opening(tx, limits, NOON)
+        tx.account.spend(4, TODAY)
+        return [one_more, opening(tx, limits, NOON)]
+
+    assert await db.unit(opened) == [Opening(1, begin_of(TODAY + 1)), Opening(0, begin_of(TODAY + 1))]
 
 
 async def test_what_kie_charges_is_spent_and_where_it_does_not_say_what_edits_usually_cost(db: Database) -> None:
