@@ -127,6 +127,11 @@ class Child:
             await self._ready.wait()
         self.check()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has said that it takes updates, or has ended."""
+        return self._ready.is_set()
+
     def check(self) -> None:
         """Raise `BotStopped` once it has ended and said its last."""
         if self._reading is None or self._reading.done():
@@ -144,6 +149,16 @@ class Child:
         except TimeoutError:
             process.kill()
             await process.wait()
+        await reading
+
+    async def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        process, reading = self._process, self._reading
+        if process is None or reading is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
         await reading
 
     async def _read(self, log: asyncio.StreamReader) -> None:

@@ -60,7 +60,7 @@ def test_a_refusal_is_shown_and_is_no_success(folder: Path) -> None:
 
 
 def test_a_chat_answers_every_line_before_it_ends(folder: Path) -> None:
-    done = sandbox(folder, typed="/help\nsample make it snow\n")
+    done = sandbox(folder, "--terminal", typed="/help\nsample make it snow\n")
     assert done.returncode == 0, done.stdout + done.stderr
     [saved] = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("     saved ")]
     with Image.open(saved) as answer:
@@ -70,7 +70,12 @@ def test_a_chat_answers_every_line_before_it_ends(folder: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_chat_in_which_nobody_types_stays_open_until_it_is_stopped(folder: Path, number: int) -> None:
     with subprocess.Popen(
-        COMMAND, cwd=folder, env=around(folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        [*COMMAND, "--terminal"],
+        cwd=folder,
+        env=around(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("(Telegram is at"):
@@ -87,6 +92,9 @@ def test_a_chat_in_which_nobody_types_stays_open_until_it_is_stopped(folder: Pat
         (["--photo", "notes.txt"], "no picture that can be sent as a photo"),
         (["--photo", "cat.jpg", "--out", "answer.gif"], "must end in .png"),
         (["--photo", "cat.jpg", "--out", "nowhere/answer.png"], "there is no folder nowhere"),
+        (["--caption", "make it snow"], "go with --photo"),
+        (["--terminal", "--live-kie"], "--live-kie goes with the page"),
+        (["--live-kie"], "needs KIE_API_KEY in the environment"),
     ],
 )
 def test_a_mistake_in_the_command_is_told_before_anything_starts(
@@ -99,6 +107,7 @@ def test_a_mistake_in_the_command_is_told_before_anything_starts(
     (folder / "notes.txt").write_text("no picture")
     (folder / "cat.jpg").touch()
     monkeypatch.chdir(folder)
+    monkeypatch.delenv("KIE_API_KEY", raising=False)
     assert main(words) == 2
     assert complaint in capsys.readouterr().err
 
