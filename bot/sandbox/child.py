@@ -128,6 +128,11 @@ class Child:
         self.check()
 
     @property
+    def pid(self) -> int | None:
+        """The id of the process, None before it was started."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def is_ready(self) -> bool:
         """Whether it has said that it takes updates, or has ended."""
         return self._ready.is_set()

@@ -46,6 +46,11 @@ class Actor:
             return Life.STOPPED
         return Life.RUNNING if self._child.is_ready else Life.STARTING
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that runs or ran last, None before the first."""
+        return None if self._child is None else self._child.pid
+
     async def start(self) -> None:
         """Start it, unless it runs; whether it gets ready is seen by its `life`."""
         async with self._one_at_a_time:

@@ -49,7 +49,7 @@ class Scene:
         self.places: dict[str, Place] = {place.key: place for place in cast(self.telegram)}
         self.troubles = Troubles(self.telegram, self.kie, self.you)
         self.journal = Journal(time.time)
-        self.bot = Actor(options.words, self._variables, folder, self.journal.hear)
+        self.bot = Actor(options.words, self.variables, folder, self.journal.hear)
 
     @property
     def is_live(self) -> bool:
@@ -76,7 +76,8 @@ class Scene:
         if self.kie is not None:
             await self.kie.stop()
 
-    def _variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """The bot's whole environment, known once the servers are open."""
         kie_url = self.kie.url if self.kie is not None else ""
         servers = Servers(self.telegram.url, made_up_token(), kie_url, self._live_key or made_up_key())
         variables = environment(servers, self._folder, os.environ) | {"ADMIN_IDS": f"{OPERATOR}"}
