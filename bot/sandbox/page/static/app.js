@@ -35,7 +35,7 @@ onChange(show);
 prepareViewer();
 prepareTalk();
 prepareBench();
-prepareComposer();
+await prepareComposer();
 follow((now) => {
   connected = now;
   showTop();

@@ -59,10 +59,16 @@ const showCalls = () => {
   const side = byId("side").value;
   const calls = all("call").filter((call) => !side || call.side === side);
   calls.sort((one, other) => other.at - one.at || other.number - one.number);
-  const wanted = calls.map((call) => ({ key: `${call.side}/${call.number}`, sign: JSON.stringify(call), build: () => row(call) }));
-  if (!wanted.length) wanted.push({ key: "none", sign: "", build: () => make("li", { class: "quiet" }, "No calls yet.") });
+  const wanted = calls.map((call) => ({
+    key: `${call.side}/${call.number}`,
+    sign: JSON.stringify(call),
+    build: () => row(call),
+  }));
+  if (!wanted.length) wanted.push(nothing("li", "No calls yet."));
   keep(byId("calls"), wanted);
 };
+
+const nothing = (tag, words) => ({ key: "none", sign: "", build: () => make(tag, { class: "quiet" }, words) });
 
 const row = (call) => {
   const summary = make(
@@ -84,13 +90,15 @@ const unfold = async (details, call) => {
   const answer = await fetch(`calls/${call.side}/${call.number}`);
   if (!answer.ok) return;
   const { asked, answered } = await answer.json();
-  details.append(make("h4", {}, "Asked"), make("pre", { tabindex: 0 }, asked), make("h4", {}, "Answered"), make("pre", { tabindex: 0 }, answered));
+  for (const [title, text] of [["Asked", asked], ["Answered", answered]]) {
+    details.append(make("h4", {}, title), make("pre", { tabindex: 0 }, text));
+  }
 };
 
 const showJobs = () => {
   const jobs = all("job").sort((one, other) => other.number - one.number);
   const wanted = jobs.map((job) => ({ key: `${job.number}`, sign: JSON.stringify(job), build: () => life(job) }));
-  if (!wanted.length) wanted.push({ key: "none", sign: "", build: () => make("p", { class: "quiet" }, "No edit was asked for yet.") });
+  if (!wanted.length) wanted.push(nothing("p", "No edit was asked for yet."));
   keep(byId("jobs"), wanted);
   const lines = all("line").sort((one, other) => other.number - one.number);
   keep(byId("lines"), lines.map((line) => ({ key: `${line.number}`, sign: "", build: () => step(line, clock(line.at, true)) })));
@@ -99,17 +107,22 @@ const showJobs = () => {
 const life = (job) => {
   const since = job.steps[0].at;
   const steps = job.steps.map((one) => step(one, `+${(one.at - since).toFixed(1)} s`));
-  return make("section", {}, make("h3", {}, `Job ${job.number} `, make("time", {}, clock(since, true))), make("ol", { class: "steps" }, ...steps));
+  const title = make("h3", {}, `Job ${job.number} `, make("time", {}, clock(since, true)));
+  return make("section", {}, title, make("ol", { class: "steps" }, ...steps));
 };
 
-const step = ({ level, text }, when) => make("li", { class: level === "INFO" || level === "DEBUG" ? null : "loud" }, make("time", {}, when), make("span", {}, text));
+const step = ({ level, text }, when) => {
+  const loudness = ["INFO", "DEBUG"].includes(level) ? null : "loud";
+  return make("li", { class: loudness }, make("time", {}, when), make("span", {}, text));
+};
 
 const showTroubles = () => {
   const troubles = all("trouble").sort((one, other) => one.order - other.order);
   const sides = [...new Set(troubles.map((trouble) => trouble.side))];
   keep(byId("troubles"), sides.map((side) => {
     const own = troubles.filter((trouble) => trouble.side === side);
-    return { key: side, sign: JSON.stringify(own), build: () => make("fieldset", {}, make("legend", {}, side), ...own.map(lever)) };
+    const build = () => make("fieldset", {}, make("legend", {}, side), ...own.map(lever));
+    return { key: side, sign: JSON.stringify(own), build };
   }));
   byId("forge").hidden = !sides.includes("Callbacks");
 };
@@ -133,6 +146,8 @@ const showBot = () => {
   byId("credits").textContent = bench.credits === null ? "" : `${bench.credits.toLocaleString()} credits are left at Kie.`;
   byId("privacy").checked = bench.privacy;
   const language = byId("language");
-  if (language.options.length !== bench.languages.length) language.replaceChildren(...bench.languages.map((one) => make("option", { value: one }, one)));
+  if (language.options.length !== bench.languages.length) {
+    language.replaceChildren(...bench.languages.map((one) => make("option", { value: one }, one)));
+  }
   language.value = bench.language;
 };

@@ -36,7 +36,8 @@ export const samples = (before = "") => {
   const row = make("div", { class: "samples", role: "group", "aria-label": "Sample pictures" });
   for (const { name, wish } of known) {
     const image = make("img", { src: `samples/${name}`, alt: `Sample ${name.split(".")[0]}`, width: 120, height: 90 });
-    row.append(make("button", { type: "button", onclick: () => pickSample(name, before + wish) }, image, make("span", {}, `“${wish}”`)));
+    const pick = () => pickSample(name, before + wish);
+    row.append(make("button", { type: "button", onclick: pick }, image, make("span", {}, `“${wish}”`)));
   }
   return row;
 };
@@ -55,6 +56,7 @@ const pickSample = async (name, wish) => {
   }
 };
 
+// Done when the samples are known, which empty chats offer.
 export const prepareComposer = async () => {
   byId("composer").addEventListener("submit", submit);
   byId("words").addEventListener("keydown", enter);
@@ -67,7 +69,6 @@ export const prepareComposer = async () => {
   byId("speaker").addEventListener("change", (event) => state.speakers.set(here().key, Number(event.target.value)));
   acceptFiles();
   known = await (await fetch("samples")).json();
-  changed();
 };
 
 const acceptFiles = () => {
@@ -113,7 +114,8 @@ const chosen = (file, position) => {
     byId("words").focus();
   };
   const image = make("img", { src: URL.createObjectURL(file), alt: file.name, width: 72, height: 72 });
-  const button = make("button", { type: "button", class: "icon", "aria-label": `Remove picture ${position + 1}: ${file.name}`, onclick: remove }, "✕");
+  const label = `Remove picture ${position + 1}: ${file.name}`;
+  const button = make("button", { type: "button", class: "icon", "aria-label": label, onclick: remove }, "✕");
   return make("li", {}, image, button);
 };
 
@@ -175,7 +177,8 @@ const menu = () => {
       shelve("");
       say(`/${command}`);
     };
-    return make("li", {}, make("button", { type: "button", onclick: send }, make("strong", {}, `/${command}`), ` ${description}`));
+    const name = make("strong", {}, `/${command}`);
+    return make("li", {}, make("button", { type: "button", onclick: send }, name, ` ${description}`));
   });
   return make("ul", { class: "menu", "aria-label": "Commands" }, ...items);
 };

@@ -5,7 +5,7 @@ import { answer, change, here, say, speaker } from "./composer.js";
 import { clock, make, size } from "./dom.js";
 import { enlarge } from "./viewer.js";
 
-const TAGS = { bold: "strong", italic: "em", underline: "u", strikethrough: "s", code: "code", pre: "code", blockquote: "q" };
+const TAGS = { bold: "strong", italic: "em", underline: "u", strikethrough: "s", code: "code", pre: "code" };
 const VISIBLE = /\.(jpe?g|png|webp|gif)$/i;
 
 export const bubble = (messages, place) => {
@@ -18,10 +18,10 @@ export const bubble = (messages, place) => {
   card.append(...media(messages));
   const worded = messages.find((message) => message.text) ?? first;
   if (worded.text) card.append(make("p", { class: "text" }, ...rich(worded.text, worded.entities)));
-  card.append(foot(messages, worded));
+  card.append(foot(messages, worded, own));
   const label = `${first.from.name}, ${clock(first.at)}`;
   const all = make("article", { class: own ? "message own" : "message", "aria-label": label, id: `message-${first.id}` });
-  all.append(card, tools(first, worded, own), ...messages.filter((one) => one.buttons.length).map(keyboard));
+  all.append(card, ...messages.filter((one) => one.buttons.length).map(keyboard));
   return all;
 };
 
@@ -66,18 +66,21 @@ const file = (message) => {
   return row;
 };
 
-const foot = (messages, worded) => {
+const foot = (messages, worded, own) => {
   const signs = messages.flatMap((message) => message.signs);
   return make(
-    "p",
+    "div",
     { class: "foot" },
-    signs.length ? make("span", { class: "signs", role: "img", "aria-label": `Reactions: ${signs.join(" ")}` }, signs.join(" ")) : null,
+    signs.length ? reactions(signs.join(" ")) : null,
+    tools(messages[0], worded, own),
     make("time", {}, `${worded.edited && !worded.mine ? "edited " : ""}${clock(messages[0].at)}`),
   );
 };
 
+const reactions = (signs) => make("span", { class: "signs", role: "img", "aria-label": `Reactions: ${signs}` }, signs);
+
 const tools = (first, worded, own) => {
-  const row = make("div", { class: "tools" });
+  const row = make("span", { class: "tools" });
   const add = (name, onclick) => row.append(make("button", { type: "button", "data-focus": name, onclick }, name));
   add("Reply", () => answer(first));
   if (own) add("Edit", () => change(worded));
@@ -89,7 +92,10 @@ const keyboard = (message) => {
   return make("div", { class: "keyboard", role: "group", "aria-label": "Buttons of the message" }, ...rows);
 };
 
-const key = (message, label) => make("button", { type: "button", "data-focus": label, onclick: (event) => press(event.currentTarget, message, label) }, label);
+const key = (message, label) => {
+  const onclick = (event) => press(event.currentTarget, message, label);
+  return make("button", { type: "button", "data-focus": label, onclick }, label);
+};
 
 const press = async (button, message, label) => {
   button.setAttribute("aria-busy", "true");

@@ -16,7 +16,8 @@ export const showPlaces = () => {
     const current = place.key === here()?.key;
     if (current && latest) seen.set(place.key, latest.id);
     const unread = latest && latest.id > (seen.get(place.key) ?? 0);
-    return { key: place.key, sign: JSON.stringify([place, latest?.text, current, unread]), build: () => entry(place, latest, current, unread) };
+    const sign = JSON.stringify([place, latest, current, unread]);
+    return { key: place.key, sign, build: () => entry(place, latest, current, unread) };
   });
   keep(byId("places"), wanted);
 };
@@ -25,7 +26,13 @@ const entry = (place, latest, current, unread) => {
   const about = latest ? latest.text || (latest.picture ? "Picture" : "File") : place.about;
   return make(
     "button",
-    { type: "button", class: place.kind, "aria-current": current ? "true" : null, "data-focus": "entry", onclick: () => choose(place.key) },
+    {
+      type: "button",
+      class: place.kind,
+      "aria-current": current ? "true" : null,
+      "data-focus": "entry",
+      onclick: () => choose(place.key),
+    },
     make("span", { class: "face", "aria-hidden": "true" }, place.kind === "topic" ? "#" : place.title[0]),
     make("span", { class: "title" }, place.title),
     make("span", { class: "latest" }, about),
@@ -58,7 +65,8 @@ export const showTalk = () => {
     sign: JSON.stringify(messages),
     build: () => bubble(messages, place),
   }));
-  if (!blocks.some(([first]) => !first.service)) wanted.push({ key: `empty/${place.key}`, sign: "", build: () => empty(place) });
+  const isEmpty = blocks.every(([first]) => first.service);
+  if (isEmpty) wanted.push({ key: `empty/${place.key}`, sign: "", build: () => empty(place) });
   keep(talk, wanted);
   if (isNew || sticks) toTheEnd();
   shown = place.key;
