@@ -14,7 +14,7 @@ LISTED = 150
 #: the longest piece of a call that is shown, in characters
 SHOWN = 20_000
 #: parameters that tell best what a call is about, in the order in which they are looked for
-_TELLING = ("text", "caption", "reaction", "action", "message_id", "file_id", "commands", "chat_id")
+_TELLING = ("text", "caption", "action", "message_id", "file_id", "chat_id")
 
 
 def items(scene: Scene) -> Iterator[tuple[str, Any]]:
@@ -66,8 +66,16 @@ def _telling(call: TelegramCall) -> str:
     if call.method == "getUpdates" and isinstance(call.result, list):
         kinds = [name for update in call.result for name in update if name != "update_id"]
         return ", ".join(kinds)
+    if call.method == "setMessageReaction":
+        return " ".join(str(one.get("emoji")) for one in _listed(call.params.get("reaction")))
+    if call.method == "setMyCommands":
+        return " ".join(f"/{one.get('command')}" for one in _listed(call.params.get("commands")))
     found = next((call.params[name] for name in _TELLING if name in call.params), "")
     return str(found)[:100]
+
+
+def _listed(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _kie(number: int, call: KieCall) -> dict[str, Any]:

@@ -101,7 +101,8 @@ const showJobs = () => {
   if (!wanted.length) wanted.push(nothing("p", "No edit was asked for yet."));
   keep(byId("jobs"), wanted);
   const lines = all("line").sort((one, other) => other.number - one.number);
-  keep(byId("lines"), lines.map((line) => ({ key: `${line.number}`, sign: "", build: () => step(line, clock(line.at, true)) })));
+  const logged = (line) => ({ key: `${line.number}`, sign: "", build: () => step(line, clock(line.at, true)) });
+  keep(byId("lines"), lines.map(logged));
 };
 
 const life = (job) => {

@@ -8,6 +8,11 @@ import { all, messagesIn, places } from "./store.js";
 const SIGN_SECONDS = 5;
 const SIGNS = { typing: "is typing…", upload_photo: "is sending a photo…", upload_document: "is sending a file…" };
 
+const HINTS = {
+  private: ["Send a picture and say what to change.", "Click one of these, or drop, paste or pick your own."],
+  group: ["In groups the bot speaks when spoken to.", "Caption a picture with /edit and a wish, or reply to one with that."],
+};
+
 const seen = new Map();
 
 export const showPlaces = () => {
@@ -43,11 +48,22 @@ const entry = (place, latest, current, unread) => {
 let shown = "";
 // whether the end of the conversation is looked at, and stays so whatever comes
 let sticks = true;
+let before = { top: 0, height: 0 };
 
 export const prepareTalk = () => {
-  const talk = byId("talk");
-  talk.addEventListener("scroll", () => (sticks = talk.scrollHeight - talk.scrollTop - talk.clientHeight < 80));
-  new ResizeObserver(() => sticks && toTheEnd()).observe(talk);
+  byId("talk").addEventListener("scroll", scrolled);
+  const observer = new ResizeObserver(() => sticks && toTheEnd());
+  observer.observe(byId("talk"));
+  observer.observe(byId("messages"));
+};
+
+// Only who scrolls up leaves the end: what grows or shrinks moves it as well.
+const scrolled = () => {
+  const { scrollTop: top, scrollHeight: height, clientHeight } = byId("talk");
+  const isSame = height === before.height && clientHeight === before.clientHeight;
+  if (height - top - clientHeight < 40) sticks = true;
+  else if (isSame && top < before.top) sticks = false;
+  before = { top, height, clientHeight };
 };
 
 const toTheEnd = () => (byId("talk").scrollTop = byId("talk").scrollHeight);
@@ -57,8 +73,7 @@ export const showTalk = () => {
   if (!place) return;
   byId("title").textContent = place.title;
   byId("about").textContent = place.about;
-  const talk = byId("talk");
-  const isNew = shown !== place.key;
+  if (shown !== place.key) sticks = true;
   const blocks = grouped(messagesIn(place));
   const wanted = blocks.map((messages) => ({
     key: `${place.key}/${messages[0].id}`,
@@ -67,8 +82,8 @@ export const showTalk = () => {
   }));
   const isEmpty = blocks.every(([first]) => first.service);
   if (isEmpty) wanted.push({ key: `empty/${place.key}`, sign: "", build: () => empty(place) });
-  keep(talk, wanted);
-  if (isNew || sticks) toTheEnd();
+  keep(byId("messages"), wanted);
+  if (sticks) toTheEnd();
   shown = place.key;
   showSign(place);
 };
@@ -84,12 +99,9 @@ const grouped = (messages) => {
 };
 
 const empty = (place) => {
-  const lines = {
-    private: ["Send a picture and say what to change.", "Click one of these, or drop, paste or pick your own."],
-    group: ["In groups the bot speaks when spoken to.", "Begin the caption with /edit, or reply to a picture with /edit and a wish."],
-  };
-  const [title, about] = lines[place.kind === "private" ? "private" : "group"];
-  return make("div", { class: "empty" }, make("h3", {}, title), make("p", {}, about), samples(place.kind === "private" ? "" : "/edit "));
+  const [title, about] = HINTS[place.kind === "private" ? "private" : "group"];
+  const offered = samples(place.kind === "private" ? "" : "/edit ");
+  return make("div", { class: "empty" }, make("h3", {}, title), make("p", {}, about), offered);
 };
 
 let ending = 0;
