@@ -13,7 +13,9 @@ SHOWN = ("JPEG", "PNG", "WEBP", "GIF")
 
 
 async def read_draft(request: web.Request) -> Draft:
-    """Read a form with pictures; raises HTTPBadRequest for what is none."""
+    """Read a form with pictures; raises HTTPBadRequest for what is none, and 413 for too much."""
+    if (request.content_length or 0) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length or 0)
     fields: dict[str, str] = {}
     pictures: list[tuple[str, bytes]] = []
     try:

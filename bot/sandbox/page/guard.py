@@ -41,7 +41,7 @@ class Guard:
     """Judges every request before anything else looks at it."""
 
     def __init__(self, token: str) -> None:
-        self._token = token
+        self.token = token
         #: known once the door is open
         self.port = 0
 
@@ -49,8 +49,8 @@ class Guard:
         """Let a request through, or refuse it without saying what is behind."""
         if request.host not in self._hosts:
             raise web.HTTPForbidden(text="This address is not served here.\n")
-        given = request.path.split("/")[1]
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
+        given = request.match_info.get("token", "")
+        if not hmac.compare_digest(given.encode(), self.token.encode()):
             raise web.HTTPNotFound(text="Open the address that the sandbox has printed, with all that is in it.\n")
         if request.method != "GET" and request.headers.get("Origin") != f"http://{request.host}":
             raise web.HTTPForbidden(text="Only the sandbox's own page may do this.\n")

@@ -23,6 +23,9 @@ from bot.sandbox.stage import CREDITS, made_up_key, made_up_token
 from bot.sandbox.telegram.people import Person
 from bot.sandbox.telegram.server import LocalTelegram
 
+#: what may stand between this machine and the real Kie
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -83,7 +86,9 @@ class Scene:
         variables = environment(servers, self._folder, os.environ) | {"ADMIN_IDS": f"{OPERATOR}"}
         if self.is_live:
             # the bot knows where Kie is, and Kie cannot call back to this machine
-            return {name: value for name, value in variables.items() if name not in {"KIE_API_URL", "KIE_UPLOAD_URL"}}
+            kept = {name: value for name, value in variables.items() if name not in {"KIE_API_URL", "KIE_UPLOAD_URL"}}
+            proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+            return kept | proxies | {"NO_PROXY": "127.0.0.1"}
         return variables | {"PORT": f"{self._port}", "PUBLIC_URL": f"http://127.0.0.1:{self._port}"}
 
     def _ordered(self) -> float:

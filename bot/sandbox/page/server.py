@@ -31,14 +31,12 @@ class Server:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        token = token_urlsafe(24)
-        self._guard = Guard(token)
-        self._path = f"/{token}/"
+        self._guard = Guard(token_urlsafe(24))
 
     @property
     def url(self) -> str:
         """The address of the page, with the token that opens it."""
-        return f"http://127.0.0.1:{self._guard.port}{self._path}"
+        return f"http://127.0.0.1:{self._guard.port}/{self._guard.token}/"
 
     @asynccontextmanager
     async def open(self, port: int) -> AsyncIterator[None]:
@@ -59,7 +57,7 @@ class Server:
 
         app = web.Application(middlewares=[judge], client_max_size=MOST_BYTES)
         app.on_response_prepare.append(harden)
-        at = self._path
+        at = "/{token}/"
         app.add_routes(
             [
                 web.get(at, self._static),
@@ -82,9 +80,8 @@ class Server:
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         # read anew each time, so that who works on the page only has to reload it
-        name = request.match_info.get("name", "index.html")
-        path = STATIC / name
-        if path.suffix not in _TYPES or not path.is_file():
+        path = STATIC / request.match_info.get("name", "index.html")
+        if not path.is_file():
             raise web.HTTPNotFound
         return web.Response(text=path.read_text(encoding="utf-8"), content_type=_TYPES[path.suffix], charset="utf-8")
 

@@ -16,11 +16,12 @@ from tests.sandbox.page.browser import a_browser
 from tests.sandbox.page.opened import FRIENDS, PRIVATE, Page, a_page
 
 FOLDER = Path(__file__).parents[3] / "docs" / "images"
-SIZE = ViewportSize(width=1200, height=860)
+TALL = ViewportSize(width=1200, height=1010)
+WIDE = ViewportSize(width=1200, height=860)
 PATIENCE = 30_000
 MOST_BYTES = 150_000
-#: enough colours for drawings; a photo would need more
-COLOURS = 128
+#: enough for drawings and the marks beside them; photos would need more
+COLOURS = 256
 
 
 async def take() -> None:
@@ -34,20 +35,21 @@ async def take() -> None:
 async def _private(browser: Browser, scheme: Literal["light", "dark"]) -> None:
     """An edit, and another one of its answer under way."""
     async with a_page(BOT) as page:
-        tab = await _tab(browser, page, scheme)
+        tab = await _tab(browser, page, scheme, TALL)
         await page.send(("house.jpg", SAMPLES["house.jpg"].draw()), text="make it snow")
         await expect(_answers(tab)).to_have_count(1, timeout=PATIENCE)
+        await expect(tab.get_by_text("Got it.")).to_have_count(0, timeout=PATIENCE)
         page.scene.seconds = 8
         answer = page.scene.telegram.bot_messages(YOU)[-1]["message_id"]
         await page.send(text="now at night 16:9", place=PRIVATE, reply_to=answer)
-        await expect(tab.get_by_role("button", name="Cancel")).to_have_count(0, timeout=PATIENCE)
+        await expect(tab.get_by_text("Your picture is being edited.").last).to_be_visible(timeout=PATIENCE)
         await _save(tab, f"chat-{scheme}.png")
 
 
 async def _group(browser: Browser, scheme: Literal["light", "dark"]) -> None:
     """A wish about somebody else's picture, with the workbench beside it."""
     async with a_page(BOT) as page:
-        tab = await _tab(browser, page, scheme)
+        tab = await _tab(browser, page, scheme, WIDE)
         await tab.get_by_role("button", name="Friends").click()
         await page.send(("beach.jpg", SAMPLES["beach.jpg"].draw()), place=FRIENDS)
         asked = page.updates[-1]["message"]["message_id"]
@@ -58,8 +60,8 @@ async def _group(browser: Browser, scheme: Literal["light", "dark"]) -> None:
         await _save(tab, f"workbench-{scheme}.png")
 
 
-async def _tab(browser: Browser, page: Page, scheme: Literal["light", "dark"]) -> Tab:
-    tab = await browser.new_page(viewport=SIZE, color_scheme=scheme, locale="en-GB", reduced_motion="reduce")
+async def _tab(browser: Browser, page: Page, scheme: Literal["light", "dark"], size: ViewportSize) -> Tab:
+    tab = await browser.new_page(viewport=size, color_scheme=scheme, locale="en-GB", reduced_motion="reduce")
     await tab.goto(page.url)
     await expect(tab.get_by_text("The bot is running")).to_be_visible(timeout=PATIENCE)
     return tab
@@ -73,9 +75,11 @@ async def _save(tab: Tab, name: str) -> None:
     """Save a picture of the tab with few colours, which keeps it small."""
     await tab.mouse.move(0, 0)
     await tab.evaluate("document.activeElement.blur()")
+    await expect(tab.locator("#sign")).to_be_empty(timeout=PATIENCE)
     taken = await tab.screenshot()
     with Image.open(io.BytesIO(taken)) as image:
-        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+        few = image.convert("RGB").quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)
+        few.save(FOLDER / name, optimize=True)
     size = (FOLDER / name).stat().st_size
     if size > MOST_BYTES:
         raise SystemExit(f"{name} has {size} bytes, more than {MOST_BYTES}")

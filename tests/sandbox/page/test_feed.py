@@ -67,6 +67,20 @@ async def test_a_call_is_listed_with_what_it_is_about_and_what_came_of_it(page: 
     assert "retry after 3" in said["answered"]
 
 
+async def test_the_menu_is_the_one_for_the_language_of_your_app(page: Page) -> None:
+    telegram = page.scene.telegram
+    url = f"{telegram.url}/bot{'1234567:' + 'sandbox-' * 4}/setMyCommands"
+    for language in ("", "ru"):
+        commands = [{"command": "help", "description": f"help {language}"}]
+        body = {"commands": commands, "language_code": language, "scope": {"type": "all_group_chats"}}
+        async with page.session.post(url, json=body) as answer:
+            assert answer.status == 200
+    for language, shown in (("en", ""), ("ru", "ru"), ("fr", "")):
+        await page.post("do/adjust", language=language)
+        assert items(page.scene)["menu"] == {"group": [{"command": "help", "description": f"help {shown}"}]}
+    assert items(page.scene)["bench"]["languages"] == ["en", "ru"]
+
+
 async def test_calls_to_kie_are_listed_as_well_and_no_key_with_them(page: Page) -> None:
     kie = page.scene.kie
     assert kie is not None

@@ -163,12 +163,17 @@ def test_the_journal_tells_jobs_from_the_rest_and_does_not_grow_without_end() ->
     assert journal.others[-1] == (LINES + 10, (5.0, "INFO", f"line {LINES + 9}"))
 
 
-async def test_with_the_real_kie_the_bot_gets_the_key_and_no_local_kie(tmp_path: Path) -> None:
+async def test_with_the_real_kie_the_bot_gets_the_key_and_the_way_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://192.0.2.1")
     local = Scene(Options(1.0), tmp_path, 1).variables()
     scene = Scene(Options(1.0, live_key="a-key"), tmp_path, 1)
     live = scene.variables()
     assert (scene.kie, live["KIE_API_KEY"]) == (None, "a-key")
     assert set(local) - set(live) == {"KIE_API_URL", "KIE_UPLOAD_URL", "PUBLIC_URL"}
+    assert ("HTTPS_PROXY" in local, local["NO_PROXY"]) == (False, "*")
+    assert (live["HTTPS_PROXY"], live["NO_PROXY"]) == ("http://192.0.2.1", "127.0.0.1")
     assert live["TELEGRAM_API_URL"].startswith("http://127.0.0.1:")
     shown = items(scene)
     assert shown["bot"]["live"] is True
