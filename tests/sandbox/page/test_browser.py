@@ -27,6 +27,15 @@ NAMELESS = """() => [...document.querySelectorAll("button, input, select, textar
         || one.labels?.length || one.getAttribute("aria-labelledby")))
     .map((one) => one.outerHTML)"""
 
+BRING = """async (gesture) => {
+    const carried = new DataTransfer();
+    carried.items.add(new File([await (await fetch("samples/cat.jpg")).blob()], "cat.jpg", { type: "image/jpeg" }));
+    const event = gesture === "drop"
+        ? new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true })
+        : new ClipboardEvent("paste", { clipboardData: carried, bubbles: true, cancelable: true });
+    document.querySelector("main").dispatchEvent(event);
+}"""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
@@ -153,7 +162,9 @@ async def test_a_fault_and_its_recovery(browser: Browser) -> None:
 async def test_a_bot_that_is_killed_and_started_again_gives_the_picture(browser: Browser) -> None:
     async with played(browser) as (page, tab):
         page.scene.seconds = 3.0
-        await tab.get_by_role("button", name="Sample cat").click()
+        for gesture in ("drop", "paste"):
+            await tab.evaluate(BRING, gesture)
+        await tab.get_by_role("button", name="Remove picture 2").click()
         await typed(tab, "as a pencil drawing")
         kie = page.scene.kie
         assert kie is not None
@@ -162,7 +173,17 @@ async def test_a_bot_that_is_killed_and_started_again_gives_the_picture(browser:
         await tab.get_by_role("tab", name="Bot").click()
         await tab.get_by_role("button", name="kill -9").click()
         await expect(tab.get_by_role("status").filter(has_text="The bot is not running")).to_be_visible()
+        await _changes_the_caption(tab, "as an oil painting")
         await shown(answers(tab), 0)
         await tab.get_by_role("button", name="Start", exact=True).click()
         await shown(answers(tab))
-        assert len(kie.tasks) == 1
+        assert [task.prompt for task in kie.tasks.values()] == ["as a pencil drawing"]
+
+
+async def _changes_the_caption(tab: Tab, words: str) -> None:
+    sent = tab.get_by_role("article", name="You")
+    await sent.hover()
+    await sent.get_by_role("button", name="Edit").click()
+    await typed(tab, words)
+    await expect(sent).to_contain_text(words)
+    await expect(sent.get_by_role("time")).to_contain_text("edited")

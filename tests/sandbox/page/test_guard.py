@@ -1,10 +1,12 @@
 """Nobody but the page itself reaches the sandbox, and nothing foreign gets into the page."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import bot
 from bot.sandbox.page.server import STATIC
 from tests.sandbox.page.opened import Page
 
@@ -81,3 +83,10 @@ def test_a_file_of_the_page_brings_nothing_from_elsewhere_and_makes_no_markup_of
     assert not re.search(r"https?://[a-z]", text)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text)
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=\"", text)
+
+
+def test_what_is_installed_contains_the_page() -> None:
+    package = Path(bot.__file__).parent
+    settings = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    globs = settings["tool"]["setuptools"]["package-data"]["bot"]
+    assert set(STATIC.iterdir()) <= {path for each in globs for path in package.glob(each)}
