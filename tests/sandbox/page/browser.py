@@ -5,12 +5,15 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Browser, ConsoleMessage, ViewportSize, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, ViewportSize, async_playwright, expect
 from playwright.async_api import Page as Tab
 
 #: the environment variable that names a Chromium, and the names that are looked for without it
 VARIABLE = "CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+#: seconds that anything may take at most before it counts as never
+PATIENCE = 30.0
 
 DESK = ViewportSize(width=1200, height=800)
 PHONE = ViewportSize(width=375, height=700)
@@ -30,6 +33,7 @@ async def a_browser() -> AsyncIterator[Browser]:
         raise LookupError(f"there is no Chromium here: install one, or name it in {VARIABLE}")
     # Chromium does not shut itself in when it runs as root, as in most containers
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    expect.set_options(timeout=PATIENCE * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if is_root else [])
         try:

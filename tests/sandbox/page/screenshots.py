@@ -18,7 +18,6 @@ from tests.sandbox.page.opened import FRIENDS, PRIVATE, Page, a_page
 FOLDER = Path(__file__).parents[3] / "docs" / "images"
 TALL = ViewportSize(width=1200, height=1010)
 WIDE = ViewportSize(width=1200, height=860)
-PATIENCE = 30_000
 MOST_BYTES = 150_000
 #: enough for drawings and the marks beside them; photos would need more
 COLOURS = 256
@@ -37,12 +36,12 @@ async def _private(browser: Browser, scheme: Literal["light", "dark"]) -> None:
     async with a_page(BOT) as page:
         tab = await _tab(browser, page, scheme, TALL)
         await page.send(("house.jpg", SAMPLES["house.jpg"].draw()), text="make it snow")
-        await expect(_answers(tab)).to_have_count(1, timeout=PATIENCE)
-        await expect(tab.get_by_text("Got it.")).to_have_count(0, timeout=PATIENCE)
+        await expect(_answers(tab)).to_have_count(1)
+        await expect(tab.get_by_text("Got it.")).to_have_count(0)
         page.scene.seconds = 8
         answer = page.scene.telegram.bot_messages(YOU)[-1]["message_id"]
         await page.send(text="now at night 16:9", place=PRIVATE, reply_to=answer)
-        await expect(tab.get_by_text("Your picture is being edited.").last).to_be_visible(timeout=PATIENCE)
+        await expect(tab.get_by_text("Your picture is being edited.").last).to_be_visible()
         await _save(tab, f"chat-{scheme}.png")
 
 
@@ -54,8 +53,8 @@ async def _group(browser: Browser, scheme: Literal["light", "dark"]) -> None:
         await page.send(("beach.jpg", SAMPLES["beach.jpg"].draw()), place=FRIENDS)
         asked = page.updates[-1]["message"]["message_id"]
         await page.send(text="/edit make it a pencil drawing", place=FRIENDS, speaker=GRACE, reply_to=asked)
-        await expect(_answers(tab)).to_have_count(1, timeout=PATIENCE)
-        await expect(tab.get_by_role("img", name="Reactions: 👌")).to_be_visible(timeout=PATIENCE)
+        await expect(_answers(tab)).to_have_count(1)
+        await expect(tab.get_by_role("img", name="Reactions: 👌")).to_be_visible()
         await tab.get_by_role("button", name="Workbench", exact=True).click()
         await _save(tab, f"workbench-{scheme}.png")
 
@@ -63,7 +62,7 @@ async def _group(browser: Browser, scheme: Literal["light", "dark"]) -> None:
 async def _tab(browser: Browser, page: Page, scheme: Literal["light", "dark"], size: ViewportSize) -> Tab:
     tab = await browser.new_page(viewport=size, color_scheme=scheme, locale="en-GB", reduced_motion="reduce")
     await tab.goto(page.url)
-    await expect(tab.get_by_text("The bot is running")).to_be_visible(timeout=PATIENCE)
+    await expect(tab.get_by_text("The bot is running")).to_be_visible()
     return tab
 
 
@@ -75,7 +74,7 @@ async def _save(tab: Tab, name: str) -> None:
     """Save a picture of the tab with few colours, which keeps it small."""
     await tab.mouse.move(0, 0)
     await tab.evaluate("document.activeElement.blur()")
-    await expect(tab.locator("#sign")).to_be_empty(timeout=PATIENCE)
+    await expect(tab.locator("#sign")).to_be_empty()
     taken = await tab.screenshot()
     with Image.open(io.BytesIO(taken)) as image:
         few = image.convert("RGB").quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)

@@ -10,7 +10,7 @@ from playwright.async_api import Page as Tab
 
 from bot.sandbox.child import BOT
 from tests.sandbox.kie_asking import picture
-from tests.sandbox.page.browser import DESK, PHONE, a_browser, chromium, complaints_of
+from tests.sandbox.page.browser import DESK, PATIENCE, PHONE, a_browser, chromium, complaints_of
 from tests.sandbox.page.opened import Page, a_page
 
 pytestmark = [
@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-PATIENCE = 30_000
 WORDS = "Message or caption"
 
 NAMELESS = """() => [...document.querySelectorAll("button, input, select, textarea, a, img, dialog, [role]")]
@@ -52,7 +51,6 @@ async def played(browser: Browser) -> AsyncIterator[tuple[Page, Tab]]:
         context = await browser.new_context(viewport=DESK, locale="en-GB")
         stack.push_async_callback(context.close)
         tab = await context.new_page()
-        tab.set_default_timeout(PATIENCE)
         complaints = complaints_of(tab)
         await tab.goto(page.url)
         yield page, tab
@@ -68,7 +66,7 @@ def answers(tab: Tab) -> Locator:
 
 async def shown(found: Locator, count: int = 1) -> None:
     """Wait until so many are there."""
-    await expect(found).to_have_count(count, timeout=PATIENCE)
+    await expect(found).to_have_count(count)
 
 
 async def typed(tab: Tab, words: str) -> None:
@@ -138,9 +136,7 @@ async def test_a_fault_and_its_recovery(browser: Browser) -> None:
         await expect(tab.get_by_role("status").filter(has_text="1 trouble on")).to_be_visible()
         await tab.get_by_role("button", name="Sample beach").click()
         await typed(tab, "make it snow")
-        await expect(tab.get_by_role("article", name="Darkroom").last).to_contain_text(
-            "will not do this", timeout=PATIENCE
-        )
+        await expect(tab.get_by_role("article", name="Darkroom").last).to_contain_text("will not do this")
         await tab.get_by_role("switch", name="Refuses by policy").press("Space")
         await expect(tab.get_by_role("status").filter(has_text="trouble on")).to_have_count(0)
         await tab.get_by_role("article", name="You").first.hover()
@@ -168,7 +164,7 @@ async def test_a_bot_that_is_killed_and_started_again_gives_the_picture(browser:
         await typed(tab, "as a pencil drawing")
         kie = page.scene.kie
         assert kie is not None
-        await kie.wait_for(lambda: kie.tasks, PATIENCE / 1000)
+        await kie.wait_for(lambda: kie.tasks, PATIENCE)
         await tab.get_by_role("button", name="Workbench", exact=True).click()
         await tab.get_by_role("tab", name="Bot").click()
         await tab.get_by_role("button", name="kill -9").click()
