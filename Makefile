@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run sandbox test crash check audit lock clean
+.PHONY: run sandbox test crash check audit lock screenshots clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python -m bot run
@@ -49,6 +49,10 @@ lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements-dev.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -c requirements-dev.lock pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --group audit -o requirements-audit.lock
+
+# The pictures of the README, from the real page; needs a Chromium.
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.sandbox.page.screenshots
 
 clean:
 	rm -rf $(VENV) .venv-audit

@@ -127,6 +127,16 @@ class Child:
             await self._ready.wait()
         self.check()
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process, None before it was started."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has said that it takes updates, or has ended."""
+        return self._ready.is_set()
+
     def check(self) -> None:
         """Raise `BotStopped` once it has ended and said its last."""
         if self._reading is None or self._reading.done():
@@ -144,6 +154,16 @@ class Child:
         except TimeoutError:
             process.kill()
             await process.wait()
+        await reading
+
+    async def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        process, reading = self._process, self._reading
+        if process is None or reading is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
         await reading
 
     async def _read(self, log: asyncio.StreamReader) -> None:

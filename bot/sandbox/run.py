@@ -1,13 +1,14 @@
 """`sandbox`: try the real bot on this machine, with no account and at no cost.
 
-With a photo it makes one edit and ends; without one it is a chat in the
-terminal. Nothing leaves the machine, and nothing of the operator's settings
-comes in.
+With a photo it makes one edit and ends; without one it is a page in the browser,
+or a chat in the terminal. Nothing leaves the machine, and nothing of the
+operator's settings comes in, but for KIE_API_KEY where a live Kie is asked for.
 """
 
 import argparse
 import asyncio
 import contextlib
+import errno
 import io
 import os
 import signal
@@ -21,6 +22,8 @@ from PIL import Image
 from bot.sandbox.chat import chat
 from bot.sandbox.child import BotStopped
 from bot.sandbox.durations import longest
+from bot.sandbox.page.command import serve
+from bot.sandbox.page.scene import Options
 from bot.sandbox.stage import Stage, opened, say
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -39,8 +42,8 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         if options.photo is None:
-            check_chat(options)
-            return _until_interrupted(chat(options.seconds, sys.stdin.fileno()), interrupted=0)
+            check_open_end(options)
+            return _until_interrupted(_open_end(options), interrupted=0)
         picture = read_picture(options.photo, as_file=options.as_file)
         check_out(options.out)
         return _until_interrupted(_edit(options, picture), interrupted=130)
@@ -53,19 +56,28 @@ def main(argv: Sequence[str]) -> int:
     except TimeoutError:
         sys.stderr.write("The bot did not get ready in time.\n")
         return 1
+    except OSError as error:
+        if options.photo is not None or error.errno != errno.EADDRINUSE:
+            raise
+        sys.stderr.write(f"--port {options.port} is in use: name another one.\n")
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="darkroom sandbox",
         description="Try the bot on this machine: a local Telegram, a local Kie, stand-in edits, no account.",
-        epilog="Without --photo it is a chat in the terminal.",
+        epilog="Without --photo it is a page in the browser.",
     )
     parser.add_argument("--photo", type=Path, help="make one edit of this picture and end")
     parser.add_argument("--caption", default="", help='what to change, such as "make it snow"')
     parser.add_argument("--out", type=Path, default=OUT, help="where the answer goes (answer.png)")
     parser.add_argument("--as-file", action="store_true", help="send it as a file, not as a compressed photo")
     parser.add_argument("--seconds", type=_duration, default=2.0, help="what half of the local edits take at most (2)")
+    parser.add_argument("--port", type=_port, default=0, help="where the page is served (any that is free)")
+    parser.add_argument("--no-open", action="store_true", help="print the page's address, but open no browser")
+    parser.add_argument("--live-kie", action="store_true", help="pictures by the real Kie, paid with KIE_API_KEY")
+    parser.add_argument("--terminal", action="store_true", help="chat in the terminal instead")
     return parser
 
 
@@ -77,6 +89,12 @@ def _duration(text: str) -> float:
     if not 0 <= seconds <= 3600:
         raise argparse.ArgumentTypeError("must be a number from 0 to 3600")
     return seconds
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 0 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
+    return int(text)
 
 
 def read_picture(path: Path, *, as_file: bool) -> bytes:
@@ -95,10 +113,28 @@ def read_picture(path: Path, *, as_file: bool) -> bytes:
     return data
 
 
-def check_chat(options: argparse.Namespace) -> None:
-    """Refuse what only makes sense with a picture; raises `Mistake`."""
+def check_open_end(options: argparse.Namespace) -> None:
+    """Refuse what only makes sense with a picture, or without the terminal; raises `Mistake`."""
     if options.caption or options.as_file or options.out != OUT:
         raise Mistake("--caption, --out and --as-file go with --photo: which picture is it to be?")
+    if options.terminal and options.live_kie:
+        raise Mistake("--live-kie goes with the page, not with --terminal.")
+
+
+def live_key(options: argparse.Namespace) -> str | None:
+    """The key for the real Kie if that is asked for; raises `Mistake` when there is none."""
+    if not options.live_kie:
+        return None
+    key = os.environ.get("KIE_API_KEY", "").strip()
+    if not key:
+        raise Mistake("--live-kie needs KIE_API_KEY in the environment: a key from https://kie.ai/api-key.")
+    return key
+
+
+def _open_end(options: argparse.Namespace) -> Coroutine[Any, Any, int]:
+    if options.terminal:
+        return chat(options.seconds, sys.stdin.fileno())
+    return serve(Options(options.seconds, live_key(options)), options.port, may_open=not options.no_open)
 
 
 def check_out(path: Path) -> None:

@@ -1,14 +1,21 @@
 """`python -m bot sandbox`: the whole bot, from a picture to its answer, on this machine."""
 
 import os
+import pty
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
 
+from bot.sandbox.page.command import is_somebody_there
 from bot.sandbox.run import main, save
 from bot.sandbox.samples import sample
 from tests.sandbox.kie_asking import picture
@@ -60,7 +67,7 @@ def test_a_refusal_is_shown_and_is_no_success(folder: Path) -> None:
 
 
 def test_a_chat_answers_every_line_before_it_ends(folder: Path) -> None:
-    done = sandbox(folder, typed="/help\nsample make it snow\n")
+    done = sandbox(folder, "--terminal", typed="/help\nsample make it snow\n")
     assert done.returncode == 0, done.stdout + done.stderr
     [saved] = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("     saved ")]
     with Image.open(saved) as answer:
@@ -70,13 +77,83 @@ def test_a_chat_answers_every_line_before_it_ends(folder: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_chat_in_which_nobody_types_stays_open_until_it_is_stopped(folder: Path, number: int) -> None:
     with subprocess.Popen(
-        COMMAND, cwd=folder, env=around(folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        [*COMMAND, "--terminal"],
+        cwd=folder,
+        env=around(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("(Telegram is at"):
             assert process.poll() is None
         process.send_signal(number)
         assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("words", [[], ["--no-open"]])
+def test_the_page_is_served_until_it_is_stopped_and_opened_unless_that_is_not_wanted(
+    folder: Path, words: list[str]
+) -> None:
+    opener = folder / "opener"
+    opener.write_text(f'#!/bin/sh\necho "$1" > {folder}/opened\n')
+    opener.chmod(0o700)
+    ours, theirs = pty.openpty()
+    here = around(folder) | {"DISPLAY": ":0", "BROWSER": f"{opener}"}
+    with subprocess.Popen([*COMMAND, *words], cwd=folder, env=here, stdin=subprocess.DEVNULL, stdout=theirs) as process:
+        os.close(theirs)
+        with open(ours, encoding="utf-8", closefd=False) as said:
+            url = next(line.strip() for line in said if line.startswith("  http://127.0.0.1:"))
+            with asked(url) as answer:
+                assert b"<title>Darkroom sandbox</title>" in answer.read()
+            _until_the_bot_runs(url)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    os.close(ours)
+    opened = folder / "opened"
+    assert ([opened.read_text().strip()] if opened.exists() else []) == ([] if words else [url])
+
+
+@contextmanager
+def asked(url: str) -> Iterator[HTTPResponse]:
+    """Ask for something of the page."""
+    address = urlsplit(url)
+    with closing(HTTPConnection(address.netloc, timeout=20)) as connection:
+        connection.request("GET", address.path)
+        with connection.getresponse() as answer:
+            yield answer
+
+
+def _until_the_bot_runs(url: str) -> None:
+    """Return once the page says so, which is after it was opened if it is."""
+    with asked(f"{url}events") as feed:
+        while b'"life": "running"' not in feed.readline():
+            pass
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "around_it", "somebody"),
+    [
+        (True, {"DISPLAY": ":0"}, True),
+        (True, {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        (False, {"DISPLAY": ":0"}, False),
+        (True, {}, False),
+    ],
+)
+def test_somebody_is_there_at_a_terminal_with_a_screen(
+    is_terminal: bool, around_it: dict[str, str], somebody: bool
+) -> None:
+    assert is_somebody_there("linux", around_it, is_terminal=is_terminal) is somebody
+    assert is_somebody_there("darwin", {}, is_terminal=is_terminal) is is_terminal
+
+
+def test_a_port_that_is_taken_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["--no-open", "--port", f"{port}"]) == 2
+    assert capsys.readouterr().err == f"--port {port} is in use: name another one.\n"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +164,9 @@ def test_a_chat_in_which_nobody_types_stays_open_until_it_is_stopped(folder: Pat
         (["--photo", "notes.txt"], "no picture that can be sent as a photo"),
         (["--photo", "cat.jpg", "--out", "answer.gif"], "must end in .png"),
         (["--photo", "cat.jpg", "--out", "nowhere/answer.png"], "there is no folder nowhere"),
+        (["--caption", "make it snow"], "go with --photo"),
+        (["--terminal", "--live-kie"], "--live-kie goes with the page"),
+        (["--live-kie"], "needs KIE_API_KEY in the environment"),
     ],
 )
 def test_a_mistake_in_the_command_is_told_before_anything_starts(
@@ -99,6 +179,7 @@ def test_a_mistake_in_the_command_is_told_before_anything_starts(
     (folder / "notes.txt").write_text("no picture")
     (folder / "cat.jpg").touch()
     monkeypatch.chdir(folder)
+    monkeypatch.delenv("KIE_API_KEY", raising=False)
     assert main(words) == 2
     assert complaint in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from aiohttp import web
 
 from bot.sandbox.dates import dated
-from bot.sandbox.faults import Faults, through
+from bot.sandbox.faults import Fault, Faults, through
 from bot.sandbox.telegram.arguments import Arguments, Upload, read
 from bot.sandbox.telegram.cloud import Cloud
 from bot.sandbox.telegram.delivery import deliver
@@ -43,6 +43,8 @@ class Call:
     result: object = None
     #: why it failed, in Telegram's words
     error: str | None = None
+    #: what it ran into, if anything was switched on
+    fault: Fault | None = None
 
 
 class Door:
@@ -98,7 +100,9 @@ class Door:
         async def run() -> web.StreamResponse:
             return await self._run(request, number, arguments)
 
-        return await through(self._faults.take(name), request, run)
+        fault = self._faults.take(name)
+        self.calls[number] = replace(self.calls[number], fault=fault)
+        return await through(fault, request, run)
 
     def _name(self, request: web.Request) -> str:
         self._admit(request)

@@ -1,0 +1,217 @@
+// Where one writes: which chat, who speaks, pictures, words, and what they answer or change.
+
+import { ask, tell } from "./ask.js";
+import { byId, make } from "./dom.js";
+import { changed, get, places } from "./store.js";
+
+const MOST = 10;
+const state = { place: "", speakers: new Map(), pictures: [], reply: null, edit: null };
+
+export const here = () => get(`place/${state.place}`) ?? places()[0];
+
+export const speaker = () => state.speakers.get(here().key) ?? here().speakers[0].id;
+
+export const choose = (key) => {
+  state.place = key;
+  clear();
+  changed();
+  byId("words").focus();
+};
+
+export const answer = (message) => {
+  Object.assign(state, { reply: message, edit: null });
+  context(`Reply to ${message.from.name}: ${message.text || "picture"}`);
+};
+
+export const change = (message) => {
+  Object.assign(state, { edit: message, reply: null });
+  byId("words").value = message.text;
+  context(message.picture || message.file ? "Edit the caption" : "Edit the message");
+};
+
+// Sends words at once, as a click on a command does.
+export const say = (text) => post({ text, pictures: [], reply: null });
+
+export const samples = (before = "") => {
+  const row = make("div", { class: "samples", role: "group", "aria-label": "Sample pictures" });
+  for (const { name, wish } of known) {
+    const image = make("img", { src: `samples/${name}`, alt: `Sample ${name.split(".")[0]}`, width: 120, height: 90 });
+    const pick = () => pickSample(name, before + wish);
+    row.append(make("button", { type: "button", onclick: pick }, image, make("span", {}, `“${wish}”`)));
+  }
+  return row;
+};
+
+let known = [];
+
+const pickSample = async (name, wish) => {
+  const data = await (await fetch(`samples/${name}`)).blob();
+  shelve("");
+  addPictures([new File([data], name, { type: data.type })]);
+  const words = byId("words");
+  if (!words.value.trim()) {
+    words.value = wish;
+    words.select();
+    grow();
+  }
+};
+
+// Done when the samples are known, which empty chats offer.
+export const prepareComposer = async () => {
+  byId("composer").addEventListener("submit", submit);
+  byId("words").addEventListener("keydown", enter);
+  byId("words").addEventListener("input", grow);
+  byId("context-off").addEventListener("click", clear);
+  byId("attach").addEventListener("click", () => byId("pick").click());
+  byId("pick").addEventListener("change", picked);
+  byId("show-samples").addEventListener("click", () => shelve("samples"));
+  byId("show-menu").addEventListener("click", () => shelve("menu"));
+  byId("speaker").addEventListener("change", (event) => state.speakers.set(here().key, Number(event.target.value)));
+  acceptFiles();
+  known = await (await fetch("samples")).json();
+};
+
+const acceptFiles = () => {
+  const files = (transfer) => [...(transfer?.files ?? [])];
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    addPictures(files(event.dataTransfer));
+  });
+  document.addEventListener("paste", (event) => {
+    const pasted = files(event.clipboardData);
+    if (!pasted.length) return;
+    event.preventDefault();
+    addPictures(pasted);
+  });
+};
+
+const picked = (event) => {
+  addPictures([...event.target.files]);
+  event.target.value = "";
+};
+
+const addPictures = (files) => {
+  if (state.pictures.length + files.length > MOST) tell(`An album has at most ${MOST} pictures.`);
+  state.pictures = [...state.pictures, ...files].slice(0, MOST);
+  if (state.edit) clear({ pictures: false });
+  showPictures();
+  byId("words").focus();
+};
+
+const showPictures = () => {
+  const list = byId("pictures");
+  for (const image of list.querySelectorAll("img")) URL.revokeObjectURL(image.src);
+  list.replaceChildren(...state.pictures.map(chosen));
+  list.hidden = !state.pictures.length;
+  showOptions();
+};
+
+const chosen = (file, position) => {
+  const remove = () => {
+    state.pictures = state.pictures.filter((other) => other !== file);
+    showPictures();
+    byId("words").focus();
+  };
+  const image = make("img", { src: URL.createObjectURL(file), alt: file.name, width: 72, height: 72 });
+  const label = `Remove picture ${position + 1}: ${file.name}`;
+  const button = make("button", { type: "button", class: "icon", "aria-label": label, onclick: remove }, "✕");
+  return make("li", {}, image, button);
+};
+
+export const showOptions = () => {
+  const place = here();
+  if (!place) return;
+  const select = byId("speaker");
+  const wanted = JSON.stringify(place.speakers);
+  if (select.dataset.of !== wanted) {
+    select.replaceChildren(...place.speakers.map(({ id, name }) => make("option", { value: id }, name)));
+    select.dataset.of = wanted;
+  }
+  select.value = speaker();
+  byId("speaker-choice").hidden = place.speakers.length < 2;
+  byId("file-choice").hidden = !state.pictures.length;
+  byId("options").hidden = byId("speaker-choice").hidden && byId("file-choice").hidden;
+  byId("words").placeholder = placeholder(place);
+};
+
+const placeholder = (place) => {
+  if (!state.pictures.length) return "Message";
+  return place.kind === "private" ? "What should change? For example: make it snow" : "Caption, such as: /edit make it snow";
+};
+
+const context = (text) => {
+  byId("context").hidden = !text;
+  byId("context-text").textContent = text;
+  if (text) byId("words").focus();
+  grow();
+};
+
+const clear = ({ pictures = true } = {}) => {
+  Object.assign(state, { reply: null, edit: null });
+  byId("words").value = "";
+  if (pictures) state.pictures = [];
+  byId("as-files").checked = false;
+  shelve("");
+  context("");
+  showPictures();
+};
+
+// The shelf above the words holds the samples, the commands, or nothing.
+const shelve = (what) => {
+  const shelf = byId("shelf");
+  const next = shelf.dataset.what === what ? "" : what;
+  shelf.dataset.what = next;
+  shelf.hidden = !next;
+  shelf.replaceChildren(...(next === "samples" ? [samples()] : next === "menu" ? [menu()] : []));
+  byId("show-samples").setAttribute("aria-expanded", next === "samples");
+  byId("show-menu").setAttribute("aria-expanded", next === "menu");
+};
+
+const menu = () => {
+  const menus = get("menu") ?? {};
+  const commands = menus[here().kind === "private" ? "private" : "group"] ?? menus.default ?? [];
+  if (!commands.length) return make("p", { class: "quiet" }, "The bot has not set its commands yet.");
+  const items = commands.map(({ command, description }) => {
+    const send = () => {
+      shelve("");
+      say(`/${command}`);
+    };
+    const name = make("strong", {}, `/${command}`);
+    return make("li", {}, make("button", { type: "button", onclick: send }, name, ` ${description}`));
+  });
+  return make("ul", { class: "menu", "aria-label": "Commands" }, ...items);
+};
+
+const enter = (event) => {
+  if (event.key === "Escape") clear();
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  byId("composer").requestSubmit();
+};
+
+const grow = () => {
+  const words = byId("words");
+  words.rows = Math.min(6, Math.max(1, words.value.split("\n").length));
+};
+
+const submit = async (event) => {
+  event.preventDefault();
+  const text = byId("words").value;
+  const done = state.edit
+    ? await ask("edit", { place: here().key, speaker: state.edit.from.id, message: state.edit.id, text })
+    : await post({ text, pictures: state.pictures, reply: state.reply });
+  if (done) clear();
+};
+
+const post = ({ text, pictures, reply }) => {
+  if (!pictures.length && !text.trim()) return null;
+  const form = new FormData();
+  form.set("place", here().key);
+  form.set("speaker", speaker());
+  form.set("text", text);
+  if (reply) form.set("reply_to", reply.id);
+  if (byId("as-files").checked) form.set("as_files", "yes");
+  for (const file of pictures) form.append("picture", file, file.name);
+  return ask("send", form);
+};

@@ -1,0 +1,185 @@
+"""The page in a real browser, with the real bot behind it; skipped where there is no Chromium."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, FilePayload, Locator, expect
+from playwright.async_api import Page as Tab
+
+from bot.sandbox.child import BOT
+from tests.sandbox.kie_asking import picture
+from tests.sandbox.page.browser import DESK, PATIENCE, PHONE, a_browser, chromium, complaints_of
+from tests.sandbox.page.opened import Page, a_page
+
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="there is no Chromium here: install one, or name it in CHROMIUM"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+WORDS = "Message or caption"
+
+NAMELESS = """() => [...document.querySelectorAll("button, input, select, textarea, a, img, dialog, [role]")]
+    .filter((one) => one.checkVisibility() && !one.matches("img[alt=''], [role=status]"))
+    .filter((one) => !(one.ariaLabel || one.textContent.trim() || one.alt || one.querySelector("img")?.alt
+        || one.labels?.length || one.getAttribute("aria-labelledby")))
+    .map((one) => one.outerHTML)"""
+
+BRING = """async (gesture) => {
+    const carried = new DataTransfer();
+    carried.items.add(new File([await (await fetch("samples/cat.jpg")).blob()], "cat.jpg", { type: "image/jpeg" }));
+    const event = gesture === "drop"
+        ? new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true })
+        : new ClipboardEvent("paste", { clipboardData: carried, bubbles: true, cancelable: true });
+    document.querySelector("main").dispatchEvent(event);
+}"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all plays."""
+    async with a_browser() as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def played(browser: Browser) -> AsyncIterator[tuple[Page, Tab]]:
+    """Open the page in a tab of its own, which must have nothing to complain of in the end."""
+    async with AsyncExitStack() as stack:
+        page = await stack.enter_async_context(a_page(BOT))
+        context = await browser.new_context(viewport=DESK, locale="en-GB")
+        stack.push_async_callback(context.close)
+        tab = await context.new_page()
+        complaints = complaints_of(tab)
+        await tab.goto(page.url)
+        yield page, tab
+        assert complaints == []
+
+
+def answers(tab: Tab) -> Locator:
+    """The messages that bring a picture from the bot."""
+    return tab.get_by_role("article", name="Darkroom").filter(
+        has=tab.get_by_role("button", name="Picture from Darkroom")
+    )
+
+
+async def shown(found: Locator, count: int = 1) -> None:
+    """Wait until so many are there."""
+    await expect(found).to_have_count(count)
+
+
+async def typed(tab: Tab, words: str) -> None:
+    """Type and send words with the keyboard."""
+    await tab.get_by_label(WORDS).fill(words)
+    await tab.keyboard.press("Enter")
+
+
+async def test_a_newcomers_first_minute(browser: Browser) -> None:
+    async with played(browser) as (page, tab):
+        await tab.get_by_role("button", name="Sample house").click()
+        await shown(tab.get_by_role("list", name="Pictures to send").get_by_role("listitem"))
+        await expect(tab.get_by_label(WORDS)).to_have_value("make it snow")
+        await typed(tab, "now at night 16:9")
+        await shown(answers(tab))
+        assert page.scene.kie is not None
+        assert [task.prompt for task in page.scene.kie.tasks.values()] == ["now at night"]
+        await _looks_closer(tab)
+        await answers(tab).get_by_role("button", name="Again").click()
+        await shown(answers(tab), 2)
+        await typed(tab, "<b onclick=x>/help</b>")
+        await expect(tab.get_by_role("article", name="You").last).to_contain_text("<b onclick=x>/help</b>")
+        assert await tab.evaluate(NAMELESS) == []
+
+
+async def _looks_closer(tab: Tab) -> None:
+    """Enlarge the answer, see that it can be downloaded, and close it with the keyboard."""
+    await answers(tab).get_by_role("button", name="Picture from").press("Enter")
+    dialog = tab.get_by_role("dialog", name="Picture")
+    async with tab.expect_download() as downloading:
+        await dialog.get_by_role("link", name="Download").click()
+    assert (await downloading.value).suggested_filename.endswith(".jpg")
+    await tab.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+
+
+async def test_an_album_in_a_topic_of_a_group(browser: Browser) -> None:
+    async with played(browser) as (page, tab):
+        await tab.get_by_role("navigation", name="Chats").get_by_role("button", name="Holidays").click()
+        await tab.get_by_label("Speaking").select_option("Grace")
+        files = [FilePayload(name=f"{one}.jpg", mimeType="image/jpeg", buffer=picture(one)) for one in ("red", "blue")]
+        await tab.locator("input[type=file]").set_input_files(files)
+        await typed(tab, "/edit a duel")
+        await shown(answers(tab))
+        grace = tab.get_by_role("article", name="Grace")
+        await shown(grace.get_by_role("button", name="Picture from Grace"), 2)
+        await expect(grace.get_by_role("img", name="Reactions: 👌")).to_be_visible()
+        await answers(tab).hover()
+        await answers(tab).get_by_role("button", name="Reply", exact=True).click()
+        await typed(tab, "now at night")
+        await shown(answers(tab), 2)
+        assert page.scene.kie is not None
+        assert [(task.prompt, len(task.inputs)) for task in page.scene.kie.tasks.values()] == [
+            ("a duel", 2),
+            ("now at night", 1),
+        ]
+        await tab.get_by_role("button", name="Pets").click()
+        await shown(answers(tab), 0)
+
+
+async def test_a_fault_and_its_recovery(browser: Browser) -> None:
+    async with played(browser) as (_, tab):
+        await tab.get_by_role("button", name="Workbench", exact=True).click()
+        await tab.keyboard.press("ArrowRight")
+        await tab.keyboard.press("ArrowRight")
+        await tab.get_by_role("switch", name="Refuses by policy").press("Space")
+        await expect(tab.get_by_role("status").filter(has_text="1 trouble on")).to_be_visible()
+        await tab.get_by_role("button", name="Sample beach").click()
+        await typed(tab, "make it snow")
+        await expect(tab.get_by_role("article", name="Darkroom").last).to_contain_text("will not do this")
+        await tab.get_by_role("switch", name="Refuses by policy").press("Space")
+        await expect(tab.get_by_role("status").filter(has_text="trouble on")).to_have_count(0)
+        await tab.get_by_role("article", name="You").first.hover()
+        await tab.get_by_role("button", name="Reply", exact=True).first.click()
+        await typed(tab, "make it sunny")
+        await shown(answers(tab))
+        await tab.get_by_role("tab", name="Jobs").click()
+        await expect(tab.get_by_role("heading", name="Job 2")).to_be_visible()
+        await tab.get_by_role("tab", name="Calls").click()
+        await tab.get_by_role("combobox", name="Show").select_option("calls to Kie")
+        await tab.locator("summary", has_text="createTask").first.click()
+        await expect(tab.locator("pre").first).to_contain_text("make it sunny")
+        await tab.get_by_role("button", name="Close the workbench").click()
+        await tab.set_viewport_size(PHONE)
+        assert await tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        await expect(tab.get_by_label(WORDS)).to_be_in_viewport()
+
+
+async def test_a_bot_that_is_killed_and_started_again_gives_the_picture(browser: Browser) -> None:
+    async with played(browser) as (page, tab):
+        page.scene.seconds = 3.0
+        for gesture in ("drop", "paste"):
+            await tab.evaluate(BRING, gesture)
+        await tab.get_by_role("button", name="Remove picture 2").click()
+        await typed(tab, "as a pencil drawing")
+        kie = page.scene.kie
+        assert kie is not None
+        await kie.wait_for(lambda: kie.tasks, PATIENCE)
+        await tab.get_by_role("button", name="Workbench", exact=True).click()
+        await tab.get_by_role("tab", name="Bot").click()
+        await tab.get_by_role("button", name="kill -9").click()
+        await expect(tab.get_by_role("status").filter(has_text="The bot is not running")).to_be_visible()
+        await _changes_the_caption(tab, "as an oil painting")
+        await shown(answers(tab), 0)
+        await tab.get_by_role("button", name="Start", exact=True).click()
+        await shown(answers(tab))
+        assert [task.prompt for task in kie.tasks.values()] == ["as a pencil drawing"]
+
+
+async def _changes_the_caption(tab: Tab, words: str) -> None:
+    sent = tab.get_by_role("article", name="You")
+    await sent.hover()
+    await sent.get_by_role("button", name="Edit").click()
+    await typed(tab, words)
+    await expect(sent).to_contain_text(words)
+    await expect(sent.get_by_role("time")).to_contain_text("edited")

@@ -1,0 +1,127 @@
+"""What is done in a chat of the page reaches the bot as Telegram would tell it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.sandbox.page.cast import GRACE, OPERATOR, YOU
+from tests.sandbox.kie_asking import picture
+from tests.sandbox.page.opened import FRIENDS, PRIVATE, Page
+
+DONE: tuple[int, dict[str, str]] = (200, {})
+PICTURE = ("cat.jpg", picture())
+
+
+def only(page: Page) -> dict[str, Any]:
+    """The content of the only update that waits."""
+    [update] = page.updates
+    [content] = [value for name, value in update.items() if name != "update_id"]
+    assert isinstance(content, dict)
+    return content
+
+
+async def test_words_are_sent(page: Page) -> None:
+    assert await page.send(text="/help") == DONE
+    assert (only(page)["text"], only(page)["from"]["id"]) == ("/help", YOU)
+
+
+async def test_a_picture_is_sent_as_a_photo_with_its_caption(page: Page) -> None:
+    assert await page.send(PICTURE, text="make it snow") == DONE
+    assert only(page)["caption"] == "make it snow"
+    assert only(page)["photo"]
+
+
+async def test_a_picture_is_sent_as_a_file_byte_for_byte(page: Page) -> None:
+    assert await page.send(PICTURE, text="make it snow", as_files="yes") == DONE
+    document = only(page)["document"]
+    assert (document["file_name"], page.scene.telegram.file_bytes(document["file_id"])) == PICTURE
+
+
+@pytest.mark.parametrize(("as_files", "kind"), [("", "photo"), ("yes", "document")])
+async def test_several_pictures_are_sent_as_an_album(page: Page, as_files: str, kind: str) -> None:
+    assert await page.send(*[PICTURE] * 10, text="a duel", as_files=as_files) == DONE
+    messages = [update["message"] for update in page.updates]
+    assert len(messages) == 10
+    assert len({message["media_group_id"] for message in messages}) == 1
+    assert [message.get("caption") for message in messages] == ["a duel"] + [None] * 9
+    assert all(kind in message for message in messages)
+
+
+async def test_somebody_else_replies_in_a_topic(page: Page) -> None:
+    topic = next(place for place in page.scene.places.values() if place.title == "Pets")
+    await page.send(PICTURE, place=topic.key)
+    first = only(page)
+    assert await page.send(place=topic.key, speaker=GRACE, text="/edit snow", reply_to=first["message_id"]) == DONE
+    reply = page.updates[1]["message"]
+    assert (reply["from"]["id"], reply["message_thread_id"]) == (GRACE, topic.thread)
+    assert reply["reply_to_message"]["message_id"] == first["message_id"]
+
+
+@pytest.mark.parametrize(("sent", "name"), [([PICTURE], "caption"), ([], "text")])
+async def test_what_was_sent_is_edited(page: Page, sent: list[tuple[str, bytes]], name: str) -> None:
+    await page.send(*sent, text="make it rain")
+    message_id = only(page)["message_id"]
+    assert await page.post("edit", place=PRIVATE, speaker=YOU, message=message_id, text="make it snow") == DONE
+    assert page.updates[1]["edited_message"][name] == "make it snow"
+
+
+async def test_a_press_reaches_the_bot_and_its_toast_the_page(page: Page) -> None:
+    cloud = page.scene.telegram.cloud
+    button = {"text": "Cancel", "callback_data": "cancel:1"}
+    message = cloud.post(cloud.chats[YOU], {"text": "Got it.", "reply_markup": {"inline_keyboard": [[button]]}})
+    wanted = {"place": PRIVATE, "speaker": YOU, "message": message["message_id"], "label": "Cancel"}
+    pressing = asyncio.create_task(page.post("press", **wanted))
+    await page.scene.telegram.wait_for(lambda _: cloud.presses, 5)
+    assert only(page)["data"] == "cancel:1"
+    cloud.presses[only(page)["id"]] = {"text": "Taken back.", "show_alert": True}
+    cloud.changes.notify()
+    assert await pressing == (200, {"toast": "Taken back.", "alert": True})
+
+
+@pytest.mark.parametrize(
+    ("pictures", "fields", "words"),
+    [
+        ([], {}, "nothing to send"),
+        ([], {"text": " "}, "nothing to send"),
+        ([("notes.txt", b"no picture")], {}, "send it as a file"),
+        ([PICTURE] * 11, {}, "at most 10"),
+        ([], {"text": "x", "speaker": GRACE}, "Nobody can do this here"),
+        ([], {"text": "x", "place": f"{OPERATOR}/0"}, "Nobody can do this here"),
+        ([], {"text": "x", "place": "nowhere"}, "Nobody can do this here"),
+    ],
+)
+async def test_what_no_app_would_send_is_refused_with_the_reason(
+    page: Page, pictures: list[tuple[str, bytes]], fields: dict[str, object], words: str
+) -> None:
+    status, answer = await page.send(*pictures, **fields)
+    assert (status, page.updates) == (409, [])
+    assert words in answer["error"]
+
+
+async def test_what_somebody_else_wrote_cannot_be_edited(page: Page) -> None:
+    await page.send(place=FRIENDS, speaker=GRACE, text="hello")
+    wanted = {"place": FRIENDS, "message": only(page)["message_id"], "text": "bye"}
+    assert (await page.post("edit", speaker=YOU, **wanted))[0] == 409
+    assert (await page.post("edit", speaker=GRACE, **wanted | {"text": ""}))[0] == 409
+    assert len(page.updates) == 1
+
+
+async def test_a_button_that_is_gone_is_said_to_be(page: Page) -> None:
+    await page.send(text="hello")
+    wanted = {"place": PRIVATE, "speaker": YOU, "message": only(page)["message_id"], "label": "Cancel"}
+    assert await page.post("press", **wanted) == (409, {"error": "This button is gone."})
+
+
+async def test_whoever_has_blocked_the_bot_cannot_write_to_it(page: Page) -> None:
+    await page.post("do/trouble", name="telegram-blocked", on=True)
+    status, answer = await page.send(text="hello")
+    assert (status, "has blocked the bot" in answer["error"]) == (409, True)
+
+
+@pytest.mark.parametrize("path", ["edit", "press", "do/trouble"])
+async def test_what_is_no_order_is_refused(page: Page, path: str) -> None:
+    headers = {"Origin": page.origin, "Content-Type": "application/json"}
+    for body in (b"", b"[]", b"{"):
+        async with page.session.post(page.url + path, data=body, headers=headers) as answer:
+            assert answer.status == 400
