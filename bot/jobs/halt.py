@@ -1,11 +1,12 @@
 """Halt: what people are told while nothing can be ordered, and nobody but the operator or time can help."""
 
+from dataclasses import replace
+
 from bot.job import Instant, day_of, seconds_between
 from bot.jobs.gates import Limits, can_pay
-from bot.jobs.trouble import LASTING
-from bot.kie.errors import Halt
+from bot.jobs.outcome import about
+from bot.jobs.trouble import LASTING, needs_operator
 from bot.store.breakers import Breaker
-from bot.store.outbox import Say
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
 from bot.texts.times import until_tomorrow
@@ -17,15 +18,15 @@ PATIENCE = 3.0
 def why(tx: Transaction, now: Instant) -> Breaker | None:
     """Return the trouble for which nothing is ordered, once it is one that lasts."""
     for breaker in tx.breakers.all():
-        needs_operator = breaker.name in set(Halt) and seconds_between(breaker.since, now) >= PATIENCE
-        if needs_operator or breaker.trips >= LASTING:
+        is_halt = needs_operator(breaker) and seconds_between(breaker.since, now) >= PATIENCE
+        if is_halt or breaker.trips >= LASTING:
             return breaker
     return None
 
 
 def words(breaker: Breaker, limits: Limits) -> Sentence:
     """Say what keeps a picture waiting; that the owner knows of it only where somebody was told."""
-    if breaker.name not in set(Halt):
+    if not needs_operator(breaker):
         return sentence("waiting-for-kie")
     return sentence("waiting-for-owner" if limits.has_admins else "waiting-for-owner-unaware")
 
@@ -46,12 +47,4 @@ def _tell_groups(tx: Transaction, what: str, told: Sentence, now: Instant) -> No
         key = f"{what}:in:{job.request.chat_id}" if job else ""
         if job is None or tx.outbox.holds(key):
             continue
-        say = Say(
-            key=key,
-            chat_id=job.request.chat_id,
-            thread_id=job.request.thread_id,
-            reply_to=job.request.message_id,
-            body=told.into(job.request.language),
-            job_id=job.id,
-        )
-        tx.outbox.add(say, now)
+        tx.outbox.add(replace(about(job, what, told), key=key), now)

@@ -67,10 +67,11 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     orders, gate = submit.begin(tx, now)
     balance_at = balance.due_at(tx) if submit.limits.has_admins else None
     _remind(tx, now)
-    halt.tell_groups(tx, submit.limits, now)
+    somebody_waits = tx.line.is_waited_in()
+    if somebody_waits:
+        halt.tell_groups(tx, submit.limits, now)
     parcels = _parcels_due(tx, now, busy)
     errands, nothing_to_tell = _errands(tx, parcels, submit.limits, now)
-    somebody_waits = tx.line.is_waited_in()
     unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
     moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), tx.chats.next_due(now)]
     moments += [breaker.until for breaker in unproven]

@@ -95,7 +95,7 @@ def orders_go_on(tx: Transaction, submitted_at: Instant, admins: frozenset[int],
 def _close(tx: Transaction, breaker: Breaker, admins: frozenset[int], now: Instant) -> None:
     tx.breakers.close(breaker.name)
     log.info("Kie is well again (%s)", breaker.name)
-    if breaker.name in set(Halt) or breaker.trips >= LASTING:
+    if needs_operator(breaker) or breaker.trips >= LASTING:
         tx.outbox.tell_admins(admins, f"resumed:{breaker.name}:{breaker.since}", sentence("admin-resumed").into, now)
 
 
@@ -112,8 +112,13 @@ def seen_elsewhere(tx: Transaction, error: KieError, admins: frozenset[int], now
 def try_at_once(tx: Transaction, now: Instant) -> None:
     """Let the reasons be looked into at once that an operator may have removed before a start."""
     for breaker in tx.breakers.all():
-        if breaker.name in set(Halt):
+        if needs_operator(breaker):
             tx.breakers.open(replace(breaker, until=min(now, breaker.until), probed=False))
+
+
+def needs_operator(breaker: Breaker) -> bool:
+    """Say whether it is a trouble that only the operator can end."""
+    return breaker.name in set(Halt)
 
 
 def _name(error: KieError) -> str:
