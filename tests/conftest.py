@@ -1,5 +1,8 @@
 """Fixtures for everybody."""
 
+import logging
+import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -24,3 +27,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A world without a running bot."""
     async with a_world(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Put the logging of the test runner back."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
+    yield
+    logging.captureWarnings(capture=False)
+    logging.raiseExceptions = True
+    root.handlers[:], root.level, sys.excepthook, threading.excepthook = before

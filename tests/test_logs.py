@@ -3,9 +3,7 @@
 import json
 import logging
 import sys
-import threading
 import warnings
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -17,15 +15,7 @@ TOKEN = "555555:" + "canary" * 6
 KEY = "canary-key/+with=signs"
 
 
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    """Put the logging of the test runner back."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
-    yield
-    logging.captureWarnings(capture=False)
-    logging.raiseExceptions = True
-    root.handlers[:], root.level, sys.excepthook, threading.excepthook = before
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 @given(st.text(max_size=50), st.text(max_size=50), st.sampled_from([TOKEN, KEY]))

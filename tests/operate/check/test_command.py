@@ -1,12 +1,10 @@
 """The command: what people and machines read, and that no secret is in it."""
 
 import json
-import logging
 import re
 import sys
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -24,15 +22,7 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 ALL = [ok("a", "fine"), warning("b", "odd", "look"), failure("c", "broken", "mend it"), skipped("d", "no time")]
 
 
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    """Put the logging of the test runner back."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
-    yield
-    logging.captureWarnings(capture=False)
-    logging.raiseExceptions = True
-    root.handlers[:], root.level, sys.excepthook, threading.excepthook = before
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 @pytest.fixture
