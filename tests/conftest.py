@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox import stand_in
+from tests import oracle
 from tests.world import World, a_world
 
 #: Pixels of the longer side of what the local Kie makes: here nobody looks at it.
@@ -20,6 +21,12 @@ def _small_results() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stand_in, "SIDE", SMALL)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_judge_at_hand() -> None:
+    """Have the judge of the Bot API read its models before anything is timed: that takes seconds."""
+    oracle.check("getMe", {}, {})
 
 
 @pytest.fixture
