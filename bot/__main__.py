@@ -12,10 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from bot import app, logs
-from bot.doors.http import open_alone
-from bot.operate.backup import backup
-from bot.operate.check.command import check
+from bot import logs
 from bot.settings import CannotRun, MustRestart, Settings, load
 
 log = logging.getLogger("bot")
@@ -41,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         case "check":
             return look(for_machines=asked.json)
         case "backup":
+            from bot.operate.backup import backup  # noqa: PLC0415 - each command loads what it needs
+
             return backup(asked.path)
         case _:
             return run()
@@ -48,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def look(*, for_machines: bool) -> int:
     """Check everything and tell what was found."""
+    from bot.doors.http import open_alone  # noqa: PLC0415 - each command loads what it needs
+    from bot.operate.check.command import check  # noqa: PLC0415 - the same
+
     try:
         code = asyncio.new_event_loop().run_until_complete(check(open_alone, for_machines=for_machines))
     except KeyboardInterrupt:
@@ -73,6 +75,8 @@ def _leave(code: int) -> NoReturn:
 
 
 async def _to_the_end(settings: Settings) -> int:
+    from bot import app  # noqa: PLC0415 - takes a second; whoever has to mend a setting need not wait for it
+
     try:
         await app.run(settings)
     except Exception as error:  # noqa: BLE001 - the last place where an error can still be told well

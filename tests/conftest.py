@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from bot.sandbox import stand_in
@@ -15,11 +16,25 @@ from tests.world import World, a_world
 #: Pixels of the longer side of what the local Kie makes: here nobody looks at it.
 SMALL = 64
 
+#: Around a certificate in a bundle.
+BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _small_results() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stand_in, "SIDE", SMALL)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust a single authority: there is nothing but plain loopback here, and to read all of them takes a bot 50 ms."""
+    bundle = Path(certifi.where()).read_text()
+    alone = tmp_path_factory.mktemp("trust") / "authority.pem"
+    alone.write_text(bundle[bundle.index(BEGIN) : bundle.index(END)] + END)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(alone))
         yield
 
 

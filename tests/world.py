@@ -169,6 +169,7 @@ class World:
         return {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(PROJECT),
+            "SSL_CERT_FILE": os.environ["SSL_CERT_FILE"],
             "TELEGRAM_BOT_TOKEN": TOKEN,
             "TELEGRAM_API_URL": self.telegram.url,
             "KIE_API_KEY": KEY,

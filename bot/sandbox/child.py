@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: what a program needs from its surroundings to run at all, and no more
-KEPT = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "TZ")
+KEPT = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 LAST_LINES = 15
 #: what starts the bot
 BOT = (sys.executable, "-m", "bot", "run")
