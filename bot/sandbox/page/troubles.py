@@ -4,7 +4,7 @@ Each is done with the means that the local servers have for it, so the bot
 meets what it would meet in the field.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bot.sandbox.faults import HTML_502, Fault, Faults, Kind
@@ -29,6 +29,15 @@ _KIE = ("createTask", "recordInfo", "credit", "downloadUrl", "upload", "result")
 
 
 @dataclass(frozen=True)
+class Lasting:
+    """A fault that each of these calls runs into, at the server that `faults` belongs to."""
+
+    faults: Faults
+    calls: tuple[str, ...]
+    fault: Fault
+
+
+@dataclass(frozen=True)
 class Trouble:
     """One thing that can go wrong, with what is done when it is switched on and off."""
 
@@ -38,6 +47,8 @@ class Trouble:
     about: str
     begin: Callable[[], None] = lambda: None
     end: Callable[[], None] = lambda: None
+    #: what calls run into meanwhile
+    lasting: Lasting | None = None
     #: how Kie's tasks end that are ordered meanwhile; None leaves them as they are
     outcome: Outcome | None = None
 
@@ -50,7 +61,8 @@ class Troubles:
         if kie is not None:
             listed += [*_of_kie(kie), *_of_callbacks(kie)]
         self._all = {trouble.name: trouble for trouble in listed}
-        self._on: set[str] = set()
+        #: the names of those that are on, the latest last
+        self._on: list[str] = []
 
     def __iter__(self) -> Iterator[tuple[Trouble, bool]]:
         return ((trouble, trouble.name in self._on) for trouble in self._all.values())
@@ -61,23 +73,38 @@ class Troubles:
             raise LookupError(f"there is no trouble called {name}")
         if on is (name in self._on):
             return
+        trouble = self._all[name]
         if on:
-            self._on.add(name)
-            self._all[name].begin()
+            self._on.append(name)
+            trouble.begin()
         else:
             self._on.remove(name)
-            self._all[name].end()
+            trouble.end()
+        self._set_faults()
+
+    def _set_faults(self) -> None:
+        """Let each call run into the fault of the latest trouble that is about it, if there is one."""
+        for each in _lasting(self._all.values()):
+            for call in each.calls:
+                each.faults.clear(call)
+        for each in _lasting(self._all[name] for name in self._on):
+            for call in each.calls:
+                each.faults.always(call, each.fault)
 
     @property
     def outcome(self) -> Outcome | None:
         """How a task ends that is ordered now; None when nothing is wrong with it."""
-        found = (self._all[name].outcome for name in sorted(self._on))
+        found = (self._all[name].outcome for name in reversed(self._on))
         return next((outcome for outcome in found if outcome is not None), None)
 
     @property
     def seconds(self) -> float | None:
         """How long a task takes that is ordered now; None when nothing is wrong with it."""
         return SLOWNESS if "kie-slow" in self._on else None
+
+
+def _lasting(troubles: Iterable[Trouble]) -> Iterator[Lasting]:
+    return (trouble.lasting for trouble in troubles if trouble.lasting is not None)
 
 
 def _of_telegram(telegram: LocalTelegram, you: Person) -> Iterator[Trouble]:
@@ -87,7 +114,7 @@ def _of_telegram(telegram: LocalTelegram, you: Person) -> Iterator[Trouble]:
         "Telegram",
         "Too many requests",
         f"Whatever the bot says is refused with 429, retry after {PATIENCE} s.",
-        *_lasting(faults, _TALK, too_many(PATIENCE)),
+        lasting=Lasting(faults, _TALK, too_many(PATIENCE)),
     )
     yield Trouble(
         "telegram-blocked",
@@ -102,7 +129,7 @@ def _of_telegram(telegram: LocalTelegram, you: Person) -> Iterator[Trouble]:
         "Telegram",
         "Answers cut off",
         "Pictures arrive in the chat, but the bot never hears so.",
-        *_lasting(faults, _ANSWERS, Fault(Kind.CUT_AFTER)),
+        lasting=Lasting(faults, _ANSWERS, Fault(Kind.CUT_AFTER)),
     )
 
 
@@ -135,14 +162,18 @@ def _of_kie(kie: LocalKie) -> Iterator[Trouble]:
         lambda: kie.pay_in(taken),
     )  # fmt: skip
     yield Trouble(
-        "kie-down", "Kie", "Down", "Every call is answered by a proxy's 502.", *_lasting(kie.faults, _KIE, HTML_502)
+        "kie-down",
+        "Kie",
+        "Down",
+        "Every call is answered by a proxy's 502.",
+        lasting=Lasting(kie.faults, _KIE, HTML_502),
     )
     yield Trouble(
         "kie-cut",
         "Kie",
         "Orders cut off",
         "An order is taken, but its answer gets lost: only a callback can tell.",
-        *_lasting(kie.faults, ("createTask",), Fault(Kind.CUT_AFTER)),
+        lasting=Lasting(kie.faults, ("createTask",), Fault(Kind.CUT_AFTER)),
     )
 
 
@@ -166,20 +197,3 @@ def _of_callbacks(kie: LocalKie) -> Iterator[Trouble]:
     yield Trouble(
         "nudge-doubled", "Callbacks", "Doubled", "Kie calls back twice at once.", lambda: copy(2), lambda: copy(1)
     )
-
-
-def _lasting(faults: Faults, calls: tuple[str, ...], fault: Fault) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Return what lets all these calls run into a fault, and what ends that.
-
-    Two troubles with the same call: the later one counts, and either's end ends it.
-    """
-
-    def begin() -> None:
-        for call in calls:
-            faults.always(call, fault)
-
-    def end() -> None:
-        for call in calls:
-            faults.clear(call)
-
-    return begin, end

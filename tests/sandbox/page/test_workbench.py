@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.child import LogLine
+from bot.sandbox.faults import HTML_502, Kind
 from bot.sandbox.kie_tasks import STUCK
 from bot.sandbox.page.actor import Actor, Life
 from bot.sandbox.page.journal import LINES, Journal
@@ -98,6 +99,20 @@ async def test_every_trouble_begins_and_ends_without_a_trace(page: Page) -> None
         assert _traces(scene) != before, name
         await page.post("do/trouble", name=name, on=False)
         assert _traces(scene) == before, name
+
+
+async def test_of_two_troubles_with_the_same_call_one_goes_on_when_the_other_ends(page: Page) -> None:
+    assert page.scene.kie is not None
+    take = page.scene.kie.faults.take
+    for name in ("kie-down", "kie-cut"):
+        await page.post("do/trouble", name=name, on=True)
+    both = take("createTask")
+    assert both is not None
+    assert (both.kind, take("recordInfo")) == (Kind.CUT_AFTER, HTML_502)
+    await page.post("do/trouble", name="kie-cut", on=False)
+    assert take("createTask") == HTML_502
+    await page.post("do/trouble", name="kie-down", on=False)
+    assert take("createTask") is None
 
 
 def _traces(scene: Scene) -> object:

@@ -31,10 +31,10 @@ const quote = (reply) =>
     {
       type: "button",
       class: "quote",
-      "aria-label": `In reply to ${reply.name}: ${reply.text}`,
       onclick: () => document.getElementById(`message-${reply.id}`)?.scrollIntoView({ block: "center" }),
     },
-    make("strong", {}, reply.name),
+    make("small", { class: "unseen" }, "In reply to "),
+    make("strong", {}, reply.name, make("small", { class: "unseen" }, ": ")),
     make("span", {}, reply.text),
   );
 
