@@ -58,11 +58,11 @@ def learned(latest: Sequence[float], prior: Shares, weight: float) -> Shares:
     counts = [0.0] * len(prior)
     for place, seconds in enumerate(latest):
         counts[_span(seconds)] += 0.5 ** (place / HALF_LIFE)
+    believed_of = [weight * share for share in prior]
+    width = _width([before + count for before, count in zip(believed_of, counts, strict=True)], sum(counts))
     total = weight + sum(counts)
-    return tuple(
-        (weight * before + count) / total
-        for before, count in zip(prior, _smoothed(counts, _width(counts)), strict=True)
-    )
+    smoothed = _smoothed(counts, width)
+    return tuple((before + count) / total for before, count in zip(believed_of, smoothed, strict=True))
 
 
 def _ended(age: float, median: float, spread: float) -> float:
@@ -74,10 +74,10 @@ def _span(seconds: float) -> int:
     return min(bisect_right(AGES, max(0.0, seconds)) - 1, len(AGES) - 2)
 
 
-def _width(counts: list[float]) -> float:
-    """Return the width, in logarithms, for which one task counts, by Silverman's rule of thumb (1986, 3.30)."""
-    number = sum(counts)
-    middle_half = STEP * max(1, _quantile(counts, 0.75 * number) - _quantile(counts, 0.25 * number))
+def _width(counts: list[float], number: float) -> float:
+    """Return the width, in logarithms, for which each of `number` tasks counts, by Silverman's rule (1986, 3.30)."""
+    all_of_them = sum(counts)
+    middle_half = STEP * max(1, _quantile(counts, 0.75 * all_of_them) - _quantile(counts, 0.25 * all_of_them))
     return min(WIDEST, max(NARROWEST, 0.9 * middle_half / 1.34 * math.pow(number, -0.2)))
 
 

@@ -5,7 +5,7 @@ that finishes adds to it.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from bot.jobs.durations import REMEMBERED, Shares, believed, learned
 from bot.jobs.timetable import Timetable, timetable
@@ -13,10 +13,10 @@ from bot.store.jobs import Took
 from bot.wish import Shape
 
 #: Tasks for which what was believed before counts: little, because it may be far off.
-DOUBTED = 2.0
+DOUBTED = 3.0
 
 #: The same for what tasks of all shapes took, as long as little is known of one shape.
-SHARED = 10.0
+SHARED = 20.0
 
 #: Tasks after which timetables are made anew; it takes a few milliseconds.
 RENEWED = 5
@@ -33,10 +33,10 @@ class Learned:
         self._timetables: dict[tuple[Shape, float], Timetable] = {}
         self._since = 0
 
-    def recall(self, latest: Iterable[Took]) -> None:
+    def recall(self, latest: Sequence[Took]) -> None:
         """Start from the latest tasks, the last one first."""
         self._latest.clear()
-        self._latest.extend(latest)
+        self._latest.extend(latest[:REMEMBERED])
         self._timetables.clear()
 
     def add(self, took: Took) -> None:

@@ -1,8 +1,8 @@
 """How many callbacks get lost, by what became of the latest: a belief that each one changes.
 
 One that is lost may be the one in two hundred that always is, or the first of an
-outage. The next one tells which: it takes two in a row to believe that none come,
-and one or two that come to believe in them again.
+outage. The next one tells which: two in a row are enough to believe that none come,
+and two or three that come to believe in them again.
 """
 
 import math
