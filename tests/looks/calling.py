@@ -50,7 +50,8 @@ def called(
 
     How many get lost is learned, or believed to be `fixed`. The look after a callback is counted.
     """
-    chance, losses, delays, looks = random.Random(seed), Losses(), list[float](), list[int]()
+    chance, losses = random.Random(seed), Losses()  # noqa: S311 - no secret depends on it
+    delays, looks = list[float](), list[int]()
     ages: dict[float, list[float]] = {}
     for number in range(tasks):
         share = losses.share if fixed is None else fixed

@@ -9,6 +9,7 @@ import math
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from statistics import NormalDist
 
@@ -17,11 +18,11 @@ import numpy as np
 from bot.jobs.durations import AGES, Shares
 from bot.jobs.timetable import PRICE, Timetable
 
-#: Seconds; so far looks are followed.
-HORIZON = 2500.0
+#: Seconds until which looks are followed; the few tasks of B that are left take part in no comparison.
+HORIZON = 900.0
 
-#: Seconds between the moments among which the optimum chooses, and until when it may look.
-GRID, END = 0.05, 900.0
+#: Seconds between the moments among which the optimum chooses.
+GRID = 0.1
 
 _NORMAL = NormalDist()
 
@@ -59,7 +60,7 @@ class Durations:
 
     def some(self, number: int, seed: int) -> list[float]:
         """Return how long so many tasks take."""
-        chance = random.Random(seed)
+        chance = random.Random(seed)  # noqa: S311 - no secret depends on it
         return [self.draw(chance) for _ in range(number)]
 
     def times(self, factor: float) -> "Durations":
@@ -104,7 +105,7 @@ def cost(ages: Iterable[float], durations: Durations) -> Cost:
         ended_by, spent_by = durations.ended(age), durations.spent(age)
         delay += age * (ended_by - ended) - (spent_by - spent)
         ended, spent = ended_by, spent_by
-        if ended > 1 - 1e-9:
+        if ended > 1 - 1e-6:
             break
     return Cost(delay, looks)
 
@@ -135,9 +136,15 @@ def fixed(gap: float) -> list[float]:
 ADVISED = growing(2.5, 1.2, 15.0)
 
 
+@cache
+def least(durations: Durations) -> float:
+    """Return what looks cost at least, in seconds."""
+    return cost(best(durations), durations).total
+
+
 def best(durations: Durations, price: float = PRICE) -> list[float]:
     """Return the ages of the looks that cost least, at this price of a look in seconds."""
-    ages = np.arange(0.0, END + GRID, GRID)
+    ages = np.arange(0.0, HORIZON + GRID, GRID)
     ended = np.array([durations.ended(age) for age in ages])
     spent = np.array([durations.spent(age) for age in ages])
     left, after = np.zeros(len(ages)), np.zeros(len(ages), dtype=int)

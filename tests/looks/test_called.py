@@ -22,7 +22,7 @@ def test_with_ninety_nine_callbacks_in_a_hundred_a_task_costs_hardly_more_than_t
 
 
 @pytest.mark.parametrize("durations", [A, B], ids="AB")
-@pytest.mark.parametrize("lost", [0.01, 0.05, 0.2, 0.5, 1.0])
+@pytest.mark.parametrize("lost", [0.01, 0.2, 1.0])
 def test_whatever_share_gets_lost_it_costs_little_more_than_if_that_were_known(
     durations: Durations, lost: float
 ) -> None:
@@ -32,14 +32,10 @@ def test_whatever_share_gets_lost_it_costs_little_more_than_if_that_were_known(
     assert learned.total < 1.2 * known.total
 
 
-@pytest.mark.parametrize("durations", [A, B], ids="AB")
-def test_in_an_outage_of_callbacks_all_but_the_first_two_tasks_are_found_as_without_callbacks(
-    durations: Durations,
-) -> None:
-    alone = cost(ages_of(timetable(durations.shares())), durations).delay
+def test_in_an_outage_of_callbacks_all_but_the_first_few_tasks_are_found_as_without_callbacks() -> None:
+    alone = cost(ages_of(timetable(A.shares())), A).delay
     played = [
-        called(durations, durations.shares(), tasks=240, loses=lambda number: float(number >= 200), seed=seed)
-        for seed in range(30)
+        called(A, A.shares(), tasks=240, loses=lambda number: float(number >= 200), seed=seed) for seed in range(15)
     ]
     assert mean(mean(each.delays[203:]) for each in played) < 1.2 * alone
 
@@ -47,7 +43,7 @@ def test_in_an_outage_of_callbacks_all_but_the_first_two_tasks_are_found_as_with
 @pytest.mark.parametrize("lost", [1 / 64, 1 / 8, 1 / 2])
 def test_the_timetable_for_a_share_is_the_best_one_for_it(lost: float) -> None:
     totals = {
-        believed: called(A, A.shares(), tasks=20_000, loses=lambda _: lost, seed=1, fixed=believed).total
+        believed: called(A, A.shares(), tasks=5000, loses=lambda _: lost, seed=1, fixed=believed).total
         for believed in (lost / 8, lost, min(1.0, lost * 8))
     }
     assert min(totals, key=lambda believed: totals[believed]) == lost
@@ -64,7 +60,7 @@ def test_one_lost_callback_changes_little_and_a_second_one_everything() -> None:
     assert once.after(lost=False).share < 1 / 32
 
 
-@given(st.lists(st.booleans(), max_size=60))
+@given(st.lists(st.booleans(), max_size=30))
 def test_whatever_happens_some_share_is_believed_in(story: list[bool]) -> None:
     losses = Losses()
     for lost in story:

@@ -13,7 +13,7 @@ from bot.jobs.schedule import ORDERING
 from bot.jobs.timetable import timetable
 from bot.store.jobs import Took
 from bot.wish import Shape
-from tests.looks.inspection import ADVISED, A, B, C, D, Durations, ages_of, best, cost, fixed
+from tests.looks.inspection import ADVISED, A, B, C, D, Durations, ages_of, cost, fixed, least
 
 SEEDS = range(10)
 
@@ -37,21 +37,20 @@ def _by_others(durations: Durations) -> float:
 @pytest.mark.parametrize("durations", [A, B, C, D], ids="ABCD")
 def test_where_it_is_known_how_long_tasks_take_the_timetable_is_the_best_one(durations: Durations) -> None:
     known = cost(ages_of(timetable(durations.shares())), durations).total
-    assert known < 1.01 * cost(best(durations), durations).total
+    assert known < 1.01 * least(durations)
 
 
 @pytest.mark.parametrize(("durations", "worst"), [(A, 1.05), (B, 1.05), (C, 1.07), (D, 1.05)], ids="ABCD")
 def test_after_a_hundred_tasks_looks_cost_hardly_more_than_the_best_possible(
     durations: Durations, worst: float
 ) -> None:
-    least = cost(best(durations), durations).total
-    ratios = [_total(durations.some(100, seed), durations) / least for seed in SEEDS]
+    ratios = [_total(durations.some(100, seed), durations) / least(durations) for seed in SEEDS]
     assert mean(ratios) < 1.03
     assert max(ratios) < worst, "with each of the seeds"
 
 
 @pytest.mark.parametrize("durations", [A, B, C, D], ids="ABCD")
-@pytest.mark.parametrize("number", [0, 1, 2, 3, 5, 10, 20, 50, 300])
+@pytest.mark.parametrize("number", [0, 1, 3, 10, 50])
 def test_however_little_is_known_looks_do_not_cost_more_than_what_others_do(durations: Durations, number: int) -> None:
     assert mean(_total(durations.some(number, seed), durations) for seed in SEEDS) < _by_others(durations)
 
@@ -94,14 +93,13 @@ def test_a_shape_that_takes_longer_is_looked_at_later_and_the_others_are_not() -
         learned.recall(latest)
         for shape, durations in ((Shape.WIDE, A.times(2)), (Shape.AUTO, A)):
             costs[shape].append(cost(ages_of(learned.timetable(shape, 1.0)), durations).total)
-    assert mean(costs[Shape.WIDE]) < 1.08 * cost(best(A.times(2)), A.times(2)).total
-    assert mean(costs[Shape.AUTO]) < 1.03 * cost(best(A), A).total
+    assert mean(costs[Shape.WIDE]) < 1.08 * least(A.times(2))
+    assert mean(costs[Shape.AUTO]) < 1.03 * least(A)
 
 
 @pytest.mark.parametrize("late", [0.0, 1.0])
 def test_it_hardly_matters_how_long_after_our_order_kie_makes_the_task(late: float) -> None:
     """Our clock knows when the order was made, and Kie's how long the task took; we plan with half a second between."""
-    least = cost(best(A), A).total
     for seed in SEEDS:
         ages = [age + ORDERING - late for age in ages_of(_learned(A.some(300, seed)).timetable(Shape.AUTO, 1.0))]
-        assert cost(ages, A).total < 1.04 * least
+        assert cost(ages, A).total < 1.04 * least(A)
