@@ -34,7 +34,7 @@ SLOW_SHARE, SLOW_RATIO = 0.1, 6.0
 SPREAD, SLOW_SPREAD = 0.5, 0.8
 
 #: The least width, in logarithms, for which one task counts, and the most.
-NARROWEST, WIDEST = 0.06, 0.5
+NARROWEST, WIDEST = 0.06, 0.25
 
 _NORMAL = NormalDist()
 

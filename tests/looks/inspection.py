@@ -77,11 +77,12 @@ def _deviations(part: Part, age: float) -> float:
     return math.log(age / part.median) / part.spread if age > 0 else -math.inf
 
 
-#: The usual tasks; the same with some that wait behind something; narrow and wide ones.
+#: The usual tasks; the same with some that wait behind something; narrow ones; wide ones.
 A = Durations((Part(1.0, 10.0, 0.5),))
 B = Durations((Part(0.9, 10.0, 0.5), Part(0.1, 60.0, 0.8)))
 C = Durations((Part(1.0, 15.0, 0.2),))
 D = Durations((Part(1.0, 25.0, 0.8),))
+TWO_KINDS = Durations((Part(0.5, 5.0, 0.25), Part(0.5, 40.0, 0.25)))
 
 
 @dataclass(frozen=True)
