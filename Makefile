@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run sandbox test crash check audit lock screenshots clean
+.PHONY: run sandbox test crash check audit lock screenshots figures clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python -m bot run
@@ -53,6 +53,10 @@ lock:
 # The pictures of the README, from the real page; needs a Chromium.
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.sandbox.page.screenshots
+
+# The diagram of docs/performance.md.
+figures: $(VENV)/.dev
+	$(BIN)/python -m tests.looks.figure
 
 clean:
 	rm -rf $(VENV) .venv-audit

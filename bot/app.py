@@ -352,7 +352,9 @@ def _worker(
     steps = Steps(
         prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, admins=admins, clock=clock),
         submit=Submit(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
-        watch=Watch(db, kie, callbacks, deadline=deadline, admins=admins, clock=clock),
+        watch=Watch(
+            db, kie, callbacks, usual=settings.task_usual_seconds, deadline=deadline, admins=admins, clock=clock
+        ),
         send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),
         tell=Tell(db, chat, clock=clock),
         probe=Probe(db, kie, clock=clock),

@@ -76,6 +76,7 @@ class Settings(Stored):
     daily_credits: float = Field(default=0, ge=0, allow_inf_nan=False)
     low_credits: float = Field(default=40, ge=0, allow_inf_nan=False)
     album_window_seconds: float = Field(default=2, gt=0, le=8)
+    task_usual_seconds: float = Field(default=10, gt=0, le=86_400)
     task_deadline_seconds: float = Field(default=900, gt=0, le=86_400)
     keep_days: float = Field(default=30, gt=0, le=36_500)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

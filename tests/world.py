@@ -181,6 +181,8 @@ class World:
             "DAILY_EDITS_PER_USER": "0",
             "DAILY_EDITS_PER_CHAT": "0",
             "DAILY_EDITS": "0",
+            # where Kie calls back nobody has to look, else the first look is to find the picture
+            "TASK_USUAL_SECONDS": "10" if "PUBLIC_URL" in settings else "0.5",
         } | settings
 
     def bot(self, *, command: Sequence[str] = ("-m", "bot", "run"), **settings: str) -> Bot:

@@ -1,10 +1,12 @@
-"""Callbacks: where Kie is asked to call back, and whether it does.
+"""Callbacks: where Kie is asked to call back, and how surely it does.
 
-A callback saves looks, nothing depends on one. It is expected until a task is found
-finished without it; then tasks are looked at as if there were none, until one comes.
+A callback saves looks, nothing depends on one. How many get lost is learned from each
+task that is found finished, with a callback or without.
 """
 
 import logging
+
+from bot.jobs.losses import Losses
 
 log = logging.getLogger(__name__)
 
@@ -14,10 +16,12 @@ class Callbacks:
 
     def __init__(self, public_url: str | None) -> None:
         self._public_url = public_url
-        self._are_coming = True
-        #: jobs about which Kie has called back, or may have, and that have not been seen to be finished yet;
-        #: no more than there are orders under way or running
+        self._losses = Losses()
+        #: jobs about which Kie has called back, and that have not been seen to be finished yet; here and below no
+        #: more than there are orders under way or running
         self._heard: set[int] = set()
+        #: the same about which it may have called back while nobody listened
+        self._missed: set[int] = set()
 
     @property
     def are_asked_for(self) -> bool:
@@ -28,34 +32,37 @@ class Callbacks:
         """Return where to call back about the attempt of this reference."""
         return None if self._public_url is None else f"{self._public_url}/kie/callback/{reference}"
 
-    def is_awaited(self, job_id: int) -> bool:
-        """Say whether a callback about a job's task can be waited for, so that looks are only for one that got lost."""
-        return self.are_asked_for and self._are_coming and job_id not in self._heard
+    def lost_share(self, job_id: int) -> float:
+        """Return how likely it is that nobody will call back about a job's task; 1 where nobody can be expected to."""
+        is_awaited = self.are_asked_for and job_id not in self._heard | self._missed
+        return self._losses.share if is_awaited else 1.0
 
     def was_heard(self, job_id: int) -> bool:
         """Say whether Kie has called back about a job that is not finished yet."""
         return job_id in self._heard
 
-    def heard(self, job_id: int, *, is_late: bool) -> None:
-        """Note a callback; a late one only shows that they come."""
-        self._are_coming = True
-        if not is_late:
-            self._heard.add(job_id)
+    def heard(self, job_id: int) -> None:
+        """Note a callback about a task that is waited for."""
+        self._heard.add(job_id)
 
     def may_have_missed(self, job_id: int) -> None:
         """Note that Kie may have called back while nobody listened."""
-        self._heard.add(job_id)
+        self._missed.add(job_id)
 
     def found_finished(self, job_id: int) -> None:
-        """Note that a look found a task finished: if there was no callback, no longer wait for others."""
-        if self.is_awaited(job_id):
+        """Note that a look found a task finished: after a callback, or because none came in time."""
+        if not self.are_asked_for or job_id in self._missed:
+            return
+        lost, before = job_id not in self._heard, self._losses
+        self._losses = before.after(lost=lost)
+        if lost:
+            log.info("job %d: finished, and Kie has not called back", job_id, extra={"job": job_id})
+        if self._losses.share > 0.5 >= before.share:
             log.warning(
-                "job %d: finished, and Kie has not called back: until it does again, tasks are looked at more often",
-                job_id,
-                extra={"job": job_id},
+                "Kie does not call back any more: until it does again, tasks are looked at as without callbacks"
             )
-            self._are_coming = False
 
     def forget(self, job_id: int) -> None:
         """Forget a job whose task nobody waits for any more."""
         self._heard.discard(job_id)
+        self._missed.discard(job_id)

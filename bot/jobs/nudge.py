@@ -23,8 +23,6 @@ AWAITED = (State.SUBMITTING, State.RUNNING)
 @dataclass(frozen=True)
 class _Nudged:
     job_id: int
-    #: the task of this attempt is not waited for any more
-    is_late: bool = False
     #: the order's own answer is still to come, and comes first
     is_early: bool = False
 
@@ -42,8 +40,8 @@ class Nudges:
         nudged = await self._db.unit(lambda tx: _nudged(tx, reference, task_id))
         if nudged is None:
             return
-        self._callbacks.heard(nudged.job_id, is_late=nudged.is_late)
-        if not nudged.is_late and not nudged.is_early:
+        self._callbacks.heard(nudged.job_id)
+        if not nudged.is_early:
             self._look_soon(nudged.job_id)
 
 
@@ -54,7 +52,7 @@ def _nudged(tx: Transaction, reference: str, task_id: str | None) -> _Nudged | N
         return None
     if job.state not in AWAITED or tx.attempts.latest(job.id) != attempt:
         log.info("job %d: a callback came too late to matter", job.id, extra={"job": job.id})
-        return _Nudged(job.id, is_late=True)
+        return None
     log.info("job %d: Kie calls back", job.id, extra={"job": job.id})
     if job.state is State.RUNNING:
         return _Nudged(job.id)

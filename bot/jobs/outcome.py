@@ -60,9 +60,7 @@ def reminder_at(job: Job, deadline: float, now: Instant) -> Instant:
 
 def _took(job: Job, seen: Look, now: Instant) -> int:
     """Return the milliseconds that Kie worked on it, by its own clock where it says so."""
-    if seen.created_at is not None and seen.completed_at is not None:
-        return max(0, seen.completed_at - seen.created_at)
-    return max(0, now - (job.submitted_at or now))
+    return max(0, now - (job.submitted_at or now)) if seen.took is None else seen.took
 
 
 def about(job: Job, what: str, words: Sentence, *, kind: Kind = Kind.TEXT, is_answer: bool = False) -> Say:

@@ -200,7 +200,7 @@ def _wait(place: int, at_kie: int, limits: Limits, usual: float | None) -> float
 
 def _usual_seconds(tx: Transaction) -> float | None:
     took = tx.jobs.latest_durations(KNOWN)
-    return median(took) / 1000 if len(took) >= TOO_FEW else None
+    return median(each.seconds for each in took) if len(took) >= TOO_FEW else None
 
 
 def _cancel(job: Job) -> Button:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from bot.job import Instant, Job, Reason, State, later, seconds_between
 from bot.jobs import doubt, outcome, trouble
 from bot.jobs.callbacks import Callbacks
+from bot.jobs.durations import REMEMBERED
+from bot.jobs.learned import Learned
 from bot.jobs.schedule import LATE_LOOKS, next_look
 from bot.kie.client import Kie
 from bot.kie.errors import Halted, KieError, Unavailable
@@ -17,6 +19,7 @@ from bot.kie.keeping import RESULTS_KEPT
 from bot.kie.models import UNSEEN, Look, Outcome, is_refusal
 from bot.store.attempts import Attempt
 from bot.store.connection import Database
+from bot.store.jobs import Took
 from bot.store.transaction import Transaction
 from bot.texts import sentence
 
@@ -35,6 +38,7 @@ class Watch:
         kie: Kie,
         callbacks: Callbacks,
         *,
+        usual: float,
         deadline: float,
         admins: frozenset[int],
         clock: Callable[[], Instant],
@@ -42,9 +46,23 @@ class Watch:
         self._db = db
         self._kie = kie
         self._callbacks = callbacks
+        self._learned = Learned(usual)
         self._deadline = deadline
         self._admins = admins
         self._clock = clock
+
+    async def recall(self) -> None:
+        """Learn how long tasks take from those that are stored."""
+        self._learned.recall(await self._db.unit(lambda tx: tx.jobs.latest_durations(REMEMBERED)))
+
+    def first_look(self, job: Job) -> Instant:
+        """Return when to look for the first time at a task that was just ordered."""
+        ordered_at = job.submitted_at or self._clock()
+        return self._next_look(job, ordered_at) or ordered_at
+
+    def _next_look(self, job: Job, now: Instant) -> Instant | None:
+        timetable = self._learned.timetable(job.request.form.shape, self._callbacks.lost_share(job.id))
+        return next_look(job.submitted_at or now, now, self._deadline, timetable)
 
     async def look(self, job_id: int) -> Instant | None:
         """Look at a job's task once; return when to look again, None when there is nothing to look at."""
@@ -69,7 +87,8 @@ class Watch:
         if seen.outcome is Outcome.PENDING:
             return await self._not_finished(job)
         self._callbacks.found_finished(job.id)
-        await self._db.unit(lambda tx: self._finished(tx, job, seen))
+        if await self._db.unit(lambda tx: self._finished(tx, job, seen)):
+            self._learn(job, seen)
         return None
 
     async def _try(self, job: Job, attempt: Attempt, task_id: str) -> Instant | None:
@@ -88,7 +107,7 @@ class Watch:
             return None
         ours = doubt.end(tx, job, attempt, seen.task_id, now)
         if ours is not None and seen.outcome is Outcome.PENDING:
-            return next_look(ours.submitted_at or now, now, self._deadline)
+            return self._next_look(ours, now)
         if ours is not None:
             self._finished(tx, ours, seen)
         return None
@@ -114,28 +133,34 @@ class Watch:
 
     async def _not_finished(self, job: Job) -> Instant | None:
         now = self._clock()
-        submitted_at = job.submitted_at or now
-        age = seconds_between(submitted_at, now)
+        age = seconds_between(job.submitted_at or now, now)
         if age >= LATE_LOOKS[-1]:
             await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, sentence("never-finished"), now))
             return None
         await self._tell_if_overdue(job, age)
-        return next_look(submitted_at, now, self._deadline, is_awaited=self._callbacks.is_awaited(job.id))
+        return self._next_look(job, now)
 
     async def _tell_if_overdue(self, job: Job, age: float) -> None:
         if age >= self._deadline and job.overdue_at is None:
             await self._db.unit(lambda tx: _overdue(tx, job, self._clock()))
 
-    def _finished(self, tx: Transaction, job: Job, seen: Look) -> None:
+    def _learn(self, job: Job, seen: Look) -> None:
+        # without Kie's own figure there is only the moment of our look, and looks would follow looks, ever later
+        if seen.took is not None:
+            self._learned.add(Took(job.request.form.shape, seen.took / 1000))
+
+    def _finished(self, tx: Transaction, job: Job, seen: Look) -> bool:
+        """Take a job to its end; True if that is a picture."""
         now = self._clock()
         if seen.outcome is Outcome.FAILURE:
             _task_failed(tx, job, seen, now)
         elif seen.result_url is not None:
-            outcome.succeed(tx, job, seen, now)
+            return outcome.succeed(tx, job, seen, now)
         elif outcome.fail(tx, job, Reason.BROKE, sentence("no-result"), now, credits_=seen.credits):
             log.error("job %d: task %s succeeded without a picture", job.id, job.task_id, extra={"job": job.id})
             words = sentence("admin-no-result", task=job.task_id or "", job=f"{job.id}")
             tx.outbox.tell_admins(self._admins, f"no-result:{job.id}", words.into, now)
+        return False
 
 
 def _overdue(tx: Transaction, job: Job, now: Instant) -> None:

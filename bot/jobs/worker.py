@@ -23,11 +23,11 @@ from bot.jobs.looks import Looks
 from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
-from bot.jobs.schedule import LONGEST_GAP, first_look
 from bot.jobs.send import Send
 from bot.jobs.status import Errand
 from bot.jobs.submit import Order, Submit
 from bot.jobs.tell import Tell
+from bot.jobs.timetable import LONGEST_GAP
 from bot.jobs.watch import Watch
 from bot.settings import MustRestart
 from bot.store import outbox
@@ -133,6 +133,7 @@ class Worker:
     async def recover(self) -> None:
         """Find out what a process that died has left: orders in doubt, and tasks to look at."""
         now = self._clock()
+        await self._steps.watch.recall()
         to_look_at = await self._db.unit(lambda tx: self._recovered(tx, now))
         for place, job_id in enumerate(to_look_at):
             self._callbacks.may_have_missed(job_id)
@@ -286,11 +287,9 @@ class Worker:
         self._woken.set()
 
     def _first_look(self, job: Job) -> Instant:
-        now = self._clock()
         if self._callbacks.was_heard(job.id):
-            return now  # it was quicker than the order's own answer
-        is_awaited = self._callbacks.is_awaited(job.id)
-        return first_look(job.submitted_at or now, self._rules.deadline, is_awaited=is_awaited)
+            return self._clock()  # it was quicker than the order's own answer
+        return self._steps.watch.first_look(job)
 
     async def _look(self, job_id: int) -> None:
         try:

@@ -96,6 +96,13 @@ class Look:
     #: from Kie's echo of our order
     image_urls: tuple[str, ...] = ()
 
+    @property
+    def took(self) -> int | None:
+        """Milliseconds that Kie worked on it, by its own clock; None where it does not say so."""
+        if self.created_at is None or self.completed_at is None:
+            return None
+        return max(0, self.completed_at - self.created_at)
+
 
 #: the status of a task that recordInfo does not know: too fresh, purged, or never made
 UNSEEN = "unseen"

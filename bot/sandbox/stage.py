@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.sandbox.child import BOT, Child, LogLine, Servers, environment
+from bot.sandbox.child import BOT, Child, LogLine, Servers, environment, usual
 from bot.sandbox.durations import MEDIAN, Durations
 from bot.sandbox.kie import LocalKie
 from bot.sandbox.telegram.people import Person
@@ -160,7 +160,7 @@ async def opened(seconds: float, tell: Callable[[str], None], words: Sequence[st
             await telegram.start()
             await kie.start()
             servers = Servers(telegram.url, made_up_token(), kie.url, made_up_key())
-            variables = environment(servers, Path(name), os.environ)
+            variables = environment(servers, Path(name), os.environ) | usual(seconds)
             await stage.child.start(words, variables, Path(name))
             await stage.child.ready(START_SECONDS)
             yield stage

@@ -40,6 +40,14 @@ class Album:
     closes_by: Instant
 
 
+@dataclass(frozen=True)
+class Took:
+    """How long Kie worked on a picture."""
+
+    shape: Shape
+    seconds: float
+
+
 class Jobs:
     """The jobs by id, by person, and by the moment when they are due."""
 
@@ -146,12 +154,12 @@ class Jobs:
             (due_at, closes_by, State.GATHERING),
         )
 
-    def latest_durations(self, limit: int) -> list[int]:
-        """Return how long, in milliseconds, Kie worked on the pictures that it finished last."""
+    def latest_durations(self, limit: int) -> list[Took]:
+        """Return how long Kie worked on the pictures that were found finished last, the last one first."""
         rows = self._db.execute(
-            "SELECT took FROM jobs WHERE took IS NOT NULL ORDER BY finished_at DESC LIMIT ?", (limit,)
+            "SELECT took, shape FROM jobs WHERE took IS NOT NULL ORDER BY finished_at DESC LIMIT ?", (limit,)
         ).fetchall()
-        return [row["took"] for row in rows]
+        return [Took(Shape(row["shape"]), row["took"] / 1000) for row in rows]
 
     def due(self, state: State, now: Instant, limit: int) -> list[int]:
         """Return the ids of jobs in a state whose time has come, the longest due first."""

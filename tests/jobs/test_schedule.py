@@ -2,92 +2,66 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.job import Instant, later, seconds_between
-from bot.jobs.looks import Looks
-from bot.jobs.schedule import first_look, next_look
+from bot.job import later, seconds_between
+from bot.jobs.durations import believed
+from bot.jobs.schedule import ORDERING, next_look
+from bot.jobs.timetable import Timetable, timetable
 
 START = 1_700_000_000_000
+ALONE = timetable(believed(10))
+CALLED = timetable(believed(10), lost=1 / 64)
 
 
-def _ages(deadline: float) -> list[float]:
-    """Return the ages in seconds of all looks at a task that never finishes."""
+def _ages(deadline: float, table: Timetable) -> list[float]:
+    """Return the ages in seconds of all looks at a task that never finishes, from the order on."""
     ages: list[float] = []
-    moment: Instant | None = first_look(START, deadline)
+    moment = next_look(START, START, deadline, table)
     while moment is not None:
         ages.append(seconds_between(START, moment))
-        moment = next_look(START, moment, deadline)
+        moment = next_look(START, moment, deadline, table)
     return ages
 
 
-def test_the_gaps_grow_with_the_age_up_to_half_a_minute() -> None:
-    ages = [age for age in _ages(900) if age < 900]
-    gaps = [round(after - before, 3) for before, after in pairwise(ages)]
-    assert ages[:5] == [2, 3, 4, 5, 6]
-    assert gaps == sorted(gaps)
-    assert gaps[-1] == 30
+def test_the_first_look_comes_when_about_a_quarter_of_the_tasks_have_ended() -> None:
+    first, second = _ages(900, ALONE)[:2]
+    assert 6.5 < first - ORDERING < 8.5
+    assert second - first < 4
 
 
-def test_after_the_deadline_looks_go_on_rarely_for_a_day() -> None:
-    assert [age for age in _ages(900) if age >= 900] == [900, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600]
+def test_looks_become_rarer_with_the_age_but_never_more_than_half_a_minute_apart() -> None:
+    ages = [age for age in _ages(900, ALONE) if age < 900]
+    gaps = [after - before for before, after in pairwise(ages)]
+    assert min(gaps) >= 0.5
+    assert max(gaps) <= 30
+    assert sum(gaps[:10]) < 0.5 * sum(gaps[-10:])
 
 
-@given(st.floats(0, 90_000), st.floats(0.1, 86_400))
-def test_a_look_always_leads_to_a_later_one_or_to_the_end(age: float, deadline: float) -> None:
+@pytest.mark.parametrize("table", [ALONE, CALLED])
+def test_after_the_deadline_looks_go_on_rarely_for_a_day(table: Timetable) -> None:
+    assert [age for age in _ages(900, table) if age >= 900] == [900, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600]
+    assert _ages(3, table)[:2] == [3, 1800]
+
+
+def test_where_a_callback_is_expected_the_first_look_comes_late_and_the_others_ever_later() -> None:
+    ages = [age for age in _ages(900, CALLED) if age < 900]
+    assert 18 < ages[0] < 25
+    assert len(ages) < 18
+
+
+@given(st.floats(-90_000, 90_000), st.floats(0.1, 86_400), st.sampled_from([ALONE, CALLED]))
+def test_a_look_always_leads_to_a_later_one_or_to_the_end(age: float, deadline: float, table: Timetable) -> None:
     now = later(START, age)
-    following = next_look(START, now, deadline)
+    following = next_look(START, now, deadline, table)
     assert following is None or following > now or seconds_between(now, later(START, deadline)) < 0.001
 
 
-def _awaited_ages(deadline: float) -> list[float]:
-    """Return the ages in seconds of all looks at a task whose callback was lost and that never finishes."""
-    moment: Instant | None = first_look(START, deadline, is_awaited=True)
-    ages: list[float] = []
-    while moment is not None:
-        ages.append(seconds_between(START, moment))
-        moment = next_look(START, moment, deadline, is_awaited=True)
-    return ages
-
-
-def test_while_a_callback_is_awaited_looks_are_few_and_still_lead_to_the_end() -> None:
-    assert _awaited_ages(900) == [30, 60, 120, 240, 480, 900, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600]
-    assert _awaited_ages(20)[:2] == [20, 1800]
-
-
-def test_an_earlier_look_takes_the_place_of_a_later_one_and_not_the_other_way_round() -> None:
-    looks = Looks()
-    for at in (START + 30_000, START, START + 60_000):
-        looks.add(7, at)
-    assert looks.take(START) == 7
-    looks.done(7, None)
-    assert looks.next_at() is None
-
-
-def test_a_look_asked_for_during_one_follows_it_and_is_not_made_beside_it() -> None:
-    looks = Looks()
-    looks.add(7, START)
-    assert looks.take(START) == 7
-    looks.add(7, START + 500)
-    looks.add(7, START + 400)
-    assert looks.take(START + 5000) is None
-    looks.done(7, START + 30_000)
-    assert looks.next_at() == START + 400
-
-
-def test_all_looks_together_never_exceed_ten_a_second() -> None:
-    looks = Looks()
-    for job_id in range(50):
-        looks.add(job_id, START)
-    taken = [moment for moment in range(START, START + 4900) if looks.take(moment) is not None]
-    assert len(taken) == 49
-    assert min(after - before for before, after in zip(taken, taken[10:], strict=False)) >= 1000
-
-
-def test_a_look_is_not_taken_before_its_time() -> None:
-    looks = Looks()
-    looks.add(7, START)
-    assert looks.take(START - 1) is None
-    assert looks.next_at() == START
-    assert looks.take(START) == 7
+@pytest.mark.parametrize("ahead", [1.0, 60.0, 7200.0])
+def test_a_clock_that_was_set_back_delays_no_look_by_more_than_half_a_minute(ahead: float) -> None:
+    now = later(START, -ahead)
+    following = next_look(START, now, 900, CALLED)
+    assert following is not None
+    assert 0 < seconds_between(now, following) <= 30

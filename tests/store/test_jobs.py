@@ -1,10 +1,15 @@
 """Jobs in the database: compare-and-set, what is due, what is erased."""
 
+from functools import partial
+
 import pytest
 
 from bot.job import IllegalTransition, State
 from bot.store.connection import Database
+from bot.store.jobs import Took
 from bot.store.outbox import Ending, Kind, Say
+from bot.store.transaction import Transaction
+from bot.wish import Shape
 from tests.store.rows import NOON, a_request
 
 
@@ -97,3 +102,16 @@ async def test_the_questions_of_an_idle_bot_are_answered_by_an_index(db: Databas
     plan = await db.unit(lambda tx: tx.jobs._db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
     assert [row["detail"] for row in plan if index in row["detail"]]
     assert not [row["detail"] for row in plan if "TEMP B-TREE" in row["detail"]]
+
+
+def _finished(job_id: int, took: int, finished_at: int, shape: str, tx: Transaction) -> None:
+    tx.jobs._db.execute(
+        "UPDATE jobs SET took = ?, finished_at = ?, shape = ? WHERE id = ?", (took, finished_at, shape, job_id)
+    )
+
+
+async def test_how_long_the_latest_pictures_took_is_told_with_their_shape_and_the_last_one_first(db: Database) -> None:
+    for place, shape in enumerate(("auto", "16:9", "1:1")):
+        await db.unit(partial(_finished, await _queued(db, 10 + place), 1500 * place, NOON + place, shape))
+    latest = await db.unit(lambda tx: tx.jobs.latest_durations(2))
+    assert latest == [Took(Shape.SQUARE, 3.0), Took(Shape.WIDE, 1.5)]

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.sandbox.child import BOT, Servers, environment
+from bot.sandbox.child import BOT, Servers, environment, usual
 from bot.sandbox.durations import MEDIAN, Durations
 from bot.sandbox.kie import LocalKie
 from bot.sandbox.page.actor import Actor
@@ -91,7 +91,8 @@ class Scene:
             kept = {name: value for name, value in variables.items() if name not in {"KIE_API_URL", "KIE_UPLOAD_URL"}}
             proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
             return kept | proxies | {"NO_PROXY": "127.0.0.1"}
-        return variables | {"PORT": f"{self._port}", "PUBLIC_URL": f"http://127.0.0.1:{self._port}"}
+        public = {"PORT": f"{self._port}", "PUBLIC_URL": f"http://127.0.0.1:{self._port}"}
+        return variables | usual(self.seconds) | public
 
     def _ordered(self) -> float:
         """Say how long a task takes; Kie asks once per order, so this is the moment to say how it ends as well."""

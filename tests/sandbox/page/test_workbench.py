@@ -186,7 +186,7 @@ async def test_with_the_real_kie_the_bot_gets_the_key_and_the_way_to_it(
     scene = Scene(Options(1.0, live_key="a-key"), tmp_path, 1)
     live = scene.variables()
     assert (scene.kie, live["KIE_API_KEY"]) == (None, "a-key")
-    assert set(local) - set(live) == {"KIE_API_URL", "KIE_UPLOAD_URL", "PUBLIC_URL"}
+    assert set(local) - set(live) == {"KIE_API_URL", "KIE_UPLOAD_URL", "PUBLIC_URL", "TASK_USUAL_SECONDS"}
     assert ("HTTPS_PROXY" in local, local["NO_PROXY"]) == (False, "*")
     assert (live["HTTPS_PROXY"], live["NO_PROXY"]) == ("http://192.0.2.1", "127.0.0.1")
     assert live["TELEGRAM_API_URL"].startswith("http://127.0.0.1:")
