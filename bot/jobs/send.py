@@ -12,6 +12,7 @@ from bot.chat.client import Chat, Place
 from bot.chat.errors import ChatError, Later
 from bot.job import Instant, Job, seconds_between
 from bot.jobs.deliver import Deliver
+from bot.jobs.report import Report
 from bot.store.connection import Database
 from bot.store.outbox import Ending, Kind, Parcel
 from bot.store.statuses import Sign
@@ -27,10 +28,13 @@ SIGN_EXPIRES = 30.0
 class Send:
     """The step that takes a parcel out of the outbox."""
 
-    def __init__(self, db: Database, chat: Chat, deliver: Deliver, *, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, db: Database, chat: Chat, deliver: Deliver, report: Report, *, clock: Callable[[], Instant]
+    ) -> None:
         self._db = db
         self._chat = chat
         self._deliver = deliver
+        self._report = report
         self._clock = clock
 
     async def run(self, parcel: Parcel) -> None:
@@ -68,6 +72,8 @@ class Send:
             case Kind.DELETION:
                 await self._chat.delete(say.chat_id, say.reply_to or 0)
                 return None
+            case Kind.FIGURES:
+                return await self._report.run(say.body, place)
             case _:
                 return await self._deliver.run(parcel, place)
 
