@@ -31,7 +31,7 @@ COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {f"idea-{idea.name}" for id
     *(f"command-{name}" for names in OFFERED.values() for name in names),
     "button-variation", "button-original", "button-delete", "now-allowed", "now-denied", "now-blocked",
     "waiting-for-owner", "waiting-for-owner-unaware", "waiting-for-kie",
-    *(f"stats-end-{end}" for end in End), *(f"command-{name}" for name in FOR_ADMINS), "stats-days", "stats-hours",
+    *(end.sentence for end in End), *(f"command-{name}" for name in FOR_ADMINS), "stats-days", "stats-hours",
     "stats-by-hour", "stats-by-day", "stats-by-week", "stats-failed", "stats-others", "stats-half", "stats-most",
 }  # fmt: skip
 #: What only other sentences refer to.

@@ -54,7 +54,7 @@ def percent(share: float) -> float | int:
 def _end(figures: Figures, end: End) -> Sentence:
     count = figures.ends[end]
     share = percent(count / figures.edits)
-    return sentence("stats-end", what=sentence(f"stats-end-{end}"), count=count, share=share)
+    return sentence("stats-end", what=sentence(end.sentence), count=count, share=share)
 
 
 def _success(figures: Figures) -> list[Sentence]:

@@ -34,8 +34,8 @@ FONT = "DejaVu Sans"
 PAPER, INK, PALE, LINE = "#fbfaf7", "#1b1b1b", "#5a5a5a", "#dcdad3"
 
 #: By what is shown: the ends of edits, and of a wait the whole and Kie's part.
-COLOURS = {"made": "#0072b2", "failed": "#d55e00", "others": "#b5b3ac", "whole": "#56b4e9", "kie": "#e69f00"}
-HATCHES = {"made": "", "failed": "///", "others": "", "whole": "", "kie": ""}
+COLOURS = {"made": "#0072b2", "not_made": "#d55e00", "others": "#b5b3ac", "whole": "#56b4e9", "kie": "#e69f00"}
+HATCHES = {"made": "", "not_made": "///", "others": "", "whole": "", "kie": ""}
 
 #: Points: of the largest figures, of headings, of what stands beside things, and of what matters least.
 HUGE, LARGE, MEDIUM, SMALL = 42, 25, 22, 20

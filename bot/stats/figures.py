@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import accumulate
 
-from bot.job import Instant, State, day_of
+from bot.job import Instant, Reason, State, day_of
 from bot.stats.period import DAY, HOUR, Period
 from bot.store.connection import Database
 from bot.store.history import Ended, Wait
@@ -18,19 +19,26 @@ class End(StrEnum):
     """What became of a request, as it is told."""
 
     MADE = "made"
-    REFUSED = "refused"
-    BROKE = "broke"
-    PICTURE = "picture"
-    DOUBT = "doubt"
-    OVERDUE = "overdue"
-    DELETED = "deleted"
-    #: nobody said what to change
-    NO_PROMPT = "no-prompt"
-    #: taken back by the person
-    CANCELLED = "cancelled"
+    REFUSED = Reason.REFUSED.value
+    BROKE = Reason.BROKE.value
+    PICTURE = Reason.PICTURE.value
+    DOUBT = Reason.DOUBT.value
+    OVERDUE = Reason.OVERDUE.value
+    DELETED = Reason.DELETED.value
+    NO_PROMPT = Reason.NO_PROMPT.value
+    #: by the person
+    TAKEN_BACK = "taken_back"
     #: not ended yet
     OPEN = "open"
 
+    @property
+    def sentence(self) -> str:
+        """The name of the sentence that names it."""
+        return f"stats-end-{self.replace('_', '-')}"
+
+
+#: Milliseconds to which times are known, so that those of a year are few different ones.
+TENTH = 100
 
 #: What somebody hoped for in vain; the other ends were the person's own choice.
 FAILURES = (End.REFUSED, End.BROKE, End.PICTURE, End.DOUBT, End.OVERDUE)
@@ -99,34 +107,50 @@ class Figures:
         return self.ends[End.MADE] / tried if tried else None
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """What was read at once: how requests ended, and how many waited, and occupied Kie, for how long."""
+
+    ended: list[Ended]
+    whole: Counter[int]
+    at_kie: Counter[int]
+
+
 async def count(db: Database, period: Period, now: Instant) -> Figures:
     """Count the figures of a period that ends now; each day in a transaction of its own."""
     begin, end = period.begin(now), now + 1
     ended: list[Ended] = []
-    waits: list[Wait] = []
+    whole, at_kie = Counter[int](), Counter[int]()
     for start in range(begin, end, DAY):
-        of_day = await db.unit(partial(_of_piece, begin=start, end=min(start + DAY, end)))
-        ended += of_day[0]
-        waits += of_day[1]
+        piece = await db.unit(partial(_counted, begin=start, end=min(start + DAY, end)))
+        ended += piece.ended
+        whole.update(piece.whole)
+        at_kie.update(piece.at_kie)
     spent = await db.unit(lambda tx: tx.history.spent(day_of(begin), day_of(now)))
     ends, by_hour = Counter[End](), Counter[int]()
     for each in ended:
         ends[_end(each)] += each.count
         by_hour[each.hour % 24] += each.count
     of_hours = tuple(by_hour[hour] for hour in range(24))
-    return Figures(period, now, _columns(period, now, ended), of_hours, ends, _waiting(waits), spent)
+    return Figures(period, now, _columns(period, now, ended), of_hours, ends, _waiting(whole, at_kie), spent)
 
 
-def _of_piece(tx: Transaction, begin: Instant, end: Instant) -> tuple[list[Ended], list[Wait]]:
-    return tx.history.ended(begin, end), tx.history.waits(begin, end)
+def _counted(tx: Transaction, begin: Instant, end: Instant) -> _Piece:
+    waits = tx.history.waits(begin, end)
+    whole, at_kie = (Counter(time // TENTH * TENTH for time in times) for times in _apart(waits))
+    return _Piece(tx.history.ended(begin, end), whole, at_kie)
+
+
+def _apart(waits: Sequence[Wait]) -> tuple[list[int], list[int]]:
+    return [wait.whole for wait in waits], [wait.at_kie for wait in waits]
 
 
 def _end(ended: Ended) -> End:
     if ended.state is State.SUCCEEDED:
         return End.MADE
     if ended.reason is not None:
-        return End(ended.reason.replace("_", "-"))
-    return End.CANCELLED if ended.state is State.CANCELLED else End.OPEN
+        return End(ended.reason.value)
+    return End.TAKEN_BACK if ended.state is State.CANCELLED else End.OPEN
 
 
 def _columns(period: Period, now: Instant, ended: Sequence[Ended]) -> tuple[Column, ...]:
@@ -148,19 +172,25 @@ def _column(start: Instant, stop: Instant, ends: Counter[End]) -> Column:
     return Column(start, (stop - start) / DAY, ends[End.MADE], failed, ends.total() - ends[End.MADE] - failed)
 
 
-def _waiting(waits: Sequence[Wait]) -> Waiting | None:
-    if not waits:
+def _waiting(whole: Counter[int], at_kie: Counter[int]) -> Waiting | None:
+    if not whole:
         return None
-    whole, at_kie = sorted(wait.whole for wait in waits), sorted(wait.at_kie for wait in waits)
     return Waiting(
         half=_reached_by(whole, 0.5),
         most=_reached_by(whole, 0.95),
         half_at_kie=_reached_by(at_kie, 0.5),
         most_at_kie=_reached_by(at_kie, 0.95),
-        share_of_kie=min(1.0, sum(at_kie) / max(1, sum(whole))),
+        share_of_kie=min(1.0, _sum(at_kie) / max(1, _sum(whole))),
     )
 
 
-def _reached_by(ordered: Sequence[int], share: float) -> int:
-    """Return the least value that so many of them do not exceed."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+def _reached_by(times: Counter[int], share: float) -> int:
+    """Return the least time that so many of them do not exceed."""
+    ordered = sorted(times)
+    reached = accumulate(times[time] for time in ordered)
+    enough = math.ceil(share * times.total())
+    return next(time for time, count in zip(ordered, reached, strict=True) if count >= enough)
+
+
+def _sum(times: Counter[int]) -> int:
+    return sum(time * count for time, count in times.items())

@@ -8,7 +8,7 @@ class Column:
     """Edits a day, or an hour, by what became of them."""
 
     made: float
-    failed: float
+    not_made: float
     others: float
 
 
@@ -19,7 +19,7 @@ class Row:
     label: str
     count: int
     text: str
-    #: one of `made`, `failed` and `others`
+    #: one of `made`, `not_made` and `others`
     kind: str
 
 

@@ -74,22 +74,17 @@ def _when(moment: Instant, form: str) -> str:
 def _legend(figures: Figures, language: str) -> tuple[tuple[str, str], ...]:
     there = {
         "made": any(each.made for each in figures.columns),
-        "failed": any(each.failed for each in figures.columns),
+        "not_made": any(each.failed for each in figures.columns),
         "others": any(each.others for each in figures.columns),
     }
-    names = {"made": "stats-end-made", "failed": "stats-failed", "others": "stats-others"}
+    names = {"made": "stats-end-made", "not_made": "stats-failed", "others": "stats-others"}
     return tuple((kind, sentence(names[kind]).into(language)) for kind, is_there in there.items() if is_there)
 
 
 def _ends(figures: Figures, language: str) -> tuple[Row, ...]:
     """Say how much was made, what failed for which reason, and in one row what was the people's own choice."""
     shown = [end for end in ends_by_size(figures) if end is End.MADE or end in FAILURES]
-    rows = [
-        _row(
-            sentence(f"stats-end-{end}"), figures.ends[end], "made" if end is End.MADE else "failed", figures, language
-        )
-        for end in shown
-    ]
+    rows = [_row(sentence(end.sentence), figures.ends[end], _kind(end), figures, language) for end in shown]
     others = figures.edits - sum(figures.ends[end] for end in shown)
     if others:
         rows.append(_row(sentence("stats-others"), others, "others", figures, language))
@@ -97,7 +92,7 @@ def _ends(figures: Figures, language: str) -> tuple[Row, ...]:
 
 
 def _kind(end: End) -> str:
-    return "made" if end is End.MADE else "failed"
+    return "made" if end is End.MADE else "not_made"
 
 
 def _row(label: Sentence, count: int, kind: str, figures: Figures, language: str) -> Row:

@@ -47,10 +47,8 @@ async def test_an_outage_shows_in_the_column_of_its_days(past: Database) -> None
 
 
 async def test_every_way_in_which_a_job_can_end_is_told_apart(db: Database) -> None:
-    ways: dict[tuple[State, Reason | None], End] = {
-        (State.FAILED, reason): End(reason.replace("_", "-")) for reason in Reason
-    }
-    ways |= {(State.SUCCEEDED, None): End.MADE, (State.CANCELLED, None): End.CANCELLED, (State.QUEUED, None): End.OPEN}
+    ways: dict[tuple[State, Reason | None], End] = {(State.FAILED, reason): End(reason.value) for reason in Reason}
+    ways |= {(State.SUCCEEDED, None): End.MADE, (State.CANCELLED, None): End.TAKEN_BACK, (State.QUEUED, None): End.OPEN}
     for number, way in enumerate(ways):
         await db.unit(partial(_ended, number=number, way=way))
     figures = await _of(db, "24h")
