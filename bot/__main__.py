@@ -1,4 +1,4 @@
-"""The command line: `run`, which is the default, `check`, `backup` and `sandbox`.
+"""The command line: `run`, which is the default, `check`, `jobs`, `backup` and `sandbox`.
 
 Exit codes: 0 after a stop that was asked for, 2 when the operator has to change
 something first, 1 when a restart may help; of `check` 1 when anything would fail.
@@ -16,6 +16,7 @@ from bot import app, logs
 from bot.doors.http import open_alone
 from bot.operate.backup import backup
 from bot.operate.check.command import check
+from bot.operate.lives.command import jobs
 from bot.settings import CannotRun, MustRestart, Settings, load
 
 log = logging.getLogger("bot")
@@ -35,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     checking.add_argument("--json", action="store_true", help="a list of objects: name, status, found, remedy")
     copying = commands.add_parser("backup", help="copy the database to a new file, also while the bot runs")
     copying.add_argument("path", metavar="PATH", help="the file to make")
+    looking = commands.add_parser("jobs", help="show what is under way, or the life of one job")
+    looking.add_argument("number", metavar="NUMBER", type=int, nargs="?", help="the job's, as the log names it")
     commands.add_parser("sandbox", help="try the bot on this machine, with no account")
     asked = parser.parse_args(words)
     match asked.command:
@@ -42,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return look(for_machines=asked.json)
         case "backup":
             return backup(asked.path)
+        case "jobs":
+            return jobs(asked.number, app.time_of_day())
         case _:
             return run()
 
