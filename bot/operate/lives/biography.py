@@ -32,7 +32,7 @@ def _head(life: Life) -> Iterator[str]:
         yield _line("at Kie", span(0, life.took))
     if life.credits is not None:
         yield _line("credits", f"{life.credits:g}")
-    for name, count in (("tries", job.tries), ("refused", job.rejections), ("again", job.reorders)):
+    for name, count in (("tries", job.tries), ("rejected", job.rejections), ("again", job.reorders)):
         if count:
             yield _line(name, str(count))
 
