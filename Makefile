@@ -50,8 +50,9 @@ lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -c requirements-dev.lock pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --group audit -o requirements-audit.lock
 
-# The pictures of the README, from the real page; needs a Chromium.
+# The pictures of the README, from the real page, which needs a Chromium, and that of what /stats shows.
 screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.stats.picture
 	$(BIN)/python -m tests.sandbox.page.screenshots
 
 # The diagram of docs/performance.md.

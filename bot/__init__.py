@@ -10,5 +10,6 @@
 4. `kie` speaks to Kie.ai, `chat` to Telegram, `pictures` looks at bytes, `texts` holds our words.
 5. `store` keeps every fact in SQLite, so that a crash at any instant loses nothing.
 6. `job` is the rule book of a job's life, `wish` what is wanted; `app` wires it all and takes it down in reverse.
-7. `sandbox` is a local Telegram and a local Kie, to try and to test all this without an account.
+7. `stats` counts what went on and has it drawn, for the admins who ask with /stats.
+8. `sandbox` is a local Telegram and a local Kie, to try and to test all this without an account.
 """

@@ -1,4 +1,4 @@
-"""The command line: `run`, which is the default, `check`, `backup` and `sandbox`.
+"""The command line: `run`, which is the default, `check`, `jobs`, `backup` and `sandbox`.
 
 Exit codes: 0 after a stop that was asked for, 2 when the operator has to change
 something first, 1 when a restart may help; of `check` 1 when anything would fail.
@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     checking.add_argument("--json", action="store_true", help="a list of objects: name, status, found, remedy")
     copying = commands.add_parser("backup", help="copy the database to a new file, also while the bot runs")
     copying.add_argument("path", metavar="PATH", help="the file to make")
+    looking = commands.add_parser("jobs", help="show what is under way, or the life of one job")
+    looking.add_argument("number", metavar="NUMBER", type=int, nargs="?", help="the job's, as the log names it")
     commands.add_parser("sandbox", help="try the bot on this machine, with no account")
     asked = parser.parse_args(words)
     match asked.command:
@@ -41,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from bot.operate.backup import backup  # noqa: PLC0415 - each command loads what it needs
 
             return backup(asked.path)
+        case "jobs":
+            from bot.operate.lives.command import jobs  # noqa: PLC0415 - each command loads what it needs
+
+            return jobs(asked.number, time.time_ns() // 1_000_000)
         case _:
             return run()
 

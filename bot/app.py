@@ -29,6 +29,7 @@ from bot.jobs.gates import Limits
 from bot.jobs.nudge import Nudges
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
+from bot.jobs.report import Report
 from bot.jobs.retries import Rules
 from bot.jobs.send import Send
 from bot.jobs.submit import Submit
@@ -46,6 +47,7 @@ from bot.operate.watchdog import Watchdog
 from bot.pictures.convert import Converter
 from bot.pictures.fetch import Fetcher
 from bot.settings import CannotRun, Settings
+from bot.stats.drawing_process import Drawing
 from bot.store.connection import Database
 from bot.store.lock import only_process
 from bot.talk.access import Access
@@ -257,7 +259,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
         hook=hook,
         intake=intake,
         worker=worker,
-        menus=Menus(db, chat),
+        menus=Menus(db, chat, settings.admin_ids),
         watchdog=Watchdog(parts, monotonic=clocks.monotonic),
         retention=retention,
         health=health,
@@ -355,7 +357,9 @@ def _worker(
         watch=Watch(
             db, kie, callbacks, usual=settings.task_usual_seconds, deadline=deadline, admins=admins, clock=clock
         ),
-        send=Send(db, chat, Deliver(db, chat, fetcher, clock=clock), clock=clock),
+        send=Send(
+            db, chat, Deliver(db, chat, fetcher, clock=clock), Report(db, chat, Drawing(), clock=clock), clock=clock
+        ),
         tell=Tell(db, chat, clock=clock),
         probe=Probe(db, kie, clock=clock),
         balance=Balance(db, kie, low=settings.low_credits, admins=admins, clock=clock),

@@ -17,6 +17,9 @@ from urllib.parse import quote
 #: Libraries that write addresses or bodies at INFO and DEBUG; a bot token is part of its addresses.
 CHATTY = ("httpx", "httpcore", "telegram", "aiosqlite", "asyncio", "PIL", "aiohttp.access")
 
+#: What a record may say in fields of its own, beside its message; docs/operating.md says what they mean.
+FIELDS = ("job", "from", "to", "milestone", "task", "reason", "seconds", "credits")
+
 #: What a bot token looks like, for tokens that are not ours to know.
 TOKEN = re.compile(r"(?<!\d)\d{6,}:[A-Za-z0-9_-]{30,}")
 
@@ -58,7 +61,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record for machines: time, level, logger, message, job, error."""
+    """One JSON object per record for machines: time, level, logger, message, those of FIELDS that it has, error."""
 
     def __init__(self, redact: Redaction) -> None:
         super().__init__()
@@ -72,9 +75,10 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": self._redact(record.getMessage()),
         }
-        job = getattr(record, "job", None)
-        if job is not None:
-            entry["job"] = job
+        for name in FIELDS:
+            value = getattr(record, name, None)
+            if value is not None:
+                entry[name] = self._redact(value) if isinstance(value, str) else value
         if record.exc_info:
             entry["error"] = self._redact(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)

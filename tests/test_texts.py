@@ -12,7 +12,8 @@ from fluent.syntax.visitor import Visitor
 
 from bot import texts
 from bot.kie.errors import Halt
-from bot.operate.menus import OFFERED
+from bot.operate.menus import FOR_ADMINS, OFFERED
+from bot.stats.figures import End
 from bot.store.chats import Preference
 from bot.texts import closest, languages, sentence
 from bot.texts.ideas import IDEAS
@@ -30,6 +31,8 @@ COMPOSED = {f"admin-halt-{halt}" for halt in Halt} | {f"idea-{idea.name}" for id
     *(f"command-{name}" for names in OFFERED.values() for name in names),
     "button-variation", "button-original", "button-delete", "now-allowed", "now-denied", "now-blocked",
     "waiting-for-owner", "waiting-for-owner-unaware", "waiting-for-kie",
+    *(end.sentence for end in End), *(f"command-{name}" for name in FOR_ADMINS), "stats-days", "stats-hours",
+    "stats-by-hour", "stats-by-day", "stats-by-week", "stats-failed", "stats-others", "stats-half", "stats-most",
 }  # fmt: skip
 #: What only other sentences refer to.
 INNER = {"about-to-go", "usually", "limit-used-up", "not-taken-today"}

@@ -17,6 +17,7 @@ from telegram import (
     Bot,
     BotCommand,
     BotCommandScope,
+    BotCommandScopeChat,
     InputMediaDocument,
     InputMediaPhoto,
     LinkPreviewOptions,
@@ -250,6 +251,15 @@ class Chat:
             await self._bot.set_my_commands(
                 [BotCommand(name, description) for name, description in commands.items()],
                 scope=BotCommandScope(BotCommandScopeType(scope)),
+                language_code=language,
+            )
+
+    async def set_own_menu(self, chat_id: int, language: str | None, commands: Mapping[str, str]) -> None:
+        """Say which commands an app offers in one chat, in place of those for chats of its kind."""
+        with in_our_words():
+            await self._bot.set_my_commands(
+                [BotCommand(name, description) for name, description in commands.items()],
+                scope=BotCommandScopeChat(chat_id),
                 language_code=language,
             )
 

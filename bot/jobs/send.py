@@ -5,20 +5,18 @@ the send and the commit makes the message come twice: that window is the only
 one, and for a picture it is marked by `answering_at`.
 """
 
-import logging
 from collections.abc import Callable
 
 from bot.chat.client import Chat, Place
 from bot.chat.errors import ChatError, Later
 from bot.job import Instant, Job, seconds_between
 from bot.jobs.deliver import Deliver
+from bot.jobs.report import Report
+from bot.store import chronicle
 from bot.store.connection import Database
 from bot.store.outbox import Ending, Kind, Parcel
 from bot.store.statuses import Sign
 from bot.store.transaction import Transaction
-
-log = logging.getLogger(__name__)
-
 
 #: Seconds after which a reaction tells nobody anything: what it waited behind is in the chat.
 SIGN_EXPIRES = 30.0
@@ -27,10 +25,13 @@ SIGN_EXPIRES = 30.0
 class Send:
     """The step that takes a parcel out of the outbox."""
 
-    def __init__(self, db: Database, chat: Chat, deliver: Deliver, *, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, db: Database, chat: Chat, deliver: Deliver, report: Report, *, clock: Callable[[], Instant]
+    ) -> None:
         self._db = db
         self._chat = chat
         self._deliver = deliver
+        self._report = report
         self._clock = clock
 
     async def run(self, parcel: Parcel) -> None:
@@ -68,6 +69,8 @@ class Send:
             case Kind.DELETION:
                 await self._chat.delete(say.chat_id, say.reply_to or 0)
                 return None
+            case Kind.FIGURES:
+                return await self._report.run(say.body, place)
             case _:
                 return await self._deliver.run(parcel, place)
 
@@ -78,7 +81,7 @@ class Send:
         if job is not None and tx.jobs.note(job, answered_at=now):
             _end_status(tx, job, message_id, now)
             tx.statuses.sign(job, Sign.DONE if parcel.say.kind is Kind.PICTURE else Sign.NOT_DONE, now)
-            log.info("job %d: answered", job.id, extra={"job": job.id})
+            chronicle.answered(job, now)
 
 
 def _end_status(tx: Transaction, job: Job, answer_id: int | None, now: Instant) -> None:

@@ -32,7 +32,7 @@ from bot.jobs.watch import Watch
 from bot.settings import MustRestart
 from bot.store import outbox
 from bot.store.connection import Database
-from bot.store.outbox import Kind, Parcel
+from bot.store.outbox import HEAVY, Kind, Parcel
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,6 @@ LONGEST_SLEEP = 600.0
 
 #: Seconds that finding out what is due may take at most, on the slowest of disks.
 GRACE = 60.0
-
-#: What takes memory while it is under way.
-HEAVY = frozenset({Kind.PICTURE, Kind.FILE})
 
 #: What is no message, and so does not count against Telegram's limits for messages.
 UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST, Kind.DELETION})

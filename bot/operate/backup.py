@@ -3,22 +3,20 @@
 import sys
 from pathlib import Path
 
+from bot.operate.progress import Progress
 from bot.settings import CannotRun, Stored
 from bot.store.copy import copy_database
 
 
 def backup(path: str) -> int:
     """Copy the database to a new file, which is a backup as it stands; return the exit code."""
-    target = Path(path)
+    target, progress = Path(path), Progress(sys.stderr)
     try:
-        copy_database(Path(Stored().database_path), target, _tell)
+        copy_database(Path(Stored().database_path), target, progress.tell)
     except CannotRun as error:
+        progress.end()
         sys.stderr.write(f"{error}\n")
         return 2
+    progress.end()
     sys.stderr.write(f"{target}: {target.stat().st_size} bytes, opened and checked\n")
     return 0
-
-
-def _tell(pages: int, of: int) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{pages} of {of} pages{'' if pages < of else chr(10)}")

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from bot.chat.client import Chat
-from bot.chat.errors import ChatError
+from bot.chat.errors import ChatError, ChatGone, Rejected
 from bot.store.connection import Database
 from bot.texts import DEFAULT, languages, sentence
 
@@ -24,6 +24,9 @@ OFFERED: Mapping[str, Sequence[str]] = {
     "all_chat_administrators": ("edit", "status", "cancel", "usage", "settings", "help", "privacy"),
 }
 
+#: What every admin of the bot is offered in the private chat, and nobody else.
+FOR_ADMINS = (*OFFERED["all_private_chats"], "stats")
+
 #: Seconds; the pause doubles from the first to the longest one.
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
 
@@ -31,9 +34,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
 class Menus:
     """The menus of commands, in every language that there is."""
 
-    def __init__(self, db: Database, chat: Chat) -> None:
+    def __init__(self, db: Database, chat: Chat, admins: frozenset[int]) -> None:
         self._db = db
         self._chat = chat
+        self._admins = admins
 
     async def run(self) -> None:
         """Tell Telegram, for as long as it takes, if there is anything new."""
@@ -50,15 +54,30 @@ class Menus:
         """Tell Telegram if there is anything new. Raises a ChatError."""
         # None stands for all those languages that there is no menu for
         spoken = (None, *(each for each in languages() if each != DEFAULT))
-        menus = [(scope, language, _menu(scope, language)) for scope in OFFERED for language in spoken]
-        digest = hashlib.sha256(json.dumps(menus).encode()).hexdigest()
-        if await self._db.unit(lambda tx: tx.owner.menus()) == digest:
+        menus = [(scope, language, _menu(names, language)) for scope, names in OFFERED.items() for language in spoken]
+        own = [(admin, language, _menu(FOR_ADMINS, language)) for admin in sorted(self._admins) for language in spoken]
+        if await self._db.unit(lambda tx: tx.owner.menus()) == _digest(menus, own):
             return
         for scope, language, commands in menus:
             await self._chat.set_menu(scope, language, commands)
-        await self._db.unit(lambda tx: tx.owner.note_menus(digest))
+        told = [each for each in own if await self._is_told(*each)]
+        # the menu of an admin who was not there is told at the next start
+        await self._db.unit(lambda tx: tx.owner.note_menus(_digest(menus, told)))
         log.info("set the menus of commands in %d languages", len(spoken))
 
+    async def _is_told(self, admin: int, language: str | None, commands: Mapping[str, str]) -> bool:
+        """Tell the menu of one admin; False for one who has not written to the bot yet, whose chat is not there."""
+        try:
+            await self._chat.set_own_menu(admin, language, commands)
+        except (ChatGone, Rejected) as error:
+            log.info("the menu of admin %d could not be set: %s", admin, error)
+            return False
+        return True
 
-def _menu(scope: str, language: str | None) -> dict[str, str]:
-    return {name: sentence(f"command-{name}").into(language or DEFAULT) for name in OFFERED[scope]}
+
+def _menu(names: Sequence[str], language: str | None) -> dict[str, str]:
+    return {name: sentence(f"command-{name}").into(language or DEFAULT) for name in names}
+
+
+def _digest(*menus: object) -> str:
+    return hashlib.sha256(json.dumps(menus).encode()).hexdigest()

@@ -17,6 +17,7 @@ import aiosqlite
 
 from bot.settings import CannotRun, MustRestart
 from bot.store.migrations import migrate
+from bot.store.pulse import Pulse
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -164,7 +165,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.row_factory = sqlite3.Row
     for pragma in SETTINGS:
         db.execute(pragma)
-    migrate(db)
+    migrate(db, Pulse(log.info))
 
 
 def _commit_together(db: sqlite3.Connection, works: list[Work]) -> list[Any]:

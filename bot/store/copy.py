@@ -12,12 +12,12 @@ from bot.store.migrations import APPLICATION_ID
 #: Pages copied at a time; between two of them the bot can write.
 AT_ONCE = 1000
 
-#: Told how many pages are copied, and how many there are.
-Progress = Callable[[int, int], None]
+#: Steps of SQLite's machine between two moments at which it can say that it still checks the copy.
+CHECKED_AT_ONCE = 100_000
 
 
-def copy_database(source: Path, target: Path, progress: Progress) -> None:
-    """Copy a database of ours to a new file that only its owner can read.
+def copy_database(source: Path, target: Path, tell: Callable[[str], None]) -> None:
+    """Copy a database of ours to a new file that only its owner can read; `tell` hears often how far it is.
 
     Raises CannotRun when there is no such database, when `target` exists, or when the copy is not sound.
     """
@@ -28,7 +28,7 @@ def copy_database(source: Path, target: Path, progress: Progress) -> None:
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
-            _copied(source, part, progress)
+            _copied(source, part, tell)
             _flush(part)
             part.rename(target)
             _flush(target.parent)
@@ -40,9 +40,10 @@ def copy_database(source: Path, target: Path, progress: Progress) -> None:
         raise CannotRun(f"DATABASE_PATH {source} cannot be copied ({error})") from error
 
 
-def _copied(source: Path, part: Path, progress: Progress) -> None:
+def _copied(source: Path, part: Path, tell: Callable[[str], None]) -> None:
     with closing(_opened(source)) as ours, closing(sqlite3.connect(part)) as copy:
-        ours.backup(copy, pages=AT_ONCE, progress=lambda _, left, pages: progress(pages - left, pages))
+        ours.backup(copy, pages=AT_ONCE, progress=lambda _, left, of: tell(f"copied {of - left} of {of} pages"))
+        copy.set_progress_handler(lambda: tell("checking the copy"), CHECKED_AT_ONCE)
         copy.execute("PRAGMA journal_mode = DELETE")  # a single file, until a bot opens it
         problems = [row[0] for row in copy.execute("PRAGMA integrity_check").fetchall()]
     if problems != ["ok"]:

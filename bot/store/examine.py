@@ -13,6 +13,7 @@ from pathlib import Path
 from bot.settings import CannotRun
 from bot.store.connection import remedy
 from bot.store.migrations import known_version, newest_version
+from bot.store.reading import opened_to_read
 
 #: Steps of SQLite's machine between two looks at the time.
 AT_ONCE = 10_000
@@ -38,18 +39,11 @@ def examine(path: Path, *, is_written: bool, seconds: float) -> Examined:
     """
     until = time.monotonic() + seconds
     try:
-        with closing(_opened(path, is_written=is_written)) as db:
+        with closing(opened_to_read(path, is_written=is_written)) as db:
             version = known_version(db)
             return Examined(version, newest_version(), _owner(db, version), _is_sound(db, path, until))
     except sqlite3.Error as error:
         raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {remedy(error)}") from error
-
-
-def _opened(path: Path, *, is_written: bool) -> sqlite3.Connection:
-    log = path.with_name(f"{path.name}-wal")
-    # read as a file that nobody writes, SQLite makes no files beside it; but what is in a log would not be seen
-    alone = not is_written and not (log.exists() and log.stat().st_size)
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if alone else ''}", uri=True, timeout=5)
 
 
 def _owner(db: sqlite3.Connection, version: int) -> int | None:

@@ -1,15 +1,14 @@
 """Jobs and their pictures. Every change is a compare-and-set on the state that was read."""
 
-import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition, day_of
+from bot.store import chronicle
+from bot.store.chronicle import Change
 from bot.store.counts import Counts
 from bot.wish import AnswerAs, Form, Format, Shape
-
-log = logging.getLogger(__name__)
 
 #: The columns that a step may set beside the state.
 CHANGEABLE = frozenset({
@@ -26,8 +25,6 @@ WAITING = (State.GATHERING, State.QUEUED)
 
 #: States in which nothing came of it; but whoever has an ordered edit deleted has had it.
 NOTHING = (State.FAILED, State.CANCELLED)
-
-Change = int | float | str | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class Jobs:
         self._counts.take(request.user_id, request.chat_id, day_of(now))
         job_id = int(cursor.lastrowid or 0)
         self.add_sources(job_id, request.sources)
-        _tell(job_id, state, {})
+        chronicle.began(job_id, state)
         return job_id
 
     def add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
@@ -210,7 +207,7 @@ class Jobs:
         check_transition(job.state, to)
         moved = self._set(job, {"state": to, **changes})
         if moved:
-            _tell(job.id, to, changes)
+            chronicle.moved(job, to, changes)
         if moved and to in NOTHING and changes.get("reason") != Reason.DELETED:
             self._give_back(job.id)
         return moved
@@ -321,9 +318,3 @@ def _source(row: sqlite3.Row) -> Source:
         upload_url=row["upload_url"],
         uploaded_at=row["uploaded_at"],
     )
-
-
-def _tell(job_id: int, state: State, changes: dict[str, Change]) -> None:
-    """Log a transition, so that the log of a job is its biography."""
-    facts = [f"{name} {changes[name]}" for name in ("task_id", "reason") if changes.get(name) is not None]
-    log.info("job %d: %s", job_id, " ".join([state, *facts]), extra={"job": job_id})

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     PICTURE = "picture"
     #: the job's result as Kie made it, byte for byte
     FILE = "file"
+    #: the figures of a time, as a picture that is drawn when it is due; `body` says which, and in which language
+    FIGURES = "figures"
     #: `body` is the emoji to put on the message `reply_to`
     REACTION = "reaction"
     #: tells how the job stands; what it says is composed when it is due (see `statuses`)
@@ -33,6 +35,9 @@ class Kind(StrEnum):
     #: takes our message `reply_to` away
     DELETION = "deletion"
 
+
+#: What takes time and memory to send.
+HEAVY = frozenset({Kind.PICTURE, Kind.FILE, Kind.FIGURES})
 
 #: What only tells how things stand, and comes after what is said. The indexes of the table say the same.
 TOLD = "kind IN ('status', 'menu', 'reaction')"
@@ -158,15 +163,14 @@ class Outbox:
             f"SELECT * FROM outbox WHERE {which} AND due_at <= ?"  # noqa: S608 - no data in it
             " AND id NOT IN (SELECT value FROM json_each(?))"
             " AND (kind = ? OR chat_id NOT IN (SELECT value FROM json_each(?)))"
-            " AND (kind NOT IN (?, ?) OR ?) ORDER BY due_at, id LIMIT ?",
+            " AND (? OR kind NOT IN (SELECT value FROM json_each(?))) ORDER BY due_at, id LIMIT ?",
             (
                 now,
                 json.dumps(list(busy.parcels)),
                 Kind.TOAST,
                 json.dumps(list(busy.chats)),
-                Kind.PICTURE,
-                Kind.FILE,
                 pictures,
+                json.dumps(sorted(HEAVY)),
                 limit,
             ),
         ).fetchall()

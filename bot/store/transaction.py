@@ -10,6 +10,7 @@ from bot.store.breakers import Breakers
 from bot.store.chats import Chats, hello_key
 from bot.store.counts import Counts
 from bot.store.erasure import Erasure
+from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.jobs import WAITING, Jobs, form_columns
 from bot.store.line import Line
@@ -45,6 +46,7 @@ class Transaction:
         self.counts = Counts(db)
         self.account = Account(db)
         self.erasure = Erasure(db)
+        self.history = History(db)
 
     def wished(self, request: Request, words: str) -> Request:
         """Return a request with its words, and in the form that they ask for, or else its chat's preferences."""

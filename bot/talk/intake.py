@@ -46,6 +46,7 @@ from bot.talk.reading import read_update
 from bot.talk.replying import reply, toast
 from bot.talk.requests import album_item_sent, picture_sent
 from bot.talk.room import Room
+from bot.talk.stats import stats_asked_for
 from bot.talk.wishes import words_changed, words_sent
 from bot.texts import DEFAULT, Lines, Sentence, sentence
 
@@ -199,6 +200,8 @@ class Intake:
                 return erasure_asked_for(tx, origin, now)
             case "allow" | "deny" | "block" if self._access.is_admin(origin.user_id):
                 return decided(tx, self._access, origin, given, self._address.me.id, now)
+            case "stats" if self._access.is_admin(origin.user_id):
+                return stats_asked_for(tx, origin, given, now)
             case _:
                 return sentence("unknown-command")
 

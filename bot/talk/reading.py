@@ -51,6 +51,9 @@ EDIT = "edit"
 #: Commands that say about whom they are, by an id or as a reply.
 ABOUT_SOMEBODY = ("allow", "deny", "block")
 
+#: Commands behind which words mean something.
+WITH_WORDS = ("stats",)
+
 #: Kinds of content that a person sends, as against the service messages of Telegram itself.
 OTHER_CONTENT = (
     "animation", "audio", "checklist", "contact", "dice", "game", "location", "paid_media", "poll", "sticker",
@@ -161,7 +164,7 @@ def _read_message(message: Message, me: Me) -> Meaning | None:
     if command in ABOUT_SOMEBODY:
         return CommandGiven(command, words, _spoken(message.reply_to_message))
     if command is not None and command != EDIT:
-        return CommandGiven(command)
+        return CommandGiven(command, words if command in WITH_WORDS else "")
     if source is not None:
         return PictureSent(source, words)
     if message.text is not None:

@@ -48,7 +48,7 @@ class Sentence:
 class Lines:
     """Sentences below each other, in no language yet."""
 
-    lines: tuple[Sentence, ...]
+    lines: tuple["Sentence | Lines", ...]
     #: what stands between them
     between: str = "\n"
 

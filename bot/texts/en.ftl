@@ -219,6 +219,7 @@ help-for-admins =
     For you as an admin of mine:
     /allow, /deny and /block, in reply to somebody's message (one that you forwarded to me, too) or with their id, say who may use me; deny tells them so, block does not answer any more
     /usage tells what was used and spent today
+    /stats shows what is going on: how many edits, how they ended, how long they took, what they cost; /stats 24h or /stats 365d for another time
 whom = { $where ->
         [group] Please reply /{ $command } to a message of the one you mean, or write the id behind it, like “/{ $command } 123456789”. This group's id is { $chat }.
        *[private] Please write the id behind it, like “/{ $command } 123456789”, or forward me a message of theirs and reply to that with /{ $command }. Ids of groups and channels begin with a minus sign.
@@ -229,6 +230,56 @@ now-allowed-anyway = Noted: { $ids }. At the moment everybody else may use me as
 now-denied = May not use me any more: { $ids }. What was not ordered yet is cancelled. Who asks is told so, once a day.
 now-blocked = Gets no answer from me any more: { $ids }. What was not ordered yet is cancelled. /allow takes that back.
 admins-stay = An admin always may use me, so I changed nothing. Who is one, ADMIN_IDS says.
+
+## /stats, for admins: the caption, and what stands in the picture (as short as it can be)
+
+stats-which = Please write how far back I should look: /stats 24h for hours (at most { $hours }), /stats 30d for days (at most { $days }), or only /stats for a week.
+stats-days = { $count ->
+        [one] Today
+       *[other] The last { $count } days
+    }
+stats-hours = { $count ->
+        [one] This hour
+       *[other] The last { $count } hours
+    }
+stats-until = until { $time } UTC
+stats-none = Nobody asked for an edit in this time.
+stats-edits = Edits: { $count }
+stats-end = { $what }: { $count } ({ $share } %)
+stats-success = Success: { $share } %, without what people took back themselves
+stats-waits = From the request to the picture: half within { $half }, 95 % within { $most }. Kie's share of the time: { $share } %
+stats-credits = Credits spent on these UTC days: { $credits }
+stats-busiest = Busiest hour: { $start }–{ $end } UTC
+stats-number = { $count }
+stats-percent = { $share } %
+stats-tile-edits = edits
+stats-tile-success = success
+stats-tile-wait = typical wait
+stats-tile-credits = credits
+stats-by-day = Edits a day
+stats-by-week = Edits a day, by week
+stats-by-hour = Edits an hour
+stats-of-day = Hour of the day (UTC)
+stats-ends = What became of them
+stats-wait = From request to picture
+stats-half = half
+stats-most = 95 %
+stats-of-it-kie = Kie
+stats-failed = failed
+stats-others = other
+stats-end-made = made
+stats-end-refused = refused
+stats-end-broke = Kie failed
+stats-end-picture = bad picture
+stats-end-doubt = in doubt
+stats-end-overdue = never came
+stats-end-deleted = deleted
+stats-end-no-prompt = no words
+stats-end-taken-back = cancelled
+stats-end-open = under way
+brief-seconds = { $count } s
+brief-minutes = { $count } min
+brief-hours = { $count } h
 
 ## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
 
@@ -377,6 +428,7 @@ command-edit = edit a picture: in its caption, or in reply to it
 command-status = how your edits stand
 command-cancel = take back what is not ordered yet
 command-usage = how many edits are left today
+command-stats = what is going on, as a picture
 command-settings = format, shape, photo or file, language
 command-help = what I can do, and how
 command-privacy = who receives your picture

@@ -227,6 +227,7 @@ help-for-admins =
     Para ti, como administrador mío:
     /allow, /deny y /block, en respuesta a un mensaje de alguien (también uno que me hayas reenviado) o con su id, dicen quién puede usarme; deny se lo dice, block ya no responde
     /usage dice lo que se ha usado y gastado hoy
+    /stats muestra cómo va todo: cuántas ediciones, en qué quedaron, cuánto tardaron y cuánto costaron; /stats 24h o /stats 365d para otro periodo
 whom = { $where ->
         [group] Responde /{ $command } a un mensaje de la persona, por favor, o escribe detrás su id, como «/{ $command } 123456789». El id de este grupo es { $chat }.
        *[private] Escribe detrás el id, por favor, como «/{ $command } 123456789», o reenvíame un mensaje suyo y respóndele con /{ $command }. Los ids de grupos y canales empiezan con un signo menos.
@@ -237,6 +238,56 @@ now-allowed-anyway = Anotado: { $ids }. Por ahora también pueden usarme todos l
 now-denied = Ya no puede usarme: { $ids }. Lo que aún no se había encargado queda cancelado. A quien pregunte se le dice, una vez al día.
 now-blocked = Ya no recibe respuesta mía: { $ids }. Lo que aún no se había encargado queda cancelado. /allow lo revierte.
 admins-stay = Un administrador siempre puede usarme, así que no cambié nada. Quién lo es lo dice ADMIN_IDS.
+
+## /stats, para administradores: el pie de la imagen y lo que hay en ella (lo más corto posible)
+
+stats-which = Escribe hasta dónde debo mirar: /stats 24h para horas (como mucho { $hours }), /stats 30d para días (como mucho { $days }) o solo /stats para una semana.
+stats-days = { $count ->
+        [one] Hoy
+       *[other] Los últimos { $count } días
+    }
+stats-hours = { $count ->
+        [one] Esta hora
+       *[other] Las últimas { $count } horas
+    }
+stats-until = hasta { $time } UTC
+stats-none = Nadie ha pedido una edición en este tiempo.
+stats-edits = Ediciones: { $count }
+stats-end = { $what }: { $count } ({ $share } %)
+stats-success = Éxito: { $share } %, sin contar lo que la gente retiró por sí misma
+stats-waits = De la petición a la imagen: la mitad en { $half } o menos, el 95 % en { $most } o menos. Parte de Kie en ese tiempo: { $share } %
+stats-credits = Créditos gastados en estos días UTC: { $credits }
+stats-busiest = Hora con más ediciones: { $start }–{ $end } UTC
+stats-number = { $count }
+stats-percent = { $share } %
+stats-tile-edits = ediciones
+stats-tile-success = éxito
+stats-tile-wait = espera
+stats-tile-credits = créditos
+stats-by-day = Ediciones al día
+stats-by-week = Al día, por semana
+stats-by-hour = Ediciones por hora
+stats-of-day = Hora del día (UTC)
+stats-ends = En qué quedaron
+stats-wait = De la petición a la imagen
+stats-half = mitad
+stats-most = 95 %
+stats-of-it-kie = Kie
+stats-failed = fallidas
+stats-others = otras
+stats-end-made = hechas
+stats-end-refused = rechazadas
+stats-end-broke = falló Kie
+stats-end-picture = mala imagen
+stats-end-doubt = en duda
+stats-end-overdue = no llegó
+stats-end-deleted = borradas
+stats-end-no-prompt = sin texto
+stats-end-taken-back = canceladas
+stats-end-open = en curso
+brief-seconds = { $count } s
+brief-minutes = { $count } min
+brief-hours = { $count } h
 
 ## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
 
@@ -385,6 +436,7 @@ command-edit = editar una imagen: en su descripción o respondiendo a ella
 command-status = cómo van tus ediciones
 command-cancel = anular lo que aún no se ha encargado
 command-usage = cuántas ediciones quedan hoy
+command-stats = cómo va todo, en una imagen
 command-settings = formato, proporción, foto o archivo, idioma
 command-help = qué sé hacer y cómo
 command-privacy = quién recibe tu imagen

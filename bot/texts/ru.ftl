@@ -226,6 +226,7 @@ help-for-admins =
     Для вас как моего администратора:
     /allow, /deny и /block — ответом на чьё-то сообщение (можно и на пересланное мне) или с его id — решают, кто может мной пользоваться; deny сообщает об этом, block больше не отвечает
     /usage сообщает, сколько сегодня использовано и потрачено
+    /stats показывает, как идут дела: сколько обработок, чем они кончились, сколько заняли времени и стоили; /stats 24h или /stats 365d — за другое время
 whom = { $where ->
         [group] Ответьте, пожалуйста, /{ $command } на сообщение этого человека или напишите после команды id, например «/{ $command } 123456789». Id этой группы: { $chat }.
        *[private] Напишите, пожалуйста, после команды id, например «/{ $command } 123456789», или перешлите мне чужое сообщение и ответьте на него /{ $command }. Id групп и каналов начинаются с минуса.
@@ -236,6 +237,60 @@ now-allowed-anyway = Записал: { $ids }. Сейчас мной могут 
 now-denied = Больше не может мной пользоваться: { $ids }. Всё, что ещё не было заказано, отменено. Кто спросит, узнает об этом раз в день.
 now-blocked = Больше не получает от меня ответов: { $ids }. Всё, что ещё не было заказано, отменено. /allow это отменит.
 admins-stay = Администратор всегда может мной пользоваться, поэтому я ничего не изменил. Кто администратор, указано в ADMIN_IDS.
+
+## /stats, для администраторов: подпись и то, что написано на картинке (как можно короче)
+
+stats-which = Напишите, за какое время смотреть: /stats 24h — в часах (не больше { $hours }), /stats 30d — в днях (не больше { $days }) или просто /stats — за неделю.
+stats-days = { $count ->
+        [1] Сегодня
+        [one] Последний { $count } день
+        [few] Последние { $count } дня
+       *[other] Последние { $count } дней
+    }
+stats-hours = { $count ->
+        [1] Этот час
+        [one] Последний { $count } час
+        [few] Последние { $count } часа
+       *[other] Последние { $count } часов
+    }
+stats-until = до { $time } UTC
+stats-none = За это время никто не просил обработки.
+stats-edits = Обработок: { $count }
+stats-end = { $what }: { $count } ({ $share } %)
+stats-success = Успех: { $share } %, не считая того, что люди отменили сами
+stats-waits = От запроса до картинки: половина — не дольше { $half }, 95 % — не дольше { $most }. Доля Kie в этом времени: { $share } %
+stats-credits = Потрачено кредитов за эти дни UTC: { $credits }
+stats-busiest = Больше всего запросов: { $start }–{ $end } UTC
+stats-number = { $count }
+stats-percent = { $share } %
+stats-tile-edits = обработок
+stats-tile-success = успех
+stats-tile-wait = ожидание
+stats-tile-credits = кредитов
+stats-by-day = Обработок в день
+stats-by-week = В день, по неделям
+stats-by-hour = Обработок в час
+stats-of-day = Час суток (UTC)
+stats-ends = Чем кончилось
+stats-wait = От запроса до картинки
+stats-half = половина
+stats-most = 95 %
+stats-of-it-kie = Kie
+stats-failed = неудачи
+stats-others = прочее
+stats-end-made = готово
+stats-end-refused = отказ
+stats-end-broke = сбой Kie
+stats-end-picture = не то фото
+stats-end-doubt = неясно
+stats-end-overdue = не пришло
+stats-end-deleted = стёрто
+stats-end-no-prompt = без слов
+stats-end-taken-back = отменено
+stats-end-open = в работе
+brief-seconds = { $count } с
+brief-minutes = { $count } мин
+brief-hours = { $count } ч
 
 ## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
 
@@ -376,6 +431,7 @@ command-edit = изменить картинку: в её подписи или 
 command-status = как обстоят дела с вашими правками
 command-cancel = отменить то, что ещё не заказано
 command-usage = сколько обработок осталось на сегодня
+command-stats = как идут дела, на картинке
 command-settings = формат, пропорции, фото или файл, язык
 command-help = что я умею и как
 command-privacy = кто получает вашу картинку

@@ -177,6 +177,7 @@ help-for-admins =
     作为我的管理员，你还可以：
     /allow、/deny 和 /block：回复某人的消息（转发给我的也可以）或写上 id，决定谁可以使用我；deny 会告知对方，block 则不再回应
     /usage 显示今天用了多少、花了多少
+    /stats 显示整体情况：编辑了多少、结果如何、用了多久、花了多少；/stats 24h 或 /stats 365d 查看其他时间段
 whom = { $where ->
         [group] 请用 /{ $command } 回复那个人的消息，或在后面写上 id，例如“/{ $command } 123456789”。这个群的 id 是 { $chat }。
        *[private] 请在后面写上 id，例如“/{ $command } 123456789”，或把对方的消息转发给我，再用 /{ $command } 回复它。群和频道的 id 以减号开头。
@@ -187,6 +188,56 @@ now-allowed-anyway = 已记下：{ $ids }。目前其他人也都可以使用我
 now-denied = 不能再使用我：{ $ids }。还没有下单的已取消。对方询问时会被告知，每天一次。
 now-blocked = 我不再回应：{ $ids }。还没有下单的已取消。/allow 可以撤销。
 admins-stay = 管理员始终可以使用我，所以没有改变。谁是管理员由 ADMIN_IDS 决定。
+
+## /stats，给管理员：图片说明和图片里的文字（越短越好）
+
+stats-which = 请写明要看多长时间：/stats 24h 表示小时（最多 { $hours }），/stats 30d 表示天（最多 { $days }），只写 /stats 则为一周。
+stats-days = { $count ->
+        [1] 今天
+       *[other] 最近 { $count } 天
+    }
+stats-hours = { $count ->
+        [1] 这一小时
+       *[other] 最近 { $count } 小时
+    }
+stats-until = 截至 { $time } UTC
+stats-none = 这段时间没有人要求编辑。
+stats-edits = 编辑：{ $count } 次
+stats-end = { $what }：{ $count }（{ $share } %）
+stats-success = 成功率：{ $share } %，不含用户自己撤回的
+stats-waits = 从请求到图片：一半在 { $half }内，95 % 在 { $most }内。其中 Kie 所占时间：{ $share } %
+stats-credits = 这些日子（UTC）花费的点数：{ $credits }
+stats-busiest = 最忙的时段：{ $start }–{ $end } UTC
+stats-number = { $count }
+stats-percent = { $share } %
+stats-tile-edits = 编辑次数
+stats-tile-success = 成功率
+stats-tile-wait = 通常等待
+stats-tile-credits = 点数
+stats-by-day = 每天的编辑
+stats-by-week = 每天的编辑，按周
+stats-by-hour = 每小时的编辑
+stats-of-day = 一天中的小时（UTC）
+stats-ends = 结果
+stats-wait = 从请求到图片
+stats-half = 一半
+stats-most = 95 %
+stats-of-it-kie = Kie
+stats-failed = 失败
+stats-others = 其他
+stats-end-made = 完成
+stats-end-refused = 被拒绝
+stats-end-broke = Kie 失败
+stats-end-picture = 图片不可用
+stats-end-doubt = 不确定
+stats-end-overdue = 未完成
+stats-end-deleted = 已删除
+stats-end-no-prompt = 没有文字
+stats-end-taken-back = 已取消
+stats-end-open = 进行中
+brief-seconds = { $count } 秒
+brief-minutes = { $count } 分钟
+brief-hours = { $count } 小时
 
 ## Buttons (short), and what appears for a moment when one is pressed (at most 200 characters)
 
@@ -327,6 +378,7 @@ command-edit = 编辑图片：写进图片的说明文字，或回复图片
 command-status = 你的编辑进行得怎样
 command-cancel = 取消还没有下单的编辑
 command-usage = 今天还剩多少次编辑
+command-stats = 整体情况，以图片显示
 command-settings = 格式、比例、照片或文件、语言
 command-help = 我能做什么，怎么做
 command-privacy = 谁会收到你的图片

@@ -113,6 +113,14 @@ async def group(stage: Stage) -> None:
     await stage.until(lambda telegram: gone not in telegram.cloud.chats[stage.group.id].messages)
 
 
+async def figures(stage: Stage) -> None:
+    """Have a picture edited, and ask what is going on."""
+    await edit(stage)
+    stage.ada.send_text("/stats")
+    # on a machine that is too busy to draw they come as text
+    await stage.says(stage.ada.id, english("stats-edits", count=1))
+
+
 async def topped_up(stage: Stage) -> None:
     """Ask while there is no credit, which comes then."""
     _photo(stage)
@@ -170,6 +178,8 @@ SCENARIOS = (
         "words, after a webhook", words, frozenset({"sendMessage", "deleteWebhook"}), None,
         orders=0, prepare=_has_a_webhook,
     ),
+    # where the bot dies before it is known that the figures have arrived they come twice, as any message does
+    Scenario("figures", figures, EDIT | {"sendPhoto"}, None, spare=1, settings={"ADMIN_IDS": "1000001"}),
     Scenario("with callbacks", edit, EDIT, 33, kie={"duration": lambda: 2.0}, has_public_url=True),
     Scenario(
         "by a webhook", edit, EDIT | {"setWebhook"}, 29,

@@ -99,8 +99,8 @@ class Stage:
 
 
 def text_of(message: dict[str, Any]) -> str:
-    """Return the words of a message."""
-    return str(message.get("text", ""))
+    """Return the words of a message, or under a picture."""
+    return str(message.get("text", message.get("caption", "")))
 
 
 def pictures_in(telegram: LocalTelegram, chat_id: int) -> list[dict[str, Any]]:

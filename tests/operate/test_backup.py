@@ -8,6 +8,7 @@ import pytest
 from bot.__main__ import main
 from bot.job import State
 from bot.store.connection import Database
+from bot.store.copy import copy_database
 from tests.store.rows import NOON, a_request
 from tests.world import a_photo, a_world, rows
 
@@ -61,6 +62,17 @@ async def test_the_database_itself_is_left_as_it_is(tmp_path: Path, database: Pa
     before = database.read_bytes()
     assert main(["backup", str(tmp_path / "copy.db")]) == 0
     assert database.read_bytes() == before
+
+
+async def test_it_says_how_far_it_is(tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.store.copy.AT_ONCE", 10)
+    monkeypatch.setattr("bot.store.copy.CHECKED_AT_ONCE", 100)
+    said: list[str] = []
+    copy_database(database, tmp_path / "copy.db", said.append)
+    copied = [words.split() for words in said if words.startswith("copied")]
+    assert len(copied) > 2
+    assert (copied[0][1], copied[-1][1]) == ("10", copied[-1][3])
+    assert said[-1] == "checking the copy"
 
 
 async def test_an_earlier_backup_is_not_overwritten(

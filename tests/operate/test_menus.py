@@ -51,7 +51,7 @@ async def test_they_are_set_only_when_they_have_changed(house: House, monkeypatc
 
 async def test_what_was_cut_short_is_told_again_as_a_whole(house: House) -> None:
     house.telegram.faults.add("setMyCommands", Fault(Kind.CUT_BEFORE))
-    menus = Menus(house.bot.db, house.bot.chat)
+    menus = Menus(house.bot.db, house.bot.chat, frozenset())
     telling = asyncio.create_task(menus.run())
     await house.telegram.wait_for(lambda telegram: any(c.method == "setMyCommands" for c in telegram.calls), 10)
     await asyncio.wait([telling], timeout=0.2)
@@ -60,3 +60,30 @@ async def test_what_was_cut_short_is_told_again_as_a_whole(house: House) -> None
     await asyncio.wait([telling])
     await menus.tell()
     assert len(_set(house)) == len(OFFERED) * len(languages()) + 1
+
+
+async def test_an_admin_is_offered_the_figures_and_nobody_else_is(tmp_path: Path) -> None:
+    async with a_house(tmp_path, admin_ids=frozenset({9009})) as house:
+        house.telegram.person(user_id=9009).send_text("hello")
+        await house.bot.menus.tell()
+        own = [call for call in _set(house) if "stats" in str(call.params["commands"])]
+    assert all("9009" in str(call.params["scope"]) for call in own)
+    assert len(own) == len(languages())
+
+
+async def test_the_menu_of_an_admin_who_has_not_written_yet_is_told_at_a_later_start(tmp_path: Path) -> None:
+    async with a_house(tmp_path, admin_ids=frozenset({9009})) as house:
+        await house.bot.menus.tell()
+        assert house.telegram.cloud.profile
+        assert not _of(house, 9009)
+        house.telegram.person(user_id=9009).send_text("hello")
+        await house.bot.menus.tell()
+        assert len(_of(house, 9009)) == len(languages())
+        before = len(_set(house))
+        await house.bot.menus.tell()
+        assert len(_set(house)) == before
+
+
+def _of(house: House, chat_id: int) -> list[object]:
+    """Return the menus that Telegram shows in one chat alone."""
+    return [menu for key, menu in house.telegram.cloud.profile.items() if f"'chat_id', {chat_id}" in str(key)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.store.connection import Database
-from bot.store.migrations import APPLICATION_ID, _steps
+from bot.store.migrations import APPLICATION_ID, _steps, migrate
 
 VERSIONS = range(1, len(_steps()))
 
@@ -59,6 +59,26 @@ async def test_the_caption_of_a_job_that_an_earlier_version_queued_can_still_be_
     assert (part.job_id, part.words) == (1, "make it snow")
     assert await db.unit(lambda tx: tx.parts.of(5, 78)) is None, "what was erased stays erased"
     await db.close()
+
+
+def test_while_a_large_database_is_brought_up_to_date_it_is_said_where_it_is(tmp_path: Path) -> None:
+    _of_version(1, tmp_path / "old.db")
+    db = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
+    db.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+        " INSERT INTO jobs (id, state, chat_id, user_id, message_id, prompt, received_at)"
+        " SELECT i, 'failed', 5, 5, i, '', 1 FROM n"
+    )
+    said: list[str] = []
+    migrate(db, said.append)
+    db.close()
+    newest = len(_steps())
+    assert {words.rpartition(": ")[0] for words in said} == {
+        f"the database is brought from schema 1 to {newest}, which may take minutes"
+    }
+    steps = [int(words.split()[-1]) for words in said]
+    assert steps == sorted(steps)
+    assert len(set(steps)) > 1
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -13,6 +13,7 @@ from bot.operate.check.doorway import OpenDoor
 from bot.operate.check.finding import Finding
 from bot.operate.check.round import UNUSABLE, Means, go_round, none_of
 from bot.operate.check.table import as_json, exit_code, table
+from bot.operate.progress import Progress, told
 from bot.settings import SECRETS, CannotRun, load
 
 
@@ -35,7 +36,14 @@ async def _findings(open_door: OpenDoor) -> list[Finding]:
         given = [os.environ.get(name.upper(), "") for name in SECRETS]
         return _shown([*configuration.mistakes(error), *none_of(UNUSABLE)], given)
     logs.configure("WARNING", "text", settings.secrets)
-    return _shown(await go_round(settings, Means(open_door, of_day=time.time, tell=_tell)), settings.secrets)
+    left: list[str] = []
+
+    def note(names: Sequence[str]) -> None:
+        left[:] = names
+
+    async with told(Progress(sys.stderr), lambda: f"checking: {', '.join(left)}"):
+        found = await go_round(settings, Means(open_door, of_day=time.time, tell=note))
+    return _shown(found, settings.secrets)
 
 
 def _shown(findings: Sequence[Finding], secrets: Iterable[str]) -> list[Finding]:
@@ -49,9 +57,3 @@ def _shown(findings: Sequence[Finding], secrets: Iterable[str]) -> list[Finding]
         )
         for each in findings
     ]
-
-
-def _tell(left: Sequence[str]) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[Kchecking: {', '.join(left)}" if left else "\r\x1b[K")
-        sys.stderr.flush()

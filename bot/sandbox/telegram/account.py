@@ -56,7 +56,10 @@ def get_chat_administrators(cloud: Cloud, arguments: Arguments) -> list[Json]:
 
 
 def set_my_commands(cloud: Cloud, arguments: Arguments) -> bool:
-    """setMyCommands, per scope and language."""
+    """setMyCommands, per scope and language; a scope of one chat needs a chat that is there."""
+    chat_id = arguments.mapping("scope").get("chat_id")
+    if chat_id is not None and chat_id not in cloud.chats:
+        raise bad("chat not found")
     commands = arguments.listing("commands")
     if len(commands) > _MAX_COMMANDS:
         raise bad("BOT_COMMANDS_TOO_MUCH")

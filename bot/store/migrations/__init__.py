@@ -1,6 +1,9 @@
 """The schema, a numbered file per step; applied once each, in order, in a transaction of its own."""
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from importlib.resources import files
 
 from bot.settings import CannotRun
@@ -8,19 +11,38 @@ from bot.settings import CannotRun
 #: "Dark" in ASCII, SQLite's application_id: says that a file is ours.
 APPLICATION_ID = 0x4461726B
 
+#: Steps of SQLite's machine between two moments at which it can say how far it is; a millisecond or so.
+AT_ONCE = 10_000
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring the schema up to date. Raises CannotRun for a file that is not ours, or is of a later version."""
+
+def migrate(db: sqlite3.Connection, tell: Callable[[str], None]) -> None:
+    """Bring the schema up to date. Raises CannotRun for a file that is not ours, or is of a later version.
+
+    While it works, `tell` hears often how far it is.
+    """
     steps = _steps()
     version = known_version(db)
     # dropping a table in order to replace it must not take with it what refers to it
     db.execute("PRAGMA foreign_keys = OFF")
     for number, script in enumerate(steps[version:], start=version + 1):
-        db.executescript(
-            f"BEGIN IMMEDIATE; {script}\n"
-            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
-        )
+        words = f"the database is brought from schema {version} to {len(steps)}, which may take minutes: at {number}"
+        with _heard(db, partial(tell, words)):
+            db.executescript(
+                f"BEGIN IMMEDIATE; {script}\n"
+                f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
+            )
     db.execute("PRAGMA foreign_keys = ON")
+
+
+@contextmanager
+def _heard(db: sqlite3.Connection, tell: Callable[[], None]) -> Iterator[None]:
+    """Have SQLite tell again and again that it works."""
+
+    db.set_progress_handler(tell, AT_ONCE)  # which would break it off if it returned anything
+    try:
+        yield
+    finally:
+        db.set_progress_handler(None, 0)
 
 
 def known_version(db: sqlite3.Connection) -> int:

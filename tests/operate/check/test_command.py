@@ -160,6 +160,7 @@ async def test_colours_and_progress_are_for_terminals(
     for stream in (sys.stdout, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", no_colour)
+    monkeypatch.setattr("bot.operate.progress.RENEWED", 0.0)
     await check(open_alone, for_machines=False)
     out, err = capsys.readouterr()
     assert ("\x1b[32mok" in out) is is_coloured

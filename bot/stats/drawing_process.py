@@ -1,0 +1,89 @@
+"""The bot's side of the drawing process: starts it, hands it what to draw, and ends it when it takes too long."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from bot.stats.sheet import Sheet
+
+#: Seconds for one picture, which takes one or two of a processor's; the machine may be busy.
+TIMEOUT = 30.0
+
+#: Seconds that the process waits longer than we do before it ends itself, in case that we are gone.
+_GRACE = 5.0
+
+#: The folder that holds the package: an installed bot and a checkout are found alike.
+_ROOT = Path(__file__).parents[2]
+
+#: Bytes; a picture has a twentieth of it.
+_MOST_BYTES = 4 << 20
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class NotDrawn(Exception):
+    """There is no picture; the figures have to do without."""
+
+
+class Drawing:
+    """Draws sheets, one at a time, each in a process of its own."""
+
+    def __init__(self, *, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
+        self._turn = asyncio.Lock()
+
+    async def draw(self, sheets: Sequence[Sheet]) -> bytes:
+        """Draw the first sheet for whose script there are letters, as a PNG. Raises NotDrawn."""
+        order = json.dumps([asdict(each) for each in sheets]).encode()
+        async with self._turn:
+            try:
+                # the library wants a folder to remember the machine's fonts in, and gets one that goes again
+                with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+                    return await self._drawn(order, folder)
+            except OSError as error:
+                raise NotDrawn(f"no process could be started: {error.strerror}") from None
+
+    async def _drawn(self, order: bytes, folder: str) -> bytes:
+        process = await _started(self._timeout + _GRACE, folder)
+        try:
+            async with asyncio.timeout(self._timeout):
+                picture, said = await process.communicate(order)
+        except TimeoutError:
+            raise NotDrawn(f"it took longer than {self._timeout:.0f} s") from None
+        finally:
+            await _ended(process)
+        if process.returncode != 0 or not picture.startswith(_PNG) or len(picture) > _MOST_BYTES:
+            raise NotDrawn(f"exit code {process.returncode}: {_last_line(said)}")
+        return picture
+
+
+async def _started(seconds: float, folder: str) -> Process:
+    # all that the process knows of our environment, which holds the keys; a thread for each processor would only
+    # reserve memory
+    environment = {
+        "PYTHONPATH": str(_ROOT),
+        "MPLCONFIGDIR": folder,
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "1",
+    }
+    command = [sys.executable, "-P", "-m", "bot.stats.drawing_child", str(seconds)]
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, cwd="/", start_new_session=True
+    )
+
+
+async def _ended(process: Process) -> None:
+    """End it at once if it has not ended by itself: it holds nothing that could be lost."""
+    if process.returncode is None:
+        process.kill()
+        await process.communicate()
+
+
+def _last_line(said: bytes) -> str:
+    lines = said.decode(errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else "no picture came"

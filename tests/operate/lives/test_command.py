@@ -1,0 +1,123 @@
+"""`jobs`: what is under way and what became of an edit, read beside the bot, with no word of anybody."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.operate.lives.command import jobs
+from bot.sandbox.faults import Fault, Kind
+from bot.sandbox.kie_tasks import fail
+from tests.house import House, a_house
+from tests.machine.troubles import POLICY
+from tests.world import a_photo, rows
+
+
+class Desk:
+    """An operator at the terminal of a machine on which a bot runs."""
+
+    def __init__(self, house: House, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.house = house
+        self.path = path
+        self._capsys = capsys
+
+    def shown(self, job_id: int | None = None, code: int = 0) -> list[str]:
+        """Return the lines that `jobs` prints, or those of its complaint."""
+        self._capsys.readouterr()
+        assert jobs(job_id, self.house.clock.instant()) == code
+        printed = self._capsys.readouterr()
+        return (printed.err if code else printed.out).splitlines()
+
+
+@pytest.fixture
+async def desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> AsyncIterator[Desk]:
+    """A bot that runs, and what is on its machine."""
+    path = tmp_path / "darkroom.db"
+    monkeypatch.setenv("DATABASE_PATH", str(path))
+    monkeypatch.chdir(tmp_path)
+    async with a_house(tmp_path) as house:
+        yield Desk(house, path, capsys)
+
+
+async def test_without_anything_open_it_says_so(desk: Desk) -> None:
+    assert desk.shown() == ["Nothing is under way."]
+
+
+async def test_each_open_job_has_a_line_that_says_what_it_waits_for(desk: Desk) -> None:
+    house = desk.house
+    await house.ask(a_photo())
+    await house.ask(a_photo("red"), caption="")
+    house.kie.refuse(455, "maintenance")
+    await house.ask(a_photo("blue"))
+    [head, *lines] = desk.shown()
+    assert head.split() == ["job", "state", "age", "waits", "for", "tries", "next"]
+    assert [line.split()[:2] for line in lines] == [["1", "running"], ["2", "gathering"], ["3", "queued"]]
+    assert ["Kie's picture" in lines[0], "words that say what" in lines[1], "left alone" in lines[2]] == [True] * 3
+    assert all("snow" not in line for line in lines)
+
+
+async def test_an_answer_that_cannot_be_sent_is_open_with_its_tries(desk: Desk) -> None:
+    for call in ("sendPhoto", "getMe"):
+        desk.house.telegram.faults.always(call, Fault(Kind.ANSWER, status=500, body=b"{}"))
+    await desk.house.ask(a_photo())
+    await desk.house.pass_time(60)
+    [_, line] = desk.shown()
+    assert line.split()[:2] == ["1", "succeeded"]
+    assert "its answer to be sent" in line
+    assert int(line.split("sent")[1].split()[0]) > 1, "tries"
+
+
+async def test_the_life_of_an_edit_tells_its_milestones_its_order_and_what_was_said(desk: Desk) -> None:
+    await desk.house.ask(a_photo())
+    await desk.house.pass_time(60)
+    lines = desk.shown(1)
+    job = await desk.house.job()
+    assert lines[0] == "job 1: succeeded"
+    names = [line.split()[0] for line in lines if "2027-01-15" in line]
+    assert names[:6] == ["received", "queued", "submitted", "finished", "answering", "answered"]
+    assert sum("+" in line for line in lines) == 5, "the time between them"
+    assert [line for line in lines if "order 1" in line and f", task {job.task_id}" in line and "accepted" in line]
+    assert [line for line in lines if "picture, the answer: sent after" in line]
+
+
+async def test_a_life_holds_the_reason_and_no_words_or_secrets(desk: Desk) -> None:
+    desk.house.kie.script(fail(POLICY))
+    await desk.house.ask(a_photo(), caption="something forbidden")
+    await desk.house.pass_time(60)
+    told = "\n".join(desk.shown(1))
+    assert told.startswith("job 1: failed, refused")
+    [attempt] = rows(desk.path, "SELECT reference FROM attempts")
+    [source] = rows(desk.path, "SELECT file_id, upload_url FROM sources")
+    for secret in ("forbidden", attempt["reference"], source["file_id"], source["upload_url"], POLICY):
+        assert str(secret) not in told
+
+
+async def test_what_is_not_there_is_said_with_exit_code_2(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    [line] = desk.shown(7, code=2)
+    assert "no job 7" in line
+    monkeypatch.setenv("DATABASE_PATH", "missing.db")
+    [line] = desk.shown(code=2)
+    assert "missing.db does not exist" in line
+
+
+@pytest.mark.parametrize(
+    ("pragma", "words"), [("application_id = 7", "another program"), ("user_version = 1", "an earlier version")]
+)
+async def test_a_database_that_is_not_this_versions_is_refused(desk: Desk, pragma: str, words: str) -> None:
+    await desk.house.close()
+    db = sqlite3.connect(desk.path)
+    db.execute(f"PRAGMA {pragma}")
+    db.close()
+    [line] = desk.shown(code=2)
+    assert words in line
+
+
+async def test_a_database_that_no_bot_has_open_is_left_as_it_is(desk: Desk) -> None:
+    await desk.house.ask(a_photo())
+    await desk.house.close()
+    before = {each.name: each.read_bytes() for each in desk.path.parent.glob("darkroom.db*")}
+    assert "running" in desk.shown()[1]
+    assert {each.name: each.read_bytes() for each in desk.path.parent.glob("darkroom.db*")} == before

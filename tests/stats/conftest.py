@@ -1,0 +1,27 @@
+"""A database with a past."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.store.connection import Database
+from tests.stats.past import NOW, fill
+
+
+@pytest.fixture
+async def past(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database with the last 80 days of a bot, an outage among them; everything in it is erased already."""
+    path = tmp_path / "darkroom.db"
+    db = await Database.open(str(path))
+    fill(path, NOW, days=80, edits=6_000)
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database without a past."""
+    database = await Database.open(str(tmp_path / "empty.db"))
+    yield database
+    await database.close()

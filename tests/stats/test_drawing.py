@@ -1,0 +1,70 @@
+"""The picture: portrait, readable, with nothing cut off or on top of something else, in every script that it has."""
+
+import io
+import itertools
+from typing import Any
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from PIL import Image
+
+from bot.stats.drawing import DPI, HEIGHT, WIDTH, drawn, laid_out
+from bot.stats.figures import count
+from bot.stats.period import Period, Unit
+from bot.stats.sheet import Sheet
+from bot.stats.writing import written
+from bot.store.connection import Database
+from tests.stats.past import NOW
+
+#: Pixels of a letter's height, of 1080 in width: on a phone, where that is 400, as small as what apps write.
+LEAST = 25
+
+
+@pytest.fixture
+async def sheets(past: Database) -> dict[str, Sheet]:
+    """Sheets of 80 days in every language."""
+    figures = await count(past, Period(80, Unit.DAYS), NOW)
+    return {language: written(figures, language) for language in ("en", "es", "ru", "zh")}
+
+
+def _boxes(figure: Figure) -> dict[str, Bbox]:
+    """Return where each text stands, in pixels."""
+    renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]  # by the library
+    shown = [each for each in _texts(figure) if each.get_visible()]
+    return {f"{number} {each.get_text()}": each.get_window_extent(renderer) for number, each in enumerate(shown)}
+
+
+def _texts(figure: Figure) -> list[Text]:
+    found: list[Any] = figure.findobj(Text)
+    return [each for each in found if each.get_text()]
+
+
+@pytest.mark.parametrize("language", ["en", "es", "ru"])
+async def test_no_word_is_cut_off_or_covers_another(sheets: dict[str, Sheet], language: str) -> None:
+    boxes = _boxes(laid_out(sheets[language]))
+    assert len(boxes) > 25
+    assert [name for name, box in boxes.items() if not _is_inside(box)] == []
+    assert [pair for pair in itertools.combinations(boxes, 2) if boxes[pair[0]].overlaps(boxes[pair[1]])] == []
+
+
+def _is_inside(box: Bbox) -> bool:
+    return bool(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= WIDTH and box.y1 <= HEIGHT)
+
+
+async def test_letters_are_large_enough_for_a_phone(sheets: dict[str, Sheet]) -> None:
+    figure = laid_out(sheets["en"])
+    sizes = {float(text.get_fontsize()) for text in _texts(figure)}
+    assert min(sizes) * DPI / 72 >= LEAST
+
+
+async def test_it_is_a_light_portrait_that_telegram_takes(sheets: dict[str, Sheet]) -> None:
+    with Image.open(io.BytesIO(drawn([sheets["en"]]))) as picture:
+        assert (picture.format, picture.size) == ("PNG", (WIDTH, HEIGHT))
+        assert picture.convert("L").getpixel((2, 2)) == pytest.approx(250, abs=5)
+
+
+async def test_a_script_without_letters_gives_way_to_one_that_has_them(sheets: dict[str, Sheet]) -> None:
+    assert drawn([sheets["zh"], sheets["en"]]) == drawn([sheets["en"]])
