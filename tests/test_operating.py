@@ -134,7 +134,10 @@ def _health_check(port: int) -> int:
 
 
 async def test_the_health_check_of_the_image_tells_whether_the_bot_lives() -> None:
-    door = Door(is_ready=lambda: False, prove=str)
+    async def missing() -> list[str]:
+        return ["receiver"]
+
+    door = Door(missing=missing, prove=str)
     port = int((await door.open("127.0.0.1", 0)).rpartition(":")[2])
     alive = await asyncio.to_thread(_health_check, port)
     await door.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bot.job import State
 from bot.jobs.callbacks import Callbacks
+from bot.jobs.measure import HEARD, LATE, UNKNOWN, Measure
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 
@@ -32,16 +33,21 @@ class _Nudged:
 class Nudges:
     """Takes what the door let in."""
 
-    def __init__(self, db: Database, callbacks: Callbacks, *, look_soon: Callable[[int], None]) -> None:
+    def __init__(
+        self, db: Database, callbacks: Callbacks, measure: Measure, *, look_soon: Callable[[int], None]
+    ) -> None:
         self._db = db
         self._callbacks = callbacks
+        self._measure = measure
         self._look_soon = look_soon
 
     async def take(self, reference: str, task_id: str | None) -> None:
         """Let the job be looked at that a reference belongs to, if any; when this returns, nothing can be lost."""
         nudged = await self._db.unit(lambda tx: _nudged(tx, reference, task_id))
         if nudged is None:
+            self._measure.callback(UNKNOWN)
             return
+        self._measure.callback(LATE if nudged.is_late else HEARD)
         self._callbacks.heard(nudged.job_id, is_late=nudged.is_late)
         if not nudged.is_late and not nudged.is_early:
             self._look_soon(nudged.job_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition, day_of
 from bot.store.counts import Counts
+from bot.store.facts import Accepted, Answered, Fact, Moved
 from bot.wish import AnswerAs, Form, Format, Shape
 
 log = logging.getLogger(__name__)
@@ -43,9 +44,10 @@ class Album:
 class Jobs:
     """The jobs by id, by person, and by the moment when they are due."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, facts: list[Fact]) -> None:
         self._db = db
         self._counts = Counts(db)
+        self._facts = facts
 
     def add(
         self, request: Request, state: State, now: Instant, due_at: Instant | None = None, *, album: Album | None = None
@@ -79,6 +81,8 @@ class Jobs:
         job_id = int(cursor.lastrowid or 0)
         self.add_sources(job_id, request.sources)
         _tell(job_id, state, {})
+        if state is State.QUEUED:
+            self._facts.append(Accepted())
         return job_id
 
     def add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
@@ -203,6 +207,7 @@ class Jobs:
         moved = self._set(job, {"state": to, **changes})
         if moved:
             _tell(job.id, to, changes)
+            self._facts.append(Moved(job, to, changes))
         if moved and to in NOTHING and changes.get("reason") != Reason.DELETED:
             self._give_back(job.id)
         return moved
@@ -216,7 +221,11 @@ class Jobs:
 
     def note(self, job: Job, **changes: Change) -> bool:
         """Write down facts about a job that stays where it is; False if it is no longer there."""
-        return self._set(job, changes)
+        noted = self._set(job, changes)
+        answered_at = changes.get("answered_at")
+        if noted and isinstance(answered_at, int) and job.answered_at is None:
+            self._facts.append(Answered(job, answered_at))
+        return noted
 
     def _set(self, job: Job, changes: dict[str, Change]) -> bool:
         unknown = changes.keys() - CHANGEABLE - {"state"}
