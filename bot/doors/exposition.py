@@ -23,7 +23,10 @@ from bot.store.sight import Seen
 
 def written(scrape: Scrape, accept: str) -> tuple[bytes, str]:
     """Write figures down, in OpenMetrics' format where an Accept header asks for it; return them with their type."""
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except TypeError:  # of a version that is no number (prometheus-client 0.26)
+        encode, content_type = choose_encoder("")
     return encode(_Figures(scrape)), content_type
 
 

@@ -1,7 +1,7 @@
 """The HTTP door: says whether the bot is alive and whether it can serve, and lets callbacks and updates in."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 
@@ -56,14 +56,17 @@ class Door:
 async def open_alone(settings: Settings) -> AsyncIterator[str]:
     """Open the door with no bot behind it: it proves whose it is, and takes nothing in; gives its address.
 
-    Raises CannotRun when the port cannot be had.
+    The port for metrics is tried as well. Raises CannotRun when a port cannot be had.
     """
-    door = Door(missing=_everything, prove=settings.proof)
-    address = await door.open(settings.host, settings.port)
-    try:
+    async with AsyncExitStack() as stack:
+        door = Door(missing=_everything, prove=settings.proof)
+        address = await door.open(settings.host, settings.port)
+        stack.push_async_callback(door.close)
+        if settings.metrics_port is not None:
+            metrics = Server(web.Application(), prefix="METRICS_")
+            await metrics.open(settings.metrics_host, settings.metrics_port)
+            stack.push_async_callback(metrics.close)
         yield address
-    finally:
-        await door.close()
 
 
 async def _everything() -> Sequence[str]:

@@ -29,9 +29,12 @@ PATIENCE = 3.0
 class Writable:
     """Tries now and then whether anything can be written; `write` raises MustRestart when it cannot."""
 
-    def __init__(self, write: Callable[[], Awaitable[object]], *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, write: Callable[[], Awaitable[object]], *, monotonic: Callable[[], float], patience: float = PATIENCE
+    ) -> None:
         self._write = write
         self._monotonic = monotonic
+        self._patience = patience
         self._tried_at = -math.inf
         self._trying: asyncio.Task[bool] | None = None
 
@@ -40,7 +43,7 @@ class Writable:
         if self._trying is None or (self._trying.done() and self._monotonic() - self._tried_at >= BELIEVED):
             self._tried_at = self._monotonic()
             self._trying = asyncio.create_task(self._try(), name="try to write")
-        done, _ = await asyncio.wait([self._trying], timeout=PATIENCE)
+        done, _ = await asyncio.wait([self._trying], timeout=self._patience)
         return self._trying in done and self._trying.result()
 
     async def _try(self) -> bool:
