@@ -68,6 +68,10 @@ class Histogram:
         self.labels = labels
         self.series: dict[Labels, Series] = {} if labels else {(): Series(bounds)}
 
+    def show(self, *values: str) -> None:
+        """Show that there can be figures, before there are any."""
+        self.series.setdefault(values, Series(self.bounds))
+
     def observe(self, figure: float, *values: str) -> None:
         """Sort a figure in; below nothing, as a clock that was set can make it, counts as nothing."""
         self.series.setdefault(values, Series(self.bounds)).add(max(0.0, figure))

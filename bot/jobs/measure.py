@@ -35,6 +35,8 @@ class Measure:
             self.meters.finished.add(outcome, NO_REASON, by=0)
         for reason in Reason:
             self.meters.finished.add(State.FAILED, reason, by=0)
+        for outcome in (State.SUCCEEDED, State.FAILED):
+            self.meters.answered.show(outcome)
         for ending in Ending:
             self.meters.answers.add(ending, by=0)
         for kind in (HEARD, LATE, UNKNOWN, MISSING):
