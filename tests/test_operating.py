@@ -26,7 +26,7 @@ GIVEN = PROJECT / "docs" / "operating"
 TEXT = PAGE.read_text(encoding="utf-8")
 COMPOSE = (GIVEN / "compose.yaml").read_text(encoding="utf-8")
 DOCKERFILE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
-PAGES = [PAGE, PROJECT / "README.md", PROJECT / "SECURITY.md"]
+PAGES = [PAGE, PROJECT / "docs" / "monitoring.md", PROJECT / "README.md", PROJECT / "SECURITY.md"]
 
 #: Variables that are not ours, but SQLite's.
 OF_OTHERS = {"SQLITE_TMPDIR"}

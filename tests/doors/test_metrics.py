@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.__main__ import _ended
 from bot.job import Reason, State
 from bot.jobs.trouble import PAUSES
 from bot.operate.health import BELIEVED
@@ -20,7 +21,7 @@ from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.kie_tasks import fail
 from bot.settings import CannotRun
 from bot.store.transaction import Transaction
-from tests.doors.figures import OPENMETRICS, Figures, figures_of
+from tests.doors.figures import OPENMETRICS, Figures, figures_of, read
 from tests.house import House, a_house
 from tests.world import KEY, TOKEN, a_photo
 
@@ -251,12 +252,34 @@ async def test_there_is_nothing_else_to_be_had(house: House) -> None:
     assert (odd.status, public.status) == (200, 404)
 
 
-async def test_a_port_that_is_taken_is_named_with_the_remedy(house: House) -> None:
-    assert house.bot.metrics is not None
+async def test_a_port_that_is_taken_ends_the_start_with_the_remedy_and_code_2(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]
-        with pytest.raises(CannotRun, match=rf"^METRICS_PORT {port} on METRICS_HOST .* choose another METRICS_PORT"):
-            await house.bot.metrics.open("127.0.0.1", port)
+        async with a_house(tmp_path, metrics_port=port, port=0) as house:
+            with pytest.raises(
+                CannotRun, match=rf"^METRICS_PORT {port} on METRICS_HOST .* choose another METRICS_PORT"
+            ) as caught:
+                await house.bot.live(asyncio.Event())
+            assert house.telegram.calls == [], "it ends before anything else is done"
+    assert _ended(caught.value) == 2
+
+
+async def test_the_figures_can_be_had_while_the_bot_lives_and_not_after(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = asyncio.Event()
+    async with a_house(tmp_path, metrics_port=0, port=0) as house:
+        with caplog.at_level("INFO"):
+            living = asyncio.create_task(house.bot.live(stop))
+            await house.telegram.wait_for(lambda telegram: any(c.method == "getUpdates" for c in telegram.calls), 10)
+        [address] = re.findall(r"metrics at (http://127\.0\.0\.1:\d+/metrics)", caplog.text)
+        figures = await read(address)
+        stop.set()
+        await living
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await read(address)
+    assert figures.by("darkroom_ready", "condition") == {("receiver",): 1, ("worker",): 1, ("database",): 1}
+    assert figures.of("darkroom_receiver_silence_seconds") == 0
 
 
 async def test_nobody_is_shown_anything_unless_it_is_asked_for(tmp_path: Path) -> None:
