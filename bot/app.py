@@ -277,7 +277,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
 def _health(db: Database, receiver: Poll | Hook, late_at: Mapping[str, Callable[[], float]], clocks: Clocks) -> Health:
     return Health(
         clocks.monotonic,
-        Writable(lambda: db.unit(lambda tx: tx.owner.write()), monotonic=clocks.monotonic),
+        Writable(lambda: db.unit(lambda tx: tx.sight.write()), monotonic=clocks.monotonic),
         late_at=late_at,
         fresh_at=lambda: receiver.fresh_at,
         fresh_for=webhook.FRESH_FOR if isinstance(receiver, Hook) else polling.FRESH_FOR,

@@ -74,7 +74,9 @@ class Histogram:
 
     def observe(self, figure: float, *values: str) -> None:
         """Sort a figure in; below nothing, as a clock that was set can make it, counts as nothing."""
-        self.series.setdefault(values, Series(self.bounds)).add(max(0.0, figure))
+        if values not in self.series:
+            self.show(*values)
+        self.series[values].add(max(0.0, figure))
 
 
 class Meters:

@@ -19,14 +19,6 @@ class Owner:
         row = self._db.execute("SELECT menus FROM owner").fetchone()
         return None if row is None else row["menus"]
 
-    def write(self) -> None:
-        """Have something written into the file that changes nothing, to see whether it can be.
-
-        The same value twice would not be written at all.
-        """
-        for _ in range(2):
-            self._db.execute("UPDATE owner SET bot_id = -bot_id WHERE only = 1")
-
     def note_menus(self, digest: str) -> None:
         """Note which menus of commands Telegram has from us."""
         self._db.execute("UPDATE owner SET menus = ?", (digest,))

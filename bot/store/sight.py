@@ -33,7 +33,7 @@ class Seen:
 
 
 class Sight:
-    """Looks at everything at once."""
+    """Looks at everything at once, and tries whether the file can be written to."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -53,6 +53,15 @@ class Sight:
             breakers=frozenset(row["name"] for row in self._db.execute("SELECT name FROM breakers")),
             balance=self._balance(),
         )
+
+    def write(self) -> None:
+        """Have something written into the file that changes nothing, to see whether it can be.
+
+        A row that stays as it is would not be written at all; the number of the schema is, and counts as no change
+        for which the file would have to be written anew.
+        """
+        [version] = self._one("PRAGMA user_version")
+        self._db.execute(f"PRAGMA user_version = {version:d}")
 
     def _jobs(self) -> tuple[dict[State, int], Instant | None, Instant | None]:
         rows = self._db.execute(
