@@ -36,6 +36,11 @@ TELEGRAM_429 = Fault(
     body=b'{"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 3",'
     b' "parameters": {"retry_after": 3}}',
 )
+TELEGRAM_403 = Fault(
+    Kind.ANSWER,
+    status=403,
+    body=b'{"ok": false, "error_code": 403, "description": "Forbidden: bot was blocked by the user"}',
+)
 
 
 @pytest.fixture
@@ -62,6 +67,14 @@ async def _a_day(house: House) -> None:
     house.ada.send_text("/cancel")
     await house.hear()
     await house.pass_time(30)
+
+
+async def _an_edit_without_a_callback(house: House) -> None:
+    """Let Kie call at an address where nobody is, so that the picture is found by a later look."""
+    door, house.front.door = house.front.door, None
+    await house.ask(a_photo(size=(16, 16)))
+    await house.pass_time(120)
+    house.front.door = door
 
 
 def _rows(house: House, question: str) -> list[tuple[str, ...]]:
@@ -105,6 +118,7 @@ async def test_calls_are_counted_as_the_servers_saw_them(house: House) -> None:
 
 async def test_times_are_those_of_the_milestones(house: House) -> None:
     await _a_day(house)
+    await _an_edit_without_a_callback(house)
     figures = await figures_of(house)
     [[answered, waited, worked]] = _rows(
         house,
@@ -114,13 +128,14 @@ async def test_times_are_those_of_the_milestones(house: House) -> None:
     assert figures.of("darkroom_answer_seconds_sum", outcome=State.SUCCEEDED) == pytest.approx(answered)
     assert figures.of("darkroom_answer_seconds_count", outcome=State.FAILED) == 2
     assert figures.of("darkroom_kie_work_seconds_sum") == pytest.approx(worked)
-    assert figures.of("darkroom_kie_work_seconds_bucket", le="20.0") == 3, "one on a bound is below it"
+    assert figures.of("darkroom_kie_work_seconds_bucket", le="20.0") == 4, "one on a bound is below it"
     assert figures.of("darkroom_kie_work_seconds_bucket", le="15.0") == 0
     assert figures.of("darkroom_queue_wait_seconds_sum") >= float(waited)
     made = [task.finished_at for task in house.kie.tasks.values() if not task.outcome.failed]
     sent = [call.at for call in house.telegram.calls if call.method == "sendPhoto" and call.result]
     late = sum(sent) - sum(at for at in made if at is not None)
-    assert figures.of("darkroom_delivery_seconds_count") == 3
+    assert late > 1
+    assert figures.of("darkroom_delivery_seconds_count") == 4
     assert figures.of("darkroom_delivery_seconds_sum") == pytest.approx(late, abs=0.1)
 
 
@@ -135,10 +150,7 @@ async def test_money_is_what_kie_took(house: House) -> None:
 async def test_callbacks_that_came_and_that_did_not_are_told_apart(house: House) -> None:
     await _a_day(house)
     assert (await figures_of(house)).by("darkroom_kie_callbacks_total", "kind") == {("heard",): len(house.kie.tasks)}
-    door, house.front.door = house.front.door, None
-    await house.ask(a_photo(size=(16, 16)))
-    await house.pass_time(120)
-    house.front.door = door
+    await _an_edit_without_a_callback(house)
     assert (await figures_of(house)).of("darkroom_kie_callbacks_total", kind="missing") == 1
 
 
@@ -161,6 +173,16 @@ async def test_what_is_open_is_counted_by_its_state_and_aged(house: House) -> No
     assert {labels["breaker"] for name, labels, _ in figures.samples() if name == "darkroom_breaker_open"} == set(
         PAUSES
     )
+
+
+async def test_an_answer_that_reaches_nobody_is_no_answer(house: House) -> None:
+    await house.ask(a_photo(size=(16, 16)))
+    house.telegram.faults.add("sendPhoto", TELEGRAM_403)
+    await house.pass_time(60)
+    figures = await figures_of(house)
+    assert figures.by("darkroom_answers_total", "ending") == {("gone",): 1}
+    assert figures.of("darkroom_requests_finished_total", outcome=State.SUCCEEDED, reason="none") == 1
+    assert figures.of("darkroom_answer_seconds_count", outcome=State.SUCCEEDED) == 0
 
 
 async def test_both_formats_say_the_same(house: House) -> None:
