@@ -1,11 +1,9 @@
-"""The figures for Prometheus are what Telegram and Kie really saw, and no fault of one source hides the others."""
+"""The door for Prometheus shows the figures where they are asked for, and no fault of one source hides the others."""
 
 import asyncio
 import re
 import socket
-import sqlite3
 import threading
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -18,24 +16,12 @@ from bot.job import Reason, State
 from bot.jobs.trouble import PAUSES
 from bot.operate.health import BELIEVED
 from bot.sandbox.faults import Fault, Kind
-from bot.sandbox.kie_tasks import fail
 from bot.settings import CannotRun
 from bot.store.transaction import Transaction
 from tests.doors.figures import OPENMETRICS, Figures, figures_of, read
 from tests.house import House, a_house
-from tests.world import KEY, TOKEN, a_photo
+from tests.world import a_photo
 
-BROKEN = "Internal Error, Please try again later."
-POLICY = "The input or output was flagged as sensitive. Please try again with different inputs."
-
-#: Too often, as Kie says it, and as Telegram does.
-KIE_429 = Fault(Kind.ANSWER, status=200, body=b'{"code": 429, "msg": "frequency too high"}')
-TELEGRAM_429 = Fault(
-    Kind.ANSWER,
-    status=429,
-    body=b'{"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 3",'
-    b' "parameters": {"retry_after": 3}}',
-)
 TELEGRAM_403 = Fault(
     Kind.ANSWER,
     status=403,
@@ -49,109 +35,6 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with a_house(tmp_path, is_called=True, metrics_port=0, admin_ids=frozenset({9009})) as opened:
         opened.telegram.person(user_id=9009)
         yield opened
-
-
-async def _a_day(house: House) -> None:
-    """Let edits succeed, be refused, break, be taken back, and run into 429s on both sides."""
-    house.kie.script(fail(POLICY), fail(BROKEN), fail(BROKEN))
-    for _ in range(2):
-        await house.ask(a_photo(size=(16, 16)))
-        await house.pass_time(60)
-    house.kie.faults.add("createTask", KIE_429)
-    house.telegram.faults.add("sendPhoto", TELEGRAM_429)
-    for _ in range(3):
-        await house.ask(a_photo(size=(16, 16)))
-        await house.pass_time(60)
-    house.ada.send_photo(a_photo(size=(16, 16)))
-    await house.hear()
-    house.ada.send_text("/cancel")
-    await house.hear()
-    await house.pass_time(30)
-
-
-async def _an_edit_without_a_callback(house: House) -> None:
-    """Let Kie call at an address where nobody is, so that the picture is found by a later look."""
-    door, house.front.door = house.front.door, None
-    await house.ask(a_photo(size=(16, 16)))
-    await house.pass_time(120)
-    house.front.door = door
-
-
-def _rows(house: House, question: str) -> list[tuple[str, ...]]:
-    with closing(sqlite3.connect(house.bot.settings.database_path)) as db:
-        return db.execute(question).fetchall()
-
-
-async def test_requests_are_counted_as_they_ended(house: House) -> None:
-    await _a_day(house)
-    figures = await figures_of(house)
-    stored = Counter(_rows(house, "SELECT state, coalesce(reason, 'none') FROM jobs"))
-    assert stored == {
-        (State.SUCCEEDED, "none"): 3,
-        (State.FAILED, Reason.REFUSED): 1,
-        (State.FAILED, Reason.BROKE): 1,
-        (State.CANCELLED, "none"): 1,
-    }
-    assert figures.by("darkroom_requests_finished_total", "outcome", "reason") == stored
-    assert figures.of("darkroom_requests_accepted_total") == 5
-    assert figures.by("darkroom_answers_total", "ending") == {("sent",): 5}
-    assert figures.of("darkroom_updates_total") == len(_rows(house, "SELECT 1 FROM inbox")) == 7
-
-
-async def test_calls_are_counted_as_the_servers_saw_them(house: House) -> None:
-    await _a_day(house)
-    figures = await figures_of(house)
-    seen = Counter(call.method for call in house.telegram.calls)
-    assert figures.by("darkroom_telegram_calls_total", "method").items() >= {(m,): n for m, n in seen.items()}.items()
-    assert figures.of("darkroom_telegram_calls_total", method="sendPhoto", code="429") == 1
-    assert figures.by("darkroom_kie_calls_total", "call") == {
-        ("create",): len(house.kie.called("createTask")),
-        ("look",): len(house.kie.called("recordInfo")),
-        ("upload",): len(house.kie.called("upload")),
-        ("credits",): len(house.kie.called("credit")),
-    }
-    assert figures.of("darkroom_kie_calls_total", call="create", outcome="too_often") == 1
-    assert figures.of("darkroom_kie_calls_total", call="create", outcome="ok") == len(house.kie.tasks)
-    assert figures.of("darkroom_task_looks_count") == len(house.kie.tasks)
-    assert figures.of("darkroom_task_looks_sum") == len(house.kie.called("recordInfo"))
-
-
-async def test_times_are_those_of_the_milestones(house: House) -> None:
-    await _a_day(house)
-    await _an_edit_without_a_callback(house)
-    figures = await figures_of(house)
-    [[answered, waited, worked]] = _rows(
-        house,
-        "SELECT sum(answered_at - received_at) / 1000.0, sum(submitted_at - queued_at) / 1000.0, sum(took) / 1000.0"
-        " FROM jobs WHERE state = 'succeeded'",
-    )
-    assert figures.of("darkroom_answer_seconds_sum", outcome=State.SUCCEEDED) == pytest.approx(answered)
-    assert figures.of("darkroom_answer_seconds_count", outcome=State.FAILED) == 2
-    assert figures.of("darkroom_kie_work_seconds_sum") == pytest.approx(worked)
-    assert figures.of("darkroom_kie_work_seconds_bucket", le="20.0") == 4, "one on a bound is below it"
-    assert figures.of("darkroom_kie_work_seconds_bucket", le="15.0") == 0
-    assert figures.of("darkroom_queue_wait_seconds_sum") >= float(waited)
-    made = [task.finished_at for task in house.kie.tasks.values() if not task.outcome.failed]
-    sent = [call.at for call in house.telegram.calls if call.method == "sendPhoto" and call.result]
-    late = sum(sent) - sum(at for at in made if at is not None)
-    assert late > 1
-    assert figures.of("darkroom_delivery_seconds_count") == 4
-    assert figures.of("darkroom_delivery_seconds_sum") == pytest.approx(late, abs=0.1)
-
-
-async def test_money_is_what_kie_took(house: House) -> None:
-    before = house.kie.credits
-    await _a_day(house)
-    figures = await figures_of(house)
-    assert figures.of("darkroom_kie_credits_spent_total") == before - house.kie.credits > 0
-    assert figures.of("darkroom_kie_credits_left") == house.kie.called("credit")[-1].answer["data"]
-
-
-async def test_callbacks_that_came_and_that_did_not_are_told_apart(house: House) -> None:
-    await _a_day(house)
-    assert (await figures_of(house)).by("darkroom_kie_callbacks_total", "kind") == {("heard",): len(house.kie.tasks)}
-    await _an_edit_without_a_callback(house)
-    assert (await figures_of(house)).of("darkroom_kie_callbacks_total", kind="missing") == 1
 
 
 async def test_what_is_open_is_counted_by_its_state_and_aged(house: House) -> None:
@@ -201,20 +84,6 @@ def _own(figures: Figures) -> dict[tuple[str, tuple[tuple[str, str], ...]], floa
         for name, labels, value in figures.samples()
         if name.startswith("darkroom_") and not name.endswith("_bytes")
     }
-
-
-async def test_names_and_labels_keep_the_conventions_and_name_nobody(house: House) -> None:
-    await _a_day(house)
-    figures = await figures_of(house)
-    known = {house.ada.id, *(message["message_id"] for message in house.pictures()), TOKEN, KEY, "make it snow"}
-    for name, labels, _ in figures.samples():
-        assert re.fullmatch(r"(darkroom|process)_[a-z_]+", name)
-        assert not {str(each) for each in known} & set(labels.values())
-    for name, family in figures.families.items():
-        assert (family.type == "counter") == any(sample.name.endswith("_total") for sample in family.samples), name
-        assert family.documentation.endswith("."), name
-    series = Counter(name for name, _, _ in figures.samples() if not name.endswith("_bucket"))
-    assert max(series.values()) < 60, "the sets of labels are small"
 
 
 async def test_a_database_that_hangs_or_fails_hides_nothing_else(house: House) -> None:
