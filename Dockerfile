@@ -37,7 +37,7 @@ LABEL org.opencontainers.image.title="Darkroom" \
 COPY --from=build /opt/darkroom /opt/darkroom
 RUN install -d -o 10001 -g 10001 -m 0700 /data
 
-# HOST: the container's own network is the fence here; what is not published stays inside.
+# HOST, METRICS_HOST: the container's own network is the fence here; what is not published stays inside.
 # PYTHONSAFEPATH: /data is the working directory, and must never be a place that code is imported from.
 # SQLITE_TMPDIR: when SQLite writes the file anew it makes a copy, which belongs on the volume's disk and no other.
 ENV PATH=/opt/darkroom/bin:$PATH \
@@ -47,6 +47,7 @@ ENV PATH=/opt/darkroom/bin:$PATH \
     SQLITE_TMPDIR=/data \
     HOST=0.0.0.0 \
     PORT=8080 \
+    METRICS_HOST=0.0.0.0 \
     DATABASE_PATH=/data/darkroom.db
 
 USER 10001:10001
@@ -56,6 +57,7 @@ VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 
+# Whether it lives, not whether it can serve (/readyz): when Telegram is away, a restart brings nothing back.
 # http.client, because urllib would ask a proxy that the environment names.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import http.client, os, sys; door = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 8080), timeout=4); door.request('GET', '/healthz'); sys.exit(door.getresponse().status != 200)"]

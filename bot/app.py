@@ -6,18 +6,21 @@ import signal
 import sqlite3
 import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bot.chat.client import Chat, Me, certificates
 from bot.chat.errors import ChatError, WrongToken
 from bot.chat.pacing import Pacing
-from bot.chat.updates import POLL_TIMEOUT, Updates
+from bot.chat.updates import Updates
+from bot.doors import poll as polling
+from bot.doors import webhook
 from bot.doors.callback import Callback
 from bot.doors.http import Door
 from bot.doors.letters import Letters
+from bot.doors.metrics import Metrics, Sources
 from bot.doors.poll import WRONG_TOKEN, Poll
 from bot.doors.webhook import Hook
 from bot.job import Instant
@@ -26,6 +29,7 @@ from bot.jobs.balance import Balance
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.deliver import Deliver
 from bot.jobs.gates import Limits
+from bot.jobs.measure import Measure
 from bot.jobs.nudge import Nudges
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
@@ -38,8 +42,11 @@ from bot.jobs.transport import Transport
 from bot.jobs.watch import Watch
 from bot.jobs.worker import Steps, Worker
 from bot.kie.client import Kie
+from bot.meters import Meters
+from bot.operate.build import build
 from bot.operate.cautions import cautions, refuse_unknown_model, surroundings
 from bot.operate.clock import SteadyClock, since_boot
+from bot.operate.health import Health, Writable
 from bot.operate.menus import Menus
 from bot.operate.privacy import privacy
 from bot.operate.retention import Retention
@@ -50,6 +57,7 @@ from bot.settings import CannotRun, Settings
 from bot.stats.drawing_process import Drawing
 from bot.store.connection import Database
 from bot.store.lock import only_process
+from bot.store.room import room_of
 from bot.talk.access import Access
 from bot.talk.address import Address
 from bot.talk.intake import Intake
@@ -104,20 +112,6 @@ def _check(settings: Settings) -> None:
 
 
 @dataclass(frozen=True)
-class Health:
-    """Whether the bot can serve: its parts live, and Telegram answers."""
-
-    monotonic: Callable[[], float]
-    parts: list[asyncio.Task[None]] = field(default_factory=list)
-    polls: list[Poll] = field(default_factory=list)
-
-    def is_ready(self) -> bool:
-        """Say whether updates are being received and handled."""
-        fresh = all(self.monotonic() - poll.fresh_at < 3 * POLL_TIMEOUT for poll in self.polls)
-        return bool(self.parts) and fresh and not any(part.done() for part in self.parts)
-
-
-@dataclass(frozen=True)
 class Darkroom:
     """The wired bot."""
 
@@ -135,11 +129,16 @@ class Darkroom:
     menus: Menus
     watchdog: Watchdog
     health: Health
+    #: what is counted and timed
+    meters: Meters
+    #: where the figures can be had; None where nobody asked for that
+    metrics: Metrics | None
 
     async def live(self, stop: asyncio.Event) -> None:
         """Open the door, find out who we are, and serve until `stop` or until a part dies."""
         address = await self.door.open(self.settings.host, self.settings.port)
         try:
+            await self._open_metrics()
             me = await _unless(stop, self._introduced())
             if me is not None:
                 await self.meet(me)
@@ -147,7 +146,14 @@ class Darkroom:
                 await self._serve(stop)
         finally:
             await self.door.close()
+            if self.metrics is not None:
+                await self.metrics.close()
         log.info("stopped")
+
+    async def _open_metrics(self) -> None:
+        if self.metrics is not None and self.settings.metrics_port is not None:
+            address = await self.metrics.open(self.settings.metrics_host, self.settings.metrics_port)
+            log.info("metrics at %s", address)
 
     async def meet(self, me: Me) -> None:
         """Let the parts know who we are.
@@ -227,33 +233,35 @@ async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Dar
 
 async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant]) -> Darkroom:
     token = settings.telegram_bot_token.get_secret_value()
-    db = await Database.open(settings.database_path)
+    meters = Meters()
+    measure = Measure(meters)
+    db = await Database.open(settings.database_path, tell=measure.hear)
     stack.push_async_callback(db.close)
     tls = certificates()
-    chat = Chat(token=token, api_url=settings.telegram_api_url, tls=tls)
+    chat = Chat(token=token, api_url=settings.telegram_api_url, tls=tls, told=meters.telegram_calls.add)
     stack.push_async_callback(chat.aclose)
-    updates = Updates(token=token, api_url=settings.telegram_api_url, tls=tls)
+    updates = Updates(token=token, api_url=settings.telegram_api_url, tls=tls, told=meters.telegram_calls.add)
     stack.push_async_callback(updates.aclose)
     address, news = Address(), asyncio.Event()
     callbacks = Callbacks(settings.public_url)
-    worker = _worker(settings, stack, db, chat, callbacks, clocks, tls, wake_intake=news.set)
+    worker = _worker(settings, stack, db, chat, callbacks, measure, clocks, tls, wake_intake=news.set)
     retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.of_day)
     intake = _intake(settings, db, address, news, clocks, wake_worker=worker.wake, wake_retention=retention.wake)
-    incoming = Letters(db, address, clock=clocks.of_day, wake_intake=intake.wake)
+    incoming = Letters(db, address, meters.updates, clock=clocks.of_day, wake_intake=intake.wake)
     poll = Poll(updates, incoming, monotonic=clocks.monotonic)
     hook = _hook(settings, incoming, chat, clocks)
-    nudges = _callback(settings, db, callbacks, worker, Clocks(real, clocks.monotonic))
-    health = Health(clocks.monotonic, polls=[] if hook else [poll])
+    nudges = _callback(settings, db, callbacks, measure, worker, Clocks(real, clocks.monotonic))
     parts = {
         "worker": lambda: worker.late_at,
         "intake of updates": lambda: intake.late_at,
         "receiver of updates": lambda: poll.late_at,
     }
+    health = _health(db, hook or poll, parts, clocks)
     return Darkroom(
         settings=settings,
         db=db,
         chat=chat,
-        door=Door(is_ready=health.is_ready, prove=settings.proof, nudges=nudges, hook=hook),
+        door=Door(missing=health.missing, prove=settings.proof, nudges=nudges, hook=hook),
         address=address,
         poll=poll,
         hook=hook,
@@ -263,7 +271,34 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
         watchdog=Watchdog(parts, monotonic=clocks.monotonic),
         retention=retention,
         health=health,
+        meters=meters,
+        metrics=_metrics(settings, db, meters, health, clocks),
     )
+
+
+def _health(db: Database, receiver: Poll | Hook, late_at: Mapping[str, Callable[[], float]], clocks: Clocks) -> Health:
+    return Health(
+        clocks.monotonic,
+        Writable(lambda: db.unit(lambda tx: tx.sight.write()), monotonic=clocks.monotonic),
+        late_at=late_at,
+        fresh_at=lambda: receiver.fresh_at,
+        fresh_for=webhook.FRESH_FOR if isinstance(receiver, Hook) else polling.FRESH_FOR,
+    )
+
+
+def _metrics(settings: Settings, db: Database, meters: Meters, health: Health, clocks: Clocks) -> Metrics | None:
+    if settings.metrics_port is None:
+        return None
+    from bot.doors.exposition import written  # noqa: PLC0415 - a bot that nobody watches does not load the library
+
+    sources = Sources(
+        conditions=health.conditions,
+        database=lambda: db.unit(lambda tx: tx.sight.at(clocks.of_day())),
+        disk=lambda: asyncio.to_thread(room_of, settings.database_path),
+        silence=health.silence,
+        build=build(settings.kie_model),
+    )
+    return Metrics(meters, sources, written)
 
 
 def _hook(settings: Settings, letters: Letters, chat: Chat, clocks: Clocks) -> Hook | None:
@@ -279,13 +314,13 @@ def _hook(settings: Settings, letters: Letters, chat: Chat, clocks: Clocks) -> H
 
 
 def _callback(
-    settings: Settings, db: Database, callbacks: Callbacks, worker: Worker, clocks: Clocks
+    settings: Settings, db: Database, callbacks: Callbacks, measure: Measure, worker: Worker, clocks: Clocks
 ) -> Callback | None:
     if not callbacks.are_asked_for:
         return None
     key = settings.kie_webhook_key
     return Callback(
-        Nudges(db, callbacks, look_soon=worker.look_soon).take,
+        Nudges(db, callbacks, measure, look_soon=worker.look_soon).take,
         key=None if key is None else key.get_secret_value(),
         clock=clocks.of_day,
         monotonic=clocks.monotonic,
@@ -327,6 +362,7 @@ def _worker(
     db: Database,
     chat: Chat,
     callbacks: Callbacks,
+    measure: Measure,
     clocks: Clocks,
     tls: ssl.SSLContext,
     *,
@@ -341,6 +377,7 @@ def _worker(
         model=settings.kie_model,
         timeout=settings.kie_timeout_seconds,
         tls=tls,
+        told=measure.meters.kie_calls.add,
     )
     stack.push_async_callback(kie.aclose)
     fetcher = Fetcher(trusted_origins=(settings.kie_api_url, settings.kie_upload_url), tls=tls)
@@ -355,7 +392,14 @@ def _worker(
         prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, admins=admins, clock=clock),
         submit=Submit(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
         watch=Watch(
-            db, kie, callbacks, usual=settings.task_usual_seconds, deadline=deadline, admins=admins, clock=clock
+            db,
+            kie,
+            callbacks,
+            measure,
+            usual=settings.task_usual_seconds,
+            deadline=deadline,
+            admins=admins,
+            clock=clock,
         ),
         send=Send(
             db, chat, Deliver(db, chat, fetcher, clock=clock), Report(db, chat, Drawing(), clock=clock), clock=clock

@@ -23,12 +23,6 @@ class MustRestart(Exception):
     """The bot cannot go on as it is, but a restart may help: exit code 1."""
 
 
-#: What is designed but not built, with the values that ask for nothing.
-NOT_YET = {
-    "METRICS_PORT": ("metrics", ()),
-    "METRICS_HOST": ("metrics", ()),
-}
-
 #: What may also come from a file, named by the variable with _FILE behind it.
 SECRETS = ("telegram_bot_token", "kie_api_key", "kie_webhook_key")
 
@@ -66,6 +60,8 @@ class Settings(Stored):
     public_url: str | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
     image_transport: Literal["upload", "direct"] = "upload"
     allow_token_in_urls: bool = False
     admin_ids: Ids = frozenset()
@@ -81,9 +77,6 @@ class Settings(Stored):
     keep_days: float = Field(default=30, gt=0, le=36_500)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
-
-    metrics_port: str | None = None
-    metrics_host: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -142,20 +135,21 @@ class Settings(Stored):
         field = getattr(info, "field_name", "")
         return value.strip().upper() if field == "log_level" else value.strip().lower()
 
-    @field_validator(*(name.lower() for name in NOT_YET))
-    @classmethod
-    def _is_not_asked_for(cls, value: object, info: object) -> object:
-        feature, harmless = NOT_YET[str(getattr(info, "field_name", "")).upper()]
-        if value is not None and value not in harmless:
-            raise ValueError(f"asks for {feature}, which this version does not have: remove it")
-        return value
-
     @model_validator(mode="after")
     def _says_so_when_the_token_leaves(self) -> "Settings":
         if self.image_transport == "direct" and not self.allow_token_in_urls:
             raise ValueError(
                 "IMAGE_TRANSPORT=direct hands your bot token to Kie inside every picture's address: "
                 "use IMAGE_TRANSPORT=upload, or accept that with ALLOW_TOKEN_IN_URLS=true"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_metrics_off_the_public_door(self) -> "Settings":
+        if self.metrics_port and self.metrics_port == self.port:
+            raise ValueError(
+                f"METRICS_PORT {self.metrics_port} is that of the public door (PORT), which never shows metrics: "
+                "choose another one, like 9464"
             )
         return self
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import NOT_YET, Settings
+from bot.settings import Settings
 from tests.world import KEY, PROJECT, TOKEN
 
 EXAMPLE = (PROJECT / ".env.example").read_text(encoding="utf-8")
@@ -14,7 +14,6 @@ NAMES = [name.upper() for name in Settings.model_fields]
 
 ASSIGNMENT = re.compile(r"^(#?)([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 EXPLAINED = re.compile(r"^\n# [A-Z][^\n]+\.\n#?([A-Z][A-Z0-9_]*)=[^\s\"'#]*$", re.MULTILINE)
-HEADING = re.compile(r"^# == (.+) ==$", re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
@@ -41,13 +40,6 @@ def read(folder: Path, text: str) -> Settings:
 def defaults(folder: Path) -> Settings:
     """Return the settings of an operator who says nothing but the secrets."""
     return read(folder, "".join(f"{name}={value}\n" for name, value in SECRETS.items()))
-
-
-def names_below(heading: str) -> list[str]:
-    """Return the variables between a heading that has this word and the next heading."""
-    _, *parts = HEADING.split(EXAMPLE)
-    (section,) = (text for title, text in zip(parts[::2], parts[1::2], strict=True) if heading in title)
-    return [name for _, name, _ in ASSIGNMENT.findall(section)]
 
 
 def test_every_setting_is_listed_once_and_nothing_else() -> None:
@@ -78,8 +70,3 @@ def test_the_default_that_is_shown_is_the_default(name: str, tmp_path: Path) -> 
 def test_a_default_is_blank_only_where_there_is_none(name: str) -> None:
     (shown,) = (value for _, listed, value in ASSIGNMENT.findall(EXAMPLE) if listed == name)
     assert (shown == "") == (Settings.model_fields[name.lower()].default in (None, frozenset()))
-
-
-def test_what_this_version_refuses_comes_last_and_says_so() -> None:
-    assert sorted(names_below("refuses")) == sorted(NOT_YET)
-    assert "refuses" in HEADING.findall(EXAMPLE)[-1]

@@ -26,7 +26,7 @@ GIVEN = PROJECT / "docs" / "operating"
 TEXT = PAGE.read_text(encoding="utf-8")
 COMPOSE = (GIVEN / "compose.yaml").read_text(encoding="utf-8")
 DOCKERFILE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
-PAGES = [PAGE, PROJECT / "README.md", PROJECT / "SECURITY.md"]
+PAGES = [PAGE, PROJECT / "docs" / "monitoring.md", PROJECT / "README.md", PROJECT / "SECURITY.md"]
 
 #: Variables that are not ours, but SQLite's.
 OF_OTHERS = {"SQLITE_TMPDIR"}
@@ -134,7 +134,10 @@ def _health_check(port: int) -> int:
 
 
 async def test_the_health_check_of_the_image_tells_whether_the_bot_lives() -> None:
-    door = Door(is_ready=lambda: False, prove=str)
+    async def missing() -> list[str]:
+        return ["receiver"]
+
+    door = Door(missing=missing, prove=str)
     port = int((await door.open("127.0.0.1", 0)).rpartition(":")[2])
     alive = await asyncio.to_thread(_health_check, port)
     await door.close()

@@ -29,6 +29,7 @@ from telegram.request import HTTPXRequest
 from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
 from bot.chat.buttons import Button, keyboard
+from bot.chat.counted import FILE, NO_ANSWER, CountedRequest, Told, code_of, nobody_listens
 from bot.chat.errors import Later, NoFile, Rejected, TooBig, in_our_words
 
 #: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
@@ -95,9 +96,11 @@ class Media:
 class Chat:
     """Telegram's Bot API for one bot. Every method raises a ChatError."""
 
-    def __init__(self, *, token: str, api_url: str, tls: ssl.SSLContext) -> None:
+    def __init__(self, *, token: str, api_url: str, tls: ssl.SSLContext, told: Told = nobody_listens) -> None:
         self._files = f"{api_url}/file/bot{token}/"
-        self._request = HTTPXRequest(
+        self._told = told
+        self._request = CountedRequest(
+            told,
             connection_pool_size=64,
             connect_timeout=10,
             read_timeout=30,
@@ -164,12 +167,17 @@ class Chat:
     async def download(self, file_id: str) -> bytes:
         """Fetch a file of at most MAX_DOWNLOAD bytes. Raises TooBig when it is larger."""
         url = await self.file_url(file_id)
+        code = NO_ANSWER
         try:
             async with asyncio.timeout(DOWNLOAD_TIMEOUT), self._http.stream("GET", url) as response:
+                code = code_of(response.status_code)
                 _refuse_unless_found(response.status_code)
                 return await _bounded(response)
         except (httpx.HTTPError, TimeoutError):
+            code = NO_ANSWER
             raise Later("the file could not be fetched from Telegram") from None
+        finally:
+            self._told(FILE, code)
 
     async def say(self, place: Place, text: str, buttons: tuple[Button, ...] = ()) -> int:
         """Send a text as it is, without any markup; return the message's id."""

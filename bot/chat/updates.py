@@ -8,9 +8,8 @@ import asyncio
 import ssl
 from typing import Any
 
-from telegram.request import HTTPXRequest
-
 from bot.chat.client import ALLOWED_UPDATES, bare_bot
+from bot.chat.counted import NO_ANSWER, CountedRequest, Told, nobody_listens
 from bot.chat.errors import Doubtful, in_our_words
 
 #: Seconds that Telegram holds the request open when there is nothing new.
@@ -31,16 +30,19 @@ class Updates:
         tls: ssl.SSLContext,
         poll_timeout: float = POLL_TIMEOUT,
         overdue: float = OVERDUE,
+        told: Told = nobody_listens,
     ) -> None:
         self._token = token
         self._api_url = api_url
         self._tls = tls
         self._poll_timeout = poll_timeout
         self._overdue = overdue
+        self._told = told
         self._connect()
 
     def _connect(self) -> None:
-        self._request = HTTPXRequest(
+        self._request = CountedRequest(
+            self._told,
             connection_pool_size=4,
             connect_timeout=10,
             read_timeout=self._overdue,
@@ -59,6 +61,7 @@ class Updates:
                 with in_our_words():
                     answer = await self._bot.do_api_request("getUpdates", api_kwargs=question)
         except TimeoutError:
+            self._told("getUpdates", NO_ANSWER)
             raise Doubtful("the poll for updates stalled") from None
         if not isinstance(answer, list):
             raise Doubtful("the answer was not a list of updates")

@@ -1,35 +1,30 @@
 """The HTTP door: says whether the bot is alive and whether it can serve, and lets callbacks and updates in."""
 
-import errno
-import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
 from bot.doors import callback, proof, webhook
-from bot.settings import CannotRun, Settings
-
-log = logging.getLogger(__name__)
-
-
-#: aiohttp's words, in which a mistake of ours is an error.
-server_log = logging.getLogger(f"{__name__}.server")
+from bot.doors.listening import Server
+from bot.settings import Settings
 
 
 class Door:
-    """The server on HOST and PORT; without `nudges` and `hook` there is nothing that others could want of it."""
+    """The server on HOST and PORT; without `nudges` and `hook` there is nothing that others could want of it.
+
+    `missing` says what keeps the bot from serving, in words that anybody may read.
+    """
 
     def __init__(
         self,
         *,
-        is_ready: Callable[[], bool],
+        missing: Callable[[], Awaitable[Sequence[str]]],
         prove: Callable[[str], str],
         nudges: callback.Callback | None = None,
         hook: webhook.Hook | None = None,
     ) -> None:
-        self._is_ready = is_ready
+        self._missing = missing
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -39,61 +34,40 @@ class Door:
             app.router.add_post(callback.PATH, nudges.handle)
         if hook is not None:
             app.router.add_post(webhook.PATH, hook.handle)
-        server_log.addFilter(_is_ours)
-        # auto_decompress: unpacked, a small request can be of any size
-        self._runner = web.AppRunner(app, access_log=None, logger=server_log, auto_decompress=False, shutdown_timeout=1)
+        self._server = Server(app)
 
     async def open(self, host: str, port: int) -> str:
         """Start to listen and return the address. Raises CannotRun when the port cannot be had."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        try:
-            await site.start()
-        except (OSError, UnicodeError) as error:
-            await self._runner.cleanup()
-            raise CannotRun(_cannot_listen(host, port, error)) from error
-        address = self._runner.addresses[0]
-        return f"http://{_bracketed(address[0])}:{address[1]}"
+        return await self._server.open(host, port)
 
     async def close(self) -> None:
         """Stop listening."""
-        await self._runner.cleanup()
+        await self._server.close()
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        ready = self._is_ready()
-        return web.json_response({"ready": ready}, status=200 if ready else 503)
+        missing = list(await self._missing())
+        return web.json_response({"ready": not missing, "missing": missing}, status=503 if missing else 200)
 
 
 @asynccontextmanager
 async def open_alone(settings: Settings) -> AsyncIterator[str]:
     """Open the door with no bot behind it: it proves whose it is, and takes nothing in; gives its address.
 
-    Raises CannotRun when the port cannot be had.
+    The port for metrics is tried as well. Raises CannotRun when a port cannot be had.
     """
-    door = Door(is_ready=lambda: False, prove=settings.proof)
-    address = await door.open(settings.host, settings.port)
-    try:
+    async with AsyncExitStack() as stack:
+        door = Door(missing=_everything, prove=settings.proof)
+        address = await door.open(settings.host, settings.port)
+        stack.push_async_callback(door.close)
+        if settings.metrics_port is not None:
+            metrics = Server(web.Application(), prefix="METRICS_")
+            await metrics.open(settings.metrics_host, settings.metrics_port)
+            stack.push_async_callback(metrics.close)
         yield address
-    finally:
-        await door.close()
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Leave out what is no HTTP at all: anybody can send that, as often as they like."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _cannot_listen(host: str, port: int, error: Exception) -> str:
-    why = getattr(error, "strerror", None) or type(error).__name__
-    if isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES):
-        remedy = "stop the program that has it, or choose another PORT (0 picks a free one)"
-    else:
-        remedy = "HOST must be an address of this machine, like 127.0.0.1"
-    return f"PORT {port} on HOST {host} cannot be used ({why}): {remedy}"
+async def _everything() -> Sequence[str]:
+    return ["bot"]

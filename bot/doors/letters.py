@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bot.job import Instant
+from bot.meters import Count
 from bot.store.connection import Database
 from bot.store.inbox import Letter
 from bot.store.transaction import Transaction
@@ -19,10 +20,17 @@ class Letters:
     """Puts updates into the inbox, less the chatter that does not concern us."""
 
     def __init__(
-        self, db: Database, address: Address, *, clock: Callable[[], Instant], wake_intake: Callable[[], None]
+        self,
+        db: Database,
+        address: Address,
+        counted: Count,
+        *,
+        clock: Callable[[], Instant],
+        wake_intake: Callable[[], None],
     ) -> None:
         self._db = db
         self._address = address
+        self._counted = counted
         self._clock = clock
         self._wake_intake = wake_intake
 
@@ -30,13 +38,13 @@ class Letters:
         """Keep the updates, all with an id, that concern us. Raises MustRestart when the database fails."""
         candidates = [update for update in updates if self._address.may_concern(update)]
         if candidates:
-            await self._db.unit(lambda tx: self._keep(tx, candidates))
+            self._counted.add(by=await self._db.unit(lambda tx: self._keep(tx, candidates)))
             self._wake_intake()
 
-    def _keep(self, tx: Transaction, candidates: list[dict[str, Any]]) -> None:
+    def _keep(self, tx: Transaction, candidates: list[dict[str, Any]]) -> int:
         now = self._clock()
         kept = self._address.concerning(tx, candidates, now)
-        tx.inbox.keep(Letter(each["update_id"], json.dumps(each), now) for each in kept)
+        return tx.inbox.keep(Letter(each["update_id"], json.dumps(each), now) for each in kept)
 
 
 def has_id(update: object) -> bool:

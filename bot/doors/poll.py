@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.chat.errors import ChatError, Later, Rival, WrongToken
-from bot.chat.updates import OVERDUE, Updates
+from bot.chat.updates import OVERDUE, POLL_TIMEOUT, Updates
 from bot.doors.letters import Letters, has_id
 from bot.settings import CannotRun, MustRestart
 
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 RIVAL_PATIENCE = 60.0
 
 LONGEST_PAUSE = 30.0
+
+#: Seconds for which a good answer of Telegram holds: until the third question without one.
+FRESH_FOR = 3.0 * POLL_TIMEOUT
 
 #: Seconds for what else has to be done between two questions: storing, above all.
 GRACE = 60.0

@@ -38,6 +38,9 @@ ARRIVES_WITHIN = 10.0
 #: Seconds between two questions whether Telegram still brings the updates here.
 EVERY = 300.0
 
+#: Seconds for which a good answer of Telegram holds: until the third question without one.
+FRESH_FOR = 3 * EVERY
+
 
 class Hook:
     """Answers at `PATH`, and looks after the address that Telegram knows."""
@@ -52,6 +55,8 @@ class Hook:
         self._monotonic = monotonic
         self._complaints = Turnstile(1 / 60, 1)
         self._told_of = 0
+        #: when Telegram last brought an update, or said that nothing keeps it from that, on the monotonic clock
+        self.fresh_at = monotonic()
         #: like that of the other parts; nobody can tell silence from a lack of updates
         self.late_at = math.inf
 
@@ -66,6 +71,7 @@ class Hook:
         if update is None:
             log.error("Telegram brought something without an id, which cannot be kept")
             return web.Response()  # it would be brought again and again
+        self.fresh_at = self._monotonic()
         try:
             await self._letters.keep([update])
         except MustRestart:
@@ -101,14 +107,17 @@ class Hook:
             if known.url != self._url:
                 log.warning("somebody has changed where Telegram brings the updates: it is set right")
                 await self.set()
-            self._tell(known)
+            self._learn(known)
         except ChatError as error:
             log.info("Telegram cannot be asked about the webhook: %s", error)
 
-    def _tell(self, known: Webhook) -> None:
-        if known.failed_at > self._told_of:
+    def _learn(self, known: Webhook) -> None:
+        has_failed = known.failed_at > self._told_of
+        if has_failed:
             self._told_of = known.failed_at
             log.warning("Telegram could not bring an update (%d wait): %s", known.waiting, known.failure)
+        if not has_failed or known.waiting == 0:
+            self.fresh_at = self._monotonic()
 
 
 def _update(body: bytes) -> dict[str, Any] | None:

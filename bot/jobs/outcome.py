@@ -2,6 +2,7 @@
 
 from bot.job import Instant, Job, Reason, State, day_of, later
 from bot.kie.models import Look
+from bot.store.facts import Completed
 from bot.store.outbox import Kind, Say
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
@@ -35,6 +36,8 @@ def succeed(tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
         took=_took(job, seen, now),
     )
     if moved:
+        if seen.completed_at is not None:
+            tx.facts.append(Completed(job.id, seen.completed_at))
         # a task of which Kie does not say what it cost has cost something nevertheless
         tx.account.spend(tx.account.price() if seen.credits is None else seen.credits, day_of(now))
         tx.account.want_balance(now)

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 
 from bot.job import Instant, day_of, later, seconds_between
-from bot.kie.errors import Garbled, Halt, Halted, KieError, Unavailable, Unclear
+from bot.kie.errors import TOO_OFTEN, Garbled, Halt, Halted, KieError, Unavailable, Unclear
 from bot.store.breakers import Breaker
 from bot.store.transaction import Transaction
 from bot.texts import sentence
@@ -35,9 +35,6 @@ LASTING = 4
 
 #: Seconds; the longest pause that Kie itself can ask for.
 LONGEST_WISH = 3600.0
-
-#: Kie's codes for "too often" (430 in older documentation).
-TOO_OFTEN = (429, 430)
 
 
 def stop_orders(tx: Transaction, error: KieError, admins: frozenset[int], now: Instant) -> None:

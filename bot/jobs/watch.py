@@ -12,6 +12,7 @@ from bot.jobs import doubt, outcome, trouble
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.durations import REMEMBERED
 from bot.jobs.learned import Learned
+from bot.jobs.measure import MISSING, Measure
 from bot.jobs.schedule import LATE_LOOKS, next_look
 from bot.kie.client import Kie
 from bot.kie.errors import Halted, KieError, Unavailable
@@ -37,6 +38,7 @@ class Watch:
         db: Database,
         kie: Kie,
         callbacks: Callbacks,
+        measure: Measure,
         *,
         usual: float,
         deadline: float,
@@ -46,6 +48,7 @@ class Watch:
         self._db = db
         self._kie = kie
         self._callbacks = callbacks
+        self._measure = measure
         self._learned = Learned(usual)
         self._deadline = deadline
         self._admins = admins
@@ -86,10 +89,15 @@ class Watch:
             return await self._not_seen(job)
         if seen.outcome is Outcome.PENDING:
             return await self._not_finished(job)
-        self._callbacks.found_finished(job.id)
+        self._found_finished(job)
         if await self._db.unit(lambda tx: self._finished(tx, job, seen)):
             self._learn(job, seen)
         return None
+
+    def _found_finished(self, job: Job) -> None:
+        if self._callbacks.are_asked_for and not self._callbacks.was_heard(job.id):
+            self._measure.callback(MISSING)
+        self._callbacks.found_finished(job.id)
 
     async def _try(self, job: Job, attempt: Attempt, task_id: str) -> Instant | None:
         """Find out whether a task that a callback named came from an order in doubt."""
@@ -113,6 +121,7 @@ class Watch:
         return None
 
     async def _seen(self, job: Job, task_id: str) -> Look | KieError:
+        self._measure.looked(job.id)
         try:
             return await self._kie.look(task_id)
         except KieError as error:

@@ -10,13 +10,14 @@ import json
 import logging
 import ssl
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
 from bot.kie.decipher import Answer, created, credit, looked, uploaded
-from bot.kie.errors import KieError, Unavailable, Unclear, one_line
+from bot.kie.errors import KieError, Unavailable, Unclear, kind_of, one_line
 from bot.kie.models import KNOWN_MODELS, EditInput, Look
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,19 @@ _READ_KEEPALIVE = 60.0
 _BROKEN = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
 
 
+#: Is told each call that came to an end, by its name, and how: GOOD or a kind of error.
+Told = Callable[[str, str], None]
+
+CALLS = CREATE, LOOK, UPLOAD, CREDITS = "create", "look", "upload", "credits"
+
+#: The call ended in a value.
+GOOD = "ok"
+
+
+def nobody_listens(_call: str, _outcome: str) -> None:
+    """Count nothing."""
+
+
 class Kie:
     """A client for one account; `timeout` and `transfer_timeout` are total seconds for a call."""
 
@@ -46,6 +60,7 @@ class Kie:
         timeout: float = 30.0,
         transfer_timeout: float = 120.0,
         tls: ssl.SSLContext | None = None,
+        told: Told = nobody_listens,
     ) -> None:
         """Raise `ValueError` for an unknown model or a key that no HTTP header can carry."""
         if model not in KNOWN_MODELS:
@@ -59,6 +74,7 @@ class Kie:
         self._model = model
         self._timeout = timeout
         self._transfer_timeout = transfer_timeout
+        self._told = told
         certificates = tls or httpx.create_ssl_context()
         self._orders = _http_client(key, certificates, _ORDER_KEEPALIVE)
         self._reads = _http_client(key, certificates, _READ_KEEPALIVE)
@@ -74,6 +90,10 @@ class Kie:
         Raises `Unavailable`, `Refused` and `Halted` when certainly nothing was ordered, and `Unclear` when
         something may have been. There is no idempotency key: a second call is a second charge.
         """
+        with self._counted(CREATE):
+            return await self._create_task(edit, callback_url)
+
+    async def _create_task(self, edit: EditInput, callback_url: str | None) -> str:
         callback = {} if callback_url is None else {"callBackUrl": callback_url}
         order = _Order({"model": self._model, **callback, "input": edit.to_wire()})
         headers = {"Content-Type": "application/json", "Content-Length": str(len(order.content))}
@@ -93,7 +113,8 @@ class Kie:
         request = self._reads.build_request(
             "GET", f"{self._jobs}/recordInfo", params={"taskId": task_id}, timeout=_limits(self._timeout)
         )
-        return looked(await self._read(request, self._timeout), task_id)
+        with self._counted(LOOK):
+            return looked(await self._read(request, self._timeout), task_id)
 
     async def upload(self, content: bytes, *, name: str, mime: str) -> str:
         """Store a picture with Kie (free) and return its public URL; raises like `look`.
@@ -108,12 +129,23 @@ class Kie:
             data={"uploadPath": "darkroom", "fileName": name},
             timeout=_limits(self._transfer_timeout),
         )
-        return uploaded(await self._read(request, self._transfer_timeout))
+        with self._counted(UPLOAD):
+            return uploaded(await self._read(request, self._transfer_timeout))
 
     async def credits(self) -> float:
         """Return the balance in credits (free); raises like `look`."""
         request = self._reads.build_request("GET", self._credit, timeout=_limits(self._timeout))
-        return credit(await self._read(request, self._timeout))
+        with self._counted(CREDITS):
+            return credit(await self._read(request, self._timeout))
+
+    @contextmanager
+    def _counted(self, call: str) -> Iterator[None]:
+        try:
+            yield
+        except KieError as error:
+            self._told(call, kind_of(error))
+            raise
+        self._told(call, GOOD)
 
     async def _read(self, request: httpx.Request, total: float) -> Answer:
         try:

@@ -81,3 +81,12 @@ class Halted(KieError):
 
 class Garbled(KieError):
     """The answer to a repeatable call is not one that Kie documents."""
+
+
+#: Kie's codes for "too often" (430 in older documentation).
+TOO_OFTEN = (429, 430)
+
+
+def kind_of(error: KieError) -> str:
+    """Name what went wrong in one word out of few, for a count."""
+    return "too_often" if error.code in TOO_OFTEN else type(error).__name__.lower()

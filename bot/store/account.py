@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from bot.job import Instant, State
+from bot.store.facts import Fact, Spent
 
 #: Credits for one picture of google/nano-banana-edit, by Kie's list of September 2026.
 USUAL_PRICE = 4.0
@@ -27,8 +28,9 @@ class Balance:
 class Account:
     """The balance, what was spent on each day, and what an edit costs."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, facts: list[Fact]) -> None:
         self._db = db
+        self._facts = facts
 
     def balance(self) -> Balance | None:
         """Return what Kie said last, None if it was never asked."""
@@ -68,6 +70,7 @@ class Account:
             " ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
             (day, credits_),
         )
+        self._facts.append(Spent(credits_))
 
     def spent(self, day: int) -> float:
         """Return the credits that were spent on a UTC day."""

@@ -11,11 +11,12 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
 
 from bot.settings import CannotRun, MustRestart
+from bot.store.facts import Fact, Tell, nobody_listens
 from bot.store.migrations import migrate
 from bot.store.pulse import Pulse
 from bot.store.transaction import Transaction
@@ -43,6 +44,14 @@ SETTINGS = (
 )
 
 
+class Kept(NamedTuple):
+    """What became of a unit of work."""
+
+    #: what it returned, or the exception for which it was undone
+    outcome: Any
+    facts: tuple[Fact, ...] = ()
+
+
 class StoreFailed(MustRestart):
     """SQLite could not keep what it was given: disk full, file damaged or taken away."""
 
@@ -50,9 +59,10 @@ class StoreFailed(MustRestart):
 class Database:
     """Open with `Database.open`, always close with `close`."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: str) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: str, tell: Tell) -> None:
         self._connection = connection
         self._path = path
+        self._tell = tell
         self._waiting: list[Waiting] = []
         self._arrived = asyncio.Event()
         self._closing = False
@@ -61,16 +71,17 @@ class Database:
         self._writer = asyncio.create_task(self._write(), name="database writer")
 
     @classmethod
-    async def open(cls, path: str) -> "Database":
+    async def open(cls, path: str, *, tell: Tell = nobody_listens) -> "Database":
         """Open the file, made with its folders if need be, and bring its schema up to date.
 
+        `tell` hears of each fact once it is committed.
         Raises CannotRun when the file cannot be opened or is not ours.
         """
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise CannotRun(f"SQLite {sqlite3.sqlite_version} is too old: use a Python with SQLite 3.37 or later")
         _make_private_file(path)
         try:
-            return cls(await _connected(path), path)
+            return cls(await _connected(path), path, tell)
         except sqlite3.Error as error:
             raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {remedy(error)}") from error
 
@@ -119,16 +130,23 @@ class Database:
 
     async def _run(self, batch: list[Waiting]) -> None:
         try:
-            outcomes = await _in_one_hop(self._connection, _commit_together, [work for work, _ in batch])
+            kept = await _in_one_hop(self._connection, _commit_together, [work for work, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-            failure = StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {remedy(error)}")
-            outcomes = [failure] * len(batch)
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            kept = [Kept(StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {remedy(error)}"))] * len(batch)
+        for (_, future), (outcome, facts) in zip(batch, kept, strict=True):
             if isinstance(outcome, BaseException):
                 future.set_exception(outcome)
                 future.exception()  # a caller that was cancelled will not look
             else:
                 future.set_result(outcome)
+            self._tell_all(facts)
+
+    def _tell_all(self, facts: tuple[Fact, ...]) -> None:
+        try:
+            for fact in facts:
+                self._tell(fact)
+        except Exception:
+            log.exception("a figure was not kept: a mistake in the bot")  # but everything else goes on
 
 
 async def _connected(path: str) -> aiosqlite.Connection:
@@ -168,16 +186,16 @@ def _prepare(db: sqlite3.Connection) -> None:
     migrate(db, Pulse(log.info))
 
 
-def _commit_together(db: sqlite3.Connection, works: list[Work]) -> list[Any]:
+def _commit_together(db: sqlite3.Connection, works: list[Work]) -> list[Kept]:
     db.execute("BEGIN IMMEDIATE")
     try:
-        outcomes = [_undoable(db, work) for work in works]
+        kept = [_undoable(db, work) for work in works]
         commit(db)
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-    return outcomes
+    return kept
 
 
 def commit(db: sqlite3.Connection) -> None:
@@ -200,10 +218,11 @@ def _scrubbed(db: sqlite3.Connection, clean_since: int | None) -> int | None:
     return None if is_busy else db.total_changes
 
 
-def _undoable(db: sqlite3.Connection, work: Work) -> Any:
+def _undoable(db: sqlite3.Connection, work: Work) -> Kept:
     db.execute("SAVEPOINT unit")
+    transaction = Transaction(db)
     try:
-        outcome = work(Transaction(db))
+        outcome = work(transaction)
     except OWN_MISTAKES as error:
         outcome = error
     except sqlite3.Error:
@@ -213,7 +232,7 @@ def _undoable(db: sqlite3.Connection, work: Work) -> Any:
     if isinstance(outcome, Exception):
         db.execute("ROLLBACK TO unit")
     db.execute("RELEASE unit")
-    return outcome
+    return Kept(outcome, () if isinstance(outcome, Exception) else tuple(transaction.facts))
 
 
 def remedy(error: Exception) -> str:

@@ -26,12 +26,13 @@ class Inbox:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def keep(self, letters: Iterable[Letter]) -> None:
-        """Keep each update, unless one of its id was kept before."""
-        self._db.executemany(
+    def keep(self, letters: Iterable[Letter]) -> int:
+        """Keep each update, unless one of its id was kept before; return how many are new."""
+        cursor = self._db.executemany(
             "INSERT INTO inbox (update_id, body, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             [(letter.update_id, letter.body, letter.received_at) for letter in letters],
         )
+        return max(0, cursor.rowcount)
 
     def next_waiting(self) -> Letter | None:
         """Return the oldest update that was not handled."""

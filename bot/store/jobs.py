@@ -8,6 +8,7 @@ from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_t
 from bot.store import chronicle
 from bot.store.chronicle import Change
 from bot.store.counts import Counts
+from bot.store.facts import Accepted, Answered, Fact, Moved
 from bot.wish import AnswerAs, Form, Format, Shape
 
 #: The columns that a step may set beside the state.
@@ -48,9 +49,10 @@ class Took:
 class Jobs:
     """The jobs by id, by person, and by the moment when they are due."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, facts: list[Fact]) -> None:
         self._db = db
         self._counts = Counts(db)
+        self._facts = facts
 
     def add(
         self, request: Request, state: State, now: Instant, due_at: Instant | None = None, *, album: Album | None = None
@@ -84,6 +86,8 @@ class Jobs:
         job_id = int(cursor.lastrowid or 0)
         self.add_sources(job_id, request.sources)
         chronicle.began(job_id, state)
+        if state is State.QUEUED:
+            self._facts.append(Accepted())
         return job_id
 
     def add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
@@ -208,6 +212,7 @@ class Jobs:
         moved = self._set(job, {"state": to, **changes})
         if moved:
             chronicle.moved(job, to, changes)
+            self._facts.append(Moved(job, to, changes))
         if moved and to in NOTHING and changes.get("reason") != Reason.DELETED:
             self._give_back(job.id)
         return moved
@@ -221,7 +226,11 @@ class Jobs:
 
     def note(self, job: Job, **changes: Change) -> bool:
         """Write down facts about a job that stays where it is; False if it is no longer there."""
-        return self._set(job, changes)
+        noted = self._set(job, changes)
+        answered_at = changes.get("answered_at")
+        if noted and isinstance(answered_at, int) and job.answered_at is None:
+            self._facts.append(Answered(job, answered_at))
+        return noted
 
     def _set(self, job: Job, changes: dict[str, Change]) -> bool:
         unknown = changes.keys() - CHANGEABLE - {"state"}

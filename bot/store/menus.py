@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.job import Instant
+from bot.store.facts import Fact
 from bot.store.outbox import Kind, Outbox, Parcel, Say, parcel_of
 
 
@@ -30,9 +31,9 @@ def read_menu(body: str) -> Menu:
 class Menus:
     """The menu of each chat that has one: the one that was asked for last."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, facts: list[Fact]) -> None:
         self._db = db
-        self._outbox = Outbox(db)
+        self._outbox = Outbox(db, facts)
 
     def open(self, say: Say, now: Instant) -> None:
         """Send a menu, and take away the one that the chat had."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.job import Instant
+from bot.store.facts import AnswerEnded, Fact
 from bot.store.people import People
 
 
@@ -114,9 +115,10 @@ class Busy:
 class Outbox:
     """What is to be said, by the moment when it is due."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, facts: list[Fact]) -> None:
         self._db = db
         self._people = People(db)
+        self._facts = facts
 
     def add(self, say: Say, now: Instant, *, due_at: Instant | None = None) -> bool:
         """Add it, due at once unless it says otherwise; False if the same was said, or is about to be."""
@@ -182,6 +184,7 @@ class Outbox:
 
     def ended(self, parcel_id: int, ending: Ending, now: Instant) -> None:
         """Write down how it ended; it is never sent again."""
+        self._tell_ended(ending, "id = ?", parcel_id)
         self._db.execute(
             "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE id = ?", (now, ending, parcel_id)
         )
@@ -285,11 +288,20 @@ class Outbox:
 
     def _end(self, ending: Ending, now: Instant, which: str, *values: int | str) -> None:
         """End what has not ended yet."""
+        self._tell_ended(ending, which, *values)
         self._db.execute(
             f"UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE {which} AND ended_at IS NULL",  # noqa: S608 - no data in it
             (now, ending, *values),
         )
         self._forget_last(which, *values)
+
+    def _tell_ended(self, ending: Ending, which: str, *values: int | str) -> None:
+        """Tell how it ends with answers, each once; before it is written down."""
+        answers = self._db.execute(
+            f"SELECT 1 FROM outbox WHERE {which} AND is_answer AND ended_at IS NULL",  # noqa: S608 - no data in it
+            values,
+        ).fetchall()
+        self._facts.extend(AnswerEnded(ending) for _ in answers)
 
     def _forget_last(self, which: str, *values: int | str) -> None:
         self._db.execute(

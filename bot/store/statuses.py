@@ -12,6 +12,7 @@ import sqlite3
 from enum import StrEnum
 
 from bot.job import Instant, Job, State, later
+from bot.store.facts import Fact
 from bot.store.outbox import Kind, Outbox, Parcel, Say, parcel_of
 
 #: Seconds between two changes of a message, so that it can be read and Telegram is not bothered.
@@ -31,9 +32,9 @@ class Sign(StrEnum):
 class Statuses:
     """The status of each job that has one."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, facts: list[Fact]) -> None:
         self._db = db
-        self._outbox = Outbox(db)
+        self._outbox = Outbox(db, facts)
 
     def open(self, job: Job, now: Instant) -> None:
         """Give a job a status, or look after the one that it has."""

@@ -10,6 +10,7 @@ from bot.store.breakers import Breakers
 from bot.store.chats import Chats, hello_key
 from bot.store.counts import Counts
 from bot.store.erasure import Erasure
+from bot.store.facts import Fact
 from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.jobs import WAITING, Jobs, form_columns
@@ -20,6 +21,7 @@ from bot.store.outbox import Outbox
 from bot.store.owner import Owner
 from bot.store.parts import Parts
 from bot.store.people import People
+from bot.store.sight import Sight
 from bot.store.standings import Standings
 from bot.store.statuses import Sign, Statuses
 from bot.wish import shape_at_the_end
@@ -29,24 +31,27 @@ class Transaction:
     """One transaction; valid only inside the unit of work that it was given to."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
+        #: what it has brought about so far, for those who keep figures
+        self.facts: list[Fact] = []
         self.inbox = Inbox(db)
-        self.jobs = Jobs(db)
+        self.jobs = Jobs(db, self.facts)
         self.parts = Parts(db)
         self.line = Line(db)
         self.attempts = Attempts(db)
-        self.outbox = Outbox(db)
-        self.statuses = Statuses(db)
+        self.outbox = Outbox(db, self.facts)
+        self.statuses = Statuses(db, self.facts)
         self.breakers = Breakers(db)
         self.owner = Owner(db)
         self.people = People(db)
         self.chats = Chats(db)
-        self.menus = Menus(db)
+        self.menus = Menus(db, self.facts)
         self.moments = Moments(db)
         self.standings = Standings(db)
         self.counts = Counts(db)
-        self.account = Account(db)
+        self.account = Account(db, self.facts)
         self.erasure = Erasure(db)
         self.history = History(db)
+        self.sight = Sight(db)
 
     def wished(self, request: Request, words: str) -> Request:
         """Return a request with its words, and in the form that they ask for, or else its chat's preferences."""

@@ -36,11 +36,14 @@ class Outside:
         self.now = 0.0
         self._session = session
         door = Callback(self._nudge, key=key, clock=self._of_day, monotonic=lambda: self.now)
-        self.door = Door(is_ready=lambda: True, prove=str, nudges=door)
+        self.door = Door(missing=self._missing, prove=str, nudges=door)
         self.url = ""
 
     def _of_day(self) -> Instant:
         return NOW * 1000
+
+    async def _missing(self) -> list[str]:
+        return []
 
     async def _nudge(self, reference: str, task_id: str | None) -> None:
         if self.error is not None:

@@ -12,6 +12,7 @@ from bot.chat.client import Me, certificates
 from bot.chat.updates import Updates
 from bot.doors.letters import Letters
 from bot.doors.poll import Poll
+from bot.meters import Meters
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram import LocalTelegram
 from bot.sandbox.telegram.refusals import conflict, too_many, unauthorized
@@ -33,7 +34,7 @@ class Desk:
         self.woken = 0
         self.address = Address()
         self.address.meet(Me(424242, "darkroom_bot"))
-        letters = Letters(db, self.address, clock=lambda: 1, wake_intake=self._wake)
+        letters = Letters(db, self.address, Meters().updates, clock=lambda: 1, wake_intake=self._wake)
         self.poll = Poll(updates, letters, monotonic=lambda: self.now, rival_patience=60.0)
 
     def _wake(self) -> None:
@@ -50,7 +51,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def a_desk(folder: Path, **timing: float) -> AsyncIterator[Desk]:
+async def a_desk(folder: Path, **timing: Any) -> AsyncIterator[Desk]:
     """Open a desk."""
     telegram = LocalTelegram(token=TOKEN, check=oracle.check)
     await telegram.start()
@@ -92,7 +93,7 @@ async def test_the_next_question_confirms_what_was_stored(desk: Desk) -> None:
 async def test_an_update_that_was_not_confirmed_comes_again_and_is_kept_once(desk: Desk) -> None:
     desk.telegram.person().send_text("hello")
     await desk.poll.once()
-    letters = Letters(desk.db, Address(), clock=lambda: 2, wake_intake=lambda: None)
+    letters = Letters(desk.db, Address(), Meters().updates, clock=lambda: 2, wake_intake=lambda: None)
     successor = Poll(desk.poll._updates, letters, monotonic=lambda: 0.0)
     await successor.once()
     assert len(await desk.kept()) == 1

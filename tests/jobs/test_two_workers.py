@@ -14,7 +14,9 @@ from bot.app import Clocks, _worker
 from bot.chat.client import Chat, certificates
 from bot.job import State
 from bot.jobs.callbacks import Callbacks
+from bot.jobs.measure import Measure
 from bot.jobs.worker import Worker
+from bot.meters import Meters
 from tests.house import House, a_house
 from tests.world import TOKEN, a_photo
 
@@ -25,7 +27,9 @@ async def _another_worker(house: House, stack: AsyncExitStack) -> Worker:
     chat = Chat(token=TOKEN, api_url=house.telegram.url, tls=tls)
     stack.push_async_callback(chat.aclose)
     clocks = Clocks(house.clock.instant, house.clock)
-    return _worker(bot.settings, stack, bot.db, chat, Callbacks(None), clocks, tls, wake_intake=bot.intake.wake)
+    return _worker(
+        bot.settings, stack, bot.db, chat, Callbacks(None), Measure(Meters()), clocks, tls, wake_intake=bot.intake.wake
+    )
 
 
 async def _race(house: House, workers: tuple[Worker, Worker], turns: int) -> None:

@@ -62,6 +62,7 @@ async def test_no_question_of_the_worker_or_the_intake_reads_a_whole_table(tmp_p
     async with a_house(tmp_path, admin_ids=frozenset({1001, 9009})) as house:
         house.telegram.person(user_id=9009)
         await _a_day_of_all_sorts(house)
+        await house.bot.db.unit(lambda tx: tx.sight.at(house.clock.instant()))
         assert len(asked) > 80
         plans = await house.bot.db.unit(lambda tx: dict(_plans(tx.jobs._db, asked)))
         partial = await house.bot.db.unit(lambda tx: _partial_indexes(tx.jobs._db))

@@ -46,6 +46,15 @@ async def test_the_door_is_closed_again(site: Site) -> None:
         assert knocking.connect_ex(("127.0.0.1", site.port)) != 0
 
 
+async def test_a_port_for_metrics_that_is_taken_is_found_before_the_start(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        finding = (await site.troubles(metrics_port=port))["door"]
+    assert finding.status is Status.FAILURE
+    assert f"METRICS_PORT {port}" in finding.found
+    assert "another METRICS_PORT" in str(finding.remedy)
+
+
 async def test_without_a_public_url_only_the_door_is_looked_at(site: Site) -> None:
     findings = await site.round()
     assert [each.found for each in findings if each.name in {"door", "callbacks", "webhook"}] == [

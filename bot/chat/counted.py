@@ -1,0 +1,46 @@
+"""Counted: python-telegram-bot's way to Telegram, which tells of each call what HTTP status it got."""
+
+from collections.abc import Callable
+from typing import Any
+
+from telegram.request import HTTPXRequest
+
+#: Is told the method of the Bot API (or FILE) and the HTTP status of each call.
+Told = Callable[[str, str], None]
+
+#: Stands for fetching a file, which is no method of the Bot API.
+FILE = "file"
+
+#: In the place of a status: no answer came.
+NO_ANSWER = "none"
+
+#: The statuses that the Bot API uses, and those of what may stand in front of it.
+STATUSES = frozenset({200, 400, 401, 403, 404, 409, 413, 429, 500, 502, 503, 504})
+
+
+def nobody_listens(_method: str, _code: str) -> None:
+    """Count nothing."""
+
+
+def code_of(status: int) -> str:
+    """Return a status as it is counted; whatever is unusual counts as one."""
+    return str(status) if status in STATUSES else "other"
+
+
+class CountedRequest(HTTPXRequest):
+    """A pool of connections to Telegram; `how` is what HTTPXRequest takes."""
+
+    def __init__(self, told: Told, **how: Any) -> None:
+        super().__init__(**how)
+        self._told = told
+
+    async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """Make a call; one that is cancelled counts as none."""
+        method = url.rpartition("/")[2]
+        try:
+            status, content = await super().do_request(url, *args, **kwargs)
+        except Exception:
+            self._told(method, NO_ANSWER)
+            raise
+        self._told(method, code_of(status))
+        return status, content

@@ -1,0 +1,160 @@
+"""What was counted and timed is what Telegram and Kie really saw, on a day of all sorts."""
+
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from bot.job import Reason, State
+from bot.sandbox.faults import Fault, Kind
+from bot.sandbox.kie_tasks import fail
+from tests.doors.figures import Figures, figures_of
+from tests.house import House, a_house
+from tests.world import KEY, TOKEN, a_photo
+
+BROKEN = "Internal Error, Please try again later."
+POLICY = "The input or output was flagged as sensitive. Please try again with different inputs."
+
+#: Too often, as Kie says it, and as Telegram does.
+KIE_429 = Fault(Kind.ANSWER, status=200, body=b'{"code": 429, "msg": "frequency too high"}')
+TELEGRAM_429 = Fault(
+    Kind.ANSWER,
+    status=429,
+    body=b'{"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 3",'
+    b' "parameters": {"retry_after": 3}}',
+)
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day that is over, and what the bot has shown of it."""
+
+    house: House
+    figures: Figures
+    #: credits that Kie took
+    spent: float
+
+    def rows(self, question: str) -> list[tuple[str, ...]]:
+        """Ask the bot's database."""
+        with closing(sqlite3.connect(self.house.bot.settings.database_path)) as db:
+            return db.execute(question).fetchall()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def day(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Day]:
+    """A day of a bot that Kie calls back, all but once."""
+    folder = tmp_path_factory.mktemp("day")
+    async with a_house(folder, is_called=True, metrics_port=0, admin_ids=frozenset({9009})) as house:
+        house.telegram.person(user_id=9009)
+        before = house.kie.credits
+        await _a_day(house)
+        await _an_edit_without_a_callback(house)
+        yield Day(house, await figures_of(house), before - house.kie.credits)
+
+
+async def _a_day(house: House) -> None:
+    """Let edits succeed, be refused, break, be taken back, and run into 429s on both sides."""
+    house.kie.script(fail(POLICY), fail(BROKEN), fail(BROKEN))
+    for _ in range(2):
+        await house.ask(a_photo(size=(16, 16)))
+        await house.pass_time(60)
+    house.kie.faults.add("createTask", KIE_429)
+    house.telegram.faults.add("sendPhoto", TELEGRAM_429)
+    for _ in range(3):
+        await house.ask(a_photo(size=(16, 16)))
+        await house.pass_time(60)
+    house.ada.send_photo(a_photo(size=(16, 16)))
+    await house.hear()
+    house.ada.send_text("/cancel")
+    await house.hear()
+    await house.pass_time(30)
+
+
+async def _an_edit_without_a_callback(house: House) -> None:
+    """Let Kie call at an address where nobody is, so that the picture is found by a later look."""
+    door, house.front.door = house.front.door, None
+    await house.ask(a_photo(size=(16, 16)))
+    await house.pass_time(120)
+    house.front.door = door
+
+
+def test_requests_are_counted_as_they_ended(day: Day) -> None:
+    figures = day.figures
+    stored = Counter(day.rows("SELECT state, coalesce(reason, 'none') FROM jobs"))
+    assert stored == {
+        (State.SUCCEEDED, "none"): 4,
+        (State.FAILED, Reason.REFUSED): 1,
+        (State.FAILED, Reason.BROKE): 1,
+        (State.CANCELLED, "none"): 1,
+    }
+    assert figures.by("darkroom_requests_finished_total", "outcome", "reason") == stored
+    assert figures.of("darkroom_requests_accepted_total") == 6
+    assert figures.by("darkroom_answers_total", "ending") == {("sent",): 6}
+    assert figures.of("darkroom_updates_total") == len(day.rows("SELECT 1 FROM inbox")) == 8
+
+
+def test_calls_are_counted_as_the_servers_saw_them(day: Day) -> None:
+    figures = day.figures
+    seen = Counter(call.method for call in day.house.telegram.calls)
+    assert figures.by("darkroom_telegram_calls_total", "method").items() >= {(m,): n for m, n in seen.items()}.items()
+    assert figures.of("darkroom_telegram_calls_total", method="sendPhoto", code="429") == 1
+    assert figures.by("darkroom_kie_calls_total", "call") == {
+        ("create",): len(day.house.kie.called("createTask")),
+        ("look",): len(day.house.kie.called("recordInfo")),
+        ("upload",): len(day.house.kie.called("upload")),
+        ("credits",): len(day.house.kie.called("credit")),
+    }
+    assert figures.of("darkroom_kie_calls_total", call="create", outcome="too_often") == 1
+    assert figures.of("darkroom_kie_calls_total", call="create", outcome="ok") == len(day.house.kie.tasks)
+    assert figures.of("darkroom_task_looks_count") == len(day.house.kie.tasks)
+    assert figures.of("darkroom_task_looks_sum") == len(day.house.kie.called("recordInfo"))
+
+
+def test_times_are_those_of_the_milestones(day: Day) -> None:
+    figures = day.figures
+    [[answered, waited, worked]] = day.rows(
+        "SELECT sum(answered_at - received_at) / 1000.0, sum(submitted_at - queued_at) / 1000.0, sum(took) / 1000.0"
+        " FROM jobs WHERE state = 'succeeded'",
+    )
+    assert figures.of("darkroom_answer_seconds_sum", outcome=State.SUCCEEDED) == pytest.approx(answered)
+    assert figures.of("darkroom_answer_seconds_count", outcome=State.FAILED) == 2
+    assert figures.of("darkroom_kie_work_seconds_sum") == pytest.approx(worked)
+    assert figures.of("darkroom_kie_work_seconds_bucket", le="20.0") == 4, "one on a bound is below it"
+    assert figures.of("darkroom_kie_work_seconds_bucket", le="15.0") == 0
+    assert figures.of("darkroom_queue_wait_seconds_sum") >= float(waited)
+    made = [task.finished_at for task in day.house.kie.tasks.values() if not task.outcome.failed]
+    sent = [call.at for call in day.house.telegram.calls if call.method == "sendPhoto" and call.result]
+    late = sum(sent) - sum(at for at in made if at is not None)
+    assert late > 1
+    assert figures.of("darkroom_delivery_seconds_count") == 4
+    assert figures.of("darkroom_delivery_seconds_sum") == pytest.approx(late, abs=0.1)
+
+
+def test_money_is_what_kie_took(day: Day) -> None:
+    figures = day.figures
+    assert figures.of("darkroom_kie_credits_spent_total") == day.spent > 0
+    assert figures.of("darkroom_kie_credits_left") == day.house.kie.called("credit")[-1].answer["data"]
+
+
+def test_callbacks_that_came_and_that_did_not_are_told_apart(day: Day) -> None:
+    figures = day.figures
+    heard = len(day.house.kie.tasks) - 1
+    assert figures.by("darkroom_kie_callbacks_total", "kind") == {("heard",): heard, ("missing",): 1}
+
+
+def test_names_and_labels_keep_the_conventions_and_name_nobody(day: Day) -> None:
+    figures = day.figures
+    known = {day.house.ada.id, *(message["message_id"] for message in day.house.pictures()), TOKEN, KEY, "make it snow"}
+    for name, labels, _ in figures.samples():
+        assert re.fullmatch(r"(darkroom|process)_[a-z_]+", name)
+        assert not {str(each) for each in known} & set(labels.values())
+    for name, family in figures.families.items():
+        assert (family.type == "counter") == any(sample.name.endswith("_total") for sample in family.samples), name
+        assert family.documentation.endswith("."), name
+    series = Counter(name for name, _, _ in figures.samples() if not name.endswith("_bucket"))
+    assert max(series.values()) < 60, "the sets of labels are small"
