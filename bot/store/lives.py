@@ -97,7 +97,7 @@ class Lives:
 
     def of(self, job_id: int) -> Life | None:
         """Return the life of a job, None where there is no such job."""
-        job = Jobs(self._db).get(job_id)
+        job = Jobs(self._db, []).get(job_id)
         if job is None:
             return None
         row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
