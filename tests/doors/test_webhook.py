@@ -59,9 +59,10 @@ async def test_an_update_is_stored_before_it_is_answered(brought: Brought) -> No
     assert brought.kept() == [7]
 
 
-async def test_the_same_update_twice_is_kept_once(brought: Brought) -> None:
+async def test_the_same_update_twice_is_kept_and_counted_once(brought: Brought) -> None:
     assert [await brought.update(message(7, text="hello")) for _ in range(2)] == [200, 200]
     assert brought.kept() == [7]
+    assert brought.house.bot.meters.updates.values == {(): 1}
 
 
 @pytest.mark.parametrize("secret", ["", "wrong", "ü"])
