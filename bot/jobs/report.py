@@ -34,7 +34,7 @@ class Report:
         self._clock = clock
 
     async def run(self, body: str, place: Place) -> int:
-        """Count and send the figures that `body` names (see `asked_for`); return the id of the message.
+        """Count and send the figures that `body` names, by period and language like "7d en"; return the message's id.
 
         Raises a ChatError.
         """

@@ -15,7 +15,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
 from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from bot.stats.sheet import Sheet
 
@@ -144,6 +144,7 @@ def _columns(axes: Axes, sheet: Sheet) -> None:
     axes.set_xticks([number for number, _ in sheet.ticks], [label for _, label in sheet.ticks])
     axes.set_xlim(-0.6, len(sheet.columns) - 0.4)
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="lower"))
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.yaxis.tick_right()
     axes.tick_params(length=0)
     axes.grid(axis="y", color=LINE, linewidth=1.5)

@@ -1,4 +1,4 @@
-"""Long work says how far it is, on a terminal in a line that is renewed, elsewhere now and then."""
+"""Long work says how far it is: on a terminal a line that is renewed, in a log one now and then; short work nothing."""
 
 import asyncio
 import io

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from bot.stats.drawing import DPI, HEIGHT, WIDTH, drawn, laid_out
-from bot.stats.figures import count
+from bot.stats.figures import Column, End, Figures, Waiting, count
 from bot.stats.period import Period, Unit
 from bot.stats.sheet import Sheet
 from bot.stats.writing import written
@@ -44,7 +45,19 @@ def _texts(figure: Figure) -> list[Text]:
 
 @pytest.mark.parametrize("language", ["en", "es", "ru"])
 async def test_no_word_is_cut_off_or_covers_another(sheets: dict[str, Sheet], language: str) -> None:
-    boxes = _boxes(laid_out(sheets[language]))
+    _fits(laid_out(sheets[language]))
+
+
+def test_a_great_deal_of_everything_fits_as_well() -> None:
+    ends = Counter(dict.fromkeys(End, 9_876_543))
+    columns = (Column(NOW, 7.0, 7_000_000, 700_000, 70_000),) * 53
+    waiting = Waiting(3_600_000, 72_000_000, 3_500_000, 70_000_000, 0.9)
+    figures = Figures(Period(366, Unit.DAYS), NOW, columns, (ends.total(),) * 24, ends, waiting, 123_456_789.5)
+    _fits(laid_out(written(figures, "ru")))
+
+
+def _fits(figure: Figure) -> None:
+    boxes = _boxes(figure)
     assert len(boxes) > 25
     assert [name for name, box in boxes.items() if not _is_inside(box)] == []
     assert [pair for pair in itertools.combinations(boxes, 2) if boxes[pair[0]].overlaps(boxes[pair[1]])] == []

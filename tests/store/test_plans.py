@@ -15,7 +15,10 @@ import pytest
 
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.kie_tasks import fail
+from bot.stats.figures import count
+from bot.stats.period import USUAL
 from bot.store import connection
+from bot.store.lives import Lives
 from bot.store.transaction import Transaction
 from tests.house import House, a_house
 from tests.world import a_photo
@@ -63,6 +66,7 @@ async def test_no_question_of_the_worker_or_the_intake_reads_a_whole_table(tmp_p
         house.telegram.person(user_id=9009)
         await _a_day_of_all_sorts(house)
         await house.bot.db.unit(lambda tx: tx.sight.at(house.clock.instant()))
+        await _a_look_at_it(house)
         assert len(asked) > 80
         plans = await house.bot.db.unit(lambda tx: dict(_plans(tx.jobs._db, asked)))
         partial = await house.bot.db.unit(lambda tx: _partial_indexes(tx.jobs._db))
@@ -78,6 +82,13 @@ async def _a_day_of_all_sorts(house: House) -> None:
     house.ada.block()
     await house.receive()
     await house.settle()
+
+
+async def _a_look_at_it(house: House) -> None:
+    """Ask what admins and operators ask."""
+    await count(house.bot.db, USUAL, house.clock.instant())
+    await house.bot.db.unit(lambda tx: Lives(tx.jobs._db).open(10))
+    await house.bot.db.unit(lambda tx: Lives(tx.jobs._db).of(1))
 
 
 async def _all_sorts_of_messages(house: House) -> None:

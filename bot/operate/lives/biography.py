@@ -57,7 +57,7 @@ def _messages(messages: list[Message]) -> Iterator[str]:
         name = f"{said.kind}, the answer" if said.is_answer else said.kind
         end = "waits" if said.ended_at is None else f"{said.ending} after {span(said.written_at, said.ended_at)}"
         message = "" if said.message_id is None else f", message {said.message_id}"
-        trouble = [f"{count} {what}" for count, what in ((said.tries, "failed"), (said.in_doubt, "in doubt")) if count]
+        trouble = [f"{count} {what}" for count, what in ((said.tries, "in vain"), (said.in_doubt, "in doubt")) if count]
         yield _line("said", f"{moment(said.written_at)}  {name}: {', '.join([f'{end}{message}', *trouble])}")
 
 
