@@ -58,11 +58,10 @@ def learned(latest: Sequence[float], prior: Shares, weight: float) -> Shares:
     counts = [0.0] * len(prior)
     for place, seconds in enumerate(latest):
         counts[_span(seconds)] += 0.5 ** (place / HALF_LIFE)
-    believed_of = [weight * share for share in prior]
-    width = _width([before + count for before, count in zip(believed_of, counts, strict=True)], sum(counts))
-    total = weight + sum(counts)
+    number, before = sum(counts), [weight * share for share in prior]
+    width = _width([old + new for old, new in zip(before, counts, strict=True)], number)
     smoothed = _smoothed(counts, width)
-    return tuple((before + count) / total for before, count in zip(believed_of, smoothed, strict=True))
+    return tuple((old + new) / (weight + number) for old, new in zip(before, smoothed, strict=True))
 
 
 def _ended(age: float, median: float, spread: float) -> float:
