@@ -34,7 +34,7 @@ class Callbacks:
 
     def lost_share(self, job_id: int) -> float:
         """Return how likely it is that nobody will call back about a job's task; 1 where nobody can be expected to."""
-        is_awaited = self.are_asked_for and job_id not in self._heard | self._missed
+        is_awaited = self.are_asked_for and job_id not in self._heard and job_id not in self._missed
         return self._losses.share if is_awaited else 1.0
 
     def was_heard(self, job_id: int) -> bool:

@@ -27,7 +27,7 @@ HALF_LIFE = 30
 #: Tasks that are remembered; what is older would count for less than a thousandth.
 REMEMBERED = 10 * HALF_LIFE
 
-#: One task in ten waits behind something, and for about six times as long (facts of 2025 and 2026).
+#: One task in ten is believed to wait behind something, and to take about six times as long: recordings are few.
 SLOW_SHARE, SLOW_RATIO = 0.1, 6.0
 
 #: How far tasks spread, as standard deviations of the logarithm: most of them, and those that wait.
@@ -35,8 +35,6 @@ SPREAD, SLOW_SPREAD = 0.5, 0.8
 
 #: The least width, in logarithms, for which one task counts, and the most.
 NARROWEST, WIDEST = 0.06, 0.25
-
-_NORMAL = NormalDist()
 
 
 def believed(median: float) -> Shares:
@@ -58,16 +56,15 @@ def learned(latest: Sequence[float], prior: Shares, weight: float) -> Shares:
     counts = [0.0] * len(prior)
     for place, seconds in enumerate(latest):
         counts[_span(seconds)] += 0.5 ** (place / HALF_LIFE)
-    believed_of = [weight * share for share in prior]
-    width = _width([before + count for before, count in zip(believed_of, counts, strict=True)], sum(counts))
-    total = weight + sum(counts)
+    number, before = sum(counts), [weight * share for share in prior]
+    width = _width([old + new for old, new in zip(before, counts, strict=True)], number)
     smoothed = _smoothed(counts, width)
-    return tuple((before + count) / total for before, count in zip(believed_of, smoothed, strict=True))
+    return tuple((old + new) / (weight + number) for old, new in zip(before, smoothed, strict=True))
 
 
 def _ended(age: float, median: float, spread: float) -> float:
     """Return the share that ended by an age, where the logarithm is normal."""
-    return _NORMAL.cdf(math.log(age / median) / spread) if age > 0 else 0.0
+    return NormalDist(math.log(median), spread).cdf(math.log(age)) if age > 0 else 0.0
 
 
 def _span(seconds: float) -> int:

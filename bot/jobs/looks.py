@@ -1,7 +1,9 @@
 """The looks to come, kept in memory: which task is looked at next, and when.
 
 Nothing of it is stored; it follows from when each order was made. Each task is
-looked at once at a time, however many reasons for a look there are.
+looked at once at a time, however many reasons for a look there are. When more looks
+are due than may be made, the one that has waited longest goes first: so none starves,
+and all gaps grow alike.
 """
 
 import heapq

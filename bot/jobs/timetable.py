@@ -48,18 +48,19 @@ def timetable(shares: Shares, lost: float = 1.0) -> Timetable:
     Without callbacks all of them are lost.
     """
     ended, spent = _sums(shares)
-    # what is left to pay from each age on: for looks, and for waiting while nobody knows that the task has ended
+    # what is still to be paid per task from each age on, as seconds of waiting
     left = [0.0] * len(AGES)
     after = [AGES[-1]] * (len(AGES) - 1)
-    # the same, but for what depends on the age from which one goes there
-    there = [0.0] * len(AGES)
-    for here in range(len(AGES) - 1, -1, -1):
-        if here < len(after):
-            slope = lost * ended[here]
-            least, best = min((there[at] - slope * AGES[at], at) for at in _within_reach(here, awaits=lost < 1))
-            after[here] = AGES[best]
-            left[here] = least + lost * spent[here] + PRICE * (1 - lost * ended[here])
-        there[here] = left[here] + lost * (AGES[here] * ended[here] - spent[here]) - PRICE * (1 - lost) * ended[here]
+
+    def price(here: int, at: int) -> float:
+        """Return what it costs to look next at `at`: the look, unless Kie calls before, and the wait for it."""
+        looks = lost * (1 - ended[here]) + (1 - lost) * (1 - ended[at])
+        waits = lost * (AGES[at] * (ended[at] - ended[here]) - (spent[at] - spent[here]))
+        return PRICE * looks + waits + left[at]
+
+    for here in range(len(after) - 1, -1, -1):
+        left[here], best = min((price(here, at), at) for at in _within_reach(here, awaits=lost < 1))
+        after[here] = AGES[best]
     return Timetable(tuple(after), awaits=lost < 1)
 
 

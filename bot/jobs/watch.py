@@ -63,10 +63,6 @@ class Watch:
         ordered_at = job.submitted_at or self._clock()
         return self._next_look(job, ordered_at) or ordered_at
 
-    def _next_look(self, job: Job, now: Instant) -> Instant | None:
-        timetable = self._learned.timetable(job.request.form.shape, self._callbacks.lost_share(job.id))
-        return next_look(job.submitted_at or now, now, self._deadline, timetable)
-
     async def look(self, job_id: int) -> Instant | None:
         """Look at a job's task once; return when to look again, None when there is nothing to look at."""
         job = await self._db.unit(lambda tx: tx.jobs.get(job_id))
@@ -148,6 +144,10 @@ class Watch:
             return None
         await self._tell_if_overdue(job, age)
         return self._next_look(job, now)
+
+    def _next_look(self, job: Job, now: Instant) -> Instant | None:
+        timetable = self._learned.timetable(job.request.form.shape, self._callbacks.lost_share(job.id))
+        return next_look(job.submitted_at or now, now, self._deadline, timetable)
 
     async def _tell_if_overdue(self, job: Job, age: float) -> None:
         if age >= self._deadline and job.overdue_at is None:
