@@ -2,7 +2,7 @@
 
 One that is lost may be the one in two hundred that always is, or the first of an
 outage. The next one tells which: two in a row are enough to believe that none come,
-and two or three that come to believe in them again.
+two or three that come to believe that most do, and some ten to rely on them again.
 """
 
 import math

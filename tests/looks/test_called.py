@@ -60,6 +60,16 @@ def test_one_lost_callback_changes_little_and_a_second_one_everything() -> None:
     assert once.after(lost=False).share < 1 / 32
 
 
+def test_after_an_outage_a_dozen_callbacks_that_come_are_relied_on_again() -> None:
+    losses = Losses()
+    for lost in [False] * 50 + [True] * 20 + [False] * 3:
+        losses = losses.after(lost=lost)
+    assert losses.share < 1 / 2
+    for _ in range(10):
+        losses = losses.after(lost=False)
+    assert losses.share < 1 / 16
+
+
 @given(st.lists(st.booleans(), max_size=30))
 def test_whatever_happens_some_share_is_believed_in(story: list[bool]) -> None:
     losses = Losses()
