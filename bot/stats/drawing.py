@@ -54,11 +54,15 @@ STYLE: dict[Any, Any] = {
 
 
 def drawn(sheets: Sequence[Sheet]) -> bytes:
-    """Draw the first sheet for whose script there are letters, or the last one; return a PNG."""
-    chosen = next((each for each in sheets if _can_be_written(each)), sheets[-1])
+    """Draw the first sheet that can be written, and return a PNG."""
     picture = io.BytesIO()
-    laid_out(chosen).savefig(picture, format="png")
+    laid_out(first_in_our_letters(sheets)).savefig(picture, format="png")
     return picture.getvalue()
+
+
+def first_in_our_letters(sheets: Sequence[Sheet]) -> Sheet:
+    """Return the first sheet for whose script there are letters, or the last one."""
+    return next((each for each in sheets if _can_be_written(each)), sheets[-1])
 
 
 def laid_out(sheet: Sheet) -> Figure:
