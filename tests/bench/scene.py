@@ -64,10 +64,43 @@ class Bot:
         await self._process.wait()
 
 
+class Talk:
+    """A process that is asked by lines of JSON."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def ask(self, question: object) -> Any:
+        """Ask it, and return its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(question).encode() + b"\n")
+        line = await self._process.stdout.readline()
+        assert line, f"it ended at {question}"
+        return json.loads(line)
+
+    async def end(self) -> None:
+        """Let it end by itself."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+
+class Bare:
+    """The plain script."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+
+    async def edit(self, edits: int, *, looks: int, commits: int) -> float:
+        """Let it make edits side by side, of photos that people have sent or send now; return its CPU in seconds."""
+        return float(await self._talk.ask({"edits": edits, "looks": looks, "commits": commits}))
+
+
 class Scene:
     """The other side, and what was started before it."""
 
-    def __init__(self, side: asyncio.subprocess.Process, folder: Path) -> None:
+    def __init__(self, side: Talk, folder: Path) -> None:
         self._side = side
         self.folder = folder
         self.telegram = self.kie = ""
@@ -79,12 +112,7 @@ class Scene:
 
     async def ask(self, name: str, **arguments: Any) -> Any:
         """Ask the other side; see there what it can be asked."""
-        assert self._side.stdin is not None
-        assert self._side.stdout is not None
-        self._side.stdin.write(json.dumps([name, arguments]).encode() + b"\n")
-        line = await self._side.stdout.readline()
-        assert line, f"the other side ended at {name}"
-        return json.loads(line)
+        return await self._side.ask([name, arguments])
 
     @asynccontextmanager
     async def bot(self, *command: str, **settings: str) -> AsyncIterator[Bot]:
@@ -117,6 +145,23 @@ class Scene:
             await bot.stop()
 
 
+    @asynccontextmanager
+    async def script(self) -> AsyncIterator["Bare"]:
+        """Start the plain script that makes the same calls, and end it."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "tests.bench.bare", TOKEN, self.telegram, self.kie, KEY, str(self.folder / "bare.db")),
+            cwd=PROJECT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        talk = Talk(process)
+        try:
+            yield Bare(talk)
+        finally:
+            await talk.end()
+
+
 async def _ready(process: asyncio.subprocess.Process, log: Path, began: float) -> float:
     """Return the seconds until it was ready, looked for every two milliseconds."""
     while "ready: " not in log.read_text():
@@ -137,12 +182,11 @@ async def a_scene() -> AsyncIterator[Scene]:
         stdout=asyncio.subprocess.PIPE,
         limit=1 << 28,
     )
+    talk = Talk(side)
     with TemporaryDirectory() as folder:
-        scene = Scene(side, Path(folder))
+        scene = Scene(talk, Path(folder))
         scene.telegram, scene.kie = await scene.ask("addresses")
         try:
             yield scene
         finally:
-            assert side.stdin is not None
-            side.stdin.close()
-            await side.wait()
+            await talk.end()
