@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from bot.job import Instant, Job, Reason, State, later, seconds_between
 from bot.jobs import doubt, outcome, trouble
+from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.schedule import LATE_LOOKS, next_look
 from bot.kie.client import Kie
@@ -34,6 +35,7 @@ class Watch:
         db: Database,
         kie: Kie,
         callbacks: Callbacks,
+        bell: Bell,
         *,
         deadline: float,
         admins: frozenset[int],
@@ -42,6 +44,7 @@ class Watch:
         self._db = db
         self._kie = kie
         self._callbacks = callbacks
+        self._bell = bell
         self._deadline = deadline
         self._admins = admins
         self._clock = clock
@@ -69,6 +72,7 @@ class Watch:
         if seen.outcome is Outcome.PENDING:
             return await self._not_finished(job)
         self._callbacks.found_finished(job.id)
+        self._bell.ring()  # so that the picture is fetched as soon as this is committed
         await self._db.unit(lambda tx: self._finished(tx, job, seen))
         return None
 

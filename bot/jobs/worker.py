@@ -18,9 +18,10 @@ from bot.job import LONGEST_ALBUM, Instant, Job, State, later, seconds_between
 from bot.jobs import doubt, retries, trouble
 from bot.jobs.admins import Admins
 from bot.jobs.balance import Balance
+from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.looks import Looks
-from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
+from bot.jobs.plan import MOST_DELIVERED, MOST_PREPARED, Busy, Plan, plan_for
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
 from bot.jobs.schedule import LONGEST_GAP, first_look
@@ -75,6 +76,7 @@ class Worker:
         db: Database,
         steps: Steps,
         pacing: Pacing,
+        bell: Bell,
         *,
         callbacks: Callbacks,
         rules: retries.Rules,
@@ -98,24 +100,27 @@ class Worker:
         self._groups: set[int] = set()
         self._held: dict[int, float] = {}
         self._deliveries = 0
-        self._woken = asyncio.Event()
+        self._bell = bell
+        #: what was known of the rows when the latest plan was made, and when the next one is due whatever happens
+        self._planned_at_change = 0
+        self._plan_again_at = -math.inf
         self._stopping = False
         #: after which moment of the monotonic clock this hangs, because it should have started what is due
         self.late_at = math.inf
 
     def wake(self) -> None:
         """Say that something may be due."""
-        self._woken.set()
+        self._bell.ring()
 
     def look_soon(self, job_id: int) -> None:
         """Say that something may have happened to a job's task."""
         self._looks.add(job_id, self._clock())
-        self._woken.set()
+        self._bell.stir()
 
     def stop(self) -> None:
         """Start nothing more; `run` returns when the steps under way have ended."""
         self._stopping = True
-        self._woken.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Work until stopped. Raises an ExceptionGroup with MustRestart when the database fails."""
@@ -123,7 +128,7 @@ class Worker:
         await self.recover()
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping:
-                self._woken.clear()
+                self._bell.clear()
                 self.late_at = self._monotonic() + GRACE
                 sleep = await self.start_due(tasks)
                 self.late_at = self._monotonic() + max(0.0, sleep) + GRACE
@@ -153,6 +158,20 @@ class Worker:
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due and return the seconds until there may be more."""
+        if self._may_find_more():
+            self._plan_again_at = self._monotonic() + await self._start_planned(tasks)
+        self._start_looks(tasks, self._clock())
+        next_look = self._looks.next_at()
+        looks_after = LONGEST_SLEEP if next_look is None else seconds_between(self._clock(), next_look)
+        return min(self._plan_again_at - self._monotonic(), looks_after)
+
+    def _may_find_more(self) -> bool:
+        """Say whether a plan may hold anything that the latest did not: a look mostly changes no row."""
+        has_news = self._bell.takes_news()
+        return has_news or self._db.changes != self._planned_at_change or self._monotonic() >= self._plan_again_at
+
+    async def _start_planned(self, tasks: asyncio.TaskGroup) -> float:
+        """Start what the rows say; return the seconds until they may say more, if nothing changes."""
         now = self._clock()
         busy = Busy(
             jobs=frozenset(self._jobs),
@@ -162,21 +181,21 @@ class Worker:
             deliveries=self._deliveries,
             asks_balance=self._asks_balance,
         )
-        plan = await self._db.unit(lambda tx: plan_for(tx, self._steps.submit, now, busy))
+        plan, self._planned_at_change = await self._db.unit(
+            lambda tx: (plan_for(tx, self._steps.submit, now, busy), tx.changes)
+        )
         self._start(tasks, plan)
-        self._start_looks(tasks, now)
         if plan.parcels or plan.errands:
             # their chats are busy or held from here on, and there may be others behind them
             return self._pacing.next_opens(self._monotonic()) - self._monotonic()
-        moments = [moment for moment in (plan.next_at, self._looks.next_at()) if moment is not None]
-        waits = [seconds_between(self._clock(), moment) for moment in moments]
+        waits = [] if plan.next_at is None else [seconds_between(self._clock(), plan.next_at)]
         waits += [opens - self._monotonic() for opens in self._held.values()]
         return min([LONGEST_SLEEP, *waits])
 
     def _start(self, tasks: asyncio.TaskGroup, plan: Plan) -> None:
         for job_id in plan.jobs:
             self._jobs.add(job_id)
-            tasks.create_task(self._then(self._step(job_id), partial(self._jobs.discard, job_id)))
+            tasks.create_task(self._step_alone(job_id))
         for order in plan.orders:
             tasks.create_task(self._order(order))
         for parcel in plan.parcels:
@@ -253,7 +272,16 @@ class Worker:
             await step
         finally:
             freed()
-            self._woken.set()
+            self._bell.ring()
+
+    async def _step_alone(self, job_id: int) -> None:
+        """Run a step; what it wrote tells by itself whether there is more to do, unless others wait for its place."""
+        try:
+            await self._step(job_id)
+        finally:
+            others_wait = len(self._jobs) >= MOST_PREPARED
+            self._jobs.discard(job_id)
+            (self._bell.ring if others_wait else self._bell.stir)()
 
     async def _step(self, job_id: int) -> None:
         """Take up a job that is due."""
@@ -283,7 +311,7 @@ class Worker:
             self._looks.add(job.id, self._first_look(job))
         else:
             self._callbacks.forget(job.id)
-        self._woken.set()
+        self._bell.ring()
 
     def _first_look(self, job: Job) -> Instant:
         now = self._clock()
@@ -301,7 +329,7 @@ class Worker:
             log.exception("job %d: a look broke off", job_id, extra={"job": job_id})
             again = later(self._clock(), LONGEST_GAP)
         self._looks.done(job_id, again)
-        self._woken.set()
+        self._bell.stir()
 
     async def _send(self, parcel: Parcel) -> None:
         failure = await self._failure_of(self._steps.send.run(parcel), parcel)
@@ -328,7 +356,7 @@ class Worker:
     async def _sleep(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(max(0.0, seconds)):
-                await self._woken.wait()
+                await self._bell.wait()
         except TimeoutError:
             pass
 

@@ -51,7 +51,10 @@ class Database:
 
     def __init__(self, connection: aiosqlite.Connection, path: str) -> None:
         self._connection = connection
+        self._transaction = Transaction(connection._conn)  # noqa: SLF001 - see `_in_one_hop`
         self._path = path
+        #: how many changes of rows there were, by every unit that has ended
+        self.changes = 0
         self._waiting: list[Waiting] = []
         self._arrived = asyncio.Event()
         self._closing = False
@@ -118,7 +121,9 @@ class Database:
 
     async def _run(self, batch: list[Waiting]) -> None:
         try:
-            outcomes = await _in_one_hop(self._connection, _commit_together, [work for work, _ in batch])
+            works = [work for work, _ in batch]
+            outcomes = await _in_one_hop(self._connection, _commit_together, self._transaction, works)
+            self.changes = self._transaction.changes
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             failure = StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {remedy(error)}")
             outcomes = [failure] * len(batch)
@@ -167,10 +172,10 @@ def _prepare(db: sqlite3.Connection) -> None:
     migrate(db)
 
 
-def _commit_together(db: sqlite3.Connection, works: list[Work]) -> list[Any]:
+def _commit_together(db: sqlite3.Connection, transaction: Transaction, works: list[Work]) -> list[Any]:
     db.execute("BEGIN IMMEDIATE")
     try:
-        outcomes = [_undoable(db, work) for work in works]
+        outcomes = [_undoable(db, transaction, work) for work in works]
         commit(db)
     except BaseException:
         if db.in_transaction:
@@ -199,10 +204,10 @@ def _scrubbed(db: sqlite3.Connection, clean_since: int | None) -> int | None:
     return None if is_busy else db.total_changes
 
 
-def _undoable(db: sqlite3.Connection, work: Work) -> Any:
+def _undoable(db: sqlite3.Connection, transaction: Transaction, work: Work) -> Any:
     db.execute("SAVEPOINT unit")
     try:
-        outcome = work(Transaction(db))
+        outcome = work(transaction)
     except OWN_MISTAKES as error:
         outcome = error
     except sqlite3.Error:

@@ -25,9 +25,10 @@ from bot.wish import shape_at_the_end
 
 
 class Transaction:
-    """One transaction; valid only inside the unit of work that it was given to."""
+    """One transaction after the other on a connection; valid only inside the unit of work that it was given to."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
         self.inbox = Inbox(db)
         self.jobs = Jobs(db)
         self.parts = Parts(db)
@@ -45,6 +46,11 @@ class Transaction:
         self.counts = Counts(db)
         self.account = Account(db)
         self.erasure = Erasure(db)
+
+    @property
+    def changes(self) -> int:
+        """How many changes of rows there were on this connection, undone ones too."""
+        return self._db.total_changes
 
     def wished(self, request: Request, words: str) -> Request:
         """Return a request with its words, and in the form that they ask for, or else its chat's preferences."""

@@ -74,9 +74,7 @@ class Script:
         photo = await (await self._bot.get_file(message.photo[-1].file_id)).download_as_bytearray()
         url = await self._upload(bytes(photo))
         task_id = await self._order(url, message.caption or "")
-        await self._bot.edit_message_text(
-            "Being edited.", chat, status.message_id, link_preview_options=NO_PREVIEW
-        )
+        await self._bot.edit_message_text("Being edited.", chat, status.message_id, link_preview_options=NO_PREVIEW)
         result = ""
         for _ in range(looks):
             await asyncio.sleep(PAUSE)

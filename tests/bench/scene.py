@@ -144,7 +144,6 @@ class Scene:
         finally:
             await bot.stop()
 
-
     @asynccontextmanager
     async def script(self) -> AsyncIterator["Bare"]:
         """Start the plain script that makes the same calls, and end it."""
