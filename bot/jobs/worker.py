@@ -50,6 +50,9 @@ HEAVY = frozenset({Kind.PICTURE, Kind.FILE})
 #: What is no message, and so does not count against Telegram's limits for messages.
 UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST, Kind.DELETION})
 
+#: Seconds until it is asked whether somebody waits behind a chat in which very much is to be said.
+BEHIND_ONE = 1.0
+
 #: Seconds over which the first looks after a start are spread.
 SPREAD = 2.0
 
@@ -184,11 +187,15 @@ class Worker:
         plan, self._planned_at_change = await self._db.unit(
             lambda tx: (plan_for(tx, self._steps.submit, now, busy), tx.changes)
         )
+        before = len(self._messages)
         self._start(tasks, plan)
-        if plan.parcels or plan.errands:
+        found, started = len(plan.parcels) + len(plan.errands), len(self._messages) - before
+        if found > 1 or found > started:
             # their chats are busy or held from here on, and there may be others behind them
             return self._pacing.next_opens(self._monotonic()) - self._monotonic()
-        waits = [] if plan.next_at is None else [seconds_between(self._clock(), plan.next_at)]
+        # behind a single one there is mostly nobody; when it was sent there is news in any case
+        waits = [BEHIND_ONE] if found else []
+        waits += [] if plan.next_at is None else [seconds_between(self._clock(), plan.next_at)]
         waits += [opens - self._monotonic() for opens in self._held.values()]
         return min([LONGEST_SLEEP, *waits])
 

@@ -32,8 +32,8 @@ THREE = InlineKeyboardMarkup(
         [InlineKeyboardButton("Delete", callback_data="delete:1")],
     ]
 )
-#: Seconds between two looks, in which the picture is made.
-PAUSE = 0.1
+#: Seconds between two looks; the processor is as cold after them as it is after those of the bot.
+PAUSE = 1.3
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 

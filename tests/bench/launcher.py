@@ -5,11 +5,8 @@ is another one. Time in a step is that of the step's own thread between its wait
 is not in it.
 """
 
-import asyncio
-import cProfile
 import json
 import os
-import pstats
 import signal
 import sqlite3
 import sys
@@ -30,6 +27,7 @@ from bot.jobs.tell import Tell
 from bot.jobs.watch import Watch
 from bot.jobs.worker import Worker
 from bot.store import connection
+from bot.store.transaction import Transaction
 from bot.talk.intake import Intake
 
 #: What is measured: the class, its coroutine, and what it is called in the table.
@@ -37,7 +35,7 @@ STEPS: tuple[tuple[type, str, str], ...] = (
     (Poll, "once", "receive the update"),
     (Intake, "handle_all", "understand it"),
     (Worker, "start_due", "find what is due"),
-    (Prepare, "run", "fetch, look at and upload the photo"),
+    (Prepare, "_carry", "fetch, look at and upload the photo"),
     (Submit, "order", "order"),
     (Watch, "look", "look"),
     (Send, "run", "fetch and send the answer"),
@@ -75,9 +73,9 @@ def put_in(book: Book) -> None:
         setattr(kind, method, _metered(book, name, getattr(kind, method)))
     together = connection._commit_together
 
-    def commit_together(db: sqlite3.Connection, works: list[Any]) -> list[Any]:
+    def commit_together(db: sqlite3.Connection, transaction: Transaction, works: list[Any]) -> list[Any]:
         before, began = db.total_changes, time.thread_time_ns()
-        outcomes = together(db, works)
+        outcomes = together(db, transaction, works)
         line = book["commits" if db.total_changes != before else "questions to the database"]
         line[0] += time.thread_time_ns() - began
         line[1] += 1
@@ -93,12 +91,9 @@ def _metered(book: Book, name: str, real: Callable[..., Coroutine[Any, Any, Any]
     return run
 
 
-def _tell(book: Book, path: Path, profile: cProfile.Profile | None) -> None:
+def _tell(book: Book, path: Path) -> None:
     path.with_suffix(".new").write_text(json.dumps(book))
     path.with_suffix(".new").rename(path)
-    if profile is not None:
-        profile.disable()
-        pstats.Stats(profile).dump_stats(f"{path}.prof")
 
 
 def launch() -> int:
@@ -106,12 +101,8 @@ def launch() -> int:
     looks.PER_SECOND = float(os.environ.get("LOOKS_PER_SECOND", looks.PER_SECOND))  # type: ignore[assignment]
     if "METERS" in os.environ:
         book: Book = defaultdict(lambda: [0, 0])
-        if "PROFILE" not in os.environ:
-            put_in(book)
-        profile = cProfile.Profile(time.thread_time) if "PROFILE" in os.environ else None
-        signal.signal(signal.SIGUSR1, lambda *_: _tell(book, Path(os.environ["METERS"]), profile))
-        if profile is not None:
-            profile.enable()
+        put_in(book)
+        signal.signal(signal.SIGUSR1, lambda *_: _tell(book, Path(os.environ["METERS"])))
     return main(["run"])
 
 
