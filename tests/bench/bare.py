@@ -54,9 +54,8 @@ class Script:
         """Take so many photos that people have sent, and edit them side by side."""
         under_way: list[asyncio.Task[None]] = []
         while len(under_way) < edits:
-            for update in await self._updates():
-                if update.message is not None:
-                    under_way.append(asyncio.create_task(self._edit(update.message, looks, commits)))
+            messages = [update.message for update in await self._updates()]
+            under_way.extend(asyncio.create_task(self._edit(each, looks, commits)) for each in messages if each)
         await asyncio.gather(*under_way)
 
     async def _updates(self) -> tuple[Update, ...]:

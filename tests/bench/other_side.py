@@ -38,6 +38,10 @@ class OtherSide:
         """Let the tasks that are ordered from here on take so many seconds."""
         self._duration = seconds
 
+    async def let_results_take(self, seconds: float) -> None:
+        """Let a result take so many seconds on its way."""
+        self.record.way = seconds
+
     async def send(self, people: int, each: int = 1, first: int = 0) -> None:
         """Let so many people send photos, those from the `first` on."""
         while len(self._people) < first + people:
@@ -45,6 +49,12 @@ class OtherSide:
         for number in range(each):
             for person in self._people[first : first + people]:
                 person.send_photo(a_photo(), caption=f"make it snow, {number}", as_the_client_does=False)
+
+    async def know(self, people: int) -> int:
+        """Have so many people pressed Start; return the id of the first, from which theirs count up."""
+        while len(self._people) < people:
+            self._people.append(self.telegram.person())
+        return self._people[0].id
 
     async def send_in_group(self, count: int) -> int:
         """Let somebody drop photos in a group, addressed to the bot; return that person's id."""
@@ -58,14 +68,28 @@ class OtherSide:
     async def answered(self, count: int) -> None:
         """Return once so many pictures were sent, since the start, and what told of them is gone."""
         async with asyncio.timeout(PATIENCE):
-            while self._count(ANSWERS) < count or self._count(("deleteMessage",)) < count:
-                await asyncio.sleep(0.002)
+            while self._count(ANSWERS) < count or self._count(("deleteMessage",)) < count:  # noqa: ASYNC110 - asked of what knows no events
+                await asyncio.sleep(0.01)
 
     async def counted(self, name: str, count: int) -> None:
         """Return once so many requests of a name were answered, since the start."""
         async with asyncio.timeout(PATIENCE):
-            while self._count((name,)) < count:
-                await asyncio.sleep(0.002)
+            while self._count((name,)) < count:  # noqa: ASYNC110 - asked of what knows no events
+                await asyncio.sleep(0.01)
+
+    async def rest(self) -> None:
+        """Let everybody come to rest, for a fifth of a second."""
+        await asyncio.sleep(0.2)
+
+    async def ordered(self, prompt: str) -> None:
+        """Return once this was ordered."""
+        async with asyncio.timeout(PATIENCE):
+            while all(task.prompt != prompt for task in self.kie.tasks.values()):  # noqa: ASYNC110 - asked of what knows no events
+                await asyncio.sleep(0.01)
+
+    async def count(self, name: str) -> int:
+        """Return how many requests of a name were answered, since the start."""
+        return self._count((name,))
 
     async def prompts(self) -> list[str]:
         """Return the prompts of the orders, in order."""

@@ -110,7 +110,7 @@ class Scene:
         """The bot's database file."""
         return self.folder / "darkroom.db"
 
-    async def ask(self, name: str, **arguments: Any) -> Any:
+    async def ask(self, name: str, /, **arguments: Any) -> Any:
         """Ask the other side; see there what it can be asked."""
         return await self._side.ask([name, arguments])
 
