@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.job import Instant, State
+from bot.job import Instant, Job, State
 from bot.jobs import balance, gather, halt, status
 from bot.jobs.gates import Limits, Opening, is_shut, needs_probe
 from bot.jobs.status import Errand
@@ -49,7 +49,7 @@ class Busy:
 class Plan:
     """What to start now, and the next moment at which there may be more."""
 
-    jobs: list[int]
+    jobs: list[Job]
     orders: list[Order]
     parcels: list[Parcel]
     #: messages that tell how a job stands
@@ -83,7 +83,7 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     moments.append(balance_at)
     next_at = min((moment for moment in moments if moment is not None and moment > now), default=None)
     return Plan(
-        jobs=_jobs_due(tx, breakers, now, busy.jobs),
+        jobs=[job for job in map(tx.jobs.get, _jobs_due(tx, breakers, now, busy.jobs)) if job is not None],
         orders=orders,
         parcels=[each for each in parcels if each.say.kind not in SHOWN],
         errands=errands,

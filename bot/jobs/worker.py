@@ -200,9 +200,9 @@ class Worker:
         return min([LONGEST_SLEEP, *waits])
 
     def _start(self, tasks: asyncio.TaskGroup, plan: Plan) -> None:
-        for job_id in plan.jobs:
-            self._jobs.add(job_id)
-            tasks.create_task(self._step_alone(job_id))
+        for job in plan.jobs:
+            self._jobs.add(job.id)
+            tasks.create_task(self._step_alone(job))
         for order in plan.orders:
             tasks.create_task(self._order(order))
         for parcel in plan.parcels:
@@ -281,20 +281,17 @@ class Worker:
             freed()
             self._bell.ring()
 
-    async def _step_alone(self, job_id: int) -> None:
+    async def _step_alone(self, job: Job) -> None:
         """Run a step; what it wrote tells by itself whether there is more to do, unless others wait for its place."""
         try:
-            await self._step(job_id)
+            await self._step(job)
         finally:
             others_wait = len(self._jobs) >= MOST_PREPARED
-            self._jobs.discard(job_id)
+            self._jobs.discard(job.id)
             (self._bell.ring if others_wait else self._bell.stir)()
 
-    async def _step(self, job_id: int) -> None:
+    async def _step(self, job: Job) -> None:
         """Take up a job that is due."""
-        job = await self._db.unit(lambda tx: tx.jobs.get(job_id))
-        if job is None:
-            return
         try:
             await self._take_up(job)
         except MustRestart:

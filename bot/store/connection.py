@@ -88,7 +88,7 @@ class Database:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
         self._arrived.set()
-        return await asyncio.shield(future)
+        return await future
 
     async def scrub(self) -> bool:
         """Leave nothing in the file, nor beside it, of what was deleted; False if it has to be done once more.
@@ -128,9 +128,11 @@ class Database:
             failure = StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {remedy(error)}")
             outcomes = [failure] * len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():  # its caller was cancelled meanwhile, and will not look
+                continue
             if isinstance(outcome, BaseException):
                 future.set_exception(outcome)
-                future.exception()  # a caller that was cancelled will not look
+                future.exception()  # a caller that is cancelled at this moment will not look either
             else:
                 future.set_result(outcome)
 
