@@ -50,21 +50,20 @@ Book = dict[str, list[int]]
 def metered(book: Book, name: str, step: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Run a step to its end and count the CPU that its thread uses for it."""
     book[name][1] += 1
-    resume: Callable[[], Any] = lambda: step.send(None)  # noqa: E731 - replaced below
+    resume: Callable[..., Any] = step.send
+    given: Any = None
     while True:
         began = time.thread_time_ns()
         try:
-            wanted = resume()
+            wanted = resume(given)
         except StopIteration as end:
             return end.value
         finally:
             book[name][0] += time.thread_time_ns() - began
         try:
-            sent = yield wanted
+            resume, given = step.send, (yield wanted)
         except BaseException as error:  # noqa: BLE001 - a cancellation above all: it is the step's own
-            resume = lambda error=error: step.throw(error)  # noqa: E731
-        else:
-            resume = lambda sent=sent: step.send(sent)  # noqa: E731
+            resume, given = step.throw, error
 
 
 def put_in(book: Book) -> None:

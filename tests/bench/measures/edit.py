@@ -65,7 +65,7 @@ def _own(edit: list[Seen]) -> float:
     result = last["result"]
     before = result["began"] - last["recordInfo"]["ended"]
     after = last["sendPhoto"]["began"] - result["ended"]
-    return (before + after) * 1000
+    return float(before + after) * 1000
 
 
 def _timeline(edit: list[Seen]) -> list[Step]:

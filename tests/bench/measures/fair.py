@@ -32,4 +32,4 @@ def _between(seen: list[dict[str, Any]], prompts: list[str]) -> float:
     mine = next(place for place, prompt in enumerate(prompts) if prompt.startswith("make it snow"))
     # a group gets signs, so that the only message that tells how it stands is this person's
     status = next(each["ended"] for each in seen if each["name"] == "sendMessage")
-    return sum(status < at < orders[mine] for at in orders)
+    return float(sum(status < at < orders[mine] for at in orders))

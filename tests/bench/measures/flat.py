@@ -69,4 +69,4 @@ async def _cpu_of_some(scene: Scene) -> float:
         await asyncio.sleep(4)  # its start is over
         before, answered = bot.cpu, await scene.ask("count", name="sendPhoto")
         await asyncio.sleep(SECONDS)
-        return (bot.cpu - before) / (await scene.ask("count", name="sendPhoto") - answered)
+        return (bot.cpu - before) / int(await scene.ask("count", name="sendPhoto") - answered)
