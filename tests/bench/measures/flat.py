@@ -10,10 +10,10 @@ from tests.bench.scene import LAUNCHED, Bot, Scene, a_scene
 from tests.bench.stock import multiply
 from tests.bench.table import Part, Row
 
-FINISHED, WAITING, FEW = 100_000, 10_000, 300
+FINISHED, WAITING, FEW = 100_000, 10_000, 600
 
-#: How many edits are under way at once where very many wait, and for how many seconds they are counted.
-SOME, SECONDS = {"MAX_RUNNING": "20"}, 12.0
+#: How many edits are under way at once where very many wait, and how many are counted.
+SOME, COUNTED = {"MAX_RUNNING": "20"}, 40
 
 
 async def measure(rounds: int) -> Part:
@@ -64,9 +64,9 @@ async def _waiting(rounds: int) -> list[float]:
 
 
 async def _cpu_of_some(scene: Scene) -> float:
-    """Return the CPU of an edit, of those that are made of the waiting in a while, in seconds."""
+    """Return the CPU of an edit in seconds, of the next ones of those that wait."""
     async with scene.bot(*LAUNCHED, LOOKS_PER_SECOND="1000", **SOME) as bot:
-        await asyncio.sleep(4)  # its start is over
+        await asyncio.sleep(8)  # its start is over
         before, answered = bot.cpu, await scene.ask("count", name="sendPhoto")
-        await asyncio.sleep(SECONDS)
-        return (bot.cpu - before) / int(await scene.ask("count", name="sendPhoto") - answered)
+        await scene.ask("counted", name="sendPhoto", count=answered + COUNTED)
+        return (bot.cpu - before) / COUNTED
