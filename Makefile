@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run sandbox test crash check audit lock screenshots figures clean
+.PHONY: run sandbox test crash check bench audit lock screenshots figures clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python -m bot run
@@ -22,6 +22,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What the bot costs and how quick it is, in one table; takes ten minutes and wants a machine with nothing else to do.
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench
 
 # Asks the database of known vulnerabilities about every package of the locks.
 audit: .venv-audit/.done

@@ -26,6 +26,7 @@ from bot.doors.webhook import Hook
 from bot.job import Instant
 from bot.jobs.admins import Admins
 from bot.jobs.balance import Balance
+from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.deliver import Deliver
 from bot.jobs.gates import Limits
@@ -368,7 +369,7 @@ def _worker(
     *,
     wake_intake: Callable[[], None],
 ) -> Worker:
-    clock, admins = clocks.of_day, settings.admin_ids
+    clock, admins, bell = clocks.of_day, settings.admin_ids, Bell()
     deadline = settings.task_deadline_seconds
     kie = Kie(
         api_url=settings.kie_api_url,
@@ -389,13 +390,14 @@ def _worker(
         settings.creates_per_10_seconds, settings.max_running, deadline, settings.daily_credits, has_admins=bool(admins)
     )
     steps = Steps(
-        prepare=Prepare(db, chat, fetcher, converter, transport, deadline=deadline, admins=admins, clock=clock),
+        prepare=Prepare(db, chat, fetcher, converter, transport, bell, deadline=deadline, admins=admins, clock=clock),
         submit=Submit(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
         watch=Watch(
             db,
             kie,
             callbacks,
             measure,
+            bell,
             usual=settings.task_usual_seconds,
             deadline=deadline,
             admins=admins,
@@ -411,7 +413,7 @@ def _worker(
     )
     pacing = Pacing(settings.telegram_messages_per_second)
     rules = Rules(admins, deadline, settings.album_window_seconds)
-    return Worker(db, steps, pacing, callbacks=callbacks, rules=rules, clock=clock, monotonic=clocks.monotonic)
+    return Worker(db, steps, pacing, bell, callbacks=callbacks, rules=rules, clock=clock, monotonic=clocks.monotonic)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:

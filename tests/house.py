@@ -99,7 +99,7 @@ class House:
 
     async def turn(self) -> float:
         """Start everything that is due and wait until it ended; return the seconds to the next turn."""
-        woken = self.bot.worker._woken
+        woken = self.bot.worker._bell
         while True:
             woken.clear()
             async with asyncio.TaskGroup() as tasks:

@@ -38,8 +38,8 @@ class Letters:
         """Keep the updates, all with an id, that concern us. Raises MustRestart when the database fails."""
         candidates = [update for update in updates if self._address.may_concern(update)]
         if candidates:
+            self._wake_intake()  # whose first unit is committed together with this one
             self._counted.add(by=await self._db.unit(lambda tx: self._keep(tx, candidates)))
-            self._wake_intake()
 
     def _keep(self, tx: Transaction, candidates: list[dict[str, Any]]) -> int:
         now = self._clock()

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from bot.job import Instant, State
+from bot.job import Instant, Job, State
 from bot.jobs import balance, gather, halt, status
-from bot.jobs.gates import Limits, is_shut, needs_probe
+from bot.jobs.gates import Limits, Opening, is_shut, needs_probe
 from bot.jobs.status import Errand
 from bot.jobs.submit import Order, Submit
 from bot.jobs.trouble import UPLOADS
 from bot.kie.errors import Halt
 from bot.store import outbox
+from bot.store.breakers import Breaker
 from bot.store.outbox import Kind, Parcel
 from bot.store.transaction import Transaction
 
@@ -48,7 +49,7 @@ class Busy:
 class Plan:
     """What to start now, and the next moment at which there may be more."""
 
-    jobs: list[int]
+    jobs: list[Job]
     orders: list[Order]
     parcels: list[Parcel]
     #: messages that tell how a job stands
@@ -64,24 +65,25 @@ class Plan:
 def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     """Find what is due, write down the orders among it, and say when there may be more."""
     more_gathered = gather.close_due(tx, now)
-    orders, gate = submit.begin(tx, now)
+    orders, gate = submit.begin(tx, now) if tx.line.is_waited_in() else ([], Opening(0))
     balance_at = balance.due_at(tx) if submit.limits.has_admins else None
-    _remind(tx, now)
     somebody_waits = tx.line.is_waited_in()
     if somebody_waits:
+        _remind(tx, now)
         halt.tell_groups(tx, submit.limits, now)
     parcels = _parcels_due(tx, now, busy)
     errands, nothing_to_tell = _errands(tx, parcels, submit.limits, now)
-    unproven = [breaker for breaker in tx.breakers.all() if needs_probe(breaker)] if somebody_waits else []
+    breakers = tx.breakers.all()
+    unproven = [breaker for breaker in breakers if needs_probe(breaker)] if somebody_waits else []
     moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), tx.chats.next_due(now)]
     moments += [breaker.until for breaker in unproven]
-    moments += [breaker.until for breaker in tx.breakers.all() if breaker.name == UPLOADS]
+    moments += [breaker.until for breaker in breakers if breaker.name == UPLOADS]
     if somebody_waits:
         moments.append(gate.opens_at)
     moments.append(balance_at)
     next_at = min((moment for moment in moments if moment is not None and moment > now), default=None)
     return Plan(
-        jobs=_jobs_due(tx, now, busy.jobs),
+        jobs=[job for job in map(tx.jobs.get, _jobs_due(tx, breakers, now, busy.jobs)) if job is not None],
         orders=orders,
         parcels=[each for each in parcels if each.say.kind not in SHOWN],
         errands=errands,
@@ -111,16 +113,15 @@ def _parcels_due(tx: Transaction, now: Instant, busy: Busy) -> list[Parcel]:
     return tx.outbox.due(now, busy.messages, MOST_SENT, pictures=busy.deliveries < MOST_DELIVERED)
 
 
-def _jobs_due(tx: Transaction, now: Instant, busy: frozenset[int]) -> list[int]:
+def _jobs_due(tx: Transaction, breakers: list[Breaker], now: Instant, busy: frozenset[int]) -> list[int]:
     most = MOST_PREPARED + len(busy)
     in_doubt = [job_id for job_id in tx.jobs.due(State.SUBMITTING, now, most) if job_id not in busy]
     to_prepare = [job_id for job_id in tx.line.to_prepare(now, most) if job_id not in busy]
     room = MOST_PREPARED - len(busy)
-    return [*in_doubt, *to_prepare[: max(0, _room_to_prepare(tx, now, busy))]][:room]
+    return [*in_doubt, *to_prepare[: max(0, _room_to_prepare(breakers, now, busy))]][:room]
 
 
-def _room_to_prepare(tx: Transaction, now: Instant, busy: frozenset[int]) -> int:
-    breakers = tx.breakers.all()
+def _room_to_prepare(breakers: list[Breaker], now: Instant, busy: frozenset[int]) -> int:
     # without a good key no upload is taken either
     if any(each.name in (Halt.KEY, UPLOADS) and is_shut(each, now) for each in breakers):
         return 0

@@ -14,6 +14,7 @@ from bot.chat.client import Chat
 from bot.chat.errors import NoFile, Rejected, TooBig
 from bot.job import Instant, Job, Reason, Source, State
 from bot.jobs import outcome, trouble
+from bot.jobs.bell import Bell
 from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
 from bot.pictures.convert import Converter, Fitted, How
@@ -68,6 +69,7 @@ class Prepare:
         fetcher: Fetcher,
         converter: Converter,
         transport: Transport,
+        bell: Bell,
         *,
         deadline: float,
         admins: frozenset[int],
@@ -79,6 +81,7 @@ class Prepare:
         self._room = asyncio.Semaphore(MOST_PICTURES)
         self._converter = converter
         self._transport = transport
+        self._bell = bell
         self._deadline = deadline
         self._admins = admins
         self._clock = clock
@@ -96,6 +99,7 @@ class Prepare:
         if errors:
             await self._failed(job, carried, next((e for e in errors if isinstance(e, Unusable)), errors[0]))
         else:
+            self._bell.ring()  # so that the order is written down in the same commit, if it is its turn
             await self._db.unit(lambda tx: self._ready(tx, job, carried))
 
     async def _failed(self, job: Job, carried: list[_Carried], error: BaseException) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from bot.job import Instant, Job, Reason, State, later, seconds_between
 from bot.jobs import doubt, outcome, trouble
+from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.durations import REMEMBERED
 from bot.jobs.learned import Learned
@@ -39,6 +40,7 @@ class Watch:
         kie: Kie,
         callbacks: Callbacks,
         measure: Measure,
+        bell: Bell,
         *,
         usual: float,
         deadline: float,
@@ -49,6 +51,7 @@ class Watch:
         self._kie = kie
         self._callbacks = callbacks
         self._measure = measure
+        self._bell = bell
         self._learned = Learned(usual)
         self._deadline = deadline
         self._admins = admins
@@ -86,6 +89,7 @@ class Watch:
         if seen.outcome is Outcome.PENDING:
             return await self._not_finished(job)
         self._found_finished(job)
+        self._bell.ring()  # so that the picture is fetched as soon as this is committed
         if await self._db.unit(lambda tx: self._finished(tx, job, seen)):
             self._learn(job, seen)
         return None

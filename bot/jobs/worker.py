@@ -18,9 +18,10 @@ from bot.job import LONGEST_ALBUM, Instant, Job, State, later, seconds_between
 from bot.jobs import doubt, retries, trouble
 from bot.jobs.admins import Admins
 from bot.jobs.balance import Balance
+from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.looks import Looks
-from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
+from bot.jobs.plan import MOST_DELIVERED, MOST_PREPARED, Busy, Plan, plan_for
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
 from bot.jobs.send import Send
@@ -45,6 +46,9 @@ GRACE = 60.0
 
 #: What is no message, and so does not count against Telegram's limits for messages.
 UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST, Kind.DELETION})
+
+#: Seconds until it is asked whether somebody waits behind a chat in which very much is to be said.
+BEHIND_ONE = 1.0
 
 #: Seconds over which the first looks after a start are spread.
 SPREAD = 2.0
@@ -72,6 +76,7 @@ class Worker:
         db: Database,
         steps: Steps,
         pacing: Pacing,
+        bell: Bell,
         *,
         callbacks: Callbacks,
         rules: retries.Rules,
@@ -95,24 +100,27 @@ class Worker:
         self._groups: set[int] = set()
         self._held: dict[int, float] = {}
         self._deliveries = 0
-        self._woken = asyncio.Event()
+        self._bell = bell
+        #: what was known of the rows when the latest plan was made, and when the next one is due whatever happens
+        self._planned_at_change = 0
+        self._plan_again_at = -math.inf
         self._stopping = False
         #: after which moment of the monotonic clock this hangs, because it should have started what is due
         self.late_at = math.inf
 
     def wake(self) -> None:
         """Say that something may be due."""
-        self._woken.set()
+        self._bell.ring()
 
     def look_soon(self, job_id: int) -> None:
         """Say that something may have happened to a job's task."""
         self._looks.add(job_id, self._clock())
-        self._woken.set()
+        self._bell.stir()
 
     def stop(self) -> None:
         """Start nothing more; `run` returns when the steps under way have ended."""
         self._stopping = True
-        self._woken.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Work until stopped. Raises an ExceptionGroup with MustRestart when the database fails."""
@@ -120,7 +128,7 @@ class Worker:
         await self.recover()
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping:
-                self._woken.clear()
+                self._bell.clear()
                 self.late_at = self._monotonic() + GRACE
                 sleep = await self.start_due(tasks)
                 self.late_at = self._monotonic() + max(0.0, sleep) + GRACE
@@ -151,6 +159,20 @@ class Worker:
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due and return the seconds until there may be more."""
+        if self._may_find_more():
+            self._plan_again_at = self._monotonic() + await self._start_planned(tasks)
+        self._start_looks(tasks, self._clock())
+        next_look = self._looks.next_at()
+        looks_after = LONGEST_SLEEP if next_look is None else seconds_between(self._clock(), next_look)
+        return min(self._plan_again_at - self._monotonic(), looks_after)
+
+    def _may_find_more(self) -> bool:
+        """Say whether a plan may hold anything that the latest did not: a look mostly changes no row."""
+        has_news = self._bell.takes_news()
+        return has_news or self._db.changes != self._planned_at_change or self._monotonic() >= self._plan_again_at
+
+    async def _start_planned(self, tasks: asyncio.TaskGroup) -> float:
+        """Start what the rows say; return the seconds until they may say more, if nothing changes."""
         now = self._clock()
         busy = Busy(
             jobs=frozenset(self._jobs),
@@ -160,21 +182,25 @@ class Worker:
             deliveries=self._deliveries,
             asks_balance=self._asks_balance,
         )
-        plan = await self._db.unit(lambda tx: plan_for(tx, self._steps.submit, now, busy))
+        plan, self._planned_at_change = await self._db.unit(
+            lambda tx: (plan_for(tx, self._steps.submit, now, busy), tx.changes)
+        )
+        before = len(self._messages)
         self._start(tasks, plan)
-        self._start_looks(tasks, now)
-        if plan.parcels or plan.errands:
+        found, started = len(plan.parcels) + len(plan.errands), len(self._messages) - before
+        if found > 1 or found > started:
             # their chats are busy or held from here on, and there may be others behind them
             return self._pacing.next_opens(self._monotonic()) - self._monotonic()
-        moments = [moment for moment in (plan.next_at, self._looks.next_at()) if moment is not None]
-        waits = [seconds_between(self._clock(), moment) for moment in moments]
+        # behind a single one there is mostly nobody; when it was sent there is news in any case
+        waits = [BEHIND_ONE] if found else []
+        waits += [] if plan.next_at is None else [seconds_between(self._clock(), plan.next_at)]
         waits += [opens - self._monotonic() for opens in self._held.values()]
         return min([LONGEST_SLEEP, *waits])
 
     def _start(self, tasks: asyncio.TaskGroup, plan: Plan) -> None:
-        for job_id in plan.jobs:
-            self._jobs.add(job_id)
-            tasks.create_task(self._then(self._step(job_id), partial(self._jobs.discard, job_id)))
+        for job in plan.jobs:
+            self._jobs.add(job.id)
+            tasks.create_task(self._step_alone(job))
         for order in plan.orders:
             tasks.create_task(self._order(order))
         for parcel in plan.parcels:
@@ -251,13 +277,19 @@ class Worker:
             await step
         finally:
             freed()
-            self._woken.set()
+            self._bell.ring()
 
-    async def _step(self, job_id: int) -> None:
+    async def _step_alone(self, job: Job) -> None:
+        """Run a step; what it wrote tells by itself whether there is more to do, unless others wait for its place."""
+        try:
+            await self._step(job)
+        finally:
+            others_wait = len(self._jobs) >= MOST_PREPARED
+            self._jobs.discard(job.id)
+            (self._bell.ring if others_wait else self._bell.stir)()
+
+    async def _step(self, job: Job) -> None:
         """Take up a job that is due."""
-        job = await self._db.unit(lambda tx: tx.jobs.get(job_id))
-        if job is None:
-            return
         try:
             await self._take_up(job)
         except MustRestart:
@@ -281,7 +313,7 @@ class Worker:
             self._looks.add(job.id, self._first_look(job))
         else:
             self._callbacks.forget(job.id)
-        self._woken.set()
+        self._bell.ring()
 
     def _first_look(self, job: Job) -> Instant:
         if self._callbacks.was_heard(job.id):
@@ -297,7 +329,7 @@ class Worker:
             log.exception("job %d: a look broke off", job_id, extra={"job": job_id})
             again = later(self._clock(), LONGEST_GAP)
         self._looks.done(job_id, again)
-        self._woken.set()
+        self._bell.stir()
 
     async def _send(self, parcel: Parcel) -> None:
         failure = await self._failure_of(self._steps.send.run(parcel), parcel)
@@ -324,7 +356,7 @@ class Worker:
     async def _sleep(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(max(0.0, seconds)):
-                await self._woken.wait()
+                await self._bell.wait()
         except TimeoutError:
             pass
 

@@ -163,8 +163,8 @@ class Kie:
                 await response.aclose()
         # Masked before anybody reads it: Kie may quote the key when it complains about it.
         masked = body.replace(self._key.encode(), b"[key]")
-        # at no other level, because Kie may repeat the words of an order
-        log.debug("Kie answers HTTP %d: %s", response.status_code, one_line(masked.decode("utf-8", "replace")))
+        if log.isEnabledFor(logging.DEBUG):  # at no other level, because Kie may repeat the words of an order
+            log.debug("Kie answers HTTP %d: %s", response.status_code, one_line(masked.decode("utf-8", "replace")))
         return Answer(response.status_code, response.headers, masked)
 
 

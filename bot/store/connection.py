@@ -61,8 +61,11 @@ class Database:
 
     def __init__(self, connection: aiosqlite.Connection, path: str, tell: Tell) -> None:
         self._connection = connection
+        self._transaction = Transaction(connection._conn)  # noqa: SLF001 - see `_in_one_hop`
         self._path = path
         self._tell = tell
+        #: how many changes of rows there were, by every unit that has ended
+        self.changes = 0
         self._waiting: list[Waiting] = []
         self._arrived = asyncio.Event()
         self._closing = False
@@ -97,7 +100,7 @@ class Database:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
         self._arrived.set()
-        return await asyncio.shield(future)
+        return await future
 
     async def scrub(self) -> bool:
         """Leave nothing in the file, nor beside it, of what was deleted; False if it has to be done once more.
@@ -130,16 +133,20 @@ class Database:
 
     async def _run(self, batch: list[Waiting]) -> None:
         try:
-            kept = await _in_one_hop(self._connection, _commit_together, [work for work, _ in batch])
+            works = [work for work, _ in batch]
+            kept = await _in_one_hop(self._connection, _commit_together, self._transaction, works)
+            self.changes = self._transaction.changes
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             kept = [Kept(StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {remedy(error)}"))] * len(batch)
         for (_, future), (outcome, facts) in zip(batch, kept, strict=True):
+            self._tell_all(facts)
+            if future.done():  # its caller was cancelled meanwhile, and will not look
+                continue
             if isinstance(outcome, BaseException):
                 future.set_exception(outcome)
-                future.exception()  # a caller that was cancelled will not look
+                future.exception()  # a caller that is cancelled at this moment will not look either
             else:
                 future.set_result(outcome)
-            self._tell_all(facts)
 
     def _tell_all(self, facts: tuple[Fact, ...]) -> None:
         try:
@@ -186,10 +193,10 @@ def _prepare(db: sqlite3.Connection) -> None:
     migrate(db, Pulse(log.info))
 
 
-def _commit_together(db: sqlite3.Connection, works: list[Work]) -> list[Kept]:
+def _commit_together(db: sqlite3.Connection, transaction: Transaction, works: list[Work]) -> list[Kept]:
     db.execute("BEGIN IMMEDIATE")
     try:
-        kept = [_undoable(db, work) for work in works]
+        kept = [_undoable(db, transaction, work) for work in works]
         commit(db)
     except BaseException:
         if db.in_transaction:
@@ -218,9 +225,9 @@ def _scrubbed(db: sqlite3.Connection, clean_since: int | None) -> int | None:
     return None if is_busy else db.total_changes
 
 
-def _undoable(db: sqlite3.Connection, work: Work) -> Kept:
+def _undoable(db: sqlite3.Connection, transaction: Transaction, work: Work) -> Kept:
     db.execute("SAVEPOINT unit")
-    transaction = Transaction(db)
+    transaction.facts.clear()
     try:
         outcome = work(transaction)
     except OWN_MISTAKES as error:

@@ -28,10 +28,11 @@ from bot.wish import shape_at_the_end
 
 
 class Transaction:
-    """One transaction; valid only inside the unit of work that it was given to."""
+    """One transaction after the other on a connection; valid only inside the unit of work that it was given to."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        #: what it has brought about so far, for those who keep figures
+        self._db = db
+        #: what the present unit of work has brought about so far, for those who keep figures
         self.facts: list[Fact] = []
         self.inbox = Inbox(db)
         self.jobs = Jobs(db, self.facts)
@@ -52,6 +53,11 @@ class Transaction:
         self.erasure = Erasure(db)
         self.history = History(db)
         self.sight = Sight(db)
+
+    @property
+    def changes(self) -> int:
+        """How many changes of rows there were on this connection, undone ones too."""
+        return self._db.total_changes
 
     def wished(self, request: Request, words: str) -> Request:
         """Return a request with its words, and in the form that they ask for, or else its chat's preferences."""

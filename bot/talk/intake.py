@@ -102,25 +102,39 @@ class Intake:
     async def handle_all(self) -> None:
         """Handle every update that waits."""
         self.late_at = self._monotonic() + GRACE
-        while letter := await self._db.unit(lambda tx: tx.inbox.next_waiting()):
-            await self._handle(letter)
+        while await self._handle_next():
             self._wake_worker()
             self.late_at = self._monotonic() + GRACE
         self.late_at = math.inf
 
-    async def _handle(self, letter: Letter) -> None:
+    async def _handle_next(self) -> bool:
+        """Handle the update that has waited longest; False when none waits."""
+        taken: list[Letter] = []
         try:
-            reading = read_update(json.loads(letter.body), self._address.me)
-            await self._db.unit(lambda tx: self._act(tx, letter, reading))
-            if reading is not None and is_erasure(reading[1]):
-                self._wake_retention()
+            reading = await self._db.unit(lambda tx: self._handle(tx, taken))
         except MustRestart:
             raise
         except Exception as error:  # whatever is wrong with an update must not stop those behind it
+            if not taken:
+                raise
+            letter, fault = taken[0], type(error).__name__
             told = without_words(error)  # which may be those of the update
             log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
-            fault = type(error).__name__
             await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
+        else:
+            if reading is not None and is_erasure(reading[1]):
+                self._wake_retention()
+        return bool(taken)
+
+    def _handle(self, tx: Transaction, taken: list[Letter]) -> Reading | None:
+        """Take the next update out of the inbox; `taken` says which, also when that fails."""
+        letter = tx.inbox.next_waiting()
+        if letter is None:
+            return None
+        taken.append(letter)
+        reading = read_update(json.loads(letter.body), self._address.me)
+        self._act(tx, letter, reading)
+        return reading
 
     def _act(self, tx: Transaction, letter: Letter, reading: Reading | None) -> None:
         now = self._clock()

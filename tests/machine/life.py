@@ -213,13 +213,13 @@ class Life:
         """Start everything that is due and wait until it ended; return the seconds to the next turn."""
         worker = self._living().worker
         for _ in range(MOST_ROUNDS):
-            worker._woken.clear()
+            worker._bell.clear()
             self._begins()
             async with asyncio.TaskGroup() as tasks:
                 seconds = await worker.start_due(tasks)
             self._living()
             await self.kie.wait_for(self._pictures_are_made)
-            if seconds > 0 and not worker._woken.is_set():
+            if seconds > 0 and not worker._bell.is_set():
                 return seconds
         raise AssertionError("the worker goes round in circles")
 

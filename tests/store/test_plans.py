@@ -41,6 +41,11 @@ class Ear:
         self._db = db
         self._asked = asked
 
+    @property
+    def total_changes(self) -> int:
+        """The changes of rows so far."""
+        return self._db.total_changes
+
     def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
         """Ask the database."""
         self._asked[sql] = values

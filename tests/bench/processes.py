@@ -1,0 +1,33 @@
+"""What the kernel knows of a process, all its threads together."""
+
+import os
+from pathlib import Path
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the seconds that a process has used a core, to the nanosecond; those of ended threads are not in it."""
+    return sum(int(_read(task / "schedstat").split()[0]) for task in _tasks(pid)) / 1e9
+
+
+def cpu_by_thread(pid: int) -> dict[str, float]:
+    """Return the same by thread, the main one as `main`."""
+    return {
+        "main" if int(task.name) == pid else f"thread {place}": int(_read(task / "schedstat").split()[0]) / 1e9
+        for place, task in enumerate(_tasks(pid))
+    }
+
+
+def rss_bytes(pid: int) -> int:
+    """Return the memory that a process has in the machine, in bytes."""
+    return int(_read(Path(f"/proc/{pid}/statm")).split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _tasks(pid: int) -> list[Path]:
+    return sorted(Path(f"/proc/{pid}/task").iterdir(), key=lambda task: int(task.name))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return "0 0"  # it ended just now
