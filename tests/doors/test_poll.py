@@ -182,7 +182,7 @@ async def test_a_rival_that_goes_away_is_forgotten(desk: Desk) -> None:
 
 
 async def test_a_stalled_poll_is_noticed_and_rebuilt(tmp_path: Path) -> None:
-    async with a_desk(tmp_path, poll_timeout=0, overdue=0.2) as desk:
+    async with a_desk(tmp_path, poll_timeout=0, overdue=1.0) as desk:
         desk.telegram.faults.add("getUpdates", Fault(Kind.HANG))
         wedged = desk.poll._updates._request
         assert await desk.poll.once() == 1.0
