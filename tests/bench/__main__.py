@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What Darkroom costs, in one table.")
     parser.add_argument("--only", action="append", choices=MEASURES, help="one measure; may be said several times")
     parser.add_argument("--json", action="store_true", help="print JSON with every single value")
-    parser.add_argument("--rounds", type=int, default=6, help="how often what is quick is measured (6)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often what is quick is measured (5)")
     asked = parser.parse_args()
     parts = asyncio.run(_measured(asked.only or list(MEASURES), asked.rounds))
     sys.stdout.write((_as_json(parts) if asked.json else _as_text(parts)) + "\n")

@@ -22,7 +22,7 @@ async def measure(rounds: int) -> Part:
     """Watch an idle bot, then one before which very many jobs wait."""
     shares, memory, waiting, state = [], [], [], 0.0
     async with a_scene() as scene:
-        for _ in range(max(1, rounds // 3)):
+        for _ in range(max(2, rounds // 3)):
             async with scene.bot() as bot:
                 await asyncio.sleep(4)  # what it does once after its start is over
                 before = bot.cpu
@@ -33,7 +33,7 @@ async def measure(rounds: int) -> Part:
         empty = scene.database.stat().st_size
         multiply(scene.database, 2, WAITING, await scene.ask("know", people=WAITING + 10) + 5)
         state = (scene.database.stat().st_size - empty) / WAITING
-        for _ in range(max(1, rounds // 3)):
+        for _ in range(max(2, rounds // 3)):
             async with scene.bot(**SHUT) as bot:
                 await asyncio.sleep(6)
                 waiting.append(bot.rss / MB)

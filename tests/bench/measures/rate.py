@@ -13,7 +13,7 @@ TASK_SECONDS = 2.0
 async def measure(rounds: int) -> Part:
     """Let very many people send a photo at once. Kie's limit of looks, which is no setting, is lifted as well."""
     rates, failures, costs = [], [], []
-    for _ in range(max(1, rounds // 3)):
+    for _ in range(max(2, rounds // 3)):
         async with a_scene() as scene:
             await scene.ask("let_tasks_take", seconds=TASK_SECONDS)
             async with scene.bot(*LAUNCHED, LOOKS_PER_SECOND="100000") as bot:
