@@ -16,6 +16,9 @@ from tests.bench.servers import QuickKie, Record, a_photo, a_telegram, opened
 #: Seconds after which an answer counts as never.
 PATIENCE = 120.0
 
+#: Seconds, longer than any of this lasts.
+NEVER = 1e6
+
 #: What sends the answer.
 ANSWERS = ("sendPhoto", "sendDocument")
 
@@ -36,7 +39,11 @@ class OtherSide:
 
     async def let_tasks_take(self, seconds: float) -> None:
         """Let the tasks that are ordered from here on take so many seconds."""
-        self._duration = seconds
+        self._duration, self.kie.ends_at_look = seconds, 0
+
+    async def let_tasks_end_at_look(self, number: int) -> None:
+        """Let the tasks that are ordered from here on end when they are looked at for the nth time."""
+        self._duration, self.kie.ends_at_look = NEVER, number
 
     async def let_results_take(self, seconds: float) -> None:
         """Let a result take so many seconds on its way."""

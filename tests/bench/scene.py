@@ -128,6 +128,7 @@ class Scene:
             "KIE_UPLOAD_URL": self.kie,
             "DATABASE_PATH": str(self.database),
             "PORT": "0",
+            "TASK_USUAL_SECONDS": "1",
         }
         began = time.monotonic()
         with log.open("w") as writing:

@@ -10,6 +10,7 @@ import random
 import struct
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ PHOTO_BYTES, RESULT_BYTES = 250_000, 1_500_000
 
 #: Bytes of a piece of a PNG, as libpng writes them.
 PIECE = 8192
+
+#: Seconds that a task took, by Kie's own words, which ends at a certain look: earlier than anybody looks.
+SHORTEST_TASK = 1.0
 
 #: Calls of Kie whose names Telegram's calls have as well: this one is Kie's own, for the pictures of a task.
 NAMES = {"file": "fetched by Kie"}
@@ -87,19 +91,30 @@ class Record:
 
 
 class QuickKie(LocalKie):
-    """A Kie whose tasks all end with the same picture."""
+    """A Kie whose tasks all end with the same picture, when their time is over or at a certain look."""
 
     def __init__(self, record: Record, *, key: str, duration: Callable[[], float]) -> None:
         super().__init__(key=key, duration=duration, credits=1e9, creates_per_10_seconds=1_000_000)
         self._record = record
+        #: the look at which a task turns out to have ended long ago; 0: when its time is over
+        self.ends_at_look = 0
+        self._looks: Counter[str] = Counter()
 
     def _door(self, name: str, answering: object, *, keyed: bool = True) -> Handler:
         handle = super()._door(name, answering, keyed=keyed)  # type: ignore[arg-type]  # handed on as it is
 
         async def noted(request: web.Request) -> web.StreamResponse:
+            if name == "recordInfo":
+                self._is_looked_at(request.query.get("taskId", ""))
             return await self._record.answer(NAMES.get(name, name), request, handle)
 
         return noted
+
+    def _is_looked_at(self, task_id: str) -> None:
+        self._looks[task_id] += 1
+        if self._looks[task_id] == self.ends_at_look:
+            task = self.tasks[task_id]
+            task.due_at = task.created_at + SHORTEST_TASK
 
     async def _prepare(self, task: Task) -> None:
         task.inputs = [await self._fetched(url) for url in task.order.image_urls]

@@ -2,12 +2,12 @@
 
 from statistics import median
 
-from tests.bench.measures.edit import TASK_SECONDS
+from tests.bench.measures.edit import LOOKS
 from tests.bench.scene import LAUNCHED, Bare, Bot, Scene, a_scene
 from tests.bench.table import Part, Row
 
-#: The goals of an edit, which the plain script keeps exactly.
-LOOKS, COMMITS = 3, 9
+#: Commits of an edit: the goal, which the plain script keeps exactly.
+COMMITS = 9
 
 AT_ONCE = 20
 
@@ -16,7 +16,7 @@ async def measure(rounds: int) -> Part:
     """Let the bot and the script make edits in turn, one at a time and at once."""
     pairs: dict[int, list[tuple[float, float]]] = {1: [], AT_ONCE: []}
     async with a_scene() as ours, a_scene() as theirs:
-        await ours.ask("let_tasks_take", seconds=TASK_SECONDS)
+        await ours.ask("let_tasks_end_at_look", number=LOOKS)
         async with ours.bot(*LAUNCHED, LOOKS_PER_SECOND="1000") as bot, theirs.script() as bare:
             await _of_the_bot(ours, bot, 0, 1)  # they have warmed up
             await _of_the_script(theirs, bare, 1)

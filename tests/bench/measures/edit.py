@@ -6,8 +6,8 @@ from tests.bench.commits import commits_in
 from tests.bench.scene import Scene, a_scene
 from tests.bench.table import Part, Row, Step
 
-#: Seconds that a task takes: three looks of the schedule.
-TASK_SECONDS = 3.4
+#: Looks at a task until it has ended.
+LOOKS = 3
 
 #: Seconds that a result is on its way, about what an ordinary line takes; we work while it comes.
 WAY = 0.1
@@ -21,7 +21,7 @@ Seen = dict[str, Any]
 async def measure(rounds: int) -> Part:
     """Make edits one at a time."""
     async with a_scene() as scene:
-        await scene.ask("let_tasks_take", seconds=TASK_SECONDS)
+        await scene.ask("let_tasks_end_at_look", number=LOOKS)
         await scene.ask("let_results_take", seconds=WAY)
         async with scene.bot():
             await scene.ask("send", people=1)

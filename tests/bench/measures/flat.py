@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 
 from tests.bench.measures.cpu import AT_ONCE
-from tests.bench.measures.edit import TASK_SECONDS
+from tests.bench.measures.edit import LOOKS
 from tests.bench.measures.idle import one_waits
 from tests.bench.scene import LAUNCHED, Bot, Scene, a_scene
 from tests.bench.stock import multiply
@@ -29,7 +29,7 @@ async def measure(rounds: int) -> Part:
 async def _finished(rounds: int) -> list[float]:
     async with a_scene() as empty, a_scene() as full:
         for scene in (empty, full):
-            await scene.ask("let_tasks_take", seconds=TASK_SECONDS)
+            await scene.ask("let_tasks_end_at_look", number=LOOKS)
             async with scene.bot():
                 await scene.ask("send", people=1)
                 await scene.ask("answered", count=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.measures.cpu import AT_ONCE
-from tests.bench.measures.edit import TASK_SECONDS
+from tests.bench.measures.edit import LOOKS
 from tests.bench.processes import cpu_by_thread
 from tests.bench.scene import LAUNCHED, Bot, Scene, a_scene
 from tests.bench.table import Part, Step
@@ -18,7 +18,7 @@ async def measure(rounds: int) -> Part:
     """Make edits by a bot with meters in it."""
     count = AT_ONCE * max(1, rounds // 3)
     async with a_scene() as scene:
-        await scene.ask("let_tasks_take", seconds=TASK_SECONDS)
+        await scene.ask("let_tasks_end_at_look", number=LOOKS)
         meters = scene.folder / "meters.json"
         async with scene.bot(*LAUNCHED, METERS=str(meters), LOOKS_PER_SECOND="1000") as bot:
             await scene.ask("send", people=1)

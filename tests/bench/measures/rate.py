@@ -1,13 +1,11 @@
 """How many edits a second one process makes when nothing limits it."""
 
+from tests.bench.measures.edit import LOOKS
 from tests.bench.scene import LAUNCHED, a_scene
 from tests.bench.table import Part, Row
 
 #: People who send a photo, a quarter of them before it counts and a tenth after.
 PEOPLE = 300
-
-#: Seconds that a task takes.
-TASK_SECONDS = 2.0
 
 
 async def measure(rounds: int) -> Part:
@@ -15,7 +13,7 @@ async def measure(rounds: int) -> Part:
     rates, failures, costs = [], [], []
     for _ in range(max(2, rounds // 3)):
         async with a_scene() as scene:
-            await scene.ask("let_tasks_take", seconds=TASK_SECONDS)
+            await scene.ask("let_tasks_end_at_look", number=LOOKS)
             async with scene.bot(*LAUNCHED, LOOKS_PER_SECOND="100000") as bot:
                 before = bot.cpu
                 await scene.ask("send", people=PEOPLE)
