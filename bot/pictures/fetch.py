@@ -22,6 +22,7 @@ import httpx
 
 from bot.pictures import addresses
 from bot.pictures.addresses import Resolve
+from bot.pictures.pools import KEPT, Pools
 
 _MOST_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -91,12 +92,13 @@ class Fetcher:
         self._resolve = resolve
         self._is_allowed_address = is_allowed_address
         tls = tls or httpx.create_ssl_context()
-        self._direct = _client(tls)
+        self._direct = Pools(lambda: _client(tls))
         self._proxied = {scheme: _client(tls, proxy) for scheme, proxy in _proxies().items()}
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for client in (self._direct, *self._proxied.values()):
+        await self._direct.aclose()
+        for client in self._proxied.values():
             await client.aclose()
 
     async def fetch(self, url: str) -> bytes:
@@ -128,7 +130,21 @@ class Fetcher:
 
     async def _visit(self, url: httpx.URL) -> bytes | httpx.URL:
         """Make one request: the content, or where it is to be found instead."""
-        client, requests = await self._ways(url)
+        trusted = _origin(url) in self._trusted
+        _check_url(url, trusted=trusted)
+        if not trusted and addresses.is_address(_host(url)):
+            self._check_address(_host(url), url)
+        proxied = self._proxied.get(url.scheme)
+        if proxied is not None and not proxy_bypass(_host(url)):
+            return await self._answer(url, proxied, [_request(url)])
+        requests = [_request(url)] if trusted else [_request(url, each) for each in await self._addresses(url)]
+        async with self._direct.to(_host(url)) as client:
+            return await self._answer(url, client, requests)
+
+    async def _answer(
+        self, url: httpx.URL, client: httpx.AsyncClient, requests: list[httpx.Request]
+    ) -> bytes | httpx.URL:
+        """Ask one address after the other that may serve this URL; the first that takes the connection answers."""
         response = await _first_answer(client, requests)
         try:
             if response.status_code in _REDIRECTS and "location" in response.headers:
@@ -137,20 +153,6 @@ class Fetcher:
             return await self._read(response)
         finally:
             await response.aclose()
-
-    async def _ways(self, url: httpx.URL) -> tuple[httpx.AsyncClient, list[httpx.Request]]:
-        """Choose how to ask for this URL: one request for every address that may serve it."""
-        trusted = _origin(url) in self._trusted
-        _check_url(url, trusted=trusted)
-        if not trusted and addresses.is_address(_host(url)):
-            self._check_address(_host(url), url)
-        proxied = self._proxied.get(url.scheme)
-        if proxied is not None and not proxy_bypass(_host(url)):
-            return proxied, [_request(url)]
-        if trusted:
-            return self._direct, [_request(url)]
-        found = await self._addresses(url)
-        return self._direct, [_request(url, address) for address in found]
 
     async def _addresses(self, url: httpx.URL) -> list[str]:
         try:
@@ -227,17 +229,8 @@ async def _first_answer(client: httpx.AsyncClient, requests: list[httpx.Request]
 
 
 def _client(tls: ssl.SSLContext, proxy: str | None = None) -> httpx.AsyncClient:
-    """Make a client that does nothing on its own: no redirects, no proxies but the given one.
-
-    Connections are not kept: two names at the same address (a CDN) would share
-    one whose certificate was checked for the other name only.
-    """
-    return httpx.AsyncClient(
-        proxy=proxy,
-        trust_env=False,
-        verify=tls,
-        limits=httpx.Limits(max_keepalive_connections=0),
-    )
+    """Make a client that does nothing on its own: no redirects, no proxies but the given one."""
+    return httpx.AsyncClient(proxy=proxy, trust_env=False, verify=tls, limits=KEPT)
 
 
 def _proxies() -> dict[str, str]:

@@ -19,9 +19,12 @@ class Host:
     origin: str = ""
     port: int = 0
     requests: list[web.Request] = field(default_factory=list)
+    #: the other ends of the connections on which the requests came
+    peers: list[object] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
+        self.peers.append(request.transport and request.transport.get_extra_info("peername"))
         return await self.answers[request.path](request)
 
 

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bot.pictures.addresses import is_public
 from bot.pictures.fetch import Fetcher, NotAllowed, Unreachable
+from bot.pictures.pools import MOST_NAMES, Pools
 from tests.pictures.server import hosting, raw, says
 
 TRUSTED = "http://127.0.0.1:18080"
@@ -172,6 +174,36 @@ async def test_two_names_at_one_address_never_share_a_connection(tls: ssl.SSLCon
         await fetcher.fetch(f"https://pictures.example:{host.port}/a.png")
         with pytest.raises(Unreachable):
             await fetcher.fetch(f"https://other.example:{host.port}/a.png")
+
+
+async def test_the_next_picture_of_a_name_comes_over_the_same_connection(tls: ssl.SSLContext) -> None:
+    answers = {"/a.png": says(b"picture"), "/b.png": says(b"another")}
+    names = Names(["127.0.0.1"])
+    async with hosting(answers, tls=tls) as host, fetching(names, stands_for_public) as fetcher:
+        for path in answers:
+            await fetcher.fetch(f"https://pictures.example:{host.port}{path}")
+    assert len(set(host.peers)) == 1
+    assert len(names.asked) == 2, "and where it may lead is checked each time"
+
+
+async def test_only_connections_to_the_latest_names_are_kept() -> None:
+    made: list[httpx.AsyncClient] = []
+
+    def make() -> httpx.AsyncClient:
+        made.append(httpx.AsyncClient())
+        return made[-1]
+
+    pools = Pools(make)
+    async with pools.to("in use"):
+        for number in range(MOST_NAMES + 2):
+            async with pools.to(f"{number}"):
+                pass
+        assert [client.is_closed for client in made] == [False, True, True, *[False] * MOST_NAMES]
+    assert made[0].is_closed, "once it is not in use any more"
+    async with pools.to("5") as again:
+        assert again is made[-1]
+    await pools.aclose()
+    assert all(client.is_closed for client in made)
 
 
 async def test_a_name_that_resolves_differently_the_second_time_gains_nothing(tls: ssl.SSLContext) -> None:
