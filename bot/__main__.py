@@ -6,11 +6,13 @@ something first, 1 when a restart may help; of `check` 1 when anything would fai
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from bot import logs
@@ -82,13 +84,22 @@ def _leave(code: int) -> NoReturn:
 
 
 async def _to_the_end(settings: Settings) -> int:
-    from bot import app  # noqa: PLC0415 - takes a second; whoever has to mend a setting need not wait for it
-
     try:
-        await app.run(settings)
+        await _loaded().run(settings)
     except Exception as error:  # noqa: BLE001 - the last place where an error can still be told well
         return _ended(error)
     return 0
+
+
+def _loaded() -> ModuleType:
+    """Load what serves, which takes most of a second: whoever has to mend a setting need not wait for it."""
+    gc.disable()  # nothing of it is garbage, and to look for some again and again takes a quarter of the time
+    try:
+        from bot import app  # noqa: PLC0415 - see above
+    finally:
+        gc.enable()
+    gc.freeze()
+    return app
 
 
 def _ended(error: Exception) -> int:
