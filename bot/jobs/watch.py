@@ -88,16 +88,12 @@ class Watch:
             return await self._not_seen(job)
         if seen.outcome is Outcome.PENDING:
             return await self._not_finished(job)
-        self._found_finished(job)
+        if self._callbacks.found_finished(job.id):
+            self._measure.callback(MISSING)
         self._bell.ring()  # so that the picture is fetched as soon as this is committed
         if await self._db.unit(lambda tx: self._finished(tx, job, seen)):
             self._learn(job, seen)
         return None
-
-    def _found_finished(self, job: Job) -> None:
-        if self._callbacks.are_asked_for and not self._callbacks.was_heard(job.id):
-            self._measure.callback(MISSING)
-        self._callbacks.found_finished(job.id)
 
     async def _try(self, job: Job, attempt: Attempt, task_id: str) -> Instant | None:
         """Find out whether a task that a callback named came from an order in doubt."""
