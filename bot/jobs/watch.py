@@ -101,9 +101,12 @@ class Watch:
         if isinstance(seen, KieError) or seen.status == UNSEEN:
             passes = isinstance(seen, Unavailable | Halted)
             return await self._db.unit(lambda tx: doubt.try_later(tx, job, attempt, self._clock(), passes=passes))
-        return await self._db.unit(lambda tx: self._tried(tx, job, attempt, seen))
+        running = await self._db.unit(lambda tx: self._tried(tx, job, attempt, seen))
+        # what is learned belongs to this thread, not to that of the database
+        return None if running is None else self._next_look(running, self._clock())
 
-    def _tried(self, tx: Transaction, job: Job, attempt: Attempt, seen: Look) -> Instant | None:
+    def _tried(self, tx: Transaction, job: Job, attempt: Attempt, seen: Look) -> Job | None:
+        """Conclude from Kie's record whose task it is; return the job if it is the job's, and runs on."""
         now = self._clock()
         if not doubt.is_ours(seen, job, attempt):
             log.warning("job %d: a callback named a task that is not of this order", job.id, extra={"job": job.id})
@@ -111,7 +114,7 @@ class Watch:
             return None
         ours = doubt.end(tx, job, attempt, seen.task_id, now)
         if ours is not None and seen.outcome is Outcome.PENDING:
-            return self._next_look(ours, now)
+            return ours
         if ours is not None:
             self._finished(tx, ours, seen)
         return None
