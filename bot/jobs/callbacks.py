@@ -49,10 +49,13 @@ class Callbacks:
         """Note that Kie may have called back while nobody listened."""
         self._missed.add(job_id)
 
-    def found_finished(self, job_id: int) -> None:
-        """Note that a look found a task finished: after a callback, or because none came in time."""
+    def found_finished(self, job_id: int) -> bool:
+        """Note that a look found a task finished, after a callback or because none came in time; True if it got lost.
+
+        Of one that may have come while nobody listened nobody can say so.
+        """
         if not self.are_asked_for or job_id in self._missed:
-            return
+            return False
         lost, before = job_id not in self._heard, self._losses
         self._losses = before.after(lost=lost)
         if lost:
@@ -61,6 +64,7 @@ class Callbacks:
             log.warning(
                 "Kie does not call back any more: until it does again, tasks are looked at as without callbacks"
             )
+        return lost
 
     def forget(self, job_id: int) -> None:
         """Forget a job whose task nobody waits for any more."""

@@ -50,6 +50,8 @@ class Plan:
     """What to start now, and the next moment at which there may be more."""
 
     jobs: list[Job]
+    #: whether more of them are due, which have to wait until one that is under way has ended
+    more_jobs: bool
     orders: list[Order]
     parcels: list[Parcel]
     #: messages that tell how a job stands
@@ -82,8 +84,10 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
         moments.append(gate.opens_at)
     moments.append(balance_at)
     next_at = min((moment for moment in moments if moment is not None and moment > now), default=None)
+    job_ids, more_jobs = _jobs_due(tx, breakers, now, busy.jobs)
     return Plan(
-        jobs=[job for job in map(tx.jobs.get, _jobs_due(tx, breakers, now, busy.jobs)) if job is not None],
+        jobs=[job for job in map(tx.jobs.get, job_ids) if job is not None],
+        more_jobs=more_jobs,
         orders=orders,
         parcels=[each for each in parcels if each.say.kind not in SHOWN],
         errands=errands,
@@ -113,12 +117,15 @@ def _parcels_due(tx: Transaction, now: Instant, busy: Busy) -> list[Parcel]:
     return tx.outbox.due(now, busy.messages, MOST_SENT, pictures=busy.deliveries < MOST_DELIVERED)
 
 
-def _jobs_due(tx: Transaction, breakers: list[Breaker], now: Instant, busy: frozenset[int]) -> list[int]:
-    most = MOST_PREPARED + len(busy)
-    in_doubt = [job_id for job_id in tx.jobs.due(State.SUBMITTING, now, most) if job_id not in busy]
-    to_prepare = [job_id for job_id in tx.line.to_prepare(now, most) if job_id not in busy]
+def _jobs_due(tx: Transaction, breakers: list[Breaker], now: Instant, busy: frozenset[int]) -> tuple[list[int], bool]:
+    """Return the ids of the jobs to take up, and whether there are more, be it that they are under way."""
+    most = MOST_PREPARED + len(busy) + 1
+    all_in_doubt, all_to_prepare = tx.jobs.due(State.SUBMITTING, now, most), tx.line.to_prepare(now, most)
+    in_doubt = [job_id for job_id in all_in_doubt if job_id not in busy]
+    to_prepare = [job_id for job_id in all_to_prepare if job_id not in busy]
     room = MOST_PREPARED - len(busy)
-    return [*in_doubt, *to_prepare[: max(0, _room_to_prepare(breakers, now, busy))]][:room]
+    taken_up = [*in_doubt, *to_prepare[: max(0, _room_to_prepare(breakers, now, busy))]][:room]
+    return taken_up, len(taken_up) < len(all_in_doubt) + len(all_to_prepare)
 
 
 def _room_to_prepare(breakers: list[Breaker], now: Instant, busy: frozenset[int]) -> int:

@@ -7,6 +7,7 @@ problem). Where looks are close together their distance is √(2·PRICE/hazard);
 comes when about a quarter of the tasks has ended.
 """
 
+import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ class Timetable:
     def next(self, age: float) -> float:
         """Return the age at which to look at a task that is not finished at this one."""
         here = bisect_right(AGES, age) - 1
-        planned = self._between(here, age) if here + 1 < len(self.after) else AGES[-1]
+        # of what is older than all that was ever expected nothing is known that would be worth an early look
+        planned = self._between(here, age) if here + 1 < len(self.after) else math.inf
         return min(max(planned, age + SHORTEST_GAP), age + _longest(age, awaits=self.awaits))
 
     def _between(self, here: int, age: float) -> float:

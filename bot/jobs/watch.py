@@ -88,16 +88,12 @@ class Watch:
             return await self._not_seen(job)
         if seen.outcome is Outcome.PENDING:
             return await self._not_finished(job)
-        self._found_finished(job)
+        if self._callbacks.found_finished(job.id):
+            self._measure.callback(MISSING)
         self._bell.ring()  # so that the picture is fetched as soon as this is committed
         if await self._db.unit(lambda tx: self._finished(tx, job, seen)):
             self._learn(job, seen)
         return None
-
-    def _found_finished(self, job: Job) -> None:
-        if self._callbacks.are_asked_for and not self._callbacks.was_heard(job.id):
-            self._measure.callback(MISSING)
-        self._callbacks.found_finished(job.id)
 
     async def _try(self, job: Job, attempt: Attempt, task_id: str) -> Instant | None:
         """Find out whether a task that a callback named came from an order in doubt."""
@@ -105,9 +101,12 @@ class Watch:
         if isinstance(seen, KieError) or seen.status == UNSEEN:
             passes = isinstance(seen, Unavailable | Halted)
             return await self._db.unit(lambda tx: doubt.try_later(tx, job, attempt, self._clock(), passes=passes))
-        return await self._db.unit(lambda tx: self._tried(tx, job, attempt, seen))
+        running = await self._db.unit(lambda tx: self._tried(tx, job, attempt, seen))
+        # what is learned belongs to this thread, not to that of the database
+        return None if running is None else self._next_look(running, self._clock())
 
-    def _tried(self, tx: Transaction, job: Job, attempt: Attempt, seen: Look) -> Instant | None:
+    def _tried(self, tx: Transaction, job: Job, attempt: Attempt, seen: Look) -> Job | None:
+        """Conclude from Kie's record whose task it is; return the job if it is the job's, and runs on."""
         now = self._clock()
         if not doubt.is_ours(seen, job, attempt):
             log.warning("job %d: a callback named a task that is not of this order", job.id, extra={"job": job.id})
@@ -115,7 +114,7 @@ class Watch:
             return None
         ours = doubt.end(tx, job, attempt, seen.task_id, now)
         if ours is not None and seen.outcome is Outcome.PENDING:
-            return self._next_look(ours, now)
+            return ours
         if ours is not None:
             self._finished(tx, ours, seen)
         return None

@@ -21,7 +21,7 @@ from bot.jobs.balance import Balance
 from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.looks import Looks
-from bot.jobs.plan import MOST_DELIVERED, MOST_PREPARED, Busy, Plan, plan_for
+from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
 from bot.jobs.send import Send
@@ -104,6 +104,8 @@ class Worker:
         #: what was known of the rows when the latest plan was made, and when the next one is due whatever happens
         self._planned_at_change = 0
         self._plan_again_at = -math.inf
+        #: the jobs of that plan, and of before, whose end makes room for others that are due
+        self._waited_for: frozenset[int] = frozenset()
         self._stopping = False
         #: after which moment of the monotonic clock this hangs, because it should have started what is due
         self.late_at = math.inf
@@ -168,7 +170,7 @@ class Worker:
 
     def _may_find_more(self) -> bool:
         """Say whether a plan may hold anything that the latest did not: a look mostly changes no row."""
-        has_news = self._bell.takes_news()
+        has_news = self._bell.takes_news() or not self._waited_for <= self._jobs
         return has_news or self._db.changes != self._planned_at_change or self._monotonic() >= self._plan_again_at
 
     async def _start_planned(self, tasks: asyncio.TaskGroup) -> float:
@@ -187,6 +189,7 @@ class Worker:
         )
         before = len(self._messages)
         self._start(tasks, plan)
+        self._waited_for = busy.jobs.union(job.id for job in plan.jobs) if plan.more_jobs else frozenset()
         found, started = len(plan.parcels) + len(plan.errands), len(self._messages) - before
         if found > 1 or found > started:
             # their chats are busy or held from here on, and there may be others behind them
@@ -280,13 +283,12 @@ class Worker:
             self._bell.ring()
 
     async def _step_alone(self, job: Job) -> None:
-        """Run a step; what it wrote tells by itself whether there is more to do, unless others wait for its place."""
+        """Run a step; what it wrote, and whether others wait for its place, tells by itself if there is more to do."""
         try:
             await self._step(job)
         finally:
-            others_wait = len(self._jobs) >= MOST_PREPARED
             self._jobs.discard(job.id)
-            (self._bell.ring if others_wait else self._bell.stir)()
+            self._bell.stir()
 
     async def _step(self, job: Job) -> None:
         """Take up a job that is due."""

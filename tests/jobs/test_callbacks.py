@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot.job import Reason, State
 from bot.jobs import doubt
+from bot.jobs.measure import MISSING
 from bot.kie import models
 from bot.kie.models import Look
 from bot.sandbox.faults import HTML_502, Fault, Kind
@@ -191,6 +192,7 @@ async def test_that_one_was_missed_while_the_bot_was_away_says_nothing_about_the
     await _finished(called)
     await called.restart()
     await called.settle()
+    assert called.bot.meters.callbacks.values[MISSING,] == 0, "else a restart would look like a trouble with callbacks"
     before = _looks(called)
     called.kie.callbacks.calling = Calling()
     await called.ask(a_photo("red"))

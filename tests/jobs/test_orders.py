@@ -1,11 +1,19 @@
 """The paid call: what is written down, repeated, given up, or left to the person."""
 
+import asyncio
+from functools import partial
+from pathlib import Path
+
 import pytest
 
-from bot.job import Reason, State
+from bot.job import Instant, Reason, State
+from bot.jobs.trouble import UPLOADS
 from bot.sandbox.faults import HTML_502, Fault, Kind
+from bot.sandbox.kie_tasks import STUCK
+from bot.store.breakers import Breaker
+from bot.store.transaction import Transaction
 from bot.texts import sentence
-from tests.house import House
+from tests.house import House, a_house
 from tests.world import a_photo, english
 
 CUT_AFTER = Fault(Kind.CUT_AFTER)
@@ -133,6 +141,29 @@ async def test_after_a_trouble_one_order_goes_alone_before_the_others(house: Hou
     assert len(house.kie.called("createTask")) == before + 1
     await house.pass_time(10)
     assert len(house.kie.tasks) == 3
+
+
+async def test_what_waits_behind_one_that_is_prepared_alone_is_prepared_as_soon_as_that_is_done(tmp_path: Path) -> None:
+    async with a_house(tmp_path, max_running=1) as house:
+        house.kie.script(STUCK)  # so that no order is made that would have the worker look around
+        for colour in ("red", "green"):
+            await house.ask(a_photo(colour))
+        house.ada.send_photo(a_photo("blue"), caption="x")
+        await house.receive()
+        await house.bot.db.unit(partial(_uploads_are_tried_out, job_id=2, since=house.clock.instant()))
+        working = asyncio.create_task(house.bot.worker.run())
+        await house.kie.wait_for(lambda: len(house.kie.called("upload")) == 3, 5.0)
+        house.bot.worker.stop()
+        await working
+
+
+def _uploads_are_tried_out(tx: Transaction, *, job_id: int, since: Instant) -> None:
+    """Let uploads have failed a moment ago, and a job go first that turns out to have nothing to upload any more."""
+    tx.breakers.open(Breaker(UPLOADS, since - 2000, since - 1, 1))
+    tx.line.mark(job_id, is_ready=False)
+    job = tx.jobs.get(job_id)
+    assert job is not None
+    tx.jobs.note(job, due_at=None)
 
 
 async def test_an_upload_that_has_grown_old_is_made_again_before_the_order(house: House) -> None:

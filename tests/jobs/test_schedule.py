@@ -41,6 +41,12 @@ def test_looks_become_rarer_with_the_age_but_never_more_than_half_a_minute_apart
 
 
 @pytest.mark.parametrize("table", [ALONE, CALLED])
+def test_however_late_the_deadline_is_a_task_that_hangs_is_never_looked_at_faster_again(table: Timetable) -> None:
+    ages = [age for age in _ages(86_400, table) if 900 < age < 86_400]
+    assert min(after - before for before, after in pairwise(ages)) > 10
+
+
+@pytest.mark.parametrize("table", [ALONE, CALLED])
 def test_after_the_deadline_looks_go_on_rarely_for_a_day(table: Timetable) -> None:
     assert [age for age in _ages(900, table) if age >= 900] == [900, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600]
     assert _ages(3, table)[:2] == [3, 1800]
