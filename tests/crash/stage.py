@@ -93,8 +93,9 @@ class Stage:
                         self._asked(message).press(message_id, data, group)
 
     def _asked(self, message: dict[str, Any]) -> Person:
-        """Return whom a question is for."""
-        asked = message.get("reply_to_message", {}).get("from", {}).get("id", message["chat"]["id"])
+        """Return whom a question is for: in private whose chat it is, even where it replies to the bot's own answer."""
+        chat_id = message["chat"]["id"]
+        asked = chat_id if chat_id > 0 else message.get("reply_to_message", {}).get("from", {}).get("id", chat_id)
         return self.grace if asked == self.grace.id else self.ada
 
 
