@@ -200,7 +200,7 @@ class Outbox:
     def say_instead(self, parcel_id: int, body: str, now: Instant) -> None:
         """Send a text in place of what cannot be sent."""
         self._db.execute(
-            "UPDATE outbox SET kind = ?, body = ?, due_at = ?, tries = 0 WHERE id = ?",
+            "UPDATE outbox SET kind = ?, body = ?, due_at = ?, tries = 0, in_doubt = 0 WHERE id = ?",
             (Kind.TEXT, body, now, parcel_id),
         )
 

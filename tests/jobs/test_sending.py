@@ -93,6 +93,16 @@ async def test_deaths_while_a_picture_is_sent_do_not_repeat_it_for_ever(house: H
     assert (await house.job()).answered_at is not None
 
 
+async def test_that_a_picture_was_not_confirmed_is_said_once_more_if_that_breaks_off_too(house: House) -> None:
+    await _answer_is_due(house)
+    house.ada.delete(house.status()["message_id"])
+    house.telegram.faults.always("sendPhoto", CUT_AFTER)
+    house.telegram.faults.add("sendMessage", Fault(Kind.CUT_BEFORE))
+    await house.pass_time(3600)
+    assert house.words() == [english("answer-unconfirmed")]
+    assert (await house.job()).answered_at is not None
+
+
 async def test_who_did_not_get_an_unconfirmed_picture_can_reply_for_another(house: House) -> None:
     await _answer_is_due(house)
     house.ada.delete(house.status()["message_id"])
