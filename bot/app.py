@@ -247,8 +247,13 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
     callbacks = Callbacks(settings.public_url)
     worker = _worker(settings, stack, db, chat, callbacks, measure, clocks, tls, wake_intake=news.set)
     retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.of_day)
-    intake = _intake(settings, db, address, news, clocks, wake_worker=worker.wake, wake_retention=retention.wake)
-    incoming = Letters(db, address, meters.updates, clock=clocks.of_day, wake_intake=intake.wake)
+    intake = _intake(settings, db, address, news, clocks, wake_worker=worker.stir, wake_retention=retention.wake)
+
+    def wake_others() -> None:
+        intake.wake()
+        worker.wake()
+
+    incoming = Letters(db, address, meters.updates, clock=clocks.of_day, wake_others=wake_others)
     poll = Poll(updates, incoming, monotonic=clocks.monotonic)
     hook = _hook(settings, incoming, chat, clocks)
     nudges = _callback(settings, db, callbacks, measure, worker, Clocks(real, clocks.monotonic))
@@ -391,7 +396,7 @@ def _worker(
     )
     steps = Steps(
         prepare=Prepare(db, chat, fetcher, converter, transport, bell, deadline=deadline, admins=admins, clock=clock),
-        submit=Submit(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
+        submit=Submit(db, kie, transport, limits, bell, callbacks=callbacks, admins=admins, clock=clock),
         watch=Watch(
             db,
             kie,
@@ -404,9 +409,14 @@ def _worker(
             clock=clock,
         ),
         send=Send(
-            db, chat, Deliver(db, chat, fetcher, clock=clock), Report(db, chat, Drawing(), clock=clock), clock=clock
+            db,
+            chat,
+            Deliver(db, chat, fetcher, clock=clock),
+            Report(db, chat, Drawing(), clock=clock),
+            bell,
+            clock=clock,
         ),
-        tell=Tell(db, chat, clock=clock),
+        tell=Tell(db, chat, bell, clock=clock),
         probe=Probe(db, kie, clock=clock),
         balance=Balance(db, kie, low=settings.low_credits, admins=admins, clock=clock),
         admins=Admins(db, chat, clock=clock, wake_intake=wake_intake),

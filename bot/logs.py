@@ -95,6 +95,9 @@ def configure(level: str, form: str, secrets: Iterable[str]) -> None:
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
+    # no line tells where in the code, or in which thread, it was written: finding that out takes longer than writing it
+    logging._srcfile = None  # noqa: SLF001 - the documented way to say so
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # a log call with wrong arguments would print them past the formatter
     logging.raiseExceptions = False
     sys.excepthook = _uncaught

@@ -26,19 +26,20 @@ class Letters:
         counted: Count,
         *,
         clock: Callable[[], Instant],
-        wake_intake: Callable[[], None],
+        wake_others: Callable[[], None],
     ) -> None:
         self._db = db
         self._address = address
         self._counted = counted
         self._clock = clock
-        self._wake_intake = wake_intake
+        self._wake_others = wake_others
 
     async def keep(self, updates: Sequence[dict[str, Any]]) -> None:
         """Keep the updates, all with an id, that concern us. Raises MustRestart when the database fails."""
         candidates = [update for update in updates if self._address.may_concern(update)]
         if candidates:
-            self._wake_intake()  # whose first unit is committed together with this one
+            # the intake, and then the worker: their first units are committed together with this one
+            self._wake_others()
             self._counted.add(by=await self._db.unit(lambda tx: self._keep(tx, candidates)))
 
     def _keep(self, tx: Transaction, candidates: list[dict[str, Any]]) -> int:

@@ -1,6 +1,13 @@
 """The bell that wakes the worker."""
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from bot.store.connection import Database
+from bot.store.transaction import Transaction
+
+T = TypeVar("T")
 
 
 class Bell:
@@ -18,6 +25,11 @@ class Bell:
     def stir(self) -> None:
         """Wake the worker without news: it may be time for something that it knows of."""
         self._woken.set()
+
+    async def commit(self, db: Database, work: Callable[[Transaction], T]) -> T:
+        """Commit a unit of work after which something is mostly due, and let the worker plan within the same commit."""
+        self.ring()
+        return await db.unit(work)
 
     def takes_news(self) -> bool:
         """Say whether it rang since the last time that this was asked."""

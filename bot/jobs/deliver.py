@@ -58,8 +58,7 @@ class Deliver:
         Raises FetchError or a ChatError when it may work later, Undeliverable when it never will, Unconfirmed
         when once more would be too often.
         """
-        job_id = parcel.say.job_id
-        job = None if job_id is None else await self._db.unit(lambda tx: tx.jobs.get(job_id))
+        job = parcel.job
         if job is None or job.result_url is None:
             raise Undeliverable("its address was erased")
         async with self._shown_as_uploading(place, self._times_to_show(parcel)):

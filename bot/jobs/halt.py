@@ -15,9 +15,9 @@ from bot.texts.times import until_tomorrow
 PATIENCE = 3.0
 
 
-def why(tx: Transaction, now: Instant) -> Breaker | None:
-    """Return the trouble for which nothing is ordered, once it is one that lasts."""
-    for breaker in tx.breakers.all():
+def why(breakers: list[Breaker], now: Instant) -> Breaker | None:
+    """Return the one of the open breakers for which nothing is ordered, once it is one that lasts."""
+    for breaker in breakers:
         is_halt = needs_operator(breaker) and seconds_between(breaker.since, now) >= PATIENCE
         if is_halt or breaker.trips >= LASTING:
             return breaker
@@ -33,7 +33,7 @@ def words(breaker: Breaker, limits: Limits) -> Sentence:
 
 def tell_groups(tx: Transaction, limits: Limits, now: Instant) -> None:
     """Tell each group in which somebody waits once, because there no message tells how an edit stands."""
-    breaker = why(tx, now)
+    breaker = why(tx.breakers.all(), now)
     if breaker is not None:
         _tell_groups(tx, f"halted:{breaker.name}:{breaker.since}", words(breaker, limits), now)
     elif not can_pay(tx, limits, now):

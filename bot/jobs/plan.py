@@ -1,6 +1,6 @@
 """The plan: what the worker starts next, found by index in one transaction, and when it has to ask again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.job import Instant, Job, State
 from bot.jobs import balance, gather, halt, status
@@ -10,6 +10,7 @@ from bot.jobs.submit import Order, Submit
 from bot.jobs.trouble import UPLOADS
 from bot.kie.errors import Halt
 from bot.store import outbox
+from bot.store.agenda import Agenda, has_come
 from bot.store.breakers import Breaker
 from bot.store.outbox import Kind, Parcel
 from bot.store.transaction import Transaction
@@ -22,6 +23,9 @@ MOST_DELIVERED = 6
 
 #: What changes as long as it stands.
 SHOWN = frozenset({Kind.STATUS, Kind.MENU})
+
+#: What is made from a job's result.
+PICTURES = frozenset({Kind.PICTURE, Kind.FILE})
 
 #: Groups whose administrators are asked for at once.
 MOST_ASKED_ABOUT = 4
@@ -56,6 +60,8 @@ class Plan:
     parcels: list[Parcel]
     #: messages that tell how a job stands
     errands: list[Errand]
+    #: whether messages are due that are neither of these nor under way: they wait for their chat, or for room
+    more_messages: bool
     probes: list[str]
     #: groups whose administrators somebody has to know
     groups: list[int]
@@ -66,37 +72,60 @@ class Plan:
 
 def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     """Find what is due, write down the orders among it, and say when there may be more."""
-    more_gathered = gather.close_due(tx, now)
-    orders, gate = submit.begin(tx, now) if tx.line.is_waited_in() else ([], Opening(0))
+    agenda, more_gathered = tx.agenda(), False
+    if has_come(agenda.jobs_at, now):
+        more_gathered = gather.close_due(tx, now)
+        agenda = tx.agenda()
+    orders: list[Order] = []
+    gate = Opening(0)
+    if agenda.somebody_waits:
+        orders, gate = _orders(tx, submit, now)
+        agenda = tx.agenda()
+    breakers = tx.breakers.all() if agenda.somebody_waits else []
     balance_at = balance.due_at(tx) if submit.limits.has_admins else None
-    somebody_waits = tx.line.is_waited_in()
-    if somebody_waits:
-        _remind(tx, now)
-        halt.tell_groups(tx, submit.limits, now)
-    parcels = _parcels_due(tx, now, busy)
+    parcels = _parcels_due(tx, agenda, now, busy)
     errands, nothing_to_tell = _errands(tx, parcels, submit.limits, now)
-    breakers = tx.breakers.all()
-    unproven = [breaker for breaker in breakers if needs_probe(breaker)] if somebody_waits else []
-    moments = [tx.jobs.next_due(now), tx.outbox.next_due(now), tx.chats.next_due(now)]
-    moments += [breaker.until for breaker in unproven]
-    moments += [breaker.until for breaker in breakers if breaker.name == UPLOADS]
-    if somebody_waits:
-        moments.append(gate.opens_at)
-    moments.append(balance_at)
-    next_at = min((moment for moment in moments if moment is not None and moment > now), default=None)
-    job_ids, more_jobs = _jobs_due(tx, breakers, now, busy.jobs)
+    job_ids, more_jobs = _jobs_due(tx, agenda, breakers, now, busy.jobs)
+    groups = tx.chats.admins_due(now, MOST_ASKED_ABOUT) if has_come(agenda.groups_at, now) else []
+    unproven = [breaker for breaker in breakers if needs_probe(breaker)]
+    moments = [gate.opens_at, balance_at, *_moments(tx, agenda, now)]
+    moments += [breaker.until for breaker in breakers if breaker in unproven or breaker.name == UPLOADS]
     return Plan(
         jobs=[job for job in map(tx.jobs.get, job_ids) if job is not None],
         more_jobs=more_jobs,
         orders=orders,
-        parcels=[each for each in parcels if each.say.kind not in SHOWN],
+        parcels=[_with_its_job(tx, each) for each in parcels if each.say.kind not in SHOWN],
+        more_messages=has_come(agenda.messages_at, now) and _are_more_due(tx, parcels, now, busy),
         errands=errands,
         probes=[each.name for each in unproven if each.until <= now and each.name not in busy.probes],
-        groups=[each for each in tx.chats.admins_due(now, MOST_ASKED_ABOUT) if each not in busy.groups],
-        asks_balance=balance_at is not None and balance_at <= now and not busy.asks_balance,
+        groups=[each for each in groups if each not in busy.groups],
+        asks_balance=has_come(balance_at, now) and not busy.asks_balance,
         # behind those that turned out to need nothing there may be others
-        next_at=now if nothing_to_tell or more_gathered else next_at,
+        next_at=now if nothing_to_tell or more_gathered else _first(moments, now),
     )
+
+
+def _orders(tx: Transaction, submit: Submit, now: Instant) -> tuple[list[Order], Opening]:
+    """Write down the orders that may be made now; say to those who wait on what there is to say."""
+    orders, gate = submit.begin(tx, now)
+    if not tx.line.is_waited_in():
+        return orders, Opening(0)
+    _remind(tx, now)
+    halt.tell_groups(tx, submit.limits, now)
+    return orders, gate
+
+
+def _moments(tx: Transaction, agenda: Agenda, now: Instant) -> list[Instant | None]:
+    """Return when there is more to do by the rows, if nothing changes."""
+    return [
+        tx.jobs.next_due(now) if has_come(agenda.jobs_at, now) else agenda.jobs_at,
+        tx.outbox.next_due(now) if has_come(agenda.messages_at, now) else agenda.messages_at,
+        tx.chats.next_due(now) if has_come(agenda.groups_at, now) else agenda.groups_at,
+    ]
+
+
+def _first(moments: list[Instant | None], now: Instant) -> Instant | None:
+    return min((moment for moment in moments if moment is not None and moment > now), default=None)
 
 
 def _errands(tx: Transaction, parcels: list[Parcel], limits: Limits, now: Instant) -> tuple[list[Errand], bool]:
@@ -111,16 +140,28 @@ def _remind(tx: Transaction, now: Instant) -> None:
             tx.statuses.open(job, now)
 
 
-def _parcels_due(tx: Transaction, now: Instant, busy: Busy) -> list[Parcel]:
-    if len(busy.messages.parcels) >= MOST_SENT:
+def _parcels_due(tx: Transaction, agenda: Agenda, now: Instant, busy: Busy) -> list[Parcel]:
+    if not has_come(agenda.messages_at, now) or len(busy.messages.parcels) >= MOST_SENT:
         return []
     return tx.outbox.due(now, busy.messages, MOST_SENT, pictures=busy.deliveries < MOST_DELIVERED)
 
 
-def _jobs_due(tx: Transaction, breakers: list[Breaker], now: Instant, busy: frozenset[int]) -> tuple[list[int], bool]:
+def _with_its_job(tx: Transaction, parcel: Parcel) -> Parcel:
+    job_id = parcel.say.job_id
+    return parcel if parcel.say.kind not in PICTURES or job_id is None else replace(parcel, job=tx.jobs.get(job_id))
+
+
+def _are_more_due(tx: Transaction, found: list[Parcel], now: Instant, busy: Busy) -> bool:
+    return tx.outbox.are_more_due(now, busy.messages.parcels.union(each.id for each in found))
+
+
+def _jobs_due(
+    tx: Transaction, agenda: Agenda, breakers: list[Breaker], now: Instant, busy: frozenset[int]
+) -> tuple[list[int], bool]:
     """Return the ids of the jobs to take up, and whether there are more, be it that they are under way."""
     most = MOST_PREPARED + len(busy) + 1
-    all_in_doubt, all_to_prepare = tx.jobs.due(State.SUBMITTING, now, most), tx.line.to_prepare(now, most)
+    all_in_doubt = tx.jobs.due(State.SUBMITTING, now, most) if has_come(agenda.jobs_at, now) else []
+    all_to_prepare = tx.line.to_prepare(now, most) if agenda.somebody_waits else []
     in_doubt = [job_id for job_id in all_in_doubt if job_id not in busy]
     to_prepare = [job_id for job_id in all_to_prepare if job_id not in busy]
     room = MOST_PREPARED - len(busy)

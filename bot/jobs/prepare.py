@@ -99,8 +99,8 @@ class Prepare:
         if errors:
             await self._failed(job, carried, next((e for e in errors if isinstance(e, Unusable)), errors[0]))
         else:
-            self._bell.ring()  # so that the order is written down in the same commit, if it is its turn
-            await self._db.unit(lambda tx: self._ready(tx, job, carried))
+            # so that the order is written down in the same commit, if it is its turn
+            await self._bell.commit(self._db, lambda tx: self._ready(tx, job, carried))
 
     async def _failed(self, job: Job, carried: list[_Carried], error: BaseException) -> None:
         if not isinstance(error, Unusable):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from bot.chat.client import Chat, Place
 from bot.chat.errors import ChatError, Later
 from bot.job import Instant, Job, seconds_between
+from bot.jobs.bell import Bell
 from bot.jobs.deliver import Deliver
 from bot.jobs.report import Report
 from bot.store import chronicle
@@ -26,12 +27,13 @@ class Send:
     """The step that takes a parcel out of the outbox."""
 
     def __init__(
-        self, db: Database, chat: Chat, deliver: Deliver, report: Report, *, clock: Callable[[], Instant]
+        self, db: Database, chat: Chat, deliver: Deliver, report: Report, bell: Bell, *, clock: Callable[[], Instant]
     ) -> None:
         self._db = db
         self._chat = chat
         self._deliver = deliver
         self._report = report
+        self._bell = bell
         self._clock = clock
 
     async def run(self, parcel: Parcel) -> None:
@@ -42,7 +44,7 @@ class Send:
         if parcel.tries:
             await self._ask_whether_telegram_is_well()
         message_id = await self._hand_over(parcel)
-        await self._db.unit(lambda tx: self._sent(tx, parcel, message_id))
+        await self._bell.commit(self._db, lambda tx: self._sent(tx, parcel, message_id))
 
     async def _ask_whether_telegram_is_well(self) -> None:
         """Repeat nothing before a question that changes nothing is answered.

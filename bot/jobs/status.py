@@ -9,6 +9,7 @@ from bot.chat.buttons import Action, Button
 from bot.job import MAX_PROMPT, Instant, Job, Reason, State, later, seconds_between
 from bot.jobs import halt
 from bot.jobs.gates import Limits, can_pay
+from bot.store.breakers import Breaker
 from bot.store.menus import read_menu
 from bot.store.outbox import Kind, Parcel
 from bot.store.transaction import Transaction
@@ -155,26 +156,29 @@ def _queued(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing:
     place = tx.line.place_of(job.id) or 1
     usual = _usual_seconds(tx)
     wait = _wait(place, tx.jobs.count_at_kie(later(now, -limits.deadline)), limits, usual)
-    halted = _halted(tx, job, limits, wait, now)
+    breakers = tx.breakers.all()
+    halted = _halted(tx, job, breakers, limits, wait, now)
     if halted is not None:
         refresh = LONG_REFRESH if can_pay(tx, limits, now) else VERY_LONG_REFRESH
         return Showing(_words(job, halted), (_cancel(job),), look_at=later(now, refresh))
     told = _with_time("got-it" if place <= 1 else "in-the-queue", None if usual is None else wait + usual, place=place)
     # whether a trouble of before is over shows in a moment
-    refresh = halt.PATIENCE if tx.breakers.all() else max(REFRESH, wait / 10)
+    refresh = halt.PATIENCE if breakers else max(REFRESH, wait / 10)
     return Showing(_words(job, told), (_cancel(job),), look_at=later(now, refresh))
 
 
-def _halted(tx: Transaction, job: Job, limits: Limits, wait: float, now: Instant) -> Sentence | None:
+def _halted(
+    tx: Transaction, job: Job, breakers: list[Breaker], limits: Limits, wait: float, now: Instant
+) -> Sentence | None:
     """Say what keeps a job waiting beside those before it, None where that is nothing."""
     waited = seconds_between(job.queued_at or now, now)
-    known = halt.why(tx, now)
+    known = halt.why(breakers, now)
     if known is not None and waited >= halt.PATIENCE:
         return halt.words(known, limits)
     # one that is being ordered is paid for, and may be the last that can be
     if job.state is State.QUEUED and not can_pay(tx, limits, now):
         return sentence("waiting-for-tomorrow", time=until_tomorrow(now))
-    in_trouble = any(seconds_between(each.since, now) >= PATIENCE for each in tx.breakers.all())
+    in_trouble = any(seconds_between(each.since, now) >= PATIENCE for each in breakers)
     if waited >= limits.deadline > wait or (waited >= PATIENCE and in_trouble):
         return sentence("waiting")
     return None

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from bot.chat.errors import ChatError
 from bot.job import Instant, Job, Reason, State, later, seconds_between
 from bot.jobs import doubt, outcome, trouble
+from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.gates import Limits, Opening, opening
 from bot.jobs.pauses import GIVE_UP_AFTER, MOST_TRIES, pause
@@ -51,6 +52,7 @@ class Submit:
         kie: Kie,
         transport: Transport,
         limits: Limits,
+        bell: Bell,
         *,
         callbacks: Callbacks,
         admins: frozenset[int],
@@ -60,28 +62,30 @@ class Submit:
         self._kie = kie
         self._transport = transport
         self.limits = limits
+        self._bell = bell
         self._callbacks = callbacks
         self._admins = admins
         self._clock = clock
 
     def begin(self, tx: Transaction, now: Instant) -> tuple[list[Order], Opening]:
-        """Write down as many orders as the gates let through, and say when they open again."""
+        """Write down as many orders as the gates let through, and say when they open again for those behind."""
         begun: list[Order] = []
-        gate = opening(tx, self.limits, now)
-        while gate.room > 0 and (order := self._next(tx, now)) is not None:
-            begun.append(order)
-            gate = opening(tx, self.limits, now)
-        return begun, gate
-
-    def _next(self, tx: Transaction, now: Instant) -> Order | None:
         while (job_id := tx.line.first()) is not None:
-            job = tx.jobs.get(job_id)
-            if job is None or all(self._transport.is_fresh(source, now) for source in job.request.sources):
-                tx.line.leave(job_id)
-                return None if job is None else self._begun(tx, job, now)
-            # it waited so long that its upload may be gone
-            tx.line.mark(job_id, is_ready=False)
-            tx.jobs.note(job, due_at=None)
+            gate = opening(tx, self.limits, now)
+            if gate.room <= 0:
+                return begun, gate
+            order = self._next(tx, job_id, now)
+            begun += [] if order is None else [order]
+        return begun, Opening(0)
+
+    def _next(self, tx: Transaction, job_id: int, now: Instant) -> Order | None:
+        job = tx.jobs.get(job_id)
+        if job is None or all(self._transport.is_fresh(source, now) for source in job.request.sources):
+            tx.line.leave(job_id)
+            return None if job is None else self._begun(tx, job, now)
+        # it waited so long that its upload may be gone
+        tx.line.mark(job_id, is_ready=False)
+        tx.jobs.note(job, due_at=None)
         return None
 
     def _begun(self, tx: Transaction, job: Job, now: Instant) -> Order | None:
@@ -132,7 +136,7 @@ class Submit:
             log.exception("job %d: the order broke off", job.id, extra={"job": job.id})
             return await self._db.unit(lambda tx: doubt.begin(tx, job, self._callbacks, self._clock()))
         else:
-            return await self._db.unit(lambda tx: self._accepted(tx, job, task_id))
+            return await self._bell.commit(self._db, lambda tx: self._accepted(tx, job, task_id))
         return await self._db.unit(lambda tx: self._not_ordered(tx, job, refusal))
 
     def _in_doubt(self, tx: Transaction, job: Job, error: Unclear) -> bool:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from bot.chat.client import Chat, Place
 from bot.chat.errors import Rejected
 from bot.job import Instant
+from bot.jobs.bell import Bell
 from bot.jobs.status import Errand, Showing
 from bot.store.connection import Database
 from bot.store.outbox import Ending, Parcel
@@ -19,9 +20,10 @@ from bot.store.transaction import Transaction
 class Tell:
     """The step that looks after the statuses."""
 
-    def __init__(self, db: Database, chat: Chat, *, clock: Callable[[], Instant]) -> None:
+    def __init__(self, db: Database, chat: Chat, bell: Bell, *, clock: Callable[[], Instant]) -> None:
         self._db = db
         self._chat = chat
+        self._bell = bell
         self._clock = clock
 
     async def run(self, errand: Errand) -> None:
@@ -31,7 +33,7 @@ class Tell:
             await self._delete(status)
         else:
             message_id = await self._show(status, showing)
-            await self._db.unit(lambda tx: self._shown(tx, status, showing, message_id))
+            await self._bell.commit(self._db, lambda tx: self._shown(tx, status, showing, message_id))
 
     async def _show(self, status: Parcel, showing: Showing) -> int:
         say = status.say
@@ -50,7 +52,7 @@ class Tell:
     async def _delete(self, status: Parcel) -> None:
         if status.message_id is not None:
             await self._take_away(status.say.chat_id, status.message_id)
-        await self._db.unit(lambda tx: tx.outbox.ended(status.id, Ending.SENT, self._clock()))
+        await self._bell.commit(self._db, lambda tx: tx.outbox.ended(status.id, Ending.SENT, self._clock()))
 
     async def _take_away(self, chat_id: int, message_id: int) -> None:
         with suppress(Rejected):  # it is gone, or older than the two days for which a bot may delete

@@ -50,19 +50,19 @@ def timetable(shares: Shares, lost: float = 1.0) -> Timetable:
     Without callbacks all of them are lost.
     """
     ended, spent = _sums(shares)
-    # what is still to be paid per task from each age on, as seconds of waiting
-    left = [0.0] * len(AGES)
+    # what a look at each age costs as far as that does not depend on the one before: the look itself where a callback
+    # may come first, the wait for it, and, once it is known, all that is still to be paid after it
+    costs = [
+        PRICE * (1 - lost) * (1 - share) + lost * (age * share - seconds)
+        for age, share, seconds in zip(AGES, ended, spent, strict=True)
+    ]
     after = [AGES[-1]] * (len(AGES) - 1)
-
-    def price(here: int, at: int) -> float:
-        """Return what it costs to look next at `at`: the look, unless Kie calls before, and the wait for it."""
-        looks = lost * (1 - ended[here]) + (1 - lost) * (1 - ended[at])
-        waits = lost * (AGES[at] * (ended[at] - ended[here]) - (spent[at] - spent[here]))
-        return PRICE * looks + waits + left[at]
-
     for here in range(len(after) - 1, -1, -1):
-        left[here], best = min((price(here, at), at) for at in _within_reach(here, awaits=lost < 1))
+        # who had ended at the age before does not wait for this look
+        known = lost * ended[here]
+        least, best = min((costs[at] - known * AGES[at], at) for at in _within_reach(here, awaits=lost < 1))
         after[here] = AGES[best]
+        costs[here] += least + lost * (spent[here] + PRICE * (1 - ended[here]))
     return Timetable(tuple(after), awaits=lost < 1)
 
 

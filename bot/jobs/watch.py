@@ -90,8 +90,8 @@ class Watch:
             return await self._not_finished(job)
         if self._callbacks.found_finished(job.id):
             self._measure.callback(MISSING)
-        self._bell.ring()  # so that the picture is fetched as soon as this is committed
-        if await self._db.unit(lambda tx: self._finished(tx, job, seen)):
+        # so that the picture is fetched as soon as this is committed
+        if await self._bell.commit(self._db, lambda tx: self._finished(tx, job, seen)):
             self._learn(job, seen)
         return None
 

@@ -104,15 +104,20 @@ class Worker:
         #: what was known of the rows when the latest plan was made, and when the next one is due whatever happens
         self._planned_at_change = 0
         self._plan_again_at = -math.inf
-        #: the jobs of that plan, and of before, whose end makes room for others that are due
-        self._waited_for: frozenset[int] = frozenset()
+        #: the jobs and the messages of that plan, and of before, whose end makes room for others that are due
+        self._jobs_waited_for: frozenset[int] = frozenset()
+        self._messages_waited_for: frozenset[int] = frozenset()
         self._stopping = False
         #: after which moment of the monotonic clock this hangs, because it should have started what is due
         self.late_at = math.inf
 
     def wake(self) -> None:
-        """Say that something may be due."""
+        """Say that a commit is about to make something due: the plan is made within it."""
         self._bell.ring()
+
+    def stir(self) -> None:
+        """Say that a commit may have made something due."""
+        self._bell.stir()
 
     def look_soon(self, job_id: int) -> None:
         """Say that something may have happened to a job's task."""
@@ -162,7 +167,8 @@ class Worker:
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due and return the seconds until there may be more."""
         if self._may_find_more():
-            self._plan_again_at = self._monotonic() + await self._start_planned(tasks)
+            wait = await self._start_planned(tasks)
+            self._plan_again_at = self._monotonic() + wait
         self._start_looks(tasks, self._clock())
         next_look = self._looks.next_at()
         looks_after = LONGEST_SLEEP if next_look is None else seconds_between(self._clock(), next_look)
@@ -170,12 +176,12 @@ class Worker:
 
     def _may_find_more(self) -> bool:
         """Say whether a plan may hold anything that the latest did not: a look mostly changes no row."""
-        has_news = self._bell.takes_news() or not self._waited_for <= self._jobs
-        return has_news or self._db.changes != self._planned_at_change or self._monotonic() >= self._plan_again_at
+        has_room = not (self._jobs_waited_for <= self._jobs and self._messages_waited_for <= self._messages.keys())
+        has_news = self._bell.takes_news() or self._db.changes != self._planned_at_change
+        return has_news or has_room or self._monotonic() >= self._plan_again_at
 
     async def _start_planned(self, tasks: asyncio.TaskGroup) -> float:
         """Start what the rows say; return the seconds until they may say more, if nothing changes."""
-        now = self._clock()
         busy = Busy(
             jobs=frozenset(self._jobs),
             messages=outbox.Busy(self._busy_chats() | self._still_held().keys(), frozenset(self._messages)),
@@ -185,17 +191,22 @@ class Worker:
             asks_balance=self._asks_balance,
         )
         plan, self._planned_at_change = await self._db.unit(
-            lambda tx: (plan_for(tx, self._steps.submit, now, busy), tx.changes)
+            # by the clock of that moment: what was written just before, in the same commit, is due then
+            lambda tx: (plan_for(tx, self._steps.submit, self._clock(), busy), tx.changes)
         )
         before = len(self._messages)
         self._start(tasks, plan)
-        self._waited_for = busy.jobs.union(job.id for job in plan.jobs) if plan.more_jobs else frozenset()
         found, started = len(plan.parcels) + len(plan.errands), len(self._messages) - before
-        if found > 1 or found > started:
+        may_leave = self._pacing.next_opens(self._monotonic()) - self._monotonic()
+        self._jobs_waited_for = busy.jobs.union(job.id for job in plan.jobs) if plan.more_jobs else frozenset()
+        under_way = busy.messages.parcels.union(self._messages)  # some may have ended meanwhile
+        self._messages_waited_for = under_way if plan.more_messages or found > started else frozenset()
+        if plan.more_messages and (found > 1 or found > started):
             # their chats are busy or held from here on, and there may be others behind them
-            return self._pacing.next_opens(self._monotonic()) - self._monotonic()
-        # behind a single one there is mostly nobody; when it was sent there is news in any case
-        waits = [BEHIND_ONE] if found else []
+            return may_leave
+        # behind a single one there is mostly nobody in another chat
+        waits = [BEHIND_ONE] if found and plan.more_messages else []
+        waits += [may_leave] if found > started and may_leave > 0 else []
         waits += [] if plan.next_at is None else [seconds_between(self._clock(), plan.next_at)]
         waits += [opens - self._monotonic() for opens in self._held.values()]
         return min([LONGEST_SLEEP, *waits])
@@ -230,7 +241,7 @@ class Worker:
             return
         self._deliveries += kind in HEAVY
         self._messages[parcel.id] = None if kind is Kind.TOAST else chat_id
-        tasks.create_task(self._then(self._send(parcel), partial(self._sent, parcel)))
+        tasks.create_task(self._message_alone(self._send(parcel), parcel))
 
     def _start_errand(self, tasks: asyncio.TaskGroup, errand: Errand) -> None:
         parcel = errand.status
@@ -239,7 +250,7 @@ class Worker:
         if not (self._may_leave if is_message else self._is_open)(parcel.say.chat_id):
             return
         self._messages[parcel.id] = parcel.say.chat_id
-        tasks.create_task(self._then(self._tell(errand), partial(self._sent, parcel)))
+        tasks.create_task(self._message_alone(self._tell(errand), parcel))
 
     def _may_leave(self, chat_id: int) -> bool:
         """Say whether a message to a chat may leave now, and count it if so."""
@@ -255,10 +266,6 @@ class Worker:
         if opens > now and self._pacing.next_opens(now) <= now:
             self._held[chat_id] = opens  # it is this chat's own limit, so others may be served meanwhile
         return opens <= now
-
-    def _sent(self, parcel: Parcel) -> None:
-        del self._messages[parcel.id]
-        self._deliveries -= parcel.say.kind in HEAVY
 
     def _balance_asked(self) -> None:
         self._asks_balance = False
@@ -290,6 +297,15 @@ class Worker:
             self._jobs.discard(job.id)
             self._bell.stir()
 
+    async def _message_alone(self, sending: Awaitable[None], parcel: Parcel) -> None:
+        """Send something; as with a job, what was written tells if there is more to do."""
+        try:
+            await sending
+        finally:
+            del self._messages[parcel.id]
+            self._deliveries -= parcel.say.kind in HEAVY
+            self._bell.stir()
+
     async def _step(self, job: Job) -> None:
         """Take up a job that is due."""
         try:
@@ -315,7 +331,7 @@ class Worker:
             self._looks.add(job.id, self._first_look(job))
         else:
             self._callbacks.forget(job.id)
-        self._bell.ring()
+        self._bell.stir()
 
     def _first_look(self, job: Job) -> Instant:
         if self._callbacks.was_heard(job.id):

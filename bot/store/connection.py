@@ -196,8 +196,12 @@ def _prepare(db: sqlite3.Connection) -> None:
 def _commit_together(db: sqlite3.Connection, transaction: Transaction, works: list[Work]) -> list[Kept]:
     db.execute("BEGIN IMMEDIATE")
     try:
-        kept = [_undoable(db, transaction, work) for work in works]
-        commit(db)
+        # one alone needs no savepoint: where it is undone there is nothing else to keep
+        kept = [_undoable(db, transaction, work) for work in works] if len(works) > 1 else [_alone(transaction, *works)]
+        if len(works) == 1 and isinstance(kept[0].outcome, Exception):
+            db.execute("ROLLBACK")
+        else:
+            commit(db)
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -227,19 +231,25 @@ def _scrubbed(db: sqlite3.Connection, clean_since: int | None) -> int | None:
 
 def _undoable(db: sqlite3.Connection, transaction: Transaction, work: Work) -> Kept:
     db.execute("SAVEPOINT unit")
+    kept = _alone(transaction, work)
+    if isinstance(kept.outcome, Exception):
+        db.execute("ROLLBACK TO unit")
+    db.execute("RELEASE unit")
+    return kept
+
+
+def _alone(transaction: Transaction, work: Work) -> Kept:
+    """Run a unit of work; where its outcome is an exception, what it wrote is to be undone."""
     transaction.facts.clear()
     try:
         outcome = work(transaction)
     except OWN_MISTAKES as error:
-        outcome = error
+        return Kept(error)
     except sqlite3.Error:
         raise  # the file is in trouble, which concerns every unit of the batch
     except Exception as error:  # noqa: BLE001 - whatever it is belongs to the caller, who gets it
-        outcome = error
-    if isinstance(outcome, Exception):
-        db.execute("ROLLBACK TO unit")
-    db.execute("RELEASE unit")
-    return Kept(outcome, () if isinstance(outcome, Exception) else tuple(transaction.facts))
+        return Kept(error)
+    return Kept(outcome, tuple(transaction.facts))
 
 
 def remedy(error: Exception) -> str:

@@ -5,11 +5,11 @@ A key makes each thing said once, however often its cause is repeated.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.job import Instant
+from bot.job import Instant, Job
 from bot.store.facts import AnswerEnded, Fact
 from bot.store.people import People
 
@@ -100,6 +100,8 @@ class Parcel:
     is_over: bool = False
     #: of a status: somebody wants to see it
     is_asked_for: bool = False
+    #: of a picture that is to be sent now: its job, as it stands
+    job: Job | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,14 @@ class Outbox:
                 limit,
             ),
         ).fetchall()
+
+    def are_more_due(self, now: Instant, known: Collection[int]) -> bool:
+        """Say whether anything is due beside what is known of."""
+        row = self._db.execute(
+            "SELECT 1 FROM outbox WHERE due_at <= ? AND id NOT IN (SELECT value FROM json_each(?)) LIMIT 1",
+            (now, json.dumps(list(known))),
+        ).fetchone()
+        return row is not None
 
     def next_due(self, now: Instant) -> Instant | None:
         """Return the first moment after `now` at which something is due."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bot.job import Instant, Job, Reason, Request, State, day_of
 from bot.store.account import Account
+from bot.store.agenda import Agenda, agenda
 from bot.store.attempts import Attempts
 from bot.store.breakers import Breakers
 from bot.store.chats import Chats, hello_key
@@ -58,6 +59,10 @@ class Transaction:
     def changes(self) -> int:
         """How many changes of rows there were on this connection, undone ones too."""
         return self._db.total_changes
+
+    def agenda(self) -> Agenda:
+        """Return when there is something to do."""
+        return agenda(self._db)
 
     def wished(self, request: Request, words: str) -> Request:
         """Return a request with its words, and in the form that they ask for, or else its chat's preferences."""

@@ -101,17 +101,18 @@ class Intake:
 
     async def handle_all(self) -> None:
         """Handle every update that waits."""
-        self.late_at = self._monotonic() + GRACE
-        while await self._handle_next():
-            self._wake_worker()
+        are_more = True
+        while are_more:
             self.late_at = self._monotonic() + GRACE
+            are_more = await self._handle_next()
+            self._wake_worker()
         self.late_at = math.inf
 
     async def _handle_next(self) -> bool:
-        """Handle the update that has waited longest; False when none waits."""
+        """Handle the update that has waited longest, if any; say whether more of them wait."""
         taken: list[Letter] = []
         try:
-            reading = await self._db.unit(lambda tx: self._handle(tx, taken))
+            reading, are_more = await self._db.unit(lambda tx: self._handle(tx, taken))
         except MustRestart:
             raise
         except Exception as error:  # whatever is wrong with an update must not stop those behind it
@@ -121,20 +122,20 @@ class Intake:
             told = without_words(error)  # which may be those of the update
             log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
             await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
-        else:
-            if reading is not None and is_erasure(reading[1]):
-                self._wake_retention()
-        return bool(taken)
+            return True
+        if reading is not None and is_erasure(reading[1]):
+            self._wake_retention()
+        return are_more
 
-    def _handle(self, tx: Transaction, taken: list[Letter]) -> Reading | None:
+    def _handle(self, tx: Transaction, taken: list[Letter]) -> tuple[Reading | None, bool]:
         """Take the next update out of the inbox; `taken` says which, also when that fails."""
         letter = tx.inbox.next_waiting()
         if letter is None:
-            return None
+            return None, False
         taken.append(letter)
         reading = read_update(json.loads(letter.body), self._address.me)
         self._act(tx, letter, reading)
-        return reading
+        return reading, tx.inbox.next_waiting() is not None
 
     def _act(self, tx: Transaction, letter: Letter, reading: Reading | None) -> None:
         now = self._clock()

@@ -33,15 +33,10 @@ class Sentence:
 
     def into(self, language: str) -> str:
         """Return it in a language, English where that has no catalogue; raises KeyError for an unknown name."""
+        if not self.values:
+            return _fixed(self.name, closest(language))
         values = {name: _filled_in(value, language) for name, value in self.values.items()}
-        bundle = _catalogue(closest(language))
-        pattern = bundle.get_message(self.name).value
-        if pattern is None:
-            raise KeyError(self.name)
-        words, problems = bundle.format_pattern(pattern, values)
-        if problems:
-            raise KeyError(f"{self.name} in {language}: {problems[0]}")
-        return str(words)
+        return _composed(self.name, closest(language), values)
 
 
 @dataclass(frozen=True)
@@ -82,6 +77,23 @@ def _catalogue(language: str) -> FluentBundle:
     bundle = FluentBundle([language], use_isolating=False)
     bundle.add_resource(FluentResource(source))
     return bundle
+
+
+@cache
+def _fixed(name: str, language: str) -> str:
+    """Return a sentence into which nothing is filled in; there are no more of them than the catalogues hold."""
+    return _composed(name, language, {})
+
+
+def _composed(name: str, language: str, values: dict[str, str | int | float]) -> str:
+    bundle = _catalogue(language)
+    pattern = bundle.get_message(name).value
+    if pattern is None:
+        raise KeyError(name)
+    words, problems = bundle.format_pattern(pattern, values)
+    if problems:
+        raise KeyError(f"{name} in {language}: {problems[0]}")
+    return str(words)
 
 
 def _filled_in(value: "str | int | float | Sentence", language: str) -> str | int | float:

@@ -34,7 +34,7 @@ class Desk:
         self.woken = 0
         self.address = Address()
         self.address.meet(Me(424242, "darkroom_bot"))
-        letters = Letters(db, self.address, Meters().updates, clock=lambda: 1, wake_intake=self._wake)
+        letters = Letters(db, self.address, Meters().updates, clock=lambda: 1, wake_others=self._wake)
         self.poll = Poll(updates, letters, monotonic=lambda: self.now, rival_patience=60.0)
 
     def _wake(self) -> None:
@@ -93,7 +93,7 @@ async def test_the_next_question_confirms_what_was_stored(desk: Desk) -> None:
 async def test_an_update_that_was_not_confirmed_comes_again_and_is_kept_once(desk: Desk) -> None:
     desk.telegram.person().send_text("hello")
     await desk.poll.once()
-    letters = Letters(desk.db, Address(), Meters().updates, clock=lambda: 2, wake_intake=lambda: None)
+    letters = Letters(desk.db, Address(), Meters().updates, clock=lambda: 2, wake_others=lambda: None)
     successor = Poll(desk.poll._updates, letters, monotonic=lambda: 0.0)
     await successor.once()
     assert len(await desk.kept()) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from bot.sandbox.faults import HTML_502, Fault, Kind
-from bot.sandbox.telegram import Call
+from bot.sandbox.telegram import Call, LocalTelegram
 from bot.sandbox.telegram.refusals import server_error, too_many
 from tests.world import KEY, TOKEN, World, a_photo, a_world
 
@@ -19,6 +19,18 @@ async def test_a_photo_and_a_caption_come_back_as_an_edited_picture_in_reply(wor
     assert answer["reply_to_message"]["message_id"] == asked
     [task] = world.kie.tasks.values()
     assert task.prompt == "make it snow"
+
+
+async def test_the_message_that_tells_how_it_stands_goes_when_the_picture_has_come(world: World) -> None:
+    ada = world.telegram.person()
+    await world.bot().ready()
+    ada.send_photo(a_photo(), caption="make it snow")
+    await world.pictures(ada.id)
+    await world.telegram.wait_for(lambda telegram: _was_called(telegram, "deleteMessage"), timeout=10)
+
+
+def _was_called(telegram: LocalTelegram, method: str) -> bool:
+    return any(call.method == method for call in telegram.calls)
 
 
 async def test_a_picture_file_is_edited_as_well(world: World) -> None:

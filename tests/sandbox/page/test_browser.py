@@ -10,7 +10,7 @@ from playwright.async_api import Page as Tab
 
 from bot.sandbox.child import BOT
 from tests.sandbox.kie_asking import picture
-from tests.sandbox.page.browser import DESK, PATIENCE, PHONE, a_browser, chromium, complaints_of
+from tests.sandbox.page.browser import DESK, PHONE, a_browser, chromium, complaints_of
 from tests.sandbox.page.opened import Page, a_page
 
 pytestmark = [
@@ -164,8 +164,10 @@ async def test_a_bot_that_is_killed_and_started_again_gives_the_picture(browser:
         await typed(tab, "as a pencil drawing")
         kie = page.scene.kie
         assert kie is not None
-        await kie.wait_for(lambda: kie.tasks, PATIENCE)
         await tab.get_by_role("button", name="Workbench", exact=True).click()
+        await tab.get_by_role("tab", name="Jobs").click()
+        # not before it is known whether Kie took the order: after that the person would be asked
+        await expect(tab.get_by_role("tabpanel", name="Jobs")).to_contain_text("running")
         await tab.get_by_role("tab", name="Bot").click()
         await tab.get_by_role("button", name="kill -9").click()
         await expect(tab.get_by_role("status").filter(has_text="The bot is not running")).to_be_visible()
