@@ -15,6 +15,7 @@ from bot.chat.buttons import Action, Button
 from bot.chat.client import Chat, Media, Place
 from bot.chat.errors import ChatError, Doubtful, Misplaced, NoAnswer, Rejected
 from bot.job import Instant, Job
+from bot.jobs.bell import Bell
 from bot.jobs.pauses import MOST_SENDS_IN_DOUBT
 from bot.pictures.fetch import Fetcher
 from bot.pictures.inspect import Picture, PictureError, fits_as_photo, inspect
@@ -44,10 +45,11 @@ class Unconfirmed(Exception):
 class Deliver:
     """The step that gives a succeeded job's picture to the person."""
 
-    def __init__(self, db: Database, chat: Chat, fetcher: Fetcher, *, clock: Callable[[], Instant]) -> None:
+    def __init__(self, db: Database, chat: Chat, fetcher: Fetcher, bell: Bell, *, clock: Callable[[], Instant]) -> None:
         self._db = db
         self._chat = chat
         self._fetcher = fetcher
+        self._bell = bell
         self._clock = clock
         #: answers in groups for which the action was shown
         self._shown: set[int] = set()
@@ -71,7 +73,7 @@ class Deliver:
 
     async def _answering(self, job: Job) -> Parcel | None:
         """Write down that the answer is on its way; return the message that it can be put into, if it is in doubt."""
-        status = await self._db.unit(lambda tx: _on_its_way(tx, job, self._clock()))
+        status = await self._bell.commit(self._db, lambda tx: _on_its_way(tx, job, self._clock()))
         if job.answering_at is not None:
             log.warning("job %d: the answer may come twice", job.id, extra={"job": job.id})
         return status

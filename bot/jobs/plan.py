@@ -60,7 +60,7 @@ class Plan:
     parcels: list[Parcel]
     #: messages that tell how a job stands
     errands: list[Errand]
-    #: whether messages are due that are neither of these nor under way: they wait for their chat, or for room
+    #: whether messages are due that are neither of these nor under way: they wait for another one to end
     more_messages: bool
     probes: list[str]
     #: groups whose administrators somebody has to know
@@ -95,7 +95,8 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
         more_jobs=more_jobs,
         orders=orders,
         parcels=[_with_its_job(tx, each) for each in parcels if each.say.kind not in SHOWN],
-        more_messages=has_come(agenda.messages_at, now) and _are_more_due(tx, parcels, now, busy),
+        more_messages=has_come(agenda.messages_at, now)
+        and tx.outbox.are_more_due(now, (each.id for each in parcels), busy.messages),
         errands=errands,
         probes=[each.name for each in unproven if each.until <= now and each.name not in busy.probes],
         groups=[each for each in groups if each not in busy.groups],
@@ -149,10 +150,6 @@ def _parcels_due(tx: Transaction, agenda: Agenda, now: Instant, busy: Busy) -> l
 def _with_its_job(tx: Transaction, parcel: Parcel) -> Parcel:
     job_id = parcel.say.job_id
     return parcel if parcel.say.kind not in PICTURES or job_id is None else replace(parcel, job=tx.jobs.get(job_id))
-
-
-def _are_more_due(tx: Transaction, found: list[Parcel], now: Instant, busy: Busy) -> bool:
-    return tx.outbox.are_more_due(now, busy.messages.parcels.union(each.id for each in found))
 
 
 def _jobs_due(

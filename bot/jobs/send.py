@@ -10,11 +10,10 @@ from collections.abc import Callable
 from bot.chat.client import Chat, Place
 from bot.chat.errors import ChatError, Later
 from bot.job import Instant, Job, seconds_between
-from bot.jobs.bell import Bell
 from bot.jobs.deliver import Deliver
 from bot.jobs.report import Report
 from bot.store import chronicle
-from bot.store.connection import Database
+from bot.store.connection import Work
 from bot.store.outbox import Ending, Kind, Parcel
 from bot.store.statuses import Sign
 from bot.store.transaction import Transaction
@@ -26,25 +25,23 @@ SIGN_EXPIRES = 30.0
 class Send:
     """The step that takes a parcel out of the outbox."""
 
-    def __init__(
-        self, db: Database, chat: Chat, deliver: Deliver, report: Report, bell: Bell, *, clock: Callable[[], Instant]
-    ) -> None:
-        self._db = db
+    def __init__(self, chat: Chat, deliver: Deliver, report: Report, *, clock: Callable[[], Instant]) -> None:
         self._chat = chat
         self._deliver = deliver
         self._report = report
-        self._bell = bell
         self._clock = clock
 
-    async def run(self, parcel: Parcel) -> None:
-        """Send it once. Raises a ChatError, a FetchError or Undeliverable when that did not work."""
+    async def run(self, parcel: Parcel) -> Work:
+        """Send it once; return what is to be written about it.
+
+        Raises a ChatError, a FetchError or Undeliverable when that did not work.
+        """
         if parcel.say.kind is Kind.REACTION and seconds_between(parcel.written_at, self._clock()) > SIGN_EXPIRES:
-            await self._db.unit(lambda tx: tx.outbox.ended(parcel.id, Ending.EXPIRED, self._clock()))
-            return
+            return lambda tx: tx.outbox.ended(parcel.id, Ending.EXPIRED, self._clock())
         if parcel.tries:
             await self._ask_whether_telegram_is_well()
         message_id = await self._hand_over(parcel)
-        await self._bell.commit(self._db, lambda tx: self._sent(tx, parcel, message_id))
+        return lambda tx: self._sent(tx, parcel, message_id)
 
     async def _ask_whether_telegram_is_well(self) -> None:
         """Repeat nothing before a question that changes nothing is answered.

@@ -10,9 +10,8 @@ from contextlib import suppress
 from bot.chat.client import Chat, Place
 from bot.chat.errors import Rejected
 from bot.job import Instant
-from bot.jobs.bell import Bell
 from bot.jobs.status import Errand, Showing
-from bot.store.connection import Database
+from bot.store.connection import Work
 from bot.store.outbox import Ending, Parcel
 from bot.store.transaction import Transaction
 
@@ -20,20 +19,19 @@ from bot.store.transaction import Transaction
 class Tell:
     """The step that looks after the statuses."""
 
-    def __init__(self, db: Database, chat: Chat, bell: Bell, *, clock: Callable[[], Instant]) -> None:
-        self._db = db
+    def __init__(self, chat: Chat, *, clock: Callable[[], Instant]) -> None:
         self._chat = chat
-        self._bell = bell
         self._clock = clock
 
-    async def run(self, errand: Errand) -> None:
-        """Do it once. Raises a ChatError when that did not work."""
+    async def run(self, errand: Errand) -> Work:
+        """Do it once; return what is to be written about it. Raises a ChatError when that did not work."""
         status, showing = errand.status, errand.showing
         if showing is None:
-            await self._delete(status)
-        else:
-            message_id = await self._show(status, showing)
-            await self._bell.commit(self._db, lambda tx: self._shown(tx, status, showing, message_id))
+            if status.message_id is not None:
+                await self._take_away(status.say.chat_id, status.message_id)
+            return lambda tx: tx.outbox.ended(status.id, Ending.SENT, self._clock())
+        message_id = await self._show(status, showing)
+        return lambda tx: self._shown(tx, status, showing, message_id)
 
     async def _show(self, status: Parcel, showing: Showing) -> int:
         say = status.say
@@ -48,11 +46,6 @@ class Tell:
         tx.statuses.shown(status, showing.digest, message_id, now, showing.look_at)
         if showing.is_last:
             tx.outbox.ended(status.id, Ending.SENT, now)
-
-    async def _delete(self, status: Parcel) -> None:
-        if status.message_id is not None:
-            await self._take_away(status.say.chat_id, status.message_id)
-        await self._bell.commit(self._db, lambda tx: tx.outbox.ended(status.id, Ending.SENT, self._clock()))
 
     async def _take_away(self, chat_id: int, message_id: int) -> None:
         with suppress(Rejected):  # it is gone, or older than the two days for which a bot may delete

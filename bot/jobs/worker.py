@@ -32,7 +32,7 @@ from bot.jobs.timetable import LONGEST_GAP
 from bot.jobs.watch import Watch
 from bot.settings import MustRestart
 from bot.store import outbox
-from bot.store.connection import Database
+from bot.store.connection import Database, Work
 from bot.store.outbox import HEAVY, Kind, Parcel
 from bot.store.transaction import Transaction
 
@@ -93,7 +93,8 @@ class Worker:
         # what follows is bounded by what is under way: see the MOST_* of plan and gates; looks, by the tasks that run
         self._looks = Looks()
         self._jobs: set[int] = set()
-        #: messages under way, each to another chat but for the toasts, which are in none
+        #: messages under way, each to another chat but for toasts, which are in none, and for what was sent and is only
+        #: being written down
         self._messages: dict[int, int | None] = {}
         self._probes: set[str] = set()
         self._asks_balance = False
@@ -184,7 +185,7 @@ class Worker:
         """Start what the rows say; return the seconds until they may say more, if nothing changes."""
         busy = Busy(
             jobs=frozenset(self._jobs),
-            messages=outbox.Busy(self._busy_chats() | self._still_held().keys(), frozenset(self._messages)),
+            messages=outbox.Busy(self._busy_chats(), frozenset(self._still_held()), frozenset(self._messages)),
             probes=frozenset(self._probes),
             groups=frozenset(self._groups),
             deliveries=self._deliveries,
@@ -192,7 +193,8 @@ class Worker:
         )
         plan, self._planned_at_change = await self._db.unit(
             # by the clock of that moment: what was written just before, in the same commit, is due then
-            lambda tx: (plan_for(tx, self._steps.submit, self._clock(), busy), tx.changes)
+            lambda tx: (plan_for(tx, self._steps.submit, self._clock(), busy), tx.changes),
+            comes_last=True,
         )
         before = len(self._messages)
         self._start(tasks, plan)
@@ -200,7 +202,8 @@ class Worker:
         may_leave = self._pacing.next_opens(self._monotonic()) - self._monotonic()
         self._jobs_waited_for = busy.jobs.union(job.id for job in plan.jobs) if plan.more_jobs else frozenset()
         under_way = busy.messages.parcels.union(self._messages)  # some may have ended meanwhile
-        self._messages_waited_for = under_way if plan.more_messages or found > started else frozenset()
+        wait_for_room = plan.more_messages or self._deliveries >= MOST_DELIVERED
+        self._messages_waited_for = under_way if wait_for_room else frozenset()
         if plan.more_messages and (found > 1 or found > started):
             # their chats are busy or held from here on, and there may be others behind them
             return may_leave
@@ -352,16 +355,17 @@ class Worker:
     async def _send(self, parcel: Parcel) -> None:
         failure = await self._failure_of(self._steps.send.run(parcel), parcel)
         if failure is not None:
-            await self._db.unit(lambda tx: retries.parcel_failed(tx, parcel, failure, self._rules, self._clock()))
+            await self._write(parcel, lambda tx: retries.parcel_failed(tx, parcel, failure, self._rules, self._clock()))
 
     async def _tell(self, errand: Errand) -> None:
         failure = await self._failure_of(self._steps.tell.run(errand), errand.status)
         if failure is not None:
-            await self._db.unit(lambda tx: retries.errand_failed(tx, errand, failure, self._clock()))
+            await self._write(errand.status, lambda tx: retries.errand_failed(tx, errand, failure, self._clock()))
 
-    async def _failure_of(self, sending: Awaitable[None], parcel: Parcel) -> Exception | None:
+    async def _failure_of(self, sending: Awaitable[Work], parcel: Parcel) -> Exception | None:
+        """Send something and write down what there is to write about it; return what went wrong."""
         try:
-            await sending
+            await self._write(parcel, await sending)
         except MustRestart:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the message has to move on
@@ -370,6 +374,11 @@ class Worker:
                 self._pacing.pause(parcel.say.chat_id, self._monotonic() + error.retry_after)
             return error
         return None
+
+    async def _write(self, parcel: Parcel, work: Work) -> None:
+        """Commit what became of a message; its chat is free for the plan that is made within this commit."""
+        self._messages[parcel.id] = None
+        await self._bell.commit(self._db, work)
 
     async def _sleep(self, seconds: float) -> None:
         try:

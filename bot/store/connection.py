@@ -25,7 +25,16 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Transaction], Any]
-Waiting = tuple[Work, "asyncio.Future[Any]"]
+
+
+class Waiting(NamedTuple):
+    """A unit of work that waits for its transaction."""
+
+    work: Work
+    future: "asyncio.Future[Any]"
+    #: whether it wants to see what all others of the same transaction have written
+    comes_last: bool
+
 
 #: STRICT tables came with this version.
 OLDEST_SQLITE = (3, 37, 0)
@@ -88,9 +97,10 @@ class Database:
         except sqlite3.Error as error:
             raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {remedy(error)}") from error
 
-    async def unit(self, work: Callable[[Transaction], T]) -> T:
+    async def unit(self, work: Callable[[Transaction], T], *, comes_last: bool = False) -> T:
         """Run `work` as one transaction and return what it returned, committed.
 
+        Where others are committed together with it, `comes_last` lets it see what they have written.
         An exception of `work` undoes what it wrote and is raised here; StoreFailed
         means that nothing of it was kept. When the caller is cancelled the unit
         still runs to its end.
@@ -98,7 +108,7 @@ class Database:
         if self._closing:
             raise StoreFailed("the database is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, future))
+        self._waiting.append(Waiting(work, future, comes_last))
         self._arrived.set()
         return await future
 
@@ -129,16 +139,16 @@ class Database:
             self._arrived.clear()
             batch, self._waiting = self._waiting, []
             if batch:
-                await self._run(batch)
+                await self._run(sorted(batch, key=lambda each: each.comes_last))
 
     async def _run(self, batch: list[Waiting]) -> None:
         try:
-            works = [work for work, _ in batch]
+            works = [each.work for each in batch]
             kept = await _in_one_hop(self._connection, _commit_together, self._transaction, works)
             self.changes = self._transaction.changes
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             kept = [Kept(StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {remedy(error)}"))] * len(batch)
-        for (_, future), (outcome, facts) in zip(batch, kept, strict=True):
+        for (_, future, _), (outcome, facts) in zip(batch, kept, strict=True):
             self._tell_all(facts)
             if future.done():  # its caller was cancelled meanwhile, and will not look
                 continue

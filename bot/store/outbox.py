@@ -5,7 +5,7 @@ A key makes each thing said once, however often its cause is repeated.
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -108,8 +108,10 @@ class Parcel:
 class Busy:
     """What must not be taken up now."""
 
-    #: being written to, or to be left alone for a moment
+    #: being written to
     chats: frozenset[int] = frozenset()
+    #: to be left alone for a moment
+    held: frozenset[int] = frozenset()
     #: on their way
     parcels: frozenset[int] = frozenset()
 
@@ -172,18 +174,19 @@ class Outbox:
                 now,
                 json.dumps(list(busy.parcels)),
                 Kind.TOAST,
-                json.dumps(list(busy.chats)),
+                json.dumps(list(busy.chats | busy.held)),
                 pictures,
                 json.dumps(sorted(HEAVY)),
                 limit,
             ),
         ).fetchall()
 
-    def are_more_due(self, now: Instant, known: Collection[int]) -> bool:
-        """Say whether anything is due beside what is known of."""
+    def are_more_due(self, now: Instant, found: Iterable[int], busy: Busy) -> bool:
+        """Say whether more is due than what was found: what waits for its chat, or for room, but not for a time."""
         row = self._db.execute(
-            "SELECT 1 FROM outbox WHERE due_at <= ? AND id NOT IN (SELECT value FROM json_each(?)) LIMIT 1",
-            (now, json.dumps(list(known))),
+            "SELECT 1 FROM outbox WHERE due_at <= ? AND id NOT IN (SELECT value FROM json_each(?))"
+            " AND (kind = ? OR chat_id NOT IN (SELECT value FROM json_each(?))) LIMIT 1",
+            (now, json.dumps([*busy.parcels, *found]), Kind.TOAST, json.dumps(list(busy.held))),
         ).fetchone()
         return row is not None
 
