@@ -12,6 +12,7 @@ from bot.job import State
 from bot.settings import CannotRun
 from bot.store.connection import Database
 from bot.store.lock import only_process
+from bot.store.outbox import Say
 from bot.store.transaction import Transaction
 from tests.store.rows import NOON, a_request
 
@@ -53,6 +54,23 @@ async def test_units_that_wait_together_are_committed_together(db: Database) -> 
     await asyncio.gather(*(db.unit(partial(_add, message_id=number)) for number in range(100)))
     assert statements.count("COMMIT") <= 2
     assert await _count(db) == 100
+
+
+async def test_a_unit_that_comes_last_sees_what_the_others_of_its_commit_wrote(db: Database) -> None:
+    seen = asyncio.ensure_future(db.unit(lambda tx: (tx.outbox.holds("one"), tx.changes), comes_last=True))
+    written = asyncio.ensure_future(db.unit(lambda tx: tx.outbox.add(Say(key="one", chat_id=5, body="one"), 1)))
+    assert await seen == (True, db.changes)
+    assert await written
+
+
+async def test_a_unit_that_is_alone_and_fails_is_undone(db: Database) -> None:
+    def half_done(tx: Transaction) -> None:
+        tx.outbox.add(Say(key="half", chat_id=5, body="half"), 1)
+        raise ValueError("a mistake")
+
+    with pytest.raises(ValueError, match="a mistake"):
+        await db.unit(half_done)
+    assert not await db.unit(lambda tx: tx.outbox.holds("half"))
 
 
 async def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:
