@@ -1,4 +1,4 @@
-"""Send: hands one thing from the outbox over to Telegram, and writes down that it was.
+"""Send: hands one thing from the outbox over to Telegram, and says what is to be written down about it.
 
 Telegram has no key that would make a repeated send harmless. A crash between
 the send and the commit makes the message come twice: that window is the only

@@ -93,9 +93,12 @@ class Worker:
         # what follows is bounded by what is under way: see the MOST_* of plan and gates; looks, by the tasks that run
         self._looks = Looks()
         self._jobs: set[int] = set()
-        #: messages under way, each to another chat but for toasts, which are in none, and for what was sent and is only
-        #: being written down
+        #: messages under way, each to another chat but for the toasts, which are in none
         self._messages: dict[int, int | None] = {}
+        #: those of them of which is only being written down what became of them: their chats are free
+        self._written: set[int] = set()
+        #: whether something that is due has to wait for the limit of all messages together
+        self._is_paced = False
         self._probes: set[str] = set()
         self._asks_balance = False
         self._groups: set[int] = set()
@@ -185,7 +188,7 @@ class Worker:
         """Start what the rows say; return the seconds until they may say more, if nothing changes."""
         busy = Busy(
             jobs=frozenset(self._jobs),
-            messages=outbox.Busy(self._busy_chats(), frozenset(self._still_held()), frozenset(self._messages)),
+            messages=self._busy_messages(),
             probes=frozenset(self._probes),
             groups=frozenset(self._groups),
             deliveries=self._deliveries,
@@ -196,7 +199,7 @@ class Worker:
             lambda tx: (plan_for(tx, self._steps.submit, self._clock(), busy), tx.changes),
             comes_last=True,
         )
-        before = len(self._messages)
+        before, self._is_paced = len(self._messages), False
         self._start(tasks, plan)
         found, started = len(plan.parcels) + len(plan.errands), len(self._messages) - before
         may_leave = self._pacing.next_opens(self._monotonic()) - self._monotonic()
@@ -209,7 +212,7 @@ class Worker:
             return may_leave
         # behind a single one there is mostly nobody in another chat
         waits = [BEHIND_ONE] if found and plan.more_messages else []
-        waits += [may_leave] if found > started and may_leave > 0 else []
+        waits += [may_leave] if self._is_paced else []
         waits += [] if plan.next_at is None else [seconds_between(self._clock(), plan.next_at)]
         waits += [opens - self._monotonic() for opens in self._held.values()]
         return min([LONGEST_SLEEP, *waits])
@@ -268,13 +271,21 @@ class Worker:
         opens = self._pacing.opens(chat_id, now)
         if opens > now and self._pacing.next_opens(now) <= now:
             self._held[chat_id] = opens  # it is this chat's own limit, so others may be served meanwhile
+        elif opens > now:
+            self._is_paced = True
         return opens <= now
 
     def _balance_asked(self) -> None:
         self._asks_balance = False
 
-    def _busy_chats(self) -> frozenset[int]:
-        return frozenset(chat_id for chat_id in self._messages.values() if chat_id is not None)
+    def _busy_messages(self) -> outbox.Busy:
+        chats = (chat_id for id_, chat_id in self._messages.items() if id_ not in self._written and chat_id is not None)
+        return outbox.Busy(
+            chats=frozenset(chats),
+            held=frozenset(self._still_held()),
+            parcels=frozenset(self._messages),
+            written=frozenset(self._written),
+        )
 
     def _start_looks(self, tasks: asyncio.TaskGroup, now: Instant) -> None:
         while (job_id := self._looks.take(now)) is not None:
@@ -306,6 +317,7 @@ class Worker:
             await sending
         finally:
             del self._messages[parcel.id]
+            self._written.discard(parcel.id)
             self._deliveries -= parcel.say.kind in HEAVY
             self._bell.stir()
 
@@ -377,7 +389,7 @@ class Worker:
 
     async def _write(self, parcel: Parcel, work: Work) -> None:
         """Commit what became of a message; its chat is free for the plan that is made within this commit."""
-        self._messages[parcel.id] = None
+        self._written.add(parcel.id)
         await self._bell.commit(self._db, work)
 
     async def _sleep(self, seconds: float) -> None:

@@ -114,6 +114,8 @@ class Busy:
     held: frozenset[int] = frozenset()
     #: on their way
     parcels: frozenset[int] = frozenset()
+    #: those of them that have left, so that what became of them is being written down
+    written: frozenset[int] = frozenset()
 
 
 class Outbox:
@@ -182,11 +184,14 @@ class Outbox:
         ).fetchall()
 
     def are_more_due(self, now: Instant, found: Iterable[int], busy: Busy) -> bool:
-        """Say whether more is due than what was found: what waits for its chat, or for room, but not for a time."""
+        """Say whether more is due than what was found: what waits for another one to end, but not for a time.
+
+        What is being written down may be due again, for another try or as something else, as soon as that has ended.
+        """
         row = self._db.execute(
             "SELECT 1 FROM outbox WHERE due_at <= ? AND id NOT IN (SELECT value FROM json_each(?))"
             " AND (kind = ? OR chat_id NOT IN (SELECT value FROM json_each(?))) LIMIT 1",
-            (now, json.dumps([*busy.parcels, *found]), Kind.TOAST, json.dumps(list(busy.held))),
+            (now, json.dumps([*(busy.parcels - busy.written), *found]), Kind.TOAST, json.dumps(list(busy.held))),
         ).fetchone()
         return row is not None
 

@@ -3,11 +3,12 @@
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram import Call, LocalTelegram
-from bot.sandbox.telegram.refusals import server_error, too_many
+from bot.sandbox.telegram.refusals import bad_request, server_error, too_many
 from tests.world import KEY, TOKEN, World, a_photo, a_world
 
 
@@ -27,6 +28,16 @@ async def test_the_message_that_tells_how_it_stands_goes_when_the_picture_has_co
     ada.send_photo(a_photo(), caption="make it snow")
     await world.pictures(ada.id)
     await world.telegram.wait_for(lambda telegram: _was_called(telegram, "deleteMessage"), timeout=10)
+
+
+@pytest.mark.parametrize("refusal", ["message to be replied not found", "message thread not found"])
+async def test_what_cannot_be_said_there_is_said_elsewhere_at_once(world: World, refusal: str) -> None:
+    """It is due again in the moment in which it is written down, with the plan in the same commit."""
+    ada = world.telegram.person()
+    await world.bot().ready()
+    world.telegram.faults.add("sendMessage", bad_request(f"Bad Request: {refusal}"))
+    ada.send_text("/help")
+    await world.words(ada.id)
 
 
 def _was_called(telegram: LocalTelegram, method: str) -> bool:
