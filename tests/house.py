@@ -109,10 +109,10 @@ class House:
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass as the worker would: from one moment that it knows of to the next."""
-        await self.kie.wait_for(self._pictures_are_made)
         end = self.clock.now + seconds
         while self.clock.now < end:
             wait = await self.turn()
+            await self.kie.wait_for(self._pictures_are_made)  # also of what was ordered only now
             self.clock.now = min(end, self.clock.now + max(min([wait, *self._calls_ahead()]), 0.001))
             await self.kie.calls_back()
         await self.turn()
