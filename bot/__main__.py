@@ -5,7 +5,6 @@ something first, 1 when a restart may help; of `check` 1 when anything would fai
 """
 
 import argparse
-import asyncio
 import gc
 import logging
 import os
@@ -14,6 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import NoReturn
+
+import uvloop
 
 from bot import logs
 from bot.settings import CannotRun, MustRestart, Settings, load
@@ -60,7 +61,7 @@ def look(*, for_machines: bool) -> int:
     from bot.operate.check.command import check  # noqa: PLC0415 - the same
 
     try:
-        code = asyncio.new_event_loop().run_until_complete(check(open_alone, for_machines=for_machines))
+        code = uvloop.new_event_loop().run_until_complete(check(open_alone, for_machines=for_machines))
     except KeyboardInterrupt:
         code = 130
     return _leave(code)
@@ -74,7 +75,7 @@ def run() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
-    return _leave(asyncio.new_event_loop().run_until_complete(_to_the_end(settings)))
+    return _leave(uvloop.new_event_loop().run_until_complete(_to_the_end(settings)))
 
 
 def _leave(code: int) -> NoReturn:

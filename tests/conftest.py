@@ -1,14 +1,16 @@
 """Fixtures for everybody."""
 
+import asyncio
 import gc
 import logging
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import certifi
 import pytest
+import uvloop
 
 from bot.sandbox import stand_in
 from tests import oracle
@@ -19,6 +21,11 @@ SMALL = 64
 
 #: Around a certificate in a bundle.
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Have every test run on the loop that the bot runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -51,6 +51,8 @@ class ChildProcess:
         """Send a picture and wait for what became of it; raises Broken."""
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - we asked for the pipe
+        if stdin.is_closing():  # the loop takes it for a mistake to write to it then
+            raise Broken("the process ended")
         try:
             stdin.write(PICTURE_HEAD.pack(len(content)))
             stdin.write(content)

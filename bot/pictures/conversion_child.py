@@ -23,6 +23,8 @@ from bot.pictures.wire import PICTURE_HEAD, Outcome, Reply
 
 _POLITENESS = 5
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
+#: the numbers of files that could be open when the process starts are below
+_FILES = 1 << 16
 
 
 def serve(pictures: BinaryIO, replies: BinaryIO, seconds: float, idle: float) -> None:
@@ -106,6 +108,7 @@ def _main() -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    os.closerange(_STDERR + 1, _FILES)  # the loop leaves copies of ours, and what the bot itself was started with
     replies = os.fdopen(os.dup(_STDOUT), "wb")
     os.dup2(_STDERR, _STDOUT)
     opening.prepare()

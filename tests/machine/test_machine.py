@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
@@ -48,7 +49,7 @@ class Story(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._stack = ExitStack()
-        self._runner = self._stack.enter_context(asyncio.Runner())
+        self._runner = self._stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         folder = self._stack.enter_context(tempfile.TemporaryDirectory())
         doom = Doom()
         self._stack.enter_context(doom.installed())

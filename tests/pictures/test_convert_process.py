@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.pictures import bounds
+from bot.pictures import bounds, child_process
 from bot.pictures.convert import Converter, How
 from bot.pictures.errors import ConversionFailed, Unreadable
 from bot.pictures.inspect import Kind
@@ -180,14 +180,29 @@ async def test_the_process_is_bounded_and_can_open_nothing(own: Converter) -> No
 
 
 @linux
-async def test_the_process_holds_none_of_our_files(own: Converter, tmp_path: Path) -> None:
-    with (tmp_path / "ours").open("w"):
-        held = [str(entry.readlink()) for entry in Path(f"/proc/{own.pid}/fd").iterdir()]
-    assert all(target.startswith("pipe:") or target == "/dev/null" for target in held)
+async def test_the_process_holds_none_of_our_files(tmp_path: Path) -> None:
+    with (tmp_path / "ours").open("w") as ours:
+        ours_too = os.dup2(ours.fileno(), 200)  # which any process of ours gets, unless it is closed
+        converter = Converter()
+        await converter.fit(TURNED)
+        held = [str(entry.readlink()) for entry in Path(f"/proc/{converter.pid}/fd").iterdir()]
+        await converter.aclose()
+        os.close(ours_too)
+    assert sorted(each.partition(":")[0] for each in held) == ["/dev/null", "/dev/null", "socket", "socket"]
+
+
+async def test_a_process_that_has_ended_says_so_whenever_it_is_asked() -> None:
+    child = await child_process.start(30, 30)
+    child.kill()
+    await until(lambda: not child.is_alive)
+    for _ in range(2):
+        with pytest.raises(child_process.Broken):
+            await child.convert(TURNED)
+    await child.end()
 
 
 BOT = """
-import asyncio, sys
+import asyncio, sys, uvloop
 from bot.pictures.convert import Converter
 
 async def main():
@@ -196,7 +211,7 @@ async def main():
     print(converter.pid, flush=True)
     await asyncio.Event().wait()
 
-asyncio.run(main())
+uvloop.run(main())
 """
 
 
