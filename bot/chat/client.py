@@ -318,12 +318,13 @@ def _refuse_unless_found(status: int) -> None:
 
 
 async def _bounded(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > MAX_DOWNLOAD:
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_DOWNLOAD:
             raise TooBig("the file is larger than 20 MB")
     expected = response.headers.get("Content-Length")
-    if expected is not None and "Content-Encoding" not in response.headers and len(content) != int(expected):
+    if expected is not None and "Content-Encoding" not in response.headers and size != int(expected):
         raise Later("the file arrived incomplete")
-    return bytes(content)
+    return b"".join(parts)

@@ -17,8 +17,9 @@ from bot.chat.errors import ChatError, Doubtful, Misplaced, NoAnswer, Rejected
 from bot.job import Instant, Job
 from bot.jobs.bell import Bell
 from bot.jobs.pauses import MOST_SENDS_IN_DOUBT
+from bot.pictures.aside import inspect_aside
 from bot.pictures.fetch import Fetcher
-from bot.pictures.inspect import Picture, PictureError, fits_as_photo, inspect
+from bot.pictures.inspect import Picture, PictureError, fits_as_photo
 from bot.store.connection import Database
 from bot.store.outbox import Kind, Parcel
 from bot.store.transaction import Transaction
@@ -65,7 +66,7 @@ class Deliver:
             raise Undeliverable("its address was erased")
         async with self._shown_as_uploading(place, self._times_to_show(parcel)):
             content = await self._fetcher.fetch(job.result_url)
-            picture = await asyncio.to_thread(_inspected, content)
+            picture = await _inspected(content)
             if parcel.say.kind is Kind.FILE:
                 return await self._chat.send(place, Media(content, _name(picture), parcel.say.body, as_file=True))
             status = await self._answering(job)
@@ -172,8 +173,8 @@ def _name(picture: Picture) -> str:
     return f"edited.{picture.kind.extension}"
 
 
-def _inspected(content: bytes) -> Picture:
+async def _inspected(content: bytes) -> Picture:
     try:
-        return inspect(content)
+        return await inspect_aside(content)
     except PictureError as error:
         raise Undeliverable(f"Kie made no picture: {error}") from None

@@ -142,9 +142,11 @@ def _remind(tx: Transaction, now: Instant) -> None:
 
 
 def _parcels_due(tx: Transaction, agenda: Agenda, now: Instant, busy: Busy) -> list[Parcel]:
-    if not has_come(agenda.messages_at, now) or len(busy.messages.parcels) >= MOST_SENT:
+    said, told = has_come(agenda.said_at, now), has_come(agenda.told_at, now)
+    if not (said or told) or len(busy.messages.parcels) >= MOST_SENT:
         return []
-    return tx.outbox.due(now, busy.messages, MOST_SENT, pictures=busy.deliveries < MOST_DELIVERED)
+    pictures = busy.deliveries < MOST_DELIVERED
+    return tx.outbox.due(now, busy.messages, MOST_SENT, pictures=pictures, said=said, told=told)
 
 
 def _with_its_job(tx: Transaction, parcel: Parcel) -> Parcel:

@@ -17,10 +17,11 @@ from bot.jobs import outcome, trouble
 from bot.jobs.bell import Bell
 from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
+from bot.pictures.aside import inspect_aside
 from bot.pictures.convert import Converter, Fitted, How
 from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, Unreadable
 from bot.pictures.fetch import Fetcher, FetchError, Unreachable
-from bot.pictures.inspect import Obstacle, inspect, why_not_as_it_is
+from bot.pictures.inspect import Obstacle, why_not_as_it_is
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
@@ -120,7 +121,7 @@ class Prepare:
     async def _carry(self, job: Job, source: Source) -> str | None:
         found = await self._content(job, source)
         try:
-            photo = await asyncio.to_thread(_photo, found.content) if source.is_photo and found.is_telegrams else None
+            photo = await _photo(found.content) if source.is_photo and found.is_telegrams else None
             fitted = photo or await self._converter.fit(found.content)
         except PictureError as error:
             raise Unusable(_words(error)) from None
@@ -169,9 +170,9 @@ def _in_album(job: Job, source: Source, words: Sentence) -> Sentence:
     return sentence("album-item", place=places.index(source.place) + 1, count=len(places), words=words)
 
 
-def _photo(content: bytes) -> Fitted | None:
+async def _photo(content: bytes) -> Fitted | None:
     """Take a photo as the sender's app made it, unless there is more in its way than an app leaves."""
-    picture = inspect(content)
+    picture = await inspect_aside(content)
     if why_not_as_it_is(picture) not in (None, *LEFT_BY_APPS):
         return None
     return Fitted(content, picture.kind, How.AS_IS)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from statistics import median
 
 from bot.chat import buttons
 from bot.chat.buttons import Action, Button
@@ -149,12 +148,12 @@ def _doubt(job: Job, asked_at: Instant) -> Showing:
 def _under_way(tx: Transaction, job: Job) -> Showing:
     if job.overdue_at is not None:
         return Showing(_words(job, sentence("takes-long")))
-    return Showing(_words(job, _with_time("being-edited", _usual_seconds(tx))))
+    return Showing(_words(job, _with_time("being-edited", tx.jobs.usual_seconds(KNOWN, TOO_FEW))))
 
 
 def _queued(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing:
     place = tx.line.place_of(job.id) or 1
-    usual = _usual_seconds(tx)
+    usual = tx.jobs.usual_seconds(KNOWN, TOO_FEW)
     wait = _wait(place, tx.jobs.count_at_kie(later(now, -limits.deadline)), limits, usual)
     breakers = tx.breakers.all()
     halted = _halted(tx, job, breakers, limits, wait, now)
@@ -200,11 +199,6 @@ def _wait(place: int, at_kie: int, limits: Limits, usual: float | None) -> float
     by_rate = (place - 1) / (limits.creates_per_window / WINDOW)
     to_finish = max(0, at_kie + place - limits.running)  # before this one gets a place
     return max(by_rate, to_finish * (usual or 0.0) / limits.running)
-
-
-def _usual_seconds(tx: Transaction) -> float | None:
-    took = tx.jobs.latest_durations(KNOWN)
-    return median(each.seconds for each in took) if len(took) >= TOO_FEW else None
 
 
 def _cancel(job: Job) -> Button:

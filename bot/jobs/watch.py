@@ -23,7 +23,7 @@ from bot.store.attempts import Attempt
 from bot.store.connection import Database
 from bot.store.jobs import Took
 from bot.store.transaction import Transaction
-from bot.texts import sentence
+from bot.texts import Sentence, sentence
 
 #: Seconds after which it is not asked for a picture any more, because Kie keeps none for longer.
 LAST_QUESTION = RESULTS_KEPT * 86_400.0
@@ -56,6 +56,8 @@ class Watch:
         self._deadline = deadline
         self._admins = admins
         self._clock = clock
+        #: jobs whose tasks run, as they were at an earlier look: enough to look again, which mostly changes nothing
+        self._running: dict[int, Job] = {}
 
     async def recall(self) -> None:
         """Learn how long tasks take from those that are stored."""
@@ -68,11 +70,16 @@ class Watch:
 
     async def look(self, job_id: int) -> Instant | None:
         """Look at a job's task once; return when to look again, None when there is nothing to look at."""
-        job = await self._db.unit(lambda tx: tx.jobs.get(job_id))
+        job = self._running.pop(job_id, None) or await self._db.unit(lambda tx: tx.jobs.get(job_id))
         again = None if job is None else await self._look(job)
         if again is None:
             self._callbacks.forget(job_id)
+        elif job is not None and job.state is State.RUNNING and not self._is_overdue(job, again):
+            self._running[job_id] = job
         return again
+
+    def _is_overdue(self, job: Job, now: Instant) -> bool:
+        return seconds_between(job.submitted_at or now, now) >= self._deadline
 
     async def _look(self, job: Job) -> Instant | None:
         if job.state is State.RUNNING and job.task_id is not None:
@@ -134,26 +141,26 @@ class Watch:
         now = self._clock()
         age = seconds_between(job.submitted_at or now, now)
         if age >= LAST_QUESTION:
-            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, sentence("never-learned"), now))
+            await self._db.unit(lambda tx: _give_up(tx, job, sentence("never-learned"), now))
             return None
-        await self._tell_if_overdue(job, age)
+        await self._tell_if_overdue(job)
         return later(now, min(300.0, max(2.0, age / 5)))
 
     async def _not_finished(self, job: Job) -> Instant | None:
         now = self._clock()
         age = seconds_between(job.submitted_at or now, now)
         if age >= LATE_LOOKS[-1]:
-            await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.OVERDUE, sentence("never-finished"), now))
+            await self._db.unit(lambda tx: _give_up(tx, job, sentence("never-finished"), now))
             return None
-        await self._tell_if_overdue(job, age)
+        await self._tell_if_overdue(job)
         return self._next_look(job, now)
 
     def _next_look(self, job: Job, now: Instant) -> Instant | None:
         timetable = self._learned.timetable(job.request.form.shape, self._callbacks.lost_share(job.id))
         return next_look(job.submitted_at or now, now, self._deadline, timetable)
 
-    async def _tell_if_overdue(self, job: Job, age: float) -> None:
-        if age >= self._deadline and job.overdue_at is None:
+    async def _tell_if_overdue(self, job: Job) -> None:
+        if self._is_overdue(job, self._clock()) and job.overdue_at is None:
             await self._db.unit(lambda tx: _overdue(tx, job, self._clock()))
 
     def _learn(self, job: Job, seen: Look) -> None:
@@ -163,7 +170,10 @@ class Watch:
 
     def _finished(self, tx: Transaction, job: Job, seen: Look) -> bool:
         """Take a job to its end; True if that is a picture."""
-        now = self._clock()
+        now, stored = self._clock(), _as_it_stands(tx, job)
+        return stored is not None and self._ended(tx, stored, seen, now)
+
+    def _ended(self, tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
         if seen.outcome is Outcome.FAILURE:
             _task_failed(tx, job, seen, now)
         elif seen.result_url is not None:
@@ -175,9 +185,22 @@ class Watch:
         return False
 
 
+def _as_it_stands(tx: Transaction, job: Job) -> Job | None:
+    """Return a job whose task runs; what is remembered of it may be over by now, or be in another chat."""
+    stored = tx.jobs.get(job.id)
+    return stored if stored is not None and (stored.state, stored.task_id) == (State.RUNNING, job.task_id) else None
+
+
 def _overdue(tx: Transaction, job: Job, now: Instant) -> None:
-    if tx.jobs.note(job, overdue_at=now):
-        tx.statuses.open(job, now)
+    stored = _as_it_stands(tx, job)
+    if stored is not None and tx.jobs.note(stored, overdue_at=now):
+        tx.statuses.open(stored, now)
+
+
+def _give_up(tx: Transaction, job: Job, words: Sentence, now: Instant) -> None:
+    stored = _as_it_stands(tx, job)
+    if stored is not None:
+        outcome.fail(tx, stored, Reason.OVERDUE, words, now)
 
 
 def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:

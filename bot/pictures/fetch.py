@@ -174,12 +174,13 @@ class Fetcher:
         announced = response.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._most:
             raise TooLarge(f"{announced} bytes")
-        content = bytearray()
-        async for chunk in response.aiter_raw():
-            content += chunk
-            if len(content) > self._most:
+        parts, size = [], 0
+        async for part in response.aiter_raw():
+            parts.append(part)
+            size += len(part)
+            if size > self._most:
                 raise TooLarge(f"more than {self._most} bytes")
-        return bytes(content)
+        return b"".join(parts)
 
 
 def _check_url(url: httpx.URL, *, trusted: bool) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition, day_of
 from bot.store import chronicle
@@ -161,6 +162,13 @@ class Jobs:
             "SELECT took, shape FROM jobs WHERE took IS NOT NULL ORDER BY finished_at DESC LIMIT ?", (limit,)
         ).fetchall()
         return [Took(Shape(row["shape"]), row["took"] / 1000) for row in rows]
+
+    def usual_seconds(self, known: int, too_few: int) -> float | None:
+        """Return how long Kie mostly takes, by so many pictures that were finished last; None where too few were."""
+        rows = self._db.execute(
+            "SELECT took FROM jobs WHERE took IS NOT NULL ORDER BY finished_at DESC LIMIT ?", (known,)
+        ).fetchall()
+        return median(row[0] for row in rows) / 1000 if len(rows) >= too_few else None
 
     def due(self, state: State, now: Instant, limit: int) -> list[int]:
         """Return the ids of jobs in a state whose time has come, the longest due first."""

@@ -156,15 +156,17 @@ class Outbox:
             body = in_language(self._people.language_of(admin_id))
             self.add(Say(key=f"{key}:to:{admin_id}", chat_id=admin_id, body=body), now)
 
-    def due(self, now: Instant, busy: Busy, limit: int, *, pictures: bool = True) -> list[Parcel]:
+    def due(
+        self, now: Instant, busy: Busy, limit: int, *, pictures: bool = True, said: bool = True, told: bool = True
+    ) -> list[Parcel]:
         """Return what is due, at most one message per chat, leaving out the chats that are being written to.
 
-        What is said comes before what only tells how things stand. Toasts wait for nobody: they appear in no
-        chat. Without `pictures` only what is quickly sent.
+        What is said comes before what only tells how things stand; either can be left out. Toasts wait for nobody:
+        they appear in no chat. Without `pictures` only what is quickly sent.
         """
-        said = self._due(SAID, now, busy, limit, pictures=pictures)
-        told = self._due(TOLD, now, busy, limit - len(said), pictures=pictures)
-        return _one_per_chat([parcel_of(row) for row in (*said, *told)])
+        rows = self._due(SAID, now, busy, limit, pictures=pictures) if said else []
+        rows += self._due(TOLD, now, busy, limit - len(rows), pictures=pictures) if told else []
+        return _one_per_chat([parcel_of(row) for row in rows])
 
     def _due(self, which: str, now: Instant, busy: Busy, limit: int, *, pictures: bool) -> list[sqlite3.Row]:
         return self._db.execute(
