@@ -9,7 +9,7 @@ again by itself.
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -93,8 +93,7 @@ class Submit:
             return None
         reference = secrets.token_urlsafe(24)
         tx.attempts.begin(job.id, reference, now)
-        begun = tx.jobs.get(job.id)
-        return None if begun is None else Order(begun, reference)
+        return Order(replace(job, state=State.SUBMITTING, submitted_at=now, due_at=None), reference)
 
     async def order(self, order: Order) -> bool:
         """Make an order that `begin` wrote down; True if there is a task to look at."""

@@ -206,12 +206,8 @@ def _prepare(db: sqlite3.Connection) -> None:
 def _commit_together(db: sqlite3.Connection, transaction: Transaction, works: list[Work]) -> list[Kept]:
     db.execute("BEGIN IMMEDIATE")
     try:
-        # one alone needs no savepoint: where it is undone there is nothing else to keep
-        kept = [_undoable(db, transaction, work) for work in works] if len(works) > 1 else [_alone(transaction, *works)]
-        if len(works) == 1 and isinstance(kept[0].outcome, Exception):
-            db.execute("ROLLBACK")
-        else:
-            commit(db)
+        kept = [_first(db, transaction, works[0]), *(_undoable(db, transaction, work) for work in works[1:])]
+        commit(db)
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -237,6 +233,15 @@ def _scrubbed(db: sqlite3.Connection, clean_since: int | None) -> int | None:
         for pragma in SETTINGS:
             db.execute(pragma)
     return None if is_busy else db.total_changes
+
+
+def _first(db: sqlite3.Connection, transaction: Transaction, work: Work) -> Kept:
+    """Run the first unit of a transaction, which needs no savepoint: where it is undone there is nothing to keep."""
+    kept = _alone(transaction, work)
+    if isinstance(kept.outcome, Exception):
+        db.execute("ROLLBACK")
+        db.execute("BEGIN IMMEDIATE")
+    return kept
 
 
 def _undoable(db: sqlite3.Connection, transaction: Transaction, work: Work) -> Kept:

@@ -10,7 +10,7 @@ import pytest
 
 from bot.job import State
 from bot.settings import CannotRun
-from bot.store.connection import Database
+from bot.store.connection import Database, Work
 from bot.store.lock import only_process
 from bot.store.outbox import Say
 from bot.store.transaction import Transaction
@@ -35,15 +35,16 @@ async def test_a_cancelled_caller_leaves_no_transaction_open(db: Database) -> No
     assert await _count(db) == 2
 
 
-async def test_a_unit_that_fails_is_undone_alone(db: Database) -> None:
+@pytest.mark.parametrize("place", range(3))
+async def test_a_unit_that_fails_is_undone_alone(db: Database, place: int) -> None:
     def fail(tx: Transaction) -> None:
         _add(tx, 1)
         raise KeyError("a mistake")
 
-    outcomes = await asyncio.gather(
-        db.unit(lambda tx: _add(tx, 2)), db.unit(fail), db.unit(lambda tx: _add(tx, 3)), return_exceptions=True
-    )
-    assert isinstance(outcomes[1], KeyError)
+    works: list[Work] = [partial(_add, message_id=2), partial(_add, message_id=3)]
+    works.insert(place, fail)
+    outcomes = await asyncio.gather(*map(db.unit, works), return_exceptions=True)
+    assert isinstance(outcomes[place], KeyError)
     assert await _count(db) == 2
 
 

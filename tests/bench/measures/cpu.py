@@ -11,6 +11,9 @@ COMMITS = 9
 
 AT_ONCE = 20
 
+#: Pairs for each round of the others: the speed of a virtual machine changes more within a pair than what is measured.
+PAIRS = 2
+
 
 async def measure(rounds: int) -> Part:
     """Let the bot and the script make edits in turn, one at a time and at once."""
@@ -21,7 +24,7 @@ async def measure(rounds: int) -> Part:
             await _of_the_bot(ours, bot, 0, 1)  # they have warmed up
             await _of_the_script(theirs, bare, 1)
             done = 1
-            for _ in range(rounds):
+            for _ in range(PAIRS * rounds):
                 for at_once, found in pairs.items():
                     mine = await _of_the_bot(ours, bot, done, at_once)
                     found.append((mine, await _of_the_script(theirs, bare, at_once)))
