@@ -18,6 +18,7 @@ from telegram import (
     BotCommand,
     BotCommandScope,
     BotCommandScopeChat,
+    InputFile,
     InputMediaDocument,
     InputMediaPhoto,
     LinkPreviewOptions,
@@ -34,6 +35,9 @@ from bot.chat.errors import Later, NoFile, Rejected, TooBig, in_our_words
 
 #: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
 MAX_DOWNLOAD = 20 * 1024 * 1024
+
+#: Seconds for Telegram to answer.
+ANSWER_TIMEOUT = 30.0
 
 #: Seconds for Telegram to answer after a file was sent; it looks at the file first.
 MEDIA_TIMEOUT = 120.0
@@ -103,7 +107,7 @@ class Chat:
             told,
             connection_pool_size=64,
             connect_timeout=10,
-            read_timeout=30,
+            read_timeout=ANSWER_TIMEOUT,
             write_timeout=30,
             media_write_timeout=120,
             pool_timeout=10,
@@ -116,6 +120,16 @@ class Chat:
         """Close every connection."""
         await self._request.shutdown()
         await self._http.aclose()
+
+    async def _sent(self, method: str, message: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> int:
+        """Send something; return the message's id, which is all that anybody wants to know of it."""
+        with in_our_words():
+            return int((await self._raw(method, message, within=within))["message_id"])
+
+    async def _raw(self, method: str, arguments: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> Any:
+        """Call a method for the plain answer: to make one of the library's messages of it takes long."""
+        with in_our_words():
+            return await self._bot.do_api_request(method, api_kwargs=arguments, read_timeout=within)
 
     async def me(self) -> Me:
         """Ask who we are."""
@@ -157,8 +171,7 @@ class Chat:
 
     async def file_url(self, file_id: str) -> str:
         """Return a file's address, good for an hour at least. It holds the bot token: handle it like the token."""
-        with in_our_words():
-            answer = await self._bot.do_api_request("getFile", api_kwargs={"file_id": file_id})
+        answer = await self._raw("getFile", {"file_id": file_id})
         path = answer.get("file_path") if isinstance(answer, dict) else None
         if not isinstance(path, str):
             raise NoFile("Telegram named no path for the file")
@@ -181,22 +194,14 @@ class Chat:
 
     async def say(self, place: Place, text: str, buttons: tuple[Button, ...] = ()) -> int:
         """Send a text as it is, without any markup; return the message's id."""
-        with in_our_words():
-            message = await self._bot.send_message(
-                text=text, link_preview_options=NO_PREVIEW, reply_markup=keyboard(buttons), **_to(place)
-            )
-        return message.message_id
+        message = {"text": text, "link_preview_options": NO_PREVIEW, "reply_markup": keyboard(buttons)}
+        return await self._sent("sendMessage", message | _to(place))
 
     async def reword(self, chat_id: int, message_id: int, text: str, buttons: tuple[Button, ...] = ()) -> None:
         """Change a text of ours and its buttons; the same twice is no error."""
-        with _the_same_is_fine(), in_our_words():
-            await self._bot.edit_message_text(
-                text=text,
-                chat_id=chat_id,
-                message_id=message_id,
-                link_preview_options=NO_PREVIEW,
-                reply_markup=keyboard(buttons),
-            )
+        message = {"text": text, "link_preview_options": NO_PREVIEW, "reply_markup": keyboard(buttons)}
+        with _the_same_is_fine():
+            await self._raw("editMessageText", message | {"chat_id": chat_id, "message_id": message_id})
 
     async def delete(self, chat_id: int, message_id: int) -> None:
         """Delete a message of ours; one that is gone already is no error."""
@@ -205,18 +210,10 @@ class Chat:
 
     async def send(self, place: Place, media: Media) -> int:
         """Send a picture; return the message's id."""
-        more = {
-            "filename": media.name,
-            "caption": media.caption,
-            "reply_markup": keyboard(media.buttons),
-            "read_timeout": MEDIA_TIMEOUT,
-        } | _to(place)
-        with in_our_words():
-            if media.as_file:
-                message = await self._bot.send_document(document=media.content, **more)
-            else:
-                message = await self._bot.send_photo(photo=media.content, **more)
-        return message.message_id
+        kind, method = ("document", "sendDocument") if media.as_file else ("photo", "sendPhoto")
+        file = InputFile(media.content, filename=media.name)
+        message = {kind: file, "caption": media.caption, "reply_markup": keyboard(media.buttons)}
+        return await self._sent(method, message | _to(place), within=MEDIA_TIMEOUT)
 
     async def turn_into(self, chat_id: int, message_id: int, media: Media) -> None:
         """Put a picture in the place of a message of ours; the same twice is no error, and nobody is notified."""
@@ -280,8 +277,8 @@ def certificates() -> ssl.SSLContext:
 def bare_bot(token: str, api_url: str, request: HTTPXRequest) -> Bot:
     """Return python-telegram-bot's Bot on one connection pool, for raw calls too."""
     # raw answers are wanted: an Update that cannot be parsed must not stop those behind it,
-    # and a File would carry the token in its repr
-    warnings.filterwarnings("ignore", r"Please use 'Bot\.(getFile|getUpdates)'", PTBUserWarning)
+    # a File would carry the token in its repr, and of a Message nothing but the id is read
+    warnings.filterwarnings("ignore", r"Please use 'Bot\.", PTBUserWarning)
     # its classes warn about attributes of their own that we do not read (22.8)
     warnings.filterwarnings("ignore", r".*`datetime\.timedelta`", PTBDeprecationWarning)
     return Bot(
