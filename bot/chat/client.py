@@ -210,10 +210,11 @@ class Chat:
 
     async def send(self, place: Place, media: Media) -> int:
         """Send a picture; return the message's id."""
-        kind, method = ("document", "sendDocument") if media.as_file else ("photo", "sendPhoto")
         file = InputFile(media.content, filename=media.name)
-        message = {kind: file, "caption": media.caption, "reply_markup": keyboard(media.buttons)}
-        return await self._sent(method, message | _to(place), within=MEDIA_TIMEOUT)
+        message = {"caption": media.caption, "reply_markup": keyboard(media.buttons)} | _to(place)
+        if media.as_file:
+            return await self._sent("sendDocument", message | {"document": file}, within=MEDIA_TIMEOUT)
+        return await self._sent("sendPhoto", message | {"photo": file}, within=MEDIA_TIMEOUT)
 
     async def turn_into(self, chat_id: int, message_id: int, media: Media) -> None:
         """Put a picture in the place of a message of ours; the same twice is no error, and nobody is notified."""

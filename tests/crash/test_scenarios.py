@@ -27,6 +27,9 @@ from tests.world import PROJECT, World, a_world
 #: What a bot says of itself during its first start, in which `test_first_start` kills it.
 FIRST_START = frozenset({"setMyCommands"})
 
+#: The ways of the client for Telegram that are told the method's name.
+BY_NAME = frozenset({"self._bot.do_api_request", "self._raw", "self._sent"})
+
 #: Words in the source that look like the end of an address that is called, and are only the beginning of others.
 NO_CALLS = frozenset({"jobs"})
 
@@ -102,13 +105,18 @@ def _calls_in_the_source() -> Iterator[str]:
 
 
 def _method(node: ast.AST) -> str | None:
-    """Name the method of Telegram's that an expression calls: `self._bot.send_photo(...)` calls sendPhoto."""
-    if not isinstance(node, ast.Call) or not ast.unparse(node.func).startswith("self._bot."):
+    """Name the method of Telegram's that an expression calls, in whichever of the ways that the client has for it.
+
+    `self._bot.send_chat_action(...)` calls sendChatAction, and `self._sent("sendPhoto", ...)` says it itself.
+    """
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    if isinstance(node, ast.Call) and called in BY_NAME:
+        named = node.args[0]
+        # within these ways themselves it is what their caller says
+        return None if isinstance(named, ast.Name) and named.id == "method" else str(ast.literal_eval(named))
+    if not called.startswith("self._bot."):
         return None
-    name = ast.unparse(node.func).removeprefix("self._bot.")
-    if name == "do_api_request":
-        return str(ast.literal_eval(node.args[0]))
-    first, *others = name.split("_")
+    first, *others = called.removeprefix("self._bot.").split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
