@@ -194,14 +194,13 @@ class Chat:
 
     async def say(self, place: Place, text: str, buttons: tuple[Button, ...] = ()) -> int:
         """Send a text as it is, without any markup; return the message's id."""
-        message = {"text": text, "link_preview_options": NO_PREVIEW, "reply_markup": keyboard(buttons)}
-        return await self._sent("sendMessage", message | _to(place))
+        return await self._sent("sendMessage", _text(text, buttons) | _to(place))
 
     async def reword(self, chat_id: int, message_id: int, text: str, buttons: tuple[Button, ...] = ()) -> None:
         """Change a text of ours and its buttons; the same twice is no error."""
-        message = {"text": text, "link_preview_options": NO_PREVIEW, "reply_markup": keyboard(buttons)}
+        which = {"chat_id": chat_id, "message_id": message_id}
         with _the_same_is_fine():
-            await self._raw("editMessageText", message | {"chat_id": chat_id, "message_id": message_id})
+            await self._raw("editMessageText", _text(text, buttons) | which)
 
     async def delete(self, chat_id: int, message_id: int) -> None:
         """Delete a message of ours; one that is gone already is no error."""
@@ -299,6 +298,10 @@ def _the_same_is_fine() -> Iterator[None]:
     except Rejected as error:
         if "message is not modified" not in str(error):
             raise
+
+
+def _text(text: str, buttons: tuple[Button, ...]) -> dict[str, Any]:
+    return {"text": text, "link_preview_options": NO_PREVIEW, "reply_markup": keyboard(buttons)}
 
 
 def _to(place: Place) -> dict[str, Any]:

@@ -74,12 +74,14 @@ class Watch:
         again = None if job is None else await self._look(job)
         if again is None:
             self._callbacks.forget(job_id)
-        elif job is not None and job.state is State.RUNNING and not self._is_overdue(job, again):
-            self._running[job_id] = job
+        elif job is not None and job.state is State.RUNNING:
+            self._remember(job, again)
         return again
 
-    def _is_overdue(self, job: Job, now: Instant) -> bool:
-        return seconds_between(job.submitted_at or now, now) >= self._deadline
+    def _remember(self, job: Job, again: Instant) -> None:
+        """Keep a job for its next look; once its person is to be told that it takes long, the row is read each time."""
+        if seconds_between(job.submitted_at or again, again) < self._deadline:
+            self._running[job.id] = job
 
     async def _look(self, job: Job) -> Instant | None:
         if job.state is State.RUNNING and job.task_id is not None:
@@ -143,7 +145,7 @@ class Watch:
         if age >= LAST_QUESTION:
             await self._db.unit(lambda tx: _give_up(tx, job, sentence("never-learned"), now))
             return None
-        await self._tell_if_overdue(job)
+        await self._tell_if_overdue(job, age)
         return later(now, min(300.0, max(2.0, age / 5)))
 
     async def _not_finished(self, job: Job) -> Instant | None:
@@ -152,15 +154,15 @@ class Watch:
         if age >= LATE_LOOKS[-1]:
             await self._db.unit(lambda tx: _give_up(tx, job, sentence("never-finished"), now))
             return None
-        await self._tell_if_overdue(job)
+        await self._tell_if_overdue(job, age)
         return self._next_look(job, now)
 
     def _next_look(self, job: Job, now: Instant) -> Instant | None:
         timetable = self._learned.timetable(job.request.form.shape, self._callbacks.lost_share(job.id))
         return next_look(job.submitted_at or now, now, self._deadline, timetable)
 
-    async def _tell_if_overdue(self, job: Job) -> None:
-        if self._is_overdue(job, self._clock()) and job.overdue_at is None:
+    async def _tell_if_overdue(self, job: Job, age: float) -> None:
+        if age >= self._deadline and job.overdue_at is None:
             await self._db.unit(lambda tx: _overdue(tx, job, self._clock()))
 
     def _learn(self, job: Job, seen: Look) -> None:
