@@ -32,6 +32,7 @@ from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 from bot.chat.buttons import Button, keyboard
 from bot.chat.counted import FILE, NO_ANSWER, CountedRequest, Told, code_of, nobody_listens
 from bot.chat.errors import Later, NoFile, Rejected, TooBig, in_our_words
+from bot.outgoing import Client, in_one_piece, let_go
 
 #: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
 MAX_DOWNLOAD = 20 * 1024 * 1024
@@ -111,10 +112,10 @@ class Chat:
             write_timeout=30,
             media_write_timeout=120,
             pool_timeout=10,
-            httpx_kwargs={"verify": tls},
+            httpx_kwargs={"verify": tls, "event_hooks": {"request": [in_one_piece]}},
         )
         self._bot = bare_bot(token, api_url, self._request)
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=10), verify=tls)
+        self._http = Client(timeout=httpx.Timeout(30, connect=10), verify=tls)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -182,10 +183,14 @@ class Chat:
         url = await self.file_url(file_id)
         code = NO_ANSWER
         try:
-            async with asyncio.timeout(DOWNLOAD_TIMEOUT), self._http.stream("GET", url) as response:
-                code = code_of(response.status_code)
-                _refuse_unless_found(response.status_code)
-                return await _bounded(response)
+            async with asyncio.timeout(DOWNLOAD_TIMEOUT):
+                response = await self._http.send(self._http.build_request("GET", url), stream=True)
+                try:
+                    code = code_of(response.status_code)
+                    _refuse_unless_found(response.status_code)
+                    return await _bounded(response)
+                finally:
+                    await let_go(response)
         except (httpx.HTTPError, TimeoutError):
             code = NO_ANSWER
             raise Later("the file could not be fetched from Telegram") from None

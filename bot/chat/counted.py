@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 from telegram.request import HTTPXRequest
+
+from bot.outgoing import Client
 
 #: Is told the method of the Bot API (or FILE) and the HTTP status of each call.
 Told = Callable[[str, str], None]
@@ -33,6 +36,10 @@ class CountedRequest(HTTPXRequest):
     def __init__(self, told: Told, **how: Any) -> None:
         super().__init__(**how)
         self._told = told
+
+    def _build_client(self) -> httpx.AsyncClient:
+        # what HTTPXRequest makes its client with, each time that it opens
+        return Client(**self._client_kwargs)
 
     async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         """Make a call; one that is cancelled counts as none."""

@@ -12,13 +12,13 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
 from bot.kie.decipher import Answer, created, credit, looked, uploaded
 from bot.kie.errors import KieError, Unavailable, Unclear, kind_of, one_line
 from bot.kie.models import KNOWN_MODELS, EditInput, Look
+from bot.outgoing import Client, in_one_piece, let_go
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +129,7 @@ class Kie:
             data={"uploadPath": "darkroom", "fileName": name},
             timeout=_limits(self._transfer_timeout),
         )
+        await in_one_piece(request)
         with self._counted(UPLOAD):
             return uploaded(await self._read(request, self._transfer_timeout))
 
@@ -160,7 +161,7 @@ class Kie:
             try:
                 body = await _bounded_body(response)
             finally:
-                await response.aclose()
+                await let_go(response)
         # Masked before anybody reads it: Kie may quote the key when it complains about it.
         masked = body.replace(self._key.encode(), b"[key]")
         if log.isEnabledFor(logging.DEBUG):  # at no other level, because Kie may repeat the words of an order
@@ -186,10 +187,8 @@ class _Order:
 
 def _http_client(key: str, certificates: ssl.SSLContext, keepalive: float) -> httpx.AsyncClient:
     # No transport is passed: that would switch off the proxies of the environment. Retries are off by default.
-    # Kie sets a session cookie with every answer; sending it back would serve nobody.
-    return httpx.AsyncClient(
+    return Client(
         headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "gzip"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         verify=certificates,
         limits=httpx.Limits(keepalive_expiry=keepalive),
         follow_redirects=False,

@@ -20,6 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from bot.outgoing import Client, let_go
 from bot.pictures import addresses
 from bot.pictures.addresses import Resolve
 from bot.pictures.pools import KEPT, Pools
@@ -152,7 +153,7 @@ class Fetcher:
             _check_status(response.status_code, url.host)
             return await self._read(response)
         finally:
-            await response.aclose()
+            await let_go(response)
 
     async def _addresses(self, url: httpx.URL) -> list[str]:
         try:
@@ -231,7 +232,7 @@ async def _first_answer(client: httpx.AsyncClient, requests: list[httpx.Request]
 
 def _client(tls: ssl.SSLContext, proxy: str | None = None) -> httpx.AsyncClient:
     """Make a client that does nothing on its own: no redirects, no proxies but the given one."""
-    return httpx.AsyncClient(proxy=proxy, trust_env=False, verify=tls, limits=KEPT)
+    return Client(proxy=proxy, trust_env=False, verify=tls, limits=KEPT)
 
 
 def _proxies() -> dict[str, str]:

@@ -1,12 +1,15 @@
 """What an edit costs is decided by how many commits it takes; `make bench` measures the rest."""
 
 import asyncio
+import gc
 from pathlib import Path
+
+import httpx
 
 from bot.job import State
 from bot.sandbox.faults import Fault, Kind
 from tests.bench.commits import commits_in
-from tests.house import a_house
+from tests.house import House, a_house
 from tests.world import a_photo
 
 
@@ -30,3 +33,15 @@ async def test_what_follows_at_once_is_committed_together(tmp_path: Path) -> Non
         handling.cancel()
         house.bot.worker.stop()
         await asyncio.wait([working, handling])
+
+
+async def test_nothing_of_an_edit_is_left_to_the_collector_of_garbage(house: House) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        await house.ask(a_photo())
+        await house.pass_time(60)
+        assert len(house.pictures()) == 1
+        assert [each for each in gc.get_objects() if isinstance(each, httpx.Response | httpx.Request)] == []
+    finally:
+        gc.enable()
