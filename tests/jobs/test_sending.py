@@ -263,6 +263,18 @@ async def test_a_chat_gets_one_message_a_second(house: House) -> None:
     assert len(house.words()) == 2
 
 
+async def test_who_waits_for_the_limit_of_all_messages_is_written_to_when_it_opens(tmp_path: Path) -> None:
+    async with a_house(tmp_path, telegram_messages_per_second=0.1) as house:
+        bob = house.telegram.person(user_id=1002)
+        for person in (house.ada, bob):
+            person.send_text("hello")
+        await house.receive()
+        assert await house.turn() == pytest.approx(10.0)
+        house.clock.now += 10.0
+        await house.turn()
+        assert len(house.words()) == len(house.words(bob.id)) == 1
+
+
 @pytest.mark.parametrize("size", [(12_000, 10), (10, 400)])
 async def test_a_result_with_sides_that_are_no_photos_goes_as_a_file(house: House, size: tuple[int, int]) -> None:
     await _answer_is_due(house)
