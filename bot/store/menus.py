@@ -45,11 +45,14 @@ class Menus:
             )
 
     def of(self, chat_id: int, message_id: int) -> Parcel | None:
-        """Return the menu that a message is, if it still serves."""
+        """Return the menu that a message is, if it still serves.
+
+        Somebody may press before the answer to its sending is here: then it is known by being newer than the command.
+        """
         row = self._db.execute(
-            "SELECT * FROM outbox WHERE chat_id = ? AND message_id = ? AND kind = ? AND ended_at IS NULL"
-            " AND is_over = 0",
-            (chat_id, message_id, Kind.MENU),
+            "SELECT * FROM outbox WHERE chat_id = ?1 AND kind = ?2 AND ended_at IS NULL AND is_over = 0"
+            " AND (message_id = ?3 OR message_id IS NULL AND reply_to < ?3)",
+            (chat_id, Kind.MENU, message_id),
         ).fetchone()
         return None if row is None else parcel_of(row)
 

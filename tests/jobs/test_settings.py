@@ -1,5 +1,6 @@
 """/settings: how pictures come and which language is spoken; in private by anybody, in a group by its admins."""
 
+import asyncio
 import io
 from typing import Any
 
@@ -17,7 +18,11 @@ from tests.world import a_photo, english
 
 
 def _labels(message: dict[str, Any]) -> list[str]:
-    return [button["text"] for row in message["reply_markup"]["inline_keyboard"] for button in row]
+    return [button["text"] for button in _buttons(message)]
+
+
+def _buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
+    return [button for row in message["reply_markup"]["inline_keyboard"] for button in row]
 
 
 async def _menu(house: House) -> dict[str, Any]:
@@ -210,7 +215,7 @@ async def test_pressing_the_same_choice_twice_is_no_trouble(house: House) -> Non
 
 async def test_what_is_chosen_on_a_page_that_is_just_going_shows_as_well(house: House) -> None:
     page = await _choose(house, "Shape: as it is")
-    [wide] = [b["callback_data"] for row in page["reply_markup"]["inline_keyboard"] for b in row if b["text"] == "16:9"]
+    [wide] = [button["callback_data"] for button in _buttons(page) if button["text"] == "16:9"]
     house.ada.press(page["message_id"], "1:1")
     await house.hear()
     query = {"id": "991", "from": house.ada.user, "message": page, "chat_instance": "1", "data": wide}
@@ -220,6 +225,36 @@ async def test_what_is_chosen_on_a_page_that_is_just_going_shows_as_well(house: 
     await house.pass_time(4)
     assert house.ada.answer_to("991") == {"text": english("toast-chosen")}
     assert "Shape: 16:9" in _labels(_shown(house))
+
+
+@pytest.mark.parametrize(("older", "told"), [(False, None), (True, "toast-old")])
+async def test_a_menu_may_be_pressed_before_the_bot_knows_that_it_arrived(
+    house: House, *, older: bool, told: str | None
+) -> None:
+    before = await _menu(house)
+    house.clock.now += 1.0
+    on_its_way = Fault(Kind.HELD)
+    house.telegram.faults.add("sendMessage", on_its_way)
+    house.ada.send_text("/settings")
+    await house.receive()
+    turning = asyncio.create_task(house.turn())
+    latest = await house.telegram.wait_for(lambda _: _newer_than(house, before), 20.0)
+    [data] = [b["callback_data"] for b in _buttons(latest) if b["text"] == "Shape: as it is"]
+    pressed = before if older else latest
+    query = {"id": "992", "from": house.ada.user, "message": pressed, "chat_instance": "1", "data": data}
+    house.telegram.cloud.presses["992"] = None
+    house.telegram.push({"callback_query": query})
+    await house.receive()
+    on_its_way.gate.set()
+    await turning
+    await house.pass_time(4)
+    assert (house.ada.answer_to("992") or {}).get("text") == (told and english(told))
+    assert _shown(house)["text"] == english("settings" if older else "choose-shape")
+
+
+def _newer_than(house: House, message: dict[str, Any]) -> dict[str, Any] | None:
+    messages = house.telegram.bot_messages(house.ada.id)
+    return next((each for each in messages if each["message_id"] > message["message_id"]), None)
 
 
 # -- in groups
