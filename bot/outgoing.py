@@ -4,6 +4,7 @@ httpx ties each answer to itself in a circle, which Python frees only when it lo
 sent would stay in memory until then, and to look is work too.
 """
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -34,6 +35,17 @@ class _NoCookies(httpx.Cookies):
 
     def extract_cookies(self, response: httpx.Response) -> None:
         """Keep none."""
+
+
+async def collected(parts: AsyncIterator[bytes], most: int) -> bytes:
+    """Put the parts of a body together; where there are more than `most` bytes it ends with the part that says so."""
+    found, size = [], 0
+    async for part in parts:
+        found.append(part)
+        size += len(part)
+        if size > most:
+            break
+    return b"".join(found)
 
 
 async def let_go(response: httpx.Response) -> None:

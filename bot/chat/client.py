@@ -32,7 +32,7 @@ from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 from bot.chat.buttons import Button, keyboard
 from bot.chat.counted import FILE, NO_ANSWER, CountedRequest, Told, code_of, nobody_listens
 from bot.chat.errors import Later, NoFile, Rejected, TooBig, in_our_words
-from bot.outgoing import Client, in_one_piece, let_go
+from bot.outgoing import Client, collected, in_one_piece, let_go
 
 #: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
 MAX_DOWNLOAD = 20 * 1024 * 1024
@@ -324,13 +324,10 @@ def _refuse_unless_found(status: int) -> None:
 
 
 async def _bounded(response: httpx.Response) -> bytes:
-    parts, size = [], 0
-    async for part in response.aiter_bytes():
-        parts.append(part)
-        size += len(part)
-        if size > MAX_DOWNLOAD:
-            raise TooBig("the file is larger than 20 MB")
+    content = await collected(response.aiter_bytes(), MAX_DOWNLOAD)
+    if len(content) > MAX_DOWNLOAD:
+        raise TooBig("the file is larger than 20 MB")
     expected = response.headers.get("Content-Length")
-    if expected is not None and "Content-Encoding" not in response.headers and size != int(expected):
+    if expected is not None and "Content-Encoding" not in response.headers and len(content) != int(expected):
         raise Later("the file arrived incomplete")
-    return b"".join(parts)
+    return content

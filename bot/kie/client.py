@@ -18,7 +18,7 @@ import httpx
 from bot.kie.decipher import Answer, created, credit, looked, uploaded
 from bot.kie.errors import KieError, Unavailable, Unclear, kind_of, one_line
 from bot.kie.models import KNOWN_MODELS, EditInput, Look
-from bot.outgoing import Client, in_one_piece, let_go
+from bot.outgoing import Client, collected, in_one_piece, let_go
 
 log = logging.getLogger(__name__)
 
@@ -210,13 +210,9 @@ def _lost(error: Exception, *, may_have_arrived: bool) -> KieError:
 
 async def _bounded_body(response: httpx.Response) -> bytes:
     """Read at most about `ANSWER_LIMIT` bytes, before and after unpacking."""
-    body = bytearray()
-    async for part in response.aiter_raw():
-        body += part
-        if len(body) > ANSWER_LIMIT:
-            break
+    body = await collected(response.aiter_raw(), ANSWER_LIMIT)
     if response.headers.get("Content-Encoding", "").strip().lower() != "gzip":
-        return bytes(body)
+        return body
     try:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, ANSWER_LIMIT)
     except zlib.error:

@@ -20,7 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from bot.outgoing import Client, let_go
+from bot.outgoing import Client, collected, let_go
 from bot.pictures import addresses
 from bot.pictures.addresses import Resolve
 from bot.pictures.pools import KEPT, Pools
@@ -175,13 +175,10 @@ class Fetcher:
         announced = response.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._most:
             raise TooLarge(f"{announced} bytes")
-        parts, size = [], 0
-        async for part in response.aiter_raw():
-            parts.append(part)
-            size += len(part)
-            if size > self._most:
-                raise TooLarge(f"more than {self._most} bytes")
-        return b"".join(parts)
+        content = await collected(response.aiter_raw(), self._most)
+        if len(content) > self._most:
+            raise TooLarge(f"more than {self._most} bytes")
+        return content
 
 
 def _check_url(url: httpx.URL, *, trusted: bool) -> None:
