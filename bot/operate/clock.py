@@ -9,6 +9,7 @@ where it was set back, `store.moments` helps at the start.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 
@@ -27,24 +28,31 @@ NOTEWORTHY = 5_000.0
 
 
 class SteadyClock:
-    """Says the time of day in milliseconds; follows `of_day` as long as that moves as `monotonic`, in seconds, does."""
+    """Says the time of day in milliseconds; follows `of_day` as long as that moves as `monotonic`, in seconds, does.
+
+    It is asked from the event loop and from the database's thread: both clocks are read, and the point to count from
+    is moved, under one lock, else a reading from before such a move would be counted from the point behind it.
+    """
 
     def __init__(self, of_day: Callable[[], Instant], monotonic: Callable[[], float]) -> None:
         self._of_day = of_day
         self._monotonic = monotonic
-        self._since = monotonic()
-        self._then = float(of_day())
+        self._lock = threading.Lock()
+        #: the point to count from: seconds of `monotonic`, and the milliseconds that were the time of day then
+        self._anchor = monotonic(), float(of_day())
         self._is_off = False
 
     def __call__(self) -> Instant:
         """Return the time of day."""
-        now, elapsed = self._of_day(), self._monotonic() - self._since
-        counted = self._then + elapsed * 1000
-        most = TOLERANCE + max(0.0, elapsed) * 1000 * DRIFT
-        steady = min(max(now, counted - most), counted + most)
-        self._tell(now - steady)
-        if elapsed >= SETTLES:
-            self._since, self._then = self._since + elapsed, steady
+        with self._lock:
+            now, seconds = self._of_day(), self._monotonic()
+            since, then = self._anchor
+            counted = then + (seconds - since) * 1000
+            most = TOLERANCE + max(0.0, seconds - since) * 1000 * DRIFT
+            steady = min(max(now, counted - most), counted + most)
+            if seconds - since >= SETTLES:
+                self._anchor = seconds, steady
+            self._tell(now - steady)
         return round(steady)
 
     def _tell(self, off: float) -> None:

@@ -1,5 +1,8 @@
 """A clock that is set does no harm to what waits, whatever state it is in."""
 
+import itertools
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,36 @@ def test_many_questions_in_a_moment_do_not_bring_the_jump_nearer() -> None:
     wall.off = HOUR
     moments = [wall.clock() for _ in range(1000)]
     assert max(moments) - min(moments) <= 2
+
+
+def test_two_threads_never_see_it_fall_back() -> None:
+    passing = itertools.count()
+
+    def seconds() -> float:
+        return float(next(passing))  # each reading is a second after the one before, whichever thread makes it
+
+    clock = SteadyClock(lambda: round((NOON + seconds()) * 1000), seconds)
+    fell_back: list[int] = []
+
+    def ask() -> None:
+        before = clock()
+        for _ in range(10_000):
+            moment = clock()
+            if moment < before:
+                fell_back.append(before - moment)
+            before = moment
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # the threads take turns as often as they can
+    try:
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert fell_back == []
 
 
 def test_that_the_clock_was_set_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
