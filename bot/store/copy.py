@@ -42,6 +42,10 @@ def copy_database(source: Path, target: Path, tell: Callable[[str], None]) -> No
 
 def _copied(source: Path, part: Path, tell: Callable[[str], None]) -> None:
     with closing(_opened(source)) as ours, closing(sqlite3.connect(part)) as copy:
+        # One snapshot, held until all is copied: SQLite begins anew after each commit of the bot otherwise, and beside
+        # a busy one never comes to an end (https://www.sqlite.org/backup.html).
+        ours.execute("BEGIN")
+        ours.execute("SELECT 1 FROM sqlite_schema").fetchone()
         ours.backup(copy, pages=AT_ONCE, progress=lambda _, left, of: tell(f"copied {of - left} of {of} pages"))
         copy.set_progress_handler(lambda: tell("checking the copy"), CHECKED_AT_ONCE)
         copy.execute("PRAGMA journal_mode = DELETE")  # a single file, until a bot opens it

@@ -1,6 +1,7 @@
 """A backup is made beside a running bot, is sound and private, and never takes the place of another file."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,23 @@ async def test_it_says_how_far_it_is(tmp_path: Path, database: Path, monkeypatch
     assert len(copied) > 2
     assert (copied[0][1], copied[-1][1]) == ("10", copied[-1][3])
     assert said[-1] == "checking the copy"
+
+
+async def test_it_ends_beside_a_bot_that_commits_all_the_time(
+    tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.copy.AT_ONCE", 10)
+    commits: list[int] = []
+    with closing(sqlite3.connect(database, isolation_level=None)) as bot:
+
+        def commit_between_two_steps(_: str) -> None:
+            commits.append(bot.execute("UPDATE jobs SET prompt = prompt || '!'").rowcount)
+            assert len(commits) < 100, "it begins again and again"
+
+        copy_database(database, tmp_path / "copy.db", commit_between_two_steps)
+    assert len(commits) > 2
+    [(prompts,)] = rows(tmp_path / "copy.db", "SELECT count(DISTINCT prompt) FROM jobs")
+    assert prompts == 1, "of one moment"
 
 
 async def test_an_earlier_backup_is_not_overwritten(
