@@ -21,7 +21,8 @@ from bot.doors.callback import Callback
 from bot.doors.http import Door
 from bot.doors.letters import Letters
 from bot.doors.metrics import Metrics, Sources
-from bot.doors.poll import WRONG_TOKEN, Poll
+from bot.doors.poll import Poll
+from bot.doors.token_refusal import TokenRefusal
 from bot.doors.webhook import Hook
 from bot.job import Instant
 from bot.jobs.admins import Admins
@@ -122,6 +123,8 @@ class Darkroom:
     door: Door
     address: Address
     poll: Poll
+    #: bears for a while that Telegram refuses the token
+    token: TokenRefusal
     #: where Telegram brings the updates; None where we poll for them
     hook: Hook | None
     intake: Intake
@@ -140,7 +143,7 @@ class Darkroom:
         address = await self.door.open(self.settings.host, self.settings.port)
         try:
             await self._open_metrics()
-            me = await _unless(stop, self._introduced())
+            me = await _unless(stop, self._introduce())
             if me is not None:
                 await self.meet(me)
                 log.info("ready: @%s takes updates, health at %s/healthz", me.username, address)
@@ -169,20 +172,26 @@ class Darkroom:
                 f"{me.id}): give this bot a file of its own, or use that bot's token"
             )
 
-    async def _introduced(self) -> Me:
-        """Ask Telegram who we are, for as long as it takes."""
+    async def _introduce(self) -> Me:
+        """Ask Telegram who we are, for as long as it takes. Raises CannotRun for a token that stays wrong."""
         pause = 1.0
-        while True:
-            try:
-                me = await self.chat.me()
-                await self._listen()
-                return me
-            except WrongToken:
-                raise CannotRun(WRONG_TOKEN) from None
-            except ChatError as error:
-                log.warning("Telegram cannot be asked who we are, again in %.0f s: %s", pause, error)
+        while (me := await self.introduce_once(pause)) is None:
             await asyncio.sleep(pause)
             pause = min(30.0, pause * 2)
+        return me
+
+    async def introduce_once(self, pause: float) -> Me | None:
+        """Ask Telegram who we are; None when that has to be asked again, `pause` seconds later."""
+        try:
+            me = await self.chat.me()
+            await self._listen()
+        except ChatError as error:
+            if isinstance(error, WrongToken):
+                await self.token.refused()
+            log.warning("Telegram cannot be asked who we are, again in %.0f s: %s", pause, error)
+            return None
+        self.token.accepted()
+        return me
 
     async def _listen(self) -> None:
         """Make sure that updates come the way that was asked for; raises a ChatError that is worth another try."""
@@ -254,7 +263,8 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
         worker.wake()
 
     incoming = Letters(db, address, meters.updates, clock=clocks.of_day, wake_others=wake_others)
-    poll = Poll(updates, incoming, monotonic=clocks.monotonic)
+    token_refusal = TokenRefusal(chat.me, monotonic=clocks.monotonic)
+    poll = Poll(updates, incoming, token_refusal, monotonic=clocks.monotonic)
     hook = _hook(settings, incoming, chat, clocks)
     nudges = _callback(settings, db, callbacks, measure, worker, Clocks(real, clocks.monotonic))
     parts = {
@@ -270,6 +280,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
         door=Door(missing=health.missing, prove=settings.proof, nudges=nudges, hook=hook),
         address=address,
         poll=poll,
+        token=token_refusal,
         hook=hook,
         intake=intake,
         worker=worker,

@@ -13,7 +13,7 @@ ChatError
 │   └── Misplaced
 │       ├── NoTopic  the topic was closed or deleted
 │       └── NoReply  the message that it replies to is gone, or is in another topic
-├── WrongToken   Telegram does not know the token
+├── WrongToken   Telegram says that it does not know the token, which is final only when it lasts
 └── Rival        somebody else receives this bot's updates
 """
 
@@ -85,7 +85,7 @@ class NoReply(Misplaced):
 
 
 class WrongToken(ChatError):
-    """401 or 404 from the API."""
+    """401 or 404 from the API, in its own JSON; a page of a gateway is Doubtful."""
 
 
 class Rival(ChatError):
@@ -149,7 +149,7 @@ def understood(error: ptb.TelegramError) -> ChatError:
         case ptb.RetryAfter():
             return Later("too many requests", _seconds(error))
         case ptb.InvalidToken() | ptb.EndPointNotFound():
-            return WrongToken("Telegram does not know this bot token")
+            return _refused_token(error)
         case ptb.Conflict():
             return Rival("another program receives the updates of this bot")
         case ptb.Forbidden():
@@ -160,6 +160,14 @@ def understood(error: ptb.TelegramError) -> ChatError:
             return _bad_request(text)
         case _:
             return _network(error, text)
+
+
+def _refused_token(error: ptb.TelegramError) -> ChatError:
+    """Tell Telegram's own no from a page of a gateway, whose body the library could not read as JSON."""
+    cause: BaseException | None = error
+    while isinstance(cause, ptb.InvalidToken | ptb.EndPointNotFound):
+        cause = cause.__cause__  # raw calls wrap one into another
+    return WrongToken("Telegram does not know this bot token") if cause is None else Doubtful("a gateway's page")
 
 
 def _seconds(error: ptb.RetryAfter) -> float:

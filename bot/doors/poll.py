@@ -13,7 +13,8 @@ from typing import Any
 from bot.chat.errors import ChatError, Later, Rival, WrongToken
 from bot.chat.updates import OVERDUE, POLL_TIMEOUT, Updates
 from bot.doors.letters import Letters, has_id
-from bot.settings import CannotRun, MustRestart
+from bot.doors.token_refusal import TokenRefusal
+from bot.settings import MustRestart
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ FRESH_FOR = 3.0 * POLL_TIMEOUT
 #: Seconds for what else has to be done between two questions: storing, above all.
 GRACE = 60.0
 
-WRONG_TOKEN = "TELEGRAM_BOT_TOKEN is not known to Telegram: copy the token from @BotFather again"  # noqa: S105 - words
 RIVAL = (
     "another program receives the updates of this bot (409 Conflict for {patience:.0f} s): "
     "stop it, or give this one a bot of its own"
@@ -42,12 +42,14 @@ class Poll:
         self,
         updates: Updates,
         letters: Letters,
+        token: TokenRefusal,
         *,
         monotonic: Callable[[], float],
         rival_patience: float = RIVAL_PATIENCE,
     ) -> None:
         self._updates = updates
         self._letters = letters
+        self._token = token
         self._monotonic = monotonic
         self._rival_patience = rival_patience
         self._offset = 0
@@ -60,7 +62,7 @@ class Poll:
         self.late_at = math.inf
 
     async def run(self) -> None:
-        """Receive until cancelled. Raises CannotRun for a wrong token, MustRestart for a lasting rival."""
+        """Receive until cancelled. Raises CannotRun for a token that stays wrong, MustRestart for a lasting rival."""
         while True:
             pause = await self.once()
             self.late_at = self._monotonic() + pause + GRACE
@@ -75,6 +77,7 @@ class Poll:
         except ChatError as error:
             return await self._failed(error)
         self.fresh_at = self._monotonic()
+        self._token.accepted()
         return await self._store(answer)
 
     async def _store(self, answer: list[Any]) -> float:
@@ -91,7 +94,7 @@ class Poll:
 
     async def _failed(self, error: ChatError) -> float:
         if isinstance(error, WrongToken):
-            raise CannotRun(WRONG_TOKEN)
+            await self._token.refused()
         if isinstance(error, Rival):
             self._bear_rival()
         pause = self._next_pause()

@@ -30,6 +30,8 @@ from tests.world import TOKEN, a_photo
 NOT_JSON = Fault(Kind.ANSWER, status=200, body=b"<html>a proxy's page</html>")
 OTHER_JSON = Fault(Kind.ANSWER, status=200, body=b"[1, 2]")
 NOT_FOUND = Fault(Kind.ANSWER, status=404, body=b'{"ok":false,"error_code":404,"description":"Not Found"}')
+GATEWAYS_401 = Fault(Kind.ANSWER, status=401, body=b"<html>log in first</html>")
+GATEWAYS_404 = Fault(Kind.ANSWER, status=404, body=b"<html>nginx</html>")
 TOO_LARGE = Fault(
     Kind.ANSWER, status=413, body=b'{"ok":false,"error_code":413,"description":"Request Entity Too Large"}'
 )
@@ -64,6 +66,8 @@ async def chat(telegram: LocalTelegram) -> AsyncIterator[Chat]:
         (TOO_LARGE, Rejected),
         (unauthorized(), WrongToken),
         (NOT_FOUND, WrongToken),
+        (GATEWAYS_401, Doubtful),
+        (GATEWAYS_404, Doubtful),
         (conflict(), Rival),
         (server_error(), Doubtful),
         (HTML_502, Doubtful),

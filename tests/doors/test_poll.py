@@ -1,17 +1,18 @@
 """The long poll: stores before it confirms, and never hangs, spins or dies in silence."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.chat.client import Me, certificates
+from bot.chat.client import Chat, Me, certificates
 from bot.chat.updates import Updates
 from bot.doors.letters import Letters
 from bot.doors.poll import Poll
+from bot.doors.token_refusal import TokenRefusal
 from bot.meters import Meters
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram import LocalTelegram
@@ -27,7 +28,9 @@ from tests.world import TOKEN
 class Desk:
     """A poll between a local Telegram and a real database."""
 
-    def __init__(self, telegram: LocalTelegram, db: Database, updates: Updates) -> None:
+    def __init__(
+        self, telegram: LocalTelegram, db: Database, updates: Updates, me: Callable[[], Awaitable[object]]
+    ) -> None:
         self.telegram = telegram
         self.db = db
         self.now = 0.0
@@ -35,7 +38,8 @@ class Desk:
         self.address = Address()
         self.address.meet(Me(424242, "darkroom_bot"))
         letters = Letters(db, self.address, Meters().updates, clock=lambda: 1, wake_others=self._wake)
-        self.poll = Poll(updates, letters, monotonic=lambda: self.now, rival_patience=60.0)
+        token = TokenRefusal(me, monotonic=lambda: self.now, patience=60.0)
+        self.poll = Poll(updates, letters, token, monotonic=lambda: self.now, rival_patience=60.0)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -57,8 +61,10 @@ async def a_desk(folder: Path, **timing: Any) -> AsyncIterator[Desk]:
     await telegram.start()
     db = await Database.open(str(folder / "darkroom.db"))
     updates = Updates(token=TOKEN, api_url=telegram.url, tls=certificates(), **timing)
-    yield Desk(telegram, db, updates)
+    chat = Chat(token=TOKEN, api_url=telegram.url, tls=certificates())
+    yield Desk(telegram, db, updates, chat.me)
     await updates.aclose()
+    await chat.aclose()
     await db.close()
     await telegram.stop()
     assert telegram.complaints == []
@@ -94,7 +100,7 @@ async def test_an_update_that_was_not_confirmed_comes_again_and_is_kept_once(des
     desk.telegram.person().send_text("hello")
     await desk.poll.once()
     letters = Letters(desk.db, Address(), Meters().updates, clock=lambda: 2, wake_others=lambda: None)
-    successor = Poll(desk.poll._updates, letters, monotonic=lambda: 0.0)
+    successor = Poll(desk.poll._updates, letters, desk.poll._token, monotonic=lambda: 0.0)
     await successor.once()
     assert len(await desk.kept()) == 1
 
@@ -141,11 +147,49 @@ async def test_telegrams_own_wish_for_a_pause_is_granted(desk: Desk) -> None:
     assert await desk.poll.once() == 25
 
 
-@pytest.mark.parametrize("fault", [unauthorized(), Fault(Kind.ANSWER, status=404, body=b"{}")])
-async def test_a_token_that_telegram_does_not_know_ends_the_bot_with_the_remedy(desk: Desk, fault: Fault) -> None:
-    desk.telegram.faults.add("getUpdates", fault)
+NOT_FOUND = Fault(Kind.ANSWER, status=404, body=b"{}")
+
+
+@pytest.mark.parametrize("fault", [unauthorized(), NOT_FOUND])
+async def test_a_token_that_telegram_refuses_for_a_minute_ends_the_bot_with_the_remedy(
+    desk: Desk, caplog: pytest.LogCaptureFixture, fault: Fault
+) -> None:
+    desk.telegram.faults.always("getUpdates", fault)
+    desk.telegram.faults.always("getMe", fault)
+    assert await desk.poll.once() == 1
+    assert "TELEGRAM_BOT_TOKEN is not known to Telegram: copy" in caplog.text, "at once"
+    desk.now = 59.0
+    await desk.poll.once()
+    desk.now = 60.0
     with pytest.raises(CannotRun, match="TELEGRAM_BOT_TOKEN is not known to Telegram: copy"):
         await desk.poll.once()
+
+
+@pytest.mark.parametrize("fault", [unauthorized(), NOT_FOUND])
+async def test_a_refusal_of_the_token_that_passes_is_forgotten(desk: Desk, fault: Fault) -> None:
+    desk.telegram.faults.always("getMe", unauthorized())
+    desk.telegram.faults.add("getUpdates", fault)
+    await desk.poll.once()
+    desk.telegram.person().send_text("hello")
+    assert await desk.poll.once() == 0.0
+    desk.now = 1000.0
+    desk.telegram.faults.add("getUpdates", fault)
+    assert await desk.poll.once() == 1
+
+
+async def test_a_token_that_get_me_takes_is_good_whatever_another_question_is_told(desk: Desk) -> None:
+    desk.telegram.faults.always("getUpdates", unauthorized())
+    for desk.now in (0.0, 60.0, 119.0, 240.0):
+        assert await desk.poll.once() > 0
+
+
+@pytest.mark.parametrize("status", [401, 404])
+async def test_a_gateways_page_says_nothing_about_the_token(desk: Desk, status: int) -> None:
+    page = Fault(Kind.ANSWER, status=status, body=b"<html>nginx</html>")
+    desk.telegram.faults.always("getUpdates", page)
+    desk.telegram.faults.always("getMe", page)
+    for desk.now in (0.0, 60.0, 600.0):
+        assert await desk.poll.once() > 0
 
 
 async def test_a_rival_is_put_up_with_for_a_while_and_then_named(desk: Desk) -> None:

@@ -125,7 +125,7 @@ def _webhook(brought: Brought) -> dict[str, Any]:
 
 async def test_telegram_is_told_where_to_bring_updates_and_drops_none(brought: Brought) -> None:
     brought.house.ada.send_text("hello")
-    await brought.house.bot._introduced()
+    await brought.house.bot._introduce()
     assert _webhook(brought)["url"] == f"{brought.house.front.url}/telegram/webhook"
     assert _webhook(brought)["secret_token"] == brought.secret
     assert not _webhook(brought).get("drop_pending_updates")
@@ -136,7 +136,7 @@ async def test_telegram_is_told_where_to_bring_updates_and_drops_none(brought: B
 async def test_an_address_that_telegram_does_not_take_is_named(brought: Brought) -> None:
     brought.house.telegram.faults.always("setWebhook", bad_request("bad webhook: IP address 10.0.0.1 is reserved"))
     with pytest.raises(CannotRun, match=r"PUBLIC_URL: .*is reserved"):
-        await brought.house.bot._introduced()
+        await brought.house.bot._introduce()
 
 
 async def test_what_somebody_else_has_changed_is_set_right(brought: Brought, caplog: pytest.LogCaptureFixture) -> None:

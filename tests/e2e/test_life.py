@@ -107,21 +107,22 @@ async def test_a_mistake_of_the_operator_is_one_line_with_the_variable(
     assert "Traceback" not in bot.log
 
 
-async def test_a_token_that_telegram_does_not_know_ends_the_bot(world: World) -> None:
-    world.telegram.faults.always("getWebhookInfo", unauthorized())
-    world.telegram.faults.always("getMe", unauthorized())
-    bot = world.bot()
-    await bot.start()
-    assert await bot.ended() == 2
-    assert "TELEGRAM_BOT_TOKEN" in _last_line(bot.log)
-
-
-async def test_a_token_that_is_revoked_later_ends_the_bot(world: World) -> None:
+async def test_a_token_that_telegram_does_not_know_is_told_at_once_and_may_pass(world: World) -> None:
+    world.telegram.faults.add("getMe", unauthorized(), times=2)
     bot = world.bot()
     await bot.ready()
+    assert "TELEGRAM_BOT_TOKEN is not known to Telegram: copy the token from @BotFather again" in bot.log
+
+
+@pytest.mark.long
+async def test_a_token_that_telegram_refuses_for_a_minute_ends_the_bot(world: World) -> None:
+    bot = world.bot()
+    await bot.ready()
+    world.telegram.faults.always("getMe", unauthorized())
     world.telegram.faults.always("getUpdates", unauthorized())
     world.telegram.person().send_text("hello")
-    assert await bot.ended() == 2
+    async with asyncio.timeout(120):
+        assert await bot.over() == 2
     assert "TELEGRAM_BOT_TOKEN" in _last_line(bot.log)
 
 
