@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import ModuleType
 from typing import NoReturn
 
@@ -57,14 +58,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def look(*, for_machines: bool) -> int:
     """Check everything and tell what was found."""
-    from bot.doors.http import open_alone  # noqa: PLC0415 - each command loads what it needs
-    from bot.operate.check.command import check  # noqa: PLC0415 - the same
+    from bot.operate.check.command import check  # noqa: PLC0415 - each command loads what it needs
 
     try:
-        code = uvloop.new_event_loop().run_until_complete(check(open_alone, for_machines=for_machines))
+        code = uvloop.new_event_loop().run_until_complete(check(_open_door, for_machines=for_machines))
     except KeyboardInterrupt:
         code = 130
     return _leave(code)
+
+
+def _open_door(settings: Settings) -> AbstractAsyncContextManager[str]:
+    from bot.doors.http import open_alone  # noqa: PLC0415 - aiohttp is not to be loaded before the settings are right
+
+    return open_alone(settings)
 
 
 def run() -> int:

@@ -46,7 +46,7 @@ from bot.jobs.worker import Steps, Worker
 from bot.kie.client import Kie
 from bot.meters import Meters
 from bot.operate.build import build
-from bot.operate.cautions import cautions, refuse_unknown_model, surroundings
+from bot.operate.cautions import cautions, refuse_unknown_model, refuse_unusable_proxies
 from bot.operate.clock import SteadyClock, since_boot
 from bot.operate.health import Health, Writable
 from bot.operate.menus import Menus
@@ -235,10 +235,13 @@ class Darkroom:
 
 
 async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Darkroom:
-    """Build every part; `stack` closes them in reverse. Raises CannotRun when the database cannot be used."""
-    with surroundings():
-        steady = Clocks(SteadyClock(clocks.of_day, clocks.monotonic), clocks.monotonic)
-        return await _wired(settings, stack, steady, clocks.of_day)
+    """Build every part; `stack` closes them in reverse.
+
+    Raises CannotRun when the database, or what the environment says of proxies and certificates, cannot be used.
+    """
+    refuse_unusable_proxies()
+    steady = Clocks(SteadyClock(clocks.of_day, clocks.monotonic), clocks.monotonic)
+    return await _wired(settings, stack, steady, clocks.of_day)
 
 
 async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant]) -> Darkroom:

@@ -4,13 +4,18 @@ httpx ties each answer to itself in a circle, which Python frees only when it lo
 sent would stay in memory until then, and to look is work too.
 """
 
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
 
 #: Bytes. A form leaves in two or three pieces for each of its fields; what is put together is in memory twice.
 SMALL = 2 << 20
+
+#: Name a proxy, in capitals or not; NO_PROXY names whom to reach without one.
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 _NOTHING = httpx.ByteStream(b"")
 
@@ -52,6 +57,31 @@ async def let_go(response: httpx.Response) -> None:
     """Close an answer that was not read as a whole, and open its circle."""
     await response.aclose()
     response.stream = _NOTHING
+
+
+def proxy_problem(environ: Mapping[str, str]) -> str | None:
+    """Say which of the environment's variables for proxies the library cannot use, and what to do; None: all is well.
+
+    `environ` has to be that of the process, which the library reads by itself.
+    """
+    for name in (*PROXIES, *map(str.lower, PROXIES)):
+        proxy = environ.get(name, "")
+        if proxy and not _is_usable(proxy=proxy if "://" in proxy else f"http://{proxy}"):
+            return f"{name} cannot be used: name an HTTP proxy, like http://host:port (SOCKS is not spoken here)"
+    if _is_usable(trust_env=True):
+        return None
+    return (
+        "NO_PROXY cannot be used: name hosts separated by commas, IPv6 addresses without brackets (::1) and one by one "
+        "(no ranges like fe80::/10)"
+    )
+
+
+def _is_usable(*, trust_env: bool = False, proxy: str | None = None) -> bool:
+    """Try to make a client; it trusts nobody, which takes no time."""
+    with suppress(ValueError, ImportError, httpx.InvalidURL):
+        httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=trust_env, proxy=proxy).close()
+        return True
+    return False
 
 
 async def in_one_piece(request: httpx.Request) -> None:

@@ -6,13 +6,16 @@ to do. A value that is secret is never repeated in that line.
 
 import hmac
 import ipaddress
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
+
+from bot.misspelt_settings import Misspelling, misspellings
 
 
 class CannotRun(Exception):
@@ -118,6 +121,20 @@ class Settings(Stored):
         if not _is_web_address(value):
             raise ValueError("must be an address like https://example.org")
         return value.rstrip("/")
+
+    @field_validator("telegram_api_url")
+    @classmethod
+    def _is_without_the_token(cls, value: str) -> str:
+        """Refuse what examples of other programs show: the beginning of a method's address, up to the token."""
+        if re.search(r"/bot([0-9]|$)", value):
+            raise ValueError("must end before /bot, like https://api.telegram.org: the bot adds that and the token")
+        return value
+
+    @field_validator("host", "metrics_host")
+    @classmethod
+    def _is_bare(cls, value: str) -> str:
+        """Take an IPv6 address in the brackets that it has in URLs, too."""
+        return value[1:-1] if value.startswith("[") and value.endswith("]") else value
 
     @field_validator("admin_ids", "allowed_ids", mode="before")
     @classmethod
@@ -227,13 +244,40 @@ def load() -> Settings:
 
     Raises CannotRun with one line per mistake.
     """
+    _refuse_unusable_key_log(os.environ.get("SSLKEYLOGFILE"))
+    lifted = [str(each) for each in misspelt() if each.lifts_limit]
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         problems = [_problem(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+        raise CannotRun("\n".join(problems + lifted)) from None
+    if lifted:
+        raise CannotRun("\n".join(lifted))
+    return settings
+
+
+def misspelt() -> list[Misspelling]:
+    """Name what is set in the environment or in `.env` under a name that is only close to one of ours.
+
+    Raises CannotRun when `.env` cannot be read.
+    """
+    try:
+        in_file = DotEnvSettingsSource(Settings).env_vars
     except (OSError, UnicodeDecodeError):
-        problems = [".env cannot be read: make it a text file in UTF-8 that this user may read"]
-    raise CannotRun("\n".join(problems))
+        raise CannotRun(".env cannot be read: make it a text file in UTF-8 that this user may read") from None
+    return list(misspellings([*os.environ, *in_file], Settings.model_fields))
+
+
+def _refuse_unusable_key_log(path: str | None) -> None:
+    """Try the file in which Python's ssl notes the keys of connections: aiohttp opens it as soon as it is loaded."""
+    try:
+        if path:
+            Path(path).open("ab").close()
+    except OSError as error:
+        raise CannotRun(
+            f"SSLKEYLOGFILE {path} cannot be written ({error.strerror}): name a file that this user may write, or "
+            "remove it"
+        ) from None
 
 
 def _problem(where: tuple[int | str, ...], kind: str, message: str) -> str:

@@ -95,6 +95,11 @@ def test_a_missing_secret_is_named_with_where_to_get_it(
         ("KIE_WEBHOOK_KEY", "two words"),
         ("METRICS_PORT", "99999"),
         ("METRICS_PORT", "8080"),
+        ("TELEGRAM_API_URL", "https://api.telegram.org/bot"),
+        ("TELEGRAM_API_URL", "https://api.telegram.org/bot/"),
+        ("TELEGRAM_API_URL", "https://api.telegram.org/bot" + TOKEN),
+        ("SSLKEYLOGFILE", "/nowhere/keys"),
+        ("SSLKEYLOGFILE", "/"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -214,6 +219,16 @@ def test_a_value_that_asks_for_nothing_new_is_accepted(monkeypatch: pytest.Monke
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
     assert _problem().startswith(".env")
+
+
+def test_an_address_may_be_in_the_brackets_that_it_has_in_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", "[::1]")
+    assert load().host == "::1"
+
+
+def test_an_address_with_the_token_in_it_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_API_URL", "https://api.telegram.org/bot" + TOKEN)
+    assert TOKEN not in _problem()
 
 
 def test_settings_show_no_secret() -> None:

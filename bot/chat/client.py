@@ -4,6 +4,7 @@ Nothing outside this room sees a file's address, because the bot token is part o
 """
 
 import asyncio
+import os
 import ssl
 import warnings
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ from bot.chat.buttons import Button, keyboard
 from bot.chat.counted import FILE, NO_ANSWER, CountedRequest, Told, code_of, nobody_listens
 from bot.chat.errors import Later, NoFile, Rejected, TooBig, in_our_words
 from bot.outgoing import Client, collected, in_one_piece, let_go
+from bot.settings import CannotRun
 
 #: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
 MAX_DOWNLOAD = 20 * 1024 * 1024
@@ -275,8 +277,20 @@ class Chat:
 
 
 def certificates() -> ssl.SSLContext:
-    """Load whom to trust: SSL_CERT_FILE or SSL_CERT_DIR where they say so. It takes 20 ms, so once is enough."""
-    return httpx.create_ssl_context()
+    """Load whom to trust: SSL_CERT_FILE or SSL_CERT_DIR where they say so. It takes 20 ms, so once is enough.
+
+    Raises CannotRun where that cannot be used.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:  # among them all of ssl's
+        raise CannotRun(_why_no_certificates(error)) from None
+
+
+def _why_no_certificates(error: OSError) -> str:
+    why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+    name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
+    return f"{name} {os.environ.get(name, '')} cannot be used ({why}): name certificates in PEM form, or remove it"
 
 
 def bare_bot(token: str, api_url: str, request: HTTPXRequest) -> Bot:

@@ -1,13 +1,13 @@
 """Cautions: what the operator is told about the settings before anything starts; `run` logs it, `check` shows it."""
 
+import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from ssl import SSLError
 
 from bot.kie.models import KNOWN_MODELS
-from bot.settings import CannotRun, Settings
+from bot.outgoing import proxy_problem
+from bot.settings import CannotRun, Settings, misspelt
 
 #: What the group and everybody else may do with a file.
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -27,6 +27,7 @@ def cautions(settings: Settings) -> Iterator[str]:
             "IMAGE_TRANSPORT=direct hands the bot token to Kie in every picture's address: "
             "IMAGE_TRANSPORT=upload does not"
         )
+    yield from map(str, misspelt())
     for path in (Path(".env"), Path(settings.database_path)):
         if _others_can_open(path):
             yield f"{path} can be opened by other users of this machine: chmod 600 {path}"
@@ -41,13 +42,8 @@ def _others_can_open(path: Path) -> bool:
         return False
 
 
-@contextmanager
-def surroundings() -> Iterator[None]:
-    """Build HTTP clients in here: what they read from the environment and do not like becomes CannotRun."""
-    try:
-        yield
-    except (ValueError, RuntimeError, ImportError, FileNotFoundError, SSLError) as error:
-        raise CannotRun(
-            f"HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE is not right ({type(error).__name__}): "
-            "proxies must be like http://host:port"
-        ) from None
+def refuse_unusable_proxies() -> None:
+    """Raise CannotRun for what the HTTP library reads from the environment by itself, and cannot use."""
+    problem = proxy_problem(os.environ)
+    if problem is not None:
+        raise CannotRun(problem)

@@ -92,8 +92,11 @@ async def test_the_database_of_another_bot_is_left_alone(world: World) -> None:
         ({"DATABASE_PATH": "."}, "DATABASE_PATH"),
         ({"DATABASE_PATH": ":memory:"}, "DATABASE_PATH"),
         ({"HOST": "x" * 70}, "HOST"),
-        ({"ALL_PROXY": "socks5://127.0.0.1:1"}, "PROXY"),
+        ({"ALL_PROXY": "socks5://127.0.0.1:1"}, "ALL_PROXY"),
+        ({"NO_PROXY": "localhost,[::1]"}, "NO_PROXY"),
         ({"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT_FILE"),
+        ({"SSLKEYLOGFILE": "/nowhere/keys"}, "SSLKEYLOGFILE"),
+        ({"ALLOWED_ID": "1"}, "ALLOWED_IDS"),
         ({"IMAGE_TRANSPORT": "direct"}, "ALLOW_TOKEN_IN_URLS"),
     ],
 )
@@ -105,6 +108,13 @@ async def test_a_mistake_of_the_operator_is_one_line_with_the_variable(
     assert await bot.ended() == 2
     assert named in _last_line(bot.log)
     assert "Traceback" not in bot.log
+
+
+async def test_check_says_what_a_library_cannot_use_without_a_traceback(world: World) -> None:
+    checking = world.bot(command=("-m", "bot", "check"), SSLKEYLOGFILE="/nowhere/keys")
+    await checking.start()
+    assert await checking.ended() == 1
+    assert "Traceback" not in checking.log
 
 
 async def test_a_token_that_telegram_does_not_know_is_told_at_once_and_may_pass(world: World) -> None:

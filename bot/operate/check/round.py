@@ -9,7 +9,7 @@ from pathlib import Path
 from bot.chat.client import Chat, certificates
 from bot.kie.client import Kie
 from bot.kie.models import KNOWN_MODELS
-from bot.operate.cautions import surroundings
+from bot.operate.cautions import refuse_unusable_proxies
 from bot.operate.check import account, balance, configuration, database, doorway, times, updates
 from bot.operate.check.finding import Finding, Status, failure, skipped
 from bot.operate.check.reach import Reach
@@ -87,22 +87,22 @@ async def _within(seconds: float, name: str, work: Work) -> list[Finding]:
 
 def _works(settings: Settings, means: Means, stack: AsyncExitStack) -> dict[str, Work]:
     """Prepare to look at each subject. Raises CannotRun."""
-    with surroundings():
-        tls = certificates()
-        reach = Reach(tls)
-        stack.push_async_callback(reach.aclose)
-        chat = Chat(token=settings.telegram_bot_token.get_secret_value(), api_url=settings.telegram_api_url, tls=tls)
-        stack.push_async_callback(chat.aclose)
-        kie = Kie(
-            api_url=settings.kie_api_url,
-            upload_url=settings.kie_upload_url,
-            key=settings.kie_api_key.get_secret_value(),
-            # a model that is not known is a mistake that was found before; the balance is the same for all
-            model=settings.kie_model if settings.kie_model in KNOWN_MODELS else min(KNOWN_MODELS),
-            timeout=settings.kie_timeout_seconds,
-            tls=tls,
-        )
-        stack.push_async_callback(kie.aclose)
+    refuse_unusable_proxies()
+    tls = certificates()
+    reach = Reach(tls)
+    stack.push_async_callback(reach.aclose)
+    chat = Chat(token=settings.telegram_bot_token.get_secret_value(), api_url=settings.telegram_api_url, tls=tls)
+    stack.push_async_callback(chat.aclose)
+    kie = Kie(
+        api_url=settings.kie_api_url,
+        upload_url=settings.kie_upload_url,
+        key=settings.kie_api_key.get_secret_value(),
+        # a model that is not known is a mistake that was found before; the balance is the same for all
+        model=settings.kie_model if settings.kie_model in KNOWN_MODELS else min(KNOWN_MODELS),
+        timeout=settings.kie_timeout_seconds,
+        tls=tls,
+    )
+    stack.push_async_callback(kie.aclose)
     is_running = is_held(settings.database_path)
     servers = {"Kie": settings.kie_api_url, "Telegram": settings.telegram_api_url}
     return {

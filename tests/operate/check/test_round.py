@@ -153,11 +153,27 @@ async def test_a_proxy_that_is_away_is_named(site: Site, monkeypatch: pytest.Mon
     assert "canary" not in repr(findings)
 
 
-async def test_a_proxy_that_is_none_is_a_mistake_in_the_settings(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("https_proxy", "ftp://127.0.0.1:1"),
+        ("HTTP_PROXY", "http://[::1"),
+        ("NO_PROXY", "localhost,[::1]"),
+        ("NO_PROXY", "127.0.0.1,fe80::/10"),
+        ("SSL_CERT_FILE", "/nowhere.pem"),
+        ("SSL_CERT_FILE", "/"),
+        ("SSL_CERT_FILE", __file__),
+    ],
+)
+async def test_what_the_environment_says_of_the_network_and_is_not_right_is_a_mistake_in_the_settings(
+    site: Site, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
     findings = await site.round()
     assert [(each.name, each.status) for each in findings[:2]] == [("settings", "failure"), ("bot", "skipped")]
-    assert "ALL_PROXY" in findings[0].found
+    assert findings[0].found.startswith(name)
+    assert findings[0].remedy
 
 
 async def test_everything_ends_in_time_when_everything_hangs(site: Site) -> None:
