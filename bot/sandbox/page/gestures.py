@@ -87,9 +87,10 @@ async def press(scene: Scene, wanted: dict[str, Any]) -> dict[str, Any]:
     except LookupError as error:
         raise Impossible("This button is gone.") from error
     try:
-        answer = await scene.telegram.wait_for(lambda _: person.answer_to(query), TOAST_SECONDS)
+        await scene.telegram.wait_for(lambda _: person.answer_to(query) is not None or None, TOAST_SECONDS)
     except TimeoutError as error:
         raise Impossible("The bot has not answered the press yet.") from error
+    answer = person.answer_to(query) or {}  # most of them have no text
     return {"toast": answer.get("text", ""), "alert": bool(answer.get("show_alert"))}
 
 

@@ -26,6 +26,13 @@ NAMELESS = """() => [...document.querySelectorAll("button, input, select, textar
         || one.labels?.length || one.getAttribute("aria-labelledby")))
     .map((one) => one.outerHTML)"""
 
+#: the buttons in sight of which something else takes the clicks
+COVERED = """() => [...document.querySelectorAll("button")].filter((one) => one.checkVisibility()).filter((one) => {
+    const { x, y, width, height } = one.getBoundingClientRect();
+    const hit = document.elementFromPoint(x + width / 2, y + height / 2);
+    return hit && hit.closest(".toast");
+}).map((one) => one.textContent)"""
+
 BRING = """async (gesture) => {
     const carried = new DataTransfer();
     carried.items.add(new File([await (await fetch("samples/cat.jpg")).blob()], "cat.jpg", { type: "image/jpeg" }));
@@ -125,6 +132,59 @@ async def test_an_album_in_a_topic_of_a_group(browser: Browser) -> None:
         ]
         await tab.get_by_role("button", name="Pets").click()
         await shown(answers(tab), 0)
+
+
+async def test_what_was_begun_is_not_lost(browser: Browser) -> None:
+    async with played(browser) as (_, tab):
+        words, chats = tab.get_by_label(WORDS), tab.get_by_role("navigation", name="Chats")
+        chosen = tab.get_by_role("list", name="Pictures to send").get_by_role("listitem")
+        await tab.get_by_role("button", name="Sample house").click()
+        await words.fill("make it rain")
+        await tab.keyboard.press("Escape")
+        await words.dispatch_event("keydown", {"key": "Escape", "isComposing": True})
+        await expect(words).to_have_value("make it rain")
+        await chats.get_by_role("button", name="Pets").click()
+        await expect(words).to_have_value("")
+        await shown(chosen, 0)
+        await chats.get_by_role("button", name="Darkroom").click()
+        await expect(words).to_have_value("make it rain")
+        await shown(chosen)
+        await tab.get_by_role("button", name="Commands").click()
+        await tab.get_by_role("log", name="Conversation").focus()
+        await tab.keyboard.press("Escape")
+        await expect(tab.get_by_role("list", name="Commands")).to_be_hidden()
+        await expect(words).to_have_value("make it rain")
+
+
+async def test_who_stops_changing_a_message_finds_the_words_of_before(browser: Browser) -> None:
+    async with played(browser) as (_, tab):
+        words, mine = tab.get_by_label(WORDS), tab.get_by_role("article", name="You").first
+        await typed(tab, "hello")
+        await words.fill("make it")
+        await mine.hover()
+        await mine.get_by_role("button", name="Edit").click()
+        await expect(words).to_have_value("hello")
+        await tab.keyboard.press("Escape")
+        await expect(words).to_have_value("make it")
+        await expect(tab.get_by_text("Edit the message")).to_be_hidden()
+
+
+async def test_the_field_grows_with_a_long_line_and_a_toast_covers_no_button(browser: Browser) -> None:
+    async with played(browser) as (_, tab):
+        words = tab.get_by_label(WORDS)
+        assert await words.evaluate("one => one.rows") == 1
+        await words.fill("make it snow " * 20)
+        assert 2 < await words.evaluate("one => one.rows") <= 6
+        await words.fill("/settings")
+        await tab.keyboard.press("Enter")
+        settings = tab.get_by_role("article", name="Darkroom").last
+        await settings.get_by_role("button").first.click()
+        await expect(settings.locator("[aria-busy]")).to_have_count(0, timeout=5000)
+        await settings.get_by_role("button").nth(1).click()
+        await expect(settings.locator("[aria-busy]")).to_have_count(0, timeout=5000)
+        await tab.evaluate("import('./ask.js').then(({ tell }) => tell('A word of the bot.'))")
+        await expect(tab.get_by_text("A word of the bot.")).to_be_visible()
+        assert await tab.evaluate(COVERED) == []
 
 
 async def test_a_fault_and_its_recovery(browser: Browser) -> None:

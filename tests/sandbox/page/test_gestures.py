@@ -79,6 +79,19 @@ async def test_a_press_reaches_the_bot_and_its_toast_the_page(page: Page) -> Non
     assert await pressing == (200, {"toast": "Taken back.", "alert": True})
 
 
+async def test_a_press_whose_answer_has_no_text_is_answered(page: Page) -> None:
+    cloud = page.scene.telegram.cloud
+    button = {"text": "Language", "callback_data": "page:1:0"}
+    message = cloud.post(cloud.chats[YOU], {"text": "Settings", "reply_markup": {"inline_keyboard": [[button]]}})
+    wanted = {"place": PRIVATE, "speaker": YOU, "message": message["message_id"], "label": "Language"}
+    pressing = asyncio.create_task(page.post("press", **wanted))
+    await page.scene.telegram.wait_for(lambda _: cloud.presses, 5)
+    cloud.presses[only(page)["id"]] = {}
+    cloud.changes.notify()
+    async with asyncio.timeout(5):
+        assert await pressing == (200, {"toast": "", "alert": False})
+
+
 @pytest.mark.parametrize(
     ("pictures", "fields", "words"),
     [

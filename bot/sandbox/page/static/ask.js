@@ -4,10 +4,13 @@ import { byId } from "./dom.js";
 
 let until = 0;
 
+// Above the words; while the workbench lies over them, in the workbench.
 export const tell = (text) => {
-  const toast = byId("toast");
+  const isCovered = !byId("bench").hidden && matchMedia("(max-width: 1080px)").matches;
+  const [toast, other] = isCovered ? [byId("bench-toast"), byId("toast")] : [byId("toast"), byId("bench-toast")];
   toast.textContent = text;
   toast.hidden = false;
+  other.hidden = true;
   clearTimeout(until);
   until = setTimeout(() => (toast.hidden = true), 5000);
 };

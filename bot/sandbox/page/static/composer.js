@@ -5,28 +5,57 @@ import { byId, make } from "./dom.js";
 import { changed, get, places } from "./store.js";
 
 const MOST = 10;
-const state = { place: "", speakers: new Map(), pictures: [], reply: null, edit: null };
+const MOST_ROWS = 6;
+const EMPTY = { words: "", pictures: [], asFiles: false, reply: null, edit: null, before: null };
+// `edit` is the message that is changed; `before` are the words that were in the field until then
+const state = { place: "", speakers: new Map(), drafts: new Map(), ...EMPTY };
 
 export const here = () => get(`place/${state.place}`) ?? places()[0];
 
 export const speaker = () => state.speakers.get(here().key) ?? here().speakers[0].id;
 
+// Each chat keeps what was begun in it.
 export const choose = (key) => {
+  state.drafts.set(here().key, draft());
   state.place = key;
-  clear();
+  show(state.drafts.get(key) ?? EMPTY);
+  shelve("");
   changed();
   byId("words").focus();
 };
 
+const draft = () => {
+  const { pictures, reply, edit, before } = state;
+  return { words: byId("words").value, pictures, asFiles: byId("as-files").checked, reply, edit, before };
+};
+
+const show = ({ words, asFiles, ...rest }) => {
+  Object.assign(state, rest);
+  byId("words").value = words;
+  byId("as-files").checked = asFiles;
+  showContext();
+  showPictures();
+  grow();
+};
+
 export const answer = (message) => {
-  Object.assign(state, { reply: message, edit: null });
-  context(`Reply to ${message.from.name}: ${message.text || "picture"}`);
+  leaveContext();
+  state.reply = message;
+  showContext();
 };
 
 export const change = (message) => {
-  Object.assign(state, { edit: message, reply: null });
+  leaveContext();
+  Object.assign(state, { edit: message, before: byId("words").value });
   byId("words").value = message.text;
-  context(message.picture || message.file ? "Edit the caption" : "Edit the message");
+  showContext();
+};
+
+// No longer replies to anything, or changes it; the words from before are there again.
+const leaveContext = () => {
+  if (state.edit) byId("words").value = state.before;
+  Object.assign(state, { reply: null, edit: null, before: null });
+  showContext();
 };
 
 // Sends words at once, as a click on a command does.
@@ -61,7 +90,9 @@ export const prepareComposer = async () => {
   byId("composer").addEventListener("submit", submit);
   byId("words").addEventListener("keydown", enter);
   byId("words").addEventListener("input", grow);
-  byId("context-off").addEventListener("click", clear);
+  byId("context-off").addEventListener("click", leaveContext);
+  document.addEventListener("keydown", escape);
+  window.addEventListener("resize", grow);
   byId("attach").addEventListener("click", () => byId("pick").click());
   byId("pick").addEventListener("change", picked);
   byId("show-samples").addEventListener("click", () => shelve("samples"));
@@ -94,7 +125,7 @@ const picked = (event) => {
 const addPictures = (files) => {
   if (state.pictures.length + files.length > MOST) tell(`An album has at most ${MOST} pictures.`);
   state.pictures = [...state.pictures, ...files].slice(0, MOST);
-  if (state.edit) clear({ pictures: false });
+  if (state.edit) leaveContext();
   showPictures();
   byId("words").focus();
 };
@@ -140,21 +171,22 @@ const placeholder = (place) => {
   return place.kind === "private" ? "What should change? For example: make it snow" : "Caption, such as: /edit make it snow";
 };
 
-const context = (text) => {
+const showContext = () => {
+  const { reply, edit } = state;
+  const text = reply ? `Reply to ${reply.from.name}: ${reply.text || "picture"}` : edit ? about(edit) : "";
   byId("context").hidden = !text;
   byId("context-text").textContent = text;
   if (text) byId("words").focus();
   grow();
 };
 
-const clear = ({ pictures = true } = {}) => {
-  Object.assign(state, { reply: null, edit: null });
-  byId("words").value = "";
-  if (pictures) state.pictures = [];
-  byId("as-files").checked = false;
+const about = (message) => (message.picture || message.file ? "Edit the caption" : "Edit the message");
+
+const sent = (place) => {
+  state.drafts.delete(place);
+  if (here().key !== place) return;
+  show(EMPTY);
   shelve("");
-  context("");
-  showPictures();
 };
 
 // The shelf above the words holds the samples, the commands, or nothing.
@@ -183,8 +215,15 @@ const menu = () => {
   return make("ul", { class: "menu", "aria-label": "Commands" }, ...items);
 };
 
+// Goes back by one step, and never eats what was written: an input method may only mean its own list by it.
+const escape = (event) => {
+  if (event.key !== "Escape" || event.isComposing || document.querySelector("dialog[open]")) return;
+  if (byId("bench").contains(event.target)) return;
+  if (byId("shelf").dataset.what) shelve("");
+  else leaveContext();
+};
+
 const enter = (event) => {
-  if (event.key === "Escape") clear();
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   byId("composer").requestSubmit();
@@ -192,16 +231,20 @@ const enter = (event) => {
 
 const grow = () => {
   const words = byId("words");
-  words.rows = Math.min(6, Math.max(1, words.value.split("\n").length));
+  words.rows = 1;
+  const { lineHeight, paddingTop, paddingBottom } = getComputedStyle(words);
+  const height = words.scrollHeight - parseFloat(paddingTop) - parseFloat(paddingBottom);
+  words.rows = Math.min(MOST_ROWS, Math.max(1, Math.round(height / parseFloat(lineHeight))));
 };
 
 const submit = async (event) => {
   event.preventDefault();
   const text = byId("words").value;
+  const place = here().key;
   const done = state.edit
-    ? await ask("edit", { place: here().key, speaker: state.edit.from.id, message: state.edit.id, text })
+    ? await ask("edit", { place, speaker: state.edit.from.id, message: state.edit.id, text })
     : await post({ text, pictures: state.pictures, reply: state.reply });
-  if (done) clear();
+  if (done) sent(place);
 };
 
 const post = ({ text, pictures, reply }) => {
