@@ -32,7 +32,18 @@ from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
 from bot.chat.buttons import Button, keyboard
 from bot.chat.counted import FILE, NO_ANSWER, CountedRequest, Told, code_of, nobody_listens
-from bot.chat.errors import MOST_OF_AN_ID, Later, NoFile, Rejected, TooBig, id_from, in_our_words
+from bot.chat.errors import (
+    MOST_OF_AN_ID,
+    ChatError,
+    Doubtful,
+    Later,
+    NoFile,
+    Rejected,
+    TooBig,
+    fields_of,
+    id_from,
+    in_our_words,
+)
 from bot.outgoing import Client, claimed_length, collected, in_one_piece, let_go
 from bot.redaction import Redact
 from bot.settings import CannotRun
@@ -130,8 +141,7 @@ class Chat:
 
     async def _sent(self, method: str, message: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> int:
         """Send something; return the message's id, which is all that anybody wants to know of it."""
-        with in_our_words(self._redact):
-            return id_from((await self._raw(method, message, within=within))["message_id"])
+        return id_from(fields_of(await self._raw(method, message, within=within)).get("message_id"))
 
     async def _raw(self, method: str, arguments: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> Any:
         """Call a method for the plain answer: to make one of the library's messages of it takes long."""
@@ -140,26 +150,35 @@ class Chat:
 
     async def me(self) -> Me:
         """Ask who we are."""
-        with in_our_words(self._redact):
-            user = await self._bot.get_me()
-            number = id_from(user.id)
+        user = fields_of(await self._raw("getMe", {}))
+        number = id_from(user.get("id"))
         return Me(
             number,
-            user.username or str(user.id),
-            hears_all=bool(user.can_read_all_group_messages),
-            joins_groups=user.can_join_groups is not False,
+            str(user.get("username") or number),
+            hears_all=bool(user.get("can_read_all_group_messages")),
+            joins_groups=user.get("can_join_groups") is not False,
         )
+
+    async def confirm_well(self) -> None:
+        """Ask a question that changes nothing: what may have arrived is not to be repeated before it is answered.
+
+        Raises Later when it is not.
+        """
+        try:
+            await self.me()
+        except ChatError as error:
+            wait = error.retry_after if isinstance(error, Later) else None
+            raise Later("Telegram does not answer at present", wait, of_bot=True) from None
 
     async def webhook(self) -> Webhook:
         """Ask where Telegram brings updates."""
-        info = await self._raw("getWebhookInfo", {})
-        with in_our_words(self._redact):
-            return Webhook(
-                self._redact(info["url"]),
-                _count(info.get("pending_update_count")),
-                _count(info.get("last_error_date")),
-                self._redact(info.get("last_error_message") or ""),
-            )
+        info = fields_of(await self._raw("getWebhookInfo", {}))
+        return Webhook(
+            self._redact(str(info.get("url") or "")),
+            _count(info.get("pending_update_count")),
+            _count(info.get("last_error_date")),
+            self._redact(str(info.get("last_error_message") or "")),
+        )
 
     async def remove_webhook(self) -> bool:
         """Switch a webhook off, keeping the updates that wait; True if there was one."""
@@ -229,14 +248,14 @@ class Chat:
     async def turn_into(self, chat_id: int, message_id: int, media: Media) -> None:
         """Put a picture in the place of a message of ours; the same twice is no error, and nobody is notified."""
         kind = InputMediaDocument if media.as_file else InputMediaPhoto
-        with _the_same_is_fine(), in_our_words(self._redact):
-            await self._bot.edit_message_media(
-                media=kind(media.content, caption=media.caption, filename=media.name),
-                chat_id=chat_id,
-                message_id=message_id,
-                reply_markup=keyboard(media.buttons),
-                read_timeout=MEDIA_TIMEOUT,
-            )
+        what = {
+            "media": kind(media.content, caption=media.caption, filename=media.name),
+            "chat_id": chat_id,
+            "message_id": message_id,
+            "reply_markup": keyboard(media.buttons),
+        }
+        with _the_same_is_fine():
+            await self._raw("editMessageMedia", what, within=MEDIA_TIMEOUT)
 
     async def show_uploading(self, place: Place) -> None:
         """Show "sending a photo" in the chat, for five seconds at most."""
@@ -257,9 +276,10 @@ class Chat:
 
     async def administrators(self, chat_id: int) -> frozenset[int]:
         """Ask who administers a group; return the ids of the people."""
-        with in_our_words(self._redact):
-            members = await self._bot.get_chat_administrators(chat_id)
-        return frozenset(member.user.id for member in members)
+        members = await self._raw("getChatAdministrators", {"chat_id": chat_id})
+        if not isinstance(members, list):
+            raise Doubtful("the answer is no list of members")
+        return frozenset(id_from(fields_of(fields_of(member).get("user")).get("id")) for member in members)
 
     async def set_menu(self, scope: str, language: str | None, commands: Mapping[str, str]) -> None:
         """Say which commands an app offers in chats of a kind (a scope of the Bot API); None: in any other language."""

@@ -1,9 +1,15 @@
-"""Counted: python-telegram-bot's way to Telegram, which tells of each call what HTTP status it got."""
+"""Counted: python-telegram-bot's way to Telegram, which tells of each call what HTTP status it got.
 
+It lets through only what the Bot API answers: a JSON object with a result, or with the reason why there is none. The
+page of a gateway says nothing about what Telegram did, whatever its status.
+"""
+
+import json
 from collections.abc import Callable
 from typing import Any
 
 import httpx
+from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
 from bot.outgoing import Client
@@ -30,6 +36,25 @@ def code_of(status: int) -> str:
     return str(status) if status in STATUSES else "other"
 
 
+class NotTelegramsAnswer(TelegramError):
+    """What came back is no answer of the Bot API."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status} without an answer of the Bot API")
+        self.status = status
+
+
+def is_telegrams(status: int, content: bytes) -> bool:
+    """Say whether a body is one that the Bot API answers with under this status."""
+    try:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(answer, dict):
+        return False
+    return "result" in answer if 200 <= status <= 299 else answer.get("ok") is False
+
+
 class CountedRequest(HTTPXRequest):
     """A pool of connections to Telegram; `how` is what HTTPXRequest takes."""
 
@@ -42,7 +67,7 @@ class CountedRequest(HTTPXRequest):
         return Client(**self._client_kwargs)
 
     async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        """Make a call; one that is cancelled counts as none."""
+        """Make a call; one that is cancelled counts as none. Raises NotTelegramsAnswer."""
         method = url.rpartition("/")[2]
         try:
             status, content = await super().do_request(url, *args, **kwargs)
@@ -50,4 +75,6 @@ class CountedRequest(HTTPXRequest):
             self._told(method, NO_ANSWER)
             raise
         self._told(method, code_of(status))
+        if not is_telegrams(status, content):
+            raise NotTelegramsAnswer(status)
         return status, content

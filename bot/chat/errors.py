@@ -3,8 +3,7 @@
 ChatError
 ├── Later        certainly no effect: repeat it, after `retry_after` seconds where given
 │   └── NoFile   the file is not to be had, at present or for ever: Telegram does not tell which
-├── Doubtful     it may have happened, though Telegram is in trouble: a message may have been delivered
-│   └── NoAnswer the request left as a whole, and nothing came back
+├── Doubtful     it may have happened: no answer came, or none of Telegram's; a message may have been delivered
 ├── Migrated     the group became a supergroup, which has another id
 ├── ChatGone     this chat cannot be written to: blocked, kicked, deleted
 ├── Rejected     Telegram will never take it as it is
@@ -19,10 +18,13 @@ ChatError
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
 
 import httpx
 from telegram import error as ptb
 
+from bot.chat.counted import NotTelegramsAnswer
 from bot.redaction import Redact
 
 
@@ -31,11 +33,15 @@ class ChatError(Exception):
 
 
 class Later(ChatError):
-    """Certainly no effect; worth repeating."""
+    """Certainly no effect; worth repeating.
 
-    def __init__(self, text: str, retry_after: float | None = None) -> None:
+    `retry_after` is Telegram's wish in seconds; `of_bot` says that it is about all chats, and not about one.
+    """
+
+    def __init__(self, text: str, retry_after: float | None = None, *, of_bot: bool = False) -> None:
         super().__init__(text)
         self.retry_after = retry_after
+        self.of_bot = of_bot
 
 
 class NoFile(Later):
@@ -43,11 +49,7 @@ class NoFile(Later):
 
 
 class Doubtful(ChatError):
-    """The request left and no answer came: it may have been carried out."""
-
-
-class NoAnswer(Doubtful):
-    """The connection broke, or time ran out, after the request had left."""
+    """The request left and no clear answer came: it may have been carried out."""
 
 
 class ChatGone(ChatError):
@@ -106,9 +108,6 @@ NEVER_SENT = (
     httpx.WriteTimeout,
 )
 
-#: With these causes it left, and it is unknown what became of it.
-LEFT = (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError)
-
 GONE_TEXTS = ("chat not found", "user is deactivated", "bot was kicked", "peer_id_invalid")
 
 NO_TOPIC_TEXTS = ("message thread not found", "topic_closed", "topic_deleted")
@@ -145,26 +144,32 @@ def in_our_words(redact: Redact) -> Iterator[None]:
         yield
     except ptb.TelegramError as error:
         raise understood(error, redact) from None
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
-        # JSON of another shape than the Bot API's, a page of a proxy say, or numbers that nobody can mean
-        raise Doubtful("the answer was not Telegram's") from None
 
 
 def id_from(value: object) -> int:
-    """Read an id that can be kept; raises ValueError."""
+    """Read an id that can be kept; raises Doubtful for what is none."""
     if type(value) is not int or not 0 < abs(value) < MOST_OF_AN_ID:
-        raise ValueError("no id")
+        raise Doubtful("the answer holds no id")
+    return value
+
+
+def fields_of(value: object) -> dict[str, Any]:
+    """Read an object; raises Doubtful for what is none."""
+    if not isinstance(value, dict):
+        raise Doubtful("the answer is not one that Telegram gives")
     return value
 
 
 def understood(error: ptb.TelegramError, redact: Redact) -> ChatError:
-    """Say what an error of python-telegram-bot means for us; raises ValueError for numbers that nobody can mean."""
+    """Say what an error of python-telegram-bot means for us; raises Doubtful for an id that cannot be one."""
     text = redact(error.message).lower()
     match error:
         case ptb.RetryAfter():
             return Later("too many requests", _seconds(error))
+        case NotTelegramsAnswer():
+            return _gateways(error)
         case ptb.InvalidToken() | ptb.EndPointNotFound():
-            return _refused_token(error)
+            return WrongToken("Telegram does not know this bot token")
         case ptb.Conflict():
             return Rival("another program receives the updates of this bot")
         case ptb.Forbidden():
@@ -177,12 +182,10 @@ def understood(error: ptb.TelegramError, redact: Redact) -> ChatError:
             return _network(error, text)
 
 
-def _refused_token(error: ptb.TelegramError) -> ChatError:
-    """Tell Telegram's own no from a page of a gateway, whose body the library could not read as JSON."""
-    cause: BaseException | None = error
-    while isinstance(cause, ptb.InvalidToken | ptb.EndPointNotFound):
-        cause = cause.__cause__  # raw calls wrap one into another
-    return WrongToken("Telegram does not know this bot token") if cause is None else Doubtful("a gateway's page")
+def _gateways(error: NotTelegramsAnswer) -> ChatError:
+    """Say what the page of a gateway means: that it took no such body, or nothing at all."""
+    is_too_large = error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return Rejected("request entity too large") if is_too_large else Doubtful(error.message)
 
 
 def _seconds(error: ptb.RetryAfter) -> float | None:
@@ -205,6 +208,6 @@ def _network(error: ptb.TelegramError, text: str) -> ChatError:
         return Later("Telegram could not be reached")
     if "request entity too large" in text:
         return Rejected(text)
-    if isinstance(error.__cause__, LEFT):
-        return NoAnswer("no answer came from Telegram")
+    if text.startswith("too many requests"):  # without saying for how long
+        return Later("too many requests")
     return Doubtful("Telegram gave no clear answer")

@@ -23,6 +23,8 @@ class Pacing:
         self._overall = 0.0
         self._chats: dict[int, float] = {}
         self._groups: dict[int, deque[float]] = {}
+        #: the latest chat for which Telegram asked for a pause, and until when
+        self._paused: tuple[int, float] = (0, 0.0)
 
     def opens(self, chat_id: int, now: float) -> float:
         """Return the moment, `now` at the earliest, at which this chat may be written to."""
@@ -41,9 +43,21 @@ class Pacing:
         if len(self._chats) > MOST_CHATS:
             self._forget(now)
 
-    def pause(self, chat_id: int, until: float) -> None:
-        """Leave a chat alone until a moment, as Telegram asked for."""
+    def pause(self, chat_id: int, until: float, now: float) -> None:
+        """Leave a chat alone until a moment, as Telegram asked for.
+
+        Telegram does not say whether it means the chat or the bot. Where it says so in a second chat while the first
+        still has to wait, it means the bot: all wait until the first of the two may be written to again.
+        """
+        other, others_until = self._paused
+        if other != chat_id and others_until > now:
+            self.pause_all(min(until, others_until))
+        self._paused = chat_id, until
         self._chats[chat_id] = max(until, self._chats.get(chat_id, 0.0))
+
+    def pause_all(self, until: float) -> None:
+        """Leave every chat alone until a moment."""
+        self._overall = max(self._overall, until)
 
     def _group_opens(self, chat_id: int) -> float:
         sent = self._groups.get(chat_id)

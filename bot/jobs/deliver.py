@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from bot.chat.buttons import Action, Button
 from bot.chat.client import Chat, Media, Place
-from bot.chat.errors import ChatError, Doubtful, Misplaced, NoAnswer, Rejected
+from bot.chat.errors import ChatError, Doubtful, Misplaced, Rejected
 from bot.job import Instant, Job
 from bot.jobs.bell import Bell
 from bot.jobs.pauses import MOST_SENDS_IN_DOUBT
@@ -37,6 +37,10 @@ MOST_SHOWN_IN_GROUPS = 2
 
 class Undeliverable(Exception):
     """There is something, but no picture that could be sent."""
+
+
+class EditUncertain(Doubtful):
+    """The status message may have become the answer."""
 
 
 class Unconfirmed(Exception):
@@ -92,17 +96,13 @@ class Deliver:
         return await self._chat.send(place, _as_file(job, media))
 
     async def _turned(self, media: Media, status: Parcel | None) -> int | None:
-        """Turn the status message into the picture; None where there is none to turn.
-
-        Without an answer it may have become the picture: that is tried again, and
-        does not count as a send that may have arrived once more.
-        """
+        """Turn the status message into the picture; None where there is none to turn."""
         if status is None or status.message_id is None:
             return None
         try:
             await self._chat.turn_into(status.say.chat_id, status.message_id, media)
-        except NoAnswer:
-            raise Doubtful("the status message may have become the answer") from None
+        except Doubtful as error:
+            raise EditUncertain(str(error)) from None
         except Rejected as error:
             log.info("the status message cannot become the answer: %s", error)
             return None

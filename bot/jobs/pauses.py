@@ -14,6 +14,9 @@ PARCEL_EXPIRES = 3 * 86_400.0
 #: How often something is sent that may have arrived each time.
 MOST_SENDS_IN_DOUBT = 3
 
+#: Seconds until something is sent again that may have arrived: once soon, and then after most troubles are over.
+UNCERTAIN_PAUSES = (5.0, 60.0)
+
 
 def pause(tries: int) -> float:
     """Return the seconds to wait after that many tries before: 1, 2, 4, ... 60."""

@@ -13,7 +13,6 @@ from bot.chat.errors import (
     Later,
     Migrated,
     Misplaced,
-    NoAnswer,
     NoFile,
     NotAllowed,
     NoTopic,
@@ -21,9 +20,16 @@ from bot.chat.errors import (
 )
 from bot.job import Instant, Job, Reason, later, seconds_between
 from bot.jobs import outcome, trouble
-from bot.jobs.deliver import Unconfirmed, Undeliverable
-from bot.jobs.pauses import GIVE_UP_AFTER, MOST_SENDS_IN_DOUBT, MOST_TRIES, PARCEL_EXPIRES, pause
-from bot.jobs.status import Errand
+from bot.jobs.deliver import EditUncertain, Unconfirmed, Undeliverable
+from bot.jobs.pauses import (
+    GIVE_UP_AFTER,
+    MOST_SENDS_IN_DOUBT,
+    MOST_TRIES,
+    PARCEL_EXPIRES,
+    UNCERTAIN_PAUSES,
+    pause,
+)
+from bot.jobs.status import Errand, Showing
 from bot.kie.errors import Halted, KieError, Refused, Unavailable
 from bot.pictures.errors import ConversionFailed
 from bot.pictures.fetch import FetchError, Unreachable
@@ -103,7 +109,7 @@ def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rule
         _unconfirmed(tx, parcel, now)
     elif _is_hopeless(parcel, error, now):
         _expired(tx, parcel, rules.admins, now)
-    elif isinstance(error, NoAnswer):
+    elif isinstance(error, Doubtful) and parcel.say.kind is not Kind.DELETION:  # twice is as good as once
         _may_have_arrived(tx, parcel, error, now)
     else:
         _again(tx, parcel, error, now)
@@ -117,10 +123,10 @@ def errand_failed(tx: Transaction, errand: Errand, error: Exception, now: Instan
         _elsewhere(tx, status, error, now)
     elif isinstance(error, Rejected):
         tx.outbox.ended(status.id, Ending.REJECTED, now)  # the person has deleted it, say
-    elif isinstance(error, NoAnswer) and is_new and is_question:
-        _may_have_arrived(tx, status, error, now)
-    elif (isinstance(error, NoAnswer) and is_new) or seconds_between(status.written_at, now) > PARCEL_EXPIRES:
+    elif (isinstance(error, Doubtful) and is_new and not is_question) or _is_too_old(status, now):
         tx.outbox.ended(status.id, Ending.UNCLEAR, now)  # once more might leave two, of which one goes stale
+    elif isinstance(error, Doubtful) and errand.showing is not None:
+        _may_have_been_shown(tx, errand.showing, status, error, now)
     else:
         _again(tx, status, error, now)
 
@@ -141,13 +147,24 @@ def _elsewhere(tx: Transaction, parcel: Parcel, error: ChatGone | Migrated | Mis
         tx.outbox.ended(parcel.id, Ending.REJECTED, now)
 
 
-def _may_have_arrived(tx: Transaction, parcel: Parcel, error: NoAnswer, now: Instant) -> None:
+def _may_have_arrived(tx: Transaction, parcel: Parcel, error: Doubtful, now: Instant) -> None:
     """Send it once more rather than lose it, but not for ever: each send may have arrived."""
     tx.outbox.may_have_arrived(parcel.id)
     if parcel.in_doubt + 1 < MOST_SENDS_IN_DOUBT:
         _again(tx, parcel, error, now)
         return
+    if isinstance(error, EditUncertain):
+        _leave_status(tx, parcel, now)
     _unconfirmed(tx, parcel, now)
+
+
+def _may_have_been_shown(tx: Transaction, showing: Showing, status: Parcel, error: Doubtful, now: Instant) -> None:
+    """Count a change of a message like a send; in the end the message stays as it is, until there is another change."""
+    if status.message_id is None or status.in_doubt + 1 < MOST_SENDS_IN_DOUBT:
+        _may_have_arrived(tx, status, error, now)
+    else:
+        log.error("message %s was changed %d times, and none was confirmed", status.say.key, MOST_SENDS_IN_DOUBT)
+        tx.statuses.leave_as_it_is(status.id, showing.look_at)
 
 
 def _unconfirmed(tx: Transaction, parcel: Parcel, now: Instant) -> None:
@@ -159,6 +176,13 @@ def _unconfirmed(tx: Transaction, parcel: Parcel, now: Instant) -> None:
         _ended(tx, parcel, Ending.UNCLEAR, now)
 
 
+def _leave_status(tx: Transaction, parcel: Parcel, now: Instant) -> None:
+    """Let the message that told how the job stands be, as it may have become the picture."""
+    status = None if parcel.say.job_id is None else tx.statuses.of(parcel.say.job_id)
+    if status is not None:
+        tx.outbox.ended(status.id, Ending.UNCLEAR, now)
+
+
 def _ended(tx: Transaction, parcel: Parcel, ending: Ending, now: Instant) -> None:
     """Give a message up; with an answer goes what told how the job stands, because that is not so any more."""
     tx.outbox.ended(parcel.id, ending, now)
@@ -168,11 +192,12 @@ def _ended(tx: Transaction, parcel: Parcel, ending: Ending, now: Instant) -> Non
 
 def _again(tx: Transaction, parcel: Parcel, error: Exception, now: Instant) -> None:
     wait = error.retry_after if isinstance(error, Later) else None
+    usual = UNCERTAIN_PAUSES[min(parcel.in_doubt, 1)] if isinstance(error, Doubtful) else pause(parcel.tries)
     log.info("message %s: later again: %s", parcel.say.key, _named(error))
     if parcel.say.is_answer and parcel.say.job_id is not None and not _may_be_there(parcel, error):
         _was_not_sent(tx, parcel.say.job_id)
     # that Telegram asks to slow down says nothing about the message
-    tx.outbox.postpone(parcel.id, later(now, wait or pause(parcel.tries)), failed=wait is None)
+    tx.outbox.postpone(parcel.id, later(now, wait or usual), failed=wait is None)
 
 
 def _may_be_there(parcel: Parcel, error: Exception) -> bool:
@@ -190,6 +215,12 @@ def _is_hopeless(parcel: Parcel, error: Exception, now: Instant) -> bool:
     if isinstance(error, FetchError) and not isinstance(error, Unreachable):
         # that it is not there yet is believed of a fresh result only
         return parcel.tries >= MOST_TRIES or parcel.say.kind is Kind.FILE
+    if not isinstance(error, Problem) and parcel.tries >= MOST_TRIES:
+        return True  # a mistake in the bot does not pass
+    return _is_too_old(parcel, now)
+
+
+def _is_too_old(parcel: Parcel, now: Instant) -> bool:
     return seconds_between(parcel.written_at, now) > PARCEL_EXPIRES
 
 

@@ -8,7 +8,6 @@ one, and for a picture it is marked by `answering_at`.
 from collections.abc import Callable
 
 from bot.chat.client import Chat, Place
-from bot.chat.errors import ChatError, Later
 from bot.job import Instant, Job, seconds_between
 from bot.jobs.deliver import Deliver
 from bot.jobs.report import Report
@@ -39,19 +38,9 @@ class Send:
         if parcel.say.kind is Kind.REACTION and seconds_between(parcel.written_at, self._clock()) > SIGN_EXPIRES:
             return lambda tx: tx.outbox.ended(parcel.id, Ending.EXPIRED, self._clock())
         if parcel.tries:
-            await self._ask_whether_telegram_is_well()
+            await self._chat.confirm_well()
         message_id = await self._hand_over(parcel)
         return lambda tx: self._sent(tx, parcel, message_id)
-
-    async def _ask_whether_telegram_is_well(self) -> None:
-        """Repeat nothing before a question that changes nothing is answered.
-
-        What was sent in vain may have arrived, and a picture is not fetched again and again for nothing.
-        """
-        try:
-            await self._chat.me()
-        except ChatError:
-            raise Later("Telegram does not answer at present") from None
 
     async def _hand_over(self, parcel: Parcel) -> int | None:
         say = parcel.say

@@ -35,6 +35,8 @@ class Tell:
 
     async def _show(self, status: Parcel, showing: Showing) -> int:
         say = status.say
+        if status.tries:
+            await self._chat.confirm_well()
         if status.message_id is None:
             place = Place(say.chat_id, say.thread_id, say.reply_to)
             return await self._chat.say(place, showing.text, showing.buttons)

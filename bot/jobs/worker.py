@@ -32,8 +32,8 @@ from bot.jobs.timetable import LONGEST_GAP
 from bot.jobs.watch import Watch
 from bot.settings import MustRestart
 from bot.store import outbox
-from bot.store.connection import Database, Work
-from bot.store.outbox import HEAVY, Kind, Parcel
+from bot.store.connection import Database, StoreFailed, Work
+from bot.store.outbox import HEAVY, Ending, Kind, Parcel
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,9 @@ UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST, Kind.DELETION})
 
 #: Seconds until it is asked whether somebody waits behind a chat in which very much is to be said.
 BEHIND_ONE = 1.0
+
+#: Seconds after which it is tried again to write down that a message has left: the disk may be full for a moment.
+WRITTEN_AGAIN_AFTER = (0.1, 0.5, 1.0, 2.0)
 
 #: Seconds over which the first looks after a start are spread.
 SPREAD = 2.0
@@ -149,6 +152,8 @@ class Worker:
     async def recover(self) -> None:
         """Find out what a process that died has left: orders in doubt, and tasks to look at."""
         now = self._clock()
+        # whoever cannot write down that a message has left must not send it, at no start
+        await self._db.unit(lambda tx: tx.sight.write())
         await self._steps.watch.recall()
         to_look_at = await self._db.unit(lambda tx: self._recovered(tx, now))
         for place, job_id in enumerate(to_look_at):
@@ -375,17 +380,41 @@ class Worker:
             await self._write(errand.status, lambda tx: retries.errand_failed(tx, errand, failure, self._clock()))
 
     async def _failure_of(self, sending: Awaitable[Work], parcel: Parcel) -> Exception | None:
-        """Send something and write down what there is to write about it; return what went wrong."""
+        """Send something and write down what there is to write about it; return what went wrong with the sending."""
         try:
-            await self._write(parcel, await sending)
+            work = await sending
         except MustRestart:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the message has to move on
             _log_if_unexpected(error, parcel)
-            if isinstance(error, Later) and error.retry_after is not None:
-                self._pacing.pause(parcel.say.chat_id, self._monotonic() + error.retry_after)
+            self._slow_down(error, parcel)
             return error
+        await self._note_sent(parcel, work)
         return None
+
+    def _slow_down(self, error: Exception, parcel: Parcel) -> None:
+        """Leave the chat alone for as long as Telegram asked for, or every chat where it meant the bot."""
+        if not isinstance(error, Later) or error.retry_after is None:
+            return
+        now = self._monotonic()
+        if error.of_bot or parcel.say.kind is Kind.TOAST:  # which is in no chat
+            self._pacing.pause_all(now + error.retry_after)
+        else:
+            self._pacing.pause(parcel.say.chat_id, now + error.retry_after, now)
+
+    async def _note_sent(self, parcel: Parcel, work: Work) -> None:
+        """Write down what became of a message that has left. Only the writing is ever repeated, and not the sending."""
+        for wait in WRITTEN_AGAIN_AFTER:
+            try:
+                await self._write(parcel, work)
+            except StoreFailed:
+                await asyncio.sleep(wait)
+            except Exception as error:  # noqa: BLE001 - a mistake in the bot, with which less is written
+                _log_if_unexpected(error, parcel)
+                work = partial(_note_only_that_it_was_sent, parcel.id, self._clock())
+            else:
+                return
+        await self._write(parcel, work)
 
     async def _write(self, parcel: Parcel, work: Work) -> None:
         """Commit what became of a message; its chat is free for the plan that is made within this commit."""
@@ -398,6 +427,10 @@ class Worker:
                 await self._bell.wait()
         except TimeoutError:
             pass
+
+
+def _note_only_that_it_was_sent(parcel_id: int, now: Instant, tx: Transaction) -> None:
+    tx.outbox.ended(parcel_id, Ending.SENT, now)
 
 
 def _log_if_unexpected(error: Exception, what: Job | Parcel) -> None:

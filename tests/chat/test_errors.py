@@ -13,7 +13,6 @@ from bot.chat.errors import (
     ChatGone,
     Doubtful,
     Later,
-    NoAnswer,
     NoFile,
     Rejected,
     Rival,
@@ -75,8 +74,8 @@ async def chat(telegram: LocalTelegram) -> AsyncIterator[Chat]:
         (NOT_JSON, Doubtful),
         (OTHER_JSON, Doubtful),
         (bad_request("file is too big"), TooBig),
-        (Fault(Kind.CUT_BEFORE), NoAnswer),
-        (Fault(Kind.CUT_AFTER), NoAnswer),
+        (Fault(Kind.CUT_BEFORE), Doubtful),
+        (Fault(Kind.CUT_AFTER), Doubtful),
     ],
 )
 async def test_every_trouble_says_what_to_do_next(

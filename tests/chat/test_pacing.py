@@ -32,7 +32,7 @@ def test_no_order_of_messages_breaks_a_limit(chats: list[int]) -> None:
 
 def test_one_chat_does_not_hold_up_another() -> None:
     pacing = Pacing(30)
-    pacing.pause(1, 100.0)
+    pacing.pause(1, 100.0, 0.0)
     assert pacing.opens(1, 0.0) == 100.0
     assert pacing.opens(2, 0.0) == 0.0
 

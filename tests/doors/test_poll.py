@@ -147,7 +147,7 @@ async def test_telegrams_own_wish_for_a_pause_is_granted(desk: Desk) -> None:
     assert await desk.poll.once() == 25
 
 
-NOT_FOUND = Fault(Kind.ANSWER, status=404, body=b"{}")
+NOT_FOUND = Fault(Kind.ANSWER, status=404, body=b'{"ok":false,"error_code":404,"description":"Not Found"}')
 
 
 @pytest.mark.parametrize("fault", [unauthorized(), NOT_FOUND])

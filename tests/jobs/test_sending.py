@@ -1,15 +1,21 @@
 """What happens when Telegram does not simply take what we say."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from bot.chat import client
 from bot.job import State
+from bot.jobs.pauses import MOST_TRIES
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram.refusals import bad_request, blocked, server_error, too_many
+from bot.store import connection
+from bot.store.connection import StoreFailed
+from bot.store.outbox import Ending, Outbox
 from tests.house import House, a_house
-from tests.world import a_photo, english
+from tests.world import a_photo, english, rows
 
 CUT_AFTER = Fault(Kind.CUT_AFTER)
 GONE = Fault(Kind.ANSWER, status=404, body=b"gone")
@@ -126,13 +132,156 @@ async def test_an_answer_in_doubt_is_given_again_by_turning_the_status_into_it(h
     assert house.statuses() == []
 
 
-async def test_an_answer_is_not_given_up_while_giving_it_again_does_no_harm(house: House) -> None:
+async def test_an_answer_that_may_stand_in_the_status_message_is_left_there(house: House) -> None:
     await _answer_is_due(house)
     house.telegram.faults.add("sendPhoto", Fault(Kind.CUT_BEFORE))
-    house.telegram.faults.add("editMessageMedia", CUT_AFTER, times=4)
+    house.telegram.faults.always("editMessageMedia", CUT_AFTER)
     await house.pass_time(600)
     assert len(house.pictures()) == 1
     assert (await house.job()).answered_at is not None
+    assert (_sends(house), _sends(house, "editMessageMedia")) == (1, 2), "three in all, whatever they were"
+    assert house.words() == [english("answer-unconfirmed")]
+
+
+#: What comes back after Telegram has delivered: a gateway's page, its own failure, and what is no answer at all.
+AFTER_DELIVERY = {
+    "502 page": (502, b"<html>502 Bad Gateway</html>"),
+    "500": (500, b'{"ok":false,"error_code":500,"description":"Internal Server Error"}'),
+    "429 page": (429, b"<html>slow down</html>"),
+    "other JSON": (200, b"[1, 2]"),
+    "no id": (200, b'{"ok":true,"result":{}}'),
+    "nothing": (200, b" "),
+}
+
+
+def _delivered(name: str) -> Fault:
+    status, body = AFTER_DELIVERY[name]
+    gate = asyncio.Event()
+    gate.set()
+    return Fault(Kind.HELD, status=status, body=body, gate=gate)
+
+
+@pytest.mark.parametrize("name", AFTER_DELIVERY)
+async def test_a_text_that_may_have_arrived_is_sent_three_times_at_most(house: House, name: str) -> None:
+    house.telegram.faults.always("sendMessage", _delivered(name))
+    house.ada.send_text("/help")
+    await house.hear()
+    await house.pass_time(3 * 86_400)
+    assert len(house.telegram.bot_messages(house.ada.id)) == 3
+
+
+@pytest.mark.parametrize("name", AFTER_DELIVERY)
+async def test_a_picture_that_may_have_arrived_is_sent_three_times_at_most(house: House, name: str) -> None:
+    await _answer_is_due(house)
+    house.ada.delete(house.status()["message_id"])
+    house.telegram.faults.always("sendPhoto", _delivered(name))
+    await house.pass_time(86_400)
+    assert len(house.pictures()) == 3
+    assert house.words() == [english("answer-unconfirmed")]
+
+
+async def test_the_change_of_a_message_is_tried_three_times_at_most_and_the_next_one_again(house: House) -> None:
+    house.ada.send_photo(a_photo())
+    await house.hear()
+    house.telegram.faults.always("editMessageText", HTML_502)
+    house.ada.send_text("x" * 6000)
+    await house.hear()
+    await house.pass_time(1800)
+    changes = _sends(house, "editMessageText")
+    assert changes <= 3
+    house.telegram.faults.clear()
+    house.ada.send_text("make it snow")
+    await house.hear()
+    await house.pass_time(60)
+    assert len(house.pictures()) == 1
+
+
+async def test_what_was_delivered_and_cannot_be_written_down_is_not_sent_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a mistake in the bot")
+
+    monkeypatch.setattr(Outbox, "sent", broken)
+    house.ada.send_text("/help")
+    await house.hear()
+    await house.pass_time(86_400)
+    assert len(house.words()) == 1
+
+
+async def test_a_disk_that_is_full_for_a_moment_repeats_no_message(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.ada.send_text("/help")
+    await house.receive()
+    failures: list[sqlite3.OperationalError] = []
+
+    def commit(db: sqlite3.Connection) -> None:
+        if house.words() and not failures:
+            failures.append(sqlite3.OperationalError("database or disk is full"))
+            raise failures[0]
+        db.execute("COMMIT")
+
+    monkeypatch.setattr(connection, "commit", commit)
+    await house.pass_time(3600)
+    assert failures
+    assert len(house.words()) == 1
+
+
+async def test_a_mistake_in_the_bot_is_no_delivery_and_does_not_go_on_for_ever(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def broken(*_: object) -> None:
+        tries.append(1)
+        raise TypeError("a mistake in the bot")
+
+    monkeypatch.setattr(client, "_text", broken)
+    house.ada.send_text("/help")
+    await house.hear()
+    await house.pass_time(3600)
+    [row] = rows(Path(house.bot.settings.database_path), "SELECT in_doubt, ending FROM outbox WHERE chat_id = 1001")
+    assert (row["in_doubt"], row["ending"]) == (0, Ending.EXPIRED)
+    assert len(tries) <= 2 * (MOST_TRIES + 1), "of this message, and of the word to the admin about it"
+
+
+async def test_a_limit_of_the_whole_bot_makes_every_chat_wait(house: House) -> None:
+    people = [house.telegram.person(user_id=5000 + number) for number in range(10)]
+    for person in people:
+        person.send_text("/help")
+    await house.receive()
+    house.telegram.faults.always("sendMessage", too_many(30))
+    await house.pass_time(29)
+    assert _sends(house) + _sends(house, "sendMessage") <= 2
+    house.telegram.faults.clear()
+    await house.pass_time(60)
+    assert [len(house.words(person.id)) for person in people] == [1] * 10
+
+
+async def test_a_limit_of_one_chat_makes_no_other_wait(house: House) -> None:
+    bob = house.telegram.person(user_id=1002)
+    house.telegram.faults.add("sendMessage", too_many(300))
+    house.ada.send_text("/help")
+    await house.hear()
+    bob.send_text("/help")
+    await house.hear()
+    assert (len(house.words()), len(house.words(bob.id))) == (0, 1)
+
+
+async def test_nothing_is_sent_by_a_start_that_can_write_nothing_down(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.ada.send_text("/help")
+    await house.receive()
+
+    def commit(_: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(connection, "commit", commit)
+    with pytest.raises(StoreFailed):
+        await house.bot.worker.recover()
+    assert house.words() == []
 
 
 async def test_nothing_is_repeated_before_telegram_is_well_again(house: House) -> None:
