@@ -61,6 +61,22 @@ def test_a_module_says_what_it_is_for_and_spells_no_state_as_a_string(source: Pa
     assert words.isdisjoint(set(State) | {Reason.REFUSED, Reason.OVERDUE})
 
 
+def _functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def test_what_runs_inside_a_transaction_logs_only_what_is_committed() -> None:
+    works = [
+        (path, function)
+        for path in SOURCES
+        for function in _functions(ast.parse(path.read_text(encoding="utf-8")))
+        if "tx" in [each.arg for each in function.args.args]
+    ]
+    called = [(path, node.func) for path, work in works for node in ast.walk(work) if isinstance(node, ast.Call)]
+    found = [f"{path}:{func.lineno}" for path, func in called if ast.unparse(func).startswith("log.")]
+    assert found == [], "tx.log does"
+
+
 @pytest.mark.parametrize("word", ["TYPE_CHECKING", "unittest.mock"])
 def test_some_things_are_not_done_here(word: str) -> None:
     everywhere = [*SOURCES, *(ROOT / "tests").rglob("*.py")]

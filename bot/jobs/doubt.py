@@ -45,7 +45,7 @@ def resume(tx: Transaction, job: Job, callbacks: Callbacks, now: Instant) -> boo
     """
     attempt = tx.attempts.latest(job.id)
     if attempt is None or attempt.ended_at is None:
-        log.warning("job %d: in doubt: the bot stopped while it was ordered", job.id, extra={"job": job.id})
+        tx.log(log.warning, "job %d: in doubt: the bot stopped while it was ordered", job.id, extra={"job": job.id})
         return begin(tx, job, callbacks, now)
     if job.asked_at is None and not callbacks.are_asked_for:
         _ask(tx, job, now)

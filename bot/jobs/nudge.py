@@ -60,9 +60,9 @@ def _nudged(tx: Transaction, reference: str, task_id: str | None) -> _Nudged | N
     if attempt is None or job is None:
         return None
     if job.state not in AWAITED or tx.attempts.latest(job.id) != attempt:
-        log.info("job %d: a callback came too late to matter", job.id, extra={"job": job.id})
+        tx.log(log.info, "job %d: a callback came too late to matter", job.id, extra={"job": job.id})
         return _Nudged(job.id, is_late=True)
-    log.info("job %d: Kie calls back", job.id, extra={"job": job.id})
+    tx.log(log.info, "job %d: Kie calls back", job.id, extra={"job": job.id})
     if job.state is State.RUNNING:
         return _Nudged(job.id)
     if task_id is not None:

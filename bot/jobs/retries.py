@@ -67,7 +67,7 @@ def job_failed(tx: Transaction, job: Job, error: Exception, rules: Rules, now: I
         trouble.seen_elsewhere(tx, error, rules.admins, now)
     if isinstance(error, Unavailable):
         trouble.stop_uploads(tx, error, rules.admins, now)
-    log.info("job %d: later again: %s", job.id, _named(error), extra={"job": job.id})
+    tx.log(log.info, "job %d: later again: %s", job.id, _named(error), extra={"job": job.id})
     waited = seconds_between(job.queued_at or now, now)
     if isinstance(error, Refused) and not error.transient:
         outcome.fail(tx, job, Reason.REFUSED, sentence("refused-order", words=error.text), now)
@@ -134,7 +134,7 @@ def errand_failed(tx: Transaction, errand: Errand, error: Exception, now: Instan
 def _elsewhere(tx: Transaction, parcel: Parcel, error: ChatGone | Migrated | Misplaced, now: Instant) -> None:
     """Say it where it can be said, if anywhere."""
     say = parcel.say
-    log.info("chat %d, message %s: %s", say.chat_id, say.key, error)
+    tx.log(log.info, "chat %d, message %s: %s", say.chat_id, say.key, error)
     if isinstance(error, ChatGone):
         tx.lose_chat(say.chat_id, now)
     elif isinstance(error, Migrated):
@@ -163,13 +163,15 @@ def _may_have_been_shown(tx: Transaction, showing: Showing, status: Parcel, erro
     if status.message_id is None or status.in_doubt + 1 < MOST_SENDS_IN_DOUBT:
         _may_have_arrived(tx, status, error, now)
     else:
-        log.error("message %s was changed %d times, and none was confirmed", status.say.key, MOST_SENDS_IN_DOUBT)
+        tx.log(
+            log.error, "message %s was changed %d times, and none was confirmed", status.say.key, MOST_SENDS_IN_DOUBT
+        )
         tx.statuses.leave_as_it_is(status.id, showing.look_at)
 
 
 def _unconfirmed(tx: Transaction, parcel: Parcel, now: Instant) -> None:
     """Send it no more; of a picture that may be nowhere, or there three times, the person is told."""
-    log.error("message %s was sent %d times, and none was confirmed", parcel.say.key, MOST_SENDS_IN_DOUBT)
+    tx.log(log.error, "message %s was sent %d times, and none was confirmed", parcel.say.key, MOST_SENDS_IN_DOUBT)
     if parcel.say.kind is Kind.PICTURE:
         _say_instead(tx, parcel, sentence("answer-unconfirmed"), now)
     else:
@@ -193,7 +195,7 @@ def _ended(tx: Transaction, parcel: Parcel, ending: Ending, now: Instant) -> Non
 def _again(tx: Transaction, parcel: Parcel, error: Exception, now: Instant) -> None:
     wait = error.retry_after if isinstance(error, Later) else None
     usual = UNCERTAIN_PAUSES[min(parcel.in_doubt, 1)] if isinstance(error, Doubtful) else pause(parcel.tries)
-    log.info("message %s: later again: %s", parcel.say.key, _named(error))
+    tx.log(log.info, "message %s: later again: %s", parcel.say.key, _named(error))
     if parcel.say.is_answer and parcel.say.job_id is not None and not _may_be_there(parcel, error):
         _was_not_sent(tx, parcel.say.job_id)
     # that Telegram asks to slow down says nothing about the message
@@ -225,7 +227,7 @@ def _is_too_old(parcel: Parcel, now: Instant) -> bool:
 
 
 def _undeliverable(tx: Transaction, parcel: Parcel, error: Exception, admins: frozenset[int], now: Instant) -> None:
-    log.error("message %s cannot be sent: %s", parcel.say.key, error)
+    tx.log(log.error, "message %s cannot be sent: %s", parcel.say.key, error)
     if parcel.say.kind is Kind.FILE:
         _say_instead(tx, parcel, sentence("original-gone"), now)
         return
@@ -241,7 +243,7 @@ def _undeliverable(tx: Transaction, parcel: Parcel, error: Exception, admins: fr
 
 
 def _expired(tx: Transaction, parcel: Parcel, admins: frozenset[int], now: Instant) -> None:
-    log.error("message %s is given up", parcel.say.key)
+    tx.log(log.error, "message %s is given up", parcel.say.key)
     if parcel.say.kind in INSTEAD:
         _say_instead(tx, parcel, sentence(INSTEAD[parcel.say.kind]), now)
         return

@@ -69,7 +69,7 @@ class Send:
         if job is not None and tx.jobs.note(job, answered_at=now):
             _end_status(tx, job, message_id, now)
             tx.statuses.sign(job, Sign.DONE if parcel.say.kind is Kind.PICTURE else Sign.NOT_DONE, now)
-            chronicle.answered(job, now)
+            tx.facts.append(chronicle.answered(job, now))
 
 
 def _end_status(tx: Transaction, job: Job, answer_id: int | None, now: Instant) -> None:

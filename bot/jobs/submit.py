@@ -153,7 +153,7 @@ class Submit:
     def _not_ordered(self, tx: Transaction, job: Job, error: Unavailable | Halted | Refused) -> bool:
         now = self._clock()
         if tx.attempts.has_hint(job.id):  # one of Kie's two answers is wrong, and a look shows which
-            log.warning("job %d: in doubt: Kie calls back and says: %s", job.id, error, extra={"job": job.id})
+            tx.log(log.warning, "job %d: in doubt: Kie calls back and says: %s", job.id, error, extra={"job": job.id})
             return doubt.begin(tx, job, self._callbacks, now)
         tx.attempts.end(job.id, Outcome.NOT_ORDERED, now)
         if isinstance(error, Refused):

@@ -59,7 +59,7 @@ def _trip(tx: Transaction, name: str, error: KieError, admins: frozenset[int], n
     if known is not None and known.until > now:
         return  # calls that left before the first of them failed
     breaker = keep_shut(tx, name, now, getattr(error, "retry_after", None))
-    log.warning("Kie is left alone for %.0f s (%s): %s", seconds_between(now, breaker.until), name, error)
+    tx.log(log.warning, "Kie is left alone for %.0f s (%s): %s", seconds_between(now, breaker.until), name, error)
     if isinstance(error, Halted):
         tx.outbox.tell_admins(admins, f"halt:{name}:{breaker.since}", sentence(f"admin-halt-{name}").into, now)
     elif breaker.trips == LASTING:
@@ -91,7 +91,7 @@ def orders_go_on(tx: Transaction, submitted_at: Instant, admins: frozenset[int],
 
 def _close(tx: Transaction, breaker: Breaker, admins: frozenset[int], now: Instant) -> None:
     tx.breakers.close(breaker.name)
-    log.info("Kie is well again (%s)", breaker.name)
+    tx.log(log.info, "Kie is well again (%s)", breaker.name)
     if needs_operator(breaker) or breaker.trips >= LASTING:
         tx.outbox.tell_admins(admins, f"resumed:{breaker.name}:{breaker.since}", sentence("admin-resumed").into, now)
 
@@ -101,7 +101,7 @@ def seen_elsewhere(tx: Transaction, error: KieError, admins: frozenset[int], now
     if isinstance(error, Halted):
         stop_orders(tx, error, admins, now)
     elif isinstance(error, Garbled):
-        log.error("Kie's answer is not as documented: %s", error)
+        tx.log(log.error, "Kie's answer is not as documented: %s", error)
         words = sentence("admin-garbled", words=str(error))
         tx.outbox.tell_admins(admins, f"garbled:{error.code}:{day_of(now)}", words.into, now)
 

@@ -118,7 +118,9 @@ class Watch:
         """Conclude from Kie's record whose task it is; return the job if it is the job's, and runs on."""
         now = self._clock()
         if not doubt.is_ours(seen, job, attempt):
-            log.warning("job %d: a callback named a task that is not of this order", job.id, extra={"job": job.id})
+            tx.log(
+                log.warning, "job %d: a callback named a task that is not of this order", job.id, extra={"job": job.id}
+            )
             doubt.drop_hint(tx, job, attempt, now)
             return None
         ours = doubt.end(tx, job, attempt, seen.task_id, now)
@@ -181,7 +183,7 @@ class Watch:
         elif seen.result_url is not None:
             return outcome.succeed(tx, job, seen, now)
         elif outcome.fail(tx, job, Reason.BROKE, sentence("no-result"), now, credits_=seen.credits):
-            log.error("job %d: task %s succeeded without a picture", job.id, job.task_id, extra={"job": job.id})
+            tx.log(log.error, "job %d: task %s succeeded without a picture", job.id, job.task_id, extra={"job": job.id})
             words = sentence("admin-no-result", task=job.task_id or "", job=f"{job.id}")
             tx.outbox.tell_admins(self._admins, f"no-result:{job.id}", words.into, now)
         return False

@@ -163,7 +163,7 @@ class Worker:
     def _recovered(self, tx: Transaction, now: Instant) -> list[int]:
         set_back = tx.moments.turn_back(now)
         if set_back:
-            log.warning("the clock was set back by %.0f s: what waits does not wait for it", set_back)
+            tx.log(log.warning, "the clock was set back by %.0f s: what waits does not wait for it", set_back)
         in_doubt = filter(None, (tx.jobs.get(job_id) for job_id in tx.jobs.in_state(State.SUBMITTING)))
         hinted = [job.id for job in in_doubt if doubt.resume(tx, job, self._callbacks, now)]
         tx.attempts.end_left(now)

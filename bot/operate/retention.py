@@ -74,5 +74,5 @@ class Retention:
         tx.menus.forget(later(now, -self._keep))
         tx.outbox.forget(later(now, -self._remember))
         if ended:
-            log.info("erased whose %d old edits were, their words and their references to pictures", len(ended))
+            tx.log(log.info, "erased whose %d old edits were, their words and their references to pictures", len(ended))
         return tx.erasure.is_under_way()

@@ -6,8 +6,10 @@ among them.
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 
 from bot.job import Instant, Job, State, seconds_between
+from bot.store.facts import LogLine
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +19,12 @@ Change = int | float | str | None
 MILESTONES = ("queued_at", "submitted_at", "finished_at")
 
 
-def began(job_id: int, state: State) -> None:
+def began(job_id: int, state: State) -> LogLine:
     """Tell that there is a job."""
-    _tell(job_id, state, {"to": state.value})
+    return _line(job_id, state, {"to": state.value})
 
 
-def moved(job: Job, to: State, changes: Mapping[str, Change]) -> None:
+def moved(job: Job, to: State, changes: Mapping[str, Change]) -> LogLine:
     """Tell that a job, as it was read, went on to another state."""
     facts = {"task_id": changes.get("task_id"), "reason": changes.get("reason")}
     words = [to, *(f"{name} {fact}" for name, fact in facts.items() if fact is not None)]
@@ -34,13 +36,13 @@ def moved(job: Job, to: State, changes: Mapping[str, Change]) -> None:
         "seconds": _seconds(job, changes),
         "credits": changes.get("credits"),
     }
-    _tell(job.id, " ".join(words), fields)
+    return _line(job.id, " ".join(words), fields)
 
 
-def answered(job: Job, now: Instant) -> None:
+def answered(job: Job, now: Instant) -> LogLine:
     """Tell that a person has the answer to a job, as it was read."""
     seconds = None if job.finished_at is None else seconds_between(job.finished_at, now)
-    _tell(job.id, "answered", {"milestone": "answered", "seconds": seconds})
+    return _line(job.id, "answered", {"milestone": "answered", "seconds": seconds})
 
 
 def _seconds(job: Job, changes: Mapping[str, Change]) -> float | None:
@@ -51,5 +53,5 @@ def _seconds(job: Job, changes: Mapping[str, Change]) -> float | None:
     return seconds_between(latest, max(reached)) if reached else None
 
 
-def _tell(job_id: int, words: str, fields: Mapping[str, object]) -> None:
-    log.info("job %d: %s", job_id, words, extra={"job": job_id, **fields})
+def _line(job_id: int, words: str, fields: Mapping[str, object]) -> LogLine:
+    return LogLine(partial(log.info, "job %d: %s", job_id, words, extra={"job": job_id, **fields}))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import aiosqlite
 
 from bot.settings import CannotRun, MustRestart
-from bot.store.facts import Fact, Tell, nobody_listens
+from bot.store.facts import Fact, LogLine, Tell, nobody_listens
 from bot.store.migrations import migrate
 from bot.store.pulse import Pulse
 from bot.store.transaction import Transaction
@@ -159,11 +159,14 @@ class Database:
                 future.set_result(outcome)
 
     def _tell_all(self, facts: tuple[Fact, ...]) -> None:
-        try:
-            for fact in facts:
-                self._tell(fact)
-        except Exception:
-            log.exception("a figure was not kept: a mistake in the bot")  # but everything else goes on
+        for fact in facts:
+            try:
+                if isinstance(fact, LogLine):
+                    fact.write()
+                else:
+                    self._tell(fact)
+            except Exception:
+                log.exception("a figure was not kept: a mistake in the bot")  # but everything else goes on
 
 
 async def _connected(path: str) -> aiosqlite.Connection:

@@ -53,7 +53,14 @@ class Spent:
     credits: float
 
 
-Fact = Accepted | Moved | Completed | Answered | AnswerEnded | Spent
+@dataclass(frozen=True)
+class LogLine:
+    """Something that is logged once it is committed: what is undone is in no log."""
+
+    write: Callable[[], None]
+
+
+Fact = Accepted | Moved | Completed | Answered | AnswerEnded | Spent | LogLine
 
 #: Is told each fact, in the order of what happened.
 Tell = Callable[[Fact], None]

@@ -86,7 +86,7 @@ class Jobs:
         self._counts.take(request.user_id, request.chat_id, day_of(now))
         job_id = int(cursor.lastrowid or 0)
         self.add_sources(job_id, request.sources)
-        chronicle.began(job_id, state)
+        self._facts.append(chronicle.began(job_id, state))
         if state is State.QUEUED:
             self._facts.append(Accepted())
         return job_id
@@ -219,8 +219,7 @@ class Jobs:
         check_transition(job.state, to)
         moved = self._set(job, {"state": to, **changes})
         if moved:
-            chronicle.moved(job, to, changes)
-            self._facts.append(Moved(job, to, changes))
+            self._facts += [chronicle.moved(job, to, changes), Moved(job, to, changes)]
         if moved and to in NOTHING and changes.get("reason") != Reason.DELETED:
             self._give_back(job.id)
         return moved

@@ -1,7 +1,10 @@
 """What a unit of work may touch: every table, behind its own small set of questions and changes."""
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from bot.job import Instant, Job, Reason, Request, State, day_of
 from bot.store.account import Account
@@ -11,7 +14,7 @@ from bot.store.breakers import Breakers
 from bot.store.chats import Chats, hello_key
 from bot.store.counts import Counts
 from bot.store.erasure import Erasure
-from bot.store.facts import Fact
+from bot.store.facts import Fact, LogLine
 from bot.store.history import History
 from bot.store.inbox import Inbox
 from bot.store.jobs import WAITING, Jobs, form_columns
@@ -54,6 +57,10 @@ class Transaction:
         self.erasure = Erasure(db)
         self.history = History(db)
         self.sight = Sight(db)
+
+    def log(self, write: Callable[..., None], words: str, *values: object, **how: Any) -> None:
+        """Log something by a method of a logger, once this is committed, and only then."""
+        self.facts.append(LogLine(partial(write, words, *values, **how)))
 
     @property
     def changes(self) -> int:
