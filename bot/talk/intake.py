@@ -112,7 +112,7 @@ class Intake:
         """Handle the update that has waited longest, if any; say whether more of them wait."""
         taken: list[Letter] = []
         try:
-            reading, are_more = await self._db.unit(lambda tx: self._handle(tx, taken))
+            erased, are_more = await self._db.unit(lambda tx: self._handle(tx, taken))
         except MustRestart:
             raise
         except Exception as error:  # whatever is wrong with an update must not stop those behind it
@@ -123,19 +123,23 @@ class Intake:
             log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
             await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
             return True
-        if reading is not None and is_erasure(reading[1]):
+        if erased:
             self._wake_retention()
         return are_more
 
-    def _handle(self, tx: Transaction, taken: list[Letter]) -> tuple[Reading | None, bool]:
-        """Take the next update out of the inbox; `taken` says which, also when that fails."""
+    def _handle(self, tx: Transaction, taken: list[Letter]) -> tuple[bool, bool]:
+        """Take the next update out of the inbox; `taken` says which, also when that fails.
+
+        Returns whether somebody has had everything of theirs deleted, and whether more updates wait.
+        """
         letter = tx.inbox.next_waiting()
         if letter is None:
-            return None, False
+            return False, False
         taken.append(letter)
         reading = read_update(json.loads(letter.body), self._address.me)
+        erases = reading is not None and is_erasure(tx, *reading)
         self._act(tx, letter, reading)
-        return reading, tx.inbox.next_waiting() is not None
+        return erases, tx.inbox.next_waiting() is not None
 
     def _act(self, tx: Transaction, letter: Letter, reading: Reading | None) -> None:
         now = self._clock()

@@ -88,6 +88,7 @@ no-picture = { $where ->
        *[private] I edit pictures. Please send me one with a caption that says what to change, like “make it snow”, or reply to a picture that is here.
     }
 unsupported = I can only edit still pictures. Please send a photo, or a picture file, with a caption that says what to change.
+picture-deleted = This picture was deleted, so I do nothing more with it. /help tells how to have another one made.
 late-item = { $where ->
         [group] This picture came too late to join its album. To have it edited, reply to it with /edit and what to change.
        *[private] This picture came too late to join its album. To have it edited, reply to it and say what to change.
@@ -309,6 +310,7 @@ toast-used-up = The edits for today are used up. New ones come in { $time }.
 toast-full = So much waits at the moment that I could not take this. Please try it again later.
 toast-erased = I no longer have what this was made of. Please send the picture again.
 toast-deleted = Deleted.
+toast-picture-deleted = This picture was deleted.
 toast-too-old-to-delete = { $where ->
         [group] Telegram lets me delete only what is younger than two days. An admin of the group can still do it.
        *[private] Telegram lets me delete only what is younger than two days. You can still do it yourself.
