@@ -281,6 +281,14 @@ class Outbox:
         ).fetchall()
         return [parcel_of(row) for row in rows]
 
+    def last_sent(self, job_id: int, kind: Kind) -> Instant | None:
+        """Return when something of a kind last arrived that is about a job."""
+        row = self._db.execute(
+            "SELECT max(ended_at) AS at FROM outbox WHERE job_id = ? AND kind = ? AND message_id IS NOT NULL",
+            (job_id, kind),
+        ).fetchone()
+        return None if row["at"] is None else int(row["at"])
+
     def delete_message(self, job_id: int, chat_id: int, message_id: int, now: Instant) -> None:
         """Have a message of ours about a job deleted, once."""
         say = Say(

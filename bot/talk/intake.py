@@ -41,7 +41,7 @@ from bot.talk.meanings import (
     WordsSent,
 )
 from bot.talk.preferences import settings_asked_for
-from bot.talk.presses import button_pressed
+from bot.talk.presses import PressLimits, button_pressed
 from bot.talk.reading import read_update
 from bot.talk.replying import reply, toast
 from bot.talk.requests import album_item_sent, picture_sent
@@ -67,6 +67,7 @@ class Intake:
         room: Room,
         privacy: Sentence,
         *,
+        admits_original: Callable[[int], bool],
         woken: asyncio.Event,
         album_window: float,
         clock: Callable[[], Instant],
@@ -78,6 +79,7 @@ class Intake:
         self._address = address
         self._access = access
         self._room = room
+        self._press_limits = PressLimits(room, admits_original)
         self._privacy = privacy
         self._album_window = album_window
         self._clock = clock
@@ -169,7 +171,7 @@ class Intake:
                 else:
                     self._take(tx, origin, anew, letter, now)
             case ButtonPressed():
-                button_pressed(tx, self._room, origin, meaning, _admins(tx, origin, now), now)
+                button_pressed(tx, self._press_limits, origin, meaning, _admins(tx, origin, now), now)
             case CommandGiven():
                 self._obey(tx, origin, meaning, now)
             case _:
