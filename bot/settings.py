@@ -6,6 +6,7 @@ to do. A value that is secret is never repeated in that line.
 
 import hmac
 import ipaddress
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.confinement import erase_variable
 
 
 class CannotRun(Exception):
@@ -234,6 +237,12 @@ def load() -> Settings:
     except (OSError, UnicodeDecodeError):
         problems = [".env cannot be read: make it a text file in UTF-8 that this user may read"]
     raise CannotRun("\n".join(problems))
+
+
+def erase_secrets() -> None:
+    """Take the secrets out of the environment once they are read: whoever can look at that shall not find them."""
+    for name in [name for name in os.environ if name.lower() in SECRETS]:
+        erase_variable(name)
 
 
 def _problem(where: tuple[int | str, ...], kind: str, message: str) -> str:
