@@ -30,6 +30,7 @@ RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
 
 
 FROM python
+# MIT is the bot's own licence. What it builds on has others; pillow-heif's wheel is under the GPL (README.md).
 LABEL org.opencontainers.image.title="Darkroom" \
       org.opencontainers.image.description="A Telegram bot that edits photos: send one with a caption, get the edited picture back." \
       org.opencontainers.image.licenses="MIT"

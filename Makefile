@@ -27,8 +27,10 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
 
-# Asks the database of known vulnerabilities about every package of the locks.
-audit: .venv-audit/.done
+# Compares the C libraries inside the wheels with the oldest versions that may be there, which asks nobody,
+# and asks the database of known vulnerabilities about every package of the locks.
+audit: .venv-audit/.done $(VENV)/.dev
+	$(BIN)/python -m tests.pictures.bundled
 	.venv-audit/bin/pip-audit --strict --disable-pip -r requirements.lock -r requirements-dev.lock
 
 .venv-audit/.done: requirements-audit.lock

@@ -18,7 +18,8 @@ from typing import NoReturn
 import uvloop
 
 from bot import logs
-from bot.settings import CannotRun, MustRestart, Settings, load
+from bot.confinement import hide_memory
+from bot.settings import CannotRun, MustRestart, Settings, erase_secrets, load
 
 log = logging.getLogger("bot")
 
@@ -75,11 +76,13 @@ def _open_door(settings: Settings) -> AbstractAsyncContextManager[str]:
 
 def run() -> int:
     """Run the bot until it is stopped."""
+    hide_memory()
     try:
         settings = load()
     except CannotRun as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    erase_secrets()
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
     return _leave(uvloop.new_event_loop().run_until_complete(_to_the_end(settings)))
 

@@ -23,6 +23,7 @@ from bot.doors.letters import Letters
 from bot.doors.metrics import Metrics, Sources
 from bot.doors.poll import Poll
 from bot.doors.token_refusal import TokenRefusal
+from bot.doors.turnstile import Turnstile
 from bot.doors.webhook import Hook
 from bot.job import Instant
 from bot.jobs.admins import Admins
@@ -64,6 +65,7 @@ from bot.store.room import room_of
 from bot.talk.access import Access
 from bot.talk.address import Address
 from bot.talk.intake import Intake
+from bot.talk.presses import MOST_ASKING, ORIGINAL_EVERY, ORIGINALS_AT_ONCE
 from bot.talk.room import Daily, Room
 
 T = TypeVar("T")
@@ -370,12 +372,14 @@ def _intake(
     daily = Daily(
         settings.daily_edits_per_user, settings.daily_edits_per_chat, settings.daily_edits, settings.daily_credits
     )
+    originals = Turnstile(1 / ORIGINAL_EVERY, ORIGINALS_AT_ONCE, most_callers=MOST_ASKING)
     return Intake(
         db,
         address,
         access,
         Room(daily, access),
         privacy(settings),
+        admits_original=lambda user_id: originals.admits(f"{user_id}", clocks.monotonic()),
         woken=news,
         album_window=settings.album_window_seconds,
         clock=clocks.of_day,

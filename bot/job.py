@@ -171,6 +171,8 @@ class Job:
     finished_at: Instant | None
     answering_at: Instant | None
     answered_at: Instant | None
+    #: when somebody had its answer deleted from the chat, for good
+    answer_deleted_at: Instant | None
     task_id: str | None
     #: tries of the step that is next, since it last succeeded
     tries: int

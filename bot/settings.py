@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
+from bot.confinement import erase_variable
 from bot.misspelt_settings import Misspelling, misspellings
 from bot.redaction import Redaction
 
@@ -306,6 +307,12 @@ def secrets_given() -> tuple[str, ...]:
     except (ValidationError, OSError, UnicodeDecodeError):  # of .env
         given = Given(_env_file=None)
     return (given.telegram_bot_token, given.kie_api_key, given.kie_webhook_key)
+
+
+def erase_secrets() -> None:
+    """Take the secrets out of the environment once they are read: whoever can look at that shall not find them."""
+    for name in [name for name in os.environ if name.lower() in SECRETS]:
+        erase_variable(name)
 
 
 def _problem(where: tuple[int | str, ...], kind: str, message: str) -> str:

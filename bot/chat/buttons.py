@@ -2,7 +2,8 @@
 
 Telegram gives back whatever stands behind a button, to whoever presses it and
 for as long as the message stands, so it is only a hint: whether the press does
-anything is decided by the presser and by what is stored.
+anything is decided by the presser, by the message that was pressed and by what is
+stored. A client that somebody has changed sends any data for any message of ours.
 """
 
 import re
@@ -75,6 +76,12 @@ def read(data: str | None) -> Pressed | None:
     if found is None or found[1] not in set(Action):
         return None
     return Pressed(Action(found[1]), int(found[2]), int(found[3]))
+
+
+def is_offered(markup: InlineKeyboardMarkup | None, data: str | None) -> bool:
+    """Say whether a message that has these buttons, as Telegram shows it, has one with this behind it."""
+    rows = () if markup is None else markup.inline_keyboard
+    return any(button.callback_data == data for row in rows for button in row if data is not None)
 
 
 def keyboard(buttons: tuple[Button, ...]) -> InlineKeyboardMarkup | None:

@@ -47,6 +47,10 @@ class Unconfirmed(Exception):
     """It was sent as often as makes sense, and nobody knows whether it arrived."""
 
 
+class Withdrawn(Exception):
+    """Nobody wants it any more: its answer, or everything of the person, was deleted while it was fetched."""
+
+
 class Deliver:
     """The step that gives a succeeded job's picture to the person."""
 
@@ -63,7 +67,7 @@ class Deliver:
         """Fetch and send the picture; return the id of the message.
 
         Raises FetchError or a ChatError when it may work later, Undeliverable when it never will, Unconfirmed
-        when once more would be too often.
+        when once more would be too often, Withdrawn when it must not be sent any more.
         """
         job = parcel.job
         if job is None or job.result_url is None:
@@ -72,13 +76,14 @@ class Deliver:
             content = await self._fetcher.fetch(job.result_url)
             picture = await _inspected(content)
             if parcel.say.kind is Kind.FILE:
+                await self._db.unit(lambda tx: _check_wanted(tx, parcel))
                 return await self._chat.send(place, Media(content, _name(picture), parcel.say.body, as_file=True))
-            status = await self._answering(job)
+            status = await self._answering(parcel, job)
             return await self._answer(parcel, place, _answer(job, content, picture, parcel.say.body), job, status)
 
-    async def _answering(self, job: Job) -> Parcel | None:
+    async def _answering(self, parcel: Parcel, job: Job) -> Parcel | None:
         """Write down that the answer is on its way; return the message that it can be put into, if it is in doubt."""
-        status = await self._bell.commit(self._db, lambda tx: _on_its_way(tx, job, self._clock()))
+        status = await self._bell.commit(self._db, lambda tx: _on_its_way(tx, parcel, job, self._clock()))
         if job.answering_at is not None:
             log.warning("job %d: the answer may come twice", job.id, extra={"job": job.id})
         return status
@@ -138,7 +143,14 @@ class Deliver:
             await asyncio.sleep(SHOW_AGAIN_AFTER)
 
 
-def _on_its_way(tx: Transaction, job: Job, now: Instant) -> Parcel | None:
+def _check_wanted(tx: Transaction, parcel: Parcel) -> None:
+    """Raise Withdrawn unless something is still to be sent."""
+    if not tx.outbox.is_waiting(parcel.id):
+        raise Withdrawn
+
+
+def _on_its_way(tx: Transaction, parcel: Parcel, job: Job, now: Instant) -> Parcel | None:
+    _check_wanted(tx, parcel)
     tx.jobs.note(job, answering_at=now)
     return None if job.answering_at is None else tx.statuses.of(job.id)
 

@@ -9,12 +9,10 @@ from collections.abc import Callable
 
 from bot.chat.client import Chat, Place
 from bot.job import Instant, Job, seconds_between
-from bot.jobs.deliver import Deliver
+from bot.jobs.deliver import Deliver, Withdrawn
 from bot.jobs.report import Report
-from bot.store import chronicle
 from bot.store.connection import Work
 from bot.store.outbox import Ending, Kind, Parcel
-from bot.store.statuses import Sign
 from bot.store.transaction import Transaction
 
 #: Seconds after which a reaction tells nobody anything: what it waited behind is in the chat.
@@ -39,7 +37,10 @@ class Send:
             return lambda tx: tx.outbox.ended(parcel.id, Ending.EXPIRED, self._clock())
         if parcel.tries:
             await self._chat.confirm_well()
-        message_id = await self._hand_over(parcel)
+        try:
+            message_id = await self._hand_over(parcel)
+        except Withdrawn:
+            return lambda _: None
         return lambda tx: self._sent(tx, parcel, message_id)
 
     async def _hand_over(self, parcel: Parcel) -> int | None:
@@ -64,18 +65,14 @@ class Send:
 
     def _sent(self, tx: Transaction, parcel: Parcel, message_id: int | None) -> None:
         now = self._clock()
-        tx.outbox.sent(parcel, message_id, now)
-        job = tx.jobs.get(parcel.say.job_id) if parcel.say.is_answer and parcel.say.job_id is not None else None
-        if job is not None and tx.jobs.note(job, answered_at=now):
-            _end_status(tx, job, message_id, now)
-            tx.statuses.sign(job, Sign.DONE if parcel.say.kind is Kind.PICTURE else Sign.NOT_DONE, now)
-            tx.facts.append(chronicle.answered(job, now))
+        job = _job_of_picture(tx, parcel)
+        if job is None or job.answer_deleted_at is None or message_id is None:
+            tx.sent(parcel, message_id, now)
+        else:  # it was under way when the answer was deleted
+            tx.outbox.sent(parcel, message_id, now)
+            tx.outbox.delete_message(job.id, parcel.say.chat_id, message_id, now)
 
 
-def _end_status(tx: Transaction, job: Job, answer_id: int | None, now: Instant) -> None:
-    """Let the status message go, unless it has become the answer."""
-    status = tx.statuses.of(job.id)
-    if status is not None and status.message_id == answer_id:
-        tx.outbox.ended(status.id, Ending.SENT, now)
-    else:
-        tx.statuses.over(job.id, now)
+def _job_of_picture(tx: Transaction, parcel: Parcel) -> Job | None:
+    is_picture = parcel.say.kind in (Kind.PICTURE, Kind.FILE)
+    return tx.jobs.get(parcel.say.job_id) if is_picture and parcel.say.job_id is not None else None

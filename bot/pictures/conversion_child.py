@@ -1,52 +1,29 @@
-"""The process that decodes strangers' pictures, apart from the bot and with nothing to lose.
+"""The process that decodes a stranger's picture, apart from the bot and with nothing to lose.
 
-Started by `child_process` as `python -m bot.pictures.conversion_child SECONDS IDLE`.
-It holds no secret and no network: before the first picture it gives up the right to open
-anything, to write files and to use more memory than CHILD_MEMORY. It ends when
-the bot closes its stdin or leaves it idle for IDLE seconds, and ends itself when a picture takes
-longer than SECONDS, so that it never outlives a bot that was killed.
+Started by `conversion_process` as `python -m bot.pictures.conversion_child SECONDS`. It holds no secret and no
+network: before it reads the picture it shuts itself in (`bot.confinement`). It ends with that one picture, when the bot
+closes its stdin, and when the picture takes longer than SECONDS, so that it never outlives a bot that was killed.
 
 Its stderr is not kept. If it does not start, run the command above by hand.
 """
 
 import os
-import resource
-import select
 import signal
 import sys
 from typing import BinaryIO
 
+from bot.confinement import close_inherited_files, confine
 from bot.pictures import bounds, opening
 from bot.pictures.errors import Animated, Recognised, TooManyPixels, Unreadable
 from bot.pictures.redraw import redrawn
 from bot.pictures.wire import PICTURE_HEAD, Outcome, Reply
 
-_POLITENESS = 5
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
-#: the numbers of files that could be open when the process starts are below
-_FILES = 1 << 16
 
 
-def serve(pictures: BinaryIO, replies: BinaryIO, seconds: float, idle: float) -> None:
-    """Answer one picture after the other until there are no more."""
-    _send(replies, Reply(Outcome.READY))
-    while (content := _next(pictures, idle)) is not None:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        reply = _answer(content)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        del content
-        _send(replies, reply)
-        del reply
-
-
-def _next(pictures: BinaryIO, idle: float) -> bytes | None:
-    """Wait for a picture; None means that there will be no more.
-
-    Asking whether something is there does not see what a buffer holds, but the
-    buffer is empty: the next picture comes after the last reply.
-    """
-    readable, _, _ = select.select([pictures], [], [], idle)
-    head = pictures.read(PICTURE_HEAD.size) if readable else b""
+def _picture(pictures: BinaryIO) -> bytes | None:
+    """Wait for the picture; None means that there will be none."""
+    head = pictures.read(PICTURE_HEAD.size)
     if len(head) < PICTURE_HEAD.size:
         return None
     (size,) = PICTURE_HEAD.unpack(head)
@@ -75,32 +52,6 @@ def _send(replies: BinaryIO, reply: Reply) -> None:
     replies.flush()
 
 
-def _shut_in() -> None:
-    """Give up what decoding does not need; there is no way back.
-
-    A system that does not know a bound (macOS knows none for memory) goes
-    without it: the bounds on pixels hold everywhere.
-    """
-    os.nice(_POLITENESS)
-    for bound, most in (
-        (resource.RLIMIT_AS, bounds.CHILD_MEMORY),
-        (resource.RLIMIT_NOFILE, _open_files()),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        try:
-            resource.setrlimit(bound, (most, most))
-        except (ValueError, OSError):
-            continue
-
-
-def _open_files() -> int:
-    """The number of the next file that would be opened: with it as the bound, no file and no connection can be."""
-    probe = os.dup(_STDIN)
-    os.close(probe)
-    return probe
-
-
 def _main() -> None:
     """The bot alone ends this process: a signal to the whole group is not meant for a picture at work.
 
@@ -108,13 +59,17 @@ def _main() -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    os.closerange(_STDERR + 1, _FILES)  # the loop leaves copies of ours, and what the bot itself was started with
+    close_inherited_files()
     replies = os.fdopen(os.dup(_STDOUT), "wb")
     os.dup2(_STDERR, _STDOUT)
     opening.prepare()
     pictures = os.fdopen(_STDIN, "rb", closefd=False)
-    _shut_in()
-    serve(pictures, replies, seconds=float(sys.argv[1]), idle=float(sys.argv[2]))
+    seconds = float(sys.argv[1])
+    is_filtered = confine(memory=bounds.CHILD_MEMORY, seconds=seconds)
+    _send(replies, Reply(Outcome.READY if is_filtered else Outcome.READY_UNFILTERED))
+    if (content := _picture(pictures)) is not None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        _send(replies, _answer(content))
 
 
 if __name__ == "__main__":

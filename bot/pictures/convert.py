@@ -8,21 +8,23 @@ same inspection as any other file.
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from bot.child_process import Broken
 from bot.pictures import foreign, jpeg, png
 from bot.pictures.bounds import MOST_PIXELS_OF_JPEG_IN_ONE_SCAN, MOST_PIXELS_TO_OPEN
-from bot.pictures.child_process import Broken, ChildProcess, start
+from bot.pictures.conversion_process import ConversionProcess, start
 from bot.pictures.errors import Animated, ConversionFailed, Format, PictureError, Recognised, TooManyPixels, Unreadable
 from bot.pictures.inspect import MOST_BYTES, Kind, inspect, why_not_as_it_is
 from bot.pictures.strip import first_of_several, stripped
 from bot.pictures.wire import Outcome, Reply
 
+log = logging.getLogger(__name__)
+
 #: seconds for one picture. The slowest accepted files take a fifth of that on a small machine.
 TIMEOUT = 60.0
-#: seconds without a picture after which the memory of the process is worth more than a quick start
-IDLE = 60.0
 
 #: A process may be killed for reasons that are not the picture's; a picture that does it twice is to blame.
 _TRIES = 2
@@ -56,21 +58,21 @@ class Fitted:
 class Converter:
     """Makes pictures fit, one at a time where they have to be decoded.
 
-    Needs a running loop, and an aclose at the end. The process is started when
-    the first picture needs it, and ends itself when none does for a while.
+    Needs a running loop, and an aclose at the end. Each such picture gets a process of its own, which is up in a fifth
+    of a second, takes up to 1 GiB while it works, and is gone afterwards.
     """
 
-    def __init__(self, *, timeout: float = TIMEOUT, idle: float = IDLE) -> None:
+    def __init__(self, *, timeout: float = TIMEOUT) -> None:
         self._timeout = timeout
-        self._idle = idle
         self._turn = asyncio.Lock()
-        self._child: ChildProcess | None = None
+        self._process: ConversionProcess | None = None
         self._is_closed = False
+        self._was_told = False
 
     @property
     def pid(self) -> int | None:
         """The process at work, if there is one: for whoever watches over it."""
-        return self._child.pid if self._child is not None and self._child.is_alive else None
+        return self._process.pid if self._process is not None else None
 
     async def fit(self, content: bytes) -> Fitted:
         """Give this picture in a form that can be sent.
@@ -88,38 +90,39 @@ class Converter:
     async def aclose(self) -> None:
         """End the process; a picture that is in it, and any later one, fails with ConversionFailed."""
         self._is_closed = True
-        if self._child is not None:
-            self._child.kill()
+        if self._process is not None:
+            self._process.kill()
         async with self._turn:
-            if self._child is not None:
-                await self._child.end()
+            pass
 
     async def _converted(self, content: bytes) -> Reply:
         async with self._turn:
             for _ in range(_TRIES):
                 try:
-                    return await self._asked(await self._running(), content)
+                    return await self._asked(content)
                 except Broken:
                     continue
                 except TimeoutError:
                     raise Unreadable("the picture takes too long to decode") from None
         raise Unreadable("the decoder breaks down over the picture")
 
-    async def _asked(self, child: ChildProcess, content: bytes) -> Reply:
-        """Whatever goes wrong, even that nobody wants the picture any more, this process gets no other one."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await child.convert(content)
-        except BaseException:
-            await child.end()
-            raise
-
-    async def _running(self) -> ChildProcess:
+    async def _asked(self, content: bytes) -> Reply:
         if self._is_closed:
             raise ConversionFailed("the converter is closed")
-        if self._child is None or not self._child.is_alive:
-            self._child = await start(self._timeout, self._idle)
-        return self._child
+        process = self._process = await start(self._timeout)
+        try:
+            self._tell_of(process)
+            async with asyncio.timeout(self._timeout):
+                return await process.convert(content)
+        finally:
+            self._process = None
+            await process.end()
+
+    def _tell_of(self, process: ConversionProcess) -> None:
+        """Say once, where it is so, that one of the fences around the process is missing."""
+        if not process.is_filtered and not self._was_told:
+            self._was_told = True
+            log.warning("this system does not filter the system calls of the process that decodes pictures")
 
 
 def _without_decoding(content: bytes) -> Fitted | None:

@@ -6,8 +6,8 @@ pixel is decoded; after that the memory of the process is the bound.
 
 from io import BytesIO
 
-import pi_heif  # type: ignore[import-untyped] # ships no types
-from PIL import AvifImagePlugin, Image
+import pillow_heif
+from PIL import AvifImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from bot.pictures import bounds, jpeg
 from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels
@@ -38,12 +38,18 @@ _SMALLER_COPY, _REDUCED = 0x00FE, 1
 _CR2_PLACE, _CR2 = slice(8, 10), b"CR"
 
 
+#: Beside what Pillow always loads (BMP, GIF, JPEG, PNG and PPM); each of the forty others is one more way in.
+_PLUGINS = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)
+
+
 def prepare() -> None:
-    """Load every decoder that will be needed; nothing can be loaded once the process is shut in."""
-    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+    """Load the decoders that will be needed, and no others; nothing can be loaded once the process is shut in."""
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     Image.MAX_IMAGE_PIXELS = None
-    Image.init()
+    Image.preinit()
+    for name in Image.OPEN.keys() - set(_OPENED):
+        del Image.OPEN[name]
 
 
 def opened(content: bytes) -> tuple[Image.Image, bool]:

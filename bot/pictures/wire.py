@@ -1,7 +1,7 @@
 """What the bot and its converting process say to each other, over the process's stdin and stdout.
 
-The process says READY once. Then it gets one picture at a time and answers
-each with one reply. The parent believes nothing of a reply but its shape: the
+The process says once that it is ready. Then it gets one picture and answers
+with one reply. The parent believes nothing of a reply but its shape: the
 process has opened a stranger's file, so what comes back is inspected again.
 """
 
@@ -18,8 +18,10 @@ REPLY_HEAD = struct.Struct(">cIII")
 class Outcome(Enum):
     """What became of a picture; the value is the first byte of the reply."""
 
-    #: no picture yet: the process is up
+    #: no picture yet: the process is up and shut in
     READY = b"R"
+    #: the same, but the kernel does not filter its system calls
+    READY_UNFILTERED = b"F"
     #: the body is the picture
     CONVERTED = b"C"
     #: the body is the picture, with fewer pixels than it had

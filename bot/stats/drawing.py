@@ -5,14 +5,13 @@ nothing is said by colour alone. Numbers stand beside what they measure, because
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont
-from matplotlib.ft2font import FT2Font
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
@@ -37,7 +36,7 @@ PAPER, INK, PALE, LINE = "#fbfaf7", "#1b1b1b", "#5a5a5a", "#dcdad3"
 COLOURS = {"made": "#0072b2", "not_made": "#d55e00", "others": "#b5b3ac", "whole": "#56b4e9", "kie": "#e69f00"}
 HATCHES = {"made": "", "not_made": "///", "others": "", "whole": "", "kie": ""}
 
-#: Points: of the largest figures, of headings, of what stands beside things, and of what matters least.
+#: Whole points: of the largest figures, of headings, of what stands beside things, and of what matters least.
 HUGE, LARGE, MEDIUM, SMALL = 42, 25, 22, 20
 
 STYLE: dict[Any, Any] = {
@@ -53,10 +52,30 @@ STYLE: dict[Any, Any] = {
 }
 
 
+def prepare() -> None:
+    """Load all that drawing needs, and open the fonts: once the process is shut in, nothing can be opened.
+
+    The library looks for a font's file whenever it meets a size for the first time, so it meets them all here.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(1, 1))
+        for size in range(1, HUGE + 1):
+            for weight in ("normal", "bold"):
+                figure.text(0, 0, "a", size=size, weight=weight)
+        figure.add_subplot().bar([0], [1], hatch="///")
+    _as_png(figure)
+    _letters()
+
+
 def drawn(sheets: Sequence[Sheet]) -> bytes:
     """Draw the first sheet that can be written, and return a PNG."""
+    return _as_png(laid_out(first_in_our_letters(sheets)))
+
+
+def _as_png(figure: Figure) -> bytes:
     picture = io.BytesIO()
-    laid_out(first_in_our_letters(sheets)).savefig(picture, format="png")
+    with mpl.rc_context(STYLE):
+        figure.savefig(picture, format="png")
     return picture.getvalue()
 
 
@@ -75,8 +94,13 @@ def laid_out(sheet: Sheet) -> Figure:
 
 
 def _can_be_written(sheet: Sheet) -> bool:
-    letters = FT2Font(findfont(FontProperties(family=FONT))).get_charmap()
+    letters = _letters()
     return all(ord(char) in letters for words in _words(sheet) for char in words)
+
+
+def _letters() -> Collection[int]:
+    """Return the letters that there are, by their numbers."""
+    return get_font(findfont(FontProperties(family=FONT))).get_charmap()
 
 
 def _words(sheet: Sheet) -> Iterable[str]:
@@ -132,9 +156,9 @@ def _tiles(axes: Axes, sheet: Sheet) -> None:
         axes.text(left, 0.08, label, size=SMALL, color=PALE, va="center", transform=axes.transAxes)
 
 
-def _size(value: str) -> float:
-    """Return the size in which a figure fits into a quarter of the width."""
-    return min(HUGE, HUGE * 4.9 / len(value))
+def _size(value: str) -> int:
+    """Return the size, in whole points, in which a figure fits into a quarter of the width."""
+    return max(1, min(HUGE, int(HUGE * 4.9 / len(value))))
 
 
 def _columns(axes: Axes, sheet: Sheet) -> None:

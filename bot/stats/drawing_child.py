@@ -1,21 +1,17 @@
 """The process that draws, apart from the bot: what it needs for that is slow to load, and takes memory.
 
-Started by `drawing_process` as `python -m bot.stats.drawing_child SECONDS`. It reads sheets from its stdin, as JSON,
-writes a PNG to its stdout, and ends; when that takes longer than SECONDS it ends as well, so that it never outlives
-a bot that was killed.
+Started by `drawing_process` as `python -m bot.stats.drawing_child SECONDS`. It loads what it draws with, shuts itself
+in (`bot.confinement`), reads sheets from its stdin, as JSON, writes a PNG to its stdout, and ends. When that takes
+longer than SECONDS it ends as well, so that it never outlives a bot that was killed.
 """
 
-import contextlib
 import json
-import os
-import resource
 import signal
 import sys
 from typing import Any
 
+from bot.confinement import close_inherited_files, confine
 from bot.stats.sheet import Column, Row, Sheet, Span
-
-_POLITENESS = 5
 
 #: Bytes of address space; most of it is only reserved.
 _MEMORY = 1 << 30
@@ -36,14 +32,15 @@ def read_sheet(entry: dict[str, Any]) -> Sheet:
 
 
 def _main() -> None:
-    os.nice(_POLITENESS)
-    signal.setitimer(signal.ITIMER_REAL, float(sys.argv[1]))
-    with contextlib.suppress(ValueError, OSError):  # macOS knows no such bound
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    sheets = [read_sheet(each) for each in json.load(sys.stdin)]
-    from bot.stats.drawing import drawn  # noqa: PLC0415 - only here, within the bounds, is it worth its second
+    seconds = float(sys.argv[1])
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    close_inherited_files()
+    from bot.stats import drawing  # noqa: PLC0415 - only here, within its time, is it worth its second
 
-    sys.stdout.buffer.write(drawn(sheets))
+    drawing.prepare()
+    confine(memory=_MEMORY, seconds=seconds)
+    sheets = [read_sheet(each) for each in json.load(sys.stdin)]
+    sys.stdout.buffer.write(drawing.drawn(sheets))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import sys
 import tempfile
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
+from bot import child_process
 from bot.stats.sheet import Sheet
 
 #: Seconds for one picture, which takes one or two of a processor's; the machine may be busy.
@@ -16,9 +14,6 @@ TIMEOUT = 30.0
 
 #: Seconds that the process waits longer than we do before it ends itself, in case that we are gone.
 _GRACE = 5.0
-
-#: The folder that holds the package: an installed bot and a checkout are found alike.
-_ROOT = Path(__file__).parents[2]
 
 #: Bytes; a picture has a twentieth of it.
 _MOST_BYTES = 4 << 20
@@ -49,39 +44,20 @@ class Drawing:
                 raise NotDrawn(f"no process could be started: {error.strerror}") from None
 
     async def _drawn(self, order: bytes, folder: str) -> bytes:
-        process = await _started(self._timeout + _GRACE, folder)
+        # a thread for each processor would only reserve memory
+        environment = {"MPLCONFIGDIR": folder, "OPENBLAS_NUM_THREADS": "1"}
+        words = str(self._timeout + _GRACE)
+        child = await child_process.start("bot.stats.drawing_child", words, environment=environment, keeps_errors=True)
         try:
             async with asyncio.timeout(self._timeout):
-                picture, said = await process.communicate(order)
+                picture, said = await child.communicate(order)
         except TimeoutError:
             raise NotDrawn(f"it took longer than {self._timeout:.0f} s") from None
         finally:
-            await _ended(process)
-        if process.returncode != 0 or not picture.startswith(_PNG) or len(picture) > _MOST_BYTES:
-            raise NotDrawn(f"exit code {process.returncode}: {_last_line(said)}")
+            await child.end()
+        if child.exit_code != 0 or not picture.startswith(_PNG) or len(picture) > _MOST_BYTES:
+            raise NotDrawn(f"exit code {child.exit_code}: {_last_line(said)}")
         return picture
-
-
-async def _started(seconds: float, folder: str) -> Process:
-    # all that the process knows of our environment, which holds the keys; a thread for each processor would only
-    # reserve memory
-    environment = {
-        "PYTHONPATH": str(_ROOT),
-        "MPLCONFIGDIR": folder,
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "1",
-    }
-    command = [sys.executable, "-P", "-m", "bot.stats.drawing_child", str(seconds)]
-    return await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, cwd="/", start_new_session=True
-    )
-
-
-async def _ended(process: Process) -> None:
-    """End it at once if it has not ended by itself: it holds nothing that could be lost."""
-    if process.returncode is None:
-        process.kill()
-        await process.communicate()
 
 
 def _last_line(said: bytes) -> str:

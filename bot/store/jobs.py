@@ -16,7 +16,7 @@ from bot.wish import AnswerAs, Form, Format, Shape
 CHANGEABLE = frozenset({
     "due_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at",
     "answered_at", "task_id", "tries", "rejections", "reorders", "reason", "result_url", "credits",
-    "prompt", "message_id", "closes_by", "took", "format", "shape", "answer_as",
+    "prompt", "message_id", "closes_by", "took", "format", "shape", "answer_as", "answer_deleted_at",
 })  # fmt: skip
 
 #: States in which there is something left to do.
@@ -305,6 +305,7 @@ class Jobs:
             finished_at=row["finished_at"],
             answering_at=row["answering_at"],
             answered_at=row["answered_at"],
+            answer_deleted_at=row["answer_deleted_at"],
             task_id=row["task_id"],
             tries=row["tries"],
             rejections=row["rejections"],

@@ -11,7 +11,7 @@ from bot.store.jobs import OPEN, Jobs
 #: Columns with a moment of a job's life, in the order in which most jobs pass them.
 MILESTONES = (
     "received_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at", "answered_at",
-    "erased_at",
+    "answer_deleted_at", "erased_at",
 )  # fmt: skip
 
 

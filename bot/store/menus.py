@@ -44,15 +44,16 @@ class Menus:
                 (now, say.chat_id, Kind.MENU, say.key),
             )
 
-    def of(self, chat_id: int, message_id: int) -> Parcel | None:
+    def of(self, chat_id: int, message_id: int, *, is_offered: bool) -> Parcel | None:
         """Return the menu that a message is, if it still serves.
 
-        Somebody may press before the answer to its sending is here: then it is known by being newer than the command.
+        Somebody may press before the answer to its sending is here: then it is known by what was pressed, where
+        Telegram shows that the message offers it, and by being newer than the command.
         """
         row = self._db.execute(
             "SELECT * FROM outbox WHERE chat_id = ?1 AND kind = ?2 AND ended_at IS NULL AND is_over = 0"
-            " AND (message_id = ?3 OR message_id IS NULL AND reply_to < ?3)",
-            (chat_id, Kind.MENU, message_id),
+            " AND (message_id = ?3 OR ?4 AND message_id IS NULL AND reply_to < ?3)",
+            (chat_id, Kind.MENU, message_id, is_offered),
         ).fetchone()
         return None if row is None else parcel_of(row)
 

@@ -218,9 +218,10 @@ class Outbox:
         self.ended(parcel.id, Ending.SENT, now)
 
     def say_instead(self, parcel_id: int, body: str, now: Instant) -> None:
-        """Send a text in place of what cannot be sent."""
+        """Send a text in place of what cannot be sent; nothing in place of what nobody wants any more."""
         self._db.execute(
-            "UPDATE outbox SET kind = ?, body = ?, due_at = ?, tries = 0, in_doubt = 0 WHERE id = ?",
+            "UPDATE outbox SET kind = ?, body = ?, due_at = ?, tries = 0, in_doubt = 0"
+            " WHERE id = ? AND ended_at IS NULL",
             (Kind.TEXT, body, now, parcel_id),
         )
 
@@ -243,6 +244,28 @@ class Outbox:
         ).fetchone()
         return None if row is None else int(row["job_id"])
 
+    def about(self, chat_id: int, message_id: int) -> list[tuple[int | None, Kind]]:
+        """Return which job a message of ours is about, if any, and what it is: a status that became an answer is both.
+
+        Empty for one of which it is not known (yet) that it arrived.
+        """
+        rows = self._db.execute(
+            "SELECT job_id, kind FROM outbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+        ).fetchall()
+        return [(row["job_id"], Kind(row["kind"])) for row in rows]
+
+    def is_waiting(self, parcel_id: int) -> bool:
+        """Say whether something is still to be sent: neither sent, nor withdrawn, nor forgotten."""
+        row = self._db.execute("SELECT 1 FROM outbox WHERE id = ? AND ended_at IS NULL", (parcel_id,)).fetchone()
+        return row is not None
+
+    def answer_under_way(self, job_id: int) -> Parcel | None:
+        """Return the answer to a job, if it is not known that it arrived."""
+        row = self._db.execute(
+            "SELECT * FROM outbox WHERE job_id = ? AND is_answer AND ended_at IS NULL", (job_id,)
+        ).fetchone()
+        return None if row is None else parcel_of(row)
+
     def is_on_its_way(self, job_id: int, kind: Kind) -> bool:
         """Say whether something of a kind is still to be sent about a job."""
         row = self._db.execute(
@@ -257,6 +280,26 @@ class Outbox:
             (job_id, Kind.PICTURE, Kind.FILE),
         ).fetchall()
         return [parcel_of(row) for row in rows]
+
+    def last_sent(self, job_id: int, kind: Kind) -> Instant | None:
+        """Return when something of a kind last arrived that is about a job."""
+        row = self._db.execute(
+            "SELECT max(ended_at) AS at FROM outbox WHERE job_id = ? AND kind = ? AND message_id IS NOT NULL",
+            (job_id, kind),
+        ).fetchone()
+        return None if row["at"] is None else int(row["at"])
+
+    def delete_message(self, job_id: int, chat_id: int, message_id: int, now: Instant) -> None:
+        """Have a message of ours about a job deleted, once."""
+        say = Say(
+            key=f"delete:{chat_id}:{message_id}",
+            kind=Kind.DELETION,
+            chat_id=chat_id,
+            reply_to=message_id,
+            body="",
+            job_id=job_id,
+        )
+        self.add(say, now)
 
     def withdraw(self, job_id: int, kind: Kind, now: Instant) -> None:
         """Send something of a kind about a job no more, as far as it still waits."""
@@ -285,12 +328,15 @@ class Outbox:
     def leave_topic(self, parcel_id: int, now: Instant) -> None:
         """Send it to the chat itself, because its topic is gone, and with it what it replied to."""
         self._db.execute(
-            "UPDATE outbox SET thread_id = NULL, reply_to = NULL, due_at = ? WHERE id = ?", (now, parcel_id)
+            "UPDATE outbox SET thread_id = NULL, reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL",
+            (now, parcel_id),
         )
 
     def drop_reply(self, parcel_id: int, now: Instant) -> None:
         """Send it without the message that it replied to, which is gone."""
-        self._db.execute("UPDATE outbox SET reply_to = NULL, due_at = ? WHERE id = ?", (now, parcel_id))
+        self._db.execute(
+            "UPDATE outbox SET reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL", (now, parcel_id)
+        )
 
     def move_chat(self, old_id: int, new_id: int, now: Instant) -> None:
         """Send to a supergroup what waits for the group that it was; what was said there has other ids now."""

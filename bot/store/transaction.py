@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from bot.job import Instant, Job, Reason, Request, State, day_of
+from bot.store import chronicle
 from bot.store.account import Account
 from bot.store.agenda import Agenda, agenda
 from bot.store.attempts import Attempts
@@ -21,7 +22,7 @@ from bot.store.jobs import WAITING, Jobs, form_columns
 from bot.store.line import Line
 from bot.store.menus import Menus
 from bot.store.moments import Moments
-from bot.store.outbox import Outbox
+from bot.store.outbox import Ending, Kind, Outbox, Parcel
 from bot.store.owner import Owner
 from bot.store.parts import Parts
 from bot.store.people import People
@@ -119,6 +120,38 @@ class Transaction:
             self.line.enter_first(job.id, job.request.chat_id, is_ready=False)
             self.statuses.touch(job.id, now)
         return queued
+
+    def sent(self, parcel: Parcel, message_id: int | None, now: Instant) -> None:
+        """Write down that something was sent, and as which message; with its answer a job is answered."""
+        self.outbox.sent(parcel, message_id, now)
+        job = self.jobs.get(parcel.say.job_id) if parcel.say.is_answer and parcel.say.job_id is not None else None
+        if job is not None and self.jobs.note(job, answered_at=now):
+            self._end_status(job, message_id, now)
+            self.statuses.sign(job, Sign.DONE if parcel.say.kind is Kind.PICTURE else Sign.NOT_DONE, now)
+            self.facts.append(chronicle.answered(job, now))
+
+    def _end_status(self, job: Job, answer_id: int | None, now: Instant) -> None:
+        """Let the status message go, unless it has become the answer."""
+        status = self.statuses.of(job.id)
+        if status is not None and status.message_id == answer_id:
+            self.outbox.ended(status.id, Ending.SENT, now)
+        else:
+            self.statuses.over(job.id, now)
+
+    def delete_answer(self, job: Job, message_id: int, now: Instant) -> None:
+        """Have an answer deleted for good, with the files that belong to it; `message_id` is where it was pressed.
+
+        Nothing of it that is still to come is sent, and where Kie has it is forgotten.
+        """
+        answer = self.outbox.answer_under_way(job.id)
+        if answer is not None:  # it has arrived, as the press shows, though nobody has told us so yet
+            self.sent(answer, message_id, now)
+        self.outbox.withdraw(job.id, Kind.FILE, now)
+        standing = {each.message_id or 0 for each in self.outbox.pictures_of(job.id)}
+        for each in sorted(standing | {message_id}):
+            self.outbox.delete_message(job.id, job.request.chat_id, each, now)
+        if job.answer_deleted_at is None:
+            self.jobs.note(job, answer_deleted_at=now, result_url=None)
 
     def leave_in_doubt(self, job: Job, now: Instant) -> bool:
         """End a job in doubt; what there was to say was said when the person was asked."""

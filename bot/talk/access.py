@@ -1,10 +1,12 @@
 """Who may use the bot, and who may decide about what: the one place where that is decided."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.chat.buttons import Action
 from bot.job import Job
+from bot.store.outbox import Kind
 from bot.store.standings import Standing
 from bot.store.transaction import Transaction
 from bot.talk.meanings import ButtonPressed, CommandGiven, Meaning, Origin
@@ -20,6 +22,12 @@ FOR_ADMINS = frozenset({Action.DELETE})
 
 #: Presses that are about a chat and not about a job.
 OF_CHAT = frozenset({Action.PAGE, Action.CHOOSE})
+
+#: The presses that our messages about a job are made for, by what they are.
+OFFERED_BY: Mapping[Kind, frozenset[Action]] = {
+    Kind.STATUS: frozenset({Action.CANCEL, Action.AGAIN, Action.LEAVE, Action.IDEA}),
+    Kind.PICTURE: frozenset({Action.ORIGINAL, Action.VARIATION, Action.DELETE}),
+}
 
 
 class Verdict(StrEnum):
@@ -90,3 +98,19 @@ def may(origin: Origin, action: Action, job: Job, admins: frozenset[int]) -> boo
     if action in FOR_ALL or origin.user_id == asker:
         return True
     return origin.is_group and (action in FOR_ADMINS or asker < 0) and origin.user_id in admins
+
+
+def is_under(tx: Transaction, origin: Origin, press: ButtonPressed, action: Action, job: Job) -> bool:
+    """Say whether the message that was pressed is one of ours about a job, and made for such a press.
+
+    What stands behind a button can be made up, for any message of ours; what the message is cannot. One that is not
+    known (yet) to have arrived, because Telegram's answer to its sending is late or lost, is ours where Telegram shows
+    that it has this button, and about this job if it is newer than the request: after the return of an older database
+    its number may be another job's.
+    """
+    about = tx.outbox.about(origin.chat_id, origin.message_id)
+    if any(job_id != job.id for job_id, _ in about):
+        return False
+    if any(action in OFFERED_BY.get(kind, ()) for _, kind in about):
+        return True
+    return press.is_offered and origin.message_id > (job.request.message_id or 0)

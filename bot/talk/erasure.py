@@ -3,12 +3,12 @@
 It is for the private chat only: what is stored concerns nobody else, and in a group others read along.
 """
 
-from bot.chat.buttons import Action, Button, Pressed
+from bot.chat.buttons import Action, Button
 from bot.job import Instant
 from bot.kie.keeping import RECORDS_KEPT, RESULTS_KEPT, UPLOADS_KEPT
 from bot.store.erasure import Held
 from bot.store.menus import Menu
-from bot.store.outbox import LAST, Kind, Say
+from bot.store.outbox import LAST, Kind, Parcel, Say
 from bot.store.transaction import Transaction
 from bot.talk.meanings import ButtonPressed, CommandGiven, Meaning, Origin
 from bot.texts import Sentence, sentence
@@ -19,15 +19,20 @@ ABOUT_ONESELF = (CommandGiven("privacy"), CommandGiven("delete"))
 #: Presses that decide about it.
 DECIDING = frozenset({Action.ERASE, Action.KEEP})
 
+#: Begins the key of the question whether everything is to be deleted.
+QUESTION = "erase:"
+
 
 def is_about_oneself(meaning: Meaning) -> bool:
     """Say whether somebody asks what is known of them, or decides about it: nobody is too strange for that."""
     return meaning in ABOUT_ONESELF or _decided(meaning) is not None
 
 
-def is_erasure(meaning: Meaning) -> bool:
-    """Say whether somebody wants everything deleted that is stored about them."""
-    return _decided(meaning) is Action.ERASE
+def is_erasure(tx: Transaction, origin: Origin, meaning: Meaning) -> bool:
+    """Say whether somebody who was asked wants everything deleted that is stored about them."""
+    if not isinstance(meaning, ButtonPressed) or _decided(meaning) is not Action.ERASE:
+        return False
+    return _question_of(tx, origin, meaning) is not None
 
 
 def _decided(meaning: Meaning) -> Action | None:
@@ -44,7 +49,7 @@ def erasure_asked_for(tx: Transaction, origin: Origin, now: Instant) -> Sentence
         _say_last(tx, origin, sentence("nothing-to-delete"), f"nothing:{origin.message_id}", now)
     else:
         say = Say(
-            key=f"erase:{origin.chat_id}:{origin.message_id}",
+            key=f"{QUESTION}{origin.chat_id}:{origin.message_id}",
             kind=Kind.MENU,
             chat_id=origin.chat_id,
             thread_id=origin.thread_id,
@@ -55,17 +60,24 @@ def erasure_asked_for(tx: Transaction, origin: Origin, now: Instant) -> Sentence
     return None
 
 
-def erasure_pressed(tx: Transaction, origin: Origin, pressed: Pressed, now: Instant) -> Sentence | None:
+def erasure_pressed(tx: Transaction, origin: Origin, press: ButtonPressed, now: Instant) -> Sentence | None:
     """Delete what is stored about the one who pressed, or leave it; return what to say about the press, if anything."""
-    question = tx.menus.of(origin.chat_id, origin.message_id)
-    if question is None or origin.is_group:
+    question = _question_of(tx, origin, press)
+    if question is None:
         return sentence("toast-old")
     tx.menus.over(question, now)
-    if pressed.action is Action.KEEP:
+    if _decided(press) is Action.KEEP:
         return sentence("toast-kept")
     tx.forget_person(origin.user_id, now)
     _say_last(tx, origin, sentence("deleted", records=RECORDS_KEPT), f"erased:{origin.message_id}", now)
     return None
+
+
+def _question_of(tx: Transaction, origin: Origin, press: ButtonPressed) -> Parcel | None:
+    """Return the question that was pressed, if it is one that the person was asked."""
+    menu = tx.menus.of(origin.chat_id, origin.message_id, is_offered=press.is_offered)
+    is_asked = menu is not None and menu.say.key.startswith(QUESTION) and origin.chat_id == origin.user_id
+    return menu if is_asked else None
 
 
 def _say_last(tx: Transaction, origin: Origin, told: Sentence, what: str, now: Instant) -> None:

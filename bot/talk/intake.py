@@ -41,7 +41,7 @@ from bot.talk.meanings import (
     WordsSent,
 )
 from bot.talk.preferences import settings_asked_for
-from bot.talk.presses import button_pressed
+from bot.talk.presses import PressLimits, button_pressed
 from bot.talk.reading import read_update
 from bot.talk.replying import reply, toast
 from bot.talk.requests import album_item_sent, picture_sent
@@ -67,6 +67,7 @@ class Intake:
         room: Room,
         privacy: Sentence,
         *,
+        admits_original: Callable[[int], bool],
         woken: asyncio.Event,
         album_window: float,
         clock: Callable[[], Instant],
@@ -78,6 +79,7 @@ class Intake:
         self._address = address
         self._access = access
         self._room = room
+        self._press_limits = PressLimits(room, admits_original)
         self._privacy = privacy
         self._album_window = album_window
         self._clock = clock
@@ -112,7 +114,7 @@ class Intake:
         """Handle the update that has waited longest, if any; say whether more of them wait."""
         taken: list[Letter] = []
         try:
-            reading, are_more = await self._db.unit(lambda tx: self._handle(tx, taken))
+            erased, are_more = await self._db.unit(lambda tx: self._handle(tx, taken))
         except MustRestart:
             raise
         except Exception as error:  # whatever is wrong with an update must not stop those behind it
@@ -123,19 +125,23 @@ class Intake:
             log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
             await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
             return True
-        if reading is not None and is_erasure(reading[1]):
+        if erased:
             self._wake_retention()
         return are_more
 
-    def _handle(self, tx: Transaction, taken: list[Letter]) -> tuple[Reading | None, bool]:
-        """Take the next update out of the inbox; `taken` says which, also when that fails."""
+    def _handle(self, tx: Transaction, taken: list[Letter]) -> tuple[bool, bool]:
+        """Take the next update out of the inbox; `taken` says which, also when that fails.
+
+        Returns whether somebody has had everything of theirs deleted, and whether more updates wait.
+        """
         letter = tx.inbox.next_waiting()
         if letter is None:
-            return None, False
+            return False, False
         taken.append(letter)
         reading = read_update(json.loads(letter.body), self._address.me)
+        erases = reading is not None and is_erasure(tx, *reading)
         self._act(tx, letter, reading)
-        return reading, tx.inbox.next_waiting() is not None
+        return erases, tx.inbox.next_waiting() is not None
 
     def _act(self, tx: Transaction, letter: Letter, reading: Reading | None) -> None:
         now = self._clock()
@@ -165,7 +171,7 @@ class Intake:
                 else:
                     self._take(tx, origin, anew, letter, now)
             case ButtonPressed():
-                button_pressed(tx, self._room, origin, meaning, _admins(tx, origin, now), now)
+                button_pressed(tx, self._press_limits, origin, meaning, _admins(tx, origin, now), now)
             case CommandGiven():
                 self._obey(tx, origin, meaning, now)
             case _:

@@ -83,6 +83,8 @@ class ButtonPressed:
 
     press_id: str
     pressed: Pressed | None
+    #: whether the message has such a button at present, as Telegram shows it to us: no client can make that up
+    is_offered: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from bot.store.chats import Preference
 from bot.store.menus import Menu
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
-from bot.talk.meanings import Origin
+from bot.talk.meanings import ButtonPressed, Origin
 from bot.texts import Sentence, closest, languages, sentence
 from bot.wish import AnswerAs, Format, Shape
 
@@ -23,6 +23,9 @@ PAGES: Mapping[int, Preference] = {
     4: Preference.LANGUAGE,
 }
 
+#: Begins the key of the message that shows them.
+MENU = "settings:"
+
 #: In which way a language is chosen: that of the speaker's app.
 NO_LANGUAGE = ""
 
@@ -30,7 +33,7 @@ NO_LANGUAGE = ""
 def settings_asked_for(tx: Transaction, origin: Origin, now: Instant) -> None:
     """Show the settings of a chat, in reply to a command."""
     say = Say(
-        key=f"settings:{origin.chat_id}:{origin.message_id}",
+        key=f"{MENU}{origin.chat_id}:{origin.message_id}",
         kind=Kind.MENU,
         chat_id=origin.chat_id,
         thread_id=origin.thread_id,
@@ -40,10 +43,12 @@ def settings_asked_for(tx: Transaction, origin: Origin, now: Instant) -> None:
     tx.menus.open(say, now)
 
 
-def settings_pressed(tx: Transaction, origin: Origin, pressed: Pressed, now: Instant) -> Sentence | None:
+def settings_pressed(
+    tx: Transaction, origin: Origin, press: ButtonPressed, pressed: Pressed, now: Instant
+) -> Sentence | None:
     """Turn a page of the settings, or choose; return what to say to the one who pressed, if anything."""
-    menu = tx.menus.of(origin.chat_id, origin.message_id)
-    if menu is None or pressed.about not in {OVERVIEW, *PAGES}:
+    menu = tx.menus.of(origin.chat_id, origin.message_id, is_offered=press.is_offered)
+    if menu is None or not menu.say.key.startswith(MENU) or pressed.about not in {OVERVIEW, *PAGES}:
         return sentence("toast-old")
     page, told = pressed.about, None
     if pressed.action is Action.CHOOSE:

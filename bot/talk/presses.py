@@ -1,12 +1,16 @@
-"""Presses of the buttons under our messages; each is answered, and each decides once."""
+"""Presses of the buttons under our messages; each is answered, and each decides once.
 
-from dataclasses import replace
+A press counts for the message that was pressed: what stands behind a button is made up easily.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from bot.chat.buttons import Action, Pressed
 from bot.job import FINAL, Instant, Job, State, later
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
-from bot.talk.access import OF_CHAT, may
+from bot.talk.access import OF_CHAT, is_under, may
 from bot.talk.erasure import DECIDING, erasure_pressed
 from bot.talk.meanings import ButtonPressed, Origin
 from bot.talk.preferences import settings_pressed
@@ -19,44 +23,85 @@ from bot.texts.times import until_tomorrow
 #: Seconds for which Telegram lets a bot delete what it sent.
 DELETABLE = 48 * 3600.0
 
+#: Seconds for which an original file that was sent is not sent again. Telegram does not tell whether it still stands
+#: in the chat, so it may be had once more later.
+ORIGINAL_STANDS = 3600.0
+
+#: Original files that one person may ask for at once, fewer than are sent at once to all; and then one every so many
+#: seconds. Each is fetched from Kie and sent: up to 50 MB, for an edit that was counted once.
+ORIGINALS_AT_ONCE, ORIGINAL_EVERY = 3, 60.0
+
+#: People whose asking for files is remembered.
+MOST_ASKING = 10_000
 
 #: What is said where it is not known any more what a message of ours was about.
 GONE = {Action.ORIGINAL: "original-gone", Action.VARIATION: "toast-erased"}
 
 
+@dataclass(frozen=True)
+class PressLimits:
+    """How often somebody may press for what costs something."""
+
+    #: for other variations, which are edits
+    room: Room
+    #: says whether a person may have another original file now, and counts it if so
+    admits_original: Callable[[int], bool]
+
+
 def button_pressed(
-    tx: Transaction, room: Room, origin: Origin, press: ButtonPressed, admins: frozenset[int], now: Instant
+    tx: Transaction, limits: PressLimits, origin: Origin, press: ButtonPressed, admins: frozenset[int], now: Instant
 ) -> None:
     """Do what a press asks for, if it is still open to the one who pressed, and say so."""
-    toast(tx, origin, press.press_id, _told(tx, room, origin, press.pressed, admins, now), now)
+    told = (
+        sentence("toast-old") if press.pressed is None else _told(tx, limits, origin, press, press.pressed, admins, now)
+    )
+    toast(tx, origin, press.press_id, told, now)
 
 
 def _told(
-    tx: Transaction, room: Room, origin: Origin, pressed: Pressed | None, admins: frozenset[int], now: Instant
+    tx: Transaction,
+    limits: PressLimits,
+    origin: Origin,
+    press: ButtonPressed,
+    pressed: Pressed,
+    admins: frozenset[int],
+    now: Instant,
 ) -> Sentence | None:
-    if pressed is not None and pressed.action in DECIDING:
-        return erasure_pressed(tx, origin, pressed, now)
-    if pressed is not None and pressed.action in OF_CHAT:
+    if pressed.action in DECIDING:
+        return erasure_pressed(tx, origin, press, now)
+    if pressed.action in OF_CHAT:
         is_allowed = not origin.is_group or origin.user_id in admins
-        return settings_pressed(tx, origin, pressed, now) if is_allowed else sentence("toast-for-admins")
-    job = None if pressed is None else tx.jobs.get(pressed.about)
-    if pressed is not None and job is not None and job.request.is_erased:
-        return sentence(GONE.get(pressed.action, "toast-old"))
-    if pressed is None or job is None or job.request.chat_id != origin.chat_id:
+        return settings_pressed(tx, origin, press, pressed, now) if is_allowed else sentence("toast-for-admins")
+    job = tx.jobs.get(pressed.about)
+    if job is None:
         return sentence("toast-old")
+    closed = _why_closed(tx, origin, press, pressed, job)
+    if closed is not None:
+        return closed
     if not may(origin, pressed.action, job, admins):
         return sentence("toast-not-yours")
-    return _about_answer(tx, room, job, origin, pressed, now) or _about_order(tx, job, pressed, now)
+    return _about_answer(tx, limits, job, origin, pressed, now) or _about_order(tx, job, pressed, now)
+
+
+def _why_closed(tx: Transaction, origin: Origin, press: ButtonPressed, pressed: Pressed, job: Job) -> Sentence | None:
+    """Say why a press is about nothing that anybody could still decide, None where it is."""
+    if job.request.is_erased:
+        return sentence(GONE.get(pressed.action, "toast-old"))
+    if job.request.chat_id != origin.chat_id:
+        return sentence("toast-old")
+    if job.answer_deleted_at is not None and pressed.action is not Action.DELETE:
+        return sentence("toast-picture-deleted")
+    return None if is_under(tx, origin, press, pressed.action, job) else sentence("toast-old")
 
 
 def _about_answer(
-    tx: Transaction, room: Room, job: Job, origin: Origin, pressed: Pressed, now: Instant
+    tx: Transaction, limits: PressLimits, job: Job, origin: Origin, pressed: Pressed, now: Instant
 ) -> Sentence | None:
     match pressed.action:
         case Action.ORIGINAL:
-            return _original(tx, job, origin, now)
+            return _original(tx, limits, job, origin, now)
         case Action.VARIATION:
-            return _vary(tx, room, job, origin, now)
+            return _vary(tx, limits.room, job, origin, now)
         case Action.DELETE:
             return _delete(tx, job, origin, now)
         case _:
@@ -83,11 +128,17 @@ def _cancel(tx: Transaction, job: Job, now: Instant) -> Sentence:
     return sentence("toast-settled") if job.state in FINAL or job.asked_at is not None else sentence("toast-too-late")
 
 
-def _original(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence:
+def _original(tx: Transaction, limits: PressLimits, job: Job, origin: Origin, now: Instant) -> Sentence:
+    """Send the file that an answer was made from, once for all who see it, and not many to one person at a time."""
     if tx.outbox.is_on_its_way(job.id, Kind.FILE):
         return sentence("toast-coming")
     if job.result_url is None:
         return sentence("original-gone")
+    sent_at = tx.outbox.last_sent(job.id, Kind.FILE)
+    if sent_at is not None and later(sent_at, ORIGINAL_STANDS) > now:
+        return sentence("toast-original-there")
+    if limits.room.is_limited(tx, origin) and not limits.admits_original(origin.user_id):
+        return sentence("toast-original-later")
     say = Say(
         key=f"job:{job.id}:original:{now}",
         kind=Kind.FILE,
@@ -132,18 +183,7 @@ def _delete(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence
     """Take an answer away, with the files that belong to it."""
     if job.answered_at is not None and later(job.answered_at, DELETABLE) < now:
         return sentence("toast-too-old-to-delete", where=origin.where)
-    tx.outbox.withdraw(job.id, Kind.FILE, now)
-    sent = {each.message_id for each in tx.outbox.pictures_of(job.id) if each.say.chat_id == origin.chat_id}
-    for message_id in sorted(sent | {origin.message_id}, key=lambda each: each or 0):
-        say = Say(
-            key=f"delete:{origin.chat_id}:{message_id}",
-            kind=Kind.DELETION,
-            chat_id=origin.chat_id,
-            reply_to=message_id,
-            body="",
-            job_id=job.id,
-        )
-        tx.outbox.add(say, now)
+    tx.delete_answer(job, origin.message_id, now)
     return sentence("toast-deleted")
 
 

@@ -138,7 +138,8 @@ def _read_press(query: CallbackQuery) -> Reading | None:
         return None
     user = query.from_user
     origin = _origin(query.message.chat.id, user.id, query.message.message_id, None, user)
-    return origin, ButtonPressed(query.id, buttons.read(query.data))
+    markup = query.message.reply_markup if isinstance(query.message, Message) else None
+    return origin, ButtonPressed(query.id, buttons.read(query.data), buttons.is_offered(markup, query.data))
 
 
 def _origin(chat_id: int, speaker: int, message_id: int, thread_id: int | None, user: User) -> Origin:

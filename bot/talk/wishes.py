@@ -78,13 +78,24 @@ def _job_about(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> Job | No
 
 def _meant(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> tuple[Source, ...]:
     """Return the pictures that a reply is about; none when it is about something else."""
+    job = _job_about(tx, origin, reply_to)
+    if job is not None and _is_deleted(tx, origin, reply_to, job):
+        return ()
     if reply_to.source is not None:
         return (replace(reply_to.source, full_url=_best_of(tx, origin, reply_to)),)
-    job = _job_about(tx, origin, reply_to)
     if job is None or job.state not in FINAL:
         return ()
     # a word about an edit, the person's or ours: another wish for the same pictures
     return tuple(replace(source, upload_url=None, uploaded_at=None) for source in job.request.sources)
+
+
+def _is_deleted(tx: Transaction, origin: Origin, reply_to: RepliedTo, job: Job) -> bool:
+    """Say whether what a reply is about was deleted: an answer of ours for all, its request for all but the asker."""
+    if job.answer_deleted_at is None or reply_to.message_id is None:
+        return False
+    if reply_to.source is None:
+        return origin.user_id != job.request.user_id
+    return tx.outbox.job_of(origin.chat_id, reply_to.message_id) == job.id  # and not a picture that a person sent
 
 
 def _best_of(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> str | None:
@@ -98,6 +109,8 @@ def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) 
     job = None if reply_to is None else _job_about(tx, origin, reply_to)
     if job is not None and job.state not in FINAL:
         return sentence("still-under-way", where=origin.where)
+    if job is not None and job.answer_deleted_at is not None:
+        return sentence("picture-deleted")
     # what a reply is about may be hidden; when it is shown, there is no picture in it
     sees_it = reply_to is not None or origin.hears_all or tx.chats.hears_all(origin.chat_id)
     return sentence("no-picture", where=origin.where if sees_it else "half-deaf")

@@ -88,6 +88,7 @@ no-picture = { $where ->
        *[private] I edit pictures. Please send me one with a caption that says what to change, like “make it snow”, or reply to a picture that is here.
     }
 unsupported = I can only edit still pictures. Please send a photo, or a picture file, with a caption that says what to change.
+picture-deleted = This picture was deleted, so I do nothing more with it. /help tells how to have another one made.
 late-item = { $where ->
         [group] This picture came too late to join its album. To have it edited, reply to it with /edit and what to change.
        *[private] This picture came too late to join its album. To have it edited, reply to it and say what to change.
@@ -299,6 +300,8 @@ toast-old = This button is too old to do anything.
 toast-not-yours = This button is for the person who asked for this edit.
 toast-fetching = I am fetching the original file…
 toast-coming = The original file is on its way.
+toast-original-there = The original file is in this chat already, as a reply to this picture.
+toast-original-later = One original file a minute, please. Press again in a moment.
 toast-again = I order it once more.
 toast-left = Left as it is.
 toast-news = There is news of the first order. I am looking into it.
@@ -309,6 +312,7 @@ toast-used-up = The edits for today are used up. New ones come in { $time }.
 toast-full = So much waits at the moment that I could not take this. Please try it again later.
 toast-erased = I no longer have what this was made of. Please send the picture again.
 toast-deleted = Deleted.
+toast-picture-deleted = This picture was deleted.
 toast-too-old-to-delete = { $where ->
         [group] Telegram lets me delete only what is younger than two days. An admin of the group can still do it.
        *[private] Telegram lets me delete only what is younger than two days. You can still do it yourself.

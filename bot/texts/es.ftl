@@ -87,6 +87,7 @@ no-picture = { $where ->
        *[private] Yo edito imágenes. Envíame una con una descripción que diga qué cambiar, por ejemplo «haz que nieve», o responde a una imagen de este chat.
     }
 unsupported = Solo puedo editar imágenes fijas. Envíame una foto o un archivo de imagen con una descripción que diga qué cambiar.
+picture-deleted = Esta imagen se borró, así que no hago nada más con ella. /help explica cómo pedir otra.
 late-item = { $where ->
         [group] Esta imagen llegó demasiado tarde para unirse a su álbum. Si quieres que la edite, responde a ella con /edit y lo que quieras cambiar.
        *[private] Esta imagen llegó demasiado tarde para unirse a su álbum. Si quieres que la edite, responde a ella y di qué cambiar.
@@ -307,6 +308,8 @@ toast-old = Este botón es demasiado antiguo y ya no funciona.
 toast-not-yours = Este botón es para la persona que pidió esta edición.
 toast-fetching = Estoy descargando el archivo original…
 toast-coming = El archivo original ya va en camino.
+toast-original-there = El archivo original ya está en este chat, como respuesta a esta imagen.
+toast-original-later = Un archivo original por minuto, por favor. Pulsa otra vez dentro de un momento.
 toast-again = La encargo otra vez.
 toast-left = Lo dejo como está.
 toast-news = Hay noticias del primer encargo. Lo estoy comprobando.
@@ -317,6 +320,7 @@ toast-used-up = Las ediciones de hoy están agotadas. Habrá nuevas en { $time }
 toast-full = Hay tanto en espera ahora mismo que no he podido aceptarlo. Inténtalo de nuevo más tarde.
 toast-erased = Ya no tengo el material con el que se hizo esta imagen. Envíalo otra vez, por favor.
 toast-deleted = Borrada.
+toast-picture-deleted = Esta imagen se borró.
 toast-too-old-to-delete = { $where ->
         [group] Telegram solo me deja borrar lo que tiene menos de dos días. Un administrador del grupo aún puede hacerlo.
        *[private] Telegram solo me deja borrar lo que tiene menos de dos días. Tú aún puedes hacerlo.

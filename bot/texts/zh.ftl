@@ -82,6 +82,7 @@ no-picture = { $where ->
        *[private] 我是编辑图片的。请发一张图片，并在说明文字里写上要改什么，比如“让它下雪”；也可以直接回复这里的某张图片。
     }
 unsupported = 我只能编辑静态图片。请发一张照片或图片文件，并在说明文字里写上要改什么。
+picture-deleted = 这张图片已被删除，我不会再处理它。如何再做一张，请看 /help。
 late-item = { $where ->
         [group] 这张图片来得太晚，没能加入它的相册。想编辑它，请用 /edit 加上要求回复这张图片。
        *[private] 这张图片来得太晚，没能加入它的相册。想编辑它，请回复这张图片并说明要改什么。
@@ -257,6 +258,8 @@ toast-old = 这个按钮太旧，已经没有作用了。
 toast-not-yours = 这个按钮只供要求这次编辑的人使用。
 toast-fetching = 正在获取原始文件…
 toast-coming = 原始文件马上就到。
+toast-original-there = 原始文件已经在这个聊天里了，就在对这张图片的回复中。
+toast-original-later = 原始文件每分钟一个。请稍后再按一次。
 toast-again = 我再下一次单。
 toast-left = 好，就这样吧。
 toast-news = 第一次的订单有消息了，我正在核实。
@@ -267,6 +270,7 @@ toast-used-up = 今天的编辑次数已经用完。{ $time }后会有新的。
 toast-full = 现在排队的太多，我没能接收。请稍后再试。
 toast-erased = 制作这张图片的素材我已经没有了，请重新发送图片。
 toast-deleted = 已删除。
+toast-picture-deleted = 这张图片已被删除。
 toast-too-old-to-delete = { $where ->
         [group] Telegram 只允许我删除两天以内的消息。群管理员仍可以删除它。
        *[private] Telegram 只允许我删除两天以内的消息。你自己仍可以删除它。

@@ -1,6 +1,7 @@
 """The buttons under our messages: each press is answered, and each decides once."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import pytest
 from bot.chat import buttons
 from bot.chat.buttons import Action, Button, Pressed
 from bot.job import Reason, State
+from bot.jobs.plan import MOST_DELIVERED
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.telegram.refusals import server_error
+from bot.store.chats import Preference
+from bot.talk.presses import ORIGINAL_EVERY, ORIGINALS_AT_ONCE
 from bot.texts.ideas import IDEAS
 from tests.house import House, a_house
 from tests.world import a_photo, english
@@ -63,6 +67,25 @@ async def _answered(house: House) -> dict[str, Any]:
     await house.pass_time(30)
     [picture] = house.pictures()
     return picture
+
+
+async def _answered_with_file(house: House) -> dict[str, Any]:
+    """Let Ada have her picture and then its file, and return the message with the picture."""
+    await house.ask(a_photo())
+    await house.pass_time(30)
+    picture, _ = house.pictures()
+    return picture
+
+
+async def _many_answers(house: House, count: int) -> list[dict[str, Any]]:
+    """Let Ada have so many pictures, and return the messages with them."""
+    house.kie.pay_in(count * 10.0)
+    for _ in range(count):
+        house.ada.send_photo(a_photo(), caption="make it snow")
+    await house.receive()
+    await house.pass_time(60 + count)
+    assert len(house.pictures()) == count
+    return house.pictures()
 
 
 def _result(house: House) -> bytes:
@@ -207,8 +230,54 @@ async def test_the_original_can_be_had_again_later(house: House) -> None:
     picture = await _answered(house)
     for _ in range(2):
         assert await _told(house, house.ada.press(picture["message_id"], "Original file")) == english("toast-fetching")
-        await house.pass_time(5)
+        await house.pass_time(3600)
     assert len(house.pictures()) == 3
+
+
+async def test_an_original_that_stands_in_the_chat_is_pointed_at(house: House) -> None:
+    picture = await _answered(house)
+    told = []
+    for _ in range(3):
+        told.append(await _told(house, house.ada.press(picture["message_id"], "Original file")))
+        await house.pass_time(600)
+    assert told == [english("toast-fetching"), english("toast-original-there"), english("toast-original-there")]
+    assert len(house.kie.called("result")) == 2, "for the answer and for the file"
+
+
+async def test_a_file_that_came_with_the_answer_is_not_sent_once_more(house: House) -> None:
+    await house.bot.db.unit(lambda tx: tx.chats.choose(house.ada.id, Preference.ANSWER_AS, "both"))
+    picture = await _answered_with_file(house)
+    press = house.ada.press_made_up(picture["message_id"], Button("x", Action.ORIGINAL, 1).data)
+    assert await _told(house, press) == english("toast-original-there")
+    assert len(house.pictures()) == 2
+
+
+async def test_one_person_is_sent_no_more_than_a_few_originals_at_once(house: House) -> None:
+    pictures = await _many_answers(house, 12)
+    before, told = len(house.kie.called("result")), Counter[str | None]()
+    for picture in pictures:  # one a second
+        told[await _told(house, house.ada.press(picture["message_id"], "Original file"))] += 1
+        await house.pass_time(1)
+    await house.pass_time(60)
+    assert len(house.kie.called("result")) - before == ORIGINALS_AT_ONCE
+    assert told == {english("toast-fetching"): ORIGINALS_AT_ONCE, english("toast-original-later"): 9}
+    assert ORIGINALS_AT_ONCE < MOST_DELIVERED, "so others are sent something meanwhile"
+
+
+async def test_who_waits_a_minute_has_another_original(house: House) -> None:
+    told = []
+    for picture in await _many_answers(house, 5):
+        told.append(await _told(house, house.ada.press(picture["message_id"], "Original file")))
+        await house.pass_time(0 if len(told) < ORIGINALS_AT_ONCE + 1 else ORIGINAL_EVERY)
+    again = await _told(house, house.ada.press(house.pictures()[3]["message_id"], "Original file"))
+    assert told[3:] == [english("toast-original-later"), english("toast-fetching")]
+    assert again == english("toast-fetching")
+
+
+async def test_for_an_admin_there_is_no_limit_of_originals_either(tmp_path: Path) -> None:
+    async with a_house(tmp_path, admin_ids=frozenset({1001})) as house:
+        presses = [house.ada.press(each["message_id"], "Original file") for each in await _many_answers(house, 5)]
+        assert await _all_told(house, *presses) == [english("toast-fetching")] * 5
 
 
 async def test_that_kie_no_longer_has_the_original_is_told_at_once_and_to_nobody_else(house: House) -> None:

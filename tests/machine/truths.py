@@ -66,7 +66,11 @@ NEVER = {
     "a job that has not ended and seems so": """
         SELECT id FROM jobs WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND finished_at IS NOT NULL""",
     "a success without a picture, or with a reason": """
-        SELECT id FROM jobs WHERE state = 'succeeded' AND (result_url IS NULL OR reason IS NOT NULL)""",
+        SELECT id FROM jobs WHERE state = 'succeeded' AND ((result_url IS NULL) <> (answer_deleted_at IS NOT NULL)
+            OR reason IS NOT NULL)""",
+    "an answer that was deleted, and is still to come": """
+        SELECT jobs.id FROM jobs JOIN outbox ON job_id = jobs.id WHERE answer_deleted_at IS NOT NULL
+            AND ended_at IS NULL AND kind IN ('picture', 'file')""",
     "a failure without a reason": """
         SELECT id FROM jobs WHERE state = 'failed' AND reason IS NULL""",
     "an answer to a job that has not ended, or was taken back": """

@@ -31,10 +31,10 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
     "jobs": {
         "id": _N, "state": _N, "chat_id": _E, "user_id": _E, "message_id": _E, "thread_id": _E, "prompt": _E,
         "due_at": _N, "received_at": _N, "queued_at": _N, "submitted_at": _N, "asked_at": _N, "overdue_at": _N,
-        "finished_at": _N, "answering_at": _N, "answered_at": _N, "erased_at": _N, "task_id": _N, "tries": _N,
-        "rejections": _N, "reorders": _N, "reason": _N, "result_url": _E, "credits": _N, "album": _E, "closes_by": _N,
-        "took": _N, "language": _E, "format": _N, "shape": _N, "answer_as": _N, "variation_of": _N,
-        "counted_on": _N,
+        "finished_at": _N, "answering_at": _N, "answered_at": _N, "answer_deleted_at": _N, "erased_at": _N,
+        "task_id": _N, "tries": _N, "rejections": _N, "reorders": _N, "reason": _N, "result_url": _E,
+        "credits": _N, "album": _E, "closes_by": _N, "took": _N, "language": _E, "format": _N,
+        "shape": _N, "answer_as": _N, "variation_of": _N, "counted_on": _N,
     },
     "sources": dict.fromkeys(
         ("job_id", "place", "file_id", "file_unique_id", "is_photo", "size", "upload_url", "uploaded_at", "full_url"),

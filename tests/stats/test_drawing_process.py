@@ -1,14 +1,16 @@
 """The process that draws: apart from the bot, and gone when it takes too long. That it draws, `tests/jobs` shows."""
 
+import asyncio
 import os
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bot.stats.drawing_process import Drawing, NotDrawn
-from bot.stats.figures import count
+from bot.stats.figures import Column, End, Figures, Waiting, count
 from bot.stats.period import USUAL
 from bot.stats.sheet import Sheet
 from bot.stats.writing import written
@@ -40,6 +42,33 @@ async def test_what_takes_too_long_is_ended_and_gives_no_picture(sheet: Sheet) -
     with pytest.raises(NotDrawn, match="longer than 0 s"):
         await Drawing(timeout=0.0).draw([sheet])
     assert _children() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+async def test_it_shuts_itself_in_before_it_draws() -> None:
+    """What the fences hold back, `tests/test_confinement.py` shows."""
+    columns = (Column(NOW, 7.0, 7_000, 700, 70),) * 7
+    waiting = Waiting(3_600_000, 72_000_000, 3_500_000, 70_000_000, 0.9)
+    figures = Figures(USUAL, NOW, columns, (7,) * 24, Counter(dict.fromkeys(End, 98_765)), waiting, 123_456.5)
+    drawing = asyncio.create_task(Drawing().draw([written(figures, "ru")]))
+    seen: set[tuple[str, str]] = set()
+    while not drawing.done():
+        seen.update(_fences(pid) for pid in _children())
+        await asyncio.sleep(0)
+    assert await drawing
+    assert ("0", "2") in seen  # no files can be opened, calls are filtered
+
+
+def _fences(pid: str) -> tuple[str, str]:
+    """Return how many files a process may open, and how the kernel filters its calls."""
+    try:
+        limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return "", ""
+    [files] = [line.split()[4] for line in limits.splitlines() if line.startswith("Max open files")]
+    [filtered] = [line.split()[1] for line in status.splitlines() if line.startswith("Seccomp:")]
+    return files, filtered
 
 
 async def test_what_cannot_be_drawn_says_why_in_the_last_line(sheet: Sheet) -> None:

@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 
 from bot.job import TRANSITIONS, Job, Reason, State, later
-from bot.store.chronicle import Change
 from bot.store import connection
+from bot.store.chronicle import Change
 from bot.store.connection import Database, StoreFailed, Work
 from bot.store.transaction import Transaction
 from tests.logged import entries

@@ -81,6 +81,25 @@ def test_while_a_large_database_is_brought_up_to_date_it_is_said_where_it_is(tmp
     assert len(set(steps)) > 1
 
 
+async def test_an_answer_that_was_deleted_in_an_earlier_version_stays_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "darkroom.db"
+    _of_version(next(number for number, step in enumerate(_steps()) if "answer_deleted_at" in step), path)
+    raw = sqlite3.connect(path, isolation_level=None)
+    raw.executescript(
+        "UPDATE jobs SET state = 'succeeded', result_url = 'https://kie.example/1';"
+        "INSERT INTO outbox (key, kind, chat_id, reply_to, body, job_id, written_at)"
+        " VALUES ('delete:5:80', 'deletion', 5, 80, '', 1, 44)"
+    )
+    raw.close()
+    db = await Database.open(str(path))
+    deleted, other = await db.unit(lambda tx: (tx.jobs.get(1), tx.jobs.get(2)))
+    assert deleted is not None
+    assert other is not None
+    assert (deleted.answer_deleted_at, deleted.result_url) == (44, None)
+    assert (other.answer_deleted_at, other.result_url) == (None, "https://kie.example/1")
+    await db.close()
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_the_schema_is_the_same_by_whichever_way_it_came_about(tmp_path: Path, version: int) -> None:
     _of_version(version, tmp_path / "old.db")

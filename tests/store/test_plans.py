@@ -113,6 +113,9 @@ async def _all_sorts_of_messages(house: House) -> None:
     house.telegram.push({"message": {"chat": {"id": house.ada.id}}})
     await house.receive()
     await house.pass_time(60)
+    house.ada.press(house.pictures()[0]["message_id"], "Delete")
+    await house.receive()
+    await house.pass_time(5)
 
 
 async def _all_sorts_of_trouble(house: House) -> None:

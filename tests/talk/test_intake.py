@@ -45,6 +45,7 @@ class Office:
             access,
             Room(NO_LIMITS, access),
             PRIVACY,
+            admits_original=lambda _: True,
             woken=asyncio.Event(),
             album_window=2,
             clock=lambda: self.now,

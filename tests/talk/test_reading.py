@@ -188,6 +188,21 @@ def test_a_press_of_what_is_no_button_of_ours_is_still_a_press(data: str | None)
     assert _meaning(update) == ButtonPressed("42", None)
 
 
+def test_whether_a_message_has_what_was_pressed_is_what_telegram_shows_of_it() -> None:
+    keyboard = {"inline_keyboard": [[{"text": "Cancel", "callback_data": "1:cancel:12:0"}]]}
+    for data, shown, is_offered in (
+        ("1:cancel:12:0", SHOWN | {"reply_markup": keyboard}, True),
+        ("1:cancel:13:0", SHOWN | {"reply_markup": keyboard}, False),
+        ("1:cancel:12:0", SHOWN, False),
+        ("1:cancel:12:0", INACCESSIBLE, False),
+    ):
+        update = _press(data, shown)
+        check_update(update)
+        press = _meaning(update)
+        assert isinstance(press, ButtonPressed)
+        assert press.is_offered is is_offered
+
+
 def test_a_press_under_a_message_of_no_chat_asks_for_nothing() -> None:
     assert read_update(_press("1:cancel:1:0", None), ME) is None
 

@@ -132,6 +132,16 @@ async def test_a_press_on_a_deleted_message_shows_that_it_is_gone(telegram: Loca
     assert message["date"] == 0
 
 
+async def test_a_client_of_ones_own_presses_what_no_button_has_behind_it(telegram: LocalTelegram, bot: Bot) -> None:
+    ada = telegram.person()
+    sent = await bot.send_message(ada.id, "working", reply_markup=KEYBOARD)
+    ada.press_made_up(sent.message_id, "stop-8")
+    query = only_update(telegram)["callback_query"]
+    assert query["data"] == "stop-8"
+    [[button]] = query["message"]["reply_markup"]["inline_keyboard"]
+    assert button["callback_data"] == "stop-7", "the message is shown as it is"
+
+
 async def test_there_is_no_pressing_what_is_not_there(telegram: LocalTelegram) -> None:
     ada = telegram.person()
     with pytest.raises(LookupError, match="no button 'Stop' on message 1; it has none"):
