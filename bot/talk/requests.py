@@ -22,7 +22,7 @@ def picture_sent(
         return
     if _is_seen(tx, origin) or room.is_refused(tx, origin, now):
         return
-    request = _request(origin, (sent.source,), received_at)
+    request = _request(tx, room, origin, (sent.source,), received_at)
     if is_usable(sent.caption):
         _queue(tx, request, PartKind.PICTURE, sent.caption, now)
     else:
@@ -38,8 +38,8 @@ def album_item_sent(
         if room.is_refused(tx, origin, now, album=item.group):
             return
         album = Album(item.group, closes_by=later(now, LONGEST_ALBUM))
-        sources = (item.source,) if item.source else ()
-        _begun(tx, _request(origin, sources, received_at), _kind(item), item.caption, now, later(now, window), album)
+        request = _request(tx, room, origin, (item.source,) if item.source else (), received_at)
+        _begun(tx, request, _kind(item), item.caption, now, later(now, window), album)
     elif job.state is State.GATHERING and job.closes_by is not None:
         _add(tx, job, origin, item, min(later(now, window), job.closes_by), now)
     elif item.source is not None and not _was_taken_back(job) and not _is_known(tx, origin):
@@ -62,7 +62,7 @@ def wish_made(
     if room.is_refused(tx, origin, now):
         return
     numbered = tuple(replace(source, place=place) for place, source in enumerate(sources))
-    request = _request(origin, numbered, received_at)
+    request = _request(tx, room, origin, numbered, received_at)
     if prompt:
         _queue(tx, request, PartKind.TEXT, prompt, now)
     else:
@@ -146,10 +146,11 @@ def _kind(item: AlbumItemSent) -> PartKind:
     return PartKind.OTHER if item.source is None else PartKind.PICTURE
 
 
-def _request(origin: Origin, sources: tuple[Source, ...], received_at: Instant) -> Request:
+def _request(tx: Transaction, room: Room, origin: Origin, sources: tuple[Source, ...], received_at: Instant) -> Request:
     return Request(
         chat_id=origin.chat_id,
         user_id=origin.user_id,
+        charged_to=room.charged_to(tx, origin),
         message_id=origin.message_id,
         thread_id=origin.thread_id,
         prompt="",

@@ -32,17 +32,26 @@ def words_sent(
     elif not is_usable(sent.words) and (sent.words or not sources):
         reply(tx, origin, _unusable(sent.words), now, job_id=None if waiting is None else waiting.id)
     elif waiting is not None:
-        _answered(tx, waiting, origin, sent.words, now)
+        _answered(tx, room, waiting, origin, sent.words, now)
     else:
         wish_made(tx, room, origin, sent.words, sources, received_at, now)
 
 
-def _answered(tx: Transaction, job: Job, origin: Origin, words: str, now: Instant) -> None:
+def _answered(tx: Transaction, room: Room, job: Job, origin: Origin, words: str, now: Instant) -> None:
     """Give a request the words that it waited for."""
     tx.parts.forget_words(job.id)
     tx.parts.add(job.id, origin.chat_id, origin.message_id, PartKind.TEXT, words)
     if job.closes_by is None:
+        _completed(tx, room, job, origin, words, now)
+
+
+def _completed(tx: Transaction, room: Room, job: Job, origin: Origin, words: str, now: Instant) -> None:
+    """Queue a request that waited for words, if there is room for it today."""
+    refused = room.turned_away(tx, origin, job, now)
+    if refused is None:
         tx.complete(job, words, now)
+    else:
+        reply(tx, origin, refused, now, job_id=job.id)
 
 
 def _unusable(words: str) -> Sentence:
@@ -103,7 +112,7 @@ def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) 
     return sentence("no-picture", where=origin.where if sees_it else "half-deaf")
 
 
-def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, now: Instant) -> None:
+def words_changed(tx: Transaction, room: Room, origin: Origin, words: str, update_id: int, now: Instant) -> None:
     """Follow a person who edits a caption or a text, for as long as nothing is ordered."""
     part = tx.parts.of(origin.chat_id, origin.message_id)
     job = None if part is None else tx.jobs.get(part.job_id)
@@ -115,10 +124,10 @@ def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, n
         reply(tx, origin, sentence("too-late-to-change", where=origin.where), now, once=f"job:{job.id}:changed-late")
     else:
         tx.parts.reword(origin.chat_id, origin.message_id, words)
-        _follow(tx, job, origin, part.words, update_id, now)
+        _follow(tx, room, job, origin, part.words, update_id, now)
 
 
-def _follow(tx: Transaction, job: Job, origin: Origin, before: str, update_id: int, now: Instant) -> None:
+def _follow(tx: Transaction, room: Room, job: Job, origin: Origin, before: str, update_id: int, now: Instant) -> None:
     """Give a request the words that it has after a change, unless they are of no use."""
     prompt = tx.parts.prompt(job.id)
     if job.state is State.QUEUED and not is_usable(prompt):
@@ -130,7 +139,7 @@ def _follow(tx: Transaction, job: Job, origin: Origin, before: str, update_id: i
             tx.jobs.note(job, prompt=wished.prompt, **form_columns(wished.form))
             note(tx, origin, update_id, now)
     elif job.closes_by is None and is_usable(prompt):
-        tx.complete(job, prompt, now)
+        _completed(tx, room, job, origin, prompt, now)
     elif job.closes_by is None:
         tx.jobs.note(job, due_at=later(now, WORDS_AWAITED))
         tx.statuses.touch(job.id, now)
