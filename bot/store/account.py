@@ -98,7 +98,7 @@ class Account:
     def count_open(self) -> int:
         """Count the edits that are accepted and not finished, without those that only wait for words."""
         row = self._db.execute(
-            "SELECT count(*) AS n FROM jobs WHERE state IN (?, ?, ?) OR (state = ? AND closes_by IS NOT NULL)",
+            "SELECT count(*) AS n FROM jobs WHERE state IN (?, ?, ?) OR (state = ? AND counted_for_all)",
             (State.QUEUED, State.SUBMITTING, State.RUNNING, State.GATHERING),
         ).fetchone()
         return int(row["n"])

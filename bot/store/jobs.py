@@ -84,7 +84,7 @@ class Jobs:
             ),
         )
         job_id = int(cursor.lastrowid or 0)
-        self._quota.begin(job_id, day_of(now), waits_for_words=state is State.GATHERING and album is None)
+        self._quota.begin(job_id, day_of(now), waits_for_words=state is State.GATHERING)
         self.add_sources(job_id, request.sources)
         chronicle.began(job_id, state)
         if state is State.QUEUED:
@@ -208,7 +208,7 @@ class Jobs:
         """Count the jobs charged to somebody on a UTC day that still wait for words."""
         row = self._db.execute(
             "SELECT count(*) AS n FROM jobs WHERE charged_to = ? AND state IN ('gathering', 'queued')"
-            " AND +state = 'gathering' AND closes_by IS NULL AND counted_on = ?",
+            " AND +state = 'gathering' AND counted_on = ? AND NOT counted_for_all",
             (charged_to, day),
         ).fetchone()
         return int(row["n"])

@@ -1,7 +1,7 @@
 """Quota: how an edit counts for the limits of its day, and when it is given back. Nothing else decides about that.
 
 It counts for the one to whom it is charged from the moment in which it is accepted, and for its chat and for everybody
-as long as it is complete, or an album that still arrives: what only waits for words holds no place of others'.
+as soon as it has words: what only waits for them holds no place of others'.
 
 What came to nothing is given back only if it certainly cost nothing: each call was certainly not taken, or Kie's record
 says that its task cost 0. Where nobody can know, it counts. What failed is given back to the one to whom it is charged
@@ -31,12 +31,16 @@ class Quota:
         self._note(job_id, day, for_all=not waits_for_words)
 
     def wait_for_words(self, job_id: int) -> None:
-        """Give back what a job holds of others', because it only waits for words from here on."""
+        """Give back what a job holds of others', because it has no words any more."""
         self._give_back_shared(job_id)
+
+    def is_complete(self, job_id: int) -> bool:
+        """Say whether a job counts for others as well."""
+        return bool(self._job(job_id)["counted_for_all"])
 
     def complete(self, job_id: int, day: int) -> None:
         """Count a job whose words have come as one of this day, for others as well."""
-        if not self._job(job_id)["counted_for_all"]:
+        if not self.is_complete(job_id):
             self.give_back(job_id)
             self.begin(job_id, day, waits_for_words=False)
 

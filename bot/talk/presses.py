@@ -155,7 +155,7 @@ def _idea_taken(tx: Transaction, room: Room, job: Job, origin: Origin, number: i
         return sentence("toast-old")
     if job.state is not State.GATHERING or job.closes_by is not None:
         return sentence("toast-settled")
-    if room.turned_away(tx, origin, job, now) is not None:
+    if room.admit(tx, origin, job, now) is not None:
         return sentence("toast-used-up", time=until_tomorrow(now))
     return sentence("toast-idea") if tx.complete(job, idea.prompt, now) else sentence("toast-settled")
 

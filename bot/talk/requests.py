@@ -39,9 +39,11 @@ def album_item_sent(
             return
         album = Album(item.group, closes_by=later(now, LONGEST_ALBUM))
         request = _request(tx, room, origin, (item.source,) if item.source else (), received_at)
-        _begun(tx, request, _kind(item), item.caption, now, later(now, window), album)
+        begun = _begun(tx, request, _kind(item), item.caption, now, later(now, window), album)
+        _admit_album(tx, room, begun, origin, now)
     elif job.state is State.GATHERING and job.closes_by is not None:
         _add(tx, job, origin, item, min(later(now, window), job.closes_by), now)
+        _admit_album(tx, room, job, origin, now)
     elif item.source is not None and not _was_taken_back(job) and not _is_known(tx, origin):
         reply(tx, origin, sentence("late-item", where=origin.where), now, once=f"late:{job.id}")
 
@@ -67,6 +69,19 @@ def wish_made(
         _queue(tx, request, PartKind.TEXT, prompt, now)
     else:
         _ask(tx, request, PartKind.TEXT, prompt, now)
+
+
+def is_admitted(tx: Transaction, room: Room, job: Job, origin: Origin, now: Instant) -> bool:
+    """Count a request whose words have come, or say why there is no room for it today."""
+    refused = room.admit(tx, origin, job, now)
+    if refused is not None:
+        reply(tx, origin, refused, now, job_id=job.id)
+    return refused is None
+
+
+def _admit_album(tx: Transaction, room: Room, job: Job | None, origin: Origin, now: Instant) -> None:
+    if job is not None and is_usable(tx.parts.prompt(job.id)):
+        is_admitted(tx, room, job, origin, now)
 
 
 def _is_seen(tx: Transaction, origin: Origin) -> bool:

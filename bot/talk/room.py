@@ -51,12 +51,7 @@ class Left:
         """Return how the one is called in sentences whose limit it is; in private that of the chat is the person's."""
         if self.whose is Whose.ALL or (self.whose is Whose.CHAT and origin.is_group):
             return self.whose
-        return named(origin)
-
-
-def named(origin: Origin) -> str:
-    """Return how sentences about limits call somebody who speaks."""
-    return "nameless" if origin.is_nameless else Whose.PERSON
+        return "nameless" if origin.is_nameless else Whose.PERSON
 
 
 class Room:
@@ -92,7 +87,9 @@ class Room:
         if tx.jobs.count_waiting(MOST_WAITING) >= MOST_WAITING:
             return sentence("queue-full", where=origin.where)
         if tx.jobs.count_waiting_of(self.charged_to(tx, origin), MOST_WAITING_OF_ONE) >= MOST_WAITING_OF_ONE:
-            return sentence("too-many-wait", whose=named(origin), most=MOST_WAITING_OF_ONE)
+            if origin.is_nameless:
+                return sentence("too-many-nameless-wait", most=MOST_WAITING_OF_ONE)
+            return sentence("too-many-wait", most=MOST_WAITING_OF_ONE)
         return None
 
     def why_used_up(self, tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
@@ -113,14 +110,18 @@ class Room:
             return sentence("used-up-waiting", whose=whose, most=most, waiting=waiting)
         return sentence("used-up", whose=whose, most=most, time=until_tomorrow(now))
 
-    def turned_away(self, tx: Transaction, origin: Origin, job: Job, now: Instant) -> Sentence | None:
-        """Take a request back whose words have come too late today, and say why; None where there is room for it.
+    def admit(self, tx: Transaction, origin: Origin, job: Job, now: Instant) -> Sentence | None:
+        """Count a request whose words have come; take it back, and say why, where there is no room for it today.
 
-        While it waited for them it held no place of others'.
+        While it waited for words it held no place of others'.
         """
+        if tx.quota.is_complete(job.id):
+            return None
         tx.quota.give_back(job.id)
         told = self.why_used_up(tx, origin, now)
-        if told is not None and tx.take_back(job, now):
+        if told is None:
+            tx.quota.complete(job.id, day_of(now))
+        elif tx.take_back(job, now):
             tx.statuses.over(job.id, now)  # what is said instead says it
         return told
 

@@ -12,7 +12,7 @@ from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.talk.meanings import Origin, RepliedTo, WordsSent
 from bot.talk.replying import note, reply
-from bot.talk.requests import is_usable, wish_made
+from bot.talk.requests import is_admitted, is_usable, wish_made
 from bot.talk.room import Room
 from bot.texts import Sentence, sentence
 
@@ -41,17 +41,8 @@ def _answered(tx: Transaction, room: Room, job: Job, origin: Origin, words: str,
     """Give a request the words that it waited for."""
     tx.parts.forget_words(job.id)
     tx.parts.add(job.id, origin.chat_id, origin.message_id, PartKind.TEXT, words)
-    if job.closes_by is None:
-        _completed(tx, room, job, origin, words, now)
-
-
-def _completed(tx: Transaction, room: Room, job: Job, origin: Origin, words: str, now: Instant) -> None:
-    """Queue a request that waited for words, if there is room for it today."""
-    refused = room.turned_away(tx, origin, job, now)
-    if refused is None:
+    if is_admitted(tx, room, job, origin, now) and job.closes_by is None:
         tx.complete(job, words, now)
-    else:
-        reply(tx, origin, refused, now, job_id=job.id)
 
 
 def _unusable(words: str) -> Sentence:
@@ -138,8 +129,9 @@ def _follow(tx: Transaction, room: Room, job: Job, origin: Origin, before: str, 
         if wished != job.request:  # else an earlier caption of the album still counts
             tx.jobs.note(job, prompt=wished.prompt, **form_columns(wished.form))
             note(tx, origin, update_id, now)
-    elif job.closes_by is None and is_usable(prompt):
-        _completed(tx, room, job, origin, prompt, now)
+    elif is_usable(prompt):
+        if is_admitted(tx, room, job, origin, now) and job.closes_by is None:
+            tx.complete(job, prompt, now)
     elif job.closes_by is None:
         tx.jobs.note(job, due_at=later(now, WORDS_AWAITED))
         tx.statuses.touch(job.id, now)

@@ -100,10 +100,8 @@ queue-full = { $where ->
         [group] So many pictures wait at the moment that I could not take this one. Please send it again, with /edit, in an hour or so; what I have taken goes on.
        *[private] So many pictures wait at the moment that I could not take this one. Please send it again in an hour or so; what I have taken goes on.
     }
-too-many-wait = { $whose ->
-        [nameless] { $most } edits that were asked for in the name of groups or channels wait already, and I take no more of them.
-       *[person] { $most } edits of yours wait already, and I take no more from one person.
-    } This one is not taken, nor is any other that I do not confirm; please send it again when some of them are done.
+too-many-wait = { $most } edits of yours wait already, and I take no more from one person. This one is not taken, nor is any other that I do not confirm; please send it again when some of them are done.
+too-many-nameless-wait = { $most } edits that were asked for in the name of groups or channels wait already. This one is not taken, nor is any other that I do not confirm; please send it again in your own name, or when some of them are done.
 limit-used-up = { $whose ->
         [all] { $most ->
             [one] I make one edit a day for everybody together, and today's is used up.

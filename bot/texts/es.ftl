@@ -99,10 +99,8 @@ queue-full = { $where ->
         [group] Ahora mismo hay tantas imágenes en espera que no he podido aceptar esta. Envíala de nuevo, con /edit, dentro de una hora más o menos; las que ya acepté siguen su curso.
        *[private] Ahora mismo hay tantas imágenes en espera que no he podido aceptar esta. Envíala de nuevo dentro de una hora más o menos; las que ya acepté siguen su curso.
     }
-too-many-wait = { $whose ->
-        [nameless] Ya hay { $most } ediciones en espera pedidas en nombre de grupos o canales, y no acepto más.
-       *[person] Ya tienes { $most } ediciones en espera, y no acepto más de una misma persona.
-    } Esta no la he aceptado, ni ninguna otra que no te confirme; envíala de nuevo cuando algunas estén listas.
+too-many-wait = Ya tienes { $most } ediciones en espera, y no acepto más de una misma persona. Esta no la he aceptado, ni ninguna otra que no te confirme; envíala de nuevo cuando algunas estén listas.
+too-many-nameless-wait = Ya hay { $most } ediciones en espera pedidas en nombre de grupos o canales. Esta no la he aceptado, ni ninguna otra que no te confirme; envíala de nuevo en tu propio nombre, o cuando algunas estén listas.
 limit-used-up = { $whose ->
         [all] { $most ->
             [one] Hago una sola edición al día para todos juntos, y la de hoy está agotada.

@@ -100,7 +100,7 @@ async def test_blocked_where_everybody_is_welcome(tmp_path: Path) -> None:
 
 
 async def test_several_at_once(desk: Desk) -> None:
-    assert await desk.says("/allow 1001, -100200300 5") == english("now-allowed", ids="1001, -100200300, 5")
+    assert await desk.says("/allow 1001, -100200300 5") == english("now-allowed", ids="1001, the group -100200300, 5")
     assert await _asks(desk.house) == []
 
 
@@ -194,7 +194,7 @@ async def test_a_group_can_be_allowed_and_one_in_it_denied(here: Friends) -> Non
     await here.hear()
     assert here.words() == [english("stranger", id="1001")]
     allowed = await _decides(here, f"/allow@darkroom_bot {here.group.id}")
-    assert allowed == english("now-allowed", ids=f"{here.group.id}")
+    assert allowed == english("now-allowed", ids=f"the group {here.group.id}")
     asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
     assert len(await here.answered()) == 1
     assert await _decides(here, "/deny@darkroom_bot", reply_to=asked) == english("now-denied", ids="1001")
@@ -228,7 +228,7 @@ async def test_who_speaks_in_a_groups_name_is_somebody_of_their_own(here: Friend
     asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
     assert len(await here.answered()) == 1
     told = await _decides(here, "/block@darkroom_bot", reply_to=asked)
-    assert told == english("now-blocked", ids=f"{here.group.id}")
+    assert told == english("now-blocked", ids=f"the group {here.group.id}")
 
 
 async def test_what_a_group_that_is_shut_out_asked_for_in_its_own_name_is_seen_to_be_taken_back(here: Friends) -> None:

@@ -30,10 +30,10 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
     "inbox": {"update_id": _N, "body": _E, "received_at": _N, "handled_at": _N, "fault": _N, "awaits": _N},
     "jobs": {
         "id": _N, "state": _N, "chat_id": _E, "user_id": _E, "charged_to": _E, "message_id": _E, "thread_id": _E,
-        "prompt": _E, "due_at": _N, "received_at": _N, "queued_at": _N, "submitted_at": _N, "asked_at": _N, "overdue_at": _N,
-        "finished_at": _N, "answering_at": _N, "answered_at": _N, "erased_at": _N, "task_id": _N, "tries": _N,
-        "rejections": _N, "reorders": _N, "reason": _N, "result_url": _E, "credits": _N, "album": _E, "closes_by": _N,
-        "took": _N, "language": _E, "format": _N, "shape": _N, "answer_as": _N, "variation_of": _N,
+        "prompt": _E, "due_at": _N, "received_at": _N, "queued_at": _N, "submitted_at": _N, "asked_at": _N,
+        "overdue_at": _N, "finished_at": _N, "answering_at": _N, "answered_at": _N, "erased_at": _N, "task_id": _N,
+        "tries": _N, "rejections": _N, "reorders": _N, "reason": _N, "result_url": _E, "credits": _N, "album": _E,
+        "closes_by": _N, "took": _N, "language": _E, "format": _N, "shape": _N, "answer_as": _N, "variation_of": _N,
         "counted_on": _N, "counted_for_all": _N,
     },
     "sources": dict.fromkeys(

@@ -185,8 +185,7 @@ async def test_the_old_buttons_say_that_nothing_is_known_any_more(house: House) 
 async def _placed(house: House) -> Friends:
     """Let Ada add the bot to a group, and speak there in its name."""
     here = friends(house)
-    here.group.set_bot("left", here.grace.user)
-    here.group.set_bot("member", here.ada.user)
+    here.place(here.ada)
     here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
     await here.answered()
     return here
