@@ -374,6 +374,19 @@ async def test_an_edit_that_failed_at_a_cost_counts(tmp_path: Path, ending: Outc
         assert (await _counted(house), await _counted(house, Whose.ALL, ALL)) == (3, 3)
 
 
+@pytest.mark.parametrize(("second_is_free", "counted"), [(True, 0), (False, 1)])
+async def test_each_task_of_an_edit_that_was_ordered_once_more_has_to_have_been_free(
+    tmp_path: Path, second_is_free: bool, counted: int
+) -> None:
+    async with _limited(tmp_path, daily_edits_per_user=3) as house:
+        house.kie.script(fail("Internal error"), fail("Internal error", refunded=second_is_free))
+        await house.ask(PHOTO)
+        for _ in range(3):
+            await house.pass_time(40)
+        assert len(house.kie.tasks) == 2
+        assert (await _counted(house), await _spent(house)) == (counted, 4 * counted)
+
+
 async def test_where_kie_does_not_say_what_a_failure_cost_it_counts_and_is_spent_as_usual(tmp_path: Path) -> None:
     async with a_house(tmp_path, kie={"vintage": 2025}, daily_edits_per_user=1) as house:
         house.kie.script(fail("violates the content policy"))
