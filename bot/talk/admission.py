@@ -82,7 +82,7 @@ def _kind(tx: Transaction, origin: Origin, principal: int) -> str:
     """Say what somebody is, as far as an id shows it."""
     if principal > 0:
         return "nameless" if principal == NAMELESS else "person"
-    # ids of supergroups look like those of channels, in which the bot never is
+    # ids of supergroups look like those of channels, of which nothing is stored
     is_group = principal == origin.chat_id or principal > BASIC_GROUPS or tx.chats.is_known(principal)
     return "group" if is_group else "chat"
 
