@@ -16,6 +16,10 @@ Instant = int
 #: In the place of the ids of a person and a chat, when nobody is to know them any more.
 NOBODY = 0
 
+#: Those who speak in a group's or a channel's name where nobody knows who answers for them: all of them together. It is
+#: the id of the user that Telegram has made up for anonymous administrators, so it is never a person's.
+NAMELESS = 1_087_968_824
+
 #: The longest prompt that Kie takes, in Unicode code points.
 MAX_PROMPT = 5000
 
@@ -127,6 +131,8 @@ class Request:
     chat_id: int
     #: a person; or the group, or the channel, in whose name somebody spoke
     user_id: int
+    #: whose limits it counts for: who asked or, for a group or a channel, who answers for it; may be `NAMELESS`
+    charged_to: int
     #: to which the answer replies; None where that message is in a chat that is no more
     message_id: int | None
     thread_id: int | None

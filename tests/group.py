@@ -26,6 +26,11 @@ class Friends:
         for person in (self.ada, self.grace):
             self.group.join(person.user)
 
+    def place(self, person: Person) -> None:
+        """Let somebody add the bot to the group, from which somebody has removed it before."""
+        self.group.set_bot("left", person.user)
+        self.group.set_bot("member", person.user)
+
     async def hear(self) -> None:
         """Let everything in that waits, and take it as far as it gets at this moment."""
         await self.house.hear()

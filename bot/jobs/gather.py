@@ -50,6 +50,7 @@ def _close(tx: Transaction, job: Job, now: Instant) -> None:
     if 0 < len(prompt) <= MAX_PROMPT:
         tx.complete(job, prompt, now)
     elif tx.jobs.note(job, closes_by=None, due_at=later(now, WORDS_AWAITED)):
+        tx.quota.wait_for_words(job.id)
         tx.statuses.open(job, now)
 
 

@@ -15,11 +15,15 @@ def fail(
 ) -> bool:
     """End a job without a picture and say why; False if somebody else was faster.
 
-    `credits_` is what it cost all the same.
+    `credits_` is what it cost all the same, as Kie says; None where it does not, or where nothing was ordered.
     """
+    was_ordered = job.state is State.RUNNING
+    if was_ordered:
+        tx.attempts.note_cost(job.id, credits_)  # by which it is decided whether the edit is given back
     failed = tx.jobs.move(job, State.FAILED, reason=reason, finished_at=now, due_at=None, credits=credits_)
     if failed:
-        tx.account.spend(credits_ or 0.0, day_of(now))
+        if was_ordered:
+            spend(tx, credits_, now)
         tx.line.drop(job.id)
         tx.outbox.add(about(job, "answer", words, is_answer=True), now)
     return failed
@@ -38,13 +42,18 @@ def succeed(tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
     if moved:
         if seen.completed_at is not None:
             tx.facts.append(Completed(job.id, seen.completed_at))
-        # a task of which Kie does not say what it cost has cost something nevertheless
-        tx.account.spend(tx.account.price() if seen.credits is None else seen.credits, day_of(now))
+        tx.attempts.note_cost(job.id, seen.credits)
+        spend(tx, seen.credits, now)
         tx.account.want_balance(now)
         tx.outbox.add(about(job, "answer", _caption(tx, job), kind=Kind.PICTURE, is_answer=True), now)
         if job.request.form.answer_as is AnswerAs.BOTH:
             tx.outbox.add(about(job, "file", sentence("original"), kind=Kind.FILE), now)
     return moved
+
+
+def spend(tx: Transaction, credits_: float | None, now: Instant) -> None:
+    """Note what a task cost; one of which Kie does not say it has cost what an edit usually does."""
+    tx.account.spend(tx.account.price() if credits_ is None else credits_, day_of(now))
 
 
 def _caption(tx: Transaction, job: Job) -> Sentence:

@@ -199,5 +199,5 @@ def _wait_again(tx: Transaction, job: Job) -> None:
     if job.tries == 0:
         tx.line.enter_first(job.id, job.request.chat_id, is_ready=True)
     else:
-        tx.line.enter(job.id, job.request.chat_id, job.request.user_id)
+        tx.line.enter(job.id, job.request.chat_id, job.request.charged_to)
         tx.line.mark(job.id, is_ready=True)

@@ -213,14 +213,16 @@ def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
     if is_refusal(words):
         outcome.fail(tx, job, Reason.REFUSED, sentence("model-refuses", words=told), now, credits_=seen.credits)
     elif not seen.credits and job.reorders == 0:
-        _once_more(tx, job, now)
+        _once_more(tx, job, seen, now)
     else:
         outcome.fail(tx, job, Reason.BROKE, sentence("broke", words=told), now, credits_=seen.credits)
 
 
-def _once_more(tx: Transaction, job: Job, now: Instant) -> None:
+def _once_more(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
     """Queue a job again whose task broke without costing anything; its upload may have grown old meanwhile."""
     again = {"task_id": None, "submitted_at": None, "overdue_at": None}
+    tx.attempts.note_cost(job.id, seen.credits)
     if tx.jobs.move(job, State.QUEUED, queued_at=now, reorders=1, tries=0, **again):
+        outcome.spend(tx, seen.credits, now)
         tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
         tx.statuses.touch(job.id, now)

@@ -96,10 +96,10 @@ class Account:
         return USUAL_PRICE if row["price"] is None else float(row["price"])
 
     def count_open(self) -> int:
-        """Count the edits that are accepted and not finished."""
+        """Count the edits that are accepted and not finished, without those that only wait for words."""
         row = self._db.execute(
-            "SELECT count(*) AS n FROM jobs WHERE state IN (?, ?, ?, ?)",
-            (State.GATHERING, State.QUEUED, State.SUBMITTING, State.RUNNING),
+            "SELECT count(*) AS n FROM jobs WHERE state IN (?, ?, ?) OR (state = ? AND counted_for_all)",
+            (State.QUEUED, State.SUBMITTING, State.RUNNING, State.GATHERING),
         ).fetchone()
         return int(row["n"])
 

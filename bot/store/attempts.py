@@ -109,6 +109,21 @@ class Attempts:
         ).fetchone()
         return row is not None
 
+    def note_cost(self, job_id: int, credits_: float | None) -> None:
+        """Write down what Kie says that a job's latest task cost, None where it does not say."""
+        self._db.execute(
+            "UPDATE attempts SET cost = ? WHERE outcome = ? AND id = (SELECT max(id) FROM attempts WHERE job_id = ?)",
+            (credits_, Outcome.ACCEPTED, job_id),
+        )
+
+    def are_free(self, job_id: int) -> bool:
+        """Say whether a job has cost nothing for certain: no call was taken, or Kie says that its task cost 0."""
+        row = self._db.execute(
+            "SELECT 1 FROM attempts WHERE job_id = ? AND coalesce(outcome, '') <> ? AND coalesce(cost, 1) > 0 LIMIT 1",
+            (job_id, Outcome.NOT_ORDERED),
+        ).fetchone()
+        return row is None
+
     def recent(self, since: Instant, limit: int) -> tuple[int, list[Instant]]:
         """Return how many calls are under way, and when the latest `limit` others ended, newest first.
 

@@ -69,6 +69,24 @@ class Chats:
         row = self._row(chat_id)
         return row is not None and row["greeted_at"] is not None
 
+    def placed_by(self, chat_id: int) -> int | None:
+        """Return the person who added the bot to a group, None where nobody knows."""
+        row = self._row(chat_id)
+        return None if row is None else row["placed_by"]
+
+    def note_placed(self, chat_id: int, user_id: int) -> None:
+        """Note who added the bot to a group; a supergroup keeps the one who added it to the group that it was."""
+        if self.former_id(chat_id) is None or self.placed_by(chat_id) is None:
+            self._note(chat_id, "placed_by", user_id)
+
+    def forget_placed(self, chat_id: int) -> None:
+        """Forget who added the bot to a group that it is no longer in."""
+        self._note(chat_id, "placed_by", None)
+
+    def is_known(self, chat_id: int) -> bool:
+        """Say whether anything is known of a chat."""
+        return self._row(chat_id) is not None
+
     def hears_all(self, chat_id: int) -> bool:
         """Say whether the bot is shown everything there because it is an administrator."""
         row = self._row(chat_id)
@@ -142,7 +160,8 @@ class Chats:
         self._note(new_id, "former_id", old_id)
         kept = ", ".join(f"{column} = coalesce(chats.{column}, old.{column})" for column in KEPT)
         self._db.execute(
-            f"UPDATE chats SET {kept}, hears_all = max(chats.hears_all, old.hears_all)"  # noqa: S608 - names of ours
+            f"UPDATE chats SET {kept}, hears_all = max(chats.hears_all, old.hears_all),"  # noqa: S608 - names of ours
+            " placed_by = coalesce(old.placed_by, chats.placed_by)"
             " FROM chats AS old WHERE chats.chat_id = ? AND old.chat_id = ?",
             (new_id, old_id),
         )

@@ -33,6 +33,16 @@ _VARIATIONS = (
 )
 
 
+#: Groups to which somebody added the bot. Of those whom an admin has shut out it stays, like that decision itself: who
+#: speaks there in the name of the group would be let in again otherwise.
+_PLACED = "placed_by = ?1 AND NOT EXISTS (SELECT 1 FROM standings WHERE id = ?1 AND standing <> 'allowed')"
+
+#: Requests of groups and channels that somebody answers for.
+_CHARGED = "charged_to = ?1 AND charged_to <> user_id"
+
+_GROUPS = f"SELECT chat_id FROM chats WHERE {_PLACED} UNION SELECT chat_id FROM jobs WHERE {_CHARGED}"  # noqa: S608 - no data
+
+
 @dataclass(frozen=True)
 class Held:
     """What is stored about a person, counted over all chats."""
@@ -47,11 +57,13 @@ class Held:
     messages: int
     #: whether something was chosen in /settings, or a language is remembered
     has_settings: bool
+    #: groups to which they added the bot
+    groups: int
 
     @property
     def is_nothing(self) -> bool:
         """Whether there is nothing to erase."""
-        return not (self.edits or self.messages or self.has_settings)
+        return not (self.edits or self.messages or self.has_settings or self.groups)
 
 
 class Erasure:
@@ -77,6 +89,7 @@ class Erasure:
             )
             + self._count("FROM people WHERE user_id = ?1", user_id)
             > 0,
+            groups=self._count(f"FROM ({_GROUPS})", user_id),
         )
 
     def _count(self, of: str, user_id: int) -> int:
@@ -99,8 +112,8 @@ class Erasure:
         """Forget of ended requests what was wished, by whom, where, and with which pictures, and what was said."""
         for job_id in ids:
             self._db.execute(
-                "UPDATE jobs SET chat_id = ?1, user_id = ?1, message_id = NULL, thread_id = NULL, album = NULL,"
-                " language = 'en', due_at = NULL, closes_by = NULL, erased_at = ?2 WHERE id = ?3",
+                "UPDATE jobs SET chat_id = ?1, user_id = ?1, charged_to = ?1, message_id = NULL, thread_id = NULL,"
+                " album = NULL, language = 'en', due_at = NULL, closes_by = NULL, erased_at = ?2 WHERE id = ?3",
                 (NOBODY, now, job_id),
             )
             self._forget_content(job_id)
@@ -120,6 +133,9 @@ class Erasure:
         self._db.execute("DELETE FROM lanes WHERE user_id = ?1 OR chat_id = ?1", (user_id,))
         self._db.execute("DELETE FROM people WHERE user_id = ?", (user_id,))
         self._db.execute("DELETE FROM chats WHERE chat_id = ?", (user_id,))
+        self._db.execute(f"UPDATE chats SET placed_by = NULL WHERE {_PLACED}", (user_id,))  # noqa: S608 - no data in it
+        # they stay counted, as all that somebody asked for
+        self._db.execute(f"UPDATE jobs SET charged_to = user_id WHERE {_CHARGED}", (user_id,))  # noqa: S608 - the same
         # who administers a group is asked again whenever it matters
         self._db.execute("UPDATE chats SET admins = NULL, admins_known_at = NULL WHERE admins_known_at IS NOT NULL")
         self._db.execute(

@@ -8,8 +8,8 @@ from statistics import median
 from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition, day_of
 from bot.store import chronicle
 from bot.store.chronicle import Change
-from bot.store.counts import Counts
 from bot.store.facts import Accepted, Answered, Fact, Moved
+from bot.store.quota import Quota
 from bot.wish import AnswerAs, Form, Format, Shape
 
 #: The columns that a step may set beside the state.
@@ -25,7 +25,7 @@ OPEN = tuple(state for state in State if state not in FINAL)
 #: States in which nothing was ordered yet.
 WAITING = (State.GATHERING, State.QUEUED)
 
-#: States in which nothing came of it; but whoever has an ordered edit deleted has had it.
+#: States in which nothing came of it.
 NOTHING = (State.FAILED, State.CANCELLED)
 
 
@@ -52,7 +52,7 @@ class Jobs:
 
     def __init__(self, db: sqlite3.Connection, facts: list[Fact]) -> None:
         self._db = db
-        self._counts = Counts(db)
+        self._quota = Quota(db)
         self._facts = facts
 
     def add(
@@ -60,13 +60,14 @@ class Jobs:
     ) -> int:
         """Add a job for a request, which counts for this day, and return its id."""
         cursor = self._db.execute(
-            "INSERT INTO jobs (state, chat_id, user_id, message_id, thread_id, prompt, received_at, queued_at, due_at,"
-            " album, closes_by, language, format, shape, answer_as, variation_of, counted_on)"
+            "INSERT INTO jobs (state, chat_id, user_id, charged_to, message_id, thread_id, prompt, received_at,"
+            " queued_at, due_at, album, closes_by, language, format, shape, answer_as, variation_of)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 state,
                 request.chat_id,
                 request.user_id,
+                request.charged_to,
                 request.message_id,
                 request.thread_id,
                 request.prompt,
@@ -80,11 +81,10 @@ class Jobs:
                 request.form.shape,
                 request.form.answer_as,
                 request.variation_of,
-                day_of(now),
             ),
         )
-        self._counts.take(request.user_id, request.chat_id, day_of(now))
         job_id = int(cursor.lastrowid or 0)
+        self._quota.begin(job_id, day_of(now), waits_for_words=state is State.GATHERING)
         self.add_sources(job_id, request.sources)
         self._facts.append(chronicle.began(job_id, state))
         if state is State.QUEUED:
@@ -132,8 +132,8 @@ class Jobs:
         In whose name somebody spoke changes with it, if it was the group's. Returns the ids of the jobs.
         """
         rows = self._db.execute(
-            "UPDATE jobs SET chat_id = ?1, message_id = NULL, user_id = CASE user_id WHEN ?2 THEN ?1 ELSE user_id END"
-            " WHERE chat_id = ?2 RETURNING id",
+            "UPDATE jobs SET chat_id = ?1, message_id = NULL, user_id = CASE user_id WHEN ?2 THEN ?1 ELSE user_id END,"
+            " charged_to = CASE charged_to WHEN ?2 THEN ?1 ELSE charged_to END WHERE chat_id = ?2 RETURNING id",
             (new_id, old_id),
         ).fetchall()
         return {row["id"] for row in rows}
@@ -195,11 +195,21 @@ class Jobs:
         ).fetchone()
         return int(row["n"])
 
-    def count_waiting_of(self, user_id: int, most: int) -> int:
-        """Count the jobs of a person that are not ordered yet, no further than to `most`."""
+    def count_waiting_of(self, charged_to: int, most: int) -> int:
+        """Count the jobs charged to somebody that are not ordered yet, no further than to `most`."""
         row = self._db.execute(
-            "SELECT count(*) AS n FROM (SELECT 1 FROM jobs WHERE user_id = ? AND state IN (?, ?) LIMIT ?)",
-            (user_id, *WAITING, most),
+            "SELECT count(*) AS n FROM (SELECT 1 FROM jobs WHERE charged_to = ? AND state IN ('gathering', 'queued')"
+            " LIMIT ?)",
+            (charged_to, most),
+        ).fetchone()
+        return int(row["n"])
+
+    def count_without_words(self, charged_to: int, day: int) -> int:
+        """Count the jobs charged to somebody on a UTC day that still wait for words."""
+        row = self._db.execute(
+            "SELECT count(*) AS n FROM jobs WHERE charged_to = ? AND state IN ('gathering', 'queued')"
+            " AND +state = 'gathering' AND counted_on = ? AND NOT counted_for_all",
+            (charged_to, day),
         ).fetchone()
         return int(row["n"])
 
@@ -220,16 +230,9 @@ class Jobs:
         moved = self._set(job, {"state": to, **changes})
         if moved:
             self._facts += [chronicle.moved(job, to, changes), Moved(job, to, changes)]
-        if moved and to in NOTHING and changes.get("reason") != Reason.DELETED:
-            self._give_back(job.id)
+        if moved and to in NOTHING:
+            self._quota.end(job.id, to)
         return moved
-
-    def _give_back(self, job_id: int) -> None:
-        """Count a job no longer, because nothing came of it."""
-        row = self._db.execute("SELECT user_id, chat_id, counted_on FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        if row["counted_on"] is not None:
-            self._counts.give_back(row["user_id"], row["chat_id"], row["counted_on"])
-            self._db.execute("UPDATE jobs SET counted_on = NULL WHERE id = ?", (job_id,))
 
     def note(self, job: Job, **changes: Change) -> bool:
         """Write down facts about a job that stays where it is; False if it is no longer there."""
@@ -269,6 +272,10 @@ class Jobs:
         """Return the unfinished jobs of a chat, the oldest first."""
         return self._unfinished("chat_id = ?", (chat_id,))
 
+    def open_charged_to(self, charged_to: int) -> list[Job]:
+        """Return the unfinished jobs that groups and channels asked for and somebody answers for, the oldest first."""
+        return self._unfinished("charged_to = ? AND charged_to <> user_id", (charged_to,))
+
     def _unfinished(self, where: str, values: tuple[int, ...]) -> list[Job]:
         rows = self._db.execute(
             f"SELECT * FROM jobs WHERE {where} AND state IN ({_marks(OPEN)}) ORDER BY id",  # noqa: S608 - no data in it
@@ -287,6 +294,7 @@ class Jobs:
             request=Request(
                 chat_id=row["chat_id"],
                 user_id=row["user_id"],
+                charged_to=row["charged_to"],
                 message_id=row["message_id"],
                 thread_id=row["thread_id"],
                 prompt=row["prompt"],

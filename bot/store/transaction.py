@@ -26,6 +26,7 @@ from bot.store.outbox import Ending, Kind, Outbox, Parcel
 from bot.store.owner import Owner
 from bot.store.parts import Parts
 from bot.store.people import People
+from bot.store.quota import Quota
 from bot.store.sight import Sight
 from bot.store.standings import Standings
 from bot.store.statuses import Sign, Statuses
@@ -54,6 +55,7 @@ class Transaction:
         self.moments = Moments(db)
         self.standings = Standings(db)
         self.counts = Counts(db)
+        self.quota = Quota(db)
         self.account = Account(db, self.facts)
         self.erasure = Erasure(db)
         self.history = History(db)
@@ -93,12 +95,13 @@ class Transaction:
         )
         complete = self.jobs.get(job.id)
         if queued and complete is not None:
+            self.quota.complete(job.id, day_of(now))
             self.enter_line(complete, now)
         return queued
 
     def enter_line(self, job: Job, now: Instant) -> None:
         """Let a queued job wait for its preparation and its turn, and the person know."""
-        self.line.enter(job.id, job.request.chat_id, job.request.user_id)
+        self.line.enter(job.id, job.request.chat_id, job.request.charged_to)
         self.statuses.accepted(job, now)
 
     def take_back(self, job: Job, now: Instant) -> bool:
@@ -117,6 +120,7 @@ class Transaction:
             job, State.QUEUED, queued_at=now, submitted_at=None, asked_at=None, due_at=None, tries=0
         )
         if queued:
+            self._spend_on_doubt(now)
             self.line.enter_first(job.id, job.request.chat_id, is_ready=False)
             self.statuses.touch(job.id, now)
         return queued
@@ -157,9 +161,14 @@ class Transaction:
         """End a job in doubt; what there was to say was said when the person was asked."""
         left = self.jobs.move(job, State.FAILED, reason=Reason.DOUBT, finished_at=now, answered_at=now, due_at=None)
         if left:
+            self._spend_on_doubt(now)
             self.statuses.touch(job.id, now)
             self.statuses.sign(job, Sign.NOT_DONE, now)
         return left
+
+    def _spend_on_doubt(self, now: Instant) -> None:
+        """Take an order in doubt that nobody looks for any more for one that was taken, and paid as usual."""
+        self.account.spend(self.account.price(), day_of(now))
 
     def forget_person(self, user_id: int, now: Instant) -> None:
         """End everything of a person, in all chats, and forget it; what is ordered is paid for and never sent.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.chat.buttons import Action
-from bot.job import Job
+from bot.job import NAMELESS, Job
 from bot.store.outbox import Kind
 from bot.store.standings import Standing
 from bot.store.transaction import Transaction
@@ -55,16 +55,32 @@ class Access:
         """Say whether a person, a group or a channel may use the bot in a chat."""
         if self.is_above_all(tx, user_id, chat_id):
             return Verdict.WELCOME
-        former_id = tx.chats.former_id(chat_id)
-        decided = {principal: tx.standings.of(principal) for principal in (user_id, chat_id)}
+        former_id, charged_to = tx.chats.former_id(chat_id), self.charged_to(tx, user_id, chat_id)
+        decided = {principal: tx.standings.of(principal) for principal in (charged_to, user_id, chat_id)}
         if Standing.BLOCKED in decided.values():
             return Verdict.BLOCKED
+        if charged_to > 0 and decided[charged_to] is Standing.DENIED:
+            return Verdict.STRANGER
         for principal, ids in ((user_id, {user_id}), (chat_id, {chat_id, former_id})):
             if decided[principal] is Standing.DENIED:
                 return Verdict.STRANGER
             if decided[principal] is Standing.ALLOWED or not self.allowed.isdisjoint(ids):
                 return Verdict.WELCOME
         return Verdict.STRANGER if self.allowed else Verdict.WELCOME
+
+    def charged_to(self, tx: Transaction, user_id: int, chat_id: int) -> int:
+        """Return whose limits count for what somebody asks for in a chat, and who is shut out with them.
+
+        Persons answer for themselves. Groups and channels can be had for nothing, so who speaks in the name of one is
+        taken for the one who added the bot to the chat, and where nobody knows who that was, all of them for one.
+        Where it was an admin, who has no limits, the chat has those of a person.
+        """
+        if user_id > 0:
+            return user_id
+        placed_by = tx.chats.placed_by(chat_id)
+        if placed_by is None:
+            return NAMELESS
+        return chat_id if placed_by in self.admins else placed_by
 
     def is_admin(self, principal: int) -> bool:
         """Say whether a person, a group or a channel is an admin."""

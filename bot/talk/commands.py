@@ -84,8 +84,7 @@ def _matters(one: Left, others: list[Left], origin: Origin) -> bool:
 
 
 def _left(one: Left, origin: Origin) -> Sentence:
-    whose = Whose.PERSON if one.whose is Whose.CHAT and not origin.is_group else one.whose
-    return sentence("left-today", whose=whose, left=one.left, most=one.most)
+    return sentence("left-today", whose=one.named(origin), left=one.left, most=one.most)
 
 
 def _in_all(tx: Transaction, room: Room, now: Instant) -> Sentence:

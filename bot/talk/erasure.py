@@ -98,6 +98,7 @@ def _question(origin: Origin, held: Held) -> Menu:
         waiting=held.waiting,
         ordered=held.ordered,
         settings="some" if held.has_settings else "none",
+        groups=held.groups,
         uploads=UPLOADS_KEPT,
         results=RESULTS_KEPT,
         records=RECORDS_KEPT,

@@ -12,8 +12,11 @@ HELLO_AFTER = 1.0
 
 
 def bot_placed(tx: Transaction, origin: Origin, placed: BotPlaced, now: Instant, *, is_welcome: bool) -> None:
-    """Note what the bot may do in a group, and say hello where it is new; not where nobody may use it."""
+    """Note what the bot may do in a group, and who added it; say hello where it is new, but not to strangers."""
     tx.chats.note_hearing(origin.chat_id, hears_all=placed.is_admin)
+    if placed.is_new:
+        # an administrator who remains anonymous is the same made-up user everywhere: `NAMELESS`
+        tx.chats.note_placed(origin.chat_id, origin.user_id)
     if not placed.is_new or not is_welcome or not tx.chats.greet(origin.chat_id, now):
         return
     hearing = "all" if placed.is_admin or origin.hears_all else "some"
@@ -26,6 +29,7 @@ def bot_removed(tx: Transaction, origin: Origin, now: Instant) -> None:
     """Drop what waits for a chat that cannot be written to any more."""
     if origin.is_group:
         tx.chats.note_hearing(origin.chat_id, hears_all=False)
+        tx.chats.forget_placed(origin.chat_id)
     tx.lose_chat(origin.chat_id, now)
 
 

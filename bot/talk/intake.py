@@ -167,7 +167,7 @@ class Intake:
                 self._be_moved(tx, origin, meaning, now)
             case WordsChanged(words, anew):
                 if anew is None or tx.parts.of(origin.chat_id, origin.message_id) is not None:
-                    words_changed(tx, origin, words, letter.update_id, now)
+                    words_changed(tx, self._room, origin, words, letter.update_id, now)
                 else:
                     self._take(tx, origin, anew, letter, now)
             case ButtonPressed():

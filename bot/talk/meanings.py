@@ -29,6 +29,11 @@ class Origin:
         return self.chat_id < 0
 
     @property
+    def is_nameless(self) -> bool:
+        """Whether somebody spoke in the name of a group or a channel."""
+        return self.user_id < 0
+
+    @property
     def where(self) -> str:
         """What kind of chat it is, for sentences that differ."""
         return "group" if self.is_group else "private"

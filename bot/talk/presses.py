@@ -80,7 +80,9 @@ def _told(
         return closed
     if not may(origin, pressed.action, job, admins):
         return sentence("toast-not-yours")
-    return _about_answer(tx, limits, job, origin, pressed, now) or _about_order(tx, job, pressed, now)
+    return _about_answer(tx, limits, job, origin, pressed, now) or _about_order(
+        tx, limits.room, job, origin, pressed, now
+    )
 
 
 def _why_closed(tx: Transaction, origin: Origin, press: ButtonPressed, pressed: Pressed, job: Job) -> Sentence | None:
@@ -108,7 +110,7 @@ def _about_answer(
             return None
 
 
-def _about_order(tx: Transaction, job: Job, pressed: Pressed, now: Instant) -> Sentence:
+def _about_order(tx: Transaction, room: Room, job: Job, origin: Origin, pressed: Pressed, now: Instant) -> Sentence:
     match pressed.action:
         case Action.CANCEL:
             return _cancel(tx, job, now)
@@ -117,7 +119,7 @@ def _about_order(tx: Transaction, job: Job, pressed: Pressed, now: Instant) -> S
         case Action.LEAVE:
             return _decided(tx, job, pressed, sentence("toast-left"), now)
         case Action.IDEA:
-            return _idea_taken(tx, job, pressed.number, now)
+            return _idea_taken(tx, room, job, origin, pressed.number, now)
         case _:
             return sentence("toast-old")
 
@@ -137,7 +139,7 @@ def _original(tx: Transaction, limits: PressLimits, job: Job, origin: Origin, no
     sent_at = tx.outbox.last_sent(job.id, Kind.FILE)
     if sent_at is not None and later(sent_at, ORIGINAL_STANDS) > now:
         return sentence("toast-original-there")
-    if limits.room.is_limited(tx, origin) and not limits.admits_original(origin.user_id):
+    if limits.room.is_limited(tx, origin) and not limits.admits_original(limits.room.charged_to(tx, origin)):
         return sentence("toast-original-later")
     say = Say(
         key=f"job:{job.id}:original:{now}",
@@ -167,6 +169,7 @@ def _vary(tx: Transaction, room: Room, job: Job, origin: Origin, now: Instant) -
     wanted = replace(
         request,
         user_id=origin.user_id,
+        charged_to=room.charged_to(tx, origin),
         message_id=origin.message_id,
         sources=sources,
         received_at=now,
@@ -187,14 +190,16 @@ def _delete(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence
     return sentence("toast-deleted")
 
 
-def _idea_taken(tx: Transaction, job: Job, number: int, now: Instant) -> Sentence:
+def _idea_taken(tx: Transaction, room: Room, job: Job, origin: Origin, number: int, now: Instant) -> Sentence:
     """Let an idea be the words that a request waited for."""
     idea = IDEAS.get(number)
     if idea is None:
         return sentence("toast-old")
-    if job.state is not State.GATHERING or job.closes_by is not None or not tx.complete(job, idea.prompt, now):
+    if job.state is not State.GATHERING or job.closes_by is not None:
         return sentence("toast-settled")
-    return sentence("toast-idea")
+    if room.admit(tx, origin, job, now) is not None:
+        return sentence("toast-used-up", time=until_tomorrow(now))
+    return sentence("toast-idea") if tx.complete(job, idea.prompt, now) else sentence("toast-settled")
 
 
 def _decided(tx: Transaction, job: Job, pressed: Pressed, told: Sentence, now: Instant) -> Sentence:

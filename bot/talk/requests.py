@@ -22,7 +22,7 @@ def picture_sent(
         return
     if _is_seen(tx, origin) or room.is_refused(tx, origin, now):
         return
-    request = _request(origin, (sent.source,), received_at)
+    request = _request(tx, room, origin, (sent.source,), received_at)
     if is_usable(sent.caption):
         _queue(tx, request, PartKind.PICTURE, sent.caption, now)
     else:
@@ -38,10 +38,12 @@ def album_item_sent(
         if room.is_refused(tx, origin, now, album=item.group):
             return
         album = Album(item.group, closes_by=later(now, LONGEST_ALBUM))
-        sources = (item.source,) if item.source else ()
-        _begun(tx, _request(origin, sources, received_at), _kind(item), item.caption, now, later(now, window), album)
+        request = _request(tx, room, origin, (item.source,) if item.source else (), received_at)
+        begun = _begun(tx, request, _kind(item), item.caption, now, later(now, window), album)
+        _admit_album(tx, room, begun, origin, now)
     elif job.state is State.GATHERING and job.closes_by is not None:
         _add(tx, job, origin, item, min(later(now, window), job.closes_by), now)
+        _admit_album(tx, room, job, origin, now)
     elif item.source is not None and not _was_taken_back(job) and not _is_known(tx, origin):
         reply(tx, origin, sentence("late-item", where=origin.where), now, once=f"late:{job.id}")
 
@@ -62,11 +64,24 @@ def wish_made(
     if room.is_refused(tx, origin, now):
         return
     numbered = tuple(replace(source, place=place) for place, source in enumerate(sources))
-    request = _request(origin, numbered, received_at)
+    request = _request(tx, room, origin, numbered, received_at)
     if prompt:
         _queue(tx, request, PartKind.TEXT, prompt, now)
     else:
         _ask(tx, request, PartKind.TEXT, prompt, now)
+
+
+def is_admitted(tx: Transaction, room: Room, job: Job, origin: Origin, now: Instant) -> bool:
+    """Count a request whose words have come, or say why there is no room for it today."""
+    refused = room.admit(tx, origin, job, now)
+    if refused is not None:
+        reply(tx, origin, refused, now, job_id=job.id)
+    return refused is None
+
+
+def _admit_album(tx: Transaction, room: Room, job: Job | None, origin: Origin, now: Instant) -> None:
+    if job is not None and is_usable(tx.parts.prompt(job.id)):
+        is_admitted(tx, room, job, origin, now)
 
 
 def _is_seen(tx: Transaction, origin: Origin) -> bool:
@@ -146,10 +161,11 @@ def _kind(item: AlbumItemSent) -> PartKind:
     return PartKind.OTHER if item.source is None else PartKind.PICTURE
 
 
-def _request(origin: Origin, sources: tuple[Source, ...], received_at: Instant) -> Request:
+def _request(tx: Transaction, room: Room, origin: Origin, sources: tuple[Source, ...], received_at: Instant) -> Request:
     return Request(
         chat_id=origin.chat_id,
         user_id=origin.user_id,
+        charged_to=room.charged_to(tx, origin),
         message_id=origin.message_id,
         thread_id=origin.thread_id,
         prompt="",

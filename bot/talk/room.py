@@ -9,7 +9,7 @@ accepted before stays, whatever it lacks.
 
 from dataclasses import dataclass
 
-from bot.job import Instant, day_of
+from bot.job import Instant, Job, day_of
 from bot.store.counts import ALL, Whose
 from bot.store.transaction import Transaction
 from bot.talk.access import Access
@@ -21,7 +21,7 @@ from bot.texts.times import until_tomorrow
 #: Requests that wait for something before they are ordered, in all: 83 minutes at Kie's 20 orders in 10 seconds.
 MOST_WAITING = 10_000
 
-#: The same of one person, in all chats together: a hundred albums are more than a day's fun.
+#: The same charged to one, in all chats together: a hundred albums are more than a day's fun.
 MOST_WAITING_OF_ONE = 100
 
 #: Milliseconds within which somebody is told once in each chat: hundreds of pictures are not worth as many words.
@@ -47,6 +47,12 @@ class Left:
     most: int
     left: int
 
+    def named(self, origin: Origin) -> str:
+        """Return how the one is called in sentences whose limit it is; in private that of the chat is the person's."""
+        if self.whose is Whose.ALL or (self.whose is Whose.CHAT and origin.is_group):
+            return self.whose
+        return "nameless" if origin.is_nameless else Whose.PERSON
+
 
 class Room:
     """Where a new request may or may not be taken."""
@@ -59,10 +65,14 @@ class Room:
         """Say whether the daily limits hold for somebody; they do not for admins."""
         return not self._access.is_above_all(tx, origin.user_id, origin.chat_id)
 
+    def charged_to(self, tx: Transaction, origin: Origin) -> int:
+        """Return whose limits count for what somebody asks for."""
+        return self._access.charged_to(tx, origin.user_id, origin.chat_id)
+
     def left(self, tx: Transaction, origin: Origin, now: Instant) -> list[Left]:
         """Return what is left today of every limit that there is, for somebody in a chat."""
         limits = (
-            (Whose.PERSON, origin.user_id, self.daily.edits_per_person),
+            (Whose.PERSON, self.charged_to(tx, origin), self.daily.edits_per_person),
             (Whose.CHAT, origin.chat_id, self.daily.edits_per_chat),
             (Whose.ALL, ALL, self.daily.edits),
         )
@@ -76,7 +86,9 @@ class Room:
         """Say why so much waits that another request of a person cannot be accepted, None where it can."""
         if tx.jobs.count_waiting(MOST_WAITING) >= MOST_WAITING:
             return sentence("queue-full", where=origin.where)
-        if tx.jobs.count_waiting_of(origin.user_id, MOST_WAITING_OF_ONE) >= MOST_WAITING_OF_ONE:
+        if tx.jobs.count_waiting_of(self.charged_to(tx, origin), MOST_WAITING_OF_ONE) >= MOST_WAITING_OF_ONE:
+            if origin.is_nameless:
+                return sentence("too-many-nameless-wait", most=MOST_WAITING_OF_ONE)
             return sentence("too-many-wait", most=MOST_WAITING_OF_ONE)
         return None
 
@@ -86,12 +98,32 @@ class Room:
             return None
         used_up = next((each for each in self.left(tx, origin, now) if not each.left), None)
         if used_up is not None:
-            of_group = used_up.whose is Whose.CHAT and origin.is_group
-            whose = used_up.whose if of_group or used_up.whose is Whose.ALL else Whose.PERSON
-            return sentence("used-up", whose=whose, most=used_up.most, time=until_tomorrow(now))
+            return self._used_up(tx, used_up, origin, now)
         if self.is_spent(tx, now):
             return sentence("spent", time=until_tomorrow(now))
         return None
+
+    def _used_up(self, tx: Transaction, limit: Left, origin: Origin, now: Instant) -> Sentence:
+        whose, most = limit.named(origin), limit.most
+        waiting = tx.jobs.count_without_words(self.charged_to(tx, origin), day_of(now))
+        if limit.whose is Whose.PERSON and waiting:  # so there may be room sooner
+            return sentence("used-up-waiting", whose=whose, most=most, waiting=waiting)
+        return sentence("used-up", whose=whose, most=most, time=until_tomorrow(now))
+
+    def admit(self, tx: Transaction, origin: Origin, job: Job, now: Instant) -> Sentence | None:
+        """Count a request whose words have come; take it back, and say why, where there is no room for it today.
+
+        While it waited for words it held no place of others'.
+        """
+        if tx.quota.is_complete(job.id):
+            return None
+        tx.quota.give_back(job.id)
+        told = self.why_used_up(tx, origin, now)
+        if told is None:
+            tx.quota.complete(job.id, day_of(now))
+        elif tx.take_back(job, now):
+            tx.statuses.over(job.id, now)  # what is said instead says it
+        return told
 
     def is_spent(self, tx: Transaction, now: Instant) -> bool:
         """Say whether no more can be accepted than what today's credits pay for already."""

@@ -12,7 +12,7 @@ from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.talk.meanings import Origin, RepliedTo, WordsSent
 from bot.talk.replying import note, reply
-from bot.talk.requests import is_usable, wish_made
+from bot.talk.requests import is_admitted, is_usable, wish_made
 from bot.talk.room import Room
 from bot.texts import Sentence, sentence
 
@@ -32,16 +32,16 @@ def words_sent(
     elif not is_usable(sent.words) and (sent.words or not sources):
         reply(tx, origin, _unusable(sent.words), now, job_id=None if waiting is None else waiting.id)
     elif waiting is not None:
-        _answered(tx, waiting, origin, sent.words, now)
+        _answered(tx, room, waiting, origin, sent.words, now)
     else:
         wish_made(tx, room, origin, sent.words, sources, received_at, now)
 
 
-def _answered(tx: Transaction, job: Job, origin: Origin, words: str, now: Instant) -> None:
+def _answered(tx: Transaction, room: Room, job: Job, origin: Origin, words: str, now: Instant) -> None:
     """Give a request the words that it waited for."""
     tx.parts.forget_words(job.id)
     tx.parts.add(job.id, origin.chat_id, origin.message_id, PartKind.TEXT, words)
-    if job.closes_by is None:
+    if is_admitted(tx, room, job, origin, now) and job.closes_by is None:
         tx.complete(job, words, now)
 
 
@@ -116,7 +116,7 @@ def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) 
     return sentence("no-picture", where=origin.where if sees_it else "half-deaf")
 
 
-def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, now: Instant) -> None:
+def words_changed(tx: Transaction, room: Room, origin: Origin, words: str, update_id: int, now: Instant) -> None:
     """Follow a person who edits a caption or a text, for as long as nothing is ordered."""
     part = tx.parts.of(origin.chat_id, origin.message_id)
     job = None if part is None else tx.jobs.get(part.job_id)
@@ -128,10 +128,10 @@ def words_changed(tx: Transaction, origin: Origin, words: str, update_id: int, n
         reply(tx, origin, sentence("too-late-to-change", where=origin.where), now, once=f"job:{job.id}:changed-late")
     else:
         tx.parts.reword(origin.chat_id, origin.message_id, words)
-        _follow(tx, job, origin, part.words, update_id, now)
+        _follow(tx, room, job, origin, part.words, update_id, now)
 
 
-def _follow(tx: Transaction, job: Job, origin: Origin, before: str, update_id: int, now: Instant) -> None:
+def _follow(tx: Transaction, room: Room, job: Job, origin: Origin, before: str, update_id: int, now: Instant) -> None:
     """Give a request the words that it has after a change, unless they are of no use."""
     prompt = tx.parts.prompt(job.id)
     if job.state is State.QUEUED and not is_usable(prompt):
@@ -142,8 +142,9 @@ def _follow(tx: Transaction, job: Job, origin: Origin, before: str, update_id: i
         if wished != job.request:  # else an earlier caption of the album still counts
             tx.jobs.note(job, prompt=wished.prompt, **form_columns(wished.form))
             note(tx, origin, update_id, now)
-    elif job.closes_by is None and is_usable(prompt):
-        tx.complete(job, prompt, now)
+    elif is_usable(prompt):
+        if is_admitted(tx, room, job, origin, now) and job.closes_by is None:
+            tx.complete(job, prompt, now)
     elif job.closes_by is None:
         tx.jobs.note(job, due_at=later(now, WORDS_AWAITED))
         tx.statuses.touch(job.id, now)

@@ -53,7 +53,7 @@ privacy =
     } whose it was, your words, where the picture is at Telegram and Kie, and what I said about it; what else I said, for { $messages ->
         [one] a day
        *[other] { $messages } days
-    }. Then I erase it, and what remains are numbers that lead to nobody: when something was ordered, its number at Kie, and what it cost. What you chose in /settings stays until you change it or delete it. Whether you may use me, and for two days how many edits you asked for, I keep even then.
+    }. Then I erase it, and what remains are numbers that lead to nobody: when something was ordered, its number at Kie, and what it cost. What you chose in /settings stays until you change it or delete it, and that you added me to a group, as long as I am in it. Whether you may use me (if not, also to which groups you added me), and for two days how many edits you asked for, I keep even then.
     • In groups I store nothing that is not meant for me.
     • Whoever runs this bot can read what I keep, and may have backups of it. If something goes wrong, they are told what, without your words and pictures. Nobody else receives anything.
     • In our private chat, /delete shows what I have stored about you from all chats, and deletes it.
@@ -102,6 +102,7 @@ queue-full = { $where ->
        *[private] So many pictures wait at the moment that I could not take this one. Please send it again in an hour or so; what I have taken goes on.
     }
 too-many-wait = { $most } edits of yours wait already, and I take no more from one person. This one is not taken, nor is any other that I do not confirm; please send it again when some of them are done.
+too-many-nameless-wait = { $most } edits that were asked for in the name of groups or channels wait already. This one is not taken, nor is any other that I do not confirm; please send it again in your own name, or when some of them are done.
 limit-used-up = { $whose ->
         [all] { $most ->
             [one] I make one edit a day for everybody together, and today's is used up.
@@ -111,6 +112,10 @@ limit-used-up = { $whose ->
             [one] This group's one edit for today is used up.
            *[other] This group's { $most } edits for today are used up.
         }
+        [nameless] { $most ->
+            [one] The one edit for today that can be asked for in the name of a group or channel is used up; in your own name you may have some left.
+           *[other] The { $most } edits for today that can be asked for in the name of a group or channel are used up; in your own name you may have some left.
+        }
        *[person] { $most ->
             [one] Your one edit for today is used up.
            *[other] Your { $most } edits for today are used up.
@@ -118,6 +123,10 @@ limit-used-up = { $whose ->
     }
 not-taken-today = This one is not taken, nor is any other that I do not confirm; please send it again in { $time }, when the new day begins (00:00 UTC).
 used-up = { limit-used-up } { not-taken-today }
+used-up-waiting = { limit-used-up } { $waiting ->
+        [one] One of them still waits to hear what to change: it is given back when you take it back with /cancel, or when no words come within the hour.
+       *[other] { $waiting } of them still wait to hear what to change: they are given back when you take them back with /cancel, or when no words come within the hour.
+    } This one is not taken, nor is any other that I do not confirm; please send it again then.
 credits-used-up = What may be spent on edits today is used up.
 spent = { credits-used-up } { not-taken-today }
 prompt-too-long = That has { $length } characters, and the image model takes at most { $most }. Please say it in fewer words.
@@ -197,6 +206,10 @@ left-today = { $whose ->
             [one] edit
            *[other] edits
         } left today.
+        [nameless] In the name of a group or channel, { $left } of { $most } { $most ->
+            [one] edit is
+           *[other] edits are
+        } left today.
        *[person] You have { $left } of { $most } { $most ->
             [one] edit
            *[other] edits
@@ -226,6 +239,14 @@ whom = { $where ->
        *[private] Please write the id behind it, like “/{ $command } 123456789”, or forward me a message of theirs and reply to that with /{ $command }. Ids of groups and channels begin with a minus sign.
     }
 whom-hidden = Whoever wrote this hides their account. Please write the id, like “/{ $command } 123456789”.
+whose-id = { $kind ->
+        [placer] { $id } (who added me to the group)
+        [group] the group { $id }
+        [channel] the channel { $id }
+        [chat] the group or channel { $id }
+        [nameless] { $id } (all who speak in the name of a group or channel, where I do not know who added me)
+       *[person] { $id }
+    }
 now-allowed = May use me from now on: { $ids }.
 now-allowed-anyway = Noted: { $ids }. At the moment everybody else may use me as well, because ALLOWED_IDS is empty.
 now-denied = May not use me any more: { $ids }. What was not ordered yet is cancelled. Who asks is told so, once a day.
@@ -370,8 +391,9 @@ delete-question =
         [some] what you chose
        *[none] nothing
     }
+    • Groups to which you added me: { $groups }
 
-    If you delete this, it is gone for good. What remains are numbers that lead to nobody (when something was ordered, its number at Kie.ai, what it cost), whether you may use this bot, and for two days how many edits you asked for. What others in a group have had made of your pictures is theirs.
+    If you delete this, it is gone for good. What remains are numbers that lead to nobody (when something was ordered, its number at Kie.ai, what it cost), whether you may use this bot and, if you may not, to which groups you added it, and for two days how many edits you asked for. What others in a group have had made of your pictures is theirs.
 
     Out of my reach: the messages in our chat, and Telegram's copies of them, which you can delete yourself; in groups, press Delete under my pictures first. Kie.ai keeps uploads for up to { $uploads } days, finished pictures for { $results } days, and its records for { $records } months.
 nothing-to-delete = I have nothing stored about you that could be deleted.

@@ -52,7 +52,7 @@ privacy =
     } de quién era, tus palabras, dónde está la imagen en Telegram y en Kie, y lo que dije sobre ella; lo demás que dije, durante { $messages ->
         [one] un día
        *[other] { $messages } días
-    }. Después lo borro, y solo quedan números que no llevan a nadie: cuándo se encargó algo, su número en Kie y cuánto costó. Lo que elegiste en /settings queda hasta que lo cambies o lo borres. Si puedes usarme, y durante dos días cuántas ediciones pediste, lo guardo incluso entonces.
+    }. Después lo borro, y solo quedan números que no llevan a nadie: cuándo se encargó algo, su número en Kie y cuánto costó. Lo que elegiste en /settings queda hasta que lo cambies o lo borres, y que me añadiste a un grupo, mientras yo siga en él. Si puedes usarme (si no, también a qué grupos me añadiste), y durante dos días cuántas ediciones pediste, lo guardo incluso entonces.
     • En los grupos no guardo nada que no sea para mí.
     • Quien administra este bot puede leer lo que guardo, y puede tener copias de seguridad. Si algo falla, se le dice qué, sin tus palabras ni tus imágenes. Nadie más recibe nada.
     • En nuestro chat privado, /delete muestra lo que tengo guardado sobre ti, de todos los chats, y lo borra.
@@ -101,6 +101,7 @@ queue-full = { $where ->
        *[private] Ahora mismo hay tantas imágenes en espera que no he podido aceptar esta. Envíala de nuevo dentro de una hora más o menos; las que ya acepté siguen su curso.
     }
 too-many-wait = Ya tienes { $most } ediciones en espera, y no acepto más de una misma persona. Esta no la he aceptado, ni ninguna otra que no te confirme; envíala de nuevo cuando algunas estén listas.
+too-many-nameless-wait = Ya hay { $most } ediciones en espera pedidas en nombre de grupos o canales. Esta no la he aceptado, ni ninguna otra que no te confirme; envíala de nuevo en tu propio nombre, o cuando algunas estén listas.
 limit-used-up = { $whose ->
         [all] { $most ->
             [one] Hago una sola edición al día para todos juntos, y la de hoy está agotada.
@@ -110,6 +111,10 @@ limit-used-up = { $whose ->
             [one] La única edición de hoy de este grupo está agotada.
            *[other] Las { $most } ediciones de hoy de este grupo están agotadas.
         }
+        [nameless] { $most ->
+            [one] La única edición de hoy que se puede pedir en nombre de un grupo o canal está agotada; en tu propio nombre quizá te quede alguna.
+           *[other] Las { $most } ediciones de hoy que se pueden pedir en nombre de un grupo o canal están agotadas; en tu propio nombre quizá te quede alguna.
+        }
        *[person] { $most ->
             [one] Tu única edición de hoy está agotada.
            *[other] Tus { $most } ediciones de hoy están agotadas.
@@ -117,6 +122,10 @@ limit-used-up = { $whose ->
     }
 not-taken-today = Esta no la acepto, ni ninguna otra que no te confirme; envíala otra vez, por favor, en { $time }, cuando empiece el nuevo día (00:00 UTC).
 used-up = { limit-used-up } { not-taken-today }
+used-up-waiting = { limit-used-up } { $waiting ->
+        [one] Una de ellas aún espera a que le digan qué cambiar: se devuelve si la anulas con /cancel, o si en una hora no llegan palabras.
+       *[other] { $waiting } de ellas aún esperan a que les digan qué cambiar: se devuelven si las anulas con /cancel, o si en una hora no llegan palabras.
+    } Esta no la acepto, ni ninguna otra que no te confirme; envíala otra vez entonces, por favor.
 credits-used-up = Lo que se puede gastar hoy en ediciones está agotado.
 spent = { credits-used-up } { not-taken-today }
 prompt-too-long = Eso tiene { $length } caracteres y el modelo de imágenes acepta { $most } como máximo. Dilo con menos palabras, por favor.
@@ -202,6 +211,13 @@ left-today = { $whose ->
             [one] edición
            *[other] ediciones
         } hoy.
+        [nameless] En nombre de un grupo o canal { $left ->
+            [one] queda
+           *[other] quedan
+        } { $left } de { $most } { $most ->
+            [one] edición
+           *[other] ediciones
+        } hoy.
        *[person] Te { $left ->
             [one] queda
            *[other] quedan
@@ -234,6 +250,14 @@ whom = { $where ->
        *[private] Escribe detrás el id, por favor, como «/{ $command } 123456789», o reenvíame un mensaje suyo y respóndele con /{ $command }. Los ids de grupos y canales empiezan con un signo menos.
     }
 whom-hidden = Quien escribió esto oculta su cuenta. Escribe el id, por favor, como «/{ $command } 123456789».
+whose-id = { $kind ->
+        [placer] { $id } (quien me añadió al grupo)
+        [group] el grupo { $id }
+        [channel] el canal { $id }
+        [chat] el grupo o canal { $id }
+        [nameless] { $id } (todos los que hablan en nombre de un grupo o canal donde no sé quién me añadió)
+       *[person] { $id }
+    }
 now-allowed = Desde ahora puede usarme: { $ids }.
 now-allowed-anyway = Anotado: { $ids }. Por ahora también pueden usarme todos los demás, porque ALLOWED_IDS está vacío.
 now-denied = Ya no puede usarme: { $ids }. Lo que aún no se había encargado queda cancelado. A quien pregunte se le dice, una vez al día.
@@ -378,8 +402,9 @@ delete-question =
         [some] lo que elegiste
        *[none] nada
     }
+    • Grupos a los que me añadiste: { $groups }
 
-    Si lo borras, desaparece para siempre. Solo quedan números que no llevan a nadie (cuándo se encargó algo, su número en Kie.ai, cuánto costó), si puedes usar este bot y, durante dos días, cuántas ediciones pediste. Lo que otras personas de un grupo hayan hecho con tus imágenes es suyo.
+    Si lo borras, desaparece para siempre. Solo quedan números que no llevan a nadie (cuándo se encargó algo, su número en Kie.ai, cuánto costó), si puedes usar este bot y, si no puedes, a qué grupos lo añadiste, y, durante dos días, cuántas ediciones pediste. Lo que otras personas de un grupo hayan hecho con tus imágenes es suyo.
 
     Fuera de mi alcance: los mensajes de nuestro chat y las copias de Telegram, que puedes borrar tú; en los grupos, pulsa antes Borrar bajo mis imágenes. Kie.ai guarda las imágenes subidas hasta { $uploads } días, las terminadas { $results } días, y sus registros { $records } meses.
 nothing-to-delete = No tengo nada guardado sobre ti que se pueda borrar.

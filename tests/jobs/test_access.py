@@ -100,7 +100,7 @@ async def test_blocked_where_everybody_is_welcome(tmp_path: Path) -> None:
 
 
 async def test_several_at_once(desk: Desk) -> None:
-    assert await desk.says("/allow 1001, -100200300 5") == english("now-allowed", ids="1001, -100200300, 5")
+    assert await desk.says("/allow 1001, -100200300 5") == english("now-allowed", ids="1001, the group -100200300, 5")
     assert await _asks(desk.house) == []
 
 
@@ -194,7 +194,7 @@ async def test_a_group_can_be_allowed_and_one_in_it_denied(here: Friends) -> Non
     await here.hear()
     assert here.words() == [english("stranger", id="1001")]
     allowed = await _decides(here, f"/allow@darkroom_bot {here.group.id}")
-    assert allowed == english("now-allowed", ids=f"{here.group.id}")
+    assert allowed == english("now-allowed", ids=f"the group {here.group.id}")
     asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group)
     assert len(await here.answered()) == 1
     assert await _decides(here, "/deny@darkroom_bot", reply_to=asked) == english("now-denied", ids="1001")
@@ -228,7 +228,136 @@ async def test_who_speaks_in_a_groups_name_is_somebody_of_their_own(here: Friend
     asked = here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
     assert len(await here.answered()) == 1
     told = await _decides(here, "/block@darkroom_bot", reply_to=asked)
-    assert told == english("now-blocked", ids=f"{here.group.id}")
+    assert told == english("now-blocked", ids=f"the group {here.group.id}")
+
+
+CHANNEL = {"id": -1_000_000_900_000, "type": "channel", "title": "Eve's"}
+
+
+@pytest.fixture
+async def eves(tmp_path: Path) -> AsyncIterator[Friends]:
+    """A group of Eve's, who is 1001 and has added the bot; everybody may use it."""
+    async with a_house(tmp_path, admin_ids=frozenset({ADMIN})) as house:
+        opened = friends(house)
+        opened.place(opened.ada)
+        opened.group.join(house.telegram.person(user_id=ADMIN).user)
+        yield opened
+
+
+async def _asks_in_every_name(here: Friends) -> int:
+    """Let Eve ask in her own name, as the group, and as two channels, there and in private; count what is ordered."""
+    before = len(here.house.kie.tasks)
+    other = CHANNEL | {"id": -1_000_000_900_001}
+    for how in ({}, {"anonymously": True}, {"channel": CHANNEL}, {"channel": other}):
+        here.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=here.group, **how)
+    here.ada.send_photo(a_photo(size=(16, 16)), caption="make it snow")
+    await here.answered()
+    return len(here.house.kie.tasks) - before
+
+
+@pytest.mark.parametrize("command", ["block", "deny"])
+async def test_who_is_shut_out_orders_nothing_as_their_group_nor_as_a_channel_in_it(
+    eves: Friends, command: str
+) -> None:
+    assert await _asks_in_every_name(eves) == 5
+    await _decides(eves, f"/{command}@darkroom_bot 1001")
+    assert await _asks_in_every_name(eves) == 0
+    eves.grace.send_photo(a_photo(size=(16, 16)), caption="/edit make it rain", chat=eves.group)
+    await eves.answered()
+    assert len(eves.house.kie.tasks) == 6, "others are not shut out with her"
+
+
+@pytest.mark.parametrize(
+    ("how", "whom"),
+    [
+        ({"anonymously": True}, "1001 (who added me to the group)"),
+        ({"channel": CHANNEL}, "1001 (who added me to the group), the channel -1000000900000"),
+    ],
+)
+async def test_one_reply_to_a_nameless_one_shuts_out_who_answers_for_it_and_says_whom(
+    eves: Friends, how: dict[str, Any], whom: str
+) -> None:
+    asked = eves.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=eves.group, **how)
+    [answer] = await eves.answered()
+    assert await _decides(eves, "/block@darkroom_bot", reply_to=asked) == english("now-blocked", ids=whom)
+    assert await _asks_in_every_name(eves) == 0
+    told = await _decides(eves, "/allow@darkroom_bot", reply_to=answer["message_id"])
+    allowed = f"1001 (who added me to the group), the {'channel' if 'channel' in how else 'group'} "
+    assert told.startswith(english("now-allowed-anyway", ids=allowed).partition(allowed)[0] + allowed)
+    assert await _asks_in_every_name(eves) == 5
+    assert await _decides(eves, "/block@darkroom_bot", reply_to=answer["message_id"]) == english(
+        "now-blocked", ids=whom
+    )
+    assert await _asks_in_every_name(eves) == 0
+
+
+async def test_what_waits_in_the_name_of_a_group_is_taken_back_with_the_one_who_answers_for_it(eves: Friends) -> None:
+    for _ in range(2):
+        eves.house.kie.refuse(433, "cap")
+    for how in ({"anonymously": True}, {"channel": CHANNEL}):
+        eves.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=eves.group, **how)
+    await eves.hear()
+    await _decides(eves, "/block@darkroom_bot 1001")
+    assert [(await eves.house.job(number)).state for number in (1, 2)] == [State.CANCELLED] * 2
+
+
+async def test_a_channel_that_is_blocked_is_so_in_the_groups_of_others_as_well(eves: Friends) -> None:
+    asked = eves.ada.send_text("/help@darkroom_bot", chat=eves.group, channel=CHANNEL)
+    await eves.hear()
+    await _decides(eves, "/block@darkroom_bot", reply_to=asked)
+    elsewhere = friends(eves.house, -1_000_000_000_777)
+    elsewhere.place(elsewhere.grace)
+    for how in ({"channel": CHANNEL}, {"anonymously": True}):
+        eves.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=elsewhere.group, **how)
+    assert len(await elsewhere.answered()) == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "whom"),
+    [({"anonymously": True}, "the group {group}"), ({"channel": CHANNEL}, "the channel -1000000900000")],
+)
+async def test_where_an_admin_has_added_the_bot_a_block_means_the_name_and_never_the_admin(
+    eves: Friends, how: dict[str, Any], whom: str
+) -> None:
+    admin = eves.house.telegram.person(user_id=ADMIN)
+    eves.place(admin)
+    asked = eves.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=eves.group, **how)
+    await eves.answered()
+    told = await _decides(eves, "/block@darkroom_bot", reply_to=asked)
+    assert told == english("now-blocked", ids=whom.format(group=eves.group.id))
+    admin.send_photo(a_photo(size=(16, 16)), caption="/edit make it rain", chat=eves.group)
+    eves.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=eves.group, **how)
+    await eves.answered()
+    assert [task.prompt for task in eves.house.kie.tasks.values()] == ["make it snow", "make it rain"]
+
+
+async def test_what_a_nameless_one_wrote_can_be_handed_on_to_the_bot_in_private(eves: Friends) -> None:
+    desk = Desk(eves.house)
+    origin = {"type": "chat", "date": 1, "sender_chat": eves.group.room.shown}
+    forwarded = desk.admin.send({"text": "hello", "forward_origin": origin})
+    told = await desk.says("/block", reply_to=forwarded)
+    assert told == english("now-blocked", ids="1001 (who added me to the group)")
+    origin = {"type": "channel", "date": 1, "chat": CHANNEL, "message_id": 7}
+    forwarded = desk.admin.send({"text": "hello", "forward_origin": origin})
+    told = await desk.says("/block", reply_to=forwarded)
+    assert told == english("now-blocked", ids="the group or channel -1000000900000")
+
+
+async def test_all_for_whom_nobody_answers_can_be_shut_out_at_once(here: Friends) -> None:
+    await _decides(here, f"/allow@darkroom_bot {here.group.id}")
+    told = await _decides(here, "/deny@darkroom_bot 1087968824")
+    assert told == english("now-denied", ids=english("whose-id", kind="nameless", id="1087968824"))
+    here.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=here.group, anonymously=True)
+    here.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it rain", chat=here.group)
+    assert len(await here.answered()) == 1
+
+
+async def test_that_somebody_is_let_in_lets_nobody_in_who_speaks_in_a_name_in_their_group(here: Friends) -> None:
+    here.place(here.ada)
+    await _decides(here, "/allow@darkroom_bot 1001")
+    for how in ({"anonymously": True}, {"channel": CHANNEL}, {}):
+        here.ada.send_photo(a_photo(size=(16, 16)), caption="/edit make it snow", chat=here.group, **how)
+    assert len(await here.answered()) == 1
 
 
 async def test_what_a_group_that_is_shut_out_asked_for_in_its_own_name_is_seen_to_be_taken_back(here: Friends) -> None:

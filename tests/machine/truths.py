@@ -28,16 +28,37 @@ TABLES = ("jobs", "sources", "parts", "line", "attempts", "outbox", "people", "c
 #: Seconds for which Telegram keeps an update.
 UPDATE_LIVES = 24 * 3600
 
+#: Stands behind `:free`: nothing was ordered for a job, or it cost nothing by Kie's own word.
+FREE = """NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id
+    AND coalesce(outcome, '') <> 'not_ordered' AND coalesce(cost, 1) > 0)"""
+
 #: What may never be found, each with the question that finds it.
 NEVER = {
-    "a count of a day that is not the number of edits that were accepted and came to something": """
+    "a count of a day that is not the number of edits that count": """
         SELECT counts.id FROM counts WHERE edits <> (SELECT count(*) FROM jobs WHERE counted_on = counts.day
-            AND counts.id = CASE whose WHEN 'person' THEN user_id WHEN 'chat' THEN chat_id ELSE 0 END)""",
-    "an edit that came to nothing and counts, or another one that does not": """
-        SELECT id FROM jobs WHERE (counted_on IS NULL) <> (state IN ('failed', 'cancelled'))""",
-    "a day on which something else was spent than its edits cost": """
-        SELECT day FROM spending WHERE abs(credits - (SELECT total(credits) FROM jobs
-            WHERE finished_at / 86400000 = spending.day)) > 0.01""",
+            AND CASE whose WHEN 'person' THEN charged_to = counts.id
+                WHEN 'chat' THEN counted_for_all AND chat_id = counts.id ELSE counted_for_all END)""",
+    "an edit that did not come to nothing and does not count": """
+        SELECT id FROM jobs WHERE state NOT IN ('failed', 'cancelled')
+            AND (counted_on IS NULL OR (state <> 'gathering' AND NOT counted_for_all))""",
+    "an edit that waits for words and holds a place of others, or has them and does not": """
+        SELECT id FROM jobs WHERE state = 'gathering' AND counted_for_all
+            <> EXISTS (SELECT 1 FROM parts WHERE job_id = jobs.id AND words <> '')""",
+    "an edit that was given back although it may have cost something": """
+        SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND NOT (:free)
+            AND (counted_on IS NULL OR NOT counted_for_all)""",
+    "an edit that came to nothing for nothing and is not given back": """
+        SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND :free AND (counted_for_all
+            OR (counted_on IS NOT NULL AND (state = 'cancelled' OR EXISTS (SELECT 1 FROM counts
+                WHERE day = counted_on AND whose = 'person' AND counts.id = charged_to AND forgiven < 3))))""",
+    "a day on which less was spent than Kie says that its edits cost": """
+        SELECT day FROM spending WHERE credits + 0.01 < (SELECT total(credits) FROM jobs
+            WHERE finished_at / 86400000 = spending.day)""",
+    "something else that was spent than all orders cost, or usually cost where nobody can know": """
+        SELECT spent FROM (SELECT total(credits) AS spent FROM spending) WHERE abs(spent - (
+            SELECT total(coalesce(cost, 4)) FROM attempts AS one JOIN jobs ON jobs.id = job_id
+            WHERE outcome IN ('accepted', 'unclear') AND NOT (state IN ('submitting', 'running')
+                AND one.id = (SELECT max(id) FROM attempts WHERE job_id = jobs.id)))) > 0.01""",
     "a queued job that is not in the line, or another one that is": """
         SELECT id FROM jobs WHERE (state = 'queued') <> EXISTS (SELECT 1 FROM line WHERE job_id = jobs.id)""",
     "a gathering job that will never close, or that has gone further": """
@@ -185,7 +206,7 @@ def _unsound(db: sqlite3.Connection) -> Iterator[str]:
 
 def _found(db: sqlite3.Connection, questions: Mapping[str, str]) -> Iterator[str]:
     for words, question in questions.items():
-        found = [row[0] for row in db.execute(question)]
+        found = [row[0] for row in db.execute(question.replace(":free", FREE))]
         if found:
             yield f"{words}: {found}"
 

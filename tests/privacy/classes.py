@@ -29,12 +29,13 @@ _N, _E, _C, _D = Fate.NOBODYS, Fate.ERASED, Fate.CHOSEN, Fate.DECIDED
 CLASSES: Mapping[str, Mapping[str, Fate]] = {
     "inbox": {"update_id": _N, "body": _E, "received_at": _N, "handled_at": _N, "fault": _N, "awaits": _N},
     "jobs": {
-        "id": _N, "state": _N, "chat_id": _E, "user_id": _E, "message_id": _E, "thread_id": _E, "prompt": _E,
-        "due_at": _N, "received_at": _N, "queued_at": _N, "submitted_at": _N, "asked_at": _N, "overdue_at": _N,
-        "finished_at": _N, "answering_at": _N, "answered_at": _N, "answer_deleted_at": _N, "erased_at": _N,
-        "task_id": _N, "tries": _N, "rejections": _N, "reorders": _N, "reason": _N, "result_url": _E,
-        "credits": _N, "album": _E, "closes_by": _N, "took": _N, "language": _E, "format": _N,
-        "shape": _N, "answer_as": _N, "variation_of": _N, "counted_on": _N,
+        "id": _N, "state": _N, "chat_id": _E, "user_id": _E, "charged_to": _E, "message_id": _E, "thread_id": _E,
+        "prompt": _E, "due_at": _N, "received_at": _N, "queued_at": _N, "submitted_at": _N, "asked_at": _N,
+        "overdue_at": _N, "finished_at": _N, "answering_at": _N, "answered_at": _N, "answer_deleted_at": _N,
+        "erased_at": _N, "task_id": _N,
+        "tries": _N, "rejections": _N, "reorders": _N, "reason": _N, "result_url": _E, "credits": _N, "album": _E,
+        "closes_by": _N, "took": _N, "language": _E, "format": _N, "shape": _N, "answer_as": _N, "variation_of": _N,
+        "counted_on": _N, "counted_for_all": _N,
     },
     "sources": dict.fromkeys(
         ("job_id", "place", "file_id", "file_unique_id", "is_photo", "size", "upload_url", "uploaded_at", "full_url"),
@@ -45,14 +46,16 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
     "lanes": dict.fromkeys(("chat_id", "user_id", "last"), _E),
     "line_clock": {"only": _N, "turn": _N},
     "owner": {"only": _N, "bot_id": _N, "menus": _N},
-    "attempts": dict.fromkeys(("id", "job_id", "reference", "started_at", "ended_at", "outcome", "task_id"), _N),
+    "attempts": dict.fromkeys(
+        ("id", "job_id", "reference", "started_at", "ended_at", "outcome", "task_id", "cost"), _N
+    ),
     "outbox": dict.fromkeys(
         ("id", "key", "kind", "chat_id", "thread_id", "reply_to", "body", "press_id", "job_id", "is_answer",
          "is_asked_for", "written_at", "due_at", "tries", "in_doubt", "ended_at", "ending", "message_id", "shown",
          "shown_at", "touched", "is_over"), _E,
     ),
     "standings": dict.fromkeys(("id", "standing", "decided_by", "decided_at"), _D),
-    "counts": dict.fromkeys(("day", "whose", "id", "edits"), Fate.COUNTED),
+    "counts": dict.fromkeys(("day", "whose", "id", "edits", "forgiven"), Fate.COUNTED),
     "spending": dict.fromkeys(("day", "credits"), _N),
     "account": dict.fromkeys(("only", "balance", "asked_at", "due_at", "low_since"), _N),
     "breakers": dict.fromkeys(("name", "since", "until", "trips", "probed"), _N),
@@ -62,5 +65,7 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
     "chats": {
         "chat_id": _C, "language": _C, "format": _C, "shape": _C, "answer_as": _C, "greeted_at": _N, "former_id": _N,
         "hears_all": _N, "admins": _E, "admins_known_at": _E, "admins_due_at": _N, "admins_tries": _N,
+        # who added the bot to a group; of those whom an admin has shut out it stays like that decision
+        "placed_by": _C,
     },
 }  # fmt: skip

@@ -28,6 +28,8 @@ class Life:
         self.grace: Person = house.telegram.person(user_id=1002, first_name="Grace")
         self.group: Group = house.telegram.group(members=(self.her, self.grace), is_forum=True)
         self.group.promote(self.her.user)
+        self.group.set_bot("left", self.grace.user)
+        self.group.set_bot("member", self.her.user)
         #: columns in which something was seen
         self.filled: set[tuple[str, str]] = set()
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bot.job import Reason, State
-from tests.group import friends
+from bot.store.standings import Standing
+from tests.group import Friends, friends
 from tests.house import House, a_house
 from tests.privacy.classes import CLASSES
 from tests.privacy.life import CANARY, HER_ID, Life
@@ -179,6 +180,42 @@ async def test_the_old_buttons_say_that_nothing_is_known_any_more(house: House) 
         await house.hear()
         told.append((house.ada.answer_to(press) or {}).get("text"))
     assert told == [english("toast-erased"), english("original-gone"), english("toast-old")]
+
+
+async def _placed(house: House) -> Friends:
+    """Let Ada add the bot to a group, and speak there in its name."""
+    here = friends(house)
+    here.place(here.ada)
+    here.ada.send_photo(a_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
+    await here.answered()
+    return here
+
+
+async def test_that_somebody_added_the_bot_to_a_group_is_shown_and_forgotten(house: House) -> None:
+    here = await _placed(house)
+    here.ada.send_photo(a_photo("gold"), caption="/edit make it rain", chat=here.group, anonymously=True)
+    await here.hear()
+    assert str(here.ada.id) in _stored(house)
+    assert "Groups to which you added me: 1" in (await _asks(house))["text"]
+    house.ada.press(_question(house)["message_id"], "Delete everything")
+    await house.hear()
+    await house.pass_time(5)
+    assert str(here.ada.id) not in _stored(house)
+    assert len(await here.answered()) == 2, "what a group asked for is the group's"
+    house.ada.send_text("/delete")
+    await house.hear()
+    assert house.words()[-1] == english("nothing-to-delete")
+
+
+async def test_whom_an_admin_has_shut_out_is_not_let_in_again_by_deleting_everything(house: House) -> None:
+    here = await _placed(house)
+    await house.ask(a_photo())
+    await house.pass_time(40)
+    await house.bot.db.unit(lambda tx: tx.standings.decide(here.ada.id, Standing.BLOCKED, 9009, 1))
+    await _presses(house, "Delete everything")
+    here.ada.send_photo(a_photo(), caption="/edit make it rain", chat=here.group, anonymously=True)
+    await here.answered()
+    assert len(house.kie.tasks) == 2
 
 
 async def test_strangers_may_see_and_delete_what_is_stored_about_them(tmp_path: Path) -> None:

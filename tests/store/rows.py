@@ -10,6 +10,7 @@ def a_request(message_id: int = 1, *, chat_id: int = 5, user_id: int = 5) -> Req
     return Request(
         chat_id=chat_id,
         user_id=user_id,
+        charged_to=user_id,
         message_id=message_id,
         thread_id=None,
         prompt="make it snow",

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.job import State
 from bot.store.connection import Database
+from bot.store.counts import ALL, Whose
 from bot.store.migrations import APPLICATION_ID, _steps, migrate
+from bot.store.transaction import Transaction
 
 VERSIONS = range(1, len(_steps()))
 
@@ -58,6 +61,29 @@ async def test_the_caption_of_a_job_that_an_earlier_version_queued_can_still_be_
     assert part is not None
     assert (part.job_id, part.words) == (1, "make it snow")
     assert await db.unit(lambda tx: tx.parts.of(5, 78)) is None, "what was erased stays erased"
+    await db.close()
+
+
+async def test_what_waits_for_words_in_an_earlier_version_holds_no_place_of_others_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "darkroom.db"
+    _of_version(6, path)
+    old = sqlite3.connect(path, isolation_level=None)
+    old.executescript("""
+        INSERT INTO jobs (id, state, chat_id, user_id, prompt, received_at, counted_on)
+            VALUES (3, 'gathering', -9, 5, '', 1, 7), (4, 'running', -9, 5, '', 1, 7);
+        INSERT INTO counts VALUES (7, 'person', 5, 2), (7, 'chat', -9, 2), (7, 'all', 0, 2);
+    """)
+    old.close()
+    db = await Database.open(str(path))
+
+    def counted(tx: Transaction) -> list[int]:
+        return [tx.counts.of(*which, 7) for which in ((Whose.PERSON, 5), (Whose.CHAT, -9), (Whose.ALL, ALL))]
+
+    assert await db.unit(counted) == [2, 1, 1]
+    jobs = await db.unit(lambda tx: [tx.jobs.get(3), tx.jobs.get(4)])
+    await db.unit(lambda tx: [tx.jobs.move(job, State.CANCELLED) for job in jobs if job and job.id == 3])
+    assert await db.unit(counted) == [1, 1, 1]
+    assert [job and job.request.charged_to for job in jobs] == [5, 5]
     await db.close()
 
 

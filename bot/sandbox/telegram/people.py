@@ -17,6 +17,9 @@ from bot.sandbox.telegram.words import entities_in
 #: The User that stands for every anonymous administrator.
 ANONYMOUS: Json = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
 
+#: The User that stands for everybody who writes in a channel's name.
+CHANNEL: Json = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+
 _albums = itertools.count(1)
 
 
@@ -30,6 +33,8 @@ class Place(TypedDict, total=False):
     album: str | None
     #: as an administrator who remains anonymous: the group itself seems to speak
     anonymously: bool
+    #: in the name of a channel of theirs, as the Bot API shows it as a Chat
+    channel: Json | None
 
 
 class Where(Place, total=False):
@@ -60,9 +65,11 @@ class Person:
         album = where.get("album")
         frame = room.place(where.get("thread")) | room.quoted(where.get("reply_to"))
         frame |= {} if album is None else {"media_group_id": album}
-        sender = self.user
+        sender, channel = self.user, where.get("channel")
         if where.get("anonymously"):
             sender, frame = ANONYMOUS, frame | {"sender_chat": room.shown}
+        elif channel is not None:
+            sender, frame = CHANNEL, frame | {"sender_chat": channel}
         return int(self._cloud.hear(room, sender, frame | content)["message_id"])
 
     def send_text(self, text: str, reply_to: int | None = None, **place: Unpack[Place]) -> int:

@@ -157,6 +157,16 @@ async def test_an_administrator_may_remain_anonymous(telegram: LocalTelegram) ->
     assert update["message"]["from"]["username"] == "GroupAnonymousBot"
 
 
+async def test_a_person_may_write_as_a_channel_of_theirs(telegram: LocalTelegram) -> None:
+    ada = telegram.person()
+    channel = {"id": -1_000_000_900_000, "type": "channel", "title": "News"}
+    ada.send_text("hi", chat=telegram.group(members=[ada]), channel=channel)
+    [update] = telegram.cloud.updates.pending
+    oracle.check_update(update)
+    assert update["message"]["sender_chat"] == channel
+    assert update["message"]["from"]["username"] == "Channel_Bot"
+
+
 async def test_the_administrators_can_be_asked_for(telegram: LocalTelegram, bot: Bot) -> None:
     ada, grace = telegram.person(), telegram.person()
     group = telegram.group(members=[ada, grace])
