@@ -252,12 +252,12 @@ def load() -> Settings:
 
 
 def told_without_secrets(words: str) -> str:
-    """Return words for somebody at a terminal, where it may be that no setting is right: a secret may be in any place."""
+    """Return words for a terminal without the secrets, also where a setting is wrong and nobody knows which."""
     return Redaction(secrets_given())(words)
 
 
 def secrets_given() -> tuple[str, ...]:
-    """Return what the environment and `.env` name as secrets, right or not; what is in files of their own is not read."""
+    """Return what the environment and `.env` name as secrets, right or not; files of their own are not read."""
     try:
         given = Given()
     except (ValidationError, OSError, UnicodeDecodeError):  # of .env

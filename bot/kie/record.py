@@ -160,9 +160,7 @@ def _moment(record: Mapping[str, object], name: str) -> int | None:
 
 def _absurd(record: Mapping[str, object]) -> tuple[str, ...]:
     """Name the figures that are numbers, and cannot be."""
-    return tuple(
-        name for name in _FIGURES if _number(record.get(name)) is not None and _figure(record, name) is None
-    )
+    return tuple(name for name in _FIGURES if _number(record.get(name)) is not None and _figure(record, name) is None)
 
 
 def _words(value: object) -> str:
