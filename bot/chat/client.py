@@ -127,9 +127,12 @@ class Chat:
         await self._http.aclose()
 
     async def _sent(self, method: str, message: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> int:
-        """Send something; return the message's id, which is all that anybody wants to know of it."""
+        """Send something; return the message's id, which is all that anybody wants to know of it.
+
+        It is 0 for a message that nothing can be done about: Telegram says so of some that it sends later.
+        """
         with in_our_words(self._redact):
-            return id_from((await self._raw(method, message, within=within))["message_id"])
+            return _count((await self._raw(method, message, within=within))["message_id"])
 
     async def _raw(self, method: str, arguments: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> Any:
         """Call a method for the plain answer: to make one of the library's messages of it takes long."""
@@ -310,7 +313,7 @@ def _the_same_is_fine() -> Iterator[None]:
 
 
 def _count(value: object) -> int:
-    """Read a number that is only shown or compared; 0 for what cannot be one."""
+    """Read a number from zero on; 0 for one that cannot be."""
     return value if type(value) is int and 0 < value < MOST_OF_AN_ID else 0
 
 
