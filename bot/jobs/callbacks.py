@@ -5,6 +5,7 @@ task that is found finished, with a callback or without.
 """
 
 import logging
+import re
 from urllib.parse import unquote, urlsplit
 
 from bot.jobs.losses import Losses
@@ -15,13 +16,17 @@ log = logging.getLogger(__name__)
 PATH = "/kie/callback/"
 
 
+#: An address to call back to; references are `secrets.token_urlsafe(24)`.
+_WITH_REFERENCE = re.compile(rf".*{PATH}([A-Za-z0-9_-]{{32}})/?")
+
+
 def reference_in(address: str) -> str | None:
-    """Return the reference in an address to call back to; None where it is of another form than ours."""
+    """Return the reference in an address to call back to; None where it is cut short, or of another form than ours."""
     try:
-        _, found, reference = unquote(urlsplit(address).path).rstrip("/").rpartition(PATH)
+        found = _WITH_REFERENCE.fullmatch(unquote(urlsplit(address).path))
     except ValueError:
         return None
-    return reference if found and reference and "/" not in reference else None
+    return None if found is None else found[1]
 
 
 class Callbacks:

@@ -83,8 +83,14 @@ def is_ours(seen: Look, job: Job, attempt: Attempt) -> bool:
 def whose(seen: Look, job: Job, references: Collection[str]) -> Whose:
     """Say whether Kie's record shows a job's order: by the reference of one of its attempts, else by its pictures."""
     named = None if seen.callback_url is None else reference_in(seen.callback_url)
-    if named is not None:
+    if named is not None and references:
         return Whose.OURS if named in references else Whose.OTHERS
+    verdict = _by_pictures(seen, job)
+    # beside an address that is none of ours, pictures prove nothing
+    return Whose.UNKNOWN if verdict is Whose.OURS and seen.callback_url is not None else verdict
+
+
+def _by_pictures(seen: Look, job: Job) -> Whose:
     uploads = [source.upload_url for source in job.request.sources]
     ours, shown = [_place_of(url) for url in uploads if url is not None], [_place_of(url) for url in seen.image_urls]
     if not shown or not ours or len(ours) < len(uploads):
@@ -92,8 +98,8 @@ def whose(seen: Look, job: Job, references: Collection[str]) -> Whose:
     if shown == ours:
         return Whose.OURS
     # only where the very host shows other files: Kie may write addresses in another way one day
-    hosts, names = {host for host, _ in ours}, {name.rpartition("/")[2] for _, name in ours}
-    are_others = all(host in hosts and name.rpartition("/")[2] not in names for host, name in shown)
+    hosts, names = {host for host, _ in ours}, {path.rpartition("/")[2] for _, path in ours}
+    are_others = all(host in hosts and path.rpartition("/")[2] not in names for host, path in shown)
     return Whose.OTHERS if are_others else Whose.UNKNOWN
 
 

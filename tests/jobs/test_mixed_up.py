@@ -220,10 +220,13 @@ OURS = ("https://files.example/kieai/1/darkroom/aa.jpg", "https://files.example/
         (f"https://bot.example/kie/callback/{REFERENCE}", (), Whose.OURS),
         (f"https://bot.example/bots/kie/callback/{REFERENCE}/", ("https://x/y.jpg",), Whose.OURS),
         (f"https://bot.example/kie/callback/{quote(REFERENCE[:5])}%72{REFERENCE[6:]}?x=1#y", (), Whose.OURS),
-        ("https://bot.example/kie/callback/another", OURS, Whose.OTHERS),
+        (f"https://bot.example/kie/callback/{'s' * 32}", OURS, Whose.OTHERS),
+        ("https://bot.example/kie/callback/rrrr", (), Whose.UNKNOWN),
+        ("https://bot.example/kie/callback/rrrr****", OURS, Whose.UNKNOWN),
+        ("https://bot.example/kie/callback/rrrr****", ("https://files.example/other.jpg",), Whose.OTHERS),
         ("https://somebody.example/hook", (), Whose.UNKNOWN),
-        ("https://somebody.example/hook", OURS, Whose.OURS),
-        ("https://[broken", OURS, Whose.OURS),
+        ("https://somebody.example/hook", OURS, Whose.UNKNOWN),
+        ("https://[broken", OURS, Whose.UNKNOWN),
         (None, OURS, Whose.OURS),
         (None, (OURS[0].upper().replace("KIEAI/1/DARKROOM/AA.JPG", "kieai/1/darkroom/aa.jpg"), OURS[1]), Whose.OURS),
         (None, (OURS[0], OURS[1].replace("%20", " ")), Whose.OURS),
@@ -257,7 +260,7 @@ async def test_a_record_is_anothers_only_where_it_says_so(
 
 def test_a_reference_is_found_in_the_address_that_is_given() -> None:
     assert reference_in(Callbacks("https://bot.example/path").address(REFERENCE) or "") == REFERENCE
-    for address in ("", "https://x/", "https://x/kie/callback/", "https://x/kie/callback/a/b", "http://[x"):
+    for address in ("", "https://x/", "https://x/kie/callback/", f"https://x/kie/callback/{REFERENCE}/b", "http://[x"):
         assert reference_in(address) is None
 
 
