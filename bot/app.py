@@ -55,6 +55,7 @@ from bot.operate.retention import Retention
 from bot.operate.watchdog import Watchdog
 from bot.pictures.convert import Converter
 from bot.pictures.fetch import Fetcher
+from bot.redaction import Redact, Redaction
 from bot.settings import CannotRun, Settings
 from bot.stats.drawing_process import Drawing
 from bot.store.connection import Database
@@ -235,19 +236,20 @@ async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Dar
 
 
 async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant]) -> Darkroom:
-    token = settings.telegram_bot_token.get_secret_value()
+    token, redact = settings.telegram_bot_token.get_secret_value(), Redaction(settings.secrets)
     meters = Meters()
     measure = Measure(meters)
     db = await Database.open(settings.database_path, tell=measure.hear)
     stack.push_async_callback(db.close)
     tls = certificates()
-    chat = Chat(token=token, api_url=settings.telegram_api_url, tls=tls, told=meters.telegram_calls.add)
+    api_url, told = settings.telegram_api_url, meters.telegram_calls.add
+    chat = Chat(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
     stack.push_async_callback(chat.aclose)
-    updates = Updates(token=token, api_url=settings.telegram_api_url, tls=tls, told=meters.telegram_calls.add)
+    updates = Updates(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
     stack.push_async_callback(updates.aclose)
     address, news = Address(), asyncio.Event()
     callbacks = Callbacks(settings.public_url)
-    worker = _worker(settings, stack, db, chat, callbacks, measure, clocks, tls, wake_intake=news.set)
+    worker = _worker(settings, stack, db, chat, callbacks, measure, clocks, tls, redact, wake_intake=news.set)
     retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.of_day)
     intake = _intake(settings, db, address, news, clocks, wake_worker=worker.stir, wake_retention=retention.wake)
 
@@ -258,7 +260,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
     incoming = Letters(db, address, meters.updates, clock=clocks.of_day, wake_others=wake_others)
     poll = Poll(updates, incoming, monotonic=clocks.monotonic)
     hook = _hook(settings, incoming, chat, clocks)
-    nudges = _callback(settings, db, callbacks, measure, worker, Clocks(real, clocks.monotonic))
+    nudges = _callback(settings, db, callbacks, measure, worker, redact, Clocks(real, clocks.monotonic))
     parts = {
         "worker": lambda: worker.late_at,
         "intake of updates": lambda: intake.late_at,
@@ -322,7 +324,13 @@ def _hook(settings: Settings, letters: Letters, chat: Chat, clocks: Clocks) -> H
 
 
 def _callback(
-    settings: Settings, db: Database, callbacks: Callbacks, measure: Measure, worker: Worker, clocks: Clocks
+    settings: Settings,
+    db: Database,
+    callbacks: Callbacks,
+    measure: Measure,
+    worker: Worker,
+    redact: Redact,
+    clocks: Clocks,
 ) -> Callback | None:
     if not callbacks.are_asked_for:
         return None
@@ -330,6 +338,7 @@ def _callback(
     return Callback(
         Nudges(db, callbacks, measure, look_soon=worker.look_soon).take,
         key=None if key is None else key.get_secret_value(),
+        redact=redact,
         clock=clocks.of_day,
         monotonic=clocks.monotonic,
     )
@@ -375,6 +384,7 @@ def _worker(
     measure: Measure,
     clocks: Clocks,
     tls: ssl.SSLContext,
+    redact: Redact,
     *,
     wake_intake: Callable[[], None],
 ) -> Worker:
@@ -385,6 +395,7 @@ def _worker(
         upload_url=settings.kie_upload_url,
         key=settings.kie_api_key.get_secret_value(),
         model=settings.kie_model,
+        redact=redact,
         timeout=settings.kie_timeout_seconds,
         tls=tls,
         told=measure.meters.kie_calls.add,

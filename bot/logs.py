@@ -6,22 +6,19 @@ exception texts and tracebacks of any library are covered alike.
 
 import json
 import logging
-import re
 import sys
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import TracebackType
-from urllib.parse import quote
+
+from bot.redaction import Redact, Redaction
 
 #: Libraries that write addresses or bodies at INFO and DEBUG; a bot token is part of its addresses.
 CHATTY = ("httpx", "httpcore", "telegram", "aiosqlite", "asyncio", "PIL", "aiohttp.access")
 
 #: What a record may say in fields of its own, beside its message; docs/operating.md says what they mean.
 FIELDS = ("job", "from", "to", "milestone", "task", "reason", "seconds", "credits")
-
-#: What a bot token looks like, for tokens that are not ours to know.
-TOKEN = re.compile(r"(?<!\d)\d{6,}:[A-Za-z0-9_-]{30,}")
 
 
 class Mistake(Exception):
@@ -33,25 +30,10 @@ def without_words(error: Exception) -> Exception:
     return Mistake(type(error).__name__).with_traceback(error.__traceback__)
 
 
-class Redaction:
-    """Replaces the known secrets, and whatever looks like a bot token, in any text."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
-
-    def __call__(self, text: str) -> str:
-        """Return `text` with every secret replaced."""
-        if self._known is not None:
-            text = self._known.sub("[secret]", text)
-        return TOKEN.sub("[secret]", text)
-
-
 class TextFormatter(logging.Formatter):
     """One line per record for people; tracebacks follow on lines of their own."""
 
-    def __init__(self, redact: Redaction) -> None:
+    def __init__(self, redact: Redact) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
         self._redact = redact
 
@@ -63,7 +45,7 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """One JSON object per record for machines: time, level, logger, message, those of FIELDS that it has, error."""
 
-    def __init__(self, redact: Redaction) -> None:
+    def __init__(self, redact: Redact) -> None:
         super().__init__()
         self._redact = redact
 

@@ -4,6 +4,7 @@ httpx ties each answer to itself in a circle, which Python frees only when it lo
 sent would stay in memory until then, and to look is work too.
 """
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,8 @@ import httpx
 
 #: Bytes. A form leaves in two or three pieces for each of its fields; what is put together is in memory twice.
 SMALL = 2 << 20
+
+_LENGTH = re.compile("[0-9]{1,18}")
 
 _NOTHING = httpx.ByteStream(b"")
 
@@ -46,6 +49,12 @@ async def collected(parts: AsyncIterator[bytes], most: int) -> bytes:
         if size > most:
             break
     return b"".join(found)
+
+
+def claimed_length(response: httpx.Response) -> int | None:
+    """Return how many bytes a body is said to have; None where nothing is said that can be so."""
+    claim = response.headers.get("Content-Length", "")
+    return int(claim) if _LENGTH.fullmatch(claim) else None
 
 
 async def let_go(response: httpx.Response) -> None:

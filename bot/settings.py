@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.confinement import erase_variable
+from bot.redaction import Redaction
 
 
 class CannotRun(Exception):
@@ -29,6 +30,9 @@ class MustRestart(Exception):
 #: What may also come from a file, named by the variable with _FILE behind it.
 SECRETS = ("telegram_bot_token", "kie_api_key", "kie_webhook_key")
 
+#: More edits, or credits, than anybody has.
+MOST = 1_000_000_000
+
 Ids = Annotated[frozenset[int], NoDecode]
 
 
@@ -40,6 +44,16 @@ class Stored(BaseSettings):
     )
 
     database_path: str = "data/darkroom.db"
+
+
+class Given(BaseSettings):
+    """What stands where the secrets belong, whatever it is."""
+
+    model_config = Stored.model_config
+
+    telegram_bot_token: str = ""
+    kie_api_key: str = ""
+    kie_webhook_key: str = ""
 
 
 class Settings(Stored):
@@ -69,11 +83,11 @@ class Settings(Stored):
     allow_token_in_urls: bool = False
     admin_ids: Ids = frozenset()
     allowed_ids: Ids = frozenset()
-    daily_edits_per_user: int = Field(default=20, ge=0)
-    daily_edits_per_chat: int = Field(default=100, ge=0)
-    daily_edits: int = Field(default=500, ge=0)
-    daily_credits: float = Field(default=0, ge=0, allow_inf_nan=False)
-    low_credits: float = Field(default=40, ge=0, allow_inf_nan=False)
+    daily_edits_per_user: int = Field(default=20, ge=0, le=MOST)
+    daily_edits_per_chat: int = Field(default=100, ge=0, le=MOST)
+    daily_edits: int = Field(default=500, ge=0, le=MOST)
+    daily_credits: float = Field(default=0, ge=0, le=MOST)
+    low_credits: float = Field(default=40, ge=0, le=MOST)
     album_window_seconds: float = Field(default=2, gt=0, le=8)
     task_usual_seconds: float = Field(default=10, gt=0, le=86_400)
     task_deadline_seconds: float = Field(default=900, gt=0, le=86_400)
@@ -236,7 +250,21 @@ def load() -> Settings:
         problems = [_problem(item["loc"], item["type"], item["msg"]) for item in error.errors()]
     except (OSError, UnicodeDecodeError):
         problems = [".env cannot be read: make it a text file in UTF-8 that this user may read"]
-    raise CannotRun("\n".join(problems))
+    raise CannotRun(told_without_secrets("\n".join(problems)))
+
+
+def told_without_secrets(words: str) -> str:
+    """Return words for a terminal without the secrets, also where a setting is wrong and nobody knows which."""
+    return Redaction(secrets_given())(words)
+
+
+def secrets_given() -> tuple[str, ...]:
+    """Return what the environment and `.env` name as secrets, right or not; files of their own are not read."""
+    try:
+        given = Given()
+    except (ValidationError, OSError, UnicodeDecodeError):  # of .env
+        given = Given(_env_file=None)
+    return (given.telegram_bot_token, given.kie_api_key, given.kie_webhook_key)
 
 
 def erase_secrets() -> None:

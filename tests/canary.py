@@ -2,11 +2,11 @@
 
 Both the tokens and the keys of the tests are canaries, and every bot that a test
 has opened is searched for them when it is closed: what it logged, what it stored,
-and what it said to the other side. So it is with what people write to it, which is in no log.
+what it said to the other side, and what people read. So it is with what people write to it, which is in no log.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,19 +15,37 @@ from bot.sandbox.telegram import LocalTelegram
 
 
 def leaks(
-    telegram: LocalTelegram, kie: LocalKie, folder: Path, logs: Iterable[str], *, token: str, key: str
+    telegram: LocalTelegram,
+    kie: LocalKie,
+    folder: Path,
+    logs: Iterable[str],
+    *,
+    token: str,
+    key: str,
+    kie_knows_the_token: bool = False,
 ) -> list[str]:
-    """Name the places where a secret is that must not be there."""
-    secret = token.partition(":")[2]
-    told_to_kie = any(secret in f"{call.path} {call.headers} {call.body}" for call in kie.calls)
-    told_to_telegram = any(key in repr(call.params) for call in telegram.calls)
-    stored = {file.name: file.read_bytes() for file in folder.rglob("*.db*") if file.is_file()}
-    found = [f"the token in {name}" for name, content in stored.items() if secret.encode() in content]
-    found += [f"the key in {name}" for name, content in stored.items() if key.encode() in content]
-    found += ["the token in what Kie was told"] if told_to_kie else []
-    found += ["the key in what Telegram was told"] if told_to_telegram else []
-    found += [f"a secret in a log: {log[-500:]}" for log in logs if secret in log or key in log]
-    return found
+    """Name the places where a secret is that must not be there, in whatever case, and escaped as in addresses."""
+    secrets = {"token": token.partition(":")[2], "key": key}
+    of_kie = {} if kie_knows_the_token else {"token": secrets["token"]}
+    files = [file for file in folder.rglob("*.db*") if file.is_file()]
+    places: list[tuple[str, Iterable[str], Mapping[str, str]]] = [
+        *((file.name, [file.read_bytes().decode("latin-1")], secrets) for file in files),
+        ("what Kie was told", (f"{call.path} {call.headers} {call.body}" for call in kie.calls), of_kie),
+        ("what Telegram was told", (repr(call.params) for call in telegram.calls), secrets),
+        ("what the chats show", (repr(dict(chat.messages)) for chat in telegram.cloud.chats.values()), secrets),
+    ]
+    found = [f"the {name} in {place}" for place, texts, those in places for name in _found(texts, those)]
+    return found + [f"a secret in a log: {log[-500:]}" for log in logs if list(_found([log], secrets))]
+
+
+def _found(texts: Iterable[str], secrets: Mapping[str, str]) -> Iterator[str]:
+    """Name each secret that is in any of the texts."""
+    left = {name: (secret.lower(), "".join(f"%{ord(char):02x}" for char in secret)) for name, secret in secrets.items()}
+    for text in texts:
+        plain = text.lower()
+        for name in [name for name, spellings in left.items() if any(each in plain for each in spellings)]:
+            del left[name]
+            yield name
 
 
 class Listener(logging.Handler):

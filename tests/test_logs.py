@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import logs
+from bot.redaction import Redaction
 
 TOKEN = "555555:" + "canary" * 6
 KEY = "canary-key/+with=signs"
@@ -20,16 +21,16 @@ pytestmark = pytest.mark.usefixtures("restored_logging")
 
 @given(st.text(max_size=50), st.text(max_size=50), st.sampled_from([TOKEN, KEY]))
 def test_a_secret_is_gone_from_any_text(before: str, after: str, secret: str) -> None:
-    assert secret not in logs.Redaction([TOKEN, KEY])(before + secret + after)
+    assert secret not in Redaction([TOKEN, KEY])(before + secret + after)
 
 
 def test_a_secret_is_gone_in_the_form_it_has_in_addresses() -> None:
-    redact = logs.Redaction([KEY])
+    redact = Redaction([KEY])
     assert "canary" not in redact("https://x/?key=canary-key%2F%2Bwith%3Dsigns")
 
 
 def test_a_token_that_is_not_ours_to_know_is_gone_too() -> None:
-    assert "stranger" not in logs.Redaction([])("https://api/bot987654:" + "stranger" * 5 + "/getMe")
+    assert "stranger" not in Redaction([])("https://api/bot987654:" + "stranger" * 5 + "/getMe")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -31,8 +31,9 @@ from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
 from bot.chat.buttons import Button, keyboard
 from bot.chat.counted import FILE, NO_ANSWER, CountedRequest, Told, code_of, nobody_listens
-from bot.chat.errors import Later, NoFile, Rejected, TooBig, in_our_words
-from bot.outgoing import Client, collected, in_one_piece, let_go
+from bot.chat.errors import MOST_OF_AN_ID, Later, NoFile, Rejected, TooBig, id_from, in_our_words
+from bot.outgoing import Client, claimed_length, collected, in_one_piece, let_go
+from bot.redaction import Redact
 
 #: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
 MAX_DOWNLOAD = 20 * 1024 * 1024
@@ -101,7 +102,10 @@ class Media:
 class Chat:
     """Telegram's Bot API for one bot. Every method raises a ChatError."""
 
-    def __init__(self, *, token: str, api_url: str, tls: ssl.SSLContext, told: Told = nobody_listens) -> None:
+    def __init__(
+        self, *, token: str, api_url: str, tls: ssl.SSLContext, redact: Redact, told: Told = nobody_listens
+    ) -> None:
+        self._redact = redact
         self._files = f"{api_url}/file/bot{token}/"
         self._told = told
         self._request = CountedRequest(
@@ -123,21 +127,25 @@ class Chat:
         await self._http.aclose()
 
     async def _sent(self, method: str, message: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> int:
-        """Send something; return the message's id, which is all that anybody wants to know of it."""
-        with in_our_words():
-            return int((await self._raw(method, message, within=within))["message_id"])
+        """Send something; return the message's id, which is all that anybody wants to know of it.
+
+        It is 0 for a message that nothing can be done about: Telegram says so of some that it sends later.
+        """
+        with in_our_words(self._redact):
+            return _count((await self._raw(method, message, within=within))["message_id"])
 
     async def _raw(self, method: str, arguments: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> Any:
         """Call a method for the plain answer: to make one of the library's messages of it takes long."""
-        with in_our_words():
+        with in_our_words(self._redact):
             return await self._bot.do_api_request(method, api_kwargs=arguments, read_timeout=within)
 
     async def me(self) -> Me:
         """Ask who we are."""
-        with in_our_words():
+        with in_our_words(self._redact):
             user = await self._bot.get_me()
+            number = id_from(user.id)
         return Me(
-            user.id,
+            number,
             user.username or str(user.id),
             hears_all=bool(user.can_read_all_group_messages),
             joins_groups=user.can_join_groups is not False,
@@ -145,27 +153,26 @@ class Chat:
 
     async def webhook(self) -> Webhook:
         """Ask where Telegram brings updates."""
-        with in_our_words():
-            info = await self._bot.get_webhook_info()
-        failed = info.last_error_date
-        return Webhook(
-            info.url,
-            info.pending_update_count,
-            0 if failed is None else round(failed.timestamp()),
-            info.last_error_message or "",
-        )
+        info = await self._raw("getWebhookInfo", {})
+        with in_our_words(self._redact):
+            return Webhook(
+                self._redact(info["url"]),
+                _count(info.get("pending_update_count")),
+                _count(info.get("last_error_date")),
+                self._redact(info.get("last_error_message") or ""),
+            )
 
     async def remove_webhook(self) -> bool:
         """Switch a webhook off, keeping the updates that wait; True if there was one."""
         known = await self.webhook()
         if known.url:
-            with in_our_words():
+            with in_our_words(self._redact):
                 await self._bot.delete_webhook(drop_pending_updates=False)
         return bool(known.url)
 
     async def set_webhook(self, url: str, secret: str) -> None:
         """Have updates brought to an address, those that wait as well; `secret` is said with each of them."""
-        with in_our_words():
+        with in_our_words(self._redact):
             await self._bot.set_webhook(
                 url, secret_token=secret, allowed_updates=ALLOWED_UPDATES, drop_pending_updates=False
             )
@@ -209,7 +216,7 @@ class Chat:
 
     async def delete(self, chat_id: int, message_id: int) -> None:
         """Delete a message of ours; one that is gone already is no error."""
-        with in_our_words():
+        with in_our_words(self._redact):
             await self._bot.delete_message(chat_id, message_id)
 
     async def send(self, place: Place, media: Media) -> int:
@@ -223,7 +230,7 @@ class Chat:
     async def turn_into(self, chat_id: int, message_id: int, media: Media) -> None:
         """Put a picture in the place of a message of ours; the same twice is no error, and nobody is notified."""
         kind = InputMediaDocument if media.as_file else InputMediaPhoto
-        with _the_same_is_fine(), in_our_words():
+        with _the_same_is_fine(), in_our_words(self._redact):
             await self._bot.edit_message_media(
                 media=kind(media.content, caption=media.caption, filename=media.name),
                 chat_id=chat_id,
@@ -234,30 +241,30 @@ class Chat:
 
     async def show_uploading(self, place: Place) -> None:
         """Show "sending a photo" in the chat, for five seconds at most."""
-        with in_our_words():
+        with in_our_words(self._redact):
             await self._bot.send_chat_action(
                 chat_id=place.chat_id, action=ChatAction.UPLOAD_PHOTO, message_thread_id=place.thread_id
             )
 
     async def answer_press(self, press_id: str, text: str) -> None:
         """Tell somebody who pressed a button that it was noticed; `text`, if any, appears for a moment."""
-        with in_our_words():
+        with in_our_words(self._redact):
             await self._bot.answer_callback_query(press_id, text=text or None)
 
     async def react(self, chat_id: int, message_id: int, emoji: str) -> None:
         """Put a reaction on a message; the same twice is no error."""
-        with in_our_words():
+        with in_our_words(self._redact):
             await self._bot.set_message_reaction(chat_id, message_id, reaction=[ReactionTypeEmoji(emoji)])
 
     async def administrators(self, chat_id: int) -> frozenset[int]:
         """Ask who administers a group; return the ids of the people."""
-        with in_our_words():
+        with in_our_words(self._redact):
             members = await self._bot.get_chat_administrators(chat_id)
         return frozenset(member.user.id for member in members)
 
     async def set_menu(self, scope: str, language: str | None, commands: Mapping[str, str]) -> None:
         """Say which commands an app offers in chats of a kind (a scope of the Bot API); None: in any other language."""
-        with in_our_words():
+        with in_our_words(self._redact):
             await self._bot.set_my_commands(
                 [BotCommand(name, description) for name, description in commands.items()],
                 scope=BotCommandScope(BotCommandScopeType(scope)),
@@ -266,7 +273,7 @@ class Chat:
 
     async def set_own_menu(self, chat_id: int, language: str | None, commands: Mapping[str, str]) -> None:
         """Say which commands an app offers in one chat, in place of those for chats of its kind."""
-        with in_our_words():
+        with in_our_words(self._redact):
             await self._bot.set_my_commands(
                 [BotCommand(name, description) for name, description in commands.items()],
                 scope=BotCommandScopeChat(chat_id),
@@ -305,6 +312,11 @@ def _the_same_is_fine() -> Iterator[None]:
             raise
 
 
+def _count(value: object) -> int:
+    """Read a number from zero on; 0 for one that cannot be."""
+    return value if type(value) is int and 0 < value < MOST_OF_AN_ID else 0
+
+
 def _text(text: str, buttons: tuple[Button, ...]) -> dict[str, Any]:
     return {"text": text, "link_preview_options": NO_PREVIEW, "reply_markup": keyboard(buttons)}
 
@@ -327,7 +339,7 @@ async def _bounded(response: httpx.Response) -> bytes:
     content = await collected(response.aiter_bytes(), MAX_DOWNLOAD)
     if len(content) > MAX_DOWNLOAD:
         raise TooBig("the file is larger than 20 MB")
-    expected = response.headers.get("Content-Length")
-    if expected is not None and "Content-Encoding" not in response.headers and len(content) != int(expected):
+    expected = claimed_length(response)
+    if expected is not None and "Content-Encoding" not in response.headers and len(content) != expected:
         raise Later("the file arrived incomplete")
     return content

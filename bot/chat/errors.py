@@ -23,6 +23,8 @@ from contextlib import contextmanager
 import httpx
 from telegram import error as ptb
 
+from bot.redaction import Redact
+
 
 class ChatError(Exception):
     """Telegram, or the way to it, said no."""
@@ -115,6 +117,12 @@ NOT_ALLOWED_TEXTS = ("not enough rights", "have no rights", "no write access", "
 
 NO_REPLY_TEXTS = ("message to be replied not found", "message to reply not found", "reply message not found")
 
+#: Seconds; the longest wait that Telegram can ask for: whatever it names, it is asked again after that.
+LONGEST_WISH = 3600.0
+
+#: Ids of chats and people have at most 52 significant bits (the Bot API), those of messages fewer.
+MOST_OF_AN_ID = 1 << 52
+
 #: The server says this of a wrong file_id, but also of any trouble behind it (its source, 2026).
 NO_FILE = "temporarily unavailable"
 
@@ -128,23 +136,30 @@ KINDS_OF_REFUSAL: tuple[tuple[tuple[str, ...], type[ChatError]], ...] = (
 
 
 @contextmanager
-def in_our_words() -> Iterator[None]:
+def in_our_words(redact: Redact) -> Iterator[None]:
     """Turn whatever python-telegram-bot raises into one of the errors above.
 
-    The texts of its errors may hold the token, so they are not carried over.
+    What Telegram says may hold the token, so it is carried over redacted, and what the library says is not.
     """
     try:
         yield
     except ptb.TelegramError as error:
-        raise understood(error) from None
-    except (KeyError, TypeError, AttributeError):
-        # JSON of another shape than the Bot API's: a page of a proxy, say
+        raise understood(error, redact) from None
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        # JSON of another shape than the Bot API's, a page of a proxy say, or numbers that nobody can mean
         raise Doubtful("the answer was not Telegram's") from None
 
 
-def understood(error: ptb.TelegramError) -> ChatError:
-    """Say what an error of python-telegram-bot means for us."""
-    text = error.message.lower()
+def id_from(value: object) -> int:
+    """Read an id that can be kept; raises ValueError."""
+    if type(value) is not int or abs(value) >= MOST_OF_AN_ID:
+        raise ValueError("no id")
+    return value
+
+
+def understood(error: ptb.TelegramError, redact: Redact) -> ChatError:
+    """Say what an error of python-telegram-bot means for us; raises ValueError for numbers that nobody can mean."""
+    text = redact(error.message).lower()
     match error:
         case ptb.RetryAfter():
             return Later("too many requests", _seconds(error))
@@ -155,17 +170,17 @@ def understood(error: ptb.TelegramError) -> ChatError:
         case ptb.Forbidden():
             return ChatGone(text)
         case ptb.ChatMigrated():
-            return Migrated(error.new_chat_id)
+            return Migrated(id_from(error.new_chat_id))
         case ptb.BadRequest():
             return _bad_request(text)
         case _:
             return _network(error, text)
 
 
-def _seconds(error: ptb.RetryAfter) -> float:
+def _seconds(error: ptb.RetryAfter) -> float | None:
     # the attribute `retry_after` is int or timedelta depending on the environment, and warns
-    wait = error._retry_after  # noqa: SLF001 - always a timedelta
-    return wait.total_seconds()
+    wait = error._retry_after.total_seconds()  # noqa: SLF001 - always a timedelta
+    return min(wait, LONGEST_WISH) if wait > 0 else None
 
 
 def _bad_request(text: str) -> ChatError:

@@ -11,6 +11,7 @@ from typing import Any
 from bot.chat.client import ALLOWED_UPDATES, bare_bot
 from bot.chat.counted import NO_ANSWER, CountedRequest, Told, nobody_listens
 from bot.chat.errors import Doubtful, in_our_words
+from bot.redaction import Redact
 
 #: Seconds that Telegram holds the request open when there is nothing new.
 POLL_TIMEOUT = 30
@@ -28,6 +29,7 @@ class Updates:
         token: str,
         api_url: str,
         tls: ssl.SSLContext,
+        redact: Redact,
         poll_timeout: float = POLL_TIMEOUT,
         overdue: float = OVERDUE,
         told: Told = nobody_listens,
@@ -35,6 +37,7 @@ class Updates:
         self._token = token
         self._api_url = api_url
         self._tls = tls
+        self._redact = redact
         self._poll_timeout = poll_timeout
         self._overdue = overdue
         self._told = told
@@ -58,7 +61,7 @@ class Updates:
         question = {"offset": offset, "timeout": self._poll_timeout, "allowed_updates": list(ALLOWED_UPDATES)}
         try:
             async with asyncio.timeout(self._overdue):
-                with in_our_words():
+                with in_our_words(self._redact):
                     answer = await self._bot.do_api_request("getUpdates", api_kwargs=question)
         except TimeoutError:
             self._told("getUpdates", NO_ANSWER)

@@ -14,6 +14,7 @@ from bot.doors.turnstile import Turnstile
 from bot.job import Instant
 from bot.kie.callback import task_named
 from bot.kie.signature import Verdict, verify
+from bot.redaction import Redact
 from bot.settings import MustRestart
 
 log = logging.getLogger(__name__)
@@ -48,11 +49,13 @@ class Callback:
         nudge: Callable[[str, str | None], Awaitable[None]],
         *,
         key: str | None,
+        redact: Redact,
         clock: Callable[[], Instant],
         monotonic: Callable[[], float],
     ) -> None:
         self._nudge = nudge
         self._key = key
+        self._redact = redact
         self._clock = clock
         self._monotonic = monotonic
         self._each = Turnstile(*EACH, most_callers=MOST_CALLERS)
@@ -72,7 +75,7 @@ class Callback:
         if verdict is not Verdict.GENUINE:
             return self._refused(verdict)
         try:
-            await self._nudge(request.match_info["reference"], task_id)
+            await self._nudge(request.match_info["reference"], task_id and self._redact(task_id))
         except MustRestart:
             return _answer(503, "not now")
         return _answer(200, "success")

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bot.chat.errors import MOST_OF_AN_ID
 from bot.job import Instant
 from bot.meters import Count
 from bot.store.connection import Database
@@ -36,6 +37,8 @@ class Letters:
 
     async def keep(self, updates: Sequence[dict[str, Any]]) -> None:
         """Keep the updates, all with an id, that concern us. Raises MustRestart when the database fails."""
+        for update in updates:
+            forget_absurd_numbers(update)
         candidates = [update for update in updates if self._address.may_concern(update)]
         if candidates:
             # the intake, and then the worker: their first units are committed together with this one
@@ -51,4 +54,20 @@ class Letters:
 def has_id(update: object) -> bool:
     """Say whether something is an update as far as it can be kept: with an id that fits into a column."""
     number = update.get("update_id") if isinstance(update, dict) else None
-    return type(number) is int and abs(number) < 1 << 62
+    return type(number) is int and abs(number) < MOST_OF_AN_ID
+
+
+def forget_absurd_numbers(update: dict[str, Any]) -> None:
+    """Put nothing in the place of each number in an update that nobody can mean: an id, a size or a date beyond all.
+
+    Telegram promises 52 bits at most; more would not fit into a column, or be no date.
+    """
+    left: list[Any] = [value for value in update.values() if isinstance(value, dict | list)]
+    while left:
+        here = left.pop()
+        for name, value in here.items() if isinstance(here, dict) else enumerate(here):
+            if isinstance(value, dict | list):
+                left.append(value)
+            # also one that is not a number
+            elif isinstance(value, int | float) and not abs(value) < MOST_OF_AN_ID:
+                here[name] = None

@@ -5,10 +5,28 @@ task that is found finished, with a callback or without.
 """
 
 import logging
+import re
+from urllib.parse import unquote, urlsplit
 
 from bot.jobs.losses import Losses
 
 log = logging.getLogger(__name__)
+
+#: Before the reference in an address to call back to.
+PATH = "/kie/callback/"
+
+
+#: An address to call back to; references are `secrets.token_urlsafe(24)`.
+_WITH_REFERENCE = re.compile(rf".*{PATH}([A-Za-z0-9_-]{{32}})/?")
+
+
+def reference_in(address: str) -> str | None:
+    """Return the reference in an address to call back to; None where it is cut short, or of another form than ours."""
+    try:
+        found = _WITH_REFERENCE.fullmatch(unquote(urlsplit(address).path))
+    except ValueError:
+        return None
+    return None if found is None else found[1]
 
 
 class Callbacks:
@@ -20,6 +38,8 @@ class Callbacks:
         #: jobs about which Kie has called back, and that have not been seen to be finished yet; here and below no
         #: more than there are orders under way or running
         self._heard: set[int] = set()
+        #: the task that such a callback named, if it named one
+        self._named: dict[int, str] = {}
         #: the same about which it may have called back while nobody listened
         self._missed: set[int] = set()
 
@@ -30,7 +50,7 @@ class Callbacks:
 
     def address(self, reference: str) -> str | None:
         """Return where to call back about the attempt of this reference."""
-        return None if self._public_url is None else f"{self._public_url}/kie/callback/{reference}"
+        return None if self._public_url is None else f"{self._public_url}{PATH}{reference}"
 
     def lost_share(self, job_id: int) -> float:
         """Return how likely it is that nobody will call back about a job's task; 1 where nobody can be expected to."""
@@ -41,9 +61,15 @@ class Callbacks:
         """Say whether Kie has called back about a job that is not finished yet."""
         return job_id in self._heard
 
-    def heard(self, job_id: int) -> None:
-        """Note a callback about a task that is waited for."""
+    def heard(self, job_id: int, task_id: str | None) -> None:
+        """Note a callback about a task that is waited for, and which task it named."""
         self._heard.add(job_id)
+        if task_id is not None:
+            self._named[job_id] = task_id
+
+    def named(self, job_id: int) -> str | None:
+        """Return the task that the latest callback about a job has named."""
+        return self._named.get(job_id)
 
     def may_have_missed(self, job_id: int) -> None:
         """Note that Kie may have called back while nobody listened."""
@@ -70,3 +96,4 @@ class Callbacks:
         """Forget a job whose task nobody waits for any more."""
         self._heard.discard(job_id)
         self._missed.discard(job_id)
+        self._named.pop(job_id, None)

@@ -145,6 +145,9 @@ class Submit:
 
     def _accepted(self, tx: Transaction, job: Job, task_id: str) -> bool:
         now = self._clock()
+        if tx.attempts.is_taken(task_id):
+            doubt.tell_of_mix_up(tx, job, self._admins, now)
+            return self._in_doubt(tx, job, Unclear("the task of another order"))
         tx.attempts.end(job.id, Outcome.ACCEPTED, now, task_id)
         trouble.orders_go_on(tx, job.submitted_at or now, self._admins, now)
         tx.statuses.touch(job.id, now)

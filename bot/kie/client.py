@@ -48,7 +48,11 @@ def nobody_listens(_call: str, _outcome: str) -> None:
 
 
 class Kie:
-    """A client for one account; `timeout` and `transfer_timeout` are total seconds for a call."""
+    """A client for one account; `timeout` and `transfer_timeout` are total seconds for a call.
+
+    Every text that Kie says goes through `redact` first: it may quote the key when it complains about it, and the
+    addresses of pictures when it cannot fetch them.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Kie:
         upload_url: str,
         key: str,
         model: str,
+        redact: Callable[[str], str],
         timeout: float = 30.0,
         transfer_timeout: float = 120.0,
         tls: ssl.SSLContext | None = None,
@@ -70,7 +75,7 @@ class Kie:
         self._jobs = f"{api_url.rstrip('/')}/api/v1/jobs"
         self._credit = f"{api_url.rstrip('/')}/api/v1/chat/credit"
         self._upload = f"{upload_url.rstrip('/')}/api/file-stream-upload"
-        self._key = key
+        self._redact = redact
         self._model = model
         self._timeout = timeout
         self._transfer_timeout = transfer_timeout
@@ -162,11 +167,10 @@ class Kie:
                 body = await _bounded_body(response)
             finally:
                 await let_go(response)
-        # Masked before anybody reads it: Kie may quote the key when it complains about it.
-        masked = body.replace(self._key.encode(), b"[key]")
         if log.isEnabledFor(logging.DEBUG):  # at no other level, because Kie may repeat the words of an order
-            log.debug("Kie answers HTTP %d: %s", response.status_code, one_line(masked.decode("utf-8", "replace")))
-        return Answer(response.status_code, response.headers, masked)
+            said = one_line(self._redact(body.decode("utf-8", "replace")))
+            log.debug("Kie answers HTTP %d: %s", response.status_code, said)
+        return Answer(response.status_code, response.headers, body, self._redact)
 
 
 class _Order:

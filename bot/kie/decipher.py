@@ -7,12 +7,12 @@ be repeated for free is simply repeated, or reported where repeating would not h
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.kie.errors import Garbled, Halt, Halted, KieError, Refused, Unavailable, Unclear, one_line
 from bot.kie.models import UNSEEN, Look, Outcome, is_policy
-from bot.kie.record import mapping, number, opaque_id, parsed, read_record, web_url
+from bot.kie.record import mapping, number, opaque_id, parsed, read_record, redacted, web_url
 
 # 433 is not documented, but several projects have met it: a limit set for the key in Kie's console.
 _HALTS = {401: Halt.KEY, 402: Halt.CREDITS, 433: Halt.CAP}
@@ -24,6 +24,15 @@ _TOO_OFTEN = re.compile(r"call frequency is too high", re.IGNORECASE)
 _WAIT = re.compile(r"try again in ([0-9]{1,6}) ?s", re.IGNORECASE)
 _SECONDS = re.compile(r"\s*([0-9]{1,6})\s*")
 
+#: seconds; whatever Kie names, it is asked again after that
+_LONGEST_WISH = 3600.0
+
+#: a code of an envelope; the documented ones have three digits
+_MOST_OF_A_CODE = 99_999.0
+
+#: credits of an account, on either side of nothing
+_MOST_CREDITS = 1e9
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -32,6 +41,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    #: what every text in it goes through before it is anything to us
+    redact: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)
@@ -101,17 +112,17 @@ def credit(answer: Answer) -> float:
     """Return the account's credits, which can be fractional; raises `Unavailable`, `Refused`, `Halted` or `Garbled`."""
     envelope = _readable(answer)
     _require_success(envelope)
-    balance = number(envelope.data)
+    balance = number(envelope.data, -_MOST_CREDITS, _MOST_CREDITS)
     if balance is None:
-        raise Garbled(envelope.text, code=envelope.code, why="a balance that is not a number")
+        raise Garbled(envelope.text, code=envelope.code, why="a balance that cannot be one")
     return balance
 
 
 def _envelope(answer: Answer) -> _Envelope | None:
-    fields = parsed(answer.body)
+    fields = redacted(parsed(answer.body), answer.redact)
     if not isinstance(fields, dict):
         return None
-    code = number(fields.get("code"))
+    code = number(fields.get("code"), 0.0, _MOST_OF_A_CODE)
     if code is None or not code.is_integer():
         return None
     # Recordings say `msg`, a part of the documentation says `message`.
@@ -182,10 +193,10 @@ def _failed(envelope: _Envelope, task_id: str) -> Look:
 
 
 def _retry_after(headers: Mapping[str, str], text: str) -> float | None:
-    """Read how many seconds to wait, from a Retry-After header or from "Try again in N seconds"."""
+    """Read how many seconds to wait, an hour at most, from a Retry-After header or from "Try again in N seconds"."""
     header = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     found = _SECONDS.fullmatch(header) or _WAIT.search(text)
-    return float(found[1]) if found else None
+    return min(float(found[1]), _LONGEST_WISH) if found else None
 
 
 def _is_html(answer: Answer) -> bool:

@@ -7,7 +7,7 @@
     ├── Halted        nothing is accepted until the operator acts
     └── Garbled       not what the documentation promises: tell the operator
 
-No error carries the API key: its text is Kie's own message (masked by the client) or our own words, and it
+No error carries the API key: its text is Kie's own message (redacted by the client) or our own words, and it
 is never chained to an error of the HTTP library, whose messages may quote headers.
 """
 

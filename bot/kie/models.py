@@ -85,7 +85,7 @@ class Look:
     #: a number or a word; it cannot tell moderation from a breakdown, the text can
     fail_code: str = ""
     fail_text: str = ""
-    #: charged so far; None = Kie did not say
+    #: charged so far, at most 10,000; None = Kie did not say, or named what cannot be
     credits: float | None = None
     #: milliseconds since 1970, UTC
     created_at: int | None = None
@@ -95,6 +95,13 @@ class Look:
     callback_url: str | None = None
     #: from Kie's echo of our order
     image_urls: tuple[str, ...] = ()
+    #: names of figures that are numbers and cannot be: negative, endless, beyond all measure; they count as unknown
+    absurd: tuple[str, ...] = ()
+
+    @property
+    def has_absurd_price(self) -> bool:
+        """Whether Kie named a price that cannot be, so that nobody can say that it was nothing."""
+        return self.credits is None and any("credits" in name.lower() for name in self.absurd)
 
     @property
     def took(self) -> int | None:

@@ -6,7 +6,7 @@ that cannot be read counts as absent; only the task's state is insisted on.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Never
 
 from bot.kie.errors import one_line
@@ -15,8 +15,19 @@ from bot.kie.models import Look, Outcome
 # "failed" is not documented, but several clients provide for it.
 _OUTCOMES = {"success": Outcome.SUCCESS, "fail": Outcome.FAILURE, "failed": Outcome.FAILURE}
 
-#: far beyond any date in milliseconds, and still a 64-bit number
-_LATEST = 10**15
+#: credits of one task: a hundred times what the dearest model takes
+_MOST_CREDITS = 10_000.0
+
+#: milliseconds since 1970: the year 2100
+_LATEST = 4_102_444_800_000.0
+
+#: the figures of a record and the most that each can be, from zero on
+_FIGURES = {
+    "creditsConsumed": _MOST_CREDITS,
+    "consumeCredits": _MOST_CREDITS,
+    "createTime": _LATEST,
+    "completeTime": _LATEST,
+}
 
 #: characters of a task id
 _TASK_ID_LIMIT = 200
@@ -34,15 +45,42 @@ def _no_json(constant: str) -> Never:
     raise ValueError(f"{constant} is not JSON")
 
 
-def number(value: object) -> float | None:
-    """Read a finite number, also one in quotes."""
+def redacted(value: object, redact: Callable[[str], str]) -> object:
+    """Return a value of JSON with each text in it redacted; one that is nested too deep is None."""
+    try:
+        return _redacted(value, redact)
+    except RecursionError:
+        return None
+
+
+def _redacted(value: object, redact: Callable[[str], str]) -> object:
+    match value:
+        case str():
+            return redact(value)
+        case list():
+            return [_redacted(each, redact) for each in value]
+        case dict():
+            return {name: _redacted(each, redact) for name, each in value.items()}
+        case _:
+            return value
+
+
+def number(value: object, least: float, most: float) -> float | None:
+    """Read a number within bounds, also one in quotes."""
+    read = _number(value)
+    return read if read is not None and least <= read <= most else None
+
+
+def _number(value: object) -> float | None:
+    """Read any number; one that is too large for a float is infinite."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        read = float(value)
-    except (ValueError, OverflowError):
+        return float(value)
+    except ValueError:
         return None
-    return read if math.isfinite(read) else None
+    except OverflowError:
+        return math.inf
 
 
 def mapping(value: object) -> Mapping[str, object]:
@@ -81,10 +119,11 @@ def read_record(record: Mapping[str, object], task_id: str) -> Look | None:
         fail_code=_words(record.get("failCode")),
         fail_text=_words(record.get("failMsg")),
         credits=_credits(record),
-        created_at=_moment(record.get("createTime")),
-        completed_at=_moment(record.get("completeTime")),
+        created_at=_moment(record, "createTime"),
+        completed_at=_moment(record, "completeTime"),
         callback_url=callback_url,
         image_urls=image_urls,
+        absurd=_absurd(record),
     )
 
 
@@ -106,14 +145,22 @@ def _echo(record: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:
     return web_url(order.get("callBackUrl")), image_urls
 
 
+def _figure(record: Mapping[str, object], name: str) -> float | None:
+    return number(record.get(name), 0.0, _FIGURES[name])
+
+
 def _credits(record: Mapping[str, object]) -> float | None:
-    consumed = number(record.get("creditsConsumed"))
-    return number(record.get("consumeCredits")) if consumed is None else consumed
+    consumed = _figure(record, "creditsConsumed")
+    return _figure(record, "consumeCredits") if consumed is None else consumed
 
 
-def _moment(value: object) -> int | None:
-    read = number(value)
-    return int(read) if read is not None and 0 < read < _LATEST else None
+def _moment(record: Mapping[str, object], name: str) -> int | None:
+    return int(_figure(record, name) or 0) or None
+
+
+def _absurd(record: Mapping[str, object]) -> tuple[str, ...]:
+    """Name the figures that are numbers, and cannot be."""
+    return tuple(name for name in _FIGURES if _number(record.get(name)) is not None and _figure(record, name) is None)
 
 
 def _words(value: object) -> str:

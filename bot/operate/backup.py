@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from bot.operate.progress import Progress
-from bot.settings import CannotRun, Stored
+from bot.settings import CannotRun, Stored, told_without_secrets
 from bot.store.copy import copy_database
 
 
@@ -15,7 +15,7 @@ def backup(path: str) -> int:
         copy_database(Path(Stored().database_path), target, progress.tell)
     except CannotRun as error:
         progress.end()
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{told_without_secrets(str(error))}\n")
         return 2
     progress.end()
     sys.stderr.write(f"{target}: {target.stat().st_size} bytes, opened and checked\n")

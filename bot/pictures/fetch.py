@@ -20,7 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from bot.outgoing import Client, collected, let_go
+from bot.outgoing import Client, claimed_length, collected, let_go
 from bot.pictures import addresses
 from bot.pictures.addresses import Resolve
 from bot.pictures.pools import KEPT, Pools
@@ -172,9 +172,9 @@ class Fetcher:
 
     async def _read(self, response: httpx.Response) -> bytes:
         """Collect the body; what the server says about its length is only believed when it is bad news."""
-        announced = response.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._most:
-            raise TooLarge(f"{announced} bytes")
+        claimed = claimed_length(response)
+        if claimed is not None and claimed > self._most:
+            raise TooLarge(f"{claimed} bytes")
         content = await collected(response.aiter_raw(), self._most)
         if len(content) > self._most:
             raise TooLarge(f"more than {self._most} bytes")

@@ -21,6 +21,7 @@ from bot.chat.errors import (
     WrongToken,
     understood,
 )
+from bot.redaction import Redaction
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram import LocalTelegram
 from bot.sandbox.telegram.refusals import bad_request, blocked, conflict, server_error, too_many, unauthorized
@@ -48,7 +49,7 @@ async def telegram() -> AsyncIterator[LocalTelegram]:
 @pytest.fixture
 async def chat(telegram: LocalTelegram) -> AsyncIterator[Chat]:
     """Our client for it."""
-    client = Chat(token=TOKEN, api_url=telegram.url, tls=certificates())
+    client = Chat(token=TOKEN, api_url=telegram.url, tls=certificates(), redact=Redaction([TOKEN]))
     yield client
     await client.aclose()
 
@@ -105,14 +106,14 @@ def _kinds(error: type[Exception]) -> list[type[Exception]]:
 @pytest.mark.parametrize("kind", _kinds(ptb.TelegramError))
 def test_every_error_of_the_library_is_understood(kind: type[ptb.TelegramError]) -> None:
     arguments = {ptb.RetryAfter: (3,), ptb.ChatMigrated: (5,), ptb.InvalidToken: (), ptb.TimedOut: ()}
-    assert isinstance(understood(kind(*arguments.get(kind, ("words",)))), ChatError)
+    assert isinstance(understood(kind(*arguments.get(kind, ("words",))), str), ChatError)
 
 
 @pytest.mark.parametrize("cause", _kinds(httpx.HTTPError))
 def test_only_a_request_that_never_left_is_certain_to_have_had_no_effect(cause: type[Exception]) -> None:
     error = ptb.NetworkError("broken")
     error.__cause__ = cause.__new__(cause)
-    assert isinstance(understood(error), Later) is issubclass(cause, NEVER_SENT)
+    assert isinstance(understood(error, str), Later) is issubclass(cause, NEVER_SENT)
 
 
 async def test_a_file_over_20_mb_is_refused_while_it_arrives(telegram: LocalTelegram, chat: Chat) -> None:
@@ -132,4 +133,4 @@ async def test_a_file_arrives_byte_for_byte(telegram: LocalTelegram, chat: Chat)
 
 
 def test_the_client_shows_no_token(telegram: LocalTelegram) -> None:
-    assert TOKEN not in repr(Chat(token=TOKEN, api_url=telegram.url, tls=certificates()))
+    assert TOKEN not in repr(Chat(token=TOKEN, api_url=telegram.url, tls=certificates(), redact=Redaction([TOKEN])))

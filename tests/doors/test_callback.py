@@ -35,7 +35,7 @@ class Outside:
         self.error: Exception | None = None
         self.now = 0.0
         self._session = session
-        door = Callback(self._nudge, key=key, clock=self._of_day, monotonic=lambda: self.now)
+        door = Callback(self._nudge, key=key, redact=str, clock=self._of_day, monotonic=lambda: self.now)
         self.door = Door(missing=self._missing, prove=str, nudges=door)
         self.url = ""
 

@@ -56,7 +56,7 @@ async def a_desk(folder: Path, **timing: Any) -> AsyncIterator[Desk]:
     telegram = LocalTelegram(token=TOKEN, check=oracle.check)
     await telegram.start()
     db = await Database.open(str(folder / "darkroom.db"))
-    updates = Updates(token=TOKEN, api_url=telegram.url, tls=certificates(), **timing)
+    updates = Updates(token=TOKEN, api_url=telegram.url, tls=certificates(), redact=str, **timing)
     yield Desk(telegram, db, updates)
     await updates.aclose()
     await db.close()

@@ -24,11 +24,20 @@ from tests.world import TOKEN, a_photo
 async def _another_worker(house: House, stack: AsyncExitStack) -> Worker:
     """Wire a second worker over the database of the first."""
     bot, tls = house.bot, certificates()
-    chat = Chat(token=TOKEN, api_url=house.telegram.url, tls=tls)
+    chat = Chat(token=TOKEN, api_url=house.telegram.url, tls=tls, redact=str)
     stack.push_async_callback(chat.aclose)
     clocks = Clocks(house.clock.instant, house.clock)
     return _worker(
-        bot.settings, stack, bot.db, chat, Callbacks(None), Measure(Meters()), clocks, tls, wake_intake=bot.intake.wake
+        bot.settings,
+        stack,
+        bot.db,
+        chat,
+        Callbacks(None),
+        Measure(Meters()),
+        clocks,
+        tls,
+        str,
+        wake_intake=bot.intake.wake,
     )
 
 

@@ -34,7 +34,13 @@ CREATED = json.dumps({"code": 200, "msg": "success", "data": {"taskId": TASK}}).
 
 
 def client(url: str, upload_url: str | None = None, **limits: Any) -> Kie:
-    return Kie(api_url=url, upload_url=upload_url or url, key=KEY, model="google/nano-banana-edit", **limits)
+    return Kie(
+        api_url=url, upload_url=upload_url or url, key=KEY, model="google/nano-banana-edit", redact=masked, **limits
+    )
+
+
+def masked(text: str) -> str:
+    return text.replace(KEY, "[key]")
 
 
 @pytest.fixture(autouse=True)
@@ -290,10 +296,10 @@ async def test_errors_and_logs_carry_no_key(wire: Wire, kie: Kie, caplog: pytest
 @pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "schlüssel", "tab\t"])
 def test_a_key_that_no_header_can_carry_is_refused_unquoted(key: str) -> None:
     with pytest.raises(ValueError, match="visible ASCII") as caught:
-        Kie(api_url="http://a", upload_url="http://b", key=key, model="google/nano-banana-edit")
+        Kie(api_url="http://a", upload_url="http://b", key=key, model="google/nano-banana-edit", redact=str)
     assert not key or key not in str(caught.value)
 
 
 def test_a_model_whose_inputs_are_unknown_is_refused() -> None:
     with pytest.raises(ValueError, match="nano-banana-2"):
-        Kie(api_url="http://a", upload_url="http://b", key=KEY, model="nano-banana-2")
+        Kie(api_url="http://a", upload_url="http://b", key=KEY, model="nano-banana-2", redact=str)

@@ -14,7 +14,8 @@ from bot.operate.check.finding import Finding
 from bot.operate.check.round import UNUSABLE, Means, go_round, none_of
 from bot.operate.check.table import as_json, exit_code, table
 from bot.operate.progress import Progress, told
-from bot.settings import SECRETS, CannotRun, load
+from bot.redaction import Redaction
+from bot.settings import CannotRun, load, secrets_given
 
 
 async def check(open_door: OpenDoor, *, for_machines: bool) -> int:
@@ -33,8 +34,7 @@ async def _findings(open_door: OpenDoor) -> list[Finding]:
     try:
         settings = load()
     except CannotRun as error:
-        given = [os.environ.get(name.upper(), "") for name in SECRETS]
-        return _shown([*configuration.mistakes(error), *none_of(UNUSABLE)], given)
+        return _shown([*configuration.mistakes(error), *none_of(UNUSABLE)], secrets_given())
     logs.configure("WARNING", "text", settings.secrets)
     left: list[str] = []
 
@@ -48,7 +48,7 @@ async def _findings(open_door: OpenDoor) -> list[Finding]:
 
 def _shown(findings: Sequence[Finding], secrets: Iterable[str]) -> list[Finding]:
     """Return the findings as anybody may see them: no secret, and nothing of others that could act on a terminal."""
-    redact = logs.Redaction(secrets)
+    redact = Redaction(secrets)
     return [
         replace(
             each,

@@ -13,6 +13,7 @@ from bot.operate.cautions import surroundings
 from bot.operate.check import account, balance, configuration, database, doorway, times, updates
 from bot.operate.check.finding import Finding, Status, failure, skipped
 from bot.operate.check.reach import Reach
+from bot.redaction import Redaction
 from bot.settings import CannotRun, Settings
 from bot.store.lock import is_held
 
@@ -91,7 +92,8 @@ def _works(settings: Settings, means: Means, stack: AsyncExitStack) -> dict[str,
         tls = certificates()
         reach = Reach(tls)
         stack.push_async_callback(reach.aclose)
-        chat = Chat(token=settings.telegram_bot_token.get_secret_value(), api_url=settings.telegram_api_url, tls=tls)
+        redact, token = Redaction(settings.secrets), settings.telegram_bot_token.get_secret_value()
+        chat = Chat(token=token, api_url=settings.telegram_api_url, tls=tls, redact=redact)
         stack.push_async_callback(chat.aclose)
         kie = Kie(
             api_url=settings.kie_api_url,
@@ -99,6 +101,7 @@ def _works(settings: Settings, means: Means, stack: AsyncExitStack) -> dict[str,
             key=settings.kie_api_key.get_secret_value(),
             # a model that is not known is a mistake that was found before; the balance is the same for all
             model=settings.kie_model if settings.kie_model in KNOWN_MODELS else min(KNOWN_MODELS),
+            redact=redact,
             timeout=settings.kie_timeout_seconds,
             tls=tls,
         )
