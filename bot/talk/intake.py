@@ -280,7 +280,7 @@ def _private_chat(body: str) -> int | None:
     try:
         update: Any = json.loads(body)
         chat_id = update["message"]["chat"]["id"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     # a bool is an int as well, and ids of people are positive and fit into 52 bits
     return chat_id if type(chat_id) is int and 0 < chat_id < 1 << 52 else None
