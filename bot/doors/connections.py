@@ -1,6 +1,7 @@
 """HTTP connections: how errors are answered and logged.
 
-Anybody can connect and send any bytes. By default aiohttp (3.14) logs a traceback for a header that it cannot decode.
+Anybody can connect and send any bytes. By default aiohttp (3.14) sends its version with every answer, and logs a
+traceback for a header that it cannot decode.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import HttpProcessingError
 
 from bot.doors.turnstile import Turnstile
@@ -41,9 +43,9 @@ class RequestHandler(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("part of another answer was sent already")
         if _is_their_fault(exc, request):
-            return _closing(HTTPStatus.BAD_REQUEST)
+            return StatusOnly(HTTPStatus.BAD_REQUEST)
         self.log_exception("a request could not be handled: a mistake in the bot", exc_info=exc)
-        return _closing(status)
+        return StatusOnly(status)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log an unexpected error, at most once a minute and without its text: a stranger may have caused it."""
@@ -53,10 +55,24 @@ class RequestHandler(web.RequestHandler):
             self.logger.error(*args, exc_info=told)
 
 
-def _closing(status: int) -> web.Response:
-    response = web.Response(status=status)
-    response.force_close()
-    return response
+class StatusOnly(web.StreamResponse):
+    """An error answer without a body, and without the version of aiohttp that aiohttp would add."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status=status, headers={"Content-Length": "0", "Connection": "close"})
+        self.force_close()
+        self._writer: AbstractStreamWriter | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        """Send the head."""
+        self._writer = request.writer
+        await self._writer.write_headers(f"HTTP/1.1 {self.status} {self.reason}", self.headers)
+        return self._writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send the end."""
+        if self._writer is not None:
+            await self._writer.write_eof()
 
 
 def _is_their_fault(error: BaseException | None, request: web.BaseRequest) -> bool:

@@ -19,6 +19,7 @@ class Server:
 
     def __init__(self, app: web.Application, *, prefix: str = "") -> None:
         self._runner = web.AppRunner(app, shutdown_timeout=1)
+        app.on_response_prepare.append(_anonymous)
         self._prefix = prefix
         self._errors = Turnstile(1 / 60, 1, most_callers=MOST_KINDS)
         self._listener: asyncio.Server | None = None
@@ -45,6 +46,10 @@ class Server:
         assert server is not None  # noqa: S101 - it is there after `setup`
         accept = partial(RequestHandler, server, self._errors)
         return await asyncio.get_running_loop().create_server(accept, host, port, backlog=BACKLOG)
+
+
+async def _anonymous(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)  # it would name Python and aiohttp, with their versions
 
 
 def _bracketed(host: str) -> str:

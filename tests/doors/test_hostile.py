@@ -149,6 +149,23 @@ async def test_nor_is_what_telegram_itself_might_bring(
         assert [status(await answer(doors[0], request(WEBHOOK, known, body=body))) for _ in range(3)] == [200] * 3
 
 
+async def test_no_answer_names_the_software_behind_it(doors: list[str]) -> None:
+    asked = [
+        head(b"GET /healthz HTTP/1.1"),
+        head(b"GET /metrics HTTP/1.1"),
+        head(b"GET /nothing HTTP/1.1"),
+        head(b"DELETE /healthz HTTP/1.1"),
+        head(b"GET /healthz HTTP/1.1", b"Expect: nothing"),
+        head(b"GET /healthz HTTP/1.1", b"Expect: \xff"),
+        request(CALLBACK, body=b" " * 70_000),
+        request(WEBHOOK),
+        *NO_HTTP[:3],
+    ]
+    answers = [await answer(url, sent) for url in doors for sent in asked]
+    assert {0, 500} & set(map(status, answers)) == set()
+    assert [each for each in answers if b"\r\nserver:" in each.lower() or b"aiohttp" in each] == []
+
+
 async def test_a_mistake_of_ours_is_logged_once_a_minute_without_the_words_of_who_found_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
