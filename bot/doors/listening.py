@@ -2,11 +2,12 @@
 
 import asyncio
 import errno
+import resource
 from functools import partial
 
 from aiohttp import web
 
-from bot.doors.connections import MOST_KINDS, RequestHandler
+from bot.doors.connections import HEAD_WITHIN, MOST_KINDS, Connections, RequestHandler, most_connections
 from bot.doors.turnstile import Turnstile
 from bot.settings import CannotRun
 
@@ -15,13 +16,22 @@ BACKLOG = 128
 
 
 class Server:
-    """Serves `app`; `prefix` is that of the settings HOST and PORT which an operator would have to change."""
+    """Serves `app`; `prefix` is that of the settings HOST and PORT which an operator would have to change.
 
-    def __init__(self, app: web.Application, *, prefix: str = "") -> None:
+    A connection is closed when no request has arrived on it within `head_within` seconds; at most `most` are open, by
+    default as many as `most_connections` allows.
+    """
+
+    def __init__(
+        self, app: web.Application, *, prefix: str = "", head_within: float = HEAD_WITHIN, most: int | None = None
+    ) -> None:
         self._runner = web.AppRunner(app, shutdown_timeout=1)
-        app.on_response_prepare.append(_anonymous)
+        app.on_response_prepare.append(self._answered)
         self._prefix = prefix
+        self._head_within = head_within
         self._errors = Turnstile(1 / 60, 1, most_callers=MOST_KINDS)
+        #: those that are open
+        self.connections = Connections(most or most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
         self._listener: asyncio.Server | None = None
 
     async def open(self, host: str, port: int) -> str:
@@ -44,12 +54,12 @@ class Server:
     async def _listening(self, host: str, port: int) -> asyncio.Server:
         server = self._runner.server
         assert server is not None  # noqa: S101 - it is there after `setup`
-        accept = partial(RequestHandler, server, self._errors)
+        accept = partial(RequestHandler, server, self.connections, self._errors, head_within=self._head_within)
         return await asyncio.get_running_loop().create_server(accept, host, port, backlog=BACKLOG)
 
-
-async def _anonymous(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.pop("Server", None)  # it would name Python and aiohttp, with their versions
+    async def _answered(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.pop("Server", None)  # it would name Python and aiohttp, with their versions
+        self.connections.answered(request.transport)
 
 
 def _bracketed(host: str) -> str:
