@@ -120,6 +120,15 @@ def _commands(page: Path) -> list[str]:
     return "\n".join(shown).replace("\\\n", " ").splitlines()
 
 
+def test_the_proxies_write_no_address_of_an_order_down_while_the_bot_is_away() -> None:
+    nginx, caddy = ((GIVEN / name).read_text(encoding="utf-8") for name in ("nginx.conf", "Caddyfile"))
+    called = callback.PATH.partition("{")[0]
+    [location] = re.findall(rf"^    location {called} {{\n(.+?)^    }}", nginx, re.MULTILINE | re.DOTALL)
+    assert "        error_log /dev/null emerg;\n" in location
+    assert "    access_log off;\n" in nginx
+    assert "{\n\tlog {\n\t\texclude http.log.error\n\t}\n}\n" in re.sub(r"^\s*#.*\n", "", caddy, flags=re.MULTILINE)
+
+
 def test_compose_and_the_proxies_lead_to_the_port_of_the_image() -> None:
     [port] = re.findall(r"^    PORT=(\d+)", DOCKERFILE, re.MULTILINE)
     assert int(port) == Settings.model_fields["port"].default
