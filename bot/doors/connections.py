@@ -113,11 +113,12 @@ class RequestHandler(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer a request that no handler has answered."""
+        if _is_their_fault(exc, request):
+            status = HTTPStatus.BAD_REQUEST
+        else:
+            self.log_exception("a request could not be handled: a mistake in the bot", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("part of another answer was sent already")
-        if _is_their_fault(exc, request):
-            return StatusOnly(HTTPStatus.BAD_REQUEST)
-        self.log_exception("a request could not be handled: a mistake in the bot", exc_info=exc)
         return StatusOnly(status)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
