@@ -248,7 +248,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
     updates = Updates(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
     stack.push_async_callback(updates.aclose)
     address, news = Address(), asyncio.Event()
-    callbacks = Callbacks(settings.public_url)
+    callbacks = Callbacks(settings.public_url, settings.callback_key)
     worker = _worker(settings, stack, db, chat, callbacks, measure, clocks, tls, redact, wake_intake=news.set)
     retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.of_day)
     intake = _intake(settings, db, address, news, clocks, wake_worker=worker.stir, wake_retention=retention.wake)
@@ -337,6 +337,7 @@ def _callback(
     key = settings.kie_webhook_key
     return Callback(
         Nudges(db, callbacks, measure, look_soon=worker.look_soon).take,
+        is_ours=callbacks.is_ours,
         key=None if key is None else key.get_secret_value(),
         redact=redact,
         clock=clocks.of_day,

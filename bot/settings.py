@@ -184,6 +184,11 @@ class Settings(Stored):
         """What Telegram says with each update that it brings; derived, so that there is one less to set and keep."""
         return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), b"darkroom webhook", "sha256").hex()
 
+    @property
+    def callback_key(self) -> bytes:
+        """What the references of orders are signed with; derived as well."""
+        return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), b"darkroom callback", "sha256")
+
     def proof(self, nonce: str) -> str:
         """Return what only a bot with this token answers to a nonce; the token cannot be found out from it."""
         message = f"darkroom proof {nonce}".encode("utf-8", "surrogatepass")

@@ -1,23 +1,31 @@
-"""Callbacks: where Kie is asked to call back, and how surely it does.
+"""Callbacks: where Kie is asked to call back, how such an address is known again, and how surely Kie calls.
 
 A callback saves looks, nothing depends on one. How many get lost is learned from each
 task that is found finished, with a callback or without.
 """
 
+import base64
+import hmac
 import logging
 import re
+import secrets
 from urllib.parse import unquote, urlsplit
 
 from bot.jobs.losses import Losses
 
 log = logging.getLogger(__name__)
 
+#: Bytes of a reference that are random, and of the signature behind them.
+_RANDOM, _SIGNATURE = 16, 16
+
+#: Characters that the random part takes.
+_NONCE = 22
+
 #: Before the reference in an address to call back to.
 PATH = "/kie/callback/"
 
-
-#: An address to call back to; references are `secrets.token_urlsafe(24)`.
-_WITH_REFERENCE = re.compile(rf".*{PATH}([A-Za-z0-9_-]{{32}})/?")
+#: An address to call back to, with a whole reference: a random part and its signature.
+_WITH_REFERENCE = re.compile(rf".*{PATH}([A-Za-z0-9_-]{{44}})/?")
 
 
 def reference_in(address: str) -> str | None:
@@ -30,10 +38,14 @@ def reference_in(address: str) -> str | None:
 
 
 class Callbacks:
-    """What this process knows of Kie's callbacks; without a public address none are asked for."""
+    """What this process knows of Kie's callbacks; without a public address none are asked for.
 
-    def __init__(self, public_url: str | None) -> None:
+    References are signed with `key`: whether one is ours is known before anything is looked up for its caller.
+    """
+
+    def __init__(self, public_url: str | None, key: bytes) -> None:
         self._public_url = public_url
+        self._key = key
         self._losses = Losses()
         #: jobs about which Kie has called back, and that have not been seen to be finished yet; here and below no
         #: more than there are orders under way or running
@@ -47,6 +59,20 @@ class Callbacks:
     def are_asked_for(self) -> bool:
         """Whether orders name an address to call back to."""
         return self._public_url is not None
+
+    def new_reference(self) -> str:
+        """Return what identifies one order towards Kie; nobody can guess it, and nobody else can make one."""
+        nonce = secrets.token_urlsafe(_RANDOM)
+        return nonce + self._signature(nonce)
+
+    def is_ours(self, reference: str) -> bool:
+        """Say whether a reference was made with this key, be its order known or not; in constant time."""
+        nonce, signature = reference[:_NONCE], reference[_NONCE:]
+        return hmac.compare_digest(self._signature(nonce).encode(), signature.encode("utf-8", "surrogatepass"))
+
+    def _signature(self, nonce: str) -> str:
+        signed = hmac.digest(self._key, nonce.encode("utf-8", "surrogatepass"), "sha256")[:_SIGNATURE]
+        return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
     def address(self, reference: str) -> str | None:
         """Return where to call back about the attempt of this reference."""

@@ -7,7 +7,6 @@ again by itself.
 """
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -91,7 +90,7 @@ class Submit:
     def _begun(self, tx: Transaction, job: Job, now: Instant) -> Order | None:
         if not tx.jobs.move(job, State.SUBMITTING, submitted_at=now, due_at=None):
             return None
-        reference = secrets.token_urlsafe(24)
+        reference = self._callbacks.new_reference()
         tx.attempts.begin(job.id, reference, now)
         return Order(replace(job, state=State.SUBMITTING, submitted_at=now, due_at=None), reference)
 

@@ -65,6 +65,11 @@ class Inbox:
         """Mark it handled and erase its body; the id stays, so that a redelivery is recognised."""
         self._db.execute("UPDATE inbox SET handled_at = ?, body = NULL WHERE update_id = ?", (now, update_id))
 
+    def count_try(self, update_id: int) -> int:
+        """Count a failed try to handle an update that stays in the inbox; return how many there were."""
+        row = self._db.execute("UPDATE inbox SET tries = tries + 1 WHERE update_id = ? RETURNING tries", (update_id,))
+        return int(row.fetchone()[0])
+
     def set_aside(self, update_id: int, fault: str, now: Instant) -> None:
         """Put an update that cannot be handled out of the way, with its body, for somebody to look at."""
         self._db.execute("UPDATE inbox SET handled_at = ?, fault = ? WHERE update_id = ?", (now, fault, update_id))

@@ -55,6 +55,9 @@ log = logging.getLogger(__name__)
 #: Seconds that one update may take at most, on the slowest of disks.
 GRACE = 60.0
 
+#: How often an update is tried when memory or file descriptors run out over it: an update may be the cause of that.
+MOST_TRIES = 3
+
 
 class Intake:
     """Handles the inbox, oldest first, whenever it is woken."""
@@ -120,14 +123,21 @@ class Intake:
         except Exception as error:  # whatever is wrong with an update must not stop those behind it
             if not taken:
                 raise
-            letter, fault = taken[0], type(error).__name__
-            told = without_words(error)  # which may be those of the update
-            log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
-            await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
+            await self._failed(taken[0], error)
             return True
         if erased:
             self._wake_retention()
         return are_more
+
+    async def _failed(self, letter: Letter, error: Exception) -> None:
+        """Set an update aside. Raises MustRestart instead for a trouble of the machine, until it was tried often."""
+        fault, told = type(error).__name__, without_words(error)  # the words may be those of the update
+        may_pass = isinstance(error, OSError | MemoryError)
+        if may_pass and await self._db.unit(lambda tx: tx.inbox.count_try(letter.update_id)) < MOST_TRIES:
+            log.error("update %d could not be handled", letter.update_id, exc_info=told)
+            raise MustRestart(f"update {letter.update_id} could not be handled ({fault}): it is tried after a restart")
+        log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
+        await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
 
     def _handle(self, tx: Transaction, taken: list[Letter]) -> tuple[bool, bool]:
         """Take the next update out of the inbox; `taken` says which, also when that fails.
@@ -286,7 +296,7 @@ def _private_chat(body: str) -> int | None:
     try:
         update: Any = json.loads(body)
         chat_id = update["message"]["chat"]["id"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     # a bool is an int as well, and ids of people are positive and fit into 52 bits
     return chat_id if type(chat_id) is int and 0 < chat_id < 1 << 52 else None

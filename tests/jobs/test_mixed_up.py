@@ -210,7 +210,7 @@ async def test_whoever_gets_the_right_task_gets_the_picture_whatever_is_shown(
 
 # -- what is compared
 
-REFERENCE = "r" * 32
+REFERENCE = "r" * 44
 OURS = ("https://files.example/kieai/1/darkroom/aa.jpg", "https://files.example/kieai/1/darkroom/b%20b.jpg")
 
 
@@ -220,7 +220,7 @@ OURS = ("https://files.example/kieai/1/darkroom/aa.jpg", "https://files.example/
         (f"https://bot.example/kie/callback/{REFERENCE}", (), Whose.OURS),
         (f"https://bot.example/bots/kie/callback/{REFERENCE}/", ("https://x/y.jpg",), Whose.OURS),
         (f"https://bot.example/kie/callback/{quote(REFERENCE[:5])}%72{REFERENCE[6:]}?x=1#y", (), Whose.OURS),
-        (f"https://bot.example/kie/callback/{'s' * 32}", OURS, Whose.OTHERS),
+        (f"https://bot.example/kie/callback/{'s' * 44}", OURS, Whose.OTHERS),
         ("https://bot.example/kie/callback/rrrr", (), Whose.UNKNOWN),
         ("https://bot.example/kie/callback/rrrr****", OURS, Whose.UNKNOWN),
         ("https://bot.example/kie/callback/rrrr****", ("https://files.example/other.jpg",), Whose.OTHERS),
@@ -259,7 +259,7 @@ async def test_a_record_is_anothers_only_where_it_says_so(
 
 
 def test_a_reference_is_found_in_the_address_that_is_given() -> None:
-    assert reference_in(Callbacks("https://bot.example/path").address(REFERENCE) or "") == REFERENCE
+    assert reference_in(Callbacks("https://bot.example/path", b"").address(REFERENCE) or "") == REFERENCE
     for address in ("", "https://x/", "https://x/kie/callback/", f"https://x/kie/callback/{REFERENCE}/b", "http://[x"):
         assert reference_in(address) is None
 

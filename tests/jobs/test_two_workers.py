@@ -32,7 +32,7 @@ async def _another_worker(house: House, stack: AsyncExitStack) -> Worker:
         stack,
         bot.db,
         chat,
-        Callbacks(None),
+        Callbacks(None, b""),
         Measure(Meters()),
         clocks,
         tls,

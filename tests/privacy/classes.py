@@ -27,7 +27,7 @@ _N, _E, _C, _D = Fate.NOBODYS, Fate.ERASED, Fate.CHOSEN, Fate.DECIDED
 
 #: By table and column.
 CLASSES: Mapping[str, Mapping[str, Fate]] = {
-    "inbox": {"update_id": _N, "body": _E, "received_at": _N, "handled_at": _N, "fault": _N, "awaits": _N},
+    "inbox": {"update_id": _N, "body": _E, "received_at": _N, "handled_at": _N, "fault": _N, "awaits": _N, "tries": _N},
     "jobs": {
         "id": _N, "state": _N, "chat_id": _E, "user_id": _E, "charged_to": _E, "message_id": _E, "thread_id": _E,
         "prompt": _E, "due_at": _N, "received_at": _N, "queued_at": _N, "submitted_at": _N, "asked_at": _N,
