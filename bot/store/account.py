@@ -4,8 +4,9 @@ import math
 import sqlite3
 from dataclasses import dataclass
 
-from bot.job import Instant, State
+from bot.job import Instant
 from bot.store.facts import Fact, Spent
+from bot.store.jobs import OPEN, count_in_states
 
 #: Credits for one picture of google/nano-banana-edit, by Kie's list of September 2026.
 USUAL_PRICE = 4.0
@@ -97,11 +98,7 @@ class Account:
 
     def count_open(self) -> int:
         """Count the edits that are accepted and not finished."""
-        row = self._db.execute(
-            "SELECT count(*) AS n FROM jobs WHERE state IN (?, ?, ?, ?)",
-            (State.GATHERING, State.QUEUED, State.SUBMITTING, State.RUNNING),
-        ).fetchone()
-        return int(row["n"])
+        return count_in_states(self._db, OPEN)
 
     def _row(self) -> sqlite3.Row:
         row: sqlite3.Row = self._db.execute("SELECT * FROM account WHERE only = 1").fetchone()
