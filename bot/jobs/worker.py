@@ -50,6 +50,9 @@ UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST, Kind.DELETION})
 #: Seconds until it is asked whether somebody waits behind a chat in which very much is to be said.
 BEHIND_ONE = 1.0
 
+#: Seconds within which a limit may open while a plan is made.
+OPENS_MEANWHILE = 0.02
+
 #: Seconds over which the first looks after a start are spread.
 SPREAD = 2.0
 
@@ -303,7 +306,7 @@ class Worker:
 
     def _shut(self) -> frozenset[Lane]:
         """Return the lanes out of which nothing may leave now, because of the limits for all chats together."""
-        now = self._monotonic()
+        now = self._monotonic() + OPENS_MEANWHILE
         if self._pacing.next_opens(now) > now:
             return frozenset({*SAYING, *TELLING})
         return frozenset({Lane.REFRESH}) if self._pacing.changes_open(now) > now else frozenset()

@@ -55,8 +55,9 @@ log = logging.getLogger(__name__)
 #: Seconds that some updates may take at most, on the slowest of disks.
 GRACE = 60.0
 
-#: Updates that are handled in one transaction where so many wait. What else has to be written waits for it.
-AT_ONCE = 20
+#: Updates that are handled in one transaction where so many wait, and seconds after which none is added to it: what
+#: else has to be written, the plan above all, waits for it.
+AT_ONCE, SLICE = 20, 0.01
 
 #: Commands in answer to which everybody in a group reads the same.
 SAME_FOR_ALL = frozenset({"start", "help", "privacy"})
@@ -137,8 +138,9 @@ class Intake:
     def _handle(self, tx: Transaction, taken: list[Letter]) -> tuple[list[Reading], bool]:
         """Take the next updates out of the inbox; the last of `taken` says how far it got, also when that fails."""
         readings: list[Reading] = []
+        until = self._monotonic() + SLICE
         while (letter := tx.inbox.next_waiting()) is not None:
-            if len(taken) == AT_ONCE:
+            if len(taken) == AT_ONCE or (taken and self._monotonic() > until):
                 return readings, True
             taken.append(letter)
             reading = read_update(json.loads(letter.body), self._address.me)
