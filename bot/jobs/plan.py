@@ -12,7 +12,7 @@ from bot.kie.errors import Halt
 from bot.store import outbox
 from bot.store.agenda import Agenda, has_come
 from bot.store.breakers import Breaker
-from bot.store.outbox import Kind, Parcel
+from bot.store.outbox import Kind, Lane, Parcel
 from bot.store.transaction import Transaction
 
 #: Jobs prepared at once; how many of their pictures, `prepare` says.
@@ -147,11 +147,12 @@ def _remind(tx: Transaction, now: Instant) -> None:
 
 
 def _parcels_due(tx: Transaction, agenda: Agenda, now: Instant, busy: Busy) -> list[Parcel]:
-    said, told = has_come(agenda.said_at, now), has_come(agenda.told_at, now)
-    if not (said or told) or len(busy.messages.parcels) >= MOST_SENT:
+    lanes = {lane for lane, due_at in agenda.lanes_at.items() if due_at <= now} - busy.messages.shut
+    if busy.deliveries >= MOST_DELIVERED:
+        lanes.discard(Lane.HEAVY)
+    if not lanes or len(busy.messages.parcels) >= MOST_SENT:
         return []
-    pictures = busy.deliveries < MOST_DELIVERED
-    return tx.outbox.due(now, busy.messages, MOST_STARTED, pictures=pictures, said=said, told=told)
+    return tx.outbox.due(now, busy.messages, MOST_STARTED, lanes)
 
 
 def _with_its_job(tx: Transaction, parcel: Parcel) -> Parcel:

@@ -110,8 +110,10 @@ class Line:
     def untold(self, what: str) -> list[int]:
         """Return some groups in which somebody waits and that were not told yet of a halt, and take them as told."""
         rows = self._db.execute(
-            "UPDATE line SET told = ?1 WHERE job_id IN (SELECT job_id FROM line WHERE chat_id < 0 AND told < ?1"
-            " UNION ALL SELECT job_id FROM line WHERE chat_id < 0 AND told > ?1 LIMIT ?2) RETURNING chat_id",
+            "UPDATE line SET told = ?1 WHERE job_id IN"
+            " (SELECT job_id FROM line INDEXED BY line_untold WHERE chat_id < 0 AND told < ?1 UNION ALL"
+            " SELECT job_id FROM line INDEXED BY line_untold WHERE chat_id < 0 AND told > ?1 LIMIT ?2)"
+            " RETURNING chat_id",
             (what, AT_ONCE),
         ).fetchall()
         return sorted({row["chat_id"] for row in rows})

@@ -5,7 +5,7 @@ A key makes each thing said once, however often its cause is repeated.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,10 +61,6 @@ SAYING, TELLING = (Lane.HEAVY, Lane.SAID), (Lane.TOLD, Lane.REFRESH)
 
 #: Messages of a kind that may wait for a chat before those are left out that nobody needs: a chat takes one a second.
 MOST_OF_A_KIND = 20
-
-#: What only tells how things stand, and comes after what is said. The indexes of the table say the same.
-TOLD = "kind IN ('status', 'menu', 'reaction')"
-SAID = "kind NOT IN ('status', 'menu', 'reaction')"
 
 #: Begins the key of what is the last that somebody hears of something: it is forgotten once it has ended.
 LAST = "last:"
@@ -180,43 +176,34 @@ class Outbox:
             body = in_language(self._people.language_of(admin_id))
             self.add(Say(key=f"{key}:to:{admin_id}", chat_id=admin_id, body=body), now)
 
-    def due(
-        self, now: Instant, busy: Busy, limit: int, *, pictures: bool = True, said: bool = True, told: bool = True
-    ) -> list[Parcel]:
-        """Return what is due, at most one message per chat, leaving out the chats that are being written to.
+    def due(self, now: Instant, busy: Busy, limit: int, lanes: Collection[Lane] = frozenset(Lane)) -> list[Parcel]:
+        """Return what is due in some lanes, at most one message per chat, leaving out chats that are being written to.
 
-        What is said comes before what only tells how things stand; either can be left out. Toasts wait for nobody:
-        they appear in no chat. Without `pictures` only what is quickly sent.
+        What is said comes before what only tells how things stand. Toasts wait for nobody: they appear in no chat; they
+        do not take all the room either.
         """
-        found = self._first_in_lanes((Lane.TOAST,), now, busy, limit // 2) if said else []
-        saying = SAYING if pictures else (Lane.SAID,)
-        found += self._first_in_lanes(saying if said else (), now, busy, limit)
-        for lane in TELLING if told else ():
-            found += self._first_in_lanes((lane,), now, busy, limit - len(found))
+        found = self._first_in(Lane.TOAST, now, busy, limit // 2) if Lane.TOAST in lanes else []
+        said = [row for lane in SAYING if lane in lanes for row in self._first_in(lane, now, busy, limit)]
+        found += sorted(said, key=lambda row: (row["turn"], row["id"]))
+        for lane in TELLING:
+            if lane in lanes and len(found) < limit:
+                found += self._first_in(lane, now, busy, limit - len(found))
         return _one_per_chat([parcel_of(row) for row in found])[:limit]
 
-    def _first_in_lanes(self, lanes: Sequence[Lane], now: Instant, busy: Busy, limit: int) -> list[sqlite3.Row]:
-        """Return the first message of each chat in some lanes, the chat first that was served longest ago.
+    def _first_in(self, lane: Lane, now: Instant, busy: Busy, limit: int) -> list[sqlite3.Row]:
+        """Return the first message of each chat in a lane, the chat first that was served longest ago.
 
-        Each lane is read up to `limit` chats, and chats that must not be written to are passed over: what is behind
-        a first message is never read.
+        Chats that must not be written to are passed over; what is behind a first message is never read.
         """
-        closed = json.dumps(list(busy.chats | busy.held))
-        taken = json.dumps(list(busy.parcels))
-        rows: list[sqlite3.Row] = []
-        for lane in lanes if limit > 0 else ():
-            if lane in busy.shut:
-                continue
-            rows += self._db.execute(
-                "SELECT outbox.*, queue.turn FROM chat_queues AS queue JOIN outbox ON outbox.id ="
-                " (SELECT id FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?1"
-                " AND id NOT IN (SELECT value FROM json_each(?2)) ORDER BY due_at, id LIMIT 1)"
-                " WHERE queue.lane = ?3 AND queue.turn <= ?1"
-                " AND (?3 = ?4 OR queue.chat_id NOT IN (SELECT value FROM json_each(?5)))"
-                " ORDER BY queue.turn LIMIT ?6",
-                (now, taken, lane, Lane.TOAST, closed, limit),
-            ).fetchall()
-        return sorted(rows, key=lambda row: (row["turn"], row["id"]))[:limit]
+        closed = [] if lane is Lane.TOAST else [*busy.chats, *busy.held]
+        return self._db.execute(
+            "SELECT outbox.*, queue.turn FROM chat_queues AS queue JOIN outbox ON outbox.id ="
+            " (SELECT id FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?1"
+            " AND id NOT IN (SELECT value FROM json_each(?2)) ORDER BY due_at, id LIMIT 1)"
+            " WHERE queue.lane = ?3 AND queue.turn <= ?1"
+            " AND queue.chat_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY queue.turn LIMIT ?5",
+            (now, json.dumps([*busy.parcels]), lane, json.dumps(closed), limit),
+        ).fetchall()
 
     def are_more_due(self, now: Instant, found: Iterable[int], busy: Busy) -> bool:
         """Say whether more is due than what was found: what waits for another one to end, but not for a time.

@@ -10,6 +10,8 @@ ALTER TABLE outbox ADD COLUMN lane TEXT GENERATED ALWAYS AS (
          ELSE 'told' END
 ) VIRTUAL;
 
+DROP INDEX outbox_said;
+DROP INDEX outbox_told;
 CREATE INDEX outbox_by_lane ON outbox (chat_id, lane, due_at, id) WHERE due_at IS NOT NULL;
 
 -- How much of a kind waits for a chat.
