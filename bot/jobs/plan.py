@@ -12,7 +12,7 @@ from bot.kie.errors import Halt
 from bot.store import outbox
 from bot.store.agenda import Agenda, has_come
 from bot.store.breakers import Breaker
-from bot.store.outbox import Kind, Parcel
+from bot.store.outbox import Kind, Lane, Parcel
 from bot.store.transaction import Transaction
 
 #: Jobs prepared at once; how many of their pictures, `prepare` says.
@@ -32,6 +32,9 @@ MOST_ASKED_ABOUT = 4
 
 #: Messages under way at once, each to another chat, pictures among them.
 MOST_SENT = 16
+
+#: Messages that one plan starts at most: Telegram's limit for all of them together lets hardly more than one leave.
+MOST_STARTED = 4
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,14 @@ class Plan:
 
 def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     """Find what is due, write down the orders among it, and say when there may be more."""
-    agenda, more_gathered = tx.agenda(), False
+    agenda, more_gathered, more_groups = tx.agenda(), False, False
     if has_come(agenda.jobs_at, now):
         more_gathered = gather.close_due(tx, now)
         agenda = tx.agenda()
     orders: list[Order] = []
     gate = Opening(0)
     if agenda.somebody_waits:
-        orders, gate = _orders(tx, submit, now)
+        orders, gate, more_groups = _orders(tx, submit, now)
         agenda = tx.agenda()
     breakers = tx.breakers.all() if agenda.somebody_waits else []
     balance_at = balance.due_at(tx) if submit.limits.has_admins else None
@@ -102,18 +105,20 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
         groups=[each for each in groups if each not in busy.groups],
         asks_balance=has_come(balance_at, now) and not busy.asks_balance,
         # behind those that turned out to need nothing there may be others
-        next_at=now if nothing_to_tell or more_gathered else _first(moments, now),
+        next_at=now if nothing_to_tell or more_gathered or more_groups else _first(moments, now),
     )
 
 
-def _orders(tx: Transaction, submit: Submit, now: Instant) -> tuple[list[Order], Opening]:
-    """Write down the orders that may be made now; say to those who wait on what there is to say."""
+def _orders(tx: Transaction, submit: Submit, now: Instant) -> tuple[list[Order], Opening, bool]:
+    """Write down the orders that may be made now; say to those who wait on what there is to say.
+
+    The last is whether there may be more groups to be told.
+    """
     orders, gate = submit.begin(tx, now)
     if not tx.line.is_waited_in():
-        return orders, Opening(0)
+        return orders, Opening(0), False
     _remind(tx, now)
-    halt.tell_groups(tx, submit.limits, now)
-    return orders, gate
+    return orders, gate, halt.tell_groups(tx, submit.limits, now)
 
 
 def _moments(tx: Transaction, agenda: Agenda, now: Instant) -> list[Instant | None]:
@@ -142,11 +147,12 @@ def _remind(tx: Transaction, now: Instant) -> None:
 
 
 def _parcels_due(tx: Transaction, agenda: Agenda, now: Instant, busy: Busy) -> list[Parcel]:
-    said, told = has_come(agenda.said_at, now), has_come(agenda.told_at, now)
-    if not (said or told) or len(busy.messages.parcels) >= MOST_SENT:
+    lanes = {lane for lane, due_at in agenda.lanes_at.items() if due_at <= now} - busy.messages.shut
+    if busy.deliveries >= MOST_DELIVERED:
+        lanes.discard(Lane.HEAVY)
+    if not lanes or len(busy.messages.parcels) >= MOST_SENT:
         return []
-    pictures = busy.deliveries < MOST_DELIVERED
-    return tx.outbox.due(now, busy.messages, MOST_SENT, pictures=pictures, said=said, told=told)
+    return tx.outbox.due(now, busy.messages, MOST_STARTED, lanes)
 
 
 def _with_its_job(tx: Transaction, parcel: Parcel) -> Parcel:

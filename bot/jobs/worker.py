@@ -33,7 +33,7 @@ from bot.jobs.watch import Watch
 from bot.settings import MustRestart
 from bot.store import outbox
 from bot.store.connection import Database, Work
-from bot.store.outbox import HEAVY, Kind, Parcel
+from bot.store.outbox import HEAVY, SAYING, TELLING, Kind, Lane, Parcel
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,9 @@ UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST, Kind.DELETION})
 
 #: Seconds until it is asked whether somebody waits behind a chat in which very much is to be said.
 BEHIND_ONE = 1.0
+
+#: Seconds within which a limit may open while a plan is made.
+OPENS_MEANWHILE = 0.02
 
 #: Seconds over which the first looks after a start are spread.
 SPREAD = 2.0
@@ -213,6 +216,7 @@ class Worker:
         # behind a single one there is mostly nobody in another chat
         waits = [BEHIND_ONE] if found and plan.more_messages else []
         waits += [may_leave] if self._is_paced else []
+        waits += [self._opens(busy.messages.shut)] if plan.more_messages and busy.messages.shut else []
         waits += [] if plan.next_at is None else [seconds_between(self._clock(), plan.next_at)]
         waits += [opens - self._monotonic() for opens in self._held.values()]
         return min([LONGEST_SLEEP, *waits])
@@ -251,12 +255,24 @@ class Worker:
 
     def _start_errand(self, tasks: asyncio.TaskGroup, errand: Errand) -> None:
         parcel = errand.status
-        # what is changed or deleted is no further message, but Telegram may want to be left alone
-        is_message = parcel.message_id is None and not parcel.is_over
-        if not (self._may_leave if is_message else self._is_open)(parcel.say.chat_id):
+        if not self._may_be_told(parcel):
             return
         self._messages[parcel.id] = parcel.say.chat_id
         tasks.create_task(self._message_alone(self._tell(errand), parcel))
+
+    def _may_be_told(self, parcel: Parcel) -> bool:
+        """Say whether a status or a menu may be sent, changed or deleted now."""
+        if parcel.message_id is None and not parcel.is_over:
+            return self._may_leave(parcel.say.chat_id)
+        # what is changed or deleted is no further message, but Telegram may want to be left alone
+        is_open = self._is_open(parcel.say.chat_id)
+        if parcel.say.kind is not Kind.STATUS or parcel.is_over or not is_open:
+            return is_open
+        now = self._monotonic()
+        is_open = self._pacing.changes_open(now) <= now
+        if is_open:
+            self._pacing.changed(now)
+        return is_open
 
     def _may_leave(self, chat_id: int) -> bool:
         """Say whether a message to a chat may leave now, and count it if so."""
@@ -285,7 +301,21 @@ class Worker:
             held=frozenset(self._still_held()),
             parcels=frozenset(self._messages),
             written=frozenset(self._written),
+            shut=self._shut(),
         )
+
+    def _shut(self) -> frozenset[Lane]:
+        """Return the lanes out of which nothing may leave now, because of the limits for all chats together."""
+        now = self._monotonic() + OPENS_MEANWHILE
+        if self._pacing.next_opens(now) > now:
+            return frozenset({*SAYING, *TELLING})
+        return frozenset({Lane.REFRESH}) if self._pacing.changes_open(now) > now else frozenset()
+
+    def _opens(self, shut: frozenset[Lane]) -> float:
+        """Return the seconds until the first of some lanes that are shut opens."""
+        now = self._monotonic()
+        opens = self._pacing.next_opens(now) if Lane.TOLD in shut else self._pacing.changes_open(now)
+        return opens - now
 
     def _start_looks(self, tasks: asyncio.TaskGroup, now: Instant) -> None:
         while (job_id := self._looks.take(now)) is not None:

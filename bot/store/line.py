@@ -7,12 +7,22 @@ a chat the persons share the chat's turns in the same way.
 """
 
 import sqlite3
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from bot.job import Instant
 
 #: The lane of the chat as a whole, beside those of its persons.
 WHOLE_CHAT = 0
+
+#: Jobs that one plan looks at for the same reason.
+AT_ONCE = 100
+
+#: Places that are counted one by one.
+COUNTED = 100
+
+#: Milliseconds for which those behind are as they were.
+SNAPSHOT_HOLDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,8 @@ class Line:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._snapshot: list[tuple[float, int]] = []
+        self._snapshot_at: Instant = 0
 
     def enter(self, job_id: int, chat_id: int, user_id: int) -> None:
         """Put a job at the end of its lanes; once it has a place it keeps it."""
@@ -42,44 +54,77 @@ class Line:
 
     def to_prepare(self, now: Instant, limit: int) -> list[int]:
         """Return the ids of jobs to prepare, in turn, leaving out those that are to be tried again later."""
+        self._release(now)
         rows = self._db.execute(
-            "SELECT line.job_id FROM line JOIN jobs ON jobs.id = line.job_id"
-            " WHERE line.is_ready = 0 AND (jobs.due_at IS NULL OR jobs.due_at <= ?)"
-            " ORDER BY line.turn, line.job_id LIMIT ?",
-            (now, limit),
+            "SELECT job_id FROM line WHERE is_ready = 0 AND due_at IS NULL ORDER BY turn, job_id LIMIT ?", (limit,)
         ).fetchall()
         return [row["job_id"] for row in rows]
+
+    def _release(self, now: Instant) -> None:
+        """Let jobs whose preparation was put off until now wait for their turn again, some at a time."""
+        self._db.execute(
+            "UPDATE line SET due_at = NULL WHERE job_id IN"
+            " (SELECT job_id FROM line WHERE is_ready = 0 AND due_at <= ? ORDER BY due_at LIMIT ?)",
+            (now, AT_ONCE),
+        )
 
     def waiting_long(self, now: Instant) -> list[int]:
         """Return the ids of prepared jobs whose people are to be told that it takes long."""
         rows = self._db.execute(
-            "SELECT jobs.id FROM jobs JOIN line ON line.job_id = jobs.id"
-            " WHERE jobs.due_at <= ? AND line.is_ready = 1 LIMIT 100",
-            (now,),
+            "SELECT job_id FROM line WHERE is_ready = 1 AND due_at <= ? LIMIT ?", (now, AT_ONCE)
         ).fetchall()
-        return [row["id"] for row in rows]
+        return [row["job_id"] for row in rows]
 
     def mark(self, job_id: int, *, is_ready: bool) -> None:
         """Note that a job only waits for its turn, or that it has to be prepared again."""
         self._db.execute("UPDATE line SET is_ready = ? WHERE job_id = ?", (is_ready, job_id))
 
-    def place_of(self, job_id: int) -> int | None:
-        """Return how many would be served first, by the order of the chats, counted from 1 for the next."""
-        row = self._db.execute(
-            "SELECT (SELECT count(*) FROM line WHERE (turn, job_id) <= (mine.turn, mine.job_id)) AS place"
-            " FROM line AS mine WHERE mine.job_id = ?",
-            (job_id,),
+    def place_of(self, job_id: int, now: Instant | None = None) -> int | None:
+        """Return how many would be served first, by the order of the chats, counted from 1 for the next.
+
+        Beyond the first COUNTED it is that of a snapshot, at most SNAPSHOT_HOLDS old; without `now`, of a fresh one.
+        """
+        mine = self._place_of(job_id)
+        if mine is None:
+            return None
+        before = self._db.execute(
+            "SELECT count(*) AS n FROM (SELECT 1 FROM line WHERE (turn, job_id) <= (?, ?)"
+            " ORDER BY turn, job_id LIMIT ?)",
+            (mine.turn, mine.job_id, COUNTED),
         ).fetchone()
-        return None if row is None else int(row["place"])
+        near = int(before["n"])
+        return near if near < COUNTED else max(COUNTED, bisect_right(self._order(now), (mine.turn, mine.job_id)))
+
+    def _order(self, now: Instant | None) -> list[tuple[float, int]]:
+        """Return the queue as it was a moment ago: nobody sees the difference, and it need not be read for each."""
+        if now is None or not 0 <= now - self._snapshot_at < SNAPSHOT_HOLDS:
+            rows = self._db.execute("SELECT turn, job_id FROM line ORDER BY turn, job_id")
+            self._snapshot = [(row["turn"], row["job_id"]) for row in rows]
+            self._snapshot_at = now or 0
+        return self._snapshot
 
     def is_waited_in(self) -> bool:
         """Say whether any job waits, prepared or not."""
         return self._db.execute("SELECT 1 FROM line LIMIT 1").fetchone() is not None
 
-    def first_of_groups(self) -> list[int]:
-        """Return the id of the job that waits longest in each group."""
-        rows = self._db.execute("SELECT min(job_id) AS job_id FROM line WHERE chat_id < 0 GROUP BY chat_id").fetchall()
-        return [row["job_id"] for row in rows]
+    def untold(self, what: str) -> list[int]:
+        """Return some groups in which somebody waits and that were not told yet of a halt, and take them as told."""
+        rows = self._db.execute(
+            "UPDATE line SET told = ?1 WHERE job_id IN"
+            " (SELECT job_id FROM line INDEXED BY line_untold WHERE chat_id < 0 AND told < ?1 UNION ALL"
+            " SELECT job_id FROM line INDEXED BY line_untold WHERE chat_id < 0 AND told > ?1 LIMIT ?2)"
+            " RETURNING chat_id",
+            (what, AT_ONCE),
+        ).fetchall()
+        return sorted({row["chat_id"] for row in rows})
+
+    def first_of(self, chat_id: int) -> int | None:
+        """Return the id of the job that waits longest in a group."""
+        row = self._db.execute(
+            "SELECT min(job_id) AS job_id FROM line WHERE chat_id = ? AND chat_id < 0", (chat_id,)
+        ).fetchone()
+        first: int | None = row["job_id"]
+        return first
 
     def first(self) -> int | None:
         """Return the id of the prepared job whose turn it is."""

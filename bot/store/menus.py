@@ -40,9 +40,18 @@ class Menus:
         if self._outbox.add(say, now):
             self._db.execute(
                 "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ?"
-                " WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND key <> ?",
+                " WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0 AND key <> ?",
                 (now, say.chat_id, Kind.MENU, say.key),
             )
+
+    def is_on_its_way(self, chat_id: int, what: str) -> bool:
+        """Say whether a menu whose key begins with `what` is still to be sent to a chat."""
+        row = self._db.execute(
+            "SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0"
+            " AND message_id IS NULL AND key GLOB ? || ':*'",
+            (chat_id, Kind.MENU, what),
+        ).fetchone()
+        return row is not None
 
     def of(self, chat_id: int, message_id: int, *, is_offered: bool) -> Parcel | None:
         """Return the menu that a message is, if it still serves.

@@ -17,6 +17,7 @@ WAITED_FOR = (
     ("jobs", "due_at"),
     ("jobs", "closes_by"),
     ("outbox", "due_at"),
+    ("chat_queues", "served_at"),
     ("breakers", "until"),
     ("attempts", "ended_at"),
     ("account", "asked_at"),

@@ -44,7 +44,11 @@ def erasure_asked_for(tx: Transaction, origin: Origin, now: Instant) -> Sentence
     """Show a person what is stored about them, and offer to delete it; return what is said instead, if anything."""
     if origin.is_group:
         return sentence("delete-in-private")
+    if tx.menus.is_on_its_way(origin.chat_id, "erase"):
+        return None
     held = tx.erasure.held(origin.user_id)
+    if held.is_nothing and tx.outbox.is_full(origin.chat_id, Kind.TEXT):
+        return None
     if held.is_nothing:
         _say_last(tx, origin, sentence("nothing-to-delete"), f"nothing:{origin.message_id}", now)
     else:

@@ -27,7 +27,8 @@ _N, _E, _C, _D = Fate.NOBODYS, Fate.ERASED, Fate.CHOSEN, Fate.DECIDED
 
 #: By table and column.
 CLASSES: Mapping[str, Mapping[str, Fate]] = {
-    "inbox": {"update_id": _N, "body": _E, "received_at": _N, "handled_at": _N, "fault": _N, "awaits": _N, "tries": _N},
+    "inbox": {"update_id": _N, "body": _E, "received_at": _N, "handled_at": _N, "fault": _N, "awaits": _N, "tries": _N,
+              "turn": _N},
     "jobs": {
         "id": _N, "state": _N, "chat_id": _E, "user_id": _E, "charged_to": _E, "message_id": _E, "thread_id": _E,
         "prompt": _E, "due_at": _N, "received_at": _N, "queued_at": _N, "submitted_at": _N, "asked_at": _N,
@@ -42,7 +43,7 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
         _E,
     ),
     "parts": dict.fromkeys(("chat_id", "message_id", "job_id", "words", "kind"), _E),
-    "line": dict.fromkeys(("job_id", "chat_id", "turn", "place", "is_ready"), _E),
+    "line": dict.fromkeys(("job_id", "chat_id", "turn", "place", "is_ready", "due_at", "told"), _E),
     "lanes": dict.fromkeys(("chat_id", "user_id", "last"), _E),
     "line_clock": {"only": _N, "turn": _N},
     "owner": {"only": _N, "bot_id": _N, "menus": _N},
@@ -54,6 +55,9 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
          "is_asked_for", "written_at", "due_at", "tries", "in_doubt", "ended_at", "ending", "message_id", "shown",
          "shown_at", "touched", "is_over"), _E,
     ),
+    # follows the outbox, as long as something waits there
+    "chat_queues": dict.fromkeys(("chat_id", "lane", "due_at", "served_at"), _E),
+    "job_counts": dict.fromkeys(("state", "jobs"), _N),
     "standings": dict.fromkeys(("id", "standing", "decided_by", "decided_at"), _D),
     "counts": dict.fromkeys(("day", "whose", "id", "edits", "forgiven"), Fate.COUNTED),
     "spending": dict.fromkeys(("day", "credits"), _N),

@@ -19,7 +19,7 @@ INSERT INTO jobs (id, state, chat_id, user_id, message_id, prompt, received_at, 
     VALUES (1, 'queued', 5, 5, 77, 'make it snow', 1, 1), (2, 'succeeded', 5, 5, 78, '', 1, 1);
 UPDATE jobs SET erased_at = 9 WHERE id = 2;
 INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo) VALUES (1, 0, 'file', 'unique', 1);
-INSERT INTO line VALUES (1, 5, 1.0, 1.0, 0);
+INSERT INTO line (job_id, chat_id, turn, place, is_ready) VALUES (1, 5, 1.0, 1.0, 0);
 INSERT INTO outbox (id, key, kind, chat_id, body, job_id, written_at, due_at)
     VALUES (7, 'job:1:accepted', 'reaction', 5, 'x', 1, 1, 2);
 """

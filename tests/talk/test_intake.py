@@ -68,6 +68,11 @@ class Office:
 
     async def take(self, *updates: dict[str, Any] | str) -> None:
         """Put updates into the inbox and let them be handled."""
+        await self.keep(*updates)
+        await self.intake.handle_all()
+
+    async def keep(self, *updates: dict[str, Any] | str) -> None:
+        """Put updates into the inbox."""
         letters = [
             Letter(json.loads(each)["update_id"], each, self.now)
             if isinstance(each, str)
@@ -75,7 +80,6 @@ class Office:
             for each in updates
         ]
         await self.db.unit(lambda tx: tx.inbox.keep(letters))
-        await self.intake.handle_all()
 
     async def said(self, chat_id: int = 5) -> list[str]:
         """Return the texts that wait in the outbox for a chat."""
