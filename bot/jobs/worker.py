@@ -22,6 +22,7 @@ from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.looks import Looks
 from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
+from bot.jobs.preparation_plan import Due, UnderWay
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
 from bot.jobs.send import Send
@@ -92,7 +93,8 @@ class Worker:
         self._monotonic = monotonic
         # what follows is bounded by what is under way: see the MOST_* of plan and gates; looks, by the tasks that run
         self._looks = Looks()
-        self._jobs: set[int] = set()
+        #: jobs that are taken up, and whose they are
+        self._jobs: dict[int, int] = {}
         #: messages under way, each to another chat but for the toasts, which are in none
         self._messages: dict[int, int | None] = {}
         #: those of them of which is only being written down what became of them: their chats are free
@@ -180,14 +182,16 @@ class Worker:
 
     def _may_find_more(self) -> bool:
         """Say whether a plan may hold anything that the latest did not: a look mostly changes no row."""
-        has_room = not (self._jobs_waited_for <= self._jobs and self._messages_waited_for <= self._messages.keys())
+        has_room = not (
+            self._jobs_waited_for <= self._jobs.keys() and self._messages_waited_for <= self._messages.keys()
+        )
         has_news = self._bell.takes_news() or self._db.changes != self._planned_at_change
         return has_news or has_room or self._monotonic() >= self._plan_again_at
 
     async def _start_planned(self, tasks: asyncio.TaskGroup) -> float:
         """Start what the rows say; return the seconds until they may say more, if nothing changes."""
         busy = Busy(
-            jobs=frozenset(self._jobs),
+            jobs=self._jobs_under_way(),
             messages=self._busy_messages(),
             probes=frozenset(self._probes),
             groups=frozenset(self._groups),
@@ -203,7 +207,7 @@ class Worker:
         self._start(tasks, plan)
         found, started = len(plan.parcels) + len(plan.errands), len(self._messages) - before
         may_leave = self._pacing.next_opens(self._monotonic()) - self._monotonic()
-        self._jobs_waited_for = busy.jobs.union(job.id for job in plan.jobs) if plan.more_jobs else frozenset()
+        self._jobs_waited_for = busy.jobs.ids.union(self._jobs) if plan.jobs.more else frozenset()
         under_way = busy.messages.parcels.union(self._messages)  # some may have ended meanwhile
         wait_for_room = plan.more_messages or self._deliveries >= MOST_DELIVERED
         self._messages_waited_for = under_way if wait_for_room else frozenset()
@@ -218,9 +222,7 @@ class Worker:
         return min([LONGEST_SLEEP, *waits])
 
     def _start(self, tasks: asyncio.TaskGroup, plan: Plan) -> None:
-        for job in plan.jobs:
-            self._jobs.add(job.id)
-            tasks.create_task(self._step_alone(job))
+        self._start_jobs(tasks, plan.jobs)
         for order in plan.orders:
             tasks.create_task(self._order(order))
         for parcel in plan.parcels:
@@ -236,6 +238,21 @@ class Worker:
         for chat_id in plan.groups:
             self._groups.add(chat_id)
             tasks.create_task(self._then(self._steps.admins.run(chat_id), partial(self._groups.discard, chat_id)))
+
+    def _start_jobs(self, tasks: asyncio.TaskGroup, due: Due) -> None:
+        for job in due.jobs:
+            self._start_job(tasks, job, self._take_up)
+        for job in due.conversions:
+            if self._steps.prepare.lane.enter(job):  # its place may have been taken since
+                self._start_job(tasks, job, self._steps.prepare.convert)
+
+    def _start_job(self, tasks: asyncio.TaskGroup, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:
+        self._jobs[job.id] = job.person
+        tasks.create_task(self._step_alone(job, step))
+
+    def _jobs_under_way(self) -> UnderWay:
+        converted = self._steps.prepare.lane.jobs
+        return UnderWay({id_: person for id_, person in self._jobs.items() if id_ not in converted}, converted)
 
     def _start_parcel(self, tasks: asyncio.TaskGroup, parcel: Parcel) -> None:
         chat_id, kind = parcel.say.chat_id, parcel.say.kind
@@ -303,12 +320,12 @@ class Worker:
             freed()
             self._bell.ring()
 
-    async def _step_alone(self, job: Job) -> None:
+    async def _step_alone(self, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:
         """Run a step; what it wrote, and whether others wait for its place, tells by itself if there is more to do."""
         try:
-            await self._step(job)
+            await self._step(job, step)
         finally:
-            self._jobs.discard(job.id)
+            del self._jobs[job.id]
             self._bell.stir()
 
     async def _message_alone(self, sending: Awaitable[None], parcel: Parcel) -> None:
@@ -321,10 +338,10 @@ class Worker:
             self._deliveries -= parcel.say.kind in HEAVY
             self._bell.stir()
 
-    async def _step(self, job: Job) -> None:
-        """Take up a job that is due."""
+    async def _step(self, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:
+        """Run a step of a job that is due; when that does not work, it is put off."""
         try:
-            await self._take_up(job)
+            await step(job)
         except MustRestart:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the job has to move on

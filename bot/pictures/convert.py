@@ -79,11 +79,18 @@ class Converter:
         Unreadable, TooManyPixels) when it cannot be had from these bytes, and
         ConversionFailed when another try may help.
         """
-        ready = await asyncio.to_thread(_without_decoding, content)
+        ready = await self.fit_without_decoding(content)
         if ready is not None:
             return ready
         reply = await self._converted(content)
         return await asyncio.to_thread(_judged, reply)
+
+    async def fit_without_decoding(self, content: bytes) -> Fitted | None:
+        """Give this picture as it is or stripped, without waiting for any other; None when it has to be decoded.
+
+        Raises PictureError.
+        """
+        return await asyncio.to_thread(_without_decoding, content)
 
     async def aclose(self) -> None:
         """End the process; a picture that is in it, and any later one, fails with ConversionFailed."""
