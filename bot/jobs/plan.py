@@ -17,6 +17,9 @@ from bot.store.transaction import Transaction
 #: Pictures being delivered at once: 50 MB of memory each at the most, and usually 2.
 MOST_DELIVERED = 6
 
+#: Of them, those of one person, in as many chats: one place is for everybody else.
+MOST_DELIVERED_OF_ONE = MOST_DELIVERED - 1
+
 #: What changes as long as it stands.
 SHOWN = frozenset({Kind.STATUS, Kind.MENU})
 

@@ -26,9 +26,10 @@ from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
 from bot.pictures.aside import inspect_aside
 from bot.pictures.convert import Converter, Fitted, How
-from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, Unreadable
+from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, TooMuchWork, TooNarrow, Unreadable
 from bot.pictures.fetch import Fetcher, FetchError, Unreachable
 from bot.pictures.inspect import Obstacle, why_not_as_it_is
+from bot.pictures.structure import MOST_RATIO
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
@@ -259,8 +260,12 @@ def _words(error: PictureError) -> Sentence:
             return sentence("other-format", format=found)
         case Animated():
             return sentence("animated")
+        case TooMuchWork():
+            return sentence("too-much-work")
         case Unreadable():
             return sentence("broken-picture")
+        case TooNarrow():
+            return sentence("too-narrow", most=MOST_RATIO)
         case TooManyPixels():
             return sentence("too-many-pixels")
         case _:

@@ -8,20 +8,21 @@ an idle bot reads nothing.
 import asyncio
 import logging
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
 from bot.chat.errors import Later
 from bot.chat.pacing import Pacing
-from bot.job import LONGEST_ALBUM, Instant, Job, State, later, seconds_between
+from bot.job import LONGEST_ALBUM, NOBODY, Instant, Job, State, later, seconds_between
 from bot.jobs import doubt, retries, trouble
 from bot.jobs.admins import Admins
 from bot.jobs.balance import Balance
 from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.looks import Looks
-from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
+from bot.jobs.plan import MOST_DELIVERED, MOST_DELIVERED_OF_ONE, Busy, Plan, plan_for
 from bot.jobs.preparation_plan import Due, UnderWay
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
@@ -105,7 +106,8 @@ class Worker:
         self._asks_balance = False
         self._groups: set[int] = set()
         self._held: dict[int, float] = {}
-        self._deliveries = 0
+        #: those of the messages that are pictures, and whose they are
+        self._deliveries: dict[int, int] = {}
         self._bell = bell
         #: what was known of the rows when the latest plan was made, and when the next one is due whatever happens
         self._planned_at_change = 0
@@ -195,7 +197,7 @@ class Worker:
             messages=self._busy_messages(),
             probes=frozenset(self._probes),
             groups=frozenset(self._groups),
-            deliveries=self._deliveries,
+            deliveries=len(self._deliveries),
             asks_balance=self._asks_balance,
         )
         plan, self._planned_at_change = await self._db.unit(
@@ -209,7 +211,7 @@ class Worker:
         may_leave = self._pacing.next_opens(self._monotonic()) - self._monotonic()
         self._jobs_waited_for = busy.jobs.ids.union(self._jobs) if plan.jobs.more else frozenset()
         under_way = busy.messages.parcels.union(self._messages)  # some may have ended meanwhile
-        wait_for_room = plan.more_messages or self._deliveries >= MOST_DELIVERED
+        wait_for_room = plan.more_messages or len(self._deliveries) >= MOST_DELIVERED
         self._messages_waited_for = under_way if wait_for_room else frozenset()
         if plan.more_messages and (found > 1 or found > started):
             # their chats are busy or held from here on, and there may be others behind them
@@ -256,13 +258,15 @@ class Worker:
 
     def _start_parcel(self, tasks: asyncio.TaskGroup, parcel: Parcel) -> None:
         chat_id, kind = parcel.say.chat_id, parcel.say.kind
-        if kind in HEAVY and self._deliveries >= MOST_DELIVERED:
+        person = NOBODY if parcel.job is None else parcel.job.person
+        if kind in HEAVY and (len(self._deliveries) >= MOST_DELIVERED or person in self._sated()):
             return
         if kind is Kind.REACTION and not self._is_open(chat_id):
             return  # a nicety must not come between Telegram's patience and an answer
         if kind not in UNCOUNTED and not self._may_leave(chat_id):
             return
-        self._deliveries += kind in HEAVY
+        if kind in HEAVY:
+            self._deliveries[parcel.id] = person
         self._messages[parcel.id] = None if kind is Kind.TOAST else chat_id
         tasks.create_task(self._message_alone(self._send(parcel), parcel))
 
@@ -302,7 +306,13 @@ class Worker:
             held=frozenset(self._still_held()),
             parcels=frozenset(self._messages),
             written=frozenset(self._written),
+            sated=self._sated(),
         )
+
+    def _sated(self) -> frozenset[int]:
+        """Return who has as many pictures on their way as one may."""
+        of_each = Counter(self._deliveries.values())
+        return frozenset(person for person, count in of_each.items() if count >= MOST_DELIVERED_OF_ONE) - {NOBODY}
 
     def _start_looks(self, tasks: asyncio.TaskGroup, now: Instant) -> None:
         while (job_id := self._looks.take(now)) is not None:
@@ -335,7 +345,7 @@ class Worker:
         finally:
             del self._messages[parcel.id]
             self._written.discard(parcel.id)
-            self._deliveries -= parcel.say.kind in HEAVY
+            self._deliveries.pop(parcel.id, None)
             self._bell.stir()
 
     async def _step(self, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:

@@ -14,13 +14,24 @@ from enum import StrEnum
 from bot.pictures import foreign, jpeg, png
 from bot.pictures.bounds import MOST_PIXELS_OF_JPEG_IN_ONE_SCAN, MOST_PIXELS_TO_OPEN
 from bot.pictures.child_process import Broken, ChildProcess, start
-from bot.pictures.errors import Animated, ConversionFailed, Format, PictureError, Recognised, TooManyPixels, Unreadable
+from bot.pictures.errors import (
+    Animated,
+    ConversionFailed,
+    Format,
+    PictureError,
+    Recognised,
+    TooManyPixels,
+    TooMuchWork,
+    TooNarrow,
+    Unreadable,
+)
 from bot.pictures.inspect import MOST_BYTES, Kind, inspect, why_not_as_it_is
 from bot.pictures.strip import first_of_several, stripped
 from bot.pictures.wire import Outcome, Reply
 
-#: seconds for one picture. The slowest accepted files take a fifth of that on a small machine.
-TIMEOUT = 60.0
+#: seconds for one picture. The slowest accepted files take a fifth of that on a small server (50 million pixels of
+#: noise as HEIC, 100 million as JPEG: 5 to 6 s of two slow cores), so a machine five times slower opens them all.
+TIMEOUT = 30.0
 #: seconds without a picture after which the memory of the process is worth more than a quick start
 IDLE = 60.0
 
@@ -76,7 +87,7 @@ class Converter:
         """Give this picture in a form that can be sent.
 
         Raises PictureError (Recognised for formats that are not read, Animated,
-        Unreadable, TooManyPixels) when it cannot be had from these bytes, and
+        Unreadable, TooMuchWork, TooNarrow, TooManyPixels) when it cannot be had from these bytes, and
         ConversionFailed when another try may help.
         """
         ready = await self.fit_without_decoding(content)
@@ -109,7 +120,7 @@ class Converter:
                 except Broken:
                     continue
                 except TimeoutError:
-                    raise Unreadable("the picture takes too long to decode") from None
+                    raise TooMuchWork("the picture takes too long to decode") from None
         raise Unreadable("the decoder breaks down over the picture")
 
     async def _asked(self, child: ChildProcess, content: bytes) -> Reply:
@@ -169,17 +180,28 @@ def _most_pixels(content: bytes) -> int:
 def _judged(reply: Reply) -> Fitted:
     """Turn a reply into a picture or an error; a picture that is not fit counts as none."""
     match reply.outcome:
-        case Outcome.CONVERTED | Outcome.SHRUNK:
-            how = How.SHRUNK if reply.outcome is Outcome.SHRUNK else How.CONVERTED
-            return Fitted(reply.body, _kind_of(reply.body), how)
-        case Outcome.ANIMATED:
-            raise Animated("several frames or pages")
-        case Outcome.RAW:
-            raise Recognised(Format.RAW)
-        case Outcome.TOO_MANY_PIXELS:
-            raise TooManyPixels(reply.width, reply.height)
+        case Outcome.CONVERTED:
+            return Fitted(reply.body, _kind_of(reply.body), How.CONVERTED)
+        case Outcome.SHRUNK:
+            return Fitted(reply.body, _kind_of(reply.body), How.SHRUNK)
         case _:
-            raise Unreadable(reply.body.decode(errors="replace"))
+            raise _why_not(reply)
+
+
+def _why_not(reply: Reply) -> PictureError:
+    match reply.outcome:
+        case Outcome.ANIMATED:
+            return Animated("several frames or pages")
+        case Outcome.RAW:
+            return Recognised(Format.RAW)
+        case Outcome.TOO_MANY_PIXELS:
+            return TooManyPixels(reply.width, reply.height)
+        case Outcome.TOO_NARROW:
+            return TooNarrow(reply.width, reply.height)
+        case Outcome.TOO_MUCH_WORK:
+            return TooMuchWork(reply.body.decode(errors="replace"))
+        case _:
+            return Unreadable(reply.body.decode(errors="replace"))
 
 
 def _kind_of(content: bytes) -> Kind:

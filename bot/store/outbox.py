@@ -116,6 +116,8 @@ class Busy:
     parcels: frozenset[int] = frozenset()
     #: those of them that have left, so that what became of them is being written down
     written: frozenset[int] = frozenset()
+    #: persons who have as many pictures on their way as one may
+    sated: frozenset[int] = frozenset()
 
 
 class Outbox:
@@ -173,14 +175,16 @@ class Outbox:
             f"SELECT * FROM outbox WHERE {which} AND due_at <= ?"  # noqa: S608 - no data in it
             " AND id NOT IN (SELECT value FROM json_each(?))"
             " AND (kind = ? OR chat_id NOT IN (SELECT value FROM json_each(?)))"
-            " AND (? OR kind NOT IN (SELECT value FROM json_each(?))) ORDER BY due_at, id LIMIT ?",
+            " AND (kind NOT IN (SELECT value FROM json_each(?)) OR (? AND ifnull((SELECT user_id FROM jobs"
+            " WHERE id = job_id), 0) NOT IN (SELECT value FROM json_each(?)))) ORDER BY due_at, id LIMIT ?",
             (
                 now,
                 json.dumps(list(busy.parcels)),
                 Kind.TOAST,
                 json.dumps(list(busy.chats | busy.held)),
-                pictures,
                 json.dumps(sorted(HEAVY)),
+                pictures,
+                json.dumps(list(busy.sated)),
                 limit,
             ),
         ).fetchall()
