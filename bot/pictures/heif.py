@@ -9,7 +9,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Iterator
 
-from bot.pictures.errors import TooMuchWork
+from bot.pictures.errors import TooMuchWork, Unreadable
 from bot.pictures.structure import MOST_PIXELS, check_parts
 
 #: pixels in all that a picture is put together from. That of a phone is its tiles of 512 x 512, with what they have
@@ -24,14 +24,14 @@ _Box = tuple[bytes, int, int]
 
 
 def check_items(content: bytes) -> None:
-    """Raise TooMuchWork for a picture that is put together from more pixels than any real one.
+    """Raise TooMuchWork for a picture that is put together from more pixels than any real one, or Unreadable.
 
-    What cannot be followed is left for the decoder to refuse.
+    Where a file says something twice, or more than it may, the larger counts: who decodes it may choose.
     """
     try:
         pixels = _Items(content).pixels()
     except struct.error:
-        return
+        raise Unreadable("the file ends before its items do") from None
     if pixels > MOST_PIXELS_OF_ITEMS:
         raise TooMuchWork("the picture is put together from too many others")
 
@@ -41,7 +41,7 @@ class _Items:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._primary = 0
+        self._primary: list[int] = []
         self._made_of: dict[int, list[int]] = defaultdict(list)
         self._companions: dict[int, list[int]] = defaultdict(list)
         self._properties: list[int] = []
@@ -53,15 +53,15 @@ class _Items:
 
     def pixels(self) -> int:
         """Return how many pixels are decoded for the picture and the channels that belong to it."""
-        return sum(self._pixels_of(item, 0) for item in [self._primary, *self._companions[self._primary]])
+        return sum(self._pixels_of(item, 0) for item in self._primary)
 
     def _pixels_of(self, item: int, depth: int) -> int:
         if depth > _DEEPEST:
             raise TooMuchWork("the picture is made of others without an end")
         if item not in self._known:
-            others = self._made_of.get(item)
-            found = sum(self._pixels_of(each, depth + 1) for each in others) if others else self._sizes.get(item, 0)
-            self._known[item] = found
+            own = 0 if item in self._made_of else self._sizes.get(item, 0)
+            others = [*self._made_of.get(item, []), *self._companions.get(item, [])]
+            self._known[item] = own + sum(self._pixels_of(each, depth + 1) for each in others)
         return self._known[item]
 
     def _boxes(self, start: int, end: int) -> Iterator[_Box]:
@@ -73,8 +73,8 @@ class _Items:
             body = start + 8
             if size == 1:
                 (size,), body = struct.unpack_from(">Q", self._content, body), body + 8
-            stop = end if size == 0 else start + size
-            if not body <= stop <= end:
+            stop = end if size == 0 else min(start + size, end)
+            if stop < body:
                 return
             yield name, body, stop
             start = stop
@@ -82,22 +82,28 @@ class _Items:
     def _read_meta(self, start: int, end: int) -> None:
         for name, body, stop in self._boxes(start, end):
             if name == b"pitm":
-                (self._primary,) = struct.unpack_from(">I" if self._content[body] else ">H", self._content, body + 4)
+                self._primary += struct.unpack_from(self._form_of_ids(body), self._content, body + 4)
             elif name == b"iref":
                 self._read_references(body, stop)
             elif name == b"iprp":
                 self._read_properties(body, stop)
 
     def _read_references(self, start: int, end: int) -> None:
-        wide = "I" if self._content[start] else "H"
+        form = self._form_of_ids(start)
         for name, body, _ in self._boxes(start + 4, end):
-            item, count = struct.unpack_from(f">{wide}H", self._content, body)
-            others = struct.unpack_from(f">{count}{wide}", self._content, body + struct.calcsize(f">{wide}H"))
+            item, count = struct.unpack_from(f"{form}H", self._content, body)
+            others = struct.unpack_from(f">{count}{form[1]}", self._content, body + struct.calcsize(f"{form}H"))
             if name == b"dimg":
                 self._made_of[item] += others
+                check_parts(len(self._made_of[item]))
             elif name == b"auxl":
                 for other in others:
                     self._companions[other].append(item)
+
+    def _form_of_ids(self, body: int) -> str:
+        """Return how the ids of items are written in a box, by its version."""
+        (version,) = struct.unpack_from(">B", self._content, body)
+        return ">I" if version else ">H"
 
     def _read_properties(self, start: int, end: int) -> None:
         boxes = list(self._boxes(start, end))
@@ -117,12 +123,13 @@ class _Items:
         version, flags, entries = struct.unpack_from(">B2xBI", self._content, place)
         head = struct.Struct(">IB" if version else ">HB")
         place += 8
+        check_parts(entries)
         for _ in range(entries):
             item, count = head.unpack_from(self._content, place)
             kind, mask = ("H", 0x7FFF) if flags & 1 else ("B", 0x7F)
             numbers = struct.unpack_from(f">{count}{kind}", self._content, place + head.size)
             place += head.size + struct.calcsize(f">{count}{kind}")
-            self._sizes[item] = max((self._size_of(number & mask) for number in numbers), default=0)
+            self._sizes[item] = max([self._sizes.get(item, 0), *(self._size_of(number & mask) for number in numbers)])
 
     def _size_of(self, number: int) -> int:
         """Return the area that a property tells, by its number, counted from 1."""

@@ -25,6 +25,8 @@ def _check(content: bytes) -> None:
     order = "<" if content.startswith(b"II") else ">"
     is_big = content[2:4] in (b"+\x00", b"\x00+")  # BigTIFF: numbers of eight bytes in place of four
     (start,) = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", content, 8 if is_big else 4)
+    if start > len(content):
+        return
     count_of_entries = struct.Struct(f"{order}{'Q' if is_big else 'H'}")
     (count,) = count_of_entries.unpack_from(content, start)
     entry = struct.Struct(f"{order}HH{'Q8x' if is_big else 'I4x'}")
