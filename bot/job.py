@@ -190,6 +190,11 @@ class Job:
     reason: Reason | None
     result_url: str | None
 
+    @property
+    def person(self) -> int:
+        """Whose share of what all have in common it takes: of places, of turns."""
+        return self.request.charged_to
+
 
 class IllegalTransition(Exception):
     """Somebody asked for a change of state that no rule allows: a mistake in the code."""

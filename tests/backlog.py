@@ -60,8 +60,8 @@ def requests(
     sign = -1 if in_groups else 1
     db.execute(
         f"{_NUMBERS} INSERT INTO jobs"  # noqa: S608 - no data in it
-        " (id, state, chat_id, user_id, message_id, prompt, received_at, queued_at, due_at)"
-        " SELECT ?3 + i, 'queued', ?4 * (?5 + i % 100), ?5 + i % 100, i, 'snow', ?6, ?6, ?7 FROM n",
+        " (id, state, chat_id, user_id, charged_to, message_id, prompt, received_at, queued_at, due_at)"
+        " SELECT ?3 + i, 'queued', ?4 * (?5 + i % 100), ?5 + i % 100, ?5 + i % 100, i, 'snow', ?6, ?6, ?7 FROM n",
         (first, last, FIRST_JOB, sign, FIRST_CHAT, now, due_at),
     )
     theirs = (FIRST_JOB + first, FIRST_JOB + last)

@@ -6,11 +6,14 @@ has far turns for most of them, and whoever comes next is served next. Within
 a chat the persons share the chat's turns in the same way.
 """
 
+import json
 import sqlite3
 from bisect import bisect_right
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.job import Instant
+from bot.store.conversion_queue import CLOCK, CONVERSIONS
 
 #: The lane of the chat as a whole, beside those of its persons.
 WHOLE_CHAT = 0
@@ -53,14 +56,30 @@ class Line:
         self._insert(job_id, chat_id, clock, clock, is_ready=is_ready)
 
     def to_prepare(self, now: Instant, limit: int) -> list[int]:
-        """Return the ids of jobs to prepare, in turn, leaving out those that are to be tried again later."""
-        self._release(now)
+        """Return the ids of jobs to prepare, in turn, be they under way or not.
+
+        Left out are those that are to be tried again later, and those that wait in the conversion queue.
+        """
+        self.release(now)
         rows = self._db.execute(
-            "SELECT job_id FROM line WHERE is_ready = 0 AND due_at IS NULL ORDER BY turn, job_id LIMIT ?", (limit,)
+            "SELECT job_id FROM line WHERE is_ready = 0 AND conversion_turn IS NULL AND due_at IS NULL"
+            " ORDER BY turn, job_id LIMIT ?",
+            (limit,),
         ).fetchall()
         return [row["job_id"] for row in rows]
 
-    def _release(self, now: Instant) -> None:
+    def next_to_prepare(self, busy: Collection[int], sated: Collection[int]) -> int | None:
+        """Return the id of the first of them that is not under way, and not of a person who is `sated` with others."""
+        row = self._db.execute(
+            "SELECT job_id FROM line WHERE is_ready = 0 AND conversion_turn IS NULL AND due_at IS NULL"
+            " AND job_id NOT IN (SELECT value FROM json_each(?))"
+            " AND (SELECT charged_to FROM jobs WHERE id = job_id) NOT IN (SELECT value FROM json_each(?))"
+            " ORDER BY turn, job_id LIMIT 1",
+            (json.dumps(list(busy)), json.dumps(list(sated))),
+        ).fetchone()
+        return None if row is None else int(row["job_id"])
+
+    def release(self, now: Instant) -> None:
         """Let jobs whose preparation was put off until now wait for their turn again, some at a time."""
         self._db.execute(
             "UPDATE line SET due_at = NULL WHERE job_id IN"
@@ -76,8 +95,8 @@ class Line:
         return [row["job_id"] for row in rows]
 
     def mark(self, job_id: int, *, is_ready: bool) -> None:
-        """Note that a job only waits for its turn, or that it has to be prepared again."""
-        self._db.execute("UPDATE line SET is_ready = ? WHERE job_id = ?", (is_ready, job_id))
+        """Note that a job only waits for its turn, or that it has to be prepared again, from the beginning."""
+        self._db.execute("UPDATE line SET is_ready = ?, conversion_turn = NULL WHERE job_id = ?", (is_ready, job_id))
 
     def place_of(self, job_id: int, now: Instant | None = None) -> int | None:
         """Return how many would be served first, by the order of the chats, counted from 1 for the next.
@@ -149,7 +168,10 @@ class Line:
     def forget(self) -> None:
         """Forget the lanes that mean nothing more: their last place was passed long ago, or nobody waits at all."""
         self._db.execute(
-            "DELETE FROM lanes WHERE last + 1 <= (SELECT turn FROM line_clock) OR NOT EXISTS (SELECT 1 FROM line)"
+            "DELETE FROM lanes WHERE NOT EXISTS (SELECT 1 FROM line) OR last + 1 <= CASE chat_id"
+            " WHEN ?1 THEN (SELECT last FROM lanes WHERE chat_id = ?1 AND user_id = ?2)"
+            " ELSE (SELECT turn FROM line_clock) END",
+            (CONVERSIONS, CLOCK),
         )
 
     def drop(self, job_id: int) -> None:

@@ -136,6 +136,8 @@ class Busy:
     written: frozenset[int] = frozenset()
     #: out of which nothing may leave at this moment
     shut: frozenset[Lane] = frozenset()
+    #: persons who have as many pictures on their way as one may
+    sated: frozenset[int] = frozenset()
 
 
 class Outbox:
@@ -199,10 +201,20 @@ class Outbox:
         return self._db.execute(
             "SELECT outbox.*, queue.turn FROM chat_queues AS queue JOIN outbox ON outbox.id ="
             " (SELECT id FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?1"
-            " AND id NOT IN (SELECT value FROM json_each(?2)) ORDER BY due_at, id LIMIT 1)"
+            " AND id NOT IN (SELECT value FROM json_each(?2))"
+            " AND (?6 OR ifnull((SELECT charged_to FROM jobs WHERE jobs.id = job_id), 0)"
+            " NOT IN (SELECT value FROM json_each(?7))) ORDER BY due_at, id LIMIT 1)"
             " WHERE queue.lane = ?3 AND queue.turn <= ?1"
             " AND queue.chat_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY queue.turn LIMIT ?5",
-            (now, json.dumps([*busy.parcels]), lane, json.dumps(closed), limit),
+            (
+                now,
+                json.dumps([*busy.parcels]),
+                lane,
+                json.dumps(closed),
+                limit,
+                lane is not Lane.HEAVY or not busy.sated,
+                json.dumps([*busy.sated]),
+            ),
         ).fetchall()
 
     def are_more_due(self, now: Instant, found: Iterable[int], busy: Busy) -> bool:

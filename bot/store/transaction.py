@@ -10,6 +10,7 @@ from bot.store.agenda import Agenda, agenda
 from bot.store.attempts import Attempts
 from bot.store.breakers import Breakers
 from bot.store.chats import Chats, hello_key
+from bot.store.conversion_queue import ConversionQueue
 from bot.store.counts import Counts
 from bot.store.erasure import Erasure
 from bot.store.facts import Fact
@@ -41,6 +42,7 @@ class Transaction:
         self.jobs = Jobs(db, self.facts)
         self.parts = Parts(db)
         self.line = Line(db)
+        self.conversions = ConversionQueue(db)
         self.attempts = Attempts(db)
         self.outbox = Outbox(db, self.facts)
         self.statuses = Statuses(db, self.facts)

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.jobs import halt
 from bot.jobs.plan import Busy, Plan, plan_for
+from bot.jobs.preparation_plan import UnderWay
 from bot.store import outbox
 from bot.store.breakers import Breaker
 from bot.store.connection import Database
@@ -44,7 +45,7 @@ async def _settled(db: Database, work: Callable[[Transaction], Any]) -> int:
 def _plan(house: House, *held: int) -> Callable[[Transaction], Plan]:
     """Return what makes a plan while nothing is under way, and some chats are left alone."""
     busy = Busy(
-        jobs=frozenset(),
+        jobs=UnderWay({}, {}),
         messages=outbox.Busy(held=frozenset(held)),
         probes=frozenset(),
         groups=frozenset(),

@@ -43,7 +43,9 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
         _E,
     ),
     "parts": dict.fromkeys(("chat_id", "message_id", "job_id", "words", "kind"), _E),
-    "line": dict.fromkeys(("job_id", "chat_id", "turn", "place", "is_ready", "due_at", "told"), _E),
+    "line": dict.fromkeys(
+        ("job_id", "chat_id", "turn", "place", "is_ready", "conversion_turn", "due_at", "told"), _E
+    ),
     "lanes": dict.fromkeys(("chat_id", "user_id", "last"), _E),
     "line_clock": {"only": _N, "turn": _N},
     "owner": {"only": _N, "bot_id": _N, "menus": _N},

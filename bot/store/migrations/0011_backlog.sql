@@ -101,7 +101,10 @@ CREATE TRIGGER jobs_put_off AFTER UPDATE OF due_at ON jobs BEGIN
 END;
 
 DROP INDEX line_unready;
-CREATE INDEX line_unready ON line (turn, job_id) WHERE is_ready = 0 AND due_at IS NULL;
+CREATE INDEX line_unready ON line (turn, job_id)
+    WHERE is_ready = 0 AND conversion_turn IS NULL AND due_at IS NULL;
+CREATE INDEX line_to_convert_now ON line (conversion_turn, job_id)
+    WHERE is_ready = 0 AND conversion_turn IS NOT NULL AND due_at IS NULL;
 CREATE INDEX line_put_off ON line (due_at) WHERE is_ready = 0 AND due_at IS NOT NULL;
 CREATE INDEX line_reminders ON line (due_at) WHERE is_ready = 1 AND due_at IS NOT NULL;
 CREATE INDEX line_untold ON line (told, job_id) WHERE chat_id < 0;
