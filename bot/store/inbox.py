@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.job import Instant
+from bot.store.portion import PORTION
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,21 @@ class Inbox:
         """Put an update that cannot be handled out of the way, with its body, for somebody to look at."""
         self._db.execute("UPDATE inbox SET handled_at = ?, fault = ? WHERE update_id = ?", (now, fault, update_id))
 
-    def forget(self, handled_before: Instant, set_aside_before: Instant) -> None:
-        """Delete what was handled, or set aside, before these moments.
+    def forget(self, handled_before: Instant, set_aside_before: Instant) -> bool:
+        """Delete some of what was handled, or set aside, before these moments; return whether there may be more.
 
         Telegram keeps an update for a day at most and picks a random id after a
         quiet week, so ids must not be remembered for long.
         """
-        self._db.execute("DELETE FROM inbox WHERE handled_at < ? AND fault IS NULL", (handled_before,))
-        self._db.execute("DELETE FROM inbox WHERE handled_at < ? AND fault IS NOT NULL", (set_aside_before,))
+        forgotten = [
+            self._db.execute(
+                f"DELETE FROM inbox WHERE update_id IN"  # noqa: S608 - no data in it
+                f" (SELECT update_id FROM inbox WHERE handled_at < ? AND fault {which} LIMIT ?)",
+                (before, PORTION),
+            ).rowcount
+            for which, before in (("IS NULL", handled_before), ("IS NOT NULL", set_aside_before))
+        ]
+        return max(forgotten) == PORTION
 
 
 def _extracted(kind: str, path: str, body: str = "body") -> str:

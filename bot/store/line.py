@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from bot.job import Instant
 from bot.store.conversion_queue import CLOCK, CONVERSIONS
+from bot.store.portion import PORTION
 
 #: The lane of the chat as a whole, beside those of its persons.
 WHOLE_CHAT = 0
@@ -165,14 +166,19 @@ class Line:
         self._db.execute("UPDATE line SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
         self._db.execute("UPDATE OR REPLACE lanes SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
 
-    def forget(self) -> None:
-        """Forget the lanes that mean nothing more: their last place was passed long ago, or nobody waits at all."""
-        self._db.execute(
-            "DELETE FROM lanes WHERE NOT EXISTS (SELECT 1 FROM line) OR last + 1 <= CASE chat_id"
+    def forget(self) -> bool:
+        """Forget lanes that mean nothing more: their last place was passed long ago, or nobody waits at all.
+
+        Returns whether there may be more.
+        """
+        forgotten = self._db.execute(
+            "DELETE FROM lanes WHERE (chat_id, user_id) IN (SELECT chat_id, user_id FROM lanes"
+            " WHERE NOT EXISTS (SELECT 1 FROM line) OR last + 1 <= CASE chat_id"
             " WHEN ?1 THEN (SELECT last FROM lanes WHERE chat_id = ?1 AND user_id = ?2)"
-            " ELSE (SELECT turn FROM line_clock) END",
-            (CONVERSIONS, CLOCK),
+            " ELSE (SELECT turn FROM line_clock) END LIMIT ?3)",
+            (CONVERSIONS, CLOCK, PORTION),
         )
+        return forgotten.rowcount == PORTION
 
     def drop(self, job_id: int) -> None:
         """Take a job out that will not be served; its turn is not used up."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.job import Instant
 from bot.store.facts import Fact
 from bot.store.outbox import Kind, Outbox, Parcel, Say, parcel_of
+from bot.store.portion import PORTION
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,17 @@ class Menus:
             "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ? WHERE id = ?", (now, parcel.id)
         )
 
-    def forget(self, shown_before: Instant) -> None:
-        """Forget the menus that nobody has pressed since a moment; their buttons are too old from then on."""
-        self._db.execute(
-            "DELETE FROM outbox WHERE kind = ? AND ended_at IS NULL AND coalesce(shown_at, written_at) < ?",
-            (Kind.MENU, shown_before),
+    def forget(self, shown_before: Instant) -> bool:
+        """Forget some menus that nobody has pressed since a moment: their buttons are too old from then on.
+
+        Returns whether there may be more.
+        """
+        forgotten = self._db.execute(
+            f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = '{Kind.MENU}'"  # noqa: S608 - no data in it
+            " AND ended_at IS NULL AND coalesce(shown_at, written_at) < ? LIMIT ?)",
+            (shown_before, PORTION),
         )
+        return forgotten.rowcount == PORTION
 
     def turn(self, parcel: Parcel, menu: Menu, now: Instant) -> None:
         """Let the message show something else."""

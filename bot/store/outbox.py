@@ -12,6 +12,7 @@ from enum import StrEnum
 from bot.job import Instant, Job
 from bot.store.facts import AnswerEnded, Fact
 from bot.store.people import People
+from bot.store.portion import PORTION
 
 
 class Kind(StrEnum):
@@ -423,9 +424,14 @@ class Outbox:
             values,
         )
 
-    def forget(self, ended_before: Instant) -> None:
-        """Delete what ended before a moment and belongs to no job."""
-        self._db.execute("DELETE FROM outbox WHERE ended_at < ? AND job_id IS NULL", (ended_before,))
+    def forget(self, ended_before: Instant) -> bool:
+        """Delete some of what ended before a moment and belongs to no job; return whether there may be more."""
+        forgotten = self._db.execute(
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_to_forget"
+            " WHERE ended_at < ? AND job_id IS NULL LIMIT ?)",
+            (ended_before, PORTION),
+        )
+        return forgotten.rowcount == PORTION
 
 
 def _one_per_chat(parcels: list[Parcel]) -> list[Parcel]:

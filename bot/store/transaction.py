@@ -175,7 +175,6 @@ class Transaction:
                 self.jobs.move(job, State.FAILED, reason=Reason.DELETED, finished_at=now, due_at=None)
                 self.account.spend(self.account.price(), day_of(now))  # nobody looks any more what it costs
                 self.statuses.sign(job, Sign.TAKEN_BACK, now)
-        self.erasure.forget_requests(self.erasure.requests_of(user_id), now)
         self.erasure.forget_person(user_id, now)
 
     def lose_chat(self, chat_id: int, now: Instant) -> None:

@@ -95,10 +95,10 @@ def _say_last(tx: Transaction, origin: Origin, told: Sentence, what: str, now: I
 def _question(origin: Origin, held: Held) -> Menu:
     told = sentence(
         "delete-question",
-        edits=held.edits,
-        texts=held.words,
-        pictures=held.pictures,
-        messages=held.messages,
+        edits=_counted(held, held.edits),
+        texts=_counted(held, held.words),
+        pictures=_counted(held, held.pictures),
+        messages=_counted(held, held.messages),
         waiting=held.waiting,
         ordered=held.ordered,
         settings="some" if held.has_settings else "none",
@@ -112,3 +112,8 @@ def _question(origin: Origin, held: Held) -> Menu:
         Button(sentence("button-keep").into(origin.language), Action.KEEP, 0),
     )
     return Menu(told.into(origin.language), [(each.label, each.data) for each in buttons])
+
+
+def _counted(held: Held, number: int) -> int | str:
+    """Return a number as it is shown."""
+    return f"{number}+" if held.is_more else number

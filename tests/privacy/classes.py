@@ -36,7 +36,7 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
         "erased_at": _N, "task_id": _N,
         "tries": _N, "rejections": _N, "reorders": _N, "reason": _N, "result_url": _E, "credits": _N, "album": _E,
         "closes_by": _N, "took": _N, "language": _E, "format": _N, "shape": _N, "answer_as": _N, "variation_of": _N,
-        "counted_on": _N, "counted_for_all": _N,
+        "counted_on": _N, "counted_for_all": _N, "erase_when_ended": _N,
     },
     "sources": dict.fromkeys(
         ("job_id", "place", "file_id", "file_unique_id", "is_photo", "size", "upload_url", "uploaded_at", "full_url"),
@@ -60,6 +60,8 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
     # follows the outbox, as long as something waits there
     "chat_queues": dict.fromkeys(("chat_id", "lane", "due_at", "served_at"), _E),
     "job_counts": dict.fromkeys(("state", "jobs"), _N),
+    # for as long as it takes to erase all the rest
+    "erasures": dict.fromkeys(("user_id", "asked_at", "last_job"), _E),
     "standings": dict.fromkeys(("id", "standing", "decided_by", "decided_at"), _D),
     "counts": dict.fromkeys(("day", "whose", "id", "edits", "forgiven"), Fate.COUNTED),
     "spending": dict.fromkeys(("day", "credits"), _N),
