@@ -34,7 +34,7 @@ FREE = """NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id
     AND coalesce(outcome, '') <> 'not_ordered' AND coalesce(cost, 1) > 0)"""
 
 #: What may never be found, each with the question that finds it.
-NEVER = {
+_NEVER = {
     "a count of a day that is not the number of edits that count": """
         SELECT counts.id FROM counts WHERE edits <> (SELECT count(*) FROM jobs WHERE counted_on = counts.day
             AND CASE whose WHEN 'person' THEN charged_to = counts.id
@@ -139,6 +139,8 @@ NEVER = {
         SELECT id FROM jobs WHERE variation_of IS NULL AND NOT EXISTS (SELECT 1 FROM parts WHERE job_id = jobs.id)""",
 }
 
+NEVER = {words: question.replace(":free", FREE) for words, question in _NEVER.items()}
+
 #: What may not be found while a bot lives and nothing is under way.
 NEVER_ALIVE = {
     "an order under way": """
@@ -219,7 +221,7 @@ def _unsound(db: sqlite3.Connection) -> Iterator[str]:
 
 def _found(db: sqlite3.Connection, questions: Mapping[str, str]) -> Iterator[str]:
     for words, question in questions.items():
-        found = [row[0] for row in db.execute(question.replace(":free", FREE))]
+        found = [row[0] for row in db.execute(question)]
         if found:
             yield f"{words}: {found}"
 
