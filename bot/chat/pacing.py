@@ -31,7 +31,11 @@ class Pacing:
 
     def opens(self, chat_id: int, now: float) -> float:
         """Return the moment, `now` at the earliest, at which this chat may be written to."""
-        return max(self.next_opens(now), self._chats.get(chat_id, 0.0), self._group_opens(chat_id))
+        return max(self.next_opens(now), self.chat_opens(chat_id, now))
+
+    def chat_opens(self, chat_id: int, now: float) -> float:
+        """Return the moment, `now` at the earliest, at which only this chat's own limits let it be written to."""
+        return max(now, self._chats.get(chat_id, 0.0), self._group_opens(chat_id))
 
     def next_opens(self, now: float) -> float:
         """Return the moment, `now` at the earliest, at which any chat may be written to."""
@@ -48,7 +52,7 @@ class Pacing:
 
     def changes_open(self, now: float) -> float:
         """Return the moment, `now` at the earliest, at which any message may be brought up to date."""
-        return max(self.next_opens(now), self._changes)
+        return max(now, self._changes)
 
     def changed(self, now: float) -> None:
         """Count a message that is brought up to date now; that keeps no other message waiting."""

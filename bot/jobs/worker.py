@@ -35,7 +35,7 @@ from bot.jobs.watch import Watch
 from bot.settings import MustRestart
 from bot.store import outbox
 from bot.store.connection import Database, Work
-from bot.store.outbox import HEAVY, SAYING, TELLING, Kind, Lane, Parcel
+from bot.store.outbox import HEAVY, MESSAGES, Kind, Lane, Parcel
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,9 @@ UNCOUNTED = frozenset({Kind.REACTION, Kind.TOAST, Kind.DELETION})
 
 #: Seconds until it is asked whether somebody waits behind a chat in which very much is to be said.
 BEHIND_ONE = 1.0
+
+#: Messages that are said before one that tells how an edit stands, or asks for its words, goes before the next.
+SAID_IN_A_ROW = 3
 
 #: Seconds within which a limit may open while a plan is made.
 OPENS_MEANWHILE = 0.02
@@ -111,6 +114,8 @@ class Worker:
         self._held: dict[int, float] = {}
         #: those of the messages that are pictures, and whose they are
         self._deliveries: dict[int, int] = {}
+        #: messages that were said since something was told
+        self._said_in_a_row = 0
         self._bell = bell
         #: what was known of the rows when the latest plan was made, and when the next one is due whatever happens
         self._planned_at_change = 0
@@ -271,6 +276,7 @@ class Worker:
             return
         if kind in HEAVY:
             self._deliveries[parcel.id] = person
+        self._said_in_a_row += kind not in UNCOUNTED
         self._messages[parcel.id] = None if kind is Kind.TOAST else chat_id
         tasks.create_task(self._message_alone(self._send(parcel), parcel))
 
@@ -282,18 +288,26 @@ class Worker:
         tasks.create_task(self._message_alone(self._tell(errand), parcel))
 
     def _may_be_told(self, parcel: Parcel) -> bool:
-        """Say whether a status or a menu may be sent, changed or deleted now."""
-        if parcel.message_id is None and not parcel.is_over:
-            return self._may_leave(parcel.say.chat_id)
-        # what is changed or deleted is no further message, but Telegram may want to be left alone
-        is_open = self._is_open(parcel.say.chat_id)
-        if parcel.say.kind is not Kind.STATUS or parcel.is_over or not is_open:
-            return is_open
-        now = self._monotonic()
-        is_open = self._pacing.changes_open(now) <= now
-        if is_open:
-            self._pacing.changed(now)
+        """Say whether a status or a menu may be sent, changed or deleted now, and count it if so."""
+        chat_id = parcel.say.chat_id
+        if parcel.message_id is not None and parcel.say.kind is Kind.STATUS and not parcel.is_over:
+            return self._may_change(chat_id)
+        if parcel.message_id is not None or parcel.is_over:
+            return self._is_open(chat_id)  # no further message, but Telegram may want to be left alone
+        is_open = self._may_leave(chat_id)
+        self._said_in_a_row = 0 if is_open else self._said_in_a_row
         return is_open
+
+    def _may_change(self, chat_id: int) -> bool:
+        """Say whether a status may be brought up to date now, and count it if so."""
+        now = self._monotonic()
+        opens = self._pacing.chat_opens(chat_id, now)
+        if opens > now:
+            self._held[chat_id] = opens
+        may_change = max(opens, self._pacing.changes_open(now)) <= now
+        if may_change:
+            self._pacing.changed(now)
+        return may_change
 
     def _may_leave(self, chat_id: int) -> bool:
         """Say whether a message to a chat may leave now, and count it if so."""
@@ -324,6 +338,7 @@ class Worker:
             written=frozenset(self._written),
             shut=self._shut(),
             sated=self._sated(),
+            is_turn_to_tell=self._said_in_a_row >= SAID_IN_A_ROW,
         )
 
     def _sated(self) -> frozenset[int]:
@@ -334,15 +349,16 @@ class Worker:
     def _shut(self) -> frozenset[Lane]:
         """Return the lanes out of which nothing may leave now, because of the limits for all chats together."""
         now = self._monotonic() + OPENS_MEANWHILE
-        if self._pacing.next_opens(now) > now:
-            return frozenset({*SAYING, *TELLING})
-        return frozenset({Lane.REFRESH}) if self._pacing.changes_open(now) > now else frozenset()
+        messages = MESSAGES if self._pacing.next_opens(now) > now else frozenset()
+        changes = frozenset({Lane.REFRESH}) if self._pacing.changes_open(now) > now else frozenset()
+        return messages | changes
 
     def _opens(self, shut: frozenset[Lane]) -> float:
         """Return the seconds until the first of some lanes that are shut opens."""
         now = self._monotonic()
-        opens = self._pacing.next_opens(now) if Lane.TOLD in shut else self._pacing.changes_open(now)
-        return opens - now
+        messages = [self._pacing.next_opens(now)] if shut & MESSAGES else []
+        changes = [self._pacing.changes_open(now)] if Lane.REFRESH in shut else []
+        return min(messages + changes) - now
 
     def _start_looks(self, tasks: asyncio.TaskGroup, now: Instant) -> None:
         while (job_id := self._looks.take(now)) is not None:

@@ -57,8 +57,11 @@ class Lane(StrEnum):
     REFRESH = "refresh"
 
 
-#: Lanes of what is said, and of what only tells how things stand; the former come first.
-SAYING, TELLING = (Lane.HEAVY, Lane.SAID), (Lane.TOLD, Lane.REFRESH)
+#: Lanes of what counts against the limit of all messages together.
+MESSAGES = frozenset({Lane.HEAVY, Lane.SAID, Lane.TOLD})
+
+#: Statuses that are looked at at once to be brought up to date, of which one may be.
+MOST_REFRESHED = 2
 
 #: Messages of a kind that may wait for a chat before those are left out that nobody needs: a chat takes one a second.
 MOST_OF_A_KIND = 20
@@ -139,6 +142,8 @@ class Busy:
     shut: frozenset[Lane] = frozenset()
     #: persons who have as many pictures on their way as one may
     sated: frozenset[int] = frozenset()
+    #: whether so much was said that something has to be told, where anything is to be
+    is_turn_to_tell: bool = False
 
 
 class Outbox:
@@ -185,13 +190,15 @@ class Outbox:
         What is said comes before what only tells how things stand. Toasts wait for nobody: they appear in no chat; they
         do not take all the room either.
         """
-        found = self._first_in(Lane.TOAST, now, busy, limit // 2) if Lane.TOAST in lanes else []
-        said = [row for lane in SAYING if lane in lanes for row in self._first_in(lane, now, busy, limit)]
-        found += sorted(said, key=lambda row: (row["turn"], row["id"]))
-        for lane in TELLING:
-            if lane in lanes and len(found) < limit:
-                found += self._first_in(lane, now, busy, limit - len(found))
-        return _one_per_chat([parcel_of(row) for row in found])[:limit]
+
+        def first(lane: Lane, most: int = limit) -> list[sqlite3.Row]:
+            return self._first_in(lane, now, busy, most) if lane in lanes else []
+
+        told = first(Lane.TOLD)
+        said = [] if busy.is_turn_to_tell and told else first(Lane.SAID)
+        in_turn = sorted(first(Lane.HEAVY) + said, key=lambda row: (row["turn"], row["id"]))
+        found = [*first(Lane.TOAST, limit // 2), *in_turn, *told][:limit]
+        return _one_per_chat([parcel_of(row) for row in [*found, *first(Lane.REFRESH, MOST_REFRESHED)]])
 
     def _first_in(self, lane: Lane, now: Instant, busy: Busy, limit: int) -> list[sqlite3.Row]:
         """Return the first message of each chat in a lane, the chat first that was served longest ago.

@@ -18,7 +18,7 @@ from bot.store.outbox import Say
 from bot.store.transaction import Transaction
 from tests.backlog import EVE, FIRST_CHAT, FIRST_JOB, letters, requests, steps_of, texts
 from tests.house import House, a_house
-from tests.world import english
+from tests.world import a_photo, english
 
 FEW, MANY = 200, 10_000
 
@@ -165,6 +165,19 @@ async def test_a_newcomer_is_answered_within_seconds_beside_more_than_can_be_sai
     await house.receive()
     await house.pass_time(3)
     assert house.words(bob.id) == [english("help")]
+
+
+async def test_a_newcomer_is_asked_for_words_beside_more_than_can_be_said(house: House) -> None:
+    now = house.clock.instant()
+    for number in range(60):
+        house.telegram.person(user_id=FIRST_CHAT + number)
+        await house.bot.db.unit(
+            lambda tx, number=number: texts(tx.jobs._db, 1, 20, now, chat_id=FIRST_CHAT + number)  # type: ignore[misc]
+        )
+    house.ada.send_photo(a_photo())
+    await house.receive()
+    await house.pass_time(2)
+    assert house.status()["text"] == english("question", count=1)
 
 
 async def test_each_chat_is_served_in_turn(house: House) -> None:
