@@ -1,10 +1,11 @@
-# Build:  docker build -t darkroom .
-# Run:    docker run -d --restart unless-stopped --stop-timeout 20 --env-file .env -v darkroom:/data darkroom
+# Build and run: docs/operating/compose.yaml, or what docs/operating.md says under "Docker".
 #
 # The volume holds the database: with a name, the next container finds it and goes on where this one stopped.
 # A folder of the host in its place has to belong to 10001:10001.
 
-FROM python:3.13-slim AS python
+# What the tag stood for on 9 October 2026 (Python 3.13.16), for every platform. It does not move by itself: to get what was
+# mended since, put in the digest that `docker buildx imagetools inspect python:3.13-slim` shows, and build.
+FROM python:3.13-slim@sha256:70729b46c69b4f1e97c4822c1af3df53a1476cf5ddc6c087c0c10bc3a5678c2f AS python
 
 
 FROM python AS build

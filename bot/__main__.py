@@ -105,7 +105,9 @@ def _loaded() -> ModuleType:
     """Load what serves, which takes most of a second: whoever has to mend a setting need not wait for it."""
     gc.disable()  # nothing of it is garbage, and to look for some again and again takes a quarter of the time
     try:
-        from bot import app  # noqa: PLC0415 - see above
+        from bot import app, texts  # noqa: PLC0415 - see above
+
+        texts.load()
     finally:
         gc.enable()
     gc.freeze()

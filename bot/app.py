@@ -60,7 +60,7 @@ from bot.redaction import Redact, Redaction
 from bot.settings import CannotRun, Settings
 from bot.stats.drawing_process import Drawing
 from bot.store.connection import Database
-from bot.store.lock import only_process
+from bot.store.lock import Lock, only_process
 from bot.store.room import room_of
 from bot.talk.access import Access
 from bot.talk.address import Address
@@ -100,9 +100,9 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _check(settings)
-    with only_process(settings.database_path):
+    with only_process(settings.database_path) as lock:
         async with AsyncExitStack() as stack:
-            darkroom = await wire(settings, stack, Clocks(time_of_day, since_boot))
+            darkroom = await wire(settings, stack, Clocks(time_of_day, since_boot), lock)
             await darkroom.live(stop)
 
 
@@ -237,17 +237,19 @@ class Darkroom:
         await _cancelled(worker)
 
 
-async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks) -> Darkroom:
-    """Build every part; `stack` closes them in reverse.
+async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks, lock: Lock | None = None) -> Darkroom:
+    """Build every part; `stack` closes them in reverse. `lock` is what keeps a second process away.
 
     Raises CannotRun when the database, or what the environment says of proxies and certificates, cannot be used.
     """
     refuse_unusable_proxies()
     steady = Clocks(SteadyClock(clocks.of_day, clocks.monotonic), clocks.monotonic)
-    return await _wired(settings, stack, steady, clocks.of_day)
+    return await _wired(settings, stack, steady, clocks.of_day, lock)
 
 
-async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant]) -> Darkroom:
+async def _wired(
+    settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant], lock: Lock | None
+) -> Darkroom:
     token, redact = settings.telegram_bot_token.get_secret_value(), Redaction(settings.secrets)
     meters = Meters()
     measure = Measure(meters)
@@ -260,7 +262,7 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
     updates = Updates(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
     stack.push_async_callback(updates.aclose)
     address, news = Address(), asyncio.Event()
-    callbacks = Callbacks(settings.public_url)
+    callbacks = Callbacks(settings.public_url, settings.callback_key)
     worker = _worker(settings, stack, db, chat, callbacks, measure, clocks, tls, redact, wake_intake=news.set)
     retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.of_day)
     intake = _intake(settings, db, address, news, clocks, wake_worker=worker.stir, wake_retention=retention.wake)
@@ -292,12 +294,19 @@ async def _wired(settings: Settings, stack: AsyncExitStack, clocks: Clocks, real
         intake=intake,
         worker=worker,
         menus=Menus(db, chat, settings.admin_ids),
-        watchdog=Watchdog(parts, monotonic=clocks.monotonic),
+        watchdog=Watchdog(parts, monotonic=clocks.monotonic, check_files=lambda: _check_files(db, lock)),
         retention=retention,
         health=health,
         meters=meters,
         metrics=_metrics(settings, db, meters, health, clocks),
     )
+
+
+async def _check_files(db: Database, lock: Lock | None) -> None:
+    """Raise CannotRun or MustRestart if the database, or what lies beside it, is no longer there."""
+    await db.check_files()
+    if lock is not None:
+        await asyncio.to_thread(lock.check)
 
 
 def _health(db: Database, receiver: Poll | Hook, late_at: Mapping[str, Callable[[], float]], clocks: Clocks) -> Health:
@@ -351,6 +360,7 @@ def _callback(
     key = settings.kie_webhook_key
     return Callback(
         Nudges(db, callbacks, measure, look_soon=worker.look_soon).take,
+        is_ours=callbacks.is_ours,
         key=None if key is None else key.get_secret_value(),
         redact=redact,
         clock=clocks.of_day,

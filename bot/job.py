@@ -76,7 +76,8 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.GATHERING: frozenset({State.QUEUED, State.CANCELLED}),
     State.QUEUED: frozenset({State.SUBMITTING, State.FAILED, State.CANCELLED}),
     State.SUBMITTING: frozenset({State.RUNNING, State.QUEUED, State.FAILED}),
-    State.RUNNING: frozenset({State.SUCCEEDED, State.QUEUED, State.FAILED}),
+    # back into doubt where the task turns out to be another order's
+    State.RUNNING: frozenset({State.SUCCEEDED, State.QUEUED, State.FAILED, State.SUBMITTING}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset(),
     State.CANCELLED: frozenset(),
@@ -188,6 +189,11 @@ class Job:
     reorders: int
     reason: Reason | None
     result_url: str | None
+
+    @property
+    def person(self) -> int:
+        """Whose share of what all have in common it takes: of places, of turns."""
+        return self.request.charged_to
 
 
 class IllegalTransition(Exception):

@@ -16,15 +16,19 @@ MARK = "[secret]"
 #: Characters of a secret; what is shorter keeps nothing secret, and would be found in every other word.
 _SHORTEST = 6
 
-#: What escapes a character of ASCII: in an address, as often as it was escaped there, in JSON within JSON, in HTML.
+#: Where a character may be escaped: in an address, perhaps twice, in JSON within JSON, in HTML; and, beside letters,
+#: digits and what stands in tokens, by a backslash alone.
 _ESCAPES = re.compile(r"%(?:25)*[2-7][0-9a-f]|\\u00[2-7][0-9a-f]|&#", re.IGNORECASE)
+_ANY_ESCAPES = re.compile(rf"{_ESCAPES.pattern}|\\[^a-z0-9]", re.IGNORECASE)
+_HARMLESS = re.compile(r"[A-Za-z0-9_:-]*")
 
 
 def _spelled(char: str) -> str:
     """Return a pattern for a character, as it is and in every escaped spelling."""
     code = ord(char)
     in_address = "".join(f"%(?:25)*{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
-    return rf"(?:{re.escape(char)}|{in_address}|\\{{1,8}}u{code:04x}|&#(?:0*{code}|x0*{code:x});)"
+    plain = r"\\{1,4}" if char == "\\" else re.escape(char) if char.isalnum() else rf"\\{{0,8}}{re.escape(char)}"
+    return rf"(?:{plain}|{in_address}|\\{{1,8}}u{code:04x}|&#(?:0*{code}|x0*{code:x});)"
 
 
 #: What a bot token looks like, for tokens that are not ours to know; in an address it may be of any length. Each begins
@@ -39,6 +43,8 @@ class Redaction:
     def __init__(self, secrets: Iterable[str]) -> None:
         known = {form for secret in secrets for form in (secret, _half(secret)) if len(form) >= _SHORTEST}
         longest_first = sorted(known, key=len, reverse=True)
+        is_harmless = all(map(_HARMLESS.fullmatch, longest_first))
+        self._escapes = _ESCAPES if is_harmless else _ANY_ESCAPES
         self._lowered = [secret.lower() for secret in longest_first]
         self._known = re.compile("|".join("".join(map(_spelled, each)) for each in longest_first), re.IGNORECASE)
 
@@ -51,7 +57,7 @@ class Redaction:
     def _may_hold_one(self, text: str) -> bool:
         """Say quickly whether it is worth a closer look: mostly it is not."""
         lowered = text.lower()
-        return any(secret in lowered for secret in self._lowered) or _ESCAPES.search(text) is not None
+        return any(secret in lowered for secret in self._lowered) or self._escapes.search(text) is not None
 
 
 def _half(secret: str) -> str:

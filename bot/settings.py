@@ -199,6 +199,11 @@ class Settings(Stored):
         """What Telegram says with each update that it brings; derived, so that there is one less to set and keep."""
         return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), b"darkroom webhook", "sha256").hex()
 
+    @property
+    def callback_key(self) -> bytes:
+        """What the references of orders are signed with; derived as well."""
+        return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), b"darkroom callback", "sha256")
+
     def proof(self, nonce: str) -> str:
         """Return what only a bot with this token answers to a nonce; the token cannot be found out from it."""
         message = f"darkroom proof {nonce}".encode("utf-8", "surrogatepass")
@@ -296,12 +301,12 @@ def _refuse_unusable_key_log(path: str | None) -> None:
 
 
 def told_without_secrets(words: str) -> str:
-    """Return words for somebody at a terminal, where it may be that no setting is right: a secret may be in any place."""
+    """Return words for a terminal without the secrets, also where a setting is wrong and nobody knows which."""
     return Redaction(secrets_given())(words)
 
 
 def secrets_given() -> tuple[str, ...]:
-    """Return what the environment and `.env` name as secrets, right or not; what is in files of their own is not read."""
+    """Return what the environment and `.env` name as secrets, right or not; files of their own are not read."""
     try:
         given = Given()
     except (ValidationError, OSError, UnicodeDecodeError):  # of .env

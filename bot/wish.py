@@ -50,10 +50,12 @@ class Form:
 USUAL = Form()
 
 _RATIOS = "|".join(sorted(set(Shape) - {Shape.AUTO}))
+_BETWEEN = r"[\s,;，；、]"
 #: Set apart by a space or a comma, because 12:16:9 is no shape. Chinese and Japanese are written without spaces, and
-#: their keyboards have colons, commas and full stops of their own.
+#: their keyboards have colons, commas and full stops of their own. A row of spaces is only tried from its beginning:
+#: tried from each of them, 4,096 take a sixth of a second.
 _SHAPE_AT_THE_END = re.compile(
-    rf"(?:^|[\s,;，；、]+|(?<=[\u3040-\u30ff\u3400-\u9fff]))({_RATIOS.replace(':', '[:：]')})[\s.。]*$"
+    rf"(?:^|(?<!{_BETWEEN}){_BETWEEN}+|(?<=[\u3040-\u30ff\u3400-\u9fff]))({_RATIOS.replace(':', '[:：]')})[\s.。]*$"
 )
 
 

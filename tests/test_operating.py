@@ -93,6 +93,42 @@ def test_compose_hands_over_secrets_where_the_settings_look_for_them() -> None:
         assert f"\n  {name}:\n    file: ../../secrets/{name}\n" in COMPOSE
 
 
+def test_the_image_is_built_on_one_that_cannot_change() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)", DOCKERFILE, re.MULTILINE))
+    foreign = [base for base in bases if base not in stages]
+    assert foreign
+    assert [base for base in foreign if not re.fullmatch(r"[a-z.:0-9-]+@sha256:[0-9a-f]{64}", base)] == []
+
+
+def test_a_container_gets_nothing_that_the_bot_does_not_need() -> None:
+    for line in ("read_only: true", "cap_drop:\n      - ALL", "security_opt:\n      - no-new-privileges:true"):
+        assert f"\n    {line}\n" in COMPOSE
+    [memory] = re.findall(r"^    mem_limit: (\w+)$", COMPOSE, re.MULTILINE)
+    [processes] = re.findall(r"^    pids_limit: (\d+)$", COMPOSE, re.MULTILINE)
+    fences = ["--cap-drop ALL", "--security-opt no-new-privileges", "--read-only", f"--memory {memory}"]
+    commands = [each for page in PAGES for each in _commands(page) if each.startswith("docker run -d")]
+    assert commands
+    for command in commands:
+        assert [fence for fence in (*fences, f"--pids-limit {processes}") if fence not in command] == []
+        assert f"-e {SECRETS[0].upper()}_FILE=/run/secrets/{SECRETS[0]} " in command
+
+
+def _commands(page: Path) -> list[str]:
+    """Return the commands that a page shows, each on one line."""
+    shown = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return "\n".join(shown).replace("\\\n", " ").splitlines()
+
+
+def test_the_proxies_write_no_address_of_an_order_down_while_the_bot_is_away() -> None:
+    nginx, caddy = ((GIVEN / name).read_text(encoding="utf-8") for name in ("nginx.conf", "Caddyfile"))
+    called = callback.PATH.partition("{")[0]
+    [location] = re.findall(rf"^    location {called} {{\n(.+?)^    }}", nginx, re.MULTILINE | re.DOTALL)
+    assert "        error_log /dev/null emerg;\n" in location
+    assert "    access_log off;\n" in nginx
+    assert "{\n\tlog {\n\t\texclude http.log.error\n\t}\n}\n" in re.sub(r"^\s*#.*\n", "", caddy, flags=re.MULTILINE)
+
+
 def test_compose_and_the_proxies_lead_to_the_port_of_the_image() -> None:
     [port] = re.findall(r"^    PORT=(\d+)", DOCKERFILE, re.MULTILINE)
     assert int(port) == Settings.model_fields["port"].default

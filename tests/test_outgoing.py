@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 
-from bot.outgoing import SMALL, Client, in_one_piece
+from bot.outgoing import SMALL, Client, claimed_length, in_one_piece
 from tests.pictures.server import hosting, says
 
 ANYWHERE = "http://localhost"
@@ -30,6 +31,15 @@ async def test_what_comes_little_by_little_leaves_so() -> None:
     request = httpx.Request("POST", ANYWHERE, content=content())
     await in_one_piece(request)
     assert await _pieces(request) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "length"),
+    [("0", 0), ("17", 17), ("9" * 18, int("9" * 18)), ("9" * 5000, None), ("-1", None), ("٣", None)],
+)
+def test_a_body_is_as_long_as_it_is_said_where_that_can_be(claim: str, length: int | None) -> None:
+    assert claimed_length(httpx.Response(200, headers=[(b"Content-Length", claim.encode())])) == length
+    assert claimed_length(httpx.Response(200)) is None
 
 
 async def test_no_cookie_is_sent_back() -> None:

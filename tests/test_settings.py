@@ -107,6 +107,23 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
     assert name in _problem().splitlines()[-1]
 
 
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e308", "1e400", "-1", "9" * 30, "9" * 5000])
+@pytest.mark.parametrize(
+    "name",
+    [name.upper() for name, field in Settings.model_fields.items() if field.annotation in (int, float, int | None)],
+)
+def test_a_number_that_nobody_can_mean_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert _problem().startswith(name)
+
+
+def test_a_secret_in_the_place_of_another_setting_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIE_WEBHOOK_KEY", "canary/with/slashes")
+    monkeypatch.delenv("KIE_API_KEY")
+    monkeypatch.setenv("KIE_API_KEY_FILE", "canary/with/slashes")
+    assert "canary" not in _problem()
+
+
 @pytest.mark.parametrize("name", ["TELEGRAM_BOT_TOKEN", "KIE_API_KEY", "KIE_WEBHOOK_KEY"])
 def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "canary with spaces")

@@ -140,8 +140,14 @@ class Chat:
         await self._http.aclose()
 
     async def _sent(self, method: str, message: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> int:
-        """Send something; return the message's id, which is all that anybody wants to know of it."""
-        return id_from(fields_of(await self._raw(method, message, within=within)).get("message_id"))
+        """Send something; return the message's id, which is all that anybody wants to know of it.
+
+        It is 0 for a message that nothing can be done about: Telegram says so of some that it sends later.
+        """
+        sent = fields_of(await self._raw(method, message, within=within))
+        if "message_id" not in sent:
+            raise Doubtful("the answer holds no id")
+        return _count(sent["message_id"])
 
     async def _raw(self, method: str, arguments: dict[str, Any], *, within: float = ANSWER_TIMEOUT) -> Any:
         """Call a method for the plain answer: to make one of the library's messages of it takes long."""
@@ -344,7 +350,7 @@ def _the_same_is_fine() -> Iterator[None]:
 
 
 def _count(value: object) -> int:
-    """Read a number that is only shown or compared; 0 for what cannot be one."""
+    """Read a number from zero on; 0 for one that cannot be."""
     return value if type(value) is int and 0 < value < MOST_OF_AN_ID else 0
 
 

@@ -148,7 +148,7 @@ def in_our_words(redact: Redact) -> Iterator[None]:
 
 def id_from(value: object) -> int:
     """Read an id that can be kept; raises Doubtful for what is none."""
-    if type(value) is not int or not 0 < abs(value) < MOST_OF_AN_ID:
+    if type(value) is not int or abs(value) >= MOST_OF_AN_ID:
         raise Doubtful("the answer holds no id")
     return value
 

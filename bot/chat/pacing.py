@@ -11,6 +11,10 @@ CHAT_GAP = 1.0
 GROUP_WINDOW = 60.0
 GROUP_MOST = 20
 
+#: Messages that are sent in the time of one that is brought up to date: ten a second are enough for a hundred that
+#: wait, and the ten thousand that may wait must not take all there is.
+CHANGES_TAKE = 3
+
 #: Chats that are remembered before those that are open again are forgotten.
 MOST_CHATS = 10_000
 
@@ -21,6 +25,7 @@ class Pacing:
     def __init__(self, messages_per_second: float) -> None:
         self._gap = 1 / messages_per_second
         self._overall = 0.0
+        self._changes = 0.0
         self._chats: dict[int, float] = {}
         self._groups: dict[int, deque[float]] = {}
         #: the latest chat for which Telegram asked for a pause, and until when
@@ -28,7 +33,11 @@ class Pacing:
 
     def opens(self, chat_id: int, now: float) -> float:
         """Return the moment, `now` at the earliest, at which this chat may be written to."""
-        return max(self.next_opens(now), self._chats.get(chat_id, 0.0), self._group_opens(chat_id))
+        return max(self.next_opens(now), self.chat_opens(chat_id, now))
+
+    def chat_opens(self, chat_id: int, now: float) -> float:
+        """Return the moment, `now` at the earliest, at which only this chat's own limits let it be written to."""
+        return max(now, self._chats.get(chat_id, 0.0), self._group_opens(chat_id))
 
     def next_opens(self, now: float) -> float:
         """Return the moment, `now` at the earliest, at which any chat may be written to."""
@@ -42,6 +51,14 @@ class Pacing:
             self._groups.setdefault(chat_id, deque(maxlen=GROUP_MOST)).append(now)
         if len(self._chats) > MOST_CHATS:
             self._forget(now)
+
+    def changes_open(self, now: float) -> float:
+        """Return the moment, `now` at the earliest, at which any message may be brought up to date."""
+        return max(now, self._changes)
+
+    def changed(self, now: float) -> None:
+        """Count a message that is brought up to date now; that keeps no other message waiting."""
+        self._changes = now + self._gap * CHANGES_TAKE
 
     def pause(self, chat_id: int, until: float, now: float) -> None:
         """Leave a chat alone until a moment, as Telegram asked for.

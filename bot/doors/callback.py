@@ -27,11 +27,13 @@ MOST_BYTES = 64 * 1024
 #: Seconds that a callback may take to arrive.
 ARRIVES_WITHIN = 10.0
 
-#: How often each caller may come, and all of them together: per second, and at once. Kie, which starts two tasks
-#: a second by default, may call through a proxy that makes all callers look the same.
+#: How often one order's address may be called: per second, and at once. Kie repeats a callback three times.
+ORDER = (1.0, 10)
+
+#: How often anybody may call who knows no such address, and all of them together. Behind a proxy they are all one.
 EACH, ALL = (20.0, 200), (100.0, 1000)
 
-#: Callers that are told apart.
+#: Addresses of orders, and of callers, that are told apart.
 MOST_CALLERS = 1000
 
 REFUSALS = {
@@ -42,30 +44,36 @@ REFUSALS = {
 
 
 class Callback:
-    """Answers at `PATH`; `nudge` takes the reference and the task id that was named, if one was."""
+    """Answers at `PATH`; `nudge` takes the reference and the task id that was named, if one was.
+
+    `is_ours` says of a reference, without looking anything up, whether it was made here.
+    """
 
     def __init__(
         self,
         nudge: Callable[[str, str | None], Awaitable[None]],
         *,
+        is_ours: Callable[[str], bool],
         key: str | None,
         redact: Redact,
         clock: Callable[[], Instant],
         monotonic: Callable[[], float],
     ) -> None:
         self._nudge = nudge
+        self._is_ours = is_ours
         self._key = key
         self._redact = redact
         self._clock = clock
         self._monotonic = monotonic
+        self._order = Turnstile(*ORDER, most_callers=MOST_CALLERS)
         self._each = Turnstile(*EACH, most_callers=MOST_CALLERS)
         self._all = Turnstile(*ALL)
         self._complaints = Turnstile(1 / 60, 1, most_callers=len(Verdict))
 
     async def handle(self, request: web.Request) -> web.Response:
         """Take a callback; when it is answered with 200, nothing of it can be lost."""
-        now = self._monotonic()
-        if not self._each.admits(request.remote or "", now) or not self._all.admits("", now):
+        reference = request.match_info["reference"]
+        if not self._may_call(reference, request.remote or ""):
             return _answer(429, "too many requests")
         body = await body_of(request, most=MOST_BYTES, within=ARRIVES_WITHIN)
         if body is None:
@@ -75,10 +83,17 @@ class Callback:
         if verdict is not Verdict.GENUINE:
             return self._refused(verdict)
         try:
-            await self._nudge(request.match_info["reference"], task_id and self._redact(task_id))
+            await self._nudge(reference, task_id and self._redact(task_id))
         except MustRestart:
             return _answer(503, "not now")
         return _answer(200, "success")
+
+    def _may_call(self, reference: str, caller: str) -> bool:
+        """Limit callers, those first who know nothing: nobody can use up what is kept for the addresses of orders."""
+        now = self._monotonic()
+        if self._is_ours(reference) and self._order.admits(reference, now):
+            return True
+        return self._each.admits(caller, now) and self._all.admits("", now)
 
     def _verdict(self, request: web.Request, task_id: str | None) -> Verdict:
         if self._key is None:

@@ -53,7 +53,7 @@ class Hook:
         self._url = f"{public_url}{PATH}"
         self._secret = secret
         self._monotonic = monotonic
-        self._complaints = Turnstile(1 / 60, 1)
+        self._complaints = Turnstile(1 / 60, 1, most_callers=2)
         self._told_of = 0
         #: when Telegram last brought an update, or said that nothing keeps it from that, on the monotonic clock
         self.fresh_at = monotonic()
@@ -62,14 +62,15 @@ class Hook:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Take an update; when it is answered with 200, it is safe."""
-        if not hmac.compare_digest(request.headers.get(SECRET_HEADER, "").encode(), self._secret.encode()):
+        said = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogatepass")  # they may be any bytes
+        if not hmac.compare_digest(said, self._secret.encode()):
             return self._refused()
         body = await body_of(request, most=MOST_BYTES, within=ARRIVES_WITHIN)
         if body is None:
             return web.Response(status=408)
         update = _update(body)
         if update is None:
-            log.error("Telegram brought something without an id, which cannot be kept")
+            self._complain(logging.ERROR, "Telegram brought something without an id, which cannot be kept")
             return web.Response()  # it would be brought again and again
         self.fresh_at = self._monotonic()
         try:
@@ -79,9 +80,12 @@ class Hook:
         return web.Response()
 
     def _refused(self) -> web.Response:
-        if self._complaints.admits("", self._monotonic()):
-            log.warning("somebody who does not know the secret called at %s", PATH)
+        self._complain(logging.WARNING, f"somebody who does not know the secret called at {PATH}")
         return web.Response(status=403)
+
+    def _complain(self, level: int, words: str) -> None:
+        if self._complaints.admits(words, self._monotonic()):
+            log.log(level, "%s", words)
 
     async def set(self) -> None:
         """Have Telegram bring the updates here, those that wait as well.
@@ -123,6 +127,6 @@ class Hook:
 def _update(body: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # it may be nested as deep as it is long
         return None
     return found if has_id(found) else None

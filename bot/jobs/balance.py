@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from bot.job import Instant, later
+from bot.jobs import trouble
 from bot.kie.client import Kie
-from bot.kie.errors import KieError
+from bot.kie.errors import Garbled, KieError
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import sentence
@@ -37,11 +38,18 @@ class Balance:
         """Ask once, and write down the answer."""
         try:
             balance = await self._kie.credits()
-        except KieError:
-            # whatever is wrong shows with the next order, and is dealt with there
-            await self._db.unit(lambda tx: tx.account.ask_again(later(self._clock(), EVERY)))
+        except KieError as error:
+            failure = error
+            await self._db.unit(lambda tx: self._not_learned(tx, failure))
         else:
             await self._db.unit(lambda tx: self._learned(tx, balance))
+
+    def _not_learned(self, tx: Transaction, error: KieError) -> None:
+        now = self._clock()
+        tx.account.ask_again(later(now, EVERY))
+        # whatever else is wrong shows with the next order, and is dealt with there
+        if isinstance(error, Garbled):
+            trouble.seen_elsewhere(tx, error, self._admins, now)
 
     def _learned(self, tx: Transaction, balance: float) -> None:
         now = self._clock()

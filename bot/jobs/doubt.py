@@ -7,14 +7,17 @@ is asked; nothing here ever orders again.
 """
 
 import logging
-from secrets import compare_digest
+from collections.abc import Collection
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
 
-from bot.job import Instant, Job, State, later, seconds_between
-from bot.jobs.callbacks import Callbacks
+from bot.job import Instant, Job, State, day_of, later, seconds_between
+from bot.jobs.callbacks import Callbacks, reference_in
 from bot.jobs.pauses import MOST_TRIES, pause
 from bot.kie.models import Look
 from bot.store.attempts import Attempt, Outcome
 from bot.store.transaction import Transaction
+from bot.texts import sentence
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,15 @@ CALLBACK_AWAITED = 120.0
 
 #: Seconds after which an order in doubt that nobody decided about is closed.
 ENDS_AFTER = 24 * 3600.0
+
+
+class Whose(StrEnum):
+    """Whose order a task came from, by Kie's echo of it."""
+
+    OURS = "ours"
+    OTHERS = "others"
+    #: Kie does not show it, or not in a form that could be compared
+    UNKNOWN = "unknown"
 
 
 def begin(tx: Transaction, job: Job, callbacks: Callbacks, now: Instant) -> bool:
@@ -65,10 +77,68 @@ def take_up(tx: Transaction, job: Job, now: Instant) -> None:
 
 def is_ours(seen: Look, job: Job, attempt: Attempt) -> bool:
     """Say whether Kie's record shows that a task came from this attempt."""
-    if seen.callback_url is not None:
-        return compare_digest(seen.callback_url.rpartition("/")[2].encode(), attempt.reference.encode())
-    uploads = tuple(source.upload_url for source in job.request.sources)
-    return bool(uploads) and seen.image_urls == uploads
+    return whose(seen, job, {attempt.reference}) is Whose.OURS
+
+
+def whose(seen: Look, job: Job, references: Collection[str]) -> Whose:
+    """Say whether Kie's record shows a job's order: by the reference of one of its attempts, else by its pictures."""
+    named = None if seen.callback_url is None else reference_in(seen.callback_url)
+    if named is not None and references:
+        return Whose.OURS if named in references else Whose.OTHERS
+    verdict = _by_pictures(seen, job)
+    # beside an address that is none of ours, pictures prove nothing
+    return Whose.UNKNOWN if verdict is Whose.OURS and seen.callback_url is not None else verdict
+
+
+def _by_pictures(seen: Look, job: Job) -> Whose:
+    uploads = [source.upload_url for source in job.request.sources]
+    ours, shown = [_place_of(url) for url in uploads if url is not None], [_place_of(url) for url in seen.image_urls]
+    if not shown or not ours or len(ours) < len(uploads):
+        return Whose.UNKNOWN
+    if shown == ours:
+        return Whose.OURS
+    # only where the very host shows other files: Kie may write addresses in another way one day
+    hosts, names = {host for host, _ in ours}, {path.rpartition("/")[2] for _, path in ours}
+    are_others = all(host in hosts and path.rpartition("/")[2] not in names for host, path in shown)
+    return Whose.OTHERS if are_others else Whose.UNKNOWN
+
+
+def _place_of(url: str) -> tuple[str, str]:
+    """Return the host and the path of an address, however it is escaped."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", url
+    return parts.netloc.lower(), unquote(parts.path)
+
+
+def mixed_up(
+    tx: Transaction, job: Job, named: str | None, callbacks: Callbacks, admins: frozenset[int], now: Instant
+) -> bool:
+    """Take it back that a job's order made its task, which is another order's; True if there is a hint to try.
+
+    What became of the job's own order is as unknown as if no answer had come; `named` is the task that Kie's callback
+    about it has named, if one came.
+    """
+    attempt = tx.attempts.latest(job.id)
+    if attempt is None or not tx.jobs.move(job, State.SUBMITTING, task_id=None, overdue_at=None, tries=0):
+        return False
+    tx.attempts.doubt(attempt, named if named != job.task_id else None)
+    tell_of_mix_up(tx, job, admins, now)
+    tx.statuses.touch(job.id, now)
+    doubted = tx.jobs.get(job.id)
+    return doubted is not None and begin(tx, doubted, callbacks, now)
+
+
+def tell_of_mix_up(tx: Transaction, job: Job, admins: frozenset[int], now: Instant) -> None:
+    """Tell the operator that Kie has answered an order with the task of another one."""
+    tx.log(
+        log.error,
+        "job %d: in doubt: Kie answered its order with the task of another one",
+        job.id,
+        extra={"job": job.id},
+    )
+    tx.outbox.tell_admins(admins, f"mixed-up:{day_of(now)}", sentence("admin-mixed-up", job=f"{job.id}").into, now)
 
 
 def end(tx: Transaction, job: Job, attempt: Attempt, task_id: str, now: Instant) -> Job | None:

@@ -1,13 +1,13 @@
 """Gather: completes the requests whose pictures came one by one, and gives up those that never got any words.
 
 The window of an album is a moment in the database, moved on by each item that
-arrives; nothing waits in memory. It is closed only when every update that was
-received in time has been handled, so none of its items can be in between.
+arrives; nothing waits in memory. It is closed only when every update of its chat that
+was received in time has been handled, so none of its items can be in between.
 """
 
 from bot.job import MAX_PROMPT, WORDS_AWAITED, Instant, Job, Reason, State, later
 from bot.jobs.outcome import about
-from bot.store.inbox import Letter
+from bot.store.outbox import Kind
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.texts import sentence
@@ -18,22 +18,14 @@ AT_ONCE = 100
 
 def close_due(tx: Transaction, now: Instant) -> bool:
     """Take on, or end, the incomplete requests whose time has come; True if there may be more of them."""
-    due = tx.jobs.due(State.GATHERING, now, AT_ONCE)
-    unhandled = tx.inbox.next_waiting() if due else None
-    for job_id in due:
-        job = tx.jobs.get(job_id)
-        if job is None or _may_grow(job, unhandled):
-            continue  # whoever handles the inbox wakes the worker when it has done so
+    # what came in time may still wait in the inbox; whoever handles that wakes the worker when it has done so
+    due = tx.jobs.gathered(now, AT_ONCE)
+    for job in filter(None, map(tx.jobs.get, due)):
         if job.closes_by is None:
             _give_up(tx, job, now)
         else:
             _close(tx, job, now)
-    return len(due) == AT_ONCE and unhandled is None
-
-
-def _may_grow(job: Job, unhandled: Letter | None) -> bool:
-    """Say whether something that came in time for a request may still wait in the inbox."""
-    return unhandled is not None and job.due_at is not None and unhandled.received_at <= job.due_at
+    return len(due) == AT_ONCE
 
 
 def _close(tx: Transaction, job: Job, now: Instant) -> None:
@@ -41,7 +33,8 @@ def _close(tx: Transaction, job: Job, now: Instant) -> None:
     others = tx.parts.count(job.id, PartKind.OTHER)
     if not job.request.sources:
         tx.jobs.move(job, State.CANCELLED, finished_at=now, due_at=None, closes_by=None)
-        tx.outbox.add(about(job, "no-picture", sentence("unsupported")), now)
+        if not tx.outbox.is_full(job.request.chat_id, Kind.TEXT):
+            tx.outbox.add(about(job, "no-picture", sentence("unsupported")), now)
         return
     job = _at_its_first_picture(tx, job)
     if others and not job.request.is_in_group:  # in a group the answer says it

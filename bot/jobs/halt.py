@@ -31,20 +31,25 @@ def words(breaker: Breaker, limits: Limits) -> Sentence:
     return sentence("waiting-for-owner" if limits.has_admins else "waiting-for-owner-unaware")
 
 
-def tell_groups(tx: Transaction, limits: Limits, now: Instant) -> None:
-    """Tell each group in which somebody waits once, because there no message tells how an edit stands."""
+def tell_groups(tx: Transaction, limits: Limits, now: Instant) -> bool:
+    """Tell each group in which somebody waits once, because there no message tells how an edit stands.
+
+    True if there may be more of them.
+    """
     breaker = why(tx.breakers.all(), now)
     if breaker is not None:
-        _tell_groups(tx, f"halted:{breaker.name}:{breaker.since}", words(breaker, limits), now)
-    elif not can_pay(tx, limits, now):
-        told = sentence("waiting-for-tomorrow", time=until_tomorrow(now))
-        _tell_groups(tx, f"halted:budget:{day_of(now)}", told, now)
+        return _tell_groups(tx, f"halted:{breaker.name}:{breaker.since}", words(breaker, limits), now)
+    if can_pay(tx, limits, now):
+        return False
+    told = sentence("waiting-for-tomorrow", time=until_tomorrow(now))
+    return _tell_groups(tx, f"halted:budget:{day_of(now)}", told, now)
 
 
-def _tell_groups(tx: Transaction, what: str, told: Sentence, now: Instant) -> None:
-    for job_id in tx.line.first_of_groups():
-        job = tx.jobs.get(job_id)
-        key = f"{what}:in:{job.request.chat_id}" if job else ""
-        if job is None or tx.outbox.holds(key):
-            continue
-        tx.outbox.add(replace(about(job, what, told), key=key), now)
+def _tell_groups(tx: Transaction, what: str, told: Sentence, now: Instant) -> bool:
+    groups = tx.line.untold(what)
+    for chat_id in groups:
+        first = tx.line.first_of(chat_id)
+        job = None if first is None else tx.jobs.get(first)
+        if job is not None:
+            tx.outbox.add(replace(about(job, what, told), key=f"{what}:in:{chat_id}"), now)
+    return bool(groups)

@@ -49,7 +49,7 @@ class Nudges:
             return
         self._measure.callback(LATE if nudged.is_late else HEARD)
         if not nudged.is_late:
-            self._callbacks.heard(nudged.job_id)
+            self._callbacks.heard(nudged.job_id, task_id)
         if not nudged.is_late and not nudged.is_early:
             self._look_soon(nudged.job_id)
 

@@ -9,6 +9,12 @@ from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
 from bot.wish import AnswerAs
 
+#: Milliseconds by which Kie's clock may be off.
+CLOCKS_DIFFER = 3_600_000
+
+#: Milliseconds by which what it took may seem longer than we have waited for it.
+ROUNDED = 1000
+
 
 def fail(
     tx: Transaction, job: Job, reason: Reason, words: Sentence, now: Instant, *, credits_: float | None = None
@@ -40,7 +46,7 @@ def succeed(tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
         took=_took(job, seen, now),
     )
     if moved:
-        if seen.completed_at is not None:
+        if seen.completed_at is not None and _may_be(job, seen.completed_at, now):
             tx.facts.append(Completed(job.id, seen.completed_at))
         tx.attempts.note_cost(job.id, seen.credits)
         spend(tx, seen.credits, now)
@@ -70,9 +76,20 @@ def reminder_at(job: Job, deadline: float, now: Instant) -> Instant:
     return later(job.queued_at or now, deadline)
 
 
+def worked(job: Job, seen: Look, now: Instant) -> int | None:
+    """Return the milliseconds that Kie worked on it, by its own clock; None where it does not say so, or untruly."""
+    waited = now - (job.submitted_at or now)
+    return seen.took if seen.took is not None and seen.took <= waited + ROUNDED else None
+
+
 def _took(job: Job, seen: Look, now: Instant) -> int:
-    """Return the milliseconds that Kie worked on it, by its own clock where it says so."""
-    return max(0, now - (job.submitted_at or now)) if seen.took is None else seen.took
+    took = worked(job, seen, now)
+    return max(0, now - (job.submitted_at or now)) if took is None else took
+
+
+def _may_be(job: Job, completed_at: Instant, now: Instant) -> bool:
+    """Say whether a task may have been finished at this moment of Kie's clock."""
+    return (job.submitted_at or now) - CLOCKS_DIFFER <= completed_at <= now + CLOCKS_DIFFER
 
 
 def about(job: Job, what: str, words: Sentence, *, kind: Kind = Kind.TEXT, is_answer: bool = False) -> Say:

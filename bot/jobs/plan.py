@@ -2,24 +2,23 @@
 
 from dataclasses import dataclass, replace
 
-from bot.job import Instant, Job, State
-from bot.jobs import balance, gather, halt, status
-from bot.jobs.gates import Limits, Opening, is_shut, needs_probe
+from bot.job import Instant
+from bot.jobs import balance, gather, halt, preparation_plan, status
+from bot.jobs.gates import Limits, Opening, needs_probe
+from bot.jobs.preparation_plan import UnderWay
 from bot.jobs.status import Errand
 from bot.jobs.submit import Order, Submit
 from bot.jobs.trouble import UPLOADS
-from bot.kie.errors import Halt
 from bot.store import outbox
 from bot.store.agenda import Agenda, has_come
-from bot.store.breakers import Breaker
-from bot.store.outbox import Kind, Parcel
+from bot.store.outbox import Kind, Lane, Parcel
 from bot.store.transaction import Transaction
-
-#: Jobs prepared at once; how many of their pictures, `prepare` says.
-MOST_PREPARED = 4
 
 #: Pictures being delivered at once: 50 MB of memory each at the most, and usually 2.
 MOST_DELIVERED = 6
+
+#: Of them, those of one person, in as many chats: one place is for everybody else.
+MOST_DELIVERED_OF_ONE = MOST_DELIVERED - 1
 
 #: What changes as long as it stands.
 SHOWN = frozenset({Kind.STATUS, Kind.MENU})
@@ -33,12 +32,15 @@ MOST_ASKED_ABOUT = 4
 #: Messages under way at once, each to another chat, pictures among them.
 MOST_SENT = 16
 
+#: Messages that one plan starts at most: Telegram's limit for all of them together lets hardly more than one leave.
+MOST_STARTED = 4
+
 
 @dataclass(frozen=True)
 class Busy:
     """What is under way already."""
 
-    jobs: frozenset[int]
+    jobs: UnderWay
     messages: outbox.Busy
     probes: frozenset[str]
     #: groups that are being asked about
@@ -53,9 +55,7 @@ class Busy:
 class Plan:
     """What to start now, and the next moment at which there may be more."""
 
-    jobs: list[Job]
-    #: whether more of them are due, which have to wait until one that is under way has ended
-    more_jobs: bool
+    jobs: preparation_plan.Due
     orders: list[Order]
     parcels: list[Parcel]
     #: messages that tell how a job stands
@@ -72,27 +72,26 @@ class Plan:
 
 def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     """Find what is due, write down the orders among it, and say when there may be more."""
-    agenda, more_gathered = tx.agenda(), False
+    agenda, more_gathered, more_groups = tx.agenda(), False, False
     if has_come(agenda.jobs_at, now):
         more_gathered = gather.close_due(tx, now)
         agenda = tx.agenda()
     orders: list[Order] = []
     gate = Opening(0)
     if agenda.somebody_waits:
-        orders, gate = _orders(tx, submit, now)
+        orders, gate, more_groups = _orders(tx, submit, now)
         agenda = tx.agenda()
     breakers = tx.breakers.all() if agenda.somebody_waits else []
     balance_at = balance.due_at(tx) if submit.limits.has_admins else None
     parcels = _parcels_due(tx, agenda, now, busy)
     errands, nothing_to_tell = _errands(tx, parcels, submit.limits, now)
-    job_ids, more_jobs = _jobs_due(tx, agenda, breakers, now, busy.jobs)
+    jobs = preparation_plan.due(tx, agenda, breakers, now, busy.jobs)
     groups = tx.chats.admins_due(now, MOST_ASKED_ABOUT) if has_come(agenda.groups_at, now) else []
     unproven = [breaker for breaker in breakers if needs_probe(breaker)]
     moments = [gate.opens_at, balance_at, *_moments(tx, agenda, now)]
     moments += [breaker.until for breaker in breakers if breaker in unproven or breaker.name == UPLOADS]
     return Plan(
-        jobs=[job for job in map(tx.jobs.get, job_ids) if job is not None],
-        more_jobs=more_jobs,
+        jobs=jobs,
         orders=orders,
         parcels=[_with_its_job(tx, each) for each in parcels if each.say.kind not in SHOWN],
         more_messages=has_come(agenda.messages_at, now)
@@ -102,18 +101,20 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
         groups=[each for each in groups if each not in busy.groups],
         asks_balance=has_come(balance_at, now) and not busy.asks_balance,
         # behind those that turned out to need nothing there may be others
-        next_at=now if nothing_to_tell or more_gathered else _first(moments, now),
+        next_at=now if nothing_to_tell or more_gathered or more_groups else _first(moments, now),
     )
 
 
-def _orders(tx: Transaction, submit: Submit, now: Instant) -> tuple[list[Order], Opening]:
-    """Write down the orders that may be made now; say to those who wait on what there is to say."""
+def _orders(tx: Transaction, submit: Submit, now: Instant) -> tuple[list[Order], Opening, bool]:
+    """Write down the orders that may be made now; say to those who wait on what there is to say.
+
+    The last is whether there may be more groups to be told.
+    """
     orders, gate = submit.begin(tx, now)
     if not tx.line.is_waited_in():
-        return orders, Opening(0)
+        return orders, Opening(0), False
     _remind(tx, now)
-    halt.tell_groups(tx, submit.limits, now)
-    return orders, gate
+    return orders, gate, halt.tell_groups(tx, submit.limits, now)
 
 
 def _moments(tx: Transaction, agenda: Agenda, now: Instant) -> list[Instant | None]:
@@ -142,36 +143,14 @@ def _remind(tx: Transaction, now: Instant) -> None:
 
 
 def _parcels_due(tx: Transaction, agenda: Agenda, now: Instant, busy: Busy) -> list[Parcel]:
-    said, told = has_come(agenda.said_at, now), has_come(agenda.told_at, now)
-    if not (said or told) or len(busy.messages.parcels) >= MOST_SENT:
+    lanes = {lane for lane, due_at in agenda.lanes_at.items() if due_at <= now} - busy.messages.shut
+    if busy.deliveries >= MOST_DELIVERED:
+        lanes.discard(Lane.HEAVY)
+    if not lanes or len(busy.messages.parcels) >= MOST_SENT:
         return []
-    pictures = busy.deliveries < MOST_DELIVERED
-    return tx.outbox.due(now, busy.messages, MOST_SENT, pictures=pictures, said=said, told=told)
+    return tx.outbox.due(now, busy.messages, MOST_STARTED, lanes)
 
 
 def _with_its_job(tx: Transaction, parcel: Parcel) -> Parcel:
     job_id = parcel.say.job_id
     return parcel if parcel.say.kind not in PICTURES or job_id is None else replace(parcel, job=tx.jobs.get(job_id))
-
-
-def _jobs_due(
-    tx: Transaction, agenda: Agenda, breakers: list[Breaker], now: Instant, busy: frozenset[int]
-) -> tuple[list[int], bool]:
-    """Return the ids of the jobs to take up, and whether there are more, be it that they are under way."""
-    most = MOST_PREPARED + len(busy) + 1
-    all_in_doubt = tx.jobs.due(State.SUBMITTING, now, most) if has_come(agenda.jobs_at, now) else []
-    all_to_prepare = tx.line.to_prepare(now, most) if agenda.somebody_waits else []
-    in_doubt = [job_id for job_id in all_in_doubt if job_id not in busy]
-    to_prepare = [job_id for job_id in all_to_prepare if job_id not in busy]
-    room = MOST_PREPARED - len(busy)
-    taken_up = [*in_doubt, *to_prepare[: max(0, _room_to_prepare(breakers, now, busy))]][:room]
-    return taken_up, len(taken_up) < len(all_in_doubt) + len(all_to_prepare)
-
-
-def _room_to_prepare(breakers: list[Breaker], now: Instant, busy: frozenset[int]) -> int:
-    # without a good key no upload is taken either
-    if any(each.name in (Halt.KEY, UPLOADS) and is_shut(each, now) for each in breakers):
-        return 0
-    # after a trouble the first one goes alone, to see whether its pictures are taken
-    most = 1 if any(each.name == UPLOADS for each in breakers) else MOST_PREPARED
-    return most - len(busy)

@@ -3,11 +3,16 @@
 It runs as soon as it can, without waiting for the job's turn at Kie, so that an unusable picture
 is told at once and an order has nothing left to do but to order. Everything
 here is free and repeatable; one commit at the end makes it count.
+
+A picture that has to be decoded may take long, and must slow nobody but its sender. Where the conversion
+lane is free it is decoded at once; else its bytes are dropped, the job enters the conversion queue, and
+`convert` fetches it again when it is its turn, one picture at a time.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bot.chat.client import Chat
@@ -15,20 +20,23 @@ from bot.chat.errors import NoFile, Rejected, TooBig
 from bot.job import Instant, Job, Reason, Source, State
 from bot.jobs import outcome, trouble
 from bot.jobs.bell import Bell
+from bot.jobs.conversion_lane import ConversionLane
+from bot.jobs.fair_semaphore import FairSemaphore
 from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
 from bot.pictures.aside import inspect_aside
 from bot.pictures.convert import Converter, Fitted, How
-from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, Unreadable
+from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, TooMuchWork, TooNarrow, Unreadable
 from bot.pictures.fetch import Fetcher, FetchError, Unreachable
 from bot.pictures.inspect import Obstacle, why_not_as_it_is
+from bot.pictures.structure import MOST_RATIO
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
 
 log = logging.getLogger(__name__)
 
-#: Pictures in memory at once, over all jobs: 20 MB each at the most.
+#: Pictures in memory at once, over all jobs and beside those in the conversion lane: 20 MB each at the most.
 MOST_PICTURES = 4
 
 #: Tries after which Telegram's copy of a picture has to do.
@@ -79,7 +87,9 @@ class Prepare:
         self._db = db
         self._chat = chat
         self._fetcher = fetcher
-        self._room = asyncio.Semaphore(MOST_PICTURES)
+        self._room = FairSemaphore(MOST_PICTURES)
+        #: who has a picture decoded
+        self.lane = ConversionLane()
         self._converter = converter
         self._transport = transport
         self._bell = bell
@@ -88,20 +98,43 @@ class Prepare:
         self._clock = clock
 
     async def run(self, job: Job) -> None:
-        """Prepare every picture that is not, then let the job wait for its turn.
+        """Prepare every picture that is not, then let the job wait for its turn at Kie, or at being converted.
 
         Raises what the rooms below raise when it is worth another try; what was carried by then stays carried.
         """
-        now = self._clock()
-        to_carry = [source for source in job.request.sources if not self._transport.is_fresh(source, now)]
-        outcomes = await asyncio.gather(*(self._carried(job, source) for source in to_carry), return_exceptions=True)
+        to_carry = self._to_carry(job)
+        may_convert = len(to_carry) == 1  # of several, each waits for a turn of its own
+        outcomes = await asyncio.gather(
+            *(self._carried(job, source, may_convert=may_convert) for source in to_carry), return_exceptions=True
+        )
         carried = [each for each in outcomes if isinstance(each, _Carried)]
         errors = [each for each in outcomes if isinstance(each, BaseException)]
         if errors:
             await self._failed(job, carried, next((e for e in errors if isinstance(e, Unusable)), errors[0]))
         else:
-            # so that the order is written down in the same commit, if it is its turn
-            await self._bell.commit(self._db, lambda tx: self._ready(tx, job, carried))
+            await self._done(job, carried, is_ready=len(carried) == len(to_carry))
+
+    async def convert(self, job: Job) -> None:
+        """Prepare one picture of a job in the conversion lane, whatever it takes, and leave the lane.
+
+        Raises like `run`.
+        """
+        try:
+            to_carry = self._to_carry(job)
+            carried = [await self._converted(job, source) for source in to_carry[:1]]
+            await self._done(job, carried, is_ready=len(carried) == len(to_carry))
+        except Unusable as unusable:
+            await self._failed(job, [], unusable)
+        finally:
+            self.lane.leave(job)
+
+    def _to_carry(self, job: Job) -> list[Source]:
+        now = self._clock()
+        return [source for source in job.request.sources if not self._transport.is_fresh(source, now)]
+
+    async def _done(self, job: Job, carried: list[_Carried], *, is_ready: bool) -> None:
+        # by the bell, so that the order is written down in the same commit, if it is its turn
+        await self._bell.commit(self._db, lambda tx: (self._ready if is_ready else self._queue)(tx, job, carried))
 
     async def _failed(self, job: Job, carried: list[_Carried], error: BaseException) -> None:
         if not isinstance(error, Unusable):
@@ -111,21 +144,43 @@ class Prepare:
         told = error.told
         await self._db.unit(lambda tx: outcome.fail(tx, job, Reason.PICTURE, told, self._clock()))
 
-    async def _carried(self, job: Job, source: Source) -> _Carried:
-        async with self._room:
+    async def _carried(self, job: Job, source: Source, *, may_convert: bool) -> _Carried | None:
+        """Carry a picture; None where it has to wait for being converted."""
+        with _told_of(job, source):
+            async with self._room.place_of(job.person):
+                found = await self._content(job, source)
+                fitted = await self._without_decoding(source, found)
+                if fitted is not None:
+                    return await self._carry(source, found, fitted)
+            if not (may_convert and await self._enters_lane(job)):
+                return None
             try:
-                return _Carried(source, await self._carry(job, source))
-            except Unusable as unusable:
-                raise Unusable(_in_album(job, source, unusable.told)) from None
+                fitted = await self._converter.fit(found.content)
+            finally:
+                self.lane.leave(job)
+                self._bell.ring()
+            return await self._carry(source, found, fitted)
 
-    async def _carry(self, job: Job, source: Source) -> str | None:
-        found = await self._content(job, source)
-        try:
-            photo = await _photo(found.content) if source.is_photo and found.is_telegrams else None
-            fitted = photo or await self._converter.fit(found.content)
-        except PictureError as error:
-            raise Unusable(_words(error)) from None
-        return await self._transport.carry(source, fitted, telegram_has_it=found.is_telegrams)
+    async def _converted(self, job: Job, source: Source) -> _Carried:
+        with _told_of(job, source):
+            found = await self._content(job, source)
+            return await self._carry(source, found, await self._converter.fit(found.content))
+
+    async def _without_decoding(self, source: Source, found: _Content) -> Fitted | None:
+        photo = await _photo(found.content) if source.is_photo and found.is_telegrams else None
+        return photo or await self._converter.fit_without_decoding(found.content)
+
+    async def _enters_lane(self, job: Job) -> bool:
+        """Let a job go on with the picture that it has in hand, if nobody waits for a turn before it."""
+        if not self.lane.enter(job):
+            return False
+        if await self._db.unit(lambda tx: tx.conversions.is_empty()):
+            return True
+        self.lane.leave(job)
+        return False
+
+    async def _carry(self, source: Source, found: _Content, fitted: Fitted) -> _Carried:
+        return _Carried(source, await self._transport.carry(source, fitted, telegram_has_it=found.is_telegrams))
 
     async def _content(self, job: Job, source: Source) -> _Content:
         """Fetch a picture from wherever it is best."""
@@ -154,12 +209,33 @@ class Prepare:
             return
         self._note(tx, job, carried)
         tx.line.mark(job.id, is_ready=True)
+        self._uploads_go_on(tx, carried)
+
+    def _queue(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
+        """Let a job wait for the next turn at being converted."""
+        if job.state == State.QUEUED and tx.jobs.note(job, due_at=None, tries=0):
+            self._note(tx, job, carried)
+            tx.conversions.enter(job)
+            self._uploads_go_on(tx, carried)
+
+    def _uploads_go_on(self, tx: Transaction, carried: list[_Carried]) -> None:
         if carried:
             trouble.uploads_go_on(tx, self._admins, self._clock())
 
     def _note(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
         for each in carried:
             tx.jobs.uploaded(job.id, each.source.place, each.url, self._clock())
+
+
+@contextmanager
+def _told_of(job: Job, source: Source) -> Iterator[None]:
+    """Turn what is wrong with a picture into words that say which one it is."""
+    try:
+        yield
+    except PictureError as error:
+        raise Unusable(_in_album(job, source, _words(error))) from None
+    except Unusable as unusable:
+        raise Unusable(_in_album(job, source, unusable.told)) from None
 
 
 def _in_album(job: Job, source: Source, words: Sentence) -> Sentence:
@@ -184,8 +260,12 @@ def _words(error: PictureError) -> Sentence:
             return sentence("other-format", format=found)
         case Animated():
             return sentence("animated")
+        case TooMuchWork():
+            return sentence("too-much-work")
         case Unreadable():
             return sentence("broken-picture")
+        case TooNarrow():
+            return sentence("too-narrow", most=MOST_RATIO)
         case TooManyPixels():
             return sentence("too-many-pixels")
         case _:

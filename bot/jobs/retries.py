@@ -3,6 +3,7 @@
 A failed step always moves its due time on, so nothing is ever tried in a hot loop.
 """
 
+import errno
 import logging
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ from bot.texts import DEFAULT, Sentence, sentence
 
 log = logging.getLogger(__name__)
 
+#: What the system says when file descriptors, memory or room on the disk run out.
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
 
 #: Not worth a second try.
 NICETIES = frozenset({Kind.REACTION, Kind.TOAST})
@@ -80,7 +83,13 @@ def job_failed(tx: Transaction, job: Job, error: Exception, rules: Rules, now: I
 def _passes(error: Exception, waited: float) -> bool:
     """Say whether an error is known to be one that passes by itself, or by the operator's help."""
     passing = isinstance(error, Later | Doubtful | Unavailable) and not isinstance(error, NoFile)
+    passing = passing or _is_exhaustion(error)
     return isinstance(error, Halted) or (passing and waited < GIVE_UP_AFTER)
+
+
+def _is_exhaustion(error: Exception) -> bool:
+    """Say whether this machine has run out of something, which says nothing about the job."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in EXHAUSTED)
 
 
 def _later_again(tx: Transaction, job: Job, error: Exception, waited: float, rules: Rules, now: Instant) -> None:

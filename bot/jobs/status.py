@@ -152,7 +152,7 @@ def _under_way(tx: Transaction, job: Job) -> Showing:
 
 
 def _queued(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing:
-    place = tx.line.place_of(job.id) or 1
+    place = tx.line.place_of(job.id, now) or 1
     usual = tx.jobs.usual_seconds(KNOWN, TOO_FEW)
     wait = _wait(place, tx.jobs.count_at_kie(later(now, -limits.deadline)), limits, usual)
     breakers = tx.breakers.all()

@@ -7,7 +7,6 @@ again by itself.
 """
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -91,7 +90,7 @@ class Submit:
     def _begun(self, tx: Transaction, job: Job, now: Instant) -> Order | None:
         if not tx.jobs.move(job, State.SUBMITTING, submitted_at=now, due_at=None):
             return None
-        reference = secrets.token_urlsafe(24)
+        reference = self._callbacks.new_reference()
         tx.attempts.begin(job.id, reference, now)
         return Order(replace(job, state=State.SUBMITTING, submitted_at=now, due_at=None), reference)
 
@@ -145,6 +144,9 @@ class Submit:
 
     def _accepted(self, tx: Transaction, job: Job, task_id: str) -> bool:
         now = self._clock()
+        if tx.attempts.is_taken(task_id):
+            doubt.tell_of_mix_up(tx, job, self._admins, now)
+            return self._in_doubt(tx, job, Unclear("the task of another order"))
         tx.attempts.end(job.id, Outcome.ACCEPTED, now, task_id)
         trouble.orders_go_on(tx, job.submitted_at or now, self._admins, now)
         tx.statuses.touch(job.id, now)

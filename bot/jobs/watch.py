@@ -6,8 +6,9 @@ Kie's own record counts: for a task of ours as for one that a callback named.
 
 import logging
 from collections.abc import Callable
+from enum import Enum, auto
 
-from bot.job import Instant, Job, Reason, State, later, seconds_between
+from bot.job import Instant, Job, Reason, State, day_of, later, seconds_between
 from bot.jobs import doubt, outcome, trouble
 from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
@@ -29,6 +30,18 @@ from bot.texts import Sentence, sentence
 LAST_QUESTION = RESULTS_KEPT * 86_400.0
 
 log = logging.getLogger(__name__)
+
+
+class _End(Enum):
+    """What a look at a finished task has led to."""
+
+    PICTURE = auto()
+    #: no picture, or somebody else was faster
+    OTHER = auto()
+    #: it is another order's task
+    MIXED_UP = auto()
+    #: the same, and there is a hint to try
+    HINTED = auto()
 
 
 class Watch:
@@ -74,14 +87,13 @@ class Watch:
         again = None if job is None else await self._look(job)
         if again is None:
             self._callbacks.forget(job_id)
-        elif job is not None and job.state is State.RUNNING:
-            self._remember(job, again)
         return again
 
-    def _remember(self, job: Job, again: Instant) -> None:
+    def _remembered(self, job: Job, again: Instant | None) -> Instant | None:
         """Keep a job for its next look; once its person is to be told that it takes long, the row is read each time."""
-        if seconds_between(job.submitted_at or again, again) < self._deadline:
+        if again is not None and seconds_between(job.submitted_at or again, again) < self._deadline:
             self._running[job.id] = job
+        return again
 
     async def _look(self, job: Job) -> Instant | None:
         if job.state is State.RUNNING and job.task_id is not None:
@@ -94,13 +106,17 @@ class Watch:
     async def _look_at(self, job: Job, task_id: str) -> Instant | None:
         seen = await self._seen(job, task_id)
         if isinstance(seen, KieError):
-            return await self._not_seen(job)
+            return self._remembered(job, await self._not_seen(job))
         if seen.outcome is Outcome.PENDING:
-            return await self._not_finished(job)
+            return self._remembered(job, await self._not_finished(job))
+        named = self._callbacks.named(job.id)
+        # so that the picture is fetched as soon as this is committed
+        end = await self._bell.commit(self._db, lambda tx: self._finished(tx, job, seen, named))
+        if end in (_End.MIXED_UP, _End.HINTED):
+            return self._clock() if end is _End.HINTED else None
         if self._callbacks.found_finished(job.id):
             self._measure.callback(MISSING)
-        # so that the picture is fetched as soon as this is committed
-        if await self._bell.commit(self._db, lambda tx: self._finished(tx, job, seen)):
+        if end is _End.PICTURE:
             self._learn(job, seen)
         return None
 
@@ -110,12 +126,15 @@ class Watch:
         if isinstance(seen, KieError) or seen.status == UNSEEN:
             passes = isinstance(seen, Unavailable | Halted)
             return await self._db.unit(lambda tx: doubt.try_later(tx, job, attempt, self._clock(), passes=passes))
-        running = await self._db.unit(lambda tx: self._tried(tx, job, attempt, seen))
+        found = await self._db.unit(lambda tx: self._tried(tx, job, attempt, seen))
         # what is learned belongs to this thread, not to that of the database
-        return None if running is None else self._next_look(running, self._clock())
+        return self._next_look(found, self._clock()) if isinstance(found, Job) else found
 
-    def _tried(self, tx: Transaction, job: Job, attempt: Attempt, seen: Look) -> Job | None:
-        """Conclude from Kie's record whose task it is; return the job if it is the job's, and runs on."""
+    def _tried(self, tx: Transaction, job: Job, attempt: Attempt, seen: Look) -> Job | Instant | None:
+        """Conclude from Kie's record whose task it is; return the job if it is the job's, and runs on.
+
+        Where another order has the task by Kie's answer, return when to try again: a look at that one tells as well.
+        """
         now = self._clock()
         if not doubt.is_ours(seen, job, attempt):
             tx.log(
@@ -123,6 +142,8 @@ class Watch:
             )
             doubt.drop_hint(tx, job, attempt, now)
             return None
+        if tx.attempts.is_taken(seen.task_id):
+            return doubt.try_later(tx, job, attempt, now, passes=False)
         ours = doubt.end(tx, job, attempt, seen.task_id, now)
         if ours is not None and seen.outcome is Outcome.PENDING:
             return ours
@@ -169,13 +190,21 @@ class Watch:
 
     def _learn(self, job: Job, seen: Look) -> None:
         # without Kie's own figure there is only the moment of our look, and looks would follow looks, ever later
-        if seen.took is not None:
-            self._learned.add(Took(job.request.form.shape, seen.took / 1000))
+        worked = outcome.worked(job, seen, self._clock())
+        if worked is not None:
+            self._learned.add(Took(job.request.form.shape, worked / 1000))
 
-    def _finished(self, tx: Transaction, job: Job, seen: Look) -> bool:
-        """Take a job to its end; True if that is a picture."""
+    def _finished(self, tx: Transaction, job: Job, seen: Look, named: str | None = None) -> _End:
+        """Take a job to its end; `named` is the task that a callback has named, should this one be another order's."""
         now, stored = self._clock(), _as_it_stands(tx, job)
-        return stored is not None and self._ended(tx, stored, seen, now)
+        if stored is None:
+            return _End.OTHER
+        if doubt.whose(seen, stored, tx.attempts.references(job.id)) is doubt.Whose.OTHERS:
+            has_hint = doubt.mixed_up(tx, stored, named, self._callbacks, self._admins, now)
+            return _End.HINTED if has_hint else _End.MIXED_UP
+        if seen.absurd:
+            _tell_of_absurd_figures(tx, stored, seen, self._admins, now)
+        return _End.PICTURE if self._ended(tx, stored, seen, now) else _End.OTHER
 
     def _ended(self, tx: Transaction, job: Job, seen: Look, now: Instant) -> bool:
         if seen.outcome is Outcome.FAILURE:
@@ -207,12 +236,20 @@ def _give_up(tx: Transaction, job: Job, words: Sentence, now: Instant) -> None:
         outcome.fail(tx, stored, Reason.OVERDUE, words, now)
 
 
+def _tell_of_absurd_figures(tx: Transaction, job: Job, seen: Look, admins: frozenset[int], now: Instant) -> None:
+    names = ", ".join(seen.absurd)
+    tx.log(log.warning, "job %d: Kie's record says of %s what cannot be", job.id, names, extra={"job": job.id})
+    words = sentence("admin-absurd", figures=names, task=job.task_id or "", job=f"{job.id}")
+    tx.outbox.tell_admins(admins, f"absurd:{day_of(now)}", words.into, now)
+
+
 def _task_failed(tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
     words = seen.fail_text or seen.fail_code
     told = words or sentence("no-reason")
     if is_refusal(words):
         outcome.fail(tx, job, Reason.REFUSED, sentence("model-refuses", words=told), now, credits_=seen.credits)
-    elif not seen.credits and job.reorders == 0:
+    # of a price that cannot be nobody knows that it is nothing
+    elif not seen.credits and not seen.has_absurd_price and job.reorders == 0:
         _once_more(tx, job, seen, now)
     else:
         outcome.fail(tx, job, Reason.BROKE, sentence("broke", words=told), now, credits_=seen.credits)

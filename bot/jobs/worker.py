@@ -8,20 +8,22 @@ an idle bot reads nothing.
 import asyncio
 import logging
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
 from bot.chat.errors import Later
 from bot.chat.pacing import Pacing
-from bot.job import LONGEST_ALBUM, Instant, Job, State, later, seconds_between
+from bot.job import LONGEST_ALBUM, NOBODY, Instant, Job, State, later, seconds_between
 from bot.jobs import doubt, retries, trouble
 from bot.jobs.admins import Admins
 from bot.jobs.balance import Balance
 from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
 from bot.jobs.looks import Looks
-from bot.jobs.plan import MOST_DELIVERED, Busy, Plan, plan_for
+from bot.jobs.plan import MOST_DELIVERED, MOST_DELIVERED_OF_ONE, Busy, Plan, plan_for
+from bot.jobs.preparation_plan import Due, UnderWay
 from bot.jobs.prepare import Prepare
 from bot.jobs.probe import Probe
 from bot.jobs.send import Send
@@ -33,7 +35,7 @@ from bot.jobs.watch import Watch
 from bot.settings import MustRestart
 from bot.store import outbox
 from bot.store.connection import Database, StoreFailed, Work
-from bot.store.outbox import HEAVY, Ending, Kind, Parcel
+from bot.store.outbox import HEAVY, MESSAGES, Ending, Kind, Lane, Parcel
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,12 @@ BEHIND_ONE = 1.0
 
 #: Seconds after which it is tried again to write down that a message has left: the disk may be full for a moment.
 WRITTEN_AGAIN_AFTER = (0.1, 0.5, 1.0, 2.0)
+
+#: Messages that are said before one that tells how an edit stands, or asks for its words, goes before the next.
+SAID_IN_A_ROW = 3
+
+#: Seconds within which a limit may open while a plan is made.
+OPENS_MEANWHILE = 0.02
 
 #: Seconds over which the first looks after a start are spread.
 SPREAD = 2.0
@@ -95,7 +103,8 @@ class Worker:
         self._monotonic = monotonic
         # what follows is bounded by what is under way: see the MOST_* of plan and gates; looks, by the tasks that run
         self._looks = Looks()
-        self._jobs: set[int] = set()
+        #: jobs that are taken up, and whose they are
+        self._jobs: dict[int, int] = {}
         #: messages under way, each to another chat but for the toasts, which are in none
         self._messages: dict[int, int | None] = {}
         #: those of them of which is only being written down what became of them: their chats are free
@@ -106,7 +115,10 @@ class Worker:
         self._asks_balance = False
         self._groups: set[int] = set()
         self._held: dict[int, float] = {}
-        self._deliveries = 0
+        #: those of the messages that are pictures, and whose they are
+        self._deliveries: dict[int, int] = {}
+        #: messages that were said since something was told
+        self._said_in_a_row = 0
         self._bell = bell
         #: what was known of the rows when the latest plan was made, and when the next one is due whatever happens
         self._planned_at_change = 0
@@ -185,18 +197,20 @@ class Worker:
 
     def _may_find_more(self) -> bool:
         """Say whether a plan may hold anything that the latest did not: a look mostly changes no row."""
-        has_room = not (self._jobs_waited_for <= self._jobs and self._messages_waited_for <= self._messages.keys())
+        has_room = not (
+            self._jobs_waited_for <= self._jobs.keys() and self._messages_waited_for <= self._messages.keys()
+        )
         has_news = self._bell.takes_news() or self._db.changes != self._planned_at_change
         return has_news or has_room or self._monotonic() >= self._plan_again_at
 
     async def _start_planned(self, tasks: asyncio.TaskGroup) -> float:
         """Start what the rows say; return the seconds until they may say more, if nothing changes."""
         busy = Busy(
-            jobs=frozenset(self._jobs),
+            jobs=self._jobs_under_way(),
             messages=self._busy_messages(),
             probes=frozenset(self._probes),
             groups=frozenset(self._groups),
-            deliveries=self._deliveries,
+            deliveries=len(self._deliveries),
             asks_balance=self._asks_balance,
         )
         plan, self._planned_at_change = await self._db.unit(
@@ -208,9 +222,9 @@ class Worker:
         self._start(tasks, plan)
         found, started = len(plan.parcels) + len(plan.errands), len(self._messages) - before
         may_leave = self._pacing.next_opens(self._monotonic()) - self._monotonic()
-        self._jobs_waited_for = busy.jobs.union(job.id for job in plan.jobs) if plan.more_jobs else frozenset()
+        self._jobs_waited_for = busy.jobs.ids.union(self._jobs) if plan.jobs.more else frozenset()
         under_way = busy.messages.parcels.union(self._messages)  # some may have ended meanwhile
-        wait_for_room = plan.more_messages or self._deliveries >= MOST_DELIVERED
+        wait_for_room = plan.more_messages or len(self._deliveries) >= MOST_DELIVERED
         self._messages_waited_for = under_way if wait_for_room else frozenset()
         if plan.more_messages and (found > 1 or found > started):
             # their chats are busy or held from here on, and there may be others behind them
@@ -218,14 +232,13 @@ class Worker:
         # behind a single one there is mostly nobody in another chat
         waits = [BEHIND_ONE] if found and plan.more_messages else []
         waits += [may_leave] if self._is_paced else []
+        waits += [self._opens(busy.messages.shut)] if plan.more_messages and busy.messages.shut else []
         waits += [] if plan.next_at is None else [seconds_between(self._clock(), plan.next_at)]
         waits += [opens - self._monotonic() for opens in self._held.values()]
         return min([LONGEST_SLEEP, *waits])
 
     def _start(self, tasks: asyncio.TaskGroup, plan: Plan) -> None:
-        for job in plan.jobs:
-            self._jobs.add(job.id)
-            tasks.create_task(self._step_alone(job))
+        self._start_jobs(tasks, plan.jobs)
         for order in plan.orders:
             tasks.create_task(self._order(order))
         for parcel in plan.parcels:
@@ -242,26 +255,64 @@ class Worker:
             self._groups.add(chat_id)
             tasks.create_task(self._then(self._steps.admins.run(chat_id), partial(self._groups.discard, chat_id)))
 
+    def _start_jobs(self, tasks: asyncio.TaskGroup, due: Due) -> None:
+        for job in due.jobs:
+            self._start_job(tasks, job, self._take_up)
+        for job in due.conversions:
+            if self._steps.prepare.lane.enter(job):  # its place may have been taken since
+                self._start_job(tasks, job, self._steps.prepare.convert)
+
+    def _start_job(self, tasks: asyncio.TaskGroup, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:
+        self._jobs[job.id] = job.person
+        tasks.create_task(self._step_alone(job, step))
+
+    def _jobs_under_way(self) -> UnderWay:
+        converted = self._steps.prepare.lane.jobs
+        return UnderWay({id_: person for id_, person in self._jobs.items() if id_ not in converted}, converted)
+
     def _start_parcel(self, tasks: asyncio.TaskGroup, parcel: Parcel) -> None:
         chat_id, kind = parcel.say.chat_id, parcel.say.kind
-        if kind in HEAVY and self._deliveries >= MOST_DELIVERED:
+        person = NOBODY if parcel.job is None else parcel.job.person
+        if kind in HEAVY and (len(self._deliveries) >= MOST_DELIVERED or person in self._sated()):
             return
         if kind is Kind.REACTION and not self._is_open(chat_id):
             return  # a nicety must not come between Telegram's patience and an answer
         if kind not in UNCOUNTED and not self._may_leave(chat_id):
             return
-        self._deliveries += kind in HEAVY
+        if kind in HEAVY:
+            self._deliveries[parcel.id] = person
+        self._said_in_a_row += kind not in UNCOUNTED
         self._messages[parcel.id] = None if kind is Kind.TOAST else chat_id
         tasks.create_task(self._message_alone(self._send(parcel), parcel))
 
     def _start_errand(self, tasks: asyncio.TaskGroup, errand: Errand) -> None:
         parcel = errand.status
-        # what is changed or deleted is no further message, but Telegram may want to be left alone
-        is_message = parcel.message_id is None and not parcel.is_over
-        if not (self._may_leave if is_message else self._is_open)(parcel.say.chat_id):
+        if not self._may_be_told(parcel):
             return
         self._messages[parcel.id] = parcel.say.chat_id
         tasks.create_task(self._message_alone(self._tell(errand), parcel))
+
+    def _may_be_told(self, parcel: Parcel) -> bool:
+        """Say whether a status or a menu may be sent, changed or deleted now, and count it if so."""
+        chat_id = parcel.say.chat_id
+        if parcel.message_id is not None and parcel.say.kind is Kind.STATUS and not parcel.is_over:
+            return self._may_change(chat_id)
+        if parcel.message_id is not None or parcel.is_over:
+            return self._is_open(chat_id)  # no further message, but Telegram may want to be left alone
+        is_open = self._may_leave(chat_id)
+        self._said_in_a_row = 0 if is_open else self._said_in_a_row
+        return is_open
+
+    def _may_change(self, chat_id: int) -> bool:
+        """Say whether a status may be brought up to date now, and count it if so."""
+        now = self._monotonic()
+        opens = self._pacing.chat_opens(chat_id, now)
+        if opens > now:
+            self._held[chat_id] = opens
+        may_change = max(opens, self._pacing.changes_open(now)) <= now
+        if may_change:
+            self._pacing.changed(now)
+        return may_change
 
     def _may_leave(self, chat_id: int) -> bool:
         """Say whether a message to a chat may leave now, and count it if so."""
@@ -290,7 +341,29 @@ class Worker:
             held=frozenset(self._still_held()),
             parcels=frozenset(self._messages),
             written=frozenset(self._written),
+            shut=self._shut(),
+            sated=self._sated(),
+            is_turn_to_tell=self._said_in_a_row >= SAID_IN_A_ROW,
         )
+
+    def _sated(self) -> frozenset[int]:
+        """Return who has as many pictures on their way as one may."""
+        of_each = Counter(self._deliveries.values())
+        return frozenset(person for person, count in of_each.items() if count >= MOST_DELIVERED_OF_ONE) - {NOBODY}
+
+    def _shut(self) -> frozenset[Lane]:
+        """Return the lanes out of which nothing may leave now, because of the limits for all chats together."""
+        now = self._monotonic() + OPENS_MEANWHILE
+        messages = MESSAGES if self._pacing.next_opens(now) > now else frozenset()
+        changes = frozenset({Lane.REFRESH}) if self._pacing.changes_open(now) > now else frozenset()
+        return messages | changes
+
+    def _opens(self, shut: frozenset[Lane]) -> float:
+        """Return the seconds until the first of some lanes that are shut opens."""
+        now = self._monotonic()
+        messages = [self._pacing.next_opens(now)] if shut & MESSAGES else []
+        changes = [self._pacing.changes_open(now)] if Lane.REFRESH in shut else []
+        return min(messages + changes) - now
 
     def _start_looks(self, tasks: asyncio.TaskGroup, now: Instant) -> None:
         while (job_id := self._looks.take(now)) is not None:
@@ -308,12 +381,12 @@ class Worker:
             freed()
             self._bell.ring()
 
-    async def _step_alone(self, job: Job) -> None:
+    async def _step_alone(self, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:
         """Run a step; what it wrote, and whether others wait for its place, tells by itself if there is more to do."""
         try:
-            await self._step(job)
+            await self._step(job, step)
         finally:
-            self._jobs.discard(job.id)
+            del self._jobs[job.id]
             self._bell.stir()
 
     async def _message_alone(self, sending: Awaitable[None], parcel: Parcel) -> None:
@@ -323,13 +396,13 @@ class Worker:
         finally:
             del self._messages[parcel.id]
             self._written.discard(parcel.id)
-            self._deliveries -= parcel.say.kind in HEAVY
+            self._deliveries.pop(parcel.id, None)
             self._bell.stir()
 
-    async def _step(self, job: Job) -> None:
-        """Take up a job that is due."""
+    async def _step(self, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:
+        """Run a step of a job that is due; when that does not work, it is put off."""
         try:
-            await self._take_up(job)
+            await step(job)
         except MustRestart:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the job has to move on

@@ -1,11 +1,18 @@
-"""Retention: forgets what KEEP_DAYS says must be forgotten, and leaves no trace of what was deleted."""
+"""Retention: forgets what KEEP_DAYS says must be forgotten, and leaves no trace of what was deleted.
+
+However much that is, it is done in short steps, and after each the disk is left to others for much longer than it took:
+nobody waits for it, and whoever has things deleted again and again keeps nothing busy.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum
 
 from bot.job import Instant, day_of, later
 from bot.store.connection import Database
+from bot.store.portion import PORTION
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -13,14 +20,28 @@ log = logging.getLogger(__name__)
 #: Seconds between two rounds.
 EVERY = 6 * 3600.0
 
-#: Seconds between two rounds while something is only kept until it has ended, and at the least after any.
+#: Seconds between two rounds while something is only kept until it has ended, and at the least after any; also from the
+#: start to the first one: those who have waited for the bot come first.
 SOON = 60.0
+
+#: For how many times as long as a step has taken nothing is done after it.
+REST = 9.0
 
 DAY = 86_400.0
 
 #: Days for which the id of a handled update is remembered, and what was said about no edit; Telegram redelivers
 #: for a day at most.
 REMEMBERED_DAYS = 3.0
+
+
+class Left(Enum):
+    """What is left to erase."""
+
+    #: what there was no room for in this transaction
+    MORE = "more"
+    #: what is only kept until it has ended
+    UNDER_WAY = "under way"
+    NOTHING = "nothing"
 
 
 def remembered_days(keep_days: float) -> float:
@@ -31,12 +52,21 @@ def remembered_days(keep_days: float) -> float:
 class Retention:
     """Erases what belongs to edits that ended long ago, and what nobody needs to remember any more."""
 
-    def __init__(self, db: Database, *, keep_days: float, admins: Iterable[int], clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        keep_days: float,
+        admins: Iterable[int],
+        clock: Callable[[], Instant],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._db = db
         self._keep = keep_days * DAY
         self._remember = remembered_days(keep_days) * DAY
         self._admins = frozenset(admins)
         self._clock = clock
+        self._sleep = sleep
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -44,11 +74,12 @@ class Retention:
         self._woken.set()
 
     async def run(self) -> None:
-        """Erase now, every few hours, and when woken, until cancelled."""
+        """Erase soon, every few hours, and when woken, until cancelled."""
+        await self._sleep(SOON)
         while True:
             self._woken.clear()
             pause = await self.round()
-            await asyncio.sleep(min(pause, SOON))  # whoever deletes again and again must not keep the disk busy
+            await self._sleep(min(pause, SOON))  # whoever deletes again and again must not keep the disk busy
             try:
                 async with asyncio.timeout(pause - SOON):
                     await self._woken.wait()
@@ -57,22 +88,36 @@ class Retention:
 
     async def round(self) -> float:
         """Erase what is too old, and the traces of what was deleted; return the seconds to the next round."""
-        is_under_way = await self._db.unit(self.erase)
-        is_clean = await self._db.scrub()
-        return EVERY if is_clean and not is_under_way else SOON
+        left = Left.MORE
+        while left is Left.MORE:
+            began = time.monotonic()
+            left = await self._db.unit(self.erase)
+            await self._rest(time.monotonic() - began)
+        is_clean = await self._db.scrub(self._rest)
+        return EVERY if is_clean and left is Left.NOTHING else SOON
 
-    def erase(self, tx: Transaction) -> bool:
-        """Erase what is too old at this moment; True if something else is kept only until it has ended."""
+    async def _rest(self, seconds: float) -> None:
+        await self._sleep(seconds * REST)
+
+    def erase(self, tx: Transaction) -> Left:
+        """Erase a portion of what is too old at this moment, and of what people have had deleted."""
         now = self._clock()
         ended = tx.erasure.ended_before(later(now, -self._keep))
         tx.erasure.forget_requests(ended, now)
-        tx.inbox.forget(later(now, -REMEMBERED_DAYS * DAY), later(now, -self._keep))
-        tx.line.forget()
-        tx.counts.forget(day_of(now) - 1)
-        tx.chats.forget_admins(later(now, -EVERY))
-        tx.people.forget_all_but(self._admins)
-        tx.menus.forget(later(now, -self._keep))
-        tx.outbox.forget(later(now, -self._remember))
         if ended:
             tx.log(log.info, "erased whose %d old edits were, their words and their references to pictures", len(ended))
-        return tx.erasure.is_under_way()
+        are_more = [
+            len(ended) == PORTION,
+            tx.erasure.go_on(now),
+            tx.erasure.forget_variations(),
+            tx.inbox.forget(later(now, -REMEMBERED_DAYS * DAY), later(now, -self._keep)),
+            tx.line.forget(),
+            tx.counts.forget(day_of(now) - 1),
+            tx.chats.forget_admins(later(now, -EVERY)),
+            tx.people.forget_all_but(self._admins),
+            tx.menus.forget(later(now, -self._keep)),
+            tx.outbox.forget(later(now, -self._remember)),
+        ]
+        if any(are_more):
+            return Left.MORE
+        return Left.UNDER_WAY if tx.erasure.is_under_way() else Left.NOTHING

@@ -4,13 +4,16 @@ A part that dies ends the process by itself. This is for one that hangs: on a
 disk that does not answer, on a connection that is open and dead. Each part says
 by when it will be heard of again; whoever is late is taken for dead. Nothing is
 lost by it, because everything that counts is stored.
+
+And it looks whether the files are still there that everything is stored in: of
+one that was deleted, an open program notices nothing until it is opened anew.
 """
 
 import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from bot.settings import MustRestart
 
@@ -31,17 +34,39 @@ class Watchdog:
         parts: Mapping[str, Callable[[], float]],
         *,
         monotonic: Callable[[], float],
+        check_files: Callable[[], Awaitable[None]] | None = None,
         end: Callable[[], None] | None = None,
     ) -> None:
         self._parts = parts
+        self._check_files = check_files
+        self._checking: asyncio.Future[None] | None = None
         self._monotonic = monotonic
         self._end = end or _end_in_any_case
 
     async def run(self) -> None:
-        """Look every few seconds until cancelled. Raises MustRestart for a part that is late."""
-        while True:
-            await asyncio.sleep(EVERY)
-            self.look()
+        """Look every few seconds until cancelled.
+
+        Raises MustRestart for a part that is late, and what `check_files` raises.
+        """
+        try:
+            while True:
+                await asyncio.sleep(EVERY)
+                self.look()
+                await self.look_at_files(EVERY)
+        finally:
+            if self._checking is not None:
+                self._checking.cancel()
+
+    async def look_at_files(self, patience: float) -> None:
+        """Raise what there is to raise about the files; on a disk that hangs, leave it to those who wait for that."""
+        if self._check_files is None:
+            return
+        if self._checking is None:
+            self._checking = asyncio.ensure_future(self._check_files())
+        done, _ = await asyncio.wait([self._checking], timeout=patience)
+        if done:
+            checking, self._checking = self._checking, None
+            checking.result()
 
     def look(self) -> None:
         """Raise MustRestart if a part is late."""

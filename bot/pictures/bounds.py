@@ -12,7 +12,13 @@ of them fits in, measured with the costliest file of its kind.
 
 from bot.pictures.structure import MOST_PIXELS
 
-__all__ = ["CHILD_MEMORY", "MOST_PIXELS", "MOST_PIXELS_OF_JPEG_IN_ONE_SCAN", "MOST_PIXELS_TO_OPEN"]
+__all__ = [
+    "CHILD_MEMORY",
+    "MOST_PIXELS",
+    "MOST_PIXELS_OF_BMP_RLE",
+    "MOST_PIXELS_OF_JPEG_IN_ONE_SCAN",
+    "MOST_PIXELS_TO_OPEN",
+]
 
 #: bytes of address space of the converting process
 CHILD_MEMORY = 1 << 30
@@ -30,5 +36,8 @@ MOST_PIXELS_TO_OPEN = {
     "AVIF": MOST_PIXELS,
     "HEIF": MOST_PIXELS,
 }
+#: Pillow decodes a run-length encoded bitmap in Python, pixel by pixel. Such files have at most 256 colours, and are
+#: of a time when screens had less than two million pixels.
+MOST_PIXELS_OF_BMP_RLE = 16_000_000
 #: such a JPEG can be read at half its sides, line by line
 MOST_PIXELS_OF_JPEG_IN_ONE_SCAN = 200_000_000

@@ -16,15 +16,27 @@ from bot.child_process import Broken
 from bot.pictures import foreign, jpeg, png
 from bot.pictures.bounds import MOST_PIXELS_OF_JPEG_IN_ONE_SCAN, MOST_PIXELS_TO_OPEN
 from bot.pictures.conversion_process import ConversionProcess, start
-from bot.pictures.errors import Animated, ConversionFailed, Format, PictureError, Recognised, TooManyPixels, Unreadable
+from bot.pictures.errors import (
+    Animated,
+    ConversionFailed,
+    Format,
+    PictureError,
+    Recognised,
+    TooManyPixels,
+    TooMuchWork,
+    TooNarrow,
+    Unreadable,
+)
 from bot.pictures.inspect import MOST_BYTES, Kind, inspect, why_not_as_it_is
 from bot.pictures.strip import first_of_several, stripped
+from bot.pictures.structure import check_ratio
 from bot.pictures.wire import Outcome, Reply
 
 log = logging.getLogger(__name__)
 
-#: seconds for one picture. The slowest accepted files take a fifth of that on a small machine.
-TIMEOUT = 60.0
+#: seconds for one picture. The slowest accepted files take a fifth of that on a small server (50 million pixels of
+#: noise as HEIC, 100 million as JPEG: 5 to 6 s of two slow cores), so a machine five times slower opens them all.
+TIMEOUT = 30.0
 
 #: A process may be killed for reasons that are not the picture's; a picture that does it twice is to blame.
 _TRIES = 2
@@ -78,14 +90,21 @@ class Converter:
         """Give this picture in a form that can be sent.
 
         Raises PictureError (Recognised for formats that are not read, Animated,
-        Unreadable, TooManyPixels) when it cannot be had from these bytes, and
+        Unreadable, TooMuchWork, TooNarrow, TooManyPixels) when it cannot be had from these bytes, and
         ConversionFailed when another try may help.
         """
-        ready = await asyncio.to_thread(_without_decoding, content)
+        ready = await self.fit_without_decoding(content)
         if ready is not None:
             return ready
         reply = await self._converted(content)
         return await asyncio.to_thread(_judged, reply)
+
+    async def fit_without_decoding(self, content: bytes) -> Fitted | None:
+        """Give this picture as it is or stripped, without waiting for any other; None when it has to be decoded.
+
+        Raises PictureError.
+        """
+        return await asyncio.to_thread(_without_decoding, content)
 
     async def aclose(self) -> None:
         """End the process; a picture that is in it, and any later one, fails with ConversionFailed."""
@@ -103,7 +122,7 @@ class Converter:
                 except Broken:
                     continue
                 except TimeoutError:
-                    raise Unreadable("the picture takes too long to decode") from None
+                    raise TooMuchWork("the picture takes too long to decode") from None
         raise Unreadable("the decoder breaks down over the picture")
 
     async def _asked(self, content: bytes) -> Reply:
@@ -147,6 +166,7 @@ def _sendable(content: bytes) -> Fitted | None:
     picture = inspect(content)
     if picture.animated:
         raise Animated("several frames")
+    check_ratio(picture.width, picture.height)
     if not picture.upright:
         return None
     clean = stripped(picture.kind, content) if picture.has_metadata else content
@@ -165,17 +185,28 @@ def _most_pixels(content: bytes) -> int:
 def _judged(reply: Reply) -> Fitted:
     """Turn a reply into a picture or an error; a picture that is not fit counts as none."""
     match reply.outcome:
-        case Outcome.CONVERTED | Outcome.SHRUNK:
-            how = How.SHRUNK if reply.outcome is Outcome.SHRUNK else How.CONVERTED
-            return Fitted(reply.body, _kind_of(reply.body), how)
-        case Outcome.ANIMATED:
-            raise Animated("several frames or pages")
-        case Outcome.RAW:
-            raise Recognised(Format.RAW)
-        case Outcome.TOO_MANY_PIXELS:
-            raise TooManyPixels(reply.width, reply.height)
+        case Outcome.CONVERTED:
+            return Fitted(reply.body, _kind_of(reply.body), How.CONVERTED)
+        case Outcome.SHRUNK:
+            return Fitted(reply.body, _kind_of(reply.body), How.SHRUNK)
         case _:
-            raise Unreadable(reply.body.decode(errors="replace"))
+            raise _why_not(reply)
+
+
+def _why_not(reply: Reply) -> PictureError:
+    match reply.outcome:
+        case Outcome.ANIMATED:
+            return Animated("several frames or pages")
+        case Outcome.RAW:
+            return Recognised(Format.RAW)
+        case Outcome.TOO_MANY_PIXELS:
+            return TooManyPixels(reply.width, reply.height)
+        case Outcome.TOO_NARROW:
+            return TooNarrow(reply.width, reply.height)
+        case Outcome.TOO_MUCH_WORK:
+            return TooMuchWork(reply.body.decode(errors="replace"))
+        case _:
+            return Unreadable(reply.body.decode(errors="replace"))
 
 
 def _kind_of(content: bytes) -> Kind:

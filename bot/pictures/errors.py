@@ -5,6 +5,8 @@ PictureError
 │   └── Recognised     a picture, of a kind that is not handed on as it is: `format` names it
 ├── Animated           several frames or pages, where one picture is wanted
 ├── Unreadable         a kind that we read, but broken, cut short or untrue: `reason` says how
+│   └── TooMuchWork    built so that decoding takes longer than any real file of its size: `reason` says how
+├── TooNarrow          more a line than a picture
 └── TooManyPixels      would take more memory to open than a bot should give to one picture
 
 None of them is worth a second try with the same bytes. ConversionFailed stands
@@ -62,6 +64,19 @@ class Unreadable(PictureError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class TooMuchWork(Unreadable):
+    """It may be whole, but to decode it would keep everybody else waiting."""
+
+
+class TooNarrow(PictureError):
+    """One side is so much longer than the other that nothing can be seen; the sides are in pixels."""
+
+    def __init__(self, width: int, height: int) -> None:
+        super().__init__(f"{width} x {height} pixels")
+        self.width = width
+        self.height = height
 
 
 class TooManyPixels(PictureError):

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from bot.pictures import foreign, jpeg, png, webp
 from bot.pictures.errors import Animated, Format, NotAPicture, PictureError, Recognised, TooManyPixels, Unreadable
-from bot.pictures.structure import Structure
+from bot.pictures.structure import MOST_RATIO, Structure
 
 __all__ = [
     "Animated",
@@ -34,9 +34,8 @@ __all__ = [
 #: the smaller one is right under both readings.
 MOST_BYTES = 10_000_000
 
-#: Telegram's sendPhoto: pixels of both sides together, and how often the longer holds the shorter
+#: Telegram's sendPhoto: pixels of both sides together
 MOST_PIXELS_OF_BOTH_SIDES = 10_000
-MOST_RATIO = 20
 
 
 class Kind(StrEnum):
@@ -94,7 +93,7 @@ def inspect(content: bytes) -> Picture:
 
     Takes milliseconds for megabytes, but is work: call it in a thread.
     Raises Recognised for a known format that is not one of ours, NotAPicture for
-    anything else, Unreadable for a broken file and TooManyPixels.
+    anything else, Unreadable for a broken file, and TooManyPixels.
     """
     kind, found = _read(content)
     return Picture(

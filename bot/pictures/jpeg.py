@@ -10,7 +10,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.pictures.errors import Format, Recognised, Unreadable
+from bot.pictures.bounds import MOST_PIXELS_TO_OPEN
+from bot.pictures.errors import Format, Recognised, TooMuchWork, Unreadable
 from bot.pictures.exif import is_upright
 from bot.pictures.structure import Structure, check_parts, check_sides
 
@@ -30,6 +31,12 @@ _HEADERS = ((_APP0, b"JFIF\x00", 14), (_APP14, b"Adobe", 12))
 #: where a JFIF header gives the sides of its thumbnail
 _JFIF_THUMBNAIL = slice(12, 14)
 _APPS = range(_APP0, _APP15 + 1)
+
+#: scans of one picture: libjpeg writes 10 into a progressive one, mozjpeg 11; libtiff and GDAL give up at 100, too
+MOST_SCANS = 100
+#: scans times pixels: a scan in which nothing changes has a few bytes, and takes a decoder as long as any other
+#: (libjpeg-turbo, "Two Issues with the JPEG Standard")
+MOST_PIXELS_IN_SCANS = 25 * MOST_PIXELS_TO_OPEN["JPEG"]
 
 #: Inside a scan, FF 00 is a byte of the picture, FF D0 to FF D7 are restarts and FF FF is padding.
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -58,7 +65,7 @@ class Segment:
 def read(content: bytes) -> Structure:
     """Describe a JPEG whose first three bytes are SIGNATURE.
 
-    Raises Unreadable, TooManyPixels, or Recognised for MPO.
+    Raises Unreadable, TooMuchWork, TooManyPixels, or Recognised for MPO.
     """
     parts = list(segments(content))
     apps = [(part.marker, content[part.body : part.end]) for part in parts if part.marker in _APPS]
@@ -115,6 +122,20 @@ def is_in_one_scan(content: bytes) -> bool:
 def is_exif(marker: int, body: bytes) -> bool:
     """Tell whether an application segment holds EXIF."""
     return marker == _APP1 and body.startswith(_EXIF)
+
+
+def with_one_exif(content: bytes) -> bytes:
+    """Give a JPEG with the first of its EXIF segments only, which is where the orientation is.
+
+    Pillow puts several together anew with each of them, in a time that grows with the square of their number.
+    """
+    parts = list(segments(content))
+    exifs = [part.start for part in parts if is_exif(part.marker, content[part.body : part.end])]
+    if len(exifs) < 2:
+        return content
+    view, further = memoryview(content), set(exifs[1:])
+    kept = (view[part.start : part.end] for part in parts if part.start not in further)
+    return b"".join([SIGNATURE[:2], *kept])
 
 
 def _is_technical(marker: int, body: bytes) -> bool:
@@ -181,16 +202,19 @@ def _sides(content: bytes, parts: list[Segment]) -> tuple[int, int]:
     frames = [index for index, marker in enumerate(markers) if marker in _FRAMES]
     if len(frames) != 1 or _SCAN not in markers[frames[0] :] or _SCAN in markers[: frames[0]]:
         raise Unreadable("the JPEG does not hold exactly one picture")
-    return _sides_of_frame(content, parts[frames[0]])
+    return _sides_of_frame(content, parts[frames[0]], markers.count(_SCAN))
 
 
-def _sides_of_frame(content: bytes, frame: Segment) -> tuple[int, int]:
+def _sides_of_frame(content: bytes, frame: Segment, scans: int) -> tuple[int, int]:
     try:
         bits, height, width, colours = struct.unpack_from(">BHHB", content[frame.body : frame.end])
     except struct.error:
         raise Unreadable("the header of the JPEG is too short") from None
     if bits != 8 or colours not in {1, 3, 4} or frame.end - frame.body != 6 + 3 * colours:
         raise Unreadable("the header of the JPEG makes no sense")
+    pixels = min(width * height, MOST_PIXELS_TO_OPEN["JPEG"])  # those of larger ones are never decoded
+    if scans > MOST_SCANS or scans * pixels > MOST_PIXELS_IN_SCANS:
+        raise TooMuchWork("the JPEG paints over itself too often")
     check_sides(width, height)
     return width, height
 

@@ -7,10 +7,10 @@ pixel is decoded; after that the memory of the process is the bound.
 from io import BytesIO
 
 import pillow_heif
-from PIL import AvifImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import AvifImagePlugin, BmpImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin
 
-from bot.pictures import bounds, jpeg
-from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels
+from bot.pictures import bounds, heif, jpeg, structure, tiff
+from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels, TooMuchWork
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -33,6 +33,8 @@ _OPENED = tuple(bounds.MOST_PIXELS_TO_OPEN.keys() - {"MPO"})
 
 #: tags of a TIFF that holds a camera's raw data: of its previews, and the version of DNG
 _RAW_TAGS = {0x014A, 0xC612}
+#: bytes: what a segment of a JPEG can hold, and other formats have taken over
+_LONGEST_EXIF = 1 << 16
 _SMALLER_COPY, _REDUCED = 0x00FE, 1
 #: how Canon marks its own
 _CR2_PLACE, _CR2 = slice(8, 10), b"CR"
@@ -57,8 +59,9 @@ def opened(content: bytes) -> tuple[Image.Image, bool]:
 
     Also tells whether only half of each side will be decoded, because all of it
     is too much for our memory. Raises Animated, Recognised for a camera's raw file,
-    TooManyPixels, and whatever Pillow raises.
+    TooManyPixels, TooMuchWork, TooNarrow, and whatever Pillow raises.
     """
+    content = _checked(content)
     image = Image.open(BytesIO(content), formats=_OPENED)
     found = str(image.format)
     if found == "TIFF" and _is_raw(image, content):
@@ -75,7 +78,7 @@ def orientation_of(image: Image.Image) -> int:
     """
     exif = Image.Exif()
     try:
-        exif.load(image.info.get("exif", b""))
+        exif.load(image.info.get("exif", b"")[:_LONGEST_EXIF])
         found = exif.get(_ORIENTATION)
     except Exception:  # noqa: BLE001 - broken EXIF raises anything, and must not cost the picture
         return 1
@@ -87,15 +90,29 @@ def upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
+def _checked(content: bytes) -> bytes:
+    """Give what is to be decoded, once its header does not ask for more work than it is worth; raises TooMuchWork."""
+    if content.startswith(jpeg.SIGNATURE):
+        return jpeg.with_one_exif(content)
+    if content[4:8] == b"ftyp":
+        heif.check_items(content)
+    elif content[:2] in (b"II", b"MM"):
+        tiff.check_directory(content)
+    return content
+
+
 def _check_pixels(image: Image.Image, content: bytes) -> bool:
     """Compare with the bounds; tell whether every second pixel has to be left out.
 
     Only JPEG can be decoded at half its sides, at a quarter of the memory.
     """
+    structure.check_ratio(image.width, image.height)
     pixels, most = image.width * image.height, bounds.MOST_PIXELS_TO_OPEN[str(image.format)]
     is_lean = content.startswith(jpeg.SIGNATURE) and jpeg.is_in_one_scan(content)
     if _is_transparent(image):
         most = bounds.MOST_PIXELS
+    if _is_bmp_rle(image) and pixels > bounds.MOST_PIXELS_OF_BMP_RLE:
+        raise TooMuchWork("the bitmap is too large for repeated colours")
     if pixels > (bounds.MOST_PIXELS_OF_JPEG_IN_ONE_SCAN if is_lean else most):
         raise TooManyPixels(image.width, image.height)
     if pixels <= (most if is_lean else bounds.MOST_PIXELS):
@@ -105,6 +122,10 @@ def _check_pixels(image: Image.Image, content: bytes) -> bool:
 
 def _is_transparent(image: Image.Image) -> bool:
     return image.mode.endswith(("A", "a")) or "transparency" in image.info
+
+
+def _is_bmp_rle(image: Image.Image) -> bool:
+    return isinstance(image, BmpImagePlugin.BmpImageFile) and any(tile.codec_name == "bmp_rle" for tile in image.tile)
 
 
 def _is_raw(image: Image.Image, content: bytes) -> bool:

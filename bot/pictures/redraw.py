@@ -19,7 +19,7 @@ _SPACINGS = _FOR_EACH, _FOR_TWO, _FOR_FOUR = 0, 1, 2
 def redrawn(content: bytes) -> Written:
     """Decode a picture and write it so that it fits.
 
-    Raises Animated, Recognised, TooManyPixels, Unreadable, and whatever decoders raise.
+    Raises Animated, Recognised, TooManyPixels, TooMuchWork, TooNarrow, Unreadable, and whatever decoders raise.
     """
     image, is_halved = opening.opened(content)
     announced = image.size

@@ -8,10 +8,14 @@ that announce 2.5 gigapixels cost as little as any other hundred bytes.
 
 from dataclasses import dataclass
 
-from bot.pictures.errors import TooManyPixels, Unreadable
+from bot.pictures.errors import TooManyPixels, TooNarrow, Unreadable
 
 #: about 150 MB once decoded; the largest phone sensors deliver 12 to 50 million by default
 MOST_PIXELS = 50_000_000
+
+#: how often the longer side may hold the shorter. Telegram's sendPhoto takes no more (Bot API), and the longest shape
+#: that any of Kie's models makes is 8:1. The shorter is allowed a pixel more, because shrinking rounds.
+MOST_RATIO = 20
 
 #: segments or chunks in one file. Real files have tens, or thousands when they are cut in
 #: small pieces; a million empty ones exist only to keep a reader busy.
@@ -42,6 +46,12 @@ def check_sides(width: int, height: int) -> None:
         raise Unreadable("a side of the picture is empty")
     if width * height > MOST_PIXELS:
         raise TooManyPixels(width, height)
+
+
+def check_ratio(width: int, height: int) -> None:
+    """Accept sides (pixels) of a shape that is worth an edit; raises TooNarrow. What Kie makes may be of any."""
+    if max(width, height) > MOST_RATIO * (min(width, height) + 1):
+        raise TooNarrow(width, height)
 
 
 def check_parts(count: int) -> None:

@@ -34,6 +34,10 @@ class Outcome(Enum):
     UNREADABLE = b"U"
     #: width and height say how many
     TOO_MANY_PIXELS = b"P"
+    #: width and height say how narrow
+    TOO_NARROW = b"N"
+    #: the body says why, in UTF-8
+    TOO_MUCH_WORK = b"L"
 
 
 @dataclass(frozen=True, slots=True)

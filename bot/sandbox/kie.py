@@ -122,6 +122,10 @@ class LocalKie:
         """Let the next createTask be refused with this envelope."""
         self._account.refusals.append(Refused(code, msg))
 
+    def mix_up(self, *task_ids: str) -> None:
+        """Let the next orders be taken as ever, and be answered with these tasks, one each."""
+        self._account.mixed_up.extend(task_ids)
+
     def finish(self, task_id: str, outcome: Outcome = SUCCESS) -> None:
         """End a task at this moment, whatever was planned for it."""
         task = self.tasks[task_id]
@@ -260,7 +264,8 @@ class LocalKie:
     def _create_task(self, call: Call) -> web.Response:
         task = self._account.create(call.body, self.url)
         self._soon(self._prepare(task))
-        return _success(call, {"taskId": task.id, "recordId": task.id})
+        named = self._account.mixed_up.popleft() if self._account.mixed_up else task.id
+        return _success(call, {"taskId": named, "recordId": named})
 
     def _record_info(self, call: Call) -> web.Response:
         task = self._account.look(call.params.get("taskId"))

@@ -42,6 +42,7 @@ class Account:
         self.tasks: dict[str, Task] = {}
         self.outcomes: deque[Outcome] = deque()
         self.refusals: deque[Refused] = deque()
+        self.mixed_up: deque[str] = deque()
         self.refused_by_rate = 0
         self.invisible_looks = 0
         self.echoes_callback = True

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 from bot.job import Instant, State
 from bot.store.facts import Fact, Spent
+from bot.store.jobs import OPEN, count_in_states
 
 #: Credits for one picture of google/nano-banana-edit, by Kie's list of September 2026.
 USUAL_PRICE = 4.0
+
+#: Accepted by all limits, and not finished.
+OPEN_AND_COMPLETE = tuple(state for state in OPEN if state is not State.GATHERING)
 
 #: More than anybody orders in a day.
 PLENTY = 1_000_000
@@ -98,10 +102,9 @@ class Account:
     def count_open(self) -> int:
         """Count the edits that are accepted and not finished, without those that only wait for words."""
         row = self._db.execute(
-            "SELECT count(*) AS n FROM jobs WHERE state IN (?, ?, ?) OR (state = ? AND counted_for_all)",
-            (State.QUEUED, State.SUBMITTING, State.RUNNING, State.GATHERING),
+            "SELECT count(*) AS n FROM jobs WHERE state = 'gathering' AND counted_for_all"  # by an index of its own
         ).fetchone()
-        return int(row["n"])
+        return int(row["n"]) + count_in_states(self._db, OPEN_AND_COMPLETE)
 
     def _row(self) -> sqlite3.Row:
         row: sqlite3.Row = self._db.execute("SELECT * FROM account WHERE only = 1").fetchone()

@@ -1,10 +1,11 @@
 """The agenda: the first moments at which the rows hold something to do, in one question."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.job import Instant
-from bot.store.outbox import SAID, TOLD
+from bot.store.outbox import Lane
 
 
 @dataclass(frozen=True)
@@ -13,10 +14,8 @@ class Agenda:
 
     #: a job is due
     jobs_at: Instant | None
-    #: something is to be said
-    said_at: Instant | None
-    #: it is to be told how something stands
-    told_at: Instant | None
+    #: something is to be said, or told, out of each lane that is not empty
+    lanes_at: Mapping[Lane, Instant]
     #: the administrators of a group are to be asked for
     groups_at: Instant | None
     #: whether any job waits in the line, prepared or not
@@ -24,20 +23,23 @@ class Agenda:
 
     @property
     def messages_at(self) -> Instant | None:
-        """Return when a message of either kind is due."""
-        return min((at for at in (self.said_at, self.told_at) if at is not None), default=None)
+        """Return when a message of any kind is due."""
+        return min(self.lanes_at.values(), default=None)
 
 
 def agenda(db: sqlite3.Connection) -> Agenda:
     """Return what there is to do."""
-    row = db.execute(
-        "SELECT (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL),"  # noqa: S608 - no data in it
-        f" (SELECT min(due_at) FROM outbox WHERE due_at IS NOT NULL AND {SAID}),"
-        f" (SELECT min(due_at) FROM outbox WHERE due_at IS NOT NULL AND {TOLD}),"
+    jobs_at, groups_at, somebody_waits, *lanes_at = db.execute(
+        "SELECT (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL),"
         " (SELECT min(admins_due_at) FROM chats WHERE admins_due_at IS NOT NULL),"
-        " (SELECT min(job_id) FROM line) IS NOT NULL"
+        " (SELECT min(job_id) FROM line) IS NOT NULL,"
+        " (SELECT min(turn) FROM chat_queues WHERE lane = ?), (SELECT min(turn) FROM chat_queues WHERE lane = ?),"
+        " (SELECT min(turn) FROM chat_queues WHERE lane = ?), (SELECT min(turn) FROM chat_queues WHERE lane = ?),"
+        " (SELECT min(turn) FROM chat_queues WHERE lane = ?)",
+        tuple(Lane),
     ).fetchone()
-    return Agenda(row[0], row[1], row[2], row[3], bool(row[4]))
+    lanes = {lane: at for lane, at in zip(Lane, lanes_at, strict=True) if at is not None}
+    return Agenda(jobs_at, lanes, groups_at, bool(somebody_waits))
 
 
 def has_come(moment: Instant | None, now: Instant) -> bool:

@@ -102,6 +102,27 @@ class Attempts:
             (Outcome.ACCEPTED, task_id, attempt_id, Outcome.UNCLEAR),
         )
 
+    def doubt(self, attempt: Attempt, hint: str | None) -> None:
+        """Write down that the task of a call that was taken is another order's; `hint` is one to be tried."""
+        self._db.execute(
+            "UPDATE attempts SET outcome = ?, task_id = ? WHERE id = ? AND outcome = ?",
+            (Outcome.UNCLEAR, hint, attempt.id, Outcome.ACCEPTED),
+        )
+
+    def is_taken(self, task_id: str) -> bool:
+        """Say whether a task is that of a call already: one task never answers two orders."""
+        row = self._db.execute(
+            # not by a parameter: only so it is clear that the index holds all that is asked for
+            "SELECT 1 FROM attempts WHERE task_id = ? AND outcome = 'accepted'",
+            (task_id,),
+        ).fetchone()
+        return row is not None
+
+    def references(self, job_id: int) -> frozenset[str]:
+        """Return the references of all calls of a job."""
+        rows = self._db.execute("SELECT reference FROM attempts WHERE job_id = ?", (job_id,))
+        return frozenset(row["reference"] for row in rows)
+
     def is_in_doubt(self, job_id: int) -> bool:
         """Say whether a call of a job may have been taken without our knowing."""
         row = self._db.execute(

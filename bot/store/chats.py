@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from bot.job import Instant
+from bot.store.portion import PORTION
 from bot.wish import USUAL, AnswerAs, Form, Format, Shape
 
 
@@ -149,11 +150,17 @@ class Chats:
             (json.dumps(sorted(ids)), now, chat_id),
         )
 
-    def forget_admins(self, known_before: Instant) -> None:
-        """Forget who administers the groups that were asked about before a moment."""
-        self._db.execute(
-            "UPDATE chats SET admins = NULL, admins_known_at = NULL WHERE admins_known_at < ?", (known_before,)
+    def forget_admins(self, known_before: Instant) -> bool:
+        """Forget who administers some groups that were asked about before a moment.
+
+        Returns whether there may be more.
+        """
+        forgotten = self._db.execute(
+            "UPDATE chats SET admins = NULL, admins_known_at = NULL"
+            " WHERE chat_id IN (SELECT chat_id FROM chats WHERE admins_known_at < ? LIMIT ?)",
+            (known_before, PORTION),
         )
+        return forgotten.rowcount == PORTION
 
     def move(self, old_id: int, new_id: int) -> None:
         """Keep what is known of a group that became a supergroup, beside what is known of that already."""

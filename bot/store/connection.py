@@ -9,6 +9,7 @@ undone alone.
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,9 +17,11 @@ from typing import Any, NamedTuple, TypeVar
 import aiosqlite
 
 from bot.settings import CannotRun, MustRestart
+from bot.store.database_file import PATIENT, DatabaseFile, Step
 from bot.store.facts import Fact, LogLine, Tell, nobody_listens
 from bot.store.migrations import migrate
 from bot.store.pulse import Pulse
+from bot.store.rescue import FileLost, lost, refuse_to_forget, rescue
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -43,14 +46,23 @@ OLDEST_SQLITE = (3, 37, 0)
 OWN_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 
 SETTINGS = (
+    # before there is any table, else it stays as it is; some builds of SQLite make it otherwise
+    "PRAGMA auto_vacuum = NONE",
     "PRAGMA journal_mode = WAL",
     # NORMAL may forget the last commits at a power cut: a task that was paid for could vanish.
     "PRAGMA synchronous = FULL",
-    "PRAGMA busy_timeout = 5000",
+    PATIENT,
     "PRAGMA temp_store = MEMORY",
     # what is deleted is overwritten; copies that pages leave behind when they are reordered are left to `scrub`
     "PRAGMA secure_delete = ON",
 )
+
+#: Waits between two steps of long work; it is told how many seconds the one before took.
+Rest = Callable[[float], Awaitable[None]]
+
+
+async def no_rest(_: float) -> None:
+    """Go on at once."""
 
 
 class Kept(NamedTuple):
@@ -68,8 +80,9 @@ class StoreFailed(MustRestart):
 class Database:
     """Open with `Database.open`, always close with `close`."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: str, tell: Tell) -> None:
+    def __init__(self, connection: aiosqlite.Connection, file: DatabaseFile, path: str, tell: Tell) -> None:
         self._connection = connection
+        self._file = file
         self._transaction = Transaction(connection._conn)  # noqa: SLF001 - see `_in_one_hop`
         self._path = path
         self._tell = tell
@@ -78,6 +91,7 @@ class Database:
         self._waiting: list[Waiting] = []
         self._arrived = asyncio.Event()
         self._closing = False
+        self._is_closed = False
         #: after how many changes of this connection there are no traces of what was deleted
         self._clean_since: int | None = None
         self._writer = asyncio.create_task(self._write(), name="database writer")
@@ -93,8 +107,8 @@ class Database:
             raise CannotRun(f"SQLite {sqlite3.sqlite_version} is too old: use a Python with SQLite 3.37 or later")
         _make_private_file(path)
         try:
-            return cls(await _connected(path), path, tell)
-        except sqlite3.Error as error:
+            return cls(*await _connected(path), path, tell)
+        except (sqlite3.Error, OSError) as error:
             raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {remedy(error)}") from error
 
     async def unit(self, work: Callable[[Transaction], T], *, comes_last: bool = False) -> T:
@@ -112,26 +126,68 @@ class Database:
         self._arrived.set()
         return await future
 
-    async def scrub(self) -> bool:
+    async def scrub(self, rest: Rest = no_rest) -> bool:
         """Leave nothing in the file, nor beside it, of what was deleted; False if it has to be done once more.
 
-        It writes the whole file anew, which takes about a second per 100 MB, and as much room on the disk; not where
-        nothing was written since the last time.
+        It is done in short steps between which others have their turn: over all pages once after the start, and then
+        over those that were written since; not at all where no row has changed since the last time.
         """
         try:
-            changes = await _in_one_hop(self._connection, _scrubbed, self._clean_since)
-        except sqlite3.Error as error:
+            return await self._scrub(rest)
+        except (sqlite3.Error, OSError) as error:
             log.warning("traces of what was deleted stay in %s for now (%s): %s", self._path, error, remedy(error))
             return False
-        self._clean_since = changes if changes is not None else self._clean_since
-        return changes is not None
+
+    async def _scrub(self, rest: Rest) -> bool:
+        step = Step.MORE
+        while step is Step.MORE:
+            step, seconds = await _in_one_hop(self._connection, self._clean_some)
+            await rest(seconds)
+        return step is Step.DONE
+
+    def _clean_some(self, db: sqlite3.Connection) -> tuple[Step, float]:
+        began = time.monotonic()
+        step = Step.DONE if db.total_changes == self._clean_since else self._file.clean_some(db)
+        self._clean_since = db.total_changes if step is Step.DONE else None
+        return step, time.monotonic() - began
+
+    async def check_files(self) -> None:
+        """Look whether the files are still there and ours.
+
+        Raises FileLost where the database itself is not, after which `close` saves what can be saved; MustRestart
+        where it is one of those beside it.
+        """
+        await _in_one_hop(self._connection, self._check_files)
+
+    def _check_files(self, db: sqlite3.Connection) -> None:
+        try:
+            loss = self._file.loss()
+            if loss is not None:
+                raise lost(self._path, loss)
+            self._file.check_beside(db)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {remedy(error)}") from error
 
     async def close(self) -> None:
-        """Commit what waits, then close the file."""
+        """Commit what waits, then close the file.
+
+        Raises FileLost where it is no longer ours; what can be saved of it is saved then.
+        """
+        if self._is_closed:
+            return
         self._closing = True
         self._arrived.set()
         await self._writer
+        self._is_closed = True
+        told = await _in_one_hop(self._connection, self._rescued)
+        if told is not None:
+            raise told  # and leave the connection as it is: see there
         await self._connection.close()
+        self._file.close()
+
+    def _rescued(self, db: sqlite3.Connection) -> FileLost | None:
+        loss = self._file.loss()
+        return None if loss is None else rescue(db, self._file, self._path, loss)
 
     async def _write(self) -> None:
         while self._waiting or not self._closing:
@@ -144,7 +200,7 @@ class Database:
     async def _run(self, batch: list[Waiting]) -> None:
         try:
             works = [each.work for each in batch]
-            kept = await _in_one_hop(self._connection, _commit_together, self._transaction, works)
+            kept = await _in_one_hop(self._connection, _commit_together, self._transaction, works, self._file)
             self.changes = self._transaction.changes
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             kept = [Kept(StoreFailed(f"DATABASE_PATH {self._path} failed ({error}): {remedy(error)}"))] * len(batch)
@@ -169,19 +225,20 @@ class Database:
                 log.exception("a figure was not kept: a mistake in the bot")  # but everything else goes on
 
 
-async def _connected(path: str) -> aiosqlite.Connection:
+async def _connected(path: str) -> tuple[aiosqlite.Connection, DatabaseFile]:
     connection = await aiosqlite.connect(path, isolation_level=None)
     try:
         await _in_one_hop(connection, _prepare)
+        return connection, await _in_one_hop(connection, lambda _: DatabaseFile(path))
     except BaseException:
         await connection.close()
         raise
-    return connection
 
 
 def _make_private_file(path: str) -> None:
     if path.startswith(":") or Path(path).is_dir():
         raise CannotRun(f"DATABASE_PATH {path} is no file: name one, like data/darkroom.db")
+    refuse_to_forget(path)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(path).touch(mode=0o600)
@@ -204,9 +261,14 @@ def _prepare(db: sqlite3.Connection) -> None:
     for pragma in SETTINGS:
         db.execute(pragma)
     migrate(db, Pulse(log.info))
+    # before anybody waits: what a process that died has left in the WAL, or a new schema has written
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    db.execute("PRAGMA wal_autocheckpoint = 0")  # from here on see `DatabaseFile`
 
 
-def _commit_together(db: sqlite3.Connection, transaction: Transaction, works: list[Work]) -> list[Kept]:
+def _commit_together(
+    db: sqlite3.Connection, transaction: Transaction, works: list[Work], file: DatabaseFile
+) -> list[Kept]:
     db.execute("BEGIN IMMEDIATE")
     try:
         kept = [_first(db, transaction, works[0]), *(_undoable(db, transaction, work) for work in works[1:])]
@@ -215,27 +277,13 @@ def _commit_together(db: sqlite3.Connection, transaction: Transaction, works: li
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+    file.committed(db)
     return kept
 
 
 def commit(db: sqlite3.Connection) -> None:
     """Make the transaction durable: the only place where anything becomes a fact."""
     db.execute("COMMIT")
-
-
-def _scrubbed(db: sqlite3.Connection, clean_since: int | None) -> int | None:
-    """Write the file anew; return the changes of the connection so far, None where a reader was in the way."""
-    if db.total_changes == clean_since:
-        return clean_since
-    db.execute("PRAGMA temp_store = FILE")  # a whole database does not belong into memory
-    db.execute("PRAGMA busy_timeout = 0")  # whoever reads, a backup say, must not keep everybody else waiting
-    try:
-        db.execute("VACUUM")
-        is_busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    finally:
-        for pragma in SETTINGS:
-            db.execute(pragma)
-    return None if is_busy else db.total_changes
 
 
 def _first(db: sqlite3.Connection, transaction: Transaction, work: Work) -> Kept:

@@ -2,8 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bot.settings import CannotRun
@@ -23,21 +23,34 @@ def copy_database(source: Path, target: Path, tell: Callable[[str], None]) -> No
     """
     if target.exists():
         raise CannotRun(f"{target} exists already: name a file that does not, so that no backup is overwritten")
-    part = target.with_name(f"{target.name}.part")
     try:
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        try:
+        with new_file(target) as part:
             _copied(source, part, tell)
-            _flush(part)
-            part.rename(target)
-            _flush(target.parent)
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise CannotRun(f"{target} cannot be written ({error.strerror}): name another file") from error
     except sqlite3.Error as error:
         raise CannotRun(f"DATABASE_PATH {source} cannot be copied ({error})") from error
+
+
+@contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """Have a file filled that only its owner can read, and that is there afterwards as a whole or not at all."""
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        yield part
+        _flush(part)
+        part.rename(target)
+        _flush(target.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def copy_pages(ours: sqlite3.Connection, copy: sqlite3.Connection, tell: Callable[[str], None]) -> None:
+    """Copy what a connection sees into a single file; `tell` hears often how far it is."""
+    ours.backup(copy, pages=AT_ONCE, progress=lambda _, left, of: tell(f"copied {of - left} of {of} pages"))
+    copy.execute("PRAGMA journal_mode = DELETE")  # until a bot opens it
 
 
 def _copied(source: Path, part: Path, tell: Callable[[str], None]) -> None:
@@ -46,9 +59,8 @@ def _copied(source: Path, part: Path, tell: Callable[[str], None]) -> None:
         # a busy one never comes to an end (https://www.sqlite.org/backup.html).
         ours.execute("BEGIN")
         ours.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        ours.backup(copy, pages=AT_ONCE, progress=lambda _, left, of: tell(f"copied {of - left} of {of} pages"))
+        copy_pages(ours, copy, tell)
         copy.set_progress_handler(lambda: tell("checking the copy"), CHECKED_AT_ONCE)
-        copy.execute("PRAGMA journal_mode = DELETE")  # a single file, until a bot opens it
         problems = [row[0] for row in copy.execute("PRAGMA integrity_check").fetchall()]
     if problems != ["ok"]:
         raise CannotRun(f"DATABASE_PATH {source} is damaged ({problems[0]}): no backup was made of it")

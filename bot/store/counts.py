@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Collection
 from enum import StrEnum
 
+from bot.store.portion import PORTION
+
 #: The id under which the edits of everybody are counted.
 ALL = 0
 
@@ -69,9 +71,13 @@ class Counts:
         )
         self._db.execute("DELETE FROM counts WHERE whose <> ? AND id = ?", (Whose.ALL, old_id))
 
-    def forget(self, before: int) -> None:
-        """Forget the days before one."""
-        self._db.execute("DELETE FROM counts WHERE day < ?", (before,))
+    def forget(self, before: int) -> bool:
+        """Forget some of the days before one; return whether there may be more."""
+        forgotten = self._db.execute(
+            "DELETE FROM counts WHERE (day, whose, id) IN (SELECT day, whose, id FROM counts WHERE day < ? LIMIT ?)",
+            (before, PORTION),
+        )
+        return forgotten.rowcount == PORTION
 
 
 def _counted(charged_to: int, chat_id: int, whose: Collection[Whose]) -> list[tuple[Whose, int]]:

@@ -6,14 +6,16 @@ ended. A message that has still to be taken away, and the last word, are kept un
 `tests/privacy/classes.py`, where a test asks for it.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.job import NOBODY, Instant, State
 from bot.store.chats import Preference
 from bot.store.jobs import WAITING
 from bot.store.outbox import LAST, Kind
+from bot.store.portion import PORTION
 
 #: Beginnings of keys behind which the id of a person stands.
 NAMED_IN_KEYS = ("full", "stranger")
@@ -24,12 +26,17 @@ STANDING = (Kind.STATUS, Kind.MENU)
 #: What ends the matter in a chat, and holds nothing of the person's: a sign, and a message that is taken away.
 ENDING = (Kind.REACTION, Kind.DELETION)
 
-#: Requests that keep the words and pictures of an erased one, because they are other variations of it.
+#: No further than to so many edits, and so many messages, is it counted what is stored about somebody.
+MOST_COUNTED = 1000
+
+#: What is in a list of ids, as JSON.
+_LISTED = "IN (SELECT value FROM json_each(?))"
+
+#: All requests that are other variations of some.
 _VARIATIONS = (
-    "WITH RECURSIVE variations (id) AS (SELECT jobs.id FROM jobs JOIN jobs AS first ON first.id = jobs.variation_of"
-    " WHERE jobs.variation_of IS NOT NULL AND first.erased_at IS NOT NULL"
+    "WITH RECURSIVE variations (id) AS (SELECT id FROM jobs WHERE variation_of IS NOT NULL"
+    " AND variation_of IN (SELECT value FROM json_each(?))"
     " UNION SELECT jobs.id FROM jobs JOIN variations ON jobs.variation_of = variations.id)"
-    " SELECT id FROM jobs WHERE id IN (SELECT id FROM variations) AND prompt <> ''"
 )
 
 
@@ -59,6 +66,8 @@ class Held:
     has_settings: bool
     #: groups to which they added the bot
     groups: int
+    #: whether there is more than was counted
+    is_more: bool
 
     @property
     def is_nothing(self) -> bool:
@@ -73,42 +82,43 @@ class Erasure:
         self._db = db
 
     def held(self, user_id: int) -> Held:
-        """Count what is stored about a person."""
-        theirs = "(SELECT id FROM jobs WHERE user_id = ?1)"
-        states = [row["state"] for row in self._db.execute("SELECT state FROM jobs WHERE user_id = ?", (user_id,))]
-        said = f"FROM outbox WHERE (chat_id = ?1 OR job_id IN {theirs}) AND key NOT GLOB '{LAST}*'"
+        """Count what is stored about a person; where it is very much, of the latest of it."""
+        rows = self._db.execute(
+            "SELECT id, state FROM jobs WHERE user_id = ? ORDER BY id DESC LIMIT ?", (user_id, MOST_COUNTED)
+        ).fetchall()
+        theirs, states = json.dumps([row["id"] for row in rows]), [row["state"] for row in rows]
+        messages = self._count(
+            f"FROM (SELECT 1 FROM outbox WHERE (chat_id = ? OR job_id {_LISTED})"  # noqa: S608 - no data in it
+            f" AND key NOT GLOB '{LAST}*' LIMIT {MOST_COUNTED})",
+            user_id,
+            theirs,
+        )
+        chosen = self._count(f"FROM chats WHERE chat_id = ? AND coalesce({', '.join(Preference)}) NOTNULL", user_id)
         return Held(
             edits=len(states),
             waiting=sum(state in WAITING for state in states),
             ordered=sum(state in (State.SUBMITTING, State.RUNNING) for state in states),
-            words=self._count(f"FROM parts WHERE job_id IN {theirs} AND words <> ''", user_id),
-            pictures=self._count(f"FROM sources WHERE job_id IN {theirs}", user_id),
-            messages=self._count(said, user_id),
-            has_settings=self._count(
-                f"FROM chats WHERE chat_id = ?1 AND coalesce({', '.join(Preference)}) NOTNULL", user_id
-            )
-            + self._count("FROM people WHERE user_id = ?1", user_id)
-            > 0,
+            words=self._count(f"FROM parts WHERE job_id {_LISTED} AND words <> ''", theirs),
+            pictures=self._count(f"FROM sources WHERE job_id {_LISTED}", theirs),
+            messages=messages,
+            has_settings=chosen + self._count("FROM people WHERE user_id = ?", user_id) > 0,
             groups=self._count(f"FROM ({_GROUPS})", user_id),
+            is_more=MOST_COUNTED in (len(states), messages),
         )
 
-    def _count(self, of: str, user_id: int) -> int:
-        return int(self._db.execute(f"SELECT count(*) AS n {of}", (user_id,)).fetchone()["n"])
-
-    def requests_of(self, user_id: int) -> list[int]:
-        """Return the ids of all requests of a person."""
-        return [row["id"] for row in self._db.execute("SELECT id FROM jobs WHERE user_id = ?", (user_id,))]
+    def _count(self, of: str, *values: int | str) -> int:
+        return int(self._db.execute(f"SELECT count(*) AS n {of}", values).fetchone()["n"])
 
     def ended_before(self, moment: Instant) -> list[int]:
-        """Return the ids of the requests that ended before a moment, and have nothing on its way."""
+        """Return the ids of requests that ended before a moment, and have nothing on its way; some of them."""
         rows = self._db.execute(
             "SELECT id FROM jobs WHERE finished_at < ? AND erased_at IS NULL AND NOT EXISTS"
-            " (SELECT 1 FROM outbox WHERE job_id = jobs.id AND ended_at IS NULL AND kind NOT IN (?, ?))",
-            (moment, *STANDING),
-        )
+            " (SELECT 1 FROM outbox WHERE job_id = jobs.id AND ended_at IS NULL AND kind NOT IN (?, ?)) LIMIT ?",
+            (moment, *STANDING, PORTION),
+        ).fetchall()
         return [row["id"] for row in rows]
 
-    def forget_requests(self, ids: Iterable[int], now: Instant) -> None:
+    def forget_requests(self, ids: Sequence[int], now: Instant) -> None:
         """Forget of ended requests what was wished, by whom, where, and with which pictures, and what was said."""
         for job_id in ids:
             self._db.execute(
@@ -117,19 +127,43 @@ class Erasure:
                 (NOBODY, now, job_id),
             )
             self._forget_content(job_id)
-            self._let_go("job_id = ?", (job_id,), now)
+            self._let_go_all("job_id = ?", (job_id,), now)
+        self._mark_variations(ids)
         self.forget_variations()
 
-    def forget_variations(self) -> None:
-        """Forget of other variations of erased requests, whoever ordered them, what they are made of, if they ended."""
-        for row in self._db.execute(f"{_VARIATIONS} AND finished_at IS NOT NULL").fetchall():
-            self._forget_content(row["id"])
+    def forget_variations(self) -> bool:
+        """Forget of other variations of erased requests, whoever ordered them, what they are made of, if they ended.
+
+        Returns whether there may be more.
+        """
+        rows = self._db.execute(
+            "SELECT id FROM jobs WHERE erase_when_ended = 1 AND finished_at IS NOT NULL LIMIT ?", (PORTION,)
+        ).fetchall()
+        ids = [row["id"] for row in rows]
+        for job_id in ids:
+            self._forget_content(job_id)
+        self._mark_variations(ids)  # of one that has just ended, another one may have been ordered
+        return len(ids) == PORTION
+
+    def _mark_variations(self, ids: Sequence[int]) -> None:
+        """Let all further variations of some requests lose what they are made of, when they have ended."""
+        self._db.execute(
+            f"{_VARIATIONS} UPDATE jobs SET erase_when_ended = 1"  # noqa: S608 - no data in it
+            " WHERE id IN (SELECT id FROM variations) AND prompt <> ''",
+            (json.dumps(list(ids)),),
+        )
 
     def forget_person(self, user_id: int, now: Instant) -> None:
-        """Forget what is stored about a person beside the requests."""
-        self._let_go("chat_id = ?", (user_id,), now)
+        """Forget what is stored about a person; what is too much for one transaction, by and by with `go_on`.
+
+        What is stored about them from now on stays.
+        """
+        self._db.execute(
+            "INSERT OR REPLACE INTO erasures (user_id, asked_at, last_job) SELECT ?, ?, coalesce(max(id), 0) FROM jobs",
+            (user_id, now),
+        )
         for beginning in NAMED_IN_KEYS:
-            self._let_go("key >= ? AND key < ?", (f"{beginning}:{user_id}:", f"{beginning}:{user_id};"), now)
+            self._let_go_all("key >= ? AND key < ?", (f"{beginning}:{user_id}:", f"{beginning}:{user_id};"), now)
         self._db.execute("DELETE FROM lanes WHERE user_id = ?1 OR chat_id = ?1", (user_id,))
         self._db.execute("DELETE FROM people WHERE user_id = ?", (user_id,))
         self._db.execute("DELETE FROM chats WHERE chat_id = ?", (user_id,))
@@ -143,28 +177,57 @@ class Erasure:
             " AND EXISTS (SELECT 1 FROM json_tree(inbox.body) WHERE atom = ?)",
             (user_id,),
         )
+        self._go_on_with(user_id, now)
+
+    def go_on(self, now: Instant) -> bool:
+        """Forget some more of what is stored about people who have had it deleted; False if there is nothing left."""
+        row = self._db.execute("SELECT user_id FROM erasures LIMIT 1").fetchone()
+        if row is not None:
+            self._go_on_with(row["user_id"], now)
+        return row is not None
+
+    def _go_on_with(self, user_id: int, now: Instant) -> None:
+        asked_at, last_job = self._db.execute(
+            "SELECT asked_at, last_job FROM erasures WHERE user_id = ?", (user_id,)
+        ).fetchone()
+        rows = self._db.execute(
+            "SELECT id FROM jobs WHERE user_id = ? AND id <= ? LIMIT ?", (user_id, last_job, PORTION)
+        ).fetchall()
+        self.forget_requests([row["id"] for row in rows], now)
+        if len(rows) < PORTION and self._let_go("chat_id = ? AND written_at <= ?", (user_id, asked_at), now) < PORTION:
+            self._db.execute("DELETE FROM erasures WHERE user_id = ?", (user_id,))
 
     def is_under_way(self) -> bool:
         """Say whether something is only kept until it has ended."""
         last = self._db.execute("SELECT 1 FROM outbox WHERE key >= ? AND key < ?", (LAST, f"{LAST}~")).fetchone()
-        return last is not None or self._db.execute(f"{_VARIATIONS} LIMIT 1").fetchone() is not None
+        marked = self._db.execute("SELECT 1 FROM jobs WHERE erase_when_ended = 1 LIMIT 1").fetchone()
+        return last is not None or marked is not None
 
     def _forget_content(self, job_id: int) -> None:
-        self._db.execute("UPDATE jobs SET prompt = '', result_url = NULL WHERE id = ?", (job_id,))
+        self._db.execute("UPDATE jobs SET prompt = '', result_url = NULL, erase_when_ended = 0 WHERE id = ?", (job_id,))
         self._db.execute("DELETE FROM sources WHERE job_id = ?", (job_id,))
         self._db.execute("DELETE FROM parts WHERE job_id = ?", (job_id,))
 
-    def _let_go(self, which: str, values: Sequence[int | str], now: Instant) -> None:
-        """Forget what was said, or was to be said, but for what has still to be taken away."""
-        which = f"{which} AND key NOT GLOB '{LAST}*'"
+    def _let_go_all(self, which: str, values: Sequence[int | str], now: Instant) -> None:
+        while self._let_go(which, values, now) == PORTION:
+            pass
+
+    def _let_go(self, which: str, values: Sequence[int | str], now: Instant) -> int:
+        """Forget some of what was said, or was to be, but for what has still to be taken away; return of how much."""
+        rows = self._db.execute(
+            f"SELECT id FROM outbox WHERE {which} AND key NOT GLOB '{LAST}*' LIMIT ?",  # noqa: S608 - no data in it
+            (*values, PORTION),
+        ).fetchall()
+        ids = json.dumps([row["id"] for row in rows])
         self._db.execute(
-            f"UPDATE outbox SET body = '', shown = NULL, is_over = 1, touched = touched + 1, due_at = ?"  # noqa: S608 - no data in it
-            f" WHERE {which} AND ended_at IS NULL AND kind IN (?, ?)",
-            (now, *values, *STANDING),
+            "UPDATE outbox SET body = '', shown = NULL, is_over = 1, touched = touched + 1, due_at = ?"  # noqa: S608 - no data in it
+            f" WHERE id {_LISTED} AND ended_at IS NULL AND kind IN (?, ?)",
+            (now, ids, *STANDING),
         )
         self._db.execute(
             f"UPDATE outbox SET key = '{LAST}' || id, job_id = NULL"  # noqa: S608 - no data in it
-            f" WHERE {which} AND ended_at IS NULL AND kind IN (?, ?, ?, ?)",
-            (*values, *STANDING, *ENDING),
+            f" WHERE id {_LISTED} AND ended_at IS NULL AND kind IN (?, ?, ?, ?)",
+            (ids, *STANDING, *ENDING),
         )
-        self._db.execute(f"DELETE FROM outbox WHERE {which}", values)  # noqa: S608 - no data in it
+        self._db.execute(f"DELETE FROM outbox WHERE id {_LISTED} AND key NOT GLOB '{LAST}*'", (ids,))  # noqa: S608 - no data in it
+        return len(rows)

@@ -1,7 +1,10 @@
 """The inbox: every update that concerns us, from its arrival until it was handled.
 
 It grows on the disk only: a poll brings a hundred at most and the next one waits until they are
-stored, and whoever handles them has one in memory at a time.
+stored, and whoever handles them has a few in memory at a time.
+
+It is a fair queue over chats: however many updates of one chat wait, the first of another chat is
+handled as one of the next. Those of one chat are handled in Telegram's order.
 """
 
 import sqlite3
@@ -9,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.job import Instant
+from bot.store.portion import PORTION
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,10 @@ class Letter:
     received_at: Instant
 
 
+#: Which updates wait to be handled. The indexes of the table say the same.
+WAITS = "handled_at IS NULL AND awaits IS NULL"
+
+
 class Inbox:
     """Updates by their id; the same one twice is kept once."""
 
@@ -29,16 +37,19 @@ class Inbox:
     def keep(self, letters: Iterable[Letter]) -> int:
         """Keep each update, unless one of its id was kept before; return how many are new."""
         cursor = self._db.executemany(
-            "INSERT INTO inbox (update_id, body, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO inbox (update_id, body, received_at, turn)"  # noqa: S608 - no data in it
+            f" SELECT ?1, ?2, ?3, max(coalesce((SELECT min(turn) FROM inbox WHERE {WAITS}), 0),"
+            f" coalesce((SELECT turn + 1 FROM inbox WHERE {WAITS} AND chat_id = {_chat_of('?2')}"
+            " ORDER BY update_id DESC LIMIT 1), 0)) WHERE true ON CONFLICT DO NOTHING",
             [(letter.update_id, letter.body, letter.received_at) for letter in letters],
         )
         return max(0, cursor.rowcount)
 
     def next_waiting(self) -> Letter | None:
-        """Return the oldest update that was not handled."""
+        """Return the oldest update that was not handled of the chat whose turn it is."""
         row = self._db.execute(
-            "SELECT update_id, body, received_at FROM inbox WHERE handled_at IS NULL AND awaits IS NULL"
-            " ORDER BY update_id LIMIT 1"
+            f"SELECT update_id, body, received_at FROM inbox WHERE {WAITS} AND chat_id ="  # noqa: S608 - no data in it
+            f" (SELECT chat_id FROM inbox WHERE {WAITS} ORDER BY turn, update_id LIMIT 1) ORDER BY update_id LIMIT 1"
         ).fetchone()
         return None if row is None else Letter(*row)
 
@@ -52,12 +63,10 @@ class Inbox:
 
     def holds(self, chat_id: int, *, message_id: int | None = None, album: str | None = None) -> bool:
         """Say whether a message, or an item of an album, waits to be handled."""
+        what, value = ("media_group_id", album) if message_id is None else ("message_id", message_id)
         row = self._db.execute(
-            "SELECT 1 FROM inbox WHERE handled_at IS NULL AND awaits IS NULL"
-            " AND json_extract(body, '$.message.chat.id') = ?"
-            " AND (json_extract(body, '$.message.message_id') = ?"
-            " OR json_extract(body, '$.message.media_group_id') = ?)",
-            (chat_id, message_id, album),
+            f"SELECT 1 FROM inbox WHERE {WAITS} AND chat_id = ? AND {_extracted('message', what)} = ?",  # noqa: S608 - no data in it
+            (chat_id, value),
         ).fetchone()
         return row is not None
 
@@ -65,15 +74,38 @@ class Inbox:
         """Mark it handled and erase its body; the id stays, so that a redelivery is recognised."""
         self._db.execute("UPDATE inbox SET handled_at = ?, body = NULL WHERE update_id = ?", (now, update_id))
 
+    def count_try(self, update_id: int) -> int:
+        """Count a failed try to handle an update that stays in the inbox; return how many there were."""
+        row = self._db.execute("UPDATE inbox SET tries = tries + 1 WHERE update_id = ? RETURNING tries", (update_id,))
+        return int(row.fetchone()[0])
+
     def set_aside(self, update_id: int, fault: str, now: Instant) -> None:
         """Put an update that cannot be handled out of the way, with its body, for somebody to look at."""
         self._db.execute("UPDATE inbox SET handled_at = ?, fault = ? WHERE update_id = ?", (now, fault, update_id))
 
-    def forget(self, handled_before: Instant, set_aside_before: Instant) -> None:
-        """Delete what was handled, or set aside, before these moments.
+    def forget(self, handled_before: Instant, set_aside_before: Instant) -> bool:
+        """Delete some of what was handled, or set aside, before these moments; return whether there may be more.
 
         Telegram keeps an update for a day at most and picks a random id after a
         quiet week, so ids must not be remembered for long.
         """
-        self._db.execute("DELETE FROM inbox WHERE handled_at < ? AND fault IS NULL", (handled_before,))
-        self._db.execute("DELETE FROM inbox WHERE handled_at < ? AND fault IS NOT NULL", (set_aside_before,))
+        forgotten = [
+            self._db.execute(
+                f"DELETE FROM inbox WHERE update_id IN"  # noqa: S608 - no data in it
+                f" (SELECT update_id FROM inbox WHERE handled_at < ? AND fault {which} LIMIT ?)",
+                (before, PORTION),
+            ).rowcount
+            for which, before in (("IS NULL", handled_before), ("IS NOT NULL", set_aside_before))
+        ]
+        return max(forgotten) == PORTION
+
+
+def _extracted(kind: str, path: str, body: str = "body") -> str:
+    """Return what finds a member of an update, in just the words in which some of them are indexed."""
+    return f"json_extract(iif(json_valid({body}), {body}, NULL), '$.{kind}.{path}')"
+
+
+def _chat_of(body: str) -> str:
+    """Return what finds the chat of an update, as the column of the table does."""
+    kinds = ("message", "edited_message", "callback_query.message", "my_chat_member")
+    return f"coalesce({', '.join(_extracted(kind, 'chat.id', body) for kind in kinds)}, 0)"

@@ -1,7 +1,7 @@
 """Jobs and their pictures. Every change is a compare-and-set on the state that was read."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -9,6 +9,7 @@ from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_t
 from bot.store import chronicle
 from bot.store.chronicle import Change
 from bot.store.facts import Accepted, Answered, Fact, Moved
+from bot.store.inbox import WAITS
 from bot.store.quota import Quota
 from bot.wish import AnswerAs, Form, Format, Shape
 
@@ -138,13 +139,13 @@ class Jobs:
         ).fetchall()
         return {row["id"] for row in rows}
 
-    def gathering_of(self, user_id: int, chat_id: int) -> list[Job]:
-        """Return the incomplete requests of a person in a chat, the newest first."""
+    def gathering_of(self, user_id: int, chat_id: int) -> Iterator[Job]:
+        """Yield the incomplete requests of a person in a chat, the newest first."""
         rows = self._db.execute(
             "SELECT * FROM jobs WHERE user_id = ? AND chat_id = ? AND state = ? ORDER BY id DESC",
             (user_id, chat_id, State.GATHERING),
-        ).fetchall()
-        return [self._job(row) for row in rows]
+        )
+        return map(self._job, rows)
 
     def reopen(self, due_at: Instant, closes_by: Instant) -> None:
         """Give what gathers more time, after a time in which nothing could arrive."""
@@ -173,7 +174,17 @@ class Jobs:
     def due(self, state: State, now: Instant, limit: int) -> list[int]:
         """Return the ids of jobs in a state whose time has come, the longest due first."""
         rows = self._db.execute(
-            "SELECT id FROM jobs WHERE due_at <= ? AND +state = ? ORDER BY due_at LIMIT ?", (now, state, limit)
+            "SELECT id FROM jobs WHERE due_at <= ? AND state = ? ORDER BY due_at LIMIT ?", (now, state, limit)
+        ).fetchall()
+        return [row["id"] for row in rows]
+
+    def gathered(self, now: Instant, limit: int) -> list[int]:
+        """Return the ids of incomplete requests whose time has come, and for which nothing waits in the inbox."""
+        rows = self._db.execute(
+            "SELECT id FROM jobs WHERE due_at <= ? AND state = ? AND coalesce((SELECT received_at FROM inbox"  # noqa: S608 - no data in it
+            f" WHERE {WAITS} AND inbox.chat_id = jobs.chat_id ORDER BY update_id LIMIT 1), due_at + 1) > due_at"
+            " ORDER BY due_at LIMIT ?",
+            (now, State.GATHERING, limit),
         ).fetchall()
         return [row["id"] for row in rows]
 
@@ -188,12 +199,8 @@ class Jobs:
         return [row["id"] for row in rows]
 
     def count_waiting(self, most: int) -> int:
-        """Count the jobs that are not ordered yet, no further than to `most`."""
-        row = self._db.execute(
-            "SELECT count(*) AS n FROM (SELECT 1 FROM jobs WHERE state IN (?, ?) LIMIT ?)",
-            (*WAITING, most),
-        ).fetchone()
-        return int(row["n"])
+        """Return how many jobs are not ordered yet, no more than `most`."""
+        return min(most, count_in_states(self._db, WAITING))
 
     def count_waiting_of(self, charged_to: int, most: int) -> int:
         """Count the jobs charged to somebody that are not ordered yet, no further than to `most`."""
@@ -321,6 +328,15 @@ class Jobs:
             reason=None if row["reason"] is None else Reason(row["reason"]),
             result_url=row["result_url"],
         )
+
+
+def count_in_states(db: sqlite3.Connection, states: Sequence[State]) -> int:
+    """Return how many jobs are in some states; they are counted as they come and go."""
+    row = db.execute(
+        f"SELECT coalesce(sum(jobs), 0) AS n FROM job_counts WHERE state IN ({_marks(states)})",  # noqa: S608 - no data in it
+        tuple(states),
+    ).fetchone()
+    return int(row["n"])
 
 
 def form_columns(form: Form) -> dict[str, str]:

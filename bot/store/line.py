@@ -6,13 +6,27 @@ has far turns for most of them, and whoever comes next is served next. Within
 a chat the persons share the chat's turns in the same way.
 """
 
+import json
 import sqlite3
+from bisect import bisect_right
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.job import Instant
+from bot.store.conversion_queue import CLOCK, CONVERSIONS
+from bot.store.portion import PORTION
 
 #: The lane of the chat as a whole, beside those of its persons.
 WHOLE_CHAT = 0
+
+#: Jobs that one plan looks at for the same reason.
+AT_ONCE = 100
+
+#: Places that are counted one by one.
+COUNTED = 100
+
+#: Milliseconds for which those behind are as they were.
+SNAPSHOT_HOLDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,8 @@ class Line:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._snapshot: list[tuple[float, int]] = []
+        self._snapshot_at: Instant = 0
 
     def enter(self, job_id: int, chat_id: int, user_id: int) -> None:
         """Put a job at the end of its lanes; once it has a place it keeps it."""
@@ -41,45 +57,94 @@ class Line:
         self._insert(job_id, chat_id, clock, clock, is_ready=is_ready)
 
     def to_prepare(self, now: Instant, limit: int) -> list[int]:
-        """Return the ids of jobs to prepare, in turn, leaving out those that are to be tried again later."""
+        """Return the ids of jobs to prepare, in turn, be they under way or not.
+
+        Left out are those that are to be tried again later, and those that wait in the conversion queue.
+        """
+        self.release(now)
         rows = self._db.execute(
-            "SELECT line.job_id FROM line JOIN jobs ON jobs.id = line.job_id"
-            " WHERE line.is_ready = 0 AND (jobs.due_at IS NULL OR jobs.due_at <= ?)"
-            " ORDER BY line.turn, line.job_id LIMIT ?",
-            (now, limit),
+            "SELECT job_id FROM line WHERE is_ready = 0 AND conversion_turn IS NULL AND due_at IS NULL"
+            " ORDER BY turn, job_id LIMIT ?",
+            (limit,),
         ).fetchall()
         return [row["job_id"] for row in rows]
+
+    def next_to_prepare(self, busy: Collection[int], sated: Collection[int]) -> int | None:
+        """Return the id of the first of them that is not under way, and not of a person who is `sated` with others."""
+        row = self._db.execute(
+            "SELECT job_id FROM line WHERE is_ready = 0 AND conversion_turn IS NULL AND due_at IS NULL"
+            " AND job_id NOT IN (SELECT value FROM json_each(?))"
+            " AND (SELECT charged_to FROM jobs WHERE id = job_id) NOT IN (SELECT value FROM json_each(?))"
+            " ORDER BY turn, job_id LIMIT 1",
+            (json.dumps(list(busy)), json.dumps(list(sated))),
+        ).fetchone()
+        return None if row is None else int(row["job_id"])
+
+    def release(self, now: Instant) -> None:
+        """Let jobs whose preparation was put off until now wait for their turn again, some at a time."""
+        self._db.execute(
+            "UPDATE line SET due_at = NULL WHERE job_id IN"
+            " (SELECT job_id FROM line WHERE is_ready = 0 AND due_at <= ? ORDER BY due_at LIMIT ?)",
+            (now, AT_ONCE),
+        )
 
     def waiting_long(self, now: Instant) -> list[int]:
         """Return the ids of prepared jobs whose people are to be told that it takes long."""
         rows = self._db.execute(
-            "SELECT jobs.id FROM jobs JOIN line ON line.job_id = jobs.id"
-            " WHERE jobs.due_at <= ? AND line.is_ready = 1 LIMIT 100",
-            (now,),
+            "SELECT job_id FROM line WHERE is_ready = 1 AND due_at <= ? LIMIT ?", (now, AT_ONCE)
         ).fetchall()
-        return [row["id"] for row in rows]
+        return [row["job_id"] for row in rows]
 
     def mark(self, job_id: int, *, is_ready: bool) -> None:
-        """Note that a job only waits for its turn, or that it has to be prepared again."""
-        self._db.execute("UPDATE line SET is_ready = ? WHERE job_id = ?", (is_ready, job_id))
+        """Note that a job only waits for its turn, or that it has to be prepared again, from the beginning."""
+        self._db.execute("UPDATE line SET is_ready = ?, conversion_turn = NULL WHERE job_id = ?", (is_ready, job_id))
 
-    def place_of(self, job_id: int) -> int | None:
-        """Return how many would be served first, by the order of the chats, counted from 1 for the next."""
-        row = self._db.execute(
-            "SELECT (SELECT count(*) FROM line WHERE (turn, job_id) <= (mine.turn, mine.job_id)) AS place"
-            " FROM line AS mine WHERE mine.job_id = ?",
-            (job_id,),
+    def place_of(self, job_id: int, now: Instant | None = None) -> int | None:
+        """Return how many would be served first, by the order of the chats, counted from 1 for the next.
+
+        Beyond the first COUNTED it is that of a snapshot, at most SNAPSHOT_HOLDS old; without `now`, of a fresh one.
+        """
+        mine = self._place_of(job_id)
+        if mine is None:
+            return None
+        before = self._db.execute(
+            "SELECT count(*) AS n FROM (SELECT 1 FROM line WHERE (turn, job_id) <= (?, ?)"
+            " ORDER BY turn, job_id LIMIT ?)",
+            (mine.turn, mine.job_id, COUNTED),
         ).fetchone()
-        return None if row is None else int(row["place"])
+        near = int(before["n"])
+        return near if near < COUNTED else max(COUNTED, bisect_right(self._order(now), (mine.turn, mine.job_id)))
+
+    def _order(self, now: Instant | None) -> list[tuple[float, int]]:
+        """Return the queue as it was a moment ago: nobody sees the difference, and it need not be read for each."""
+        if now is None or not 0 <= now - self._snapshot_at < SNAPSHOT_HOLDS:
+            rows = self._db.execute("SELECT turn, job_id FROM line ORDER BY turn, job_id")
+            self._snapshot = [(row["turn"], row["job_id"]) for row in rows]
+            self._snapshot_at = now or 0
+        return self._snapshot
 
     def is_waited_in(self) -> bool:
         """Say whether any job waits, prepared or not."""
         return self._db.execute("SELECT 1 FROM line LIMIT 1").fetchone() is not None
 
-    def first_of_groups(self) -> list[int]:
-        """Return the id of the job that waits longest in each group."""
-        rows = self._db.execute("SELECT min(job_id) AS job_id FROM line WHERE chat_id < 0 GROUP BY chat_id").fetchall()
-        return [row["job_id"] for row in rows]
+    def untold(self, what: str) -> list[int]:
+        """Return some groups in which somebody waits and that were not told yet of a halt, and take them as told."""
+        rows = self._db.execute(
+            "UPDATE line SET told = ?1 WHERE job_id IN"
+            " (SELECT job_id FROM line INDEXED BY line_untold WHERE chat_id < 0 AND told < ?1 UNION ALL"
+            " SELECT job_id FROM line INDEXED BY line_untold WHERE chat_id < 0 AND told > ?1 LIMIT ?2)"
+            " RETURNING chat_id",
+            (what, AT_ONCE),
+        ).fetchall()
+        return sorted({row["chat_id"] for row in rows})
+
+    def first_of(self, chat_id: int) -> int | None:
+        """Return the id of the job that waits longest in a group."""
+        row = self._db.execute(
+            "SELECT min(job_id) AS job_id FROM line WHERE chat_id = ? AND chat_id < 0", (chat_id,)
+        ).fetchone()
+        first: int | None = row["job_id"]
+        return first
 
     def first(self) -> int | None:
         """Return the id of the prepared job whose turn it is."""
@@ -101,11 +166,19 @@ class Line:
         self._db.execute("UPDATE line SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
         self._db.execute("UPDATE OR REPLACE lanes SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
 
-    def forget(self) -> None:
-        """Forget the lanes that mean nothing more: their last place was passed long ago, or nobody waits at all."""
-        self._db.execute(
-            "DELETE FROM lanes WHERE last + 1 <= (SELECT turn FROM line_clock) OR NOT EXISTS (SELECT 1 FROM line)"
+    def forget(self) -> bool:
+        """Forget lanes that mean nothing more: their last place was passed long ago, or nobody waits at all.
+
+        Returns whether there may be more.
+        """
+        forgotten = self._db.execute(
+            "DELETE FROM lanes WHERE (chat_id, user_id) IN (SELECT chat_id, user_id FROM lanes"
+            " WHERE NOT EXISTS (SELECT 1 FROM line) OR last + 1 <= CASE chat_id"
+            " WHEN ?1 THEN (SELECT last FROM lanes WHERE chat_id = ?1 AND user_id = ?2)"
+            " ELSE (SELECT turn FROM line_clock) END LIMIT ?3)",
+            (CONVERSIONS, CLOCK, PORTION),
         )
+        return forgotten.rowcount == PORTION
 
     def drop(self, job_id: int) -> None:
         """Take a job out that will not be served; its turn is not used up."""

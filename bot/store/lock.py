@@ -7,14 +7,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.settings import CannotRun
+from bot.settings import CannotRun, MustRestart
 
 #: Seconds after which a lock is tried again: somebody may only have looked whether it is held.
 MOMENT = 0.05
 
 
+class Lock:
+    """A lock file that is held."""
+
+    def __init__(self, name: Path, handle: int) -> None:
+        self._name = name
+        self._handle = handle
+
+    def check(self) -> None:
+        """Raise MustRestart if the file was taken away: what is held by nobody keeps no second process out."""
+        ours = os.fstat(self._handle)
+        try:
+            there = self._name.stat()
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+            raise MustRestart(
+                f"{self._name} was deleted or replaced while the bot ran: a restart is needed, and loses nothing; "
+                "let nobody but the bot touch it"
+            )
+
+
 @contextmanager
-def only_process(path: str) -> Iterator[None]:
+def only_process(path: str) -> Iterator[Lock]:
     """Hold the lock file beside `path`; the kernel lets go of it when the process dies, however it dies.
 
     Raises CannotRun when another process holds it.
@@ -27,7 +48,7 @@ def only_process(path: str) -> Iterator[None]:
         raise CannotRun(f"DATABASE_PATH {path} cannot be written ({error.strerror}): name another file") from error
     try:
         _take(handle, path)
-        yield
+        yield Lock(name, handle)
     finally:
         os.close(handle)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.job import Instant
 from bot.store.facts import Fact
 from bot.store.outbox import Kind, Outbox, Parcel, Say, parcel_of
+from bot.store.portion import PORTION
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,18 @@ class Menus:
         if self._outbox.add(say, now):
             self._db.execute(
                 "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ?"
-                " WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND key <> ?",
+                " WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0 AND key <> ?",
                 (now, say.chat_id, Kind.MENU, say.key),
             )
+
+    def is_on_its_way(self, chat_id: int, what: str) -> bool:
+        """Say whether a menu whose key begins with `what` is still to be sent to a chat."""
+        row = self._db.execute(
+            "SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0"
+            " AND message_id IS NULL AND key GLOB ? || ':*'",
+            (chat_id, Kind.MENU, what),
+        ).fetchone()
+        return row is not None
 
     def of(self, chat_id: int, message_id: int, *, is_offered: bool) -> Parcel | None:
         """Return the menu that a message is, if it still serves.
@@ -63,12 +73,17 @@ class Menus:
             "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ? WHERE id = ?", (now, parcel.id)
         )
 
-    def forget(self, shown_before: Instant) -> None:
-        """Forget the menus that nobody has pressed since a moment; their buttons are too old from then on."""
-        self._db.execute(
-            "DELETE FROM outbox WHERE kind = ? AND ended_at IS NULL AND coalesce(shown_at, written_at) < ?",
-            (Kind.MENU, shown_before),
+    def forget(self, shown_before: Instant) -> bool:
+        """Forget some menus that nobody has pressed since a moment: their buttons are too old from then on.
+
+        Returns whether there may be more.
+        """
+        forgotten = self._db.execute(
+            f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = '{Kind.MENU}'"  # noqa: S608 - no data in it
+            " AND ended_at IS NULL AND coalesce(shown_at, written_at) < ? LIMIT ?)",
+            (shown_before, PORTION),
         )
+        return forgotten.rowcount == PORTION
 
     def turn(self, parcel: Parcel, menu: Menu, now: Instant) -> None:
         """Let the message show something else."""

@@ -12,15 +12,16 @@ from bot.job import Instant, later
 #: Seconds; less than that is no reason to touch anything.
 NOTEWORTHY = 5.0
 
-#: Columns that hold a moment to wait for, or from which one is counted.
+#: Columns that hold a moment to wait for, or from which one is counted; and in which rows, where no index knows.
 WAITED_FOR = (
-    ("jobs", "due_at"),
-    ("jobs", "closes_by"),
-    ("outbox", "due_at"),
-    ("breakers", "until"),
-    ("attempts", "ended_at"),
-    ("account", "asked_at"),
-    ("account", "due_at"),
+    ("jobs", "due_at", ""),
+    ("jobs", "closes_by", " AND state = 'gathering'"),
+    ("outbox", "due_at", ""),
+    ("chat_queues", "served_at", ""),
+    ("breakers", "until", ""),
+    ("attempts", "ended_at", ""),
+    ("account", "asked_at", ""),
+    ("account", "due_at", ""),
 )
 
 
@@ -38,9 +39,9 @@ class Moments:
         ahead = self._latest() - now
         if ahead <= later(0, NOTEWORTHY):
             return 0.0
-        for table, column in WAITED_FOR:
+        for table, column, where in WAITED_FOR:
             self._db.execute(
-                f"UPDATE {table} SET {column} = {column} - ?1 WHERE {column} > ?2",  # noqa: S608 - names from above
+                f"UPDATE {table} SET {column} = {column} - ?1 WHERE {column} > ?2{where}",  # noqa: S608 - from above
                 (ahead, now),
             )
         return ahead / 1000

@@ -5,13 +5,14 @@ A key makes each thing said once, however often its cause is repeated.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.job import Instant, Job
 from bot.store.facts import AnswerEnded, Fact
 from bot.store.people import People
+from bot.store.portion import PORTION
 
 
 class Kind(StrEnum):
@@ -40,9 +41,30 @@ class Kind(StrEnum):
 #: What takes time and memory to send.
 HEAVY = frozenset({Kind.PICTURE, Kind.FILE, Kind.FIGURES})
 
-#: What only tells how things stand, and comes after what is said. The indexes of the table say the same.
-TOLD = "kind IN ('status', 'menu', 'reaction')"
-SAID = "kind NOT IN ('status', 'menu', 'reaction')"
+
+class Lane(StrEnum):
+    """Which queue of its chat a message waits in. The column of the table says the same."""
+
+    #: for nobody's turn: it appears in no chat
+    TOAST = "toast"
+    #: what is HEAVY
+    HEAVY = "heavy"
+    #: what else is said
+    SAID = "said"
+    #: what only tells how things stand, and comes after what is said
+    TOLD = "told"
+    #: a status whose message is there, to be brought up to date when there is nothing else to do
+    REFRESH = "refresh"
+
+
+#: Lanes of what counts against the limit of all messages together.
+MESSAGES = frozenset({Lane.HEAVY, Lane.SAID, Lane.TOLD})
+
+#: Statuses that are looked at at once to be brought up to date, of which one may be.
+MOST_REFRESHED = 2
+
+#: Messages of a kind that may wait for a chat before those are left out that nobody needs: a chat takes one a second.
+MOST_OF_A_KIND = 20
 
 #: Begins the key of what is the last that somebody hears of something: it is forgotten once it has ended.
 LAST = "last:"
@@ -116,6 +138,12 @@ class Busy:
     parcels: frozenset[int] = frozenset()
     #: those of them that have left, so that what became of them is being written down
     written: frozenset[int] = frozenset()
+    #: out of which nothing may leave at this moment
+    shut: frozenset[Lane] = frozenset()
+    #: persons who have as many pictures on their way as one may
+    sated: frozenset[int] = frozenset()
+    #: whether so much was said that something has to be told, where anything is to be
+    is_turn_to_tell: bool = False
 
 
 class Outbox:
@@ -156,32 +184,44 @@ class Outbox:
             body = in_language(self._people.language_of(admin_id))
             self.add(Say(key=f"{key}:to:{admin_id}", chat_id=admin_id, body=body), now)
 
-    def due(
-        self, now: Instant, busy: Busy, limit: int, *, pictures: bool = True, said: bool = True, told: bool = True
-    ) -> list[Parcel]:
-        """Return what is due, at most one message per chat, leaving out the chats that are being written to.
+    def due(self, now: Instant, busy: Busy, limit: int, lanes: Collection[Lane] = frozenset(Lane)) -> list[Parcel]:
+        """Return what is due in some lanes, at most one message per chat, leaving out chats that are being written to.
 
-        What is said comes before what only tells how things stand; either can be left out. Toasts wait for nobody:
-        they appear in no chat. Without `pictures` only what is quickly sent.
+        What is said comes before what only tells how things stand. Toasts wait for nobody: they appear in no chat; they
+        do not take all the room either.
         """
-        rows = self._due(SAID, now, busy, limit, pictures=pictures) if said else []
-        rows += self._due(TOLD, now, busy, limit - len(rows), pictures=pictures) if told else []
-        return _one_per_chat([parcel_of(row) for row in rows])
 
-    def _due(self, which: str, now: Instant, busy: Busy, limit: int, *, pictures: bool) -> list[sqlite3.Row]:
+        def first(lane: Lane, most: int = limit) -> list[sqlite3.Row]:
+            return self._first_in(lane, now, busy, most) if lane in lanes else []
+
+        told = first(Lane.TOLD)
+        said = [] if busy.is_turn_to_tell and told else first(Lane.SAID)
+        in_turn = sorted(first(Lane.HEAVY) + said, key=lambda row: (row["turn"], row["id"]))
+        found = [*first(Lane.TOAST, limit // 2), *in_turn, *told][:limit]
+        return _one_per_chat([parcel_of(row) for row in [*found, *first(Lane.REFRESH, MOST_REFRESHED)]])
+
+    def _first_in(self, lane: Lane, now: Instant, busy: Busy, limit: int) -> list[sqlite3.Row]:
+        """Return the first message of each chat in a lane, the chat first that was served longest ago.
+
+        Chats that must not be written to are passed over; what is behind a first message is never read.
+        """
+        closed = [] if lane is Lane.TOAST else [*busy.chats, *busy.held]
         return self._db.execute(
-            f"SELECT * FROM outbox WHERE {which} AND due_at <= ?"  # noqa: S608 - no data in it
-            " AND id NOT IN (SELECT value FROM json_each(?))"
-            " AND (kind = ? OR chat_id NOT IN (SELECT value FROM json_each(?)))"
-            " AND (? OR kind NOT IN (SELECT value FROM json_each(?))) ORDER BY due_at, id LIMIT ?",
+            "SELECT outbox.*, queue.turn FROM chat_queues AS queue JOIN outbox ON outbox.id ="
+            " (SELECT id FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?1"
+            " AND id NOT IN (SELECT value FROM json_each(?2))"
+            " AND (?6 OR ifnull((SELECT charged_to FROM jobs WHERE jobs.id = job_id), 0)"
+            " NOT IN (SELECT value FROM json_each(?7))) ORDER BY due_at, id LIMIT 1)"
+            " WHERE queue.lane = ?3 AND queue.turn <= ?1"
+            " AND queue.chat_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY queue.turn LIMIT ?5",
             (
                 now,
-                json.dumps(list(busy.parcels)),
-                Kind.TOAST,
-                json.dumps(list(busy.chats | busy.held)),
-                pictures,
-                json.dumps(sorted(HEAVY)),
+                json.dumps([*busy.parcels]),
+                lane,
+                json.dumps(closed),
                 limit,
+                lane is not Lane.HEAVY or not busy.sated,
+                json.dumps([*busy.sated]),
             ),
         ).fetchall()
 
@@ -191,10 +231,26 @@ class Outbox:
         What is being written down may be due again, for another try or as something else, as soon as that has ended.
         """
         row = self._db.execute(
-            "SELECT 1 FROM outbox WHERE due_at <= ? AND id NOT IN (SELECT value FROM json_each(?))"
-            " AND (kind = ? OR chat_id NOT IN (SELECT value FROM json_each(?))) LIMIT 1",
-            (now, json.dumps([*(busy.parcels - busy.written), *found]), Kind.TOAST, json.dumps(list(busy.held))),
+            "SELECT 1 FROM chat_queues AS queue WHERE lane IN (?1, ?2, ?3, ?4, ?5) AND turn <= ?6"
+            " AND (lane = ?1 OR chat_id NOT IN (SELECT value FROM json_each(?7)))"
+            " AND EXISTS (SELECT 1 FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?6"
+            " AND id NOT IN (SELECT value FROM json_each(?8))) LIMIT 1",
+            (*Lane, now, json.dumps(list(busy.held)), json.dumps([*(busy.parcels - busy.written), *found])),
         ).fetchone()
+        return row is not None
+
+    def is_full(self, chat_id: int, kind: Kind) -> bool:
+        """Say whether so much of a kind waits for a chat that nobody would see the end of it."""
+        row = self._db.execute(
+            "SELECT count(*) AS n FROM (SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL"
+            " LIMIT ?)",
+            (chat_id, kind, MOST_OF_A_KIND),
+        ).fetchone()
+        return int(row["n"]) >= MOST_OF_A_KIND
+
+    def was_said_since(self, key: str, moment: Instant) -> bool:
+        """Say whether something was said, or is about to be, since a moment."""
+        row = self._db.execute("SELECT 1 FROM outbox WHERE key = ? AND written_at > ?", (key, moment)).fetchone()
         return row is not None
 
     def next_due(self, now: Instant) -> Instant | None:
@@ -375,9 +431,14 @@ class Outbox:
             values,
         )
 
-    def forget(self, ended_before: Instant) -> None:
-        """Delete what ended before a moment and belongs to no job."""
-        self._db.execute("DELETE FROM outbox WHERE ended_at < ? AND job_id IS NULL", (ended_before,))
+    def forget(self, ended_before: Instant) -> bool:
+        """Delete some of what ended before a moment and belongs to no job; return whether there may be more."""
+        forgotten = self._db.execute(
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_to_forget"
+            " WHERE ended_at < ? AND job_id IS NULL LIMIT ?)",
+            (ended_before, PORTION),
+        )
+        return forgotten.rowcount == PORTION
 
 
 def _one_per_chat(parcels: list[Parcel]) -> list[Parcel]:

@@ -4,6 +4,8 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
+from bot.store.portion import PORTION
+
 
 class People:
     """Persons by their Telegram id."""
@@ -19,11 +21,14 @@ class People:
             (user_id, language),
         )
 
-    def forget_all_but(self, user_ids: Iterable[int]) -> None:
-        """Forget everybody else: nobody wants to tell them anything any more."""
-        self._db.execute(
-            "DELETE FROM people WHERE user_id NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(user_ids)),)
+    def forget_all_but(self, user_ids: Iterable[int]) -> bool:
+        """Forget everybody else: nobody wants to tell them anything any more. Returns whether there may be more."""
+        forgotten = self._db.execute(
+            "DELETE FROM people WHERE user_id IN (SELECT user_id FROM people"
+            " WHERE user_id NOT IN (SELECT value FROM json_each(?)) LIMIT ?)",
+            (json.dumps(list(user_ids)), PORTION),
         )
+        return forgotten.rowcount == PORTION
 
     def language_of(self, user_id: int) -> str:
         """Return a person's language, empty for one that was never heard."""

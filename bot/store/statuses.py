@@ -44,9 +44,22 @@ class Statuses:
             self._begin(job, now)
 
     def anew(self, job: Job, now: Instant, *, is_asked_for: bool = False) -> None:
-        """Tell how it stands by a fresh message, which the person is notified of, in a group as well."""
+        """Tell how it stands by a fresh message, which the person is notified of, in a group as well.
+
+        One that somebody asked for and that is still to be sent is fresh enough for whoever asks again.
+        """
+        if is_asked_for and self._is_still_to_be_sent(job.id):
+            return
         self.over(job.id, now)
         self._begin(job, now, is_asked_for=is_asked_for)
+
+    def _is_still_to_be_sent(self, job_id: int) -> bool:
+        cursor = self._db.execute(
+            "UPDATE outbox SET is_asked_for = 1, touched = touched + 1"
+            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0 AND message_id IS NULL",
+            (job_id, Kind.STATUS),
+        )
+        return cursor.rowcount > 0
 
     def accepted(self, job: Job, now: Instant) -> None:
         """Tell that a request is complete: by its message, or in a group by a sign instead of one."""
@@ -83,7 +96,7 @@ class Statuses:
         """Let the message be deleted: what it said has come, or is said elsewhere."""
         self._db.execute(
             "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ?"
-            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL",
+            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0",
             (now, job_id, Kind.STATUS),
         )
 

@@ -13,6 +13,7 @@ from bot.store.agenda import Agenda, agenda
 from bot.store.attempts import Attempts
 from bot.store.breakers import Breakers
 from bot.store.chats import Chats, hello_key
+from bot.store.conversion_queue import ConversionQueue
 from bot.store.counts import Counts
 from bot.store.erasure import Erasure
 from bot.store.facts import Fact, LogLine
@@ -44,6 +45,7 @@ class Transaction:
         self.jobs = Jobs(db, self.facts)
         self.parts = Parts(db)
         self.line = Line(db)
+        self.conversions = ConversionQueue(db)
         self.attempts = Attempts(db)
         self.outbox = Outbox(db, self.facts)
         self.statuses = Statuses(db, self.facts)
@@ -180,7 +182,6 @@ class Transaction:
                 self.jobs.move(job, State.FAILED, reason=Reason.DELETED, finished_at=now, due_at=None)
                 self.account.spend(self.account.price(), day_of(now))  # nobody looks any more what it costs
                 self.statuses.sign(job, Sign.TAKEN_BACK, now)
-        self.erasure.forget_requests(self.erasure.requests_of(user_id), now)
         self.erasure.forget_person(user_id, now)
 
     def lose_chat(self, chat_id: int, now: Instant) -> None:

@@ -44,7 +44,11 @@ def erasure_asked_for(tx: Transaction, origin: Origin, now: Instant) -> Sentence
     """Show a person what is stored about them, and offer to delete it; return what is said instead, if anything."""
     if origin.is_group:
         return sentence("delete-in-private")
+    if tx.menus.is_on_its_way(origin.chat_id, "erase"):
+        return None
     held = tx.erasure.held(origin.user_id)
+    if held.is_nothing and tx.outbox.is_full(origin.chat_id, Kind.TEXT):
+        return None
     if held.is_nothing:
         _say_last(tx, origin, sentence("nothing-to-delete"), f"nothing:{origin.message_id}", now)
     else:
@@ -91,10 +95,10 @@ def _say_last(tx: Transaction, origin: Origin, told: Sentence, what: str, now: I
 def _question(origin: Origin, held: Held) -> Menu:
     told = sentence(
         "delete-question",
-        edits=held.edits,
-        texts=held.words,
-        pictures=held.pictures,
-        messages=held.messages,
+        edits=_counted(held, held.edits),
+        texts=_counted(held, held.words),
+        pictures=_counted(held, held.pictures),
+        messages=_counted(held, held.messages),
         waiting=held.waiting,
         ordered=held.ordered,
         settings="some" if held.has_settings else "none",
@@ -108,3 +112,8 @@ def _question(origin: Origin, held: Held) -> Menu:
         Button(sentence("button-keep").into(origin.language), Action.KEEP, 0),
     )
     return Menu(told.into(origin.language), [(each.label, each.data) for each in buttons])
+
+
+def _counted(held: Held, number: int) -> int | str:
+    """Return a number as it is shown."""
+    return f"{number}+" if held.is_more else number

@@ -18,7 +18,7 @@ from bot.logs import without_words
 from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.store.inbox import Letter
-from bot.store.outbox import Say
+from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
 from bot.talk import commands
 from bot.talk.access import ADMINS_BELIEVED, OF_CHAT, Access, Verdict, depends_on_admins
@@ -43,7 +43,7 @@ from bot.talk.meanings import (
 from bot.talk.preferences import settings_asked_for
 from bot.talk.presses import PressLimits, button_pressed
 from bot.talk.reading import read_update
-from bot.talk.replying import reply, toast
+from bot.talk.replying import reply, reply_once, toast
 from bot.talk.requests import album_item_sent, picture_sent
 from bot.talk.room import Room
 from bot.talk.stats import stats_asked_for
@@ -52,12 +52,22 @@ from bot.texts import DEFAULT, Lines, Sentence, sentence
 
 log = logging.getLogger(__name__)
 
-#: Seconds that one update may take at most, on the slowest of disks.
+#: Seconds that some updates may take at most, on the slowest of disks.
 GRACE = 60.0
+
+#: How often an update is tried when memory or file descriptors run out over it: an update may be the cause of that.
+MOST_TRIES = 3
+
+#: Updates that are handled in one transaction where so many wait, and seconds after which none is added to it: what
+#: else has to be written, the plan above all, waits for it.
+AT_ONCE, SLICE = 20, 0.01
+
+#: Commands in answer to which everybody in a group reads the same.
+SAME_FOR_ALL = frozenset({"start", "help", "privacy"})
 
 
 class Intake:
-    """Handles the inbox, oldest first, whenever it is woken."""
+    """Handles the inbox, in the order of a fair queue, whenever it is woken."""
 
     def __init__(
         self,
@@ -106,12 +116,12 @@ class Intake:
         are_more = True
         while are_more:
             self.late_at = self._monotonic() + GRACE
-            are_more = await self._handle_next()
+            are_more = await self._handle_some()
             self._wake_worker()
         self.late_at = math.inf
 
-    async def _handle_next(self) -> bool:
-        """Handle the update that has waited longest, if any; say whether more of them wait."""
+    async def _handle_some(self) -> bool:
+        """Handle the updates whose turn it is, if any; say whether more of them wait."""
         taken: list[Letter] = []
         try:
             erased, are_more = await self._db.unit(lambda tx: self._handle(tx, taken))
@@ -120,28 +130,37 @@ class Intake:
         except Exception as error:  # whatever is wrong with an update must not stop those behind it
             if not taken:
                 raise
-            letter, fault = taken[0], type(error).__name__
-            told = without_words(error)  # which may be those of the update
-            log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
-            await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
+            await self._failed(taken[-1], error)  # those before it were undone with it, and are taken again
             return True
         if erased:
             self._wake_retention()
         return are_more
 
+    async def _failed(self, letter: Letter, error: Exception) -> None:
+        """Set an update aside. Raises MustRestart instead for a trouble of the machine, until it was tried often."""
+        fault, told = type(error).__name__, without_words(error)  # the words may be those of the update
+        may_pass = isinstance(error, OSError | MemoryError)
+        if may_pass and await self._db.unit(lambda tx: tx.inbox.count_try(letter.update_id)) < MOST_TRIES:
+            log.error("update %d could not be handled", letter.update_id, exc_info=told)
+            raise MustRestart(f"update {letter.update_id} could not be handled ({fault}): it is tried after a restart")
+        log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
+        await self._db.unit(lambda tx: self._set_aside(tx, letter, fault))
+
     def _handle(self, tx: Transaction, taken: list[Letter]) -> tuple[bool, bool]:
-        """Take the next update out of the inbox; `taken` says which, also when that fails.
+        """Take the next updates out of the inbox; the last of `taken` says how far it got, also when that fails.
 
         Returns whether somebody has had everything of theirs deleted, and whether more updates wait.
         """
-        letter = tx.inbox.next_waiting()
-        if letter is None:
-            return False, False
-        taken.append(letter)
-        reading = read_update(json.loads(letter.body), self._address.me)
-        erases = reading is not None and is_erasure(tx, *reading)
-        self._act(tx, letter, reading)
-        return erases, tx.inbox.next_waiting() is not None
+        erased = False
+        until = self._monotonic() + SLICE
+        while (letter := tx.inbox.next_waiting()) is not None:
+            if len(taken) == AT_ONCE or (taken and self._monotonic() > until):
+                return erased, True
+            taken.append(letter)
+            reading = read_update(json.loads(letter.body), self._address.me)
+            erased = erased or (reading is not None and is_erasure(tx, *reading))
+            self._act(tx, letter, reading)
+        return erased, False
 
     def _act(self, tx: Transaction, letter: Letter, reading: Reading | None) -> None:
         now = self._clock()
@@ -200,11 +219,13 @@ class Intake:
             case WordsSent():
                 words_sent(tx, self._room, origin, meaning, letter.received_at, now)
             case _:
-                reply(tx, origin, sentence("unsupported"), now)
+                reply_once(tx, origin, sentence("unsupported"), now, about="unsupported")
 
     def _obey(self, tx: Transaction, origin: Origin, given: CommandGiven, now: Instant) -> None:
         told = self._command(tx, origin, given, now)
-        if told is not None:
+        if told is not None and origin.is_group and given.name in SAME_FOR_ALL:
+            reply_once(tx, origin, told, now, about=f"{given.name}:{origin.thread_id or 0}")
+        elif told is not None:
             reply(tx, origin, told, now)
 
     def _command(self, tx: Transaction, origin: Origin, given: CommandGiven, now: Instant) -> Sentence | Lines | None:
@@ -224,7 +245,8 @@ class Intake:
             case "stats" if self._access.is_admin(origin.user_id):
                 return stats_asked_for(tx, origin, given, now)
             case _:
-                return sentence("unknown-command")
+                reply_once(tx, origin, sentence("unknown-command"), now, about="unknown-command")
+                return None
 
     def _help(self, origin: Origin, name: str) -> Sentence | Lines:
         told = sentence(name, where=origin.where)
@@ -236,9 +258,12 @@ class Intake:
         now = self._clock()
         tx.inbox.set_aside(letter.update_id, fault, now)
         told = sentence("admin-poison", update=f"{letter.update_id}", fault=fault)
-        tx.outbox.tell_admins(self._access.admins, f"poison:{letter.update_id}", told.into, now)
+        # of very many the log tells
+        admins = [admin_id for admin_id in self._access.admins if not tx.outbox.is_full(admin_id, Kind.TEXT)]
+        tx.outbox.tell_admins(admins, f"poison:{letter.update_id}", told.into, now)
         chat_id = _private_chat(letter.body)
-        if chat_id is not None and self._access.verdict(tx, chat_id, chat_id) is Verdict.WELCOME:
+        is_welcome = chat_id is not None and self._access.verdict(tx, chat_id, chat_id) is Verdict.WELCOME
+        if chat_id is not None and is_welcome and not tx.outbox.is_full(chat_id, Kind.TEXT):
             tx.outbox.add(
                 Say(key=f"poison:{letter.update_id}", chat_id=chat_id, body=sentence("trouble").into(DEFAULT)), now
             )
@@ -286,7 +311,7 @@ def _private_chat(body: str) -> int | None:
     try:
         update: Any = json.loads(body)
         chat_id = update["message"]["chat"]["id"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     # a bool is an int as well, and ids of people are positive and fit into 52 bits
     return chat_id if type(chat_id) is int and 0 < chat_id < 1 << 52 else None

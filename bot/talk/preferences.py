@@ -31,7 +31,9 @@ NO_LANGUAGE = ""
 
 
 def settings_asked_for(tx: Transaction, origin: Origin, now: Instant) -> None:
-    """Show the settings of a chat, in reply to a command."""
+    """Show the settings of a chat, in reply to a command, unless they are about to be shown already."""
+    if tx.menus.is_on_its_way(origin.chat_id, "settings"):
+        return
     say = Say(
         key=f"{MENU}{origin.chat_id}:{origin.message_id}",
         kind=Kind.MENU,

@@ -1,5 +1,6 @@
 """From an update to what it means: pure, and without a look at anything stored."""
 
+import codecs
 import re
 import unicodedata
 from dataclasses import replace
@@ -42,6 +43,9 @@ from bot.talk.meanings import (
     WordsSent,
 )
 from bot.texts import closest
+
+# Python reads a codec from disk when it is first used, and that is when the first mention of the bot is read
+codecs.lookup("utf-16-le")
 
 COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@\w+)?(?:\s+|$)")
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from bot.job import Instant, Job, day_of
 from bot.store.counts import ALL, Whose
+from bot.store.outbox import Say
 from bot.store.transaction import Transaction
 from bot.talk.access import Access
 from bot.talk.meanings import Origin
-from bot.talk.replying import reply
+from bot.talk.replying import reply_once
 from bot.texts import Sentence, sentence
 from bot.texts.times import until_tomorrow
 
@@ -23,9 +24,6 @@ MOST_WAITING = 10_000
 
 #: The same charged to one, in all chats together: a hundred albums are more than a day's fun.
 MOST_WAITING_OF_ONE = 100
-
-#: Milliseconds within which somebody is told once in each chat: hundreds of pictures are not worth as many words.
-TOLD_ONCE_IN = 60_000
 
 
 @dataclass(frozen=True)
@@ -142,5 +140,8 @@ class Room:
         told = self.why_full(tx, origin) or self.why_used_up(tx, origin, now)
         if told is None:
             return False
-        reply(tx, origin, told, now, once=key or f"full:{origin.user_id}:{origin.chat_id}:{now // TOLD_ONCE_IN}")
+        reply_once(tx, origin, told, now, about=f"full:{origin.user_id}")
+        if key is not None:  # a note for the rest of it, that is never sent
+            tx.outbox.add(Say(key=key, chat_id=origin.chat_id, body=""), now)
+            tx.outbox.never_mind(key, now)
         return True

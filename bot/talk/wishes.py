@@ -11,7 +11,7 @@ from bot.store.jobs import form_columns
 from bot.store.parts import PartKind
 from bot.store.transaction import Transaction
 from bot.talk.meanings import Origin, RepliedTo, WordsSent
-from bot.talk.replying import note, reply
+from bot.talk.replying import note, reply, reply_once
 from bot.talk.requests import is_admitted, is_usable, wish_made
 from bot.talk.room import Room
 from bot.texts import Sentence, sentence
@@ -28,9 +28,10 @@ def words_sent(
     if waiting is None and not sources and sent.reply_to is not None and _job_about(tx, origin, sent.reply_to) is None:
         waiting = _waiting(tx, origin, None)  # a reply to nothing that could be edited is as good as any words
     if waiting is None and not sources:
-        reply(tx, origin, _nothing_meant(tx, origin, sent.reply_to), now)
+        _say_nothing_meant(tx, origin, sent.reply_to, now)
     elif not is_usable(sent.words) and (sent.words or not sources):
-        reply(tx, origin, _unusable(sent.words), now, job_id=None if waiting is None else waiting.id)
+        job_id = None if waiting is None else waiting.id
+        reply_once(tx, origin, _unusable(sent.words), now, about=f"unusable:{job_id or 0}", job_id=job_id)
     elif waiting is not None:
         _answered(tx, room, waiting, origin, sent.words, now)
     else:
@@ -105,15 +106,18 @@ def _best_of(tx: Transaction, origin: Origin, reply_to: RepliedTo) -> str | None
     return None if job is None else job.result_url
 
 
-def _nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None) -> Sentence:
+def _say_nothing_meant(tx: Transaction, origin: Origin, reply_to: RepliedTo | None, now: Instant) -> None:
     job = None if reply_to is None else _job_about(tx, origin, reply_to)
     if job is not None and job.state not in FINAL:
-        return sentence("still-under-way", where=origin.where)
+        reply_once(tx, origin, sentence("still-under-way", where=origin.where), now, about=f"under-way:{job.id}")
+        return
     if job is not None and job.answer_deleted_at is not None:
-        return sentence("picture-deleted")
+        reply_once(tx, origin, sentence("picture-deleted"), now, about=f"deleted:{job.id}")
+        return
     # what a reply is about may be hidden; when it is shown, there is no picture in it
     sees_it = reply_to is not None or origin.hears_all or tx.chats.hears_all(origin.chat_id)
-    return sentence("no-picture", where=origin.where if sees_it else "half-deaf")
+    told = sentence("no-picture", where=origin.where if sees_it else "half-deaf")
+    reply_once(tx, origin, told, now, about="no-picture")
 
 
 def words_changed(tx: Transaction, room: Room, origin: Origin, words: str, update_id: int, now: Instant) -> None:

@@ -57,6 +57,12 @@ def sentence(name: str, **values: "str | int | float | Sentence") -> Sentence:
     return Sentence(name, values)
 
 
+def load() -> None:
+    """Read every catalogue now, so that no answer depends on a disk, or on a free file descriptor, later."""
+    for language in languages():
+        _catalogue(language)
+
+
 @cache
 def languages() -> tuple[str, ...]:
     """Return the codes of the languages that there are catalogues for."""

@@ -72,9 +72,9 @@ def put_in(book: Book) -> None:
         setattr(kind, method, _metered(book, name, getattr(kind, method)))
     together = connection._commit_together
 
-    def commit_together(db: sqlite3.Connection, transaction: Transaction, works: list[Any]) -> list[Any]:
+    def commit_together(db: sqlite3.Connection, transaction: Transaction, works: list[Any], file: Any) -> list[Any]:
         before, began = db.total_changes, time.thread_time_ns()
-        outcomes = together(db, transaction, works)
+        outcomes = together(db, transaction, works, file)
         line = book["commits" if db.total_changes != before else "questions to the database"]
         line[0] += time.thread_time_ns() - began
         line[1] += 1

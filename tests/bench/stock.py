@@ -34,7 +34,8 @@ def multiply(database: Path, job_id: int, count: int, first_chat: int) -> None:
         # the messages of the copies stand in no chat; what tells of them is told when there is something to tell
         db.execute("UPDATE outbox SET message_id = NULL, shown = NULL, due_at = NULL WHERE job_id > ?", (job_id,))
         db.execute(
-            f"{COUNTED} INSERT INTO line SELECT job_id + n, ? + n, turn + n * 0.0, place, is_ready"  # noqa: S608 - no data
+            f"{COUNTED} INSERT INTO line (job_id, chat_id, turn, place, is_ready)"  # noqa: S608 - no data
+            " SELECT job_id + n, ? + n, turn + n * 0.0, place, is_ready"
             " FROM counted, line WHERE job_id = ?",
             (count, first_chat, job_id),
         )

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +16,7 @@ from bot.doors import callback
 from bot.doors.callback import Callback
 from bot.doors.http import Door
 from bot.job import Instant
+from bot.jobs.callbacks import Callbacks
 from bot.kie.signature import SIGNATURE, TIMESTAMP, sign
 from bot.settings import MustRestart
 from tests.house import House, a_house
@@ -35,7 +36,15 @@ class Outside:
         self.error: Exception | None = None
         self.now = 0.0
         self._session = session
-        door = Callback(self._nudge, key=key, redact=str, clock=self._of_day, monotonic=lambda: self.now)
+        self.callbacks = Callbacks(None, b"obviously fake")
+        door = Callback(
+            self._nudge,
+            is_ours=self.callbacks.is_ours,
+            key=key,
+            redact=str,
+            clock=self._of_day,
+            monotonic=lambda: self.now,
+        )
         self.door = Door(missing=self._missing, prove=str, nudges=door)
         self.url = ""
 
@@ -176,6 +185,39 @@ async def test_a_caller_who_comes_too_often_is_held_back_for_a_while(outside: Ou
     assert await outside.post(b"") == 200
 
 
+async def test_strangers_do_not_use_up_what_is_kept_for_orders(outside: Outside) -> None:
+    for _ in range(25 * 10):  # for ten seconds, 25 a second, through the same proxy as Kie
+        await outside.post(b"", reference="made-up")
+        outside.now += 0.04
+    while await outside.post(b"", reference="made-up") != 429:
+        pass
+    orders = [outside.callbacks.new_reference() for _ in range(6)]
+    assert [await outside.post(reference=each) for each in orders] == [200] * 6
+    assert [each for each in outside.came_in if each[0] != "made-up"] == [(each, TASK) for each in orders]
+    assert await outside.post(b"", reference="made-up") == 429
+
+
+async def test_who_knows_one_address_cannot_call_it_without_end(outside: Outside) -> None:
+    known, other = outside.callbacks.new_reference(), outside.callbacks.new_reference()
+    statuses = [await outside.post(reference=known) for _ in range(300)]
+    assert statuses == [200] * 210 + [429] * 90
+    assert await outside.post(reference=other) == 200
+    outside.now += 1
+    assert await outside.post(reference=known) == 200
+
+
+@pytest.mark.parametrize(
+    "change", [str.swapcase, lambda known: known[:-1], lambda known: known + "A", lambda _: "\udcff"]
+)
+def test_a_reference_that_was_changed_is_not_ours(change: Callable[[str], str]) -> None:
+    ours, others = Callbacks(None, b"obviously fake"), Callbacks(None, b"another")
+    known = ours.new_reference()
+    assert ours.is_ours(known)
+    assert not others.is_ours(known)
+    assert not ours.is_ours(change(known))
+    assert ours.new_reference() != known
+
+
 async def test_what_could_not_be_stored_is_not_acknowledged(outside: Outside) -> None:
     outside.error = MustRestart("disk full")
     assert await outside.post() == 503
@@ -231,6 +273,17 @@ async def test_known_and_unknown_references_are_answered_alike(tmp_path: Path, k
         paths = [f"/kie/callback/{reference}" for reference in (attempt.reference, "x" * 32, "%FF", attempt.reference)]
         answers = [await _answer(house, path, body) for path in paths]
         assert answers == [answers[0]] * 4
+
+
+async def test_the_address_that_kie_was_given_is_let_in_whatever_strangers_do(tmp_path: Path) -> None:
+    async with a_house(tmp_path, is_called=True) as house:
+        await house.ask(a_photo())
+        [task] = house.kie.tasks.values()
+        known = f"{task.call_back_url}".removeprefix(house.front.url)
+        while (await _answer(house, "/kie/callback/made-up", b""))[0] != 429:
+            pass
+        assert (await _answer(house, known, BODY))[0] == 200
+        assert (await _answer(house, "/kie/callback/made-up", b""))[0] == 429
 
 
 async def test_without_a_public_address_there_is_no_such_door(tmp_path: Path) -> None:

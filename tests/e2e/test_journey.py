@@ -125,7 +125,7 @@ async def test_an_edit_costs_one_order_and_no_answer_is_dropped_when_people_talk
     await world.bot().ready()
     ada.send_photo(a_photo(), caption="make it snow")
     for _ in range(3):
-        bob.send_text("hello")
+        bob.send_text("/help")
     await world.pictures(ada.id)
     assert len(await world.words(bob.id, 3)) == 3
     assert world.creates() == 1

@@ -99,8 +99,9 @@ async def test_where_nobody_knows_who_added_the_bot_all_nameless_share_one_limit
         assert len(house.kie.tasks) == 3
         assert await _counted(house, principal=NAMELESS) == 3
         assert here.words() == [english("used-up", whose="nameless", most=3, time=TOMORROW)] * 2
+        before = len(await here.answered())
         here.ada.send_photo(PHOTO, caption="/edit make it snow", chat=here.group)
-        assert len(await here.answered()) == 1, "who speaks in their own name has a limit of their own"
+        assert len(await here.answered()) == before + 1, "who speaks in their own name has a limit of their own"
 
 
 async def test_an_administrator_who_added_the_bot_and_remains_anonymous_is_nobody_known(tmp_path: Path) -> None:

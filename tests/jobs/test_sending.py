@@ -394,7 +394,7 @@ async def test_a_picture_is_not_fetched_over_and_over_while_telegram_is_away(hou
 
 async def test_a_chat_gets_one_message_a_second(house: House) -> None:
     for _ in range(3):
-        house.ada.send_text("hello")
+        house.ada.send_text("/help")
     await house.receive()
     await house.turn()
     assert len(house.words()) == 1

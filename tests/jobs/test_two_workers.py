@@ -28,7 +28,16 @@ async def _another_worker(house: House, stack: AsyncExitStack) -> Worker:
     stack.push_async_callback(chat.aclose)
     clocks = Clocks(house.clock.instant, house.clock)
     return _worker(
-        bot.settings, stack, bot.db, chat, Callbacks(None), Measure(Meters()), clocks, tls, wake_intake=bot.intake.wake
+        bot.settings,
+        stack,
+        bot.db,
+        chat,
+        Callbacks(None, b""),
+        Measure(Meters()),
+        clocks,
+        tls,
+        str,
+        wake_intake=bot.intake.wake,
     )
 
 

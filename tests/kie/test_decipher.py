@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.kie.decipher import Answer, created, credit, looked, uploaded
 from bot.kie.errors import Garbled, Halted, KieError, Refused, Unavailable
+from bot.kie.record import redacted
 from tests.kie.answers import HTML, RESULT, TASK, answer, failure
 
 NAMES = ["code", "msg", "message", "data", "success", "taskId", "state", "param", "input", "image_urls"]
@@ -75,10 +76,36 @@ def test_the_balance_can_be_fractional(data: object, balance: float) -> None:
     assert credit(answer({"code": 200, "msg": "success", "data": data})) == balance
 
 
-@pytest.mark.parametrize("data", [None, True, "lots", [], {"credits": 5}])
+@pytest.mark.parametrize("data", [None, True, "lots", [], {"credits": 5}, 1e10, -1e308, "1e999", 10**400, "nan"])
 def test_a_balance_that_is_no_number_is_reported(data: object) -> None:
     with pytest.raises(Garbled):
         credit(answer({"code": 200, "msg": "success", "data": data}))
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "999999"}, {}])
+def test_a_wish_to_wait_is_for_an_hour_at_most(headers: dict[str, str]) -> None:
+    with pytest.raises(Unavailable) as caught:
+        credit(answer(failure(429, "Try again in 999999 seconds."), headers=headers))
+    assert caught.value.retry_after == 3600.0
+
+
+@given(VALUES)
+def test_every_text_is_redacted_before_anybody_reads_it(value: object) -> None:
+    seen: set[str] = set()
+
+    def redact(text: str) -> str:
+        seen.add(text)
+        return "-"
+
+    assert _texts(redacted(value, redact)) <= {"-"}
+    assert _texts(value) == seen
+
+
+def _texts(value: object) -> set[str]:
+    if isinstance(value, str):
+        return {value}
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {text for each in inner for text in _texts(each)}
 
 
 def test_a_wish_to_wait_without_the_envelope_is_kept_for_reads() -> None:

@@ -185,6 +185,36 @@ def test_an_impossible_moment_counts_as_absent(moment: object) -> None:
     assert look(record(createTime=moment)).created_at is None
 
 
+@pytest.mark.parametrize("value", [-1, -1000.0, 10_000.5, 1e308, "1e999", 10**400, "nan", "-Infinity"])
+def test_a_price_that_cannot_be_is_unknown_and_named(value: object) -> None:
+    seen = look(record(state="fail", creditsConsumed=value))
+    assert (seen.credits, seen.absurd, seen.has_absurd_price) == (None, ("creditsConsumed",), True)
+
+
+def test_a_price_that_cannot_be_beside_one_that_can_is_named_all_the_same() -> None:
+    seen = look(record(creditsConsumed=-4, consumeCredits=4))
+    assert (seen.credits, seen.absurd, seen.has_absurd_price) == (4.0, ("creditsConsumed",), False)
+
+
+@pytest.mark.parametrize("value", [-1, 4_102_444_800_001, 1e300, 10**400, "nan"])
+@pytest.mark.parametrize("name", ["createTime", "completeTime"])
+def test_a_moment_that_cannot_be_is_unknown_and_named(name: str, value: object) -> None:
+    seen = look(record(state="success", **{name: value}))
+    assert (seen.took, seen.absurd, seen.has_absurd_price) == (None, (name,), False)
+
+
+@pytest.mark.parametrize("fields", [{}, {"creditsConsumed": None}, {"completeTime": ""}, {"createTime": 0}])
+def test_what_is_not_said_is_not_absurd(fields: dict[str, object]) -> None:
+    assert look(record(**fields)).absurd == ()
+
+
+@pytest.mark.parametrize("code", [-1, 1e5, 1e300, "nan", 10**400])
+def test_a_code_that_cannot_be_is_none(code: object) -> None:
+    with pytest.raises(Garbled) as caught:
+        look(failure(code, "whatever"))
+    assert caught.value.code is None
+
+
 ORDER = {"image_urls": PICTURES}
 
 

@@ -16,6 +16,7 @@ from bot.job import TRANSITIONS, State
 from bot.jobs.pauses import MOST_SENDS_IN_DOUBT
 from bot.sandbox.kie_tasks import Task
 from bot.sandbox.telegram import Call
+from bot.talk.replying import TOLD_ONCE_IN
 from tests.machine.ledger import Key, Ledger
 from tests.machine.life import Life
 from tests.world import KEY, TOKEN
@@ -33,7 +34,7 @@ FREE = """NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id
     AND coalesce(outcome, '') <> 'not_ordered' AND coalesce(cost, 1) > 0)"""
 
 #: What may never be found, each with the question that finds it.
-NEVER = {
+_NEVER = {
     "a count of a day that is not the number of edits that count": """
         SELECT counts.id FROM counts WHERE edits <> (SELECT count(*) FROM jobs WHERE counted_on = counts.day
             AND CASE whose WHEN 'person' THEN charged_to = counts.id
@@ -59,6 +60,18 @@ NEVER = {
             SELECT total(coalesce(cost, 4)) FROM attempts AS one JOIN jobs ON jobs.id = job_id
             WHERE outcome IN ('accepted', 'unclear') AND NOT (state IN ('submitting', 'running')
                 AND one.id = (SELECT max(id) FROM attempts WHERE job_id = jobs.id)))) > 0.01""",
+    "a count of the jobs in a state that is not how many there are": """
+        SELECT state FROM job_counts WHERE jobs <> (SELECT count(*) FROM jobs WHERE jobs.state = job_counts.state)
+        UNION SELECT state FROM jobs WHERE state NOT IN (SELECT state FROM job_counts)""",
+    "a queue of a chat that does not say when its first message is due": """
+        SELECT chat_id, lane, due_at FROM chat_queues EXCEPT
+            SELECT chat_id, lane, min(due_at) FROM outbox WHERE due_at IS NOT NULL GROUP BY 1, 2""",
+    "a message that waits in no queue of its chat": """
+        SELECT chat_id, lane, min(due_at) FROM outbox WHERE due_at IS NOT NULL GROUP BY 1, 2 EXCEPT
+            SELECT chat_id, lane, due_at FROM chat_queues""",
+    "a job in the line that is put off until another moment than its row says": """
+        SELECT job_id FROM line JOIN jobs ON jobs.id = job_id WHERE line.due_at <> jobs.due_at
+            OR (line.due_at IS NOT NULL) > (jobs.due_at IS NOT NULL)""",
     "a queued job that is not in the line, or another one that is": """
         SELECT id FROM jobs WHERE (state = 'queued') <> EXISTS (SELECT 1 FROM line WHERE job_id = jobs.id)""",
     "a gathering job that will never close, or that has gone further": """
@@ -125,6 +138,8 @@ NEVER = {
     "a request without the message that made it": """
         SELECT id FROM jobs WHERE variation_of IS NULL AND NOT EXISTS (SELECT 1 FROM parts WHERE job_id = jobs.id)""",
 }
+
+NEVER = {words: question.replace(":free", FREE) for words, question in _NEVER.items()}
 
 #: What may not be found while a bot lives and nothing is under way.
 NEVER_ALIVE = {
@@ -206,7 +221,7 @@ def _unsound(db: sqlite3.Connection) -> Iterator[str]:
 
 def _found(db: sqlite3.Connection, questions: Mapping[str, str]) -> Iterator[str]:
     for words, question in questions.items():
-        found = [row[0] for row in db.execute(question.replace(":free", FREE))]
+        found = [row[0] for row in db.execute(question)]
         if found:
             yield f"{words}: {found}"
 
@@ -409,8 +424,20 @@ def _unheard(life: Life, now: Snapshot, db: sqlite3.Connection) -> Iterator[str]
         if message is None or update["update_id"] not in now.known_updates:
             continue  # that Telegram has thrown it away is none of our business
         key = message["chat"]["id"], message["message_id"]
-        if key not in now.parts and key not in replied and not _needs_no_reply(message, db):
+        was_said = _was_said_already(update["update_id"], message["chat"]["id"], db)
+        if key not in now.parts and key not in replied and not was_said and not _needs_no_reply(message, db):
             yield f"nobody heard {message}, sent at {at}"
+
+
+def _was_said_already(update_id: int, chat_id: int, db: sqlite3.Connection) -> bool:
+    """Say whether a message meant nothing to the bot, which is said once a minute in each chat."""
+    found = db.execute(
+        "SELECT 1 FROM inbox JOIN outbox ON outbox.chat_id = ? AND written_at BETWEEN handled_at - ? AND handled_at"
+        " AND (key GLOB 'no-picture:*' OR key GLOB 'unusable:*' OR key GLOB 'under-way:*' OR key GLOB 'unsupported:*')"
+        " WHERE update_id = ?",
+        (chat_id, TOLD_ONCE_IN, update_id),
+    ).fetchone()
+    return found is not None
 
 
 def _needs_no_reply(message: Mapping[str, Any], db: sqlite3.Connection) -> bool:

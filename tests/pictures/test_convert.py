@@ -152,10 +152,11 @@ async def test_a_picture_for_print_becomes_one_for_screens(converter: Converter,
 
 
 async def test_sixteen_bits_become_eight(converter: Converter) -> None:
-    grey = Image.frombytes("I;16", (256, 1), b"".join(struct.pack("<H", 257 * value) for value in range(256)))
+    row = b"".join(struct.pack("<H", 257 * value) for value in range(256))
+    grey = Image.frombytes("I;16", (256, 16), 16 * row)
     fitted = await converter.fit(saved("PNG", grey, exif=exif(2)))
     assert opened(fitted).mode == "L"
-    assert list(opened(fitted).get_flattened_data()) == list(range(255, -1, -1))
+    assert list(opened(fitted).get_flattened_data()) == 16 * list(range(255, -1, -1))
 
 
 @pytest.mark.parametrize("content", TELLING.values(), ids=TELLING.keys())

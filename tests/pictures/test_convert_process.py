@@ -18,7 +18,7 @@ import pytest
 
 from bot.child_process import Broken
 from bot.pictures import bounds, conversion_process
-from bot.pictures.convert import Converter, How
+from bot.pictures.convert import TIMEOUT, Converter, How
 from bot.pictures.errors import ConversionFailed, Unreadable
 from bot.pictures.inspect import Kind
 from bot.pictures.wire import PICTURE_HEAD, Outcome, Reply
@@ -190,7 +190,7 @@ async def test_the_process_is_bounded_and_can_open_nothing(own: Converter) -> No
     assert re.search(rf"Max address space +{bounds.CHILD_MEMORY} +{bounds.CHILD_MEMORY} ", limits)
     for bound in ("open files", "file size", "core file size"):
         assert re.search(rf"Max {bound} +0 +0 ", limits)
-    assert re.search(r"Max cpu time +66 +66 ", limits)
+    assert re.search(rf"Max cpu time +{TIMEOUT + 6:.0f} +{TIMEOUT + 6:.0f} ", limits)
     assert re.search(r"^Threads:\s+1$", status, re.MULTILINE)
     assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
     assert re.search(r"^Seccomp:\s+2$", status, re.MULTILINE)

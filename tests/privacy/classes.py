@@ -27,7 +27,8 @@ _N, _E, _C, _D = Fate.NOBODYS, Fate.ERASED, Fate.CHOSEN, Fate.DECIDED
 
 #: By table and column.
 CLASSES: Mapping[str, Mapping[str, Fate]] = {
-    "inbox": {"update_id": _N, "body": _E, "received_at": _N, "handled_at": _N, "fault": _N, "awaits": _N},
+    "inbox": {"update_id": _N, "body": _E, "received_at": _N, "handled_at": _N, "fault": _N, "awaits": _N, "tries": _N,
+              "turn": _N},
     "jobs": {
         "id": _N, "state": _N, "chat_id": _E, "user_id": _E, "charged_to": _E, "message_id": _E, "thread_id": _E,
         "prompt": _E, "due_at": _N, "received_at": _N, "queued_at": _N, "submitted_at": _N, "asked_at": _N,
@@ -35,14 +36,16 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
         "erased_at": _N, "task_id": _N,
         "tries": _N, "rejections": _N, "reorders": _N, "reason": _N, "result_url": _E, "credits": _N, "album": _E,
         "closes_by": _N, "took": _N, "language": _E, "format": _N, "shape": _N, "answer_as": _N, "variation_of": _N,
-        "counted_on": _N, "counted_for_all": _N,
+        "counted_on": _N, "counted_for_all": _N, "erase_when_ended": _N,
     },
     "sources": dict.fromkeys(
         ("job_id", "place", "file_id", "file_unique_id", "is_photo", "size", "upload_url", "uploaded_at", "full_url"),
         _E,
     ),
     "parts": dict.fromkeys(("chat_id", "message_id", "job_id", "words", "kind"), _E),
-    "line": dict.fromkeys(("job_id", "chat_id", "turn", "place", "is_ready"), _E),
+    "line": dict.fromkeys(
+        ("job_id", "chat_id", "turn", "place", "is_ready", "conversion_turn", "due_at", "told"), _E
+    ),
     "lanes": dict.fromkeys(("chat_id", "user_id", "last"), _E),
     "line_clock": {"only": _N, "turn": _N},
     "owner": {"only": _N, "bot_id": _N, "menus": _N},
@@ -54,6 +57,11 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
          "is_asked_for", "written_at", "due_at", "tries", "in_doubt", "ended_at", "ending", "message_id", "shown",
          "shown_at", "touched", "is_over"), _E,
     ),
+    # follows the outbox, as long as something waits there
+    "chat_queues": dict.fromkeys(("chat_id", "lane", "due_at", "served_at"), _E),
+    "job_counts": dict.fromkeys(("state", "jobs"), _N),
+    # for as long as it takes to erase all the rest
+    "erasures": dict.fromkeys(("user_id", "asked_at", "last_job"), _E),
     "standings": dict.fromkeys(("id", "standing", "decided_by", "decided_at"), _D),
     "counts": dict.fromkeys(("day", "whose", "id", "edits", "forgiven"), Fate.COUNTED),
     "spending": dict.fromkeys(("day", "credits"), _N),

@@ -86,14 +86,8 @@ async def test_an_unfinished_job_is_never_erased(db: Database) -> None:
         ("SELECT min(due_at) FROM outbox WHERE due_at > 1", "outbox_due"),
         ("SELECT * FROM inbox WHERE handled_at IS NULL AND awaits IS NULL ORDER BY update_id LIMIT 1", "inbox_waiting"),
         ("SELECT chat_id FROM chats WHERE admins_due_at <= 1 ORDER BY admins_due_at LIMIT 4", "chats_admins_due"),
-        (
-            "SELECT * FROM outbox WHERE kind NOT IN ('status', 'menu', 'reaction') AND due_at <= 1 ORDER BY due_at, id",
-            "outbox_said",
-        ),
-        (
-            "SELECT * FROM outbox WHERE kind IN ('status', 'menu', 'reaction') AND due_at <= 1 ORDER BY due_at, id",
-            "outbox_told",
-        ),
+        ("SELECT * FROM chat_queues WHERE lane = 'said' AND turn <= 1 ORDER BY turn LIMIT 4", "chat_queues_by_turn"),
+        ("SELECT min(turn) FROM chat_queues WHERE lane = 'told'", "chat_queues_by_turn"),
         ("SELECT ended_at FROM attempts WHERE ended_at > 1 ORDER BY ended_at DESC LIMIT 20", "attempts_ended"),
         ("SELECT count(*) FROM attempts WHERE ended_at IS NULL", "attempts_open"),
     ],

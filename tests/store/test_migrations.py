@@ -10,6 +10,7 @@ from bot.store.connection import Database
 from bot.store.counts import ALL, Whose
 from bot.store.migrations import APPLICATION_ID, _steps, migrate
 from bot.store.transaction import Transaction
+from tests.world import TOKEN, rows
 
 VERSIONS = range(1, len(_steps()))
 
@@ -18,7 +19,7 @@ INSERT INTO jobs (id, state, chat_id, user_id, message_id, prompt, received_at, 
     VALUES (1, 'queued', 5, 5, 77, 'make it snow', 1, 1), (2, 'succeeded', 5, 5, 78, '', 1, 1);
 UPDATE jobs SET erased_at = 9 WHERE id = 2;
 INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo) VALUES (1, 0, 'file', 'unique', 1);
-INSERT INTO line VALUES (1, 5, 1.0, 1.0, 0);
+INSERT INTO line (job_id, chat_id, turn, place, is_ready) VALUES (1, 5, 1.0, 1.0, 0);
 INSERT INTO outbox (id, key, kind, chat_id, body, job_id, written_at, due_at)
     VALUES (7, 'job:1:accepted', 'reaction', 5, 'x', 1, 1, 2);
 """
@@ -85,6 +86,28 @@ async def test_what_waits_for_words_in_an_earlier_version_holds_no_place_of_othe
     assert await db.unit(counted) == [1, 1, 1]
     assert [job and job.request.charged_to for job in jobs] == [5, 5]
     await db.close()
+
+
+async def test_a_token_that_an_earlier_version_stored_in_kies_words_is_erased(tmp_path: Path) -> None:
+    path = tmp_path / "darkroom.db"
+    _of_version(6, path)
+    words = f"no picture at https://api.telegram.org/file/bot{TOKEN}/photos/file_7.jpg, at 12:30"
+    db = sqlite3.connect(path, isolation_level=None)
+    insert = (
+        "INSERT INTO outbox (key, kind, chat_id, body, written_at, due_at, ended_at, ending) VALUES (?,?,5,?,1,?,?,?)"
+    )
+    db.execute(insert, ("sent", "text", words, None, 2, "sent"))
+    db.execute(insert, ("waits", "text", words, 2, None, None))
+    db.execute(insert, ("other", "text", "Job 1234567: done at 12:30", None, 2, "sent"))
+    db.close()
+    await (await Database.open(str(path))).close()
+    said = {row["key"]: row["body"] for row in rows(path, "SELECT key, body FROM outbox WHERE kind = 'text'")}
+    assert said == {
+        "sent": "",
+        "waits": "Kie.ai could not make this picture. Please send it again.",
+        "other": "Job 1234567: done at 12:30",
+    }
+    assert all(TOKEN.partition(":")[2].encode() not in file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_while_a_large_database_is_brought_up_to_date_it_is_said_where_it_is(tmp_path: Path) -> None:

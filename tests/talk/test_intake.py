@@ -1,6 +1,7 @@
 """From the inbox to rows: everything an update causes, once."""
 
 import asyncio
+import errno
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from bot.chat.client import Me
-from bot.job import State
+from bot.job import Instant, State
+from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.store.inbox import Letter
 from bot.store.outbox import Kind
@@ -36,6 +38,8 @@ class Office:
         self.db = db
         self.now = NOON
         self.woken = 0
+        #: what goes wrong the next times that something is handled
+        self.troubles: list[Exception] = []
         access = Access(allowed, frozenset({ADMIN}))
         address = Address()
         address.meet(Me(424242, "darkroom_bot"))
@@ -48,17 +52,27 @@ class Office:
             admits_original=lambda _: True,
             woken=asyncio.Event(),
             album_window=2,
-            clock=lambda: self.now,
+            clock=self._clock,
             monotonic=lambda: self.now / 1000,
             wake_worker=self._wake,
             wake_retention=self._wake,
         )
+
+    def _clock(self) -> Instant:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        return self.now
 
     def _wake(self) -> None:
         self.woken += 1
 
     async def take(self, *updates: dict[str, Any] | str) -> None:
         """Put updates into the inbox and let them be handled."""
+        await self.keep(*updates)
+        await self.intake.handle_all()
+
+    async def keep(self, *updates: dict[str, Any] | str) -> None:
+        """Put updates into the inbox."""
         letters = [
             Letter(json.loads(each)["update_id"], each, self.now)
             if isinstance(each, str)
@@ -66,7 +80,6 @@ class Office:
             for each in updates
         ]
         await self.db.unit(lambda tx: tx.inbox.keep(letters))
-        await self.intake.handle_all()
 
     async def said(self, chat_id: int = 5) -> list[str]:
         """Return the texts that wait in the outbox for a chat."""
@@ -195,6 +208,36 @@ ENDLESS = message(1, photo=PHOTO, caption="x", message_id=1 << 70)
 @pytest.mark.parametrize("poison", [UNSTORABLE, ENDLESS])
 async def test_poison_that_only_the_database_minds_is_set_aside_as_well(office: Office, poison: dict[str, Any]) -> None:
     await office.take(poison, _photo(2))
+    assert await office.jobs() == [State.QUEUED]
+    assert "set aside" in (await office.said(ADMIN))[0]
+
+
+@pytest.mark.parametrize("trouble", [OSError(errno.EMFILE, "Too many open files"), MemoryError()])
+async def test_an_update_outlives_a_passing_trouble_of_the_machine(office: Office, trouble: Exception) -> None:
+    for _ in range(2):
+        office.troubles = [trouble]
+        with pytest.raises(MustRestart, match="update 1"):
+            await office.take(_photo())
+        assert await office.jobs() == []
+    await office.intake.handle_all()  # as the next process would
+    assert await office.jobs() == [State.QUEUED]
+    assert await office.said() == await office.said(ADMIN) == []
+
+
+async def test_an_update_that_takes_the_memory_each_time_does_not_hold_up_the_others_for_ever(office: Office) -> None:
+    office.troubles = [MemoryError(), MemoryError(), MemoryError()]
+    for _ in range(2):
+        with pytest.raises(MustRestart):
+            await office.take(_photo(), _photo(2))
+    await office.intake.handle_all()
+    assert await office.jobs() == [State.QUEUED]
+    assert "set aside" in (await office.said(ADMIN))[0]
+    assert await office.said() == [english("trouble")]
+
+
+async def test_an_update_that_is_nested_too_deep_is_to_blame_itself(office: Office) -> None:
+    office.troubles = [RecursionError()]
+    await office.take(_photo(), _photo(2))
     assert await office.jobs() == [State.QUEUED]
     assert "set aside" in (await office.said(ADMIN))[0]
 

@@ -8,6 +8,7 @@ from bot.operate.check.finding import Finding, Status, failure, ok, sentence, sk
 from bot.settings import CannotRun
 from bot.store.examine import Examined, examine
 from bot.store.lock import is_held
+from bot.store.rescue import rescued
 
 NAME, DISK = "database", "disk"
 
@@ -51,7 +52,7 @@ def _file(path: Path, folder: Path, bot_id: int | None, *, is_running: bool, sec
     if not _may_write(folder):
         return failure(NAME, f"this user cannot write to {folder}, the folder of DATABASE_PATH", _OTHER_FILE)
     if not _is_there(path):
-        return ok(NAME, f"{path} is not there yet, and will be made")
+        return _not_there(path)
     if not _may_write(path):
         return failure(NAME, f"this user cannot write to {path}, the DATABASE_PATH", _OTHER_FILE)
     try:
@@ -62,6 +63,14 @@ def _file(path: Path, folder: Path, bot_id: int | None, *, is_running: bool, sec
             return _file(path, folder, bot_id, is_running=True, seconds=seconds)
         return sentence(NAME, Status.FAILURE, str(error))
     return _judged(path, known, bot_id, is_running=is_running)
+
+
+def _not_there(path: Path) -> Finding:
+    saved = rescued(str(path))
+    if saved:
+        found = f"{path} was deleted while a bot ran, and what it held is saved in {saved[-1]}"
+        return failure(NAME, found, f"rename that to {path} to go on with it, or delete it to begin anew")
+    return ok(NAME, f"{path} is not there yet, and will be made")
 
 
 def _may_write(path: Path) -> bool:

@@ -50,7 +50,7 @@ class Guard:
         if request.host not in self._hosts:
             raise web.HTTPForbidden(text="This address is not served here.\n")
         given = request.match_info.get("token", "")
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
+        if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self.token.encode()):
             raise web.HTTPNotFound(text="Open the address that the sandbox has printed, with all that is in it.\n")
         if request.method != "GET" and request.headers.get("Origin") != f"http://{request.host}":
             raise web.HTTPForbidden(text="Only the sandbox's own page may do this.\n")

@@ -65,7 +65,7 @@ class Server:
                 web.get(f"{at}samples", self._samples),
                 web.get(f"{at}samples/{{name}}", self._sample),
                 web.get(f"{at}files/{{id}}", self._file),
-                web.get(f"{at}calls/{{side}}/{{number:\\d+}}", self._call),
+                web.get(f"{at}calls/{{side}}/{{number:[0-9]{{1,9}}}}", self._call),
                 web.post(f"{at}send", self._send),
                 web.post(f"{at}edit", self._edit),
                 web.post(f"{at}press", self._press),
@@ -148,7 +148,7 @@ async def _wanted(request: web.Request) -> dict[str, Any]:
     """Read what a click says; raises HTTPBadRequest for anything but a JSON object."""
     try:
         wanted = await request.json()
-    except ValueError:
+    except (ValueError, LookupError, RecursionError):  # LookupError: of an encoding that nobody knows
         wanted = None
     if not isinstance(wanted, dict):
         raise web.HTTPBadRequest

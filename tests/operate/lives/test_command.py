@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.operate.backup import backup
 from bot.operate.lives.command import jobs
+from bot.redaction import MARK
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.kie_tasks import fail
 from tests.house import House, a_house
 from tests.machine.troubles import POLICY
-from tests.world import a_photo, rows
+from tests.world import KEY, TOKEN, a_photo, rows
 
 
 class Desk:
@@ -99,9 +101,22 @@ async def test_a_life_holds_the_reason_and_no_words_or_secrets(desk: Desk) -> No
 async def test_what_is_not_there_is_said_with_exit_code_2(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     [line] = desk.shown(7, code=2)
     assert "no job 7" in line
+    [line] = desk.shown(10**30, code=2)
+    assert "no job 1000" in line
     monkeypatch.setenv("DATABASE_PATH", "missing.db")
     [line] = desk.shown(code=2)
     assert "missing.db does not exist" in line
+
+
+async def test_no_secret_is_printed_that_was_put_in_the_wrong_place(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for secret, variable in ((TOKEN, "TELEGRAM_BOT_TOKEN"), (KEY, "KIE_API_KEY"), ("987654:" + "x" * 35, "PATH")):
+        monkeypatch.setenv(variable, secret)
+        monkeypatch.setenv("DATABASE_PATH", f"data/{secret}.db")
+        [line] = desk.shown(code=2)
+        assert f"data/{MARK}.db does not exist" in line
+        assert backup("copy.db") == 2
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,19 @@ async def test_a_foreign_page_is_not_even_told_what_it_may_do(page: Page) -> Non
         assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b"[" * 100_000, b"9" * 5000, b'{"a":' * 50_000])
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=nonsense", "x; charset=utf-16"])
+async def test_a_click_that_says_nothing_is_refused(page: Page, body: bytes, kind: str) -> None:
+    headers = {"Origin": page.origin, "Content-Type": kind}
+    async with page.session.post(page.url + "press", data=body, headers=headers) as answer:
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "\u0663", "-1", "1" * 20])
+async def test_a_call_that_cannot_be_is_not_found(page: Page, number: str) -> None:
+    assert await status(page, "GET", page.url + f"calls/telegram/{number}") == 404
+
+
 @pytest.mark.parametrize(("path", "wanted"), [("", 200), ("style.css", 200), ("events", 200), ("files/x", 404)])
 async def test_every_answer_is_kept_to_this_page(page: Page, path: str, wanted: int) -> None:
     async with page.session.get(page.url + path) as answer:

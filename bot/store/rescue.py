@@ -1,0 +1,93 @@
+"""What is done when the database file was taken away under the running bot: all that can be is saved beside it.
+
+For as long as the connection is open, the file that was deleted or replaced is still there, with all that was ever
+committed. Once it is saved, nothing is left that SQLite could mistake for a part of the file that lies there now.
+"""
+
+import logging
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+from bot.settings import CannotRun
+from bot.store.copy import copy_pages, new_file
+from bot.store.database_file import DatabaseFile, Loss
+from bot.store.pulse import Pulse
+
+log = logging.getLogger(__name__)
+
+#: What stands between the name of a database and the moment at which it was saved.
+RESCUED = ".rescued-"
+
+_REMEDIES = {
+    Loss.DELETED: "rename that to {path} to go on with it, or delete it to begin anew, and start the bot",
+    Loss.REPLACED: "start the bot to go on with the file that is there now, or first put the saved one in its place",
+}
+
+
+class FileLost(CannotRun):
+    """The database file is no longer the one that the bot works with."""
+
+
+def lost(path: str, loss: Loss) -> FileLost:
+    """Return what there is to say before anything was saved."""
+    return FileLost(f"DATABASE_PATH {path} {loss} while the bot ran")
+
+
+def rescue(db: sqlite3.Connection, file: DatabaseFile, path: str, loss: Loss) -> FileLost:
+    """Save what the connection still has, and return what there is to say; the connection must not be closed.
+
+    Closed, it would write to what lies at `path` now, or delete what belongs to that.
+    """
+    told = lost(path, loss)
+    target = Path(f"{path}{RESCUED}{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
+    if loss is Loss.OVERWRITTEN:
+        return _set_aside(file, told, path, target)
+    log.error("%s: what it held is being saved in %s", told, target)
+    try:
+        with new_file(target) as part, closing(sqlite3.connect(part)) as copy:
+            copy_pages(db, copy, Pulse(log.info))
+    except (OSError, sqlite3.Error) as error:
+        return FileLost(f"{told}, and what it held could not be saved in {target} ({error}): put back a backup")
+    for each in file.ours_beside():
+        Path(each).unlink(missing_ok=True)
+    return FileLost(f"{told}; what it held is saved in {target}: {_REMEDIES[loss].format(path=path)}")
+
+
+def refuse_to_forget(path: str) -> None:
+    """Raise CannotRun where the file is gone and was saved: a new one would know nothing of what is under way."""
+    saved = rescued(path)
+    if saved and not Path(path).exists():
+        raise CannotRun(
+            f"DATABASE_PATH {path} was deleted while the bot ran, and what it held is saved in {saved[-1]}: "
+            f"rename that to {path} to go on with it, or delete it to begin anew"
+        )
+    for each in saved:
+        log.warning("%s holds what the database held when it was replaced, and is never erased: delete it", each)
+
+
+def rescued(path: str) -> list[Path]:
+    """Return what was saved beside a database, the oldest first."""
+    file = Path(path)
+    with suppress(OSError):
+        return sorted(
+            each
+            for each in file.parent.iterdir()
+            if each.name.startswith(f"{file.name}{RESCUED}") and each.suffix != ".part"
+        )
+    return []
+
+
+def _set_aside(file: DatabaseFile, told: FileLost, path: str, target: Path) -> FileLost:
+    """Keep the WAL away from a file to which it does not belong; what it holds is of no use without its own."""
+    aside = f"{target}-wal"
+    for each in file.ours_beside():
+        if each.endswith("-wal"):
+            Path(each).rename(aside)
+        else:
+            Path(each).unlink(missing_ok=True)
+    return FileLost(
+        f"{told}: what it held is lost, but for the last changes, which nothing can be made of ({aside}); put the file "
+        f"there that you want to go on with, while no bot runs, and start the bot"
+    )
