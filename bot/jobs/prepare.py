@@ -21,6 +21,7 @@ from bot.pictures.aside import inspect_aside
 from bot.pictures.convert import Converter, Fitted, How
 from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, Unreadable
 from bot.pictures.fetch import Fetcher, FetchError, Unreachable
+from bot.pictures.fetch_picture import fetch_picture
 from bot.pictures.inspect import Obstacle, why_not_as_it_is
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
@@ -51,13 +52,6 @@ class Unusable(Exception):
 class _Carried:
     source: Source
     url: str | None
-
-
-@dataclass(frozen=True)
-class _Content:
-    content: bytes
-    #: whether Telegram has the very same
-    is_telegrams: bool
 
 
 class Prepare:
@@ -119,24 +113,33 @@ class Prepare:
                 raise Unusable(_in_album(job, source, unusable.told)) from None
 
     async def _carry(self, job: Job, source: Source) -> str | None:
-        found = await self._content(job, source)
+        fitted = None if source.full_url is None else await self._kies_copy(job, source.full_url)
+        if fitted is not None:
+            return await self._transport.carry(source, fitted, telegram_has_it=False)
+        return await self._transport.carry(source, await self._telegrams_copy(job, source), telegram_has_it=True)
+
+    async def _kies_copy(self, job: Job, url: str) -> Fitted | None:
+        """Fetch a picture that Kie made, and make it fit; None where Telegram's copy has to do, whatever the reason.
+
+        Raises Unreachable where it may be had in a moment.
+        """
         try:
-            photo = await _photo(found.content) if source.is_photo and found.is_telegrams else None
-            fitted = photo or await self._converter.fit(found.content)
+            content, _ = await fetch_picture(self._fetcher, url)
+            return await self._converter.fit(content)
+        except (FetchError, PictureError) as error:
+            if isinstance(error, Unreachable) and job.tries < TRIES_FOR_THE_BEST:
+                raise
+            log.info("job %d: Telegram's copy has to do: %s", job.id, error, extra={"job": job.id})
+        return None
+
+    async def _telegrams_copy(self, job: Job, source: Source) -> Fitted:
+        """Fetch a picture from Telegram, and make it fit."""
+        content = await self._download(job, source)
+        try:
+            photo = await _photo(content) if source.is_photo else None
+            return photo or await self._converter.fit(content)
         except PictureError as error:
             raise Unusable(_words(error)) from None
-        return await self._transport.carry(source, fitted, telegram_has_it=found.is_telegrams)
-
-    async def _content(self, job: Job, source: Source) -> _Content:
-        """Fetch a picture from wherever it is best."""
-        if source.full_url is not None:
-            try:
-                return _Content(await self._fetcher.fetch(source.full_url), is_telegrams=False)
-            except FetchError as error:
-                if isinstance(error, Unreachable) and job.tries < TRIES_FOR_THE_BEST:
-                    raise
-                log.info("job %d: Telegram's copy has to do: %s", job.id, error, extra={"job": job.id})
-        return _Content(await self._download(job, source), is_telegrams=True)
 
     async def _download(self, job: Job, source: Source) -> bytes:
         try:

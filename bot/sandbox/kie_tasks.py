@@ -21,6 +21,8 @@ class Outcome:
     ends: bool = True
     #: whether a success names its picture
     with_url: bool = True
+    #: what a success says in place of the address of its picture, which Kie does not
+    says: str | None = None
     fail_code: str | None = None
     fail_msg: str | None = None
     #: whether a failure gives the credits back
@@ -101,7 +103,8 @@ class Task:
 
     @property
     def result_urls(self) -> list[str]:
-        return [self.result_url] if self.state == "success" and self.outcome.with_url else []
+        names_it = self.outcome.with_url and self.outcome.says is None
+        return [self.result_url] if self.state == "success" and names_it else []
 
 
 def param(order: Order, vintage: Vintage, *, with_callback: bool = True) -> str:
@@ -115,12 +118,13 @@ def param(order: Order, vintage: Vintage, *, with_callback: bool = True) -> str:
 def record(task: Task, vintage: Vintage) -> dict[str, Any]:
     """The `data` of a recordInfo in the wire's order; `costTime` is whole seconds, other times are ms."""
     success = {"resultUrls": task.result_urls} if task.state == "success" else None
+    result_json = _compact(success) if success else ""
     data: dict[str, Any] = {
         "taskId": task.id,
         "model": task.order.model,
         "state": task.state,
         "param": task.param,
-        "resultJson": _compact(success) if success else "",
+        "resultJson": task.outcome.says or result_json if success else "",
         **_ending(task),
         "createTime": _ms(task.created_at),
     }

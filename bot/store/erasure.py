@@ -150,7 +150,7 @@ class Erasure:
         return last is not None or self._db.execute(f"{_VARIATIONS} LIMIT 1").fetchone() is not None
 
     def _forget_content(self, job_id: int) -> None:
-        self._db.execute("UPDATE jobs SET prompt = '', result_url = NULL WHERE id = ?", (job_id,))
+        self._db.execute("UPDATE jobs SET prompt = '', result_url = NULL, unread_result = NULL WHERE id = ?", (job_id,))
         self._db.execute("DELETE FROM sources WHERE job_id = ?", (job_id,))
         self._db.execute("DELETE FROM parts WHERE job_id = ?", (job_id,))
 
