@@ -15,7 +15,7 @@ from bot.sandbox.kie_tasks import Outcome
 from bot.sandbox.telegram.refusals import bad_request, server_error, too_many
 from bot.store.chats import Preference
 from bot.talk.presses import ORIGINALS_AT_ONCE
-from tests.group import Friends, friends
+from tests.group import friends
 from tests.house import House, a_house
 from tests.world import a_photo, english
 
