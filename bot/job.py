@@ -189,6 +189,8 @@ class Job:
     reorders: int
     reason: Reason | None
     result_url: str | None
+    #: when the person was first to be told that the picture is made and cannot be fetched yet
+    unfetched_at: Instant | None = None
 
     @property
     def person(self) -> int:

@@ -24,6 +24,8 @@ class Action(StrEnum):
     CANCEL = "cancel"
     #: send the result as Kie made it
     ORIGINAL = "original"
+    #: fetch a picture that is made and did not come
+    FETCH = "fetch"
     #: order once more although the first order may have been taken
     AGAIN = "again"
     #: leave an order in doubt as it is

@@ -17,8 +17,8 @@ from bot.chat.errors import ChatError, Doubtful, Misplaced, Rejected
 from bot.job import Instant, Job
 from bot.jobs.bell import Bell
 from bot.jobs.pauses import MOST_SENDS_IN_DOUBT
-from bot.pictures.aside import inspect_aside
 from bot.pictures.fetch import Fetcher
+from bot.pictures.fetch_picture import fetch_picture
 from bot.pictures.inspect import Picture, PictureError, fits_as_photo
 from bot.store.connection import Database
 from bot.store.outbox import Kind, Parcel
@@ -73,18 +73,23 @@ class Deliver:
         if job is None or job.result_url is None:
             raise Undeliverable("its address was erased")
         async with self._shown_as_uploading(place, self._times_to_show(parcel)):
-            content = await self._fetcher.fetch(job.result_url)
-            picture = await _inspected(content)
+            content, picture = await self._fetched(job.result_url)
             if parcel.say.kind is Kind.FILE:
                 await self._db.unit(lambda tx: _check_wanted(tx, parcel))
                 return await self._chat.send(place, Media(content, _name(picture), parcel.say.body, as_file=True))
             status = await self._answering(parcel, job)
             return await self._answer(parcel, place, _answer(job, content, picture, parcel.say.body), job, status)
 
+    async def _fetched(self, url: str) -> tuple[bytes, Picture]:
+        try:
+            return await fetch_picture(self._fetcher, url)
+        except PictureError as error:
+            raise Undeliverable(f"Kie made a picture that is of no use: {error}") from None
+
     async def _answering(self, parcel: Parcel, job: Job) -> Parcel | None:
         """Write down that the answer is on its way; return the message that it can be put into, if it is in doubt."""
         status = await self._bell.commit(self._db, lambda tx: _on_its_way(tx, parcel, job, self._clock()))
-        if job.answering_at is not None:
+        if job.answering_at is not None and parcel.say.is_answer:
             log.warning("job %d: the answer may come twice", job.id, extra={"job": job.id})
         return status
 
@@ -151,6 +156,8 @@ def _check_wanted(tx: Transaction, parcel: Parcel) -> None:
 
 def _on_its_way(tx: Transaction, parcel: Parcel, job: Job, now: Instant) -> Parcel | None:
     _check_wanted(tx, parcel)
+    if not parcel.say.is_answer:
+        return None  # the job was answered before, in words
     tx.jobs.note(job, answering_at=now)
     return None if job.answering_at is None else tx.statuses.of(job.id)
 
@@ -183,10 +190,3 @@ def _words(job: Job, told: Sentence) -> str:
 
 def _name(picture: Picture) -> str:
     return f"edited.{picture.kind.extension}"
-
-
-async def _inspected(content: bytes) -> Picture:
-    try:
-        return await inspect_aside(content)
-    except PictureError as error:
-        raise Undeliverable(f"Kie made no picture: {error}") from None

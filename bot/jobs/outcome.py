@@ -17,16 +17,26 @@ ROUNDED = 1000
 
 
 def fail(
-    tx: Transaction, job: Job, reason: Reason, words: Sentence, now: Instant, *, credits_: float | None = None
+    tx: Transaction,
+    job: Job,
+    reason: Reason,
+    words: Sentence,
+    now: Instant,
+    *,
+    credits_: float | None = None,
+    unread: str | None = None,
 ) -> bool:
     """End a job without a picture and say why; False if somebody else was faster.
 
     `credits_` is what it cost all the same, as Kie says; None where it does not, or where nothing was ordered.
+    `unread` is what Kie said of a picture that it made, where none was found in it.
     """
     was_ordered = job.state is State.RUNNING
     if was_ordered:
         tx.attempts.note_cost(job.id, credits_)  # by which it is decided whether the edit is given back
-    failed = tx.jobs.move(job, State.FAILED, reason=reason, finished_at=now, due_at=None, credits=credits_)
+    failed = tx.jobs.move(
+        job, State.FAILED, reason=reason, finished_at=now, due_at=None, credits=credits_, unread_result=unread
+    )
     if failed:
         if was_ordered:
             spend(tx, credits_, now)

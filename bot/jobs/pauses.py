@@ -11,6 +11,9 @@ GIVE_UP_AFTER = 48 * 3600.0
 #: Seconds after which a message that cannot be sent is given up.
 PARCEL_EXPIRES = 3 * 86_400.0
 
+#: Seconds of fetching a finished picture in vain after which the person is told.
+UNFETCHED_TOLD = 60.0
+
 #: How often something is sent that may have arrived each time.
 MOST_SENDS_IN_DOUBT = 3
 

@@ -152,5 +152,5 @@ def _parcels_due(tx: Transaction, agenda: Agenda, now: Instant, busy: Busy) -> l
 
 
 def _with_its_job(tx: Transaction, parcel: Parcel) -> Parcel:
-    job_id = parcel.say.job_id
-    return parcel if parcel.say.kind not in PICTURES or job_id is None else replace(parcel, job=tx.jobs.get(job_id))
+    job_id, is_of_picture = parcel.say.job_id, (parcel.instead_of or parcel.say.kind) in PICTURES
+    return replace(parcel, job=tx.jobs.get(job_id)) if is_of_picture and job_id is not None else parcel

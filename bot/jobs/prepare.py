@@ -11,9 +11,11 @@ lane is free it is decoded at once; else its bytes are dropped, the job enters t
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from bot.chat.client import Chat
 from bot.chat.errors import NoFile, Rejected, TooBig
@@ -28,11 +30,14 @@ from bot.pictures.aside import inspect_aside
 from bot.pictures.convert import Converter, Fitted, How
 from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, TooMuchWork, TooNarrow, Unreadable
 from bot.pictures.fetch import Fetcher, FetchError, Unreachable
+from bot.pictures.fetch_picture import fetch_picture
 from bot.pictures.inspect import Obstacle, why_not_as_it_is
 from bot.pictures.structure import MOST_RATIO
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 from bot.texts import Sentence, sentence
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +64,6 @@ class Unusable(Exception):
 class _Carried:
     source: Source
     url: str | None
-
-
-@dataclass(frozen=True)
-class _Content:
-    content: bytes
-    #: whether Telegram has the very same
-    is_telegrams: bool
 
 
 class Prepare:
@@ -149,13 +147,13 @@ class Prepare:
         with _told_of(job, source):
             async with self._room.place_of(job.person):
                 found = await self._content(job, source)
-                fitted = await self._without_decoding(source, found)
-                if fitted is not None:
-                    return await self._carry(source, found, fitted)
+                found, ready = await self._fitted(job, source, found, partial(self._without_decoding, source))
+                if ready is not None:
+                    return await self._carry(source, found, ready)
             if not (may_convert and await self._enters_lane(job)):
                 return None
             try:
-                fitted = await self._converter.fit(found.content)
+                found, fitted = await self._fitted(job, source, found, self._converted_from)
             finally:
                 self.lane.leave(job)
                 self._bell.ring()
@@ -164,7 +162,10 @@ class Prepare:
     async def _converted(self, job: Job, source: Source) -> _Carried:
         with _told_of(job, source):
             found = await self._content(job, source)
-            return await self._carry(source, found, await self._converter.fit(found.content))
+            return await self._carry(source, *await self._fitted(job, source, found, self._converted_from))
+
+    async def _converted_from(self, found: _Content) -> Fitted:
+        return await self._converter.fit(found.content)
 
     async def _without_decoding(self, source: Source, found: _Content) -> Fitted | None:
         photo = await _photo(found.content) if source.is_photo and found.is_telegrams else None
@@ -183,15 +184,33 @@ class Prepare:
         return _Carried(source, await self._transport.carry(source, fitted, telegram_has_it=found.is_telegrams))
 
     async def _content(self, job: Job, source: Source) -> _Content:
-        """Fetch a picture from wherever it is best."""
+        """Fetch a picture from wherever it is best. Raises Unreachable where Kie's copy may be had in a moment."""
         if source.full_url is not None:
             try:
-                return _Content(await self._fetcher.fetch(source.full_url), is_telegrams=False)
-            except FetchError as error:
+                content, _ = await fetch_picture(self._fetcher, source.full_url)
+                return _Content(content, is_telegrams=False)
+            except (FetchError, PictureError) as error:
                 if isinstance(error, Unreachable) and job.tries < TRIES_FOR_THE_BEST:
                     raise
-                log.info("job %d: Telegram's copy has to do: %s", job.id, error, extra={"job": job.id})
+                self._note_that_telegrams_has_to_do(job, error)
         return _Content(await self._download(job, source), is_telegrams=True)
+
+    async def _fitted(
+        self, job: Job, source: Source, found: _Content, fit: Callable[[_Content], Awaitable[T]]
+    ) -> tuple[_Content, T]:
+        """Make a picture fit; where Kie's copy cannot be, whatever the reason, Telegram's has to do."""
+        try:
+            return found, await fit(found)
+        except PictureError as error:
+            if found.is_telegrams:
+                raise
+            self._note_that_telegrams_has_to_do(job, error)
+        found = _Content(await self._download(job, source), is_telegrams=True)
+        return found, await fit(found)
+
+    @staticmethod
+    def _note_that_telegrams_has_to_do(job: Job, error: Exception) -> None:
+        log.info("job %d: Telegram's copy has to do: %s", job.id, error, extra={"job": job.id})
 
     async def _download(self, job: Job, source: Source) -> bytes:
         try:

@@ -28,10 +28,12 @@ from bot.jobs.pauses import (
     MOST_TRIES,
     PARCEL_EXPIRES,
     UNCERTAIN_PAUSES,
+    UNFETCHED_TOLD,
     pause,
 )
 from bot.jobs.status import Errand, Showing
 from bot.kie.errors import Halted, KieError, Refused, Unavailable
+from bot.kie.keeping import RESULTS_KEPT, keeps_result
 from bot.pictures.errors import ConversionFailed
 from bot.pictures.fetch import FetchError, Unreachable
 from bot.store.outbox import Ending, Kind, Parcel
@@ -47,7 +49,7 @@ EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, 
 NICETIES = frozenset({Kind.REACTION, Kind.TOAST})
 
 #: What is said when something cannot be had any more.
-INSTEAD = {Kind.PICTURE: "result-lost", Kind.FILE: "original-gone"}
+GONE = {Kind.PICTURE: "result-gone", Kind.FILE: "original-gone"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rule
     elif isinstance(error, Unconfirmed):
         _unconfirmed(tx, parcel, now)
     elif _is_hopeless(parcel, error, now):
-        _expired(tx, parcel, rules.admins, now)
+        _expired(tx, parcel, error, rules.admins, now)
     elif isinstance(error, Doubtful) and parcel.say.kind is not Kind.DELETION:  # twice is as good as once
         _may_have_arrived(tx, parcel, error, now)
     else:
@@ -207,6 +209,7 @@ def _again(tx: Transaction, parcel: Parcel, error: Exception, now: Instant) -> N
     tx.log(log.info, "message %s: later again: %s", parcel.say.key, _named(error))
     if parcel.say.is_answer and parcel.say.job_id is not None and not _may_be_there(parcel, error):
         _was_not_sent(tx, parcel.say.job_id)
+        _tell_unfetched(tx, parcel.say.job_id, parcel, error, now)
     # that Telegram asks to slow down says nothing about the message
     tx.outbox.postpone(parcel.id, later(now, wait or usual), failed=wait is None)
 
@@ -220,6 +223,16 @@ def _was_not_sent(tx: Transaction, job_id: int) -> None:
     job = tx.jobs.get(job_id)
     if job is not None and job.answering_at is not None:
         tx.jobs.note(job, answering_at=None)
+
+
+def _tell_unfetched(tx: Transaction, job_id: int, parcel: Parcel, error: Exception, now: Instant) -> None:
+    """Let the status say that the picture is made, once it could not be fetched for a while."""
+    job = tx.jobs.get(job_id)
+    waited = seconds_between(parcel.written_at, now)
+    if job is None or job.unfetched_at is not None or waited < UNFETCHED_TOLD or not isinstance(error, FetchError):
+        return
+    tx.jobs.note(job, unfetched_at=now)
+    tx.statuses.open(job, now)
 
 
 def _is_hopeless(parcel: Parcel, error: Exception, now: Instant) -> bool:
@@ -238,7 +251,7 @@ def _is_too_old(parcel: Parcel, now: Instant) -> bool:
 def _undeliverable(tx: Transaction, parcel: Parcel, error: Exception, admins: frozenset[int], now: Instant) -> None:
     tx.log(log.error, "message %s cannot be sent: %s", parcel.say.key, error)
     if parcel.say.kind is Kind.FILE:
-        _say_instead(tx, parcel, sentence("original-gone"), now)
+        _say_instead(tx, parcel, sentence("original-not-fetched"), now)
         return
     is_theirs = isinstance(error, NotAllowed)  # so nobody else can help
     if parcel.say.kind is Kind.PICTURE:
@@ -251,10 +264,15 @@ def _undeliverable(tx: Transaction, parcel: Parcel, error: Exception, admins: fr
         tx.outbox.tell_admins(admins, f"rejected:{parcel.id}", words.into, now)
 
 
-def _expired(tx: Transaction, parcel: Parcel, admins: frozenset[int], now: Instant) -> None:
+def _expired(tx: Transaction, parcel: Parcel, error: Exception, admins: frozenset[int], now: Instant) -> None:
     tx.log(log.error, "message %s is given up", parcel.say.key)
-    if parcel.say.kind in INSTEAD:
-        _say_instead(tx, parcel, sentence(INSTEAD[parcel.say.kind]), now)
+    if parcel.say.kind is Kind.PICTURE:
+        name = "result-lost" if isinstance(error, FetchError) else "result-not-sent"
+        _say_instead(tx, parcel, sentence(name, results=RESULTS_KEPT), now)
+        return
+    if parcel.say.kind is Kind.FILE:
+        is_gone = isinstance(error, FetchError) and not isinstance(error, Unreachable)
+        _say_instead(tx, parcel, sentence("original-gone" if is_gone else "original-not-fetched"), now, is_gone=is_gone)
         return
     _ended(tx, parcel, Ending.EXPIRED, now)
     if parcel.say.chat_id not in admins:
@@ -262,9 +280,17 @@ def _expired(tx: Transaction, parcel: Parcel, admins: frozenset[int], now: Insta
         tx.outbox.tell_admins(admins, f"expired:{parcel.id}", words.into, now)
 
 
-def _say_instead(tx: Transaction, parcel: Parcel, told: Sentence, now: Instant) -> None:
+def _say_instead(tx: Transaction, parcel: Parcel, told: Sentence, now: Instant, *, is_gone: bool = False) -> None:
+    """Say why a picture or a file does not come; beside it a button fetches it, for as long as Kie may have it."""
     job = None if parcel.say.job_id is None else tx.jobs.get(parcel.say.job_id)
-    tx.outbox.say_instead(parcel.id, told.into(DEFAULT if job is None else job.request.language), now)
+    may_be_had = job is not None and not is_gone and _may_be_had(job, now)
+    words = told if may_be_had else sentence(GONE[parcel.say.kind])
+    language = DEFAULT if job is None else job.request.language
+    tx.outbox.say_instead(parcel.id, words.into(language), now, may_be_had=may_be_had)
+
+
+def _may_be_had(job: Job, now: Instant) -> bool:
+    return job.result_url is not None and keeps_result(seconds_between(job.finished_at or now, now))
 
 
 def _named(error: Exception) -> str:

@@ -5,8 +5,9 @@ the send and the commit makes the message come twice: that window is the only
 one, and for a picture it is marked by `answering_at`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from bot.chat.buttons import Action, Button
 from bot.chat.client import Chat, Place
 from bot.job import Instant, Job, seconds_between
 from bot.jobs.deliver import Deliver, Withdrawn
@@ -14,9 +15,16 @@ from bot.jobs.report import Report
 from bot.store.connection import Work
 from bot.store.outbox import Ending, Kind, Parcel
 from bot.store.transaction import Transaction
+from bot.texts import sentence
 
 #: Seconds after which a reaction tells nobody anything: what it waited behind is in the chat.
 SIGN_EXPIRES = 30.0
+
+#: The button under what is said in place of a picture or a file, and its label.
+TO_FETCH: Mapping[Kind, tuple[Action, str]] = {
+    Kind.PICTURE: (Action.FETCH, "button-fetch"),
+    Kind.FILE: (Action.ORIGINAL, "button-original"),
+}
 
 
 class Send:
@@ -48,7 +56,7 @@ class Send:
         place = Place(say.chat_id, say.thread_id, say.reply_to)
         match say.kind:
             case Kind.TEXT:
-                return await self._chat.say(place, say.body)
+                return await self._chat.say(place, say.body, _to_fetch(parcel))
             case Kind.REACTION:
                 await self._chat.react(say.chat_id, say.reply_to or 0, say.body)
                 return None
@@ -71,6 +79,15 @@ class Send:
         else:  # it was under way when the answer was deleted
             tx.outbox.sent(parcel, message_id, now)
             tx.outbox.delete_message(job.id, parcel.say.chat_id, message_id, now)
+
+
+def _to_fetch(parcel: Parcel) -> tuple[Button, ...]:
+    """Return the button that fetches what did not come, as long as it is known where it is."""
+    job = parcel.job
+    if parcel.instead_of is None or job is None or job.result_url is None:
+        return ()
+    action, label = TO_FETCH[parcel.instead_of]
+    return (Button(sentence(label).into(job.request.language), action, job.id),)
 
 
 def _job_of_picture(tx: Transaction, parcel: Parcel) -> Job | None:

@@ -106,12 +106,18 @@ def _showing(tx: Transaction, job: Job, limits: Limits, now: Instant) -> Showing
             return _queued(tx, job, limits, now)  # whether Kie takes the order is known in a moment
         case State.RUNNING:
             return _under_way(tx, job)
-        case State.CANCELLED:
-            return Showing(_words(job, _cancelled(tx, job)), is_last=True)
-        case State.FAILED if job.reason is Reason.DOUBT:
-            return Showing(_words(job, sentence("doubt-left")), is_last=True)
         case _:
-            return None  # the answer follows, and this goes when it has come
+            return _ended(tx, job)
+
+
+def _ended(tx: Transaction, job: Job) -> Showing | None:
+    if job.state is State.CANCELLED:
+        return Showing(_words(job, _cancelled(tx, job)), is_last=True)
+    if job.reason is Reason.DOUBT:
+        return Showing(_words(job, sentence("doubt-left")), is_last=True)
+    if job.unfetched_at is not None and job.answering_at is None:
+        return Showing(_words(job, sentence("made-not-fetched")))
+    return None  # the answer follows, and this goes when it has come
 
 
 def _cancelled(tx: Transaction, job: Job) -> Sentence:

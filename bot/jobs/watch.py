@@ -211,11 +211,17 @@ class Watch:
             _task_failed(tx, job, seen, now)
         elif seen.result_url is not None:
             return outcome.succeed(tx, job, seen, now)
-        elif outcome.fail(tx, job, Reason.BROKE, sentence("no-result"), now, credits_=seen.credits):
+        else:
+            self._not_found(tx, job, seen, now)
+        return False
+
+    def _not_found(self, tx: Transaction, job: Job, seen: Look, now: Instant) -> None:
+        """Keep what Kie said of a picture that is made and was not found in it: whoever runs the bot may find it."""
+        told = sentence("no-result")
+        if outcome.fail(tx, job, Reason.BROKE, told, now, credits_=seen.credits, unread=seen.unread):
             tx.log(log.error, "job %d: task %s succeeded without a picture", job.id, job.task_id, extra={"job": job.id})
             words = sentence("admin-no-result", task=job.task_id or "", job=f"{job.id}")
             tx.outbox.tell_admins(self._admins, f"no-result:{job.id}", words.into, now)
-        return False
 
 
 def _as_it_stands(tx: Transaction, job: Job) -> Job | None:

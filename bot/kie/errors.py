@@ -17,10 +17,10 @@ from enum import StrEnum
 TEXT_LIMIT = 500
 
 
-def one_line(text: str) -> str:
-    """Make foreign text safe to log and store: printable, one line, at most `TEXT_LIMIT` characters."""
-    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * TEXT_LIMIT])
-    return " ".join(printable.split())[:TEXT_LIMIT]
+def one_line(text: str, most: int = TEXT_LIMIT) -> str:
+    """Make foreign text safe to log and store: printable, one line, at most `most` characters."""
+    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * most])
+    return " ".join(printable.split())[:most]
 
 
 class KieError(Exception):

@@ -8,3 +8,8 @@ RESULTS_KEPT = 14
 
 #: Months for which the record of a task is kept, with the words of the order.
 RECORDS_KEPT = 2
+
+
+def keeps_result(age: float) -> bool:
+    """Say whether Kie may still have a picture that was made so many seconds ago."""
+    return age < RESULTS_KEPT * 86_400.0

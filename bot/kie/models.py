@@ -82,6 +82,8 @@ class Look:
     status: str
     #: None also for a success without a picture, which has been reported and needs an alert
     result_url: str | None = None
+    #: of such a success: Kie's record without the echo of our order, as JSON on one line, perhaps cut short
+    unread: str = ""
     #: a number or a word; it cannot tell moderation from a breakdown, the text can
     fail_code: str = ""
     fail_text: str = ""

@@ -6,11 +6,12 @@ that cannot be read counts as absent; only the task's state is insisted on.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Never
 
 from bot.kie.errors import one_line
 from bot.kie.models import Look, Outcome
+from bot.kie.result_urls import find_result_url
 
 # "failed" is not documented, but several clients provide for it.
 _OUTCOMES = {"success": Outcome.SUCCESS, "fail": Outcome.FAILURE, "failed": Outcome.FAILURE}
@@ -28,6 +29,15 @@ _FIGURES = {
     "createTime": _LATEST,
     "completeTime": _LATEST,
 }
+
+#: where results stand; `response` repeats resultJson, already parsed, in recordings of 2026
+_RESULTS = ("resultJson", "response")
+
+#: our own order, as Kie repeats it
+_ECHOES = frozenset({"param", "paramJson", "input"})
+
+#: characters of a record that are kept where no picture was found in it
+_UNREAD_LIMIT = 2000
 
 #: characters of a task id
 _TASK_ID_LIMIT = 200
@@ -111,11 +121,13 @@ def read_record(record: Mapping[str, object], task_id: str) -> Look | None:
         return None
     outcome = _OUTCOMES.get(state.strip().lower(), Outcome.PENDING)
     callback_url, image_urls = _echo(record)
+    result_url = _result_url(record, {callback_url or "", *image_urls}) if outcome is Outcome.SUCCESS else None
     return Look(
         task_id=task_id,
         outcome=outcome,
         status=one_line(state),
-        result_url=_result_url(record) if outcome is Outcome.SUCCESS else None,
+        result_url=result_url,
+        unread=_unread(record) if outcome is Outcome.SUCCESS and result_url is None else "",
         fail_code=_words(record.get("failCode")),
         fail_text=_words(record.get("failMsg")),
         credits=_credits(record),
@@ -127,14 +139,21 @@ def read_record(record: Mapping[str, object], task_id: str) -> Look | None:
     )
 
 
-def _result_url(record: Mapping[str, object]) -> str | None:
-    # `response` repeats resultJson, already parsed, in recordings of 2026.
-    for name in ("resultJson", "response"):
-        urls = mapping(record.get(name)).get("resultUrls")
-        for url in urls if isinstance(urls, list) else [urls]:
-            if found := web_url(url):
-                return found
-    return None
+def _result_url(record: Mapping[str, object], ours: Collection[str]) -> str | None:
+    """Find the picture where results stand, else under a name for results anywhere in the record."""
+    said = [record.get(name) for name in _RESULTS]
+    return find_result_url(said, _is_web_url, ours) or find_result_url([{**record}], _is_web_url, ours)
+
+
+def _is_web_url(text: str) -> bool:
+    return web_url(text) is not None
+
+
+def _unread(record: Mapping[str, object]) -> str:
+    """Return what a person may find a picture in: the places of results first, because the end may be cut off."""
+    names = sorted(record.keys() - _ECHOES, key=lambda name: (name not in _RESULTS, name))
+    said = {name: record[name] for name in names}
+    return one_line(json.dumps(said, ensure_ascii=False, default=str), _UNREAD_LIMIT)
 
 
 def _echo(record: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:

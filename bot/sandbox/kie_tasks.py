@@ -21,6 +21,8 @@ class Outcome:
     ends: bool = True
     #: whether a success names its picture
     with_url: bool = True
+    #: the only result of a success, in place of its resultJson: Kie as it has not been seen
+    says: str | None = None
     fail_code: str | None = None
     fail_msg: str | None = None
     #: whether a failure gives the credits back
@@ -117,17 +119,19 @@ def param(order: Order, vintage: Vintage, *, with_callback: bool = True) -> str:
 def record(task: Task, vintage: Vintage) -> dict[str, Any]:
     """The `data` of a recordInfo in the wire's order; `costTime` is whole seconds, other times are ms."""
     success = {"resultUrls": task.result_urls} if task.state == "success" else None
+    says = task.outcome.says if success else None
+    result_json = _compact(success) if success else ""
     data: dict[str, Any] = {
         "taskId": task.id,
         "model": task.order.model,
         "state": task.state,
         "param": task.param,
-        "resultJson": _compact(success) if success else "",
+        "resultJson": result_json if says is None else says,
         **_ending(task),
         "createTime": _ms(task.created_at),
     }
     if vintage == 2026:
-        data |= _later_fields(task, success)
+        data |= _later_fields(task, success if says is None else None)
     return data if task.finished_at is None else data | dict(task.outcome.shows)
 
 

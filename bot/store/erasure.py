@@ -204,7 +204,10 @@ class Erasure:
         return last is not None or marked is not None
 
     def _forget_content(self, job_id: int) -> None:
-        self._db.execute("UPDATE jobs SET prompt = '', result_url = NULL, erase_when_ended = 0 WHERE id = ?", (job_id,))
+        self._db.execute(
+            "UPDATE jobs SET prompt = '', result_url = NULL, unread_result = NULL, erase_when_ended = 0 WHERE id = ?",
+            (job_id,),
+        )
         self._db.execute("DELETE FROM sources WHERE job_id = ?", (job_id,))
         self._db.execute("DELETE FROM parts WHERE job_id = ?", (job_id,))
 

@@ -18,6 +18,7 @@ CHANGEABLE = frozenset({
     "due_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at",
     "answered_at", "task_id", "tries", "rejections", "reorders", "reason", "result_url", "credits",
     "prompt", "message_id", "closes_by", "took", "format", "shape", "answer_as", "answer_deleted_at",
+    "unread_result", "unfetched_at",
 })  # fmt: skip
 
 #: States in which there is something left to do.
@@ -271,6 +272,16 @@ class Jobs:
         """Return the unfinished jobs of a person in a chat, the oldest first."""
         return self._unfinished("user_id = ? AND chat_id = ?", (user_id, chat_id))
 
+    def unfetched_of(self, user_id: int, chat_id: int) -> list[Job]:
+        """Return the jobs of a person in a chat whose pictures are made and cannot be fetched yet, the oldest first."""
+        rows = self._db.execute(
+            "SELECT jobs.* FROM outbox JOIN jobs ON jobs.id = job_id"
+            " WHERE outbox.chat_id = ? AND outbox.ended_at IS NULL AND is_answer AND kind = 'picture'"
+            " AND user_id = ? AND unfetched_at IS NOT NULL AND answering_at IS NULL ORDER BY jobs.id",
+            (chat_id, user_id),
+        ).fetchall()
+        return [self._job(row) for row in rows]
+
     def open_anywhere(self, user_id: int) -> list[Job]:
         """Return the unfinished jobs of a person in all chats, the oldest first."""
         return self._unfinished("user_id = ?", (user_id,))
@@ -327,6 +338,7 @@ class Jobs:
             reorders=row["reorders"],
             reason=None if row["reason"] is None else Reason(row["reason"]),
             result_url=row["result_url"],
+            unfetched_at=row["unfetched_at"],
         )
 
 

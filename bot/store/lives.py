@@ -1,4 +1,6 @@
-"""The lives of jobs, for whoever is asked what became of one: no words of people, and nothing that is secret."""
+"""The lives of jobs, for whoever is asked what became of one: no words of people, and nothing that is secret but
+where a picture may be that was not found.
+"""
 
 import json
 import sqlite3
@@ -10,8 +12,8 @@ from bot.store.jobs import OPEN, Jobs
 
 #: Columns with a moment of a job's life, in the order in which most jobs pass them.
 MILESTONES = (
-    "received_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at", "answered_at",
-    "answer_deleted_at", "erased_at",
+    "received_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "unfetched_at", "answering_at",
+    "answered_at", "answer_deleted_at", "erased_at",
 )  # fmt: skip
 
 
@@ -69,6 +71,8 @@ class Life:
     #: milliseconds that Kie worked on it, and what it cost, as far as Kie said so
     took: int | None
     credits: float | None
+    #: what Kie said of a success in which no picture was found
+    unread_result: str | None
     calls: list[Call]
     messages: list[Message]
 
@@ -106,6 +110,7 @@ class Lives:
             milestones={name: row[name] for name in MILESTONES if row[name] is not None},
             took=row["took"],
             credits=row["credits"],
+            unread_result=row["unread_result"],
             calls=self._calls(job_id),
             messages=self._messages(job_id),
         )

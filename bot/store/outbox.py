@@ -122,8 +122,20 @@ class Parcel:
     is_over: bool = False
     #: of a status: somebody wants to see it
     is_asked_for: bool = False
-    #: of a picture that is to be sent now: its job, as it stands
+    #: of a text that is said in place of what did not come and may still be had: whether that is a picture or a file
+    instead_of: Kind | None = None
+    #: of a picture, or a text in place of one, that is to be sent now: its job, as it stands
     job: Job | None = None
+
+
+@dataclass(frozen=True)
+class About:
+    """What a message of ours is about."""
+
+    job_id: int | None
+    kind: Kind
+    #: of a text: what it stands in place of, if that may still be had
+    instead_of: Kind | None
 
 
 @dataclass(frozen=True)
@@ -273,13 +285,26 @@ class Outbox:
         )
         self.ended(parcel.id, Ending.SENT, now)
 
-    def say_instead(self, parcel_id: int, body: str, now: Instant) -> None:
-        """Send a text in place of what cannot be sent; nothing in place of what nobody wants any more."""
+    def say_instead(self, parcel_id: int, body: str, now: Instant, *, may_be_had: bool) -> None:
+        """Send a text in place of what cannot be sent; nothing in place of what nobody wants any more.
+
+        `may_be_had` says whether it is offered to try that once more.
+        """
         self._db.execute(
-            "UPDATE outbox SET kind = ?, body = ?, due_at = ?, tries = 0, in_doubt = 0"
-            " WHERE id = ? AND ended_at IS NULL",
-            (Kind.TEXT, body, now, parcel_id),
+            "UPDATE outbox SET instead_of = CASE WHEN ? THEN kind END, kind = ?, body = ?, due_at = ?, tries = 0,"
+            " in_doubt = 0 WHERE id = ? AND ended_at IS NULL",
+            (may_be_had, Kind.TEXT, body, now, parcel_id),
         )
+
+    def delete_texts_instead(self, job_id: int, chat_id: int, kind: Kind, now: Instant, *, but: int | None) -> None:
+        """Have the texts deleted that stand in place of a job's picture or file, all but that of one row."""
+        rows = self._db.execute(
+            "SELECT message_id FROM outbox WHERE job_id = ? AND chat_id = ? AND instead_of = ? AND id IS NOT ?"
+            " AND message_id IS NOT NULL",
+            (job_id, chat_id, kind, but),
+        ).fetchall()
+        for row in rows:
+            self.delete_message(job_id, chat_id, row["message_id"], now)
 
     def postpone(self, parcel_id: int, due_at: Instant, *, failed: bool) -> None:
         """Send it later; `failed` counts it as a try."""
@@ -300,15 +325,15 @@ class Outbox:
         ).fetchone()
         return None if row is None else int(row["job_id"])
 
-    def about(self, chat_id: int, message_id: int) -> list[tuple[int | None, Kind]]:
+    def about(self, chat_id: int, message_id: int) -> list[About]:
         """Return which job a message of ours is about, if any, and what it is: a status that became an answer is both.
 
         Empty for one of which it is not known (yet) that it arrived.
         """
         rows = self._db.execute(
-            "SELECT job_id, kind FROM outbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+            "SELECT job_id, kind, instead_of FROM outbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
         ).fetchall()
-        return [(row["job_id"], Kind(row["kind"])) for row in rows]
+        return [About(row["job_id"], Kind(row["kind"]), _kind(row["instead_of"])) for row in rows]
 
     def is_waiting(self, parcel_id: int) -> bool:
         """Say whether something is still to be sent: neither sent, nor withdrawn, nor forgotten."""
@@ -450,6 +475,10 @@ def _one_per_chat(parcels: list[Parcel]) -> list[Parcel]:
     return [*toasts, *first.values()]
 
 
+def _kind(name: str | None) -> Kind | None:
+    return None if name is None else Kind(name)
+
+
 def parcel_of(row: sqlite3.Row) -> Parcel:
     """Return what a row says."""
     say = Say(
@@ -475,4 +504,5 @@ def parcel_of(row: sqlite3.Row) -> Parcel:
         touched=row["touched"],
         is_over=bool(row["is_over"]),
         is_asked_for=bool(row["is_asked_for"]),
+        instead_of=_kind(row["instead_of"]),
     )

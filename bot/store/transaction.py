@@ -130,11 +130,22 @@ class Transaction:
     def sent(self, parcel: Parcel, message_id: int | None, now: Instant) -> None:
         """Write down that something was sent, and as which message; with its answer a job is answered."""
         self.outbox.sent(parcel, message_id, now)
-        job = self.jobs.get(parcel.say.job_id) if parcel.say.is_answer and parcel.say.job_id is not None else None
-        if job is not None and self.jobs.note(job, answered_at=now):
+        job = None if parcel.say.job_id is None else self.jobs.get(parcel.say.job_id)
+        if job is not None:
+            self._take_the_place(parcel, job, now)
+        if job is not None and parcel.say.is_answer and self.jobs.note(job, answered_at=now):
             self._end_status(job, message_id, now)
             self.statuses.sign(job, Sign.DONE if parcel.say.kind is Kind.PICTURE else Sign.NOT_DONE, now)
             self.facts.append(chronicle.answered(job, now))
+
+    def _take_the_place(self, parcel: Parcel, job: Job, now: Instant) -> None:
+        """Let go what was said in place of a picture or a file: it has come, or something else is said about it."""
+        place = parcel.instead_of or parcel.say.kind
+        if place not in (Kind.PICTURE, Kind.FILE):
+            return
+        self.outbox.delete_texts_instead(job.id, parcel.say.chat_id, place, now, but=parcel.id)
+        if parcel.say.kind is Kind.PICTURE and not parcel.say.is_answer:
+            self.statuses.sign(job, Sign.DONE, now)
 
     def _end_status(self, job: Job, answer_id: int | None, now: Instant) -> None:
         """Let the status message go, unless it has become the answer."""
@@ -152,7 +163,9 @@ class Transaction:
         answer = self.outbox.answer_under_way(job.id)
         if answer is not None:  # it has arrived, as the press shows, though nobody has told us so yet
             self.sent(answer, message_id, now)
-        self.outbox.withdraw(job.id, Kind.FILE, now)
+        for kind in (Kind.PICTURE, Kind.FILE):
+            self.outbox.withdraw(job.id, kind, now)
+            self.outbox.delete_texts_instead(job.id, job.request.chat_id, kind, now, but=None)
         standing = {each.message_id or 0 for each in self.outbox.pictures_of(job.id)}
         for each in sorted(standing | {message_id}):
             self.outbox.delete_message(job.id, job.request.chat_id, each, now)

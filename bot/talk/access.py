@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from bot.chat.buttons import Action
 from bot.job import NAMELESS, Job
-from bot.store.outbox import Kind
+from bot.store.outbox import About, Kind
 from bot.store.standings import Standing
 from bot.store.transaction import Transaction
 from bot.talk.meanings import ButtonPressed, CommandGiven, Meaning, Origin
@@ -15,7 +15,7 @@ from bot.talk.meanings import ButtonPressed, CommandGiven, Meaning, Origin
 ADMINS_BELIEVED = 60.0
 
 #: Presses that anybody may make who can see the button.
-FOR_ALL = frozenset({Action.ORIGINAL, Action.VARIATION})
+FOR_ALL = frozenset({Action.ORIGINAL, Action.VARIATION, Action.FETCH})
 
 #: Presses that are for a group's administrators as well as for the one who asked.
 FOR_ADMINS = frozenset({Action.DELETE})
@@ -27,6 +27,12 @@ OF_CHAT = frozenset({Action.PAGE, Action.CHOOSE})
 OFFERED_BY: Mapping[Kind, frozenset[Action]] = {
     Kind.STATUS: frozenset({Action.CANCEL, Action.AGAIN, Action.LEAVE, Action.IDEA}),
     Kind.PICTURE: frozenset({Action.ORIGINAL, Action.VARIATION, Action.DELETE}),
+}
+
+#: The same for a text in place of a picture or a file that did not come.
+OFFERED_INSTEAD_OF: Mapping[Kind, frozenset[Action]] = {
+    Kind.PICTURE: frozenset({Action.FETCH}),
+    Kind.FILE: frozenset({Action.ORIGINAL}),
 }
 
 
@@ -125,8 +131,14 @@ def is_under(tx: Transaction, origin: Origin, press: ButtonPressed, action: Acti
     its number may be another job's.
     """
     about = tx.outbox.about(origin.chat_id, origin.message_id)
-    if any(job_id != job.id for job_id, _ in about):
+    if any(each.job_id != job.id for each in about):
         return False
-    if any(action in OFFERED_BY.get(kind, ()) for _, kind in about):
+    if any(action in _offered_by(each) for each in about):
         return True
     return press.is_offered and origin.message_id > (job.request.message_id or 0)
+
+
+def _offered_by(message: About) -> frozenset[Action]:
+    if message.instead_of is not None:
+        return OFFERED_INSTEAD_OF.get(message.instead_of, frozenset())
+    return OFFERED_BY.get(message.kind, frozenset())

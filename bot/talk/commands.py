@@ -30,6 +30,7 @@ def status(tx: Transaction, origin: Origin, now: Instant) -> Sentence | None:
     """Tell how the person's open edits stand, each by a fresh message of its own; return what is left to say."""
     # an album that still arrives has nothing to tell yet
     jobs = [job for job in tx.jobs.open_of(origin.user_id, origin.chat_id) if job.closes_by is None]
+    jobs += tx.jobs.unfetched_of(origin.user_id, origin.chat_id)
     most = MOST_TOLD_IN_GROUPS if origin.is_group else MOST_TOLD
     for job in jobs[:most]:
         tx.statuses.anew(job, now, is_asked_for=True)

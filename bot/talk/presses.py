@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.chat.buttons import Action, Pressed
-from bot.job import FINAL, Instant, Job, State, later
+from bot.job import FINAL, Instant, Job, State, later, seconds_between
+from bot.kie.keeping import keeps_result
 from bot.store.outbox import Kind, Say
 from bot.store.transaction import Transaction
 from bot.talk.access import OF_CHAT, is_under, may
@@ -23,19 +24,20 @@ from bot.texts.times import until_tomorrow
 #: Seconds for which Telegram lets a bot delete what it sent.
 DELETABLE = 48 * 3600.0
 
-#: Seconds for which an original file that was sent is not sent again. Telegram does not tell whether it still stands
-#: in the chat, so it may be had once more later.
+#: Seconds for which a picture or a file that was sent is not fetched and sent again. Telegram does not tell whether it
+#: still stands in the chat, so it may be had once more later.
 ORIGINAL_STANDS = 3600.0
 
-#: Original files that one person may ask for at once, fewer than are sent at once to all; and then one every so many
-#: seconds. Each is fetched from Kie and sent: up to 50 MB, for an edit that was counted once.
+#: Original files, and pictures that did not come, that one person may ask for at once, fewer than are sent at once to
+#: all; and then one every so many seconds. Each is fetched from Kie and sent: up to 50 MB, for an edit that was counted
+#: once.
 ORIGINALS_AT_ONCE, ORIGINAL_EVERY = 3, 60.0
 
 #: People whose asking for files is remembered.
 MOST_ASKING = 10_000
 
 #: What is said where it is not known any more what a message of ours was about.
-GONE = {Action.ORIGINAL: "original-gone", Action.VARIATION: "toast-erased"}
+GONE = {Action.ORIGINAL: "original-gone", Action.VARIATION: "toast-erased", Action.FETCH: "result-gone"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class PressLimits:
 
     #: for other variations, which are edits
     room: Room
-    #: says whether a person may have another original file now, and counts it if so
+    #: says whether a person may have another original file, or a picture that did not come, now, and counts it if so
     admits_original: Callable[[int], bool]
 
 
@@ -102,6 +104,8 @@ def _about_answer(
     match pressed.action:
         case Action.ORIGINAL:
             return _original(tx, limits, job, origin, now)
+        case Action.FETCH:
+            return _fetch(tx, limits, job, origin, now)
         case Action.VARIATION:
             return _vary(tx, limits.room, job, origin, now)
         case Action.DELETE:
@@ -136,10 +140,9 @@ def _original(tx: Transaction, limits: PressLimits, job: Job, origin: Origin, no
         return sentence("toast-coming")
     if job.result_url is None:
         return sentence("original-gone")
-    sent_at = tx.outbox.last_sent(job.id, Kind.FILE)
-    if sent_at is not None and later(sent_at, ORIGINAL_STANDS) > now:
+    if _stands(tx, job, Kind.FILE, now):
         return sentence("toast-original-there")
-    if limits.room.is_limited(tx, origin) and not limits.admits_original(limits.room.charged_to(tx, origin)):
+    if not _admits(tx, limits, origin):
         return sentence("toast-original-later")
     say = Say(
         key=f"job:{job.id}:original:{now}",
@@ -152,6 +155,40 @@ def _original(tx: Transaction, limits: PressLimits, job: Job, origin: Origin, no
     )
     tx.outbox.add(say, now)
     return sentence("toast-fetching")
+
+
+def _fetch(tx: Transaction, limits: PressLimits, job: Job, origin: Origin, now: Instant) -> Sentence:
+    """Fetch a picture that is made and did not come, in words so far; once at a time, for all who see the words."""
+    if tx.outbox.is_on_its_way(job.id, Kind.PICTURE):
+        return sentence("toast-picture-coming")
+    if job.result_url is None or not keeps_result(seconds_between(job.finished_at or now, now)):
+        return sentence("result-gone")
+    if _stands(tx, job, Kind.PICTURE, now):
+        return sentence("toast-picture-there")
+    if not _admits(tx, limits, origin):
+        return sentence("toast-picture-later")
+    say = Say(
+        key=f"job:{job.id}:fetched:{now}",
+        kind=Kind.PICTURE,
+        chat_id=origin.chat_id,
+        thread_id=job.request.thread_id,
+        reply_to=job.request.message_id,
+        body=sentence("answer").into(job.request.language),
+        job_id=job.id,
+    )
+    tx.outbox.add(say, now)
+    return sentence("toast-picture-fetching")
+
+
+def _stands(tx: Transaction, job: Job, kind: Kind, now: Instant) -> bool:
+    """Say whether a picture or a file was sent so lately that it stands in the chat."""
+    sent_at = tx.outbox.last_sent(job.id, kind)
+    return sent_at is not None and later(sent_at, ORIGINAL_STANDS) > now
+
+
+def _admits(tx: Transaction, limits: PressLimits, origin: Origin) -> bool:
+    """Say whether somebody may have something fetched from Kie now, and count it."""
+    return not limits.room.is_limited(tx, origin) or limits.admits_original(limits.room.charged_to(tx, origin))
 
 
 def _vary(tx: Transaction, room: Room, job: Job, origin: Origin, now: Instant) -> Sentence:
@@ -184,7 +221,8 @@ def _vary(tx: Transaction, room: Room, job: Job, origin: Origin, now: Instant) -
 
 def _delete(tx: Transaction, job: Job, origin: Origin, now: Instant) -> Sentence:
     """Take an answer away, with the files that belong to it."""
-    if job.answered_at is not None and later(job.answered_at, DELETABLE) < now:
+    came_at = tx.outbox.last_sent(job.id, Kind.PICTURE) or job.answered_at
+    if came_at is not None and later(came_at, DELETABLE) < now:
         return sentence("toast-too-old-to-delete", where=origin.where)
     tx.delete_answer(job, origin.message_id, now)
     return sentence("toast-deleted")

@@ -170,6 +170,7 @@ waiting-for-owner-unaware = I cannot order anything at the moment: the bot's acc
 waiting-for-kie = Kie.ai does not take orders at the moment. Your picture waits, I keep trying, and there is no need to send it again.
 waiting-for-tomorrow = What may be spent today is used up. Your picture waits and goes on by itself in { $time }; there is no need to send it again.
 takes-long = This takes unusually long. I keep looking and send the picture as soon as it is there; there is no need to send it again.
+made-not-fetched = Kie.ai has made your picture, but I cannot fetch it there yet. I keep trying and send it as soon as I have it; there is no need to send yours again.
 doubt = I ordered your picture but got no clear answer from Kie.ai, and I cannot find out whether it took the order. If you let me try again, it may be charged twice.
 doubt-left = It could not be found out whether Kie.ai took the order for this picture, and it was not ordered a second time.
 cancelled-here = Cancelled. Nothing was ordered.
@@ -307,6 +308,7 @@ brief-hours = { $count } h
 
 button-cancel = Cancel
 button-original = Original file
+button-fetch = Fetch it again
 button-again = Try again
 button-leave = Leave it
 button-variation = Again
@@ -323,6 +325,10 @@ toast-fetching = I am fetching the original file…
 toast-coming = The original file is on its way.
 toast-original-there = The original file is in this chat already, as a reply to this picture.
 toast-original-later = One original file a minute, please. Press again in a moment.
+toast-picture-fetching = I am fetching the picture…
+toast-picture-coming = I am still fetching this picture, and send it as soon as I have it.
+toast-picture-there = This picture is in this chat already.
+toast-picture-later = One picture a minute, please. Press again in a moment.
 toast-again = I order it once more.
 toast-left = Left as it is.
 toast-news = There is news of the first order. I am looking into it.
@@ -414,9 +420,10 @@ answer = Here it is.
 answer-as-file = Here it is, as a file, because Telegram does not take it as a photo.
 answer-without-rest = Here it is. I left out what is not a still picture in your album.
 answer-of-one = Here it is. Of your album I got only this picture: as an admin I see all of them, if /edit stands in a caption from the start.
-answer-unconfirmed = I sent you this picture several times, but Telegram never told me whether it arrived. If you do not see it, reply to this message and say what to change, and I make it anew.
+answer-unconfirmed = I sent you this picture several times, but Telegram never told me whether it arrived. If you do not see it, press the button, and I send it once more.
 original = The file as the image model made it.
 original-gone = The original file can no longer be had: it is kept for a limited time only. The picture above is the best there is.
+original-not-fetched = I could not fetch the original file and send it to you yet. Press the button to have me try it again.
 
 ## Why there is no picture
 
@@ -440,12 +447,14 @@ refused-order =
 
     Please try another wish or another picture.
 broke = The image model could not finish this picture ({ $words }). Please send it again, perhaps a little later.
-no-result = Kie.ai says that your picture is done, but gives none. Please send it again.
+no-result = Kie.ai says that your picture is done, but gives none that I can find. What it says is kept for whoever runs this bot, who can look for it; you need not order it again.
 never-finished = Kie.ai has not finished this picture within a day, so I stop waiting for it. Please send it again.
 never-learned = Kie.ai has not told me for two weeks what became of your picture, so I stop asking. Please send it again.
-result-lost = Your picture was made, but I could not fetch it from Kie.ai in time. Please send it again.
-undeliverable = I could not send you the result ({ $words }). Please try it again, perhaps with another wish.
-may-not-send = Your picture is made, but I am not allowed to send it in this group. When an admin has allowed it, reply to this message and say what to change, and I make it anew.
+result-lost = Your picture is made, but I could not fetch it from Kie.ai yet. You need not order it again: press the button, and I go on trying. Kie.ai keeps it for up to { $results } days.
+result-not-sent = Your picture is made, but I could not send it to you yet. You need not order it again: press the button, and I try it once more. Kie.ai keeps it for up to { $results } days.
+result-gone = This picture was made, but it can no longer be had: Kie.ai keeps pictures for a limited time only.
+undeliverable = Your picture is made, but I could not send it to you ({ $words }). You need not order it again: press the button to have me try it once more.
+may-not-send = Your picture is made, but I am not allowed to send it in this group. When an admin has allowed it, press the button, and it comes; you need not order it again.
 trouble = Something went wrong with your message, and I could not use it. Please send it once more.
 no-reason = no reason given
 broken-step = Something went wrong on my side, and your picture was not ordered. Please send it again.
@@ -472,7 +481,7 @@ admin-halt-cap = The usage cap of the Kie.ai key is reached. Raise it on https:/
 admin-outage = Kie.ai does not take orders at present ({ $words }). I try again by myself, one order at a time.
 admin-resumed = Kie.ai takes orders again.
 admin-garbled = Kie.ai answered in a way that its documentation does not know: { $words }
-admin-no-result = Kie.ai reported a finished task without a picture: task { $task }, job { $job }.
+admin-no-result = Kie.ai reported a finished task without a picture that I can find: task { $task }, job { $job }. What it said is kept: python -m bot jobs { $job }
 admin-mixed-up = Kie.ai answered the order of job { $job } with the task of another order. Nobody was sent somebody else's picture; whose own picture cannot be found is asked what to do. The log names each job.
 admin-absurd = Kie.ai gave figures that cannot be ({ $figures }, task { $task }, job { $job }). They count as unknown; an edit whose price is unknown counts as the usual one. Please compare with https://kie.ai/logs.
 admin-rejected = A message of mine cannot be sent, now or later: { $words }

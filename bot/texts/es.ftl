@@ -169,6 +169,7 @@ waiting-for-owner-unaware = Ahora mismo no puedo encargar nada: la cuenta del bo
 waiting-for-kie = Kie.ai no acepta encargos en este momento. Tu imagen espera, sigo intentándolo y no hace falta enviarla otra vez.
 waiting-for-tomorrow = Lo que se puede gastar hoy está agotado. Tu imagen espera y sigue por sí sola en { $time }; no hace falta enviarla otra vez.
 takes-long = Está tardando más de lo normal. Sigo pendiente y te envío la imagen en cuanto esté lista; no hace falta que la envíes otra vez.
+made-not-fetched = Kie.ai ya hizo tu imagen, pero todavía no puedo descargarla. Sigo intentándolo y te la envío en cuanto la tenga; no hace falta que envíes la tuya otra vez.
 doubt = Encargué tu imagen, pero no recibí una respuesta clara de Kie.ai y no puedo averiguar si aceptó el encargo. Si me dejas intentarlo otra vez, podría cobrarse dos veces.
 doubt-left = No se pudo averiguar si Kie.ai aceptó el encargo de esta imagen, y no se volvió a encargar.
 cancelled-here = Cancelado. No se encargó nada.
@@ -318,6 +319,7 @@ brief-hours = { $count } h
 
 button-cancel = Cancelar
 button-original = Archivo original
+button-fetch = Descargarla otra vez
 button-again = Reintentar
 button-leave = Dejarlo así
 button-variation = Otra versión
@@ -334,6 +336,10 @@ toast-fetching = Estoy descargando el archivo original…
 toast-coming = El archivo original ya va en camino.
 toast-original-there = El archivo original ya está en este chat, como respuesta a esta imagen.
 toast-original-later = Un archivo original por minuto, por favor. Pulsa otra vez dentro de un momento.
+toast-picture-fetching = Estoy descargando la imagen…
+toast-picture-coming = Sigo descargando esta imagen y la envío en cuanto la tenga.
+toast-picture-there = Esta imagen ya está en este chat.
+toast-picture-later = Una imagen por minuto, por favor. Pulsa otra vez dentro de un momento.
 toast-again = La encargo otra vez.
 toast-left = Lo dejo como está.
 toast-news = Hay noticias del primer encargo. Lo estoy comprobando.
@@ -425,9 +431,10 @@ answer = Aquí la tienes.
 answer-as-file = Aquí la tienes, como archivo, porque Telegram no la acepta como foto.
 answer-without-rest = Aquí la tienes. De tu álbum dejé fuera lo que no es una imagen fija.
 answer-of-one = Aquí la tienes. De tu álbum solo recibí esta imagen: como administrador las veo todas, si /edit está en una descripción desde el principio.
-answer-unconfirmed = Te envié esta imagen varias veces, pero Telegram nunca me dijo si llegó. Si no la ves, responde a este mensaje y di qué cambiar, y la hago de nuevo.
+answer-unconfirmed = Te envié esta imagen varias veces, pero Telegram nunca me dijo si llegó. Si no la ves, pulsa el botón y la envío una vez más.
 original = El archivo tal como lo creó el modelo de imágenes.
 original-gone = El archivo original ya no está disponible: solo se guarda durante un tiempo. La imagen de arriba es lo mejor que hay.
+original-not-fetched = Todavía no pude descargar el archivo original y enviártelo. Pulsa el botón y lo intento otra vez.
 
 ## Why there is no picture
 
@@ -451,12 +458,14 @@ refused-order =
 
     Prueba a pedir otra cosa o con otra imagen, por favor.
 broke = El modelo de imágenes no pudo terminar esta imagen ({ $words }). Envíala otra vez, por favor, quizá un poco más tarde.
-no-result = Kie.ai dice que tu imagen está lista, pero no la entrega. Envíala otra vez, por favor.
+no-result = Kie.ai dice que tu imagen está lista, pero no la encuentro en su respuesta. He guardado esa respuesta para quien administra este bot, que puede buscarla; no hace falta que la encargues otra vez.
 never-finished = Kie.ai no terminó esta imagen en un día, así que dejo de esperarla. Envíala otra vez, por favor.
 never-learned = Kie.ai lleva dos semanas sin decirme qué pasó con tu imagen, así que dejo de preguntar. Envíala otra vez, por favor.
-result-lost = Tu imagen se creó, pero no pude descargarla de Kie.ai a tiempo. Envíala otra vez, por favor.
-undeliverable = No pude enviarte el resultado ({ $words }). Inténtalo otra vez, por favor, quizá pidiendo otra cosa.
-may-not-send = Tu imagen está hecha, pero en este grupo no se me permite enviarla. Cuando un administrador lo permita, responde a este mensaje y di qué cambiar, y la haré de nuevo.
+result-lost = Tu imagen está hecha, pero todavía no pude descargarla de Kie.ai. No hace falta que la encargues otra vez: pulsa el botón y sigo intentándolo. Kie.ai la guarda hasta { $results } días.
+result-not-sent = Tu imagen está hecha, pero todavía no pude enviártela. No hace falta que la encargues otra vez: pulsa el botón y lo intento de nuevo. Kie.ai la guarda hasta { $results } días.
+result-gone = Esta imagen se creó, pero ya no está disponible: Kie.ai solo guarda las imágenes durante un tiempo.
+undeliverable = Tu imagen está hecha, pero no pude enviártela ({ $words }). No hace falta que la encargues otra vez: pulsa el botón y lo intento de nuevo.
+may-not-send = Tu imagen está hecha, pero en este grupo no se me permite enviarla. Cuando un administrador lo permita, pulsa el botón y la envío; no hace falta que la encargues otra vez.
 trouble = Algo salió mal con tu mensaje y no pude usarlo. Envíalo una vez más, por favor.
 no-reason = sin motivo indicado
 broken-step = Algo falló por mi parte y tu imagen no se encargó. Envíala otra vez, por favor.
@@ -483,7 +492,7 @@ admin-halt-cap = Se alcanzó el límite de uso de la clave de Kie.ai. Auméntalo
 admin-outage = Kie.ai no acepta encargos en este momento ({ $words }). Lo vuelvo a intentar por mi cuenta, un encargo cada vez.
 admin-resumed = Kie.ai vuelve a aceptar encargos.
 admin-garbled = Kie.ai respondió de una forma que no figura en su documentación: { $words }
-admin-no-result = Kie.ai informó de una tarea terminada sin imagen: tarea { $task }, trabajo { $job }.
+admin-no-result = Kie.ai informó de una tarea terminada en la que no encuentro la imagen: tarea { $task }, trabajo { $job }. Su respuesta está guardada: python -m bot jobs { $job }
 admin-mixed-up = Kie.ai respondió al pedido del trabajo { $job } con la tarea de otro pedido. Nadie recibió la imagen de otra persona; a quien no se le encuentra la suya se le pregunta qué hacer. El registro nombra cada trabajo.
 admin-absurd = Kie.ai dio cifras imposibles ({ $figures }, tarea { $task }, trabajo { $job }). Cuentan como desconocidas; una edición de precio desconocido cuenta como la habitual. Compáralo con https://kie.ai/logs.
 admin-rejected = Un mensaje mío no se puede enviar, ni ahora ni más tarde: { $words }

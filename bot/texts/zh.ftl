@@ -137,6 +137,7 @@ waiting-for-owner-unaware = 我现在无法下单：需要机器人的主人先�
 waiting-for-kie = Kie.ai 目前不接受订单。你的图片在等待，我会继续尝试，不需要再发一次。
 waiting-for-tomorrow = 今天可以花费的额度已经用完。你的图片在等待，{ $time }后会自动继续，不需要再发一次。
 takes-long = 这次花的时间比平常久。我会继续查看，图片一好就发给你，不用重新发送。
+made-not-fetched = Kie.ai 已经做好了你的图片，但我暂时还取不到。我会继续尝试，一拿到就发给你，不用重新发送。
 doubt = 我已为你的图片下单，但没有收到 Kie.ai 的明确答复，也无法查明它有没有接下这个订单。如果让我再试一次，可能会被收费两次。
 doubt-left = 无法查明 Kie.ai 是否接下了这张图片的订单，也没有再次下单。
 cancelled-here = 已取消，没有下单。
@@ -256,6 +257,7 @@ brief-hours = { $count } 小时
 
 button-cancel = 取消
 button-original = 原始文件
+button-fetch = 重新获取
 button-again = 再试一次
 button-leave = 算了
 button-variation = 再来一张
@@ -272,6 +274,10 @@ toast-fetching = 正在获取原始文件…
 toast-coming = 原始文件马上就到。
 toast-original-there = 原始文件已经在这个聊天里了，就在对这张图片的回复中。
 toast-original-later = 原始文件每分钟一个。请稍后再按一次。
+toast-picture-fetching = 正在获取图片…
+toast-picture-coming = 我还在获取这张图片，一拿到就发给你。
+toast-picture-there = 这张图片已经在这个聊天里了。
+toast-picture-later = 图片每分钟一张。请稍后再按一次。
 toast-again = 我再下一次单。
 toast-left = 好，就这样吧。
 toast-news = 第一次的订单有消息了，我正在核实。
@@ -355,9 +361,10 @@ answer = 给你。
 answer-as-file = 给你。Telegram 不接受它作为照片，所以以文件形式发送。
 answer-without-rest = 给你。相册里不是静态图片的内容，我略过了。
 answer-of-one = 给你。你的相册我只收到了这一张：如果我是管理员，并且 /edit 一开始就写在说明文字里，我就能看到全部。
-answer-unconfirmed = 这张图片我发了好几次，但 Telegram 一直没有告诉我是否送达。如果你没有看到，请回复这条消息并说明要改什么，我会重新做一张。
+answer-unconfirmed = 这张图片我发了好几次，但 Telegram 一直没有告诉我是否送达。如果你没有看到，请按一下按钮，我会再发一次。
 original = 图像模型生成的原始文件。
 original-gone = 原始文件已经无法获取：它只保留有限的时间。上面的图片就是现有的最佳版本。
+original-not-fetched = 我还没能取到原始文件并发给你。按一下按钮，我会再试一次。
 
 ## Why there is no picture
 
@@ -381,12 +388,14 @@ refused-order =
 
     请换一个要求，或换一张图片。
 broke = 图像模型没能完成这张图片（{ $words }）。请再发一次，也许稍晚一点。
-no-result = Kie.ai 说你的图片已经完成，却没有给出图片。请再发一次。
+no-result = Kie.ai 说你的图片已经完成，但我在它的回复里找不到图片。回复已保存，本机器人的运营者可以去找；你不用重新下单。
 never-finished = Kie.ai 一天之内都没有完成这张图片，我不再等它了。请再发一次。
 never-learned = 两周以来 Kie.ai 都没有告诉我你的图片怎么样了，我不再询问。请再发一次。
-result-lost = 你的图片已经做好，但我没能及时从 Kie.ai 取到它。请再发一次。
-undeliverable = 我没能把结果发给你（{ $words }）。请再试一次，也许换一个要求。
-may-not-send = 图片已经做好，但本群不允许我发送。等管理员允许之后，请回复这条消息并说明要改什么，我会重新制作。
+result-lost = 你的图片已经做好，但我还没能从 Kie.ai 取到它。不用重新下单：按一下按钮，我会继续尝试。Kie.ai 最多保留 { $results } 天。
+result-not-sent = 你的图片已经做好，但我还没能发给你。不用重新下单：按一下按钮，我会再试一次。Kie.ai 最多保留 { $results } 天。
+result-gone = 这张图片曾经做好，但已经无法获取：Kie.ai 只在有限的时间内保留图片。
+undeliverable = 你的图片已经做好，但我没能发给你（{ $words }）。不用重新下单：按一下按钮，我会再试一次。
+may-not-send = 图片已经做好，但本群不允许我发送。等管理员允许之后，按一下按钮我就发出来；不用重新下单。
 trouble = 处理你的消息时出了问题，没能用上。请再发一次。
 no-reason = 没有说明原因
 broken-step = 我这边出了问题，没有为你的图片下单。请再发一次。
@@ -413,7 +422,7 @@ admin-halt-cap = Kie.ai 密钥的用量上限已到。请在 https://kie.ai/api-
 admin-outage = Kie.ai 目前不接受订单（{ $words }）。我会自己重试，每次一个订单。
 admin-resumed = Kie.ai 又开始接受订单了。
 admin-garbled = Kie.ai 的回答与其文档不符：{ $words }
-admin-no-result = Kie.ai 报告任务完成，却没有图片：任务 { $task }，作业 { $job }。
+admin-no-result = Kie.ai 报告任务完成，但我在其中找不到图片：任务 { $task }，作业 { $job }。回复已保存：python -m bot jobs { $job }
 admin-mixed-up = Kie.ai 用另一个订单的任务回应了作业 { $job } 的订单。没有人收到别人的图片；找不到自己图片的人会被询问怎么办。日志里列出了每个作业。
 admin-absurd = Kie.ai 给出了不可能的数字（{ $figures }，任务 { $task }，作业 { $job }）。这些数字按未知处理；价格未知的修图按通常价格计算。请与 https://kie.ai/logs 核对。
 admin-rejected = 我有一条消息现在和以后都无法发送：{ $words }

@@ -27,7 +27,7 @@ from tests.house import House, a_house
 from tests.world import a_photo, english
 
 #: The question of an order in doubt has the moment of asking behind its buttons; the others have nothing.
-ABOUT_ANSWERS = (Action.ORIGINAL, Action.VARIATION, Action.DELETE)
+ABOUT_ANSWERS = (Action.ORIGINAL, Action.VARIATION, Action.DELETE, Action.FETCH)
 
 
 @pytest.fixture

@@ -428,14 +428,14 @@ async def test_a_result_with_sides_that_are_no_photos_goes_as_a_file(house: Hous
     assert _sends(house) == 0
 
 
-async def test_a_result_that_is_no_picture_is_told(house: House) -> None:
+async def test_a_result_that_is_a_picture_of_no_use_is_told(house: House) -> None:
     await _answer_is_due(house)
     [task] = house.kie.tasks.values()
     await house.pass_time(1)
-    task.result = b"<html>an error page</html>"
+    task.result = b"GIF89a" + bytes(100)
     await house.pass_time(30)
-    assert "could not send you the result" in house.words()[0]
-    assert "no picture" in house.words(9009)[0]
+    assert "could not send it to you" in house.words()[0]
+    assert "GIF" in house.words(9009)[0]
 
 
 async def test_an_answer_whose_topic_is_gone_goes_to_the_chat(house: House) -> None:

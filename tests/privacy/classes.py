@@ -36,7 +36,7 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
         "erased_at": _N, "task_id": _N,
         "tries": _N, "rejections": _N, "reorders": _N, "reason": _N, "result_url": _E, "credits": _N, "album": _E,
         "closes_by": _N, "took": _N, "language": _E, "format": _N, "shape": _N, "answer_as": _N, "variation_of": _N,
-        "counted_on": _N, "counted_for_all": _N, "erase_when_ended": _N,
+        "counted_on": _N, "counted_for_all": _N, "erase_when_ended": _N, "unread_result": _E, "unfetched_at": _N,
     },
     "sources": dict.fromkeys(
         ("job_id", "place", "file_id", "file_unique_id", "is_photo", "size", "upload_url", "uploaded_at", "full_url"),
@@ -55,7 +55,7 @@ CLASSES: Mapping[str, Mapping[str, Fate]] = {
     "outbox": dict.fromkeys(
         ("id", "key", "kind", "chat_id", "thread_id", "reply_to", "body", "press_id", "job_id", "is_answer",
          "is_asked_for", "written_at", "due_at", "tries", "in_doubt", "ended_at", "ending", "message_id", "shown",
-         "shown_at", "touched", "is_over"), _E,
+         "shown_at", "touched", "is_over", "instead_of"), _E,
     ),
     # follows the outbox, as long as something waits there
     "chat_queues": dict.fromkeys(("chat_id", "lane", "due_at", "served_at"), _E),

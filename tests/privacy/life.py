@@ -1,11 +1,12 @@
 """The life of somebody whose every word can be recognised, with all that a bot comes to know of a person."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bot.sandbox.faults import Fault, Kind
-from bot.sandbox.kie_tasks import fail
+from bot.sandbox.kie_tasks import Outcome, fail
 from bot.sandbox.telegram import Group, Person
 from bot.sandbox.telegram.refusals import bad_request
 from tests.house import House
@@ -75,6 +76,12 @@ class Life:
         self.house.telegram.faults.add("sendPhoto", bad_request("message is too long"))
         self.her.send_photo(a_photo(), caption=echo)
         await self._hear(60)
+
+    async def has_a_picture_that_is_not_found(self) -> None:
+        """Let Kie say that her picture is made, in a way that nobody understands, with her words in it."""
+        self.house.kie.script(Outcome(says=json.dumps({"made of": self.words("unread")})))
+        self.her.send_photo(a_photo("pink"), caption=self.words("made, and not found"))
+        await self._hear(40)
 
     async def _under_way(self) -> None:
         self.house.kie.faults.add("createTask", Fault(Kind.CUT_AFTER))

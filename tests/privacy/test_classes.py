@@ -44,6 +44,7 @@ def _to_be_filled() -> set[tuple[str, str]]:
 async def test_when_its_days_are_over_nothing_is_left_that_leads_to_a_person(tmp_path: Path) -> None:
     async with a_house(tmp_path, keep_days=2, admin_ids=frozenset({HER_ID})) as house:
         life = Life(house)
+        await life.has_a_picture_that_is_not_found()
         await life.is_lived()
         await life.asks()
         assert _to_be_filled() - life.filled == set(), "this life should have filled them"

@@ -26,15 +26,21 @@ def _head(life: Life) -> Iterator[str]:
     yield _line("form", f"{request.form.format}, {request.form.shape}, as {request.form.answer_as}")
     if request.variation_of is not None:
         yield _line("variation", f"of job {request.variation_of}")
-    if job.task_id is not None:
-        yield _line("task", job.task_id)
+    yield from _at_kie(life)
+    for name, count in (("tries", job.tries), ("rejected", job.rejections), ("again", job.reorders)):
+        if count:
+            yield _line(name, str(count))
+
+
+def _at_kie(life: Life) -> Iterator[str]:
+    if life.job.task_id is not None:
+        yield _line("task", life.job.task_id)
     if life.took is not None:
         yield _line("at Kie", span(0, life.took))
     if life.credits is not None:
         yield _line("credits", f"{life.credits:g}")
-    for name, count in (("tries", job.tries), ("rejected", job.rejections), ("again", job.reorders)):
-        if count:
-            yield _line(name, str(count))
+    if life.unread_result is not None:
+        yield _line("Kie said", life.unread_result)
 
 
 def _milestones(life: Life) -> Iterator[str]:

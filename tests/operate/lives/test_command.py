@@ -10,7 +10,7 @@ from bot.operate.backup import backup
 from bot.operate.lives.command import jobs
 from bot.redaction import MARK
 from bot.sandbox.faults import Fault, Kind
-from bot.sandbox.kie_tasks import fail
+from bot.sandbox.kie_tasks import Outcome, fail
 from tests.house import House, a_house
 from tests.machine.troubles import POLICY
 from tests.world import KEY, TOKEN, a_photo, rows
@@ -96,6 +96,21 @@ async def test_a_life_holds_the_reason_and_no_words_or_secrets(desk: Desk) -> No
     [source] = rows(desk.path, "SELECT file_id, upload_url FROM sources")
     for secret in ("forbidden", attempt["reference"], source["file_id"], source["upload_url"], POLICY):
         assert str(secret) not in told
+
+
+async def test_what_kie_said_of_a_picture_that_was_not_found_is_shown_with_its_task(desk: Desk) -> None:
+    said = '{"a new place": "https://results.example/nano/one.png", "\\u001b[31m": 1}'
+    desk.house.kie.script(Outcome(says=said))
+    await desk.house.ask(a_photo())
+    await desk.house.pass_time(60)
+    lines = desk.shown(1)
+    [shown] = [line for line in lines if line.split()[:2] == ["Kie", "said"]]
+    job = await desk.house.job()
+    assert "a new place" in shown
+    assert "https://results.example/nano/one.png" in shown
+    assert shown.isprintable()
+    assert "snow" not in shown, "what was ordered is the person's"
+    assert any(line.split() == ["task", job.task_id] for line in lines)
 
 
 async def test_what_is_not_there_is_said_with_exit_code_2(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
