@@ -66,6 +66,13 @@ class _Carried:
     url: str | None
 
 
+@dataclass(frozen=True)
+class _Content:
+    content: bytes
+    #: whether Telegram has the very same
+    is_telegrams: bool
+
+
 class Prepare:
     """The step that makes a queued job ready for its turn."""
 
