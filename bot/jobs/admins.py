@@ -52,5 +52,8 @@ class Admins:
             self._known(tx, chat_id, frozenset())
 
     def _known(self, tx: Transaction, chat_id: int, ids: frozenset[int]) -> None:
-        tx.chats.admins_known(chat_id, ids, self._clock())
+        if tx.inbox.awaits(chat_id):
+            tx.chats.admins_known(chat_id, ids, self._clock())
+        else:  # who had asked has had everything deleted meanwhile
+            tx.chats.admins_not_wanted(chat_id)
         tx.inbox.release(chat_id)

@@ -17,6 +17,7 @@ from bot.chat.errors import ChatError, Doubtful, Misplaced, Rejected
 from bot.job import Instant, Job
 from bot.jobs.bell import Bell
 from bot.jobs.pauses import MOST_SENDS_IN_DOUBT
+from bot.jobs.withdrawal import check_wanted, confirm_wanted
 from bot.pictures.aside import inspect_aside
 from bot.pictures.fetch import Fetcher
 from bot.pictures.inspect import Picture, PictureError, fits_as_photo
@@ -47,10 +48,6 @@ class Unconfirmed(Exception):
     """It was sent as often as makes sense, and nobody knows whether it arrived."""
 
 
-class Withdrawn(Exception):
-    """Nobody wants it any more: its answer, or everything of the person, was deleted while it was fetched."""
-
-
 class Deliver:
     """The step that gives a succeeded job's picture to the person."""
 
@@ -76,7 +73,7 @@ class Deliver:
             content = await self._fetcher.fetch(job.result_url)
             picture = await _inspected(content)
             if parcel.say.kind is Kind.FILE:
-                await self._db.unit(lambda tx: _check_wanted(tx, parcel))
+                await confirm_wanted(self._db, parcel)
                 return await self._chat.send(place, Media(content, _name(picture), parcel.say.body, as_file=True))
             status = await self._answering(parcel, job)
             return await self._answer(parcel, place, _answer(job, content, picture, parcel.say.body), job, status)
@@ -90,7 +87,7 @@ class Deliver:
 
     async def _answer(self, parcel: Parcel, place: Place, media: Media, job: Job, status: Parcel | None) -> int:
         try:
-            turned = await self._turned(media, status)
+            turned = await self._turned(parcel, media, status)
             if turned is None and parcel.in_doubt >= MOST_SENDS_IN_DOUBT:
                 raise Unconfirmed(f"it was sent {parcel.in_doubt} times, and each time it may have arrived")
             return turned or await self._chat.send(place, media)
@@ -98,9 +95,10 @@ class Deliver:
             if media.as_file or isinstance(error, Misplaced):
                 raise
             log.info("Telegram does not take it as a photo, so it goes as a file: %s", error)
+        await confirm_wanted(self._db, parcel)
         return await self._chat.send(place, _as_file(job, media))
 
-    async def _turned(self, media: Media, status: Parcel | None) -> int | None:
+    async def _turned(self, parcel: Parcel, media: Media, status: Parcel | None) -> int | None:
         """Turn the status message into the picture; None where there is none to turn."""
         if status is None or status.message_id is None:
             return None
@@ -110,6 +108,7 @@ class Deliver:
             raise EditUncertain(str(error)) from None
         except Rejected as error:
             log.info("the status message cannot become the answer: %s", error)
+            await confirm_wanted(self._db, parcel)
             return None
         return status.message_id
 
@@ -143,14 +142,8 @@ class Deliver:
             await asyncio.sleep(SHOW_AGAIN_AFTER)
 
 
-def _check_wanted(tx: Transaction, parcel: Parcel) -> None:
-    """Raise Withdrawn unless something is still to be sent."""
-    if not tx.outbox.is_waiting(parcel.id):
-        raise Withdrawn
-
-
 def _on_its_way(tx: Transaction, parcel: Parcel, job: Job, now: Instant) -> Parcel | None:
-    _check_wanted(tx, parcel)
+    check_wanted(tx, parcel)
     tx.jobs.note(job, answering_at=now)
     return None if job.answering_at is None else tx.statuses.of(job.id)
 

@@ -17,6 +17,7 @@ from bot.jobs import outcome, trouble
 from bot.jobs.bell import Bell
 from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
+from bot.jobs.withdrawal import Withdrawn
 from bot.pictures.aside import inspect_aside
 from bot.pictures.convert import Converter, Fitted, How
 from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, Unreadable
@@ -98,12 +99,16 @@ class Prepare:
         carried = [each for each in outcomes if isinstance(each, _Carried)]
         errors = [each for each in outcomes if isinstance(each, BaseException)]
         if errors:
-            await self._failed(job, carried, next((e for e in errors if isinstance(e, Unusable)), errors[0]))
+            await self._failed(
+                job, carried, next((e for e in errors if isinstance(e, Withdrawn | Unusable)), errors[0])
+            )
         else:
             # so that the order is written down in the same commit, if it is its turn
             await self._bell.commit(self._db, lambda tx: self._ready(tx, job, carried))
 
     async def _failed(self, job: Job, carried: list[_Carried], error: BaseException) -> None:
+        if isinstance(error, Withdrawn):
+            return
         if not isinstance(error, Unusable):
             if carried:
                 await self._db.unit(lambda tx: self._note(tx, job, carried))
@@ -113,6 +118,7 @@ class Prepare:
 
     async def _carried(self, job: Job, source: Source) -> _Carried:
         async with self._room:
+            await self._confirm_wanted(job)  # it may have waited for that room
             try:
                 return _Carried(source, await self._carry(job, source))
             except Unusable as unusable:
@@ -125,7 +131,13 @@ class Prepare:
             fitted = photo or await self._converter.fit(found.content)
         except PictureError as error:
             raise Unusable(_words(error)) from None
+        await self._confirm_wanted(job)
         return await self._transport.carry(source, fitted, telegram_has_it=found.is_telegrams)
+
+    async def _confirm_wanted(self, job: Job) -> None:
+        """Raise Withdrawn where the job was cancelled, or everything of its person deleted, in the meantime."""
+        if not await self._db.unit(lambda tx: tx.jobs.stands(job)):
+            raise Withdrawn
 
     async def _content(self, job: Job, source: Source) -> _Content:
         """Fetch a picture from wherever it is best."""

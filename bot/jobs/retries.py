@@ -97,7 +97,9 @@ def _give_up(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Ins
 
 
 def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rules, now: Instant) -> None:
-    """Put a message off that could not be sent, or end it when it never can be."""
+    """Put a message off that could not be sent, or end it when it never can be; nothing if nobody wants it any more."""
+    if not tx.outbox.is_waiting(parcel):
+        return
     is_gone = parcel.say.kind is Kind.DELETION and isinstance(error, Rejected)
     if parcel.say.kind in NICETIES or is_gone:
         tx.outbox.ended(parcel.id, Ending.REJECTED, now)  # a nicety is not worth a second try
@@ -119,7 +121,11 @@ def errand_failed(tx: Transaction, errand: Errand, error: Exception, now: Instan
     """Put off what could not be shown or taken away, or give it up; nobody waits for it but for a question."""
     status, is_question = errand.status, errand.showing is not None and errand.showing.matters
     is_new = status.message_id is None
-    if isinstance(error, ChatGone | Migrated | Misplaced) and (is_new or not isinstance(error, Misplaced)):
+    if not tx.outbox.is_waiting(status):
+        return
+    if not is_new and errand.showing is not None and tx.statuses.is_over(status.id):
+        tx.outbox.postpone(status.id, now, failed=True)  # meanwhile it is to be deleted
+    elif isinstance(error, ChatGone | Migrated | Misplaced) and (is_new or not isinstance(error, Misplaced)):
         _elsewhere(tx, status, error, now)
     elif isinstance(error, Rejected):
         tx.outbox.ended(status.id, Ending.REJECTED, now)  # the person has deleted it, say

@@ -106,7 +106,17 @@ class Submit:
         except ValidationError:
             log.exception("job %d: cannot be ordered", job.id, extra={"job": job.id})
             return await self._db.unit(lambda tx: self._not_ordered(tx, job, Refused("our mistake")))
+        asked = any(source.upload_url is None for source in job.request.sources)
+        if asked and await self._db.unit(lambda tx: self._was_withdrawn(tx, job)):
+            return False
         return await self._pay(order, edit)
+
+    def _was_withdrawn(self, tx: Transaction, job: Job) -> bool:
+        """Say whether nobody wants an order any more that has not left yet; then it is over."""
+        if tx.jobs.stands(job):
+            return False
+        tx.attempts.end(job.id, Outcome.NOT_ORDERED, self._clock())
+        return True
 
     async def _edit(self, job: Job) -> EditInput:
         urls = await self._transport.addresses(job)

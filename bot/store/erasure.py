@@ -33,6 +33,11 @@ _VARIATIONS = (
 )
 
 
+#: Says of a request that something about it is still to be sent.
+_ON_ITS_WAY = (
+    "EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND ended_at IS NULL AND kind NOT IN ('status', 'menu'))"
+)
+
 #: Groups to which somebody added the bot. Of those whom an admin has shut out it stays, like that decision itself: who
 #: speaks there in the name of the group would be let in again otherwise.
 _PLACED = "placed_by = ?1 AND NOT EXISTS (SELECT 1 FROM standings WHERE id = ?1 AND standing <> 'allowed')"
@@ -102,9 +107,8 @@ class Erasure:
     def ended_before(self, moment: Instant) -> list[int]:
         """Return the ids of the requests that ended before a moment, and have nothing on its way."""
         rows = self._db.execute(
-            "SELECT id FROM jobs WHERE finished_at < ? AND erased_at IS NULL AND NOT EXISTS"
-            " (SELECT 1 FROM outbox WHERE job_id = jobs.id AND ended_at IS NULL AND kind NOT IN (?, ?))",
-            (moment, *STANDING),
+            f"SELECT id FROM jobs WHERE finished_at < ? AND erased_at IS NULL AND NOT {_ON_ITS_WAY}",  # noqa: S608 - no data
+            (moment,),
         )
         return [row["id"] for row in rows]
 
@@ -121,8 +125,11 @@ class Erasure:
         self.forget_variations()
 
     def forget_variations(self) -> None:
-        """Forget of other variations of erased requests, whoever ordered them, what they are made of, if they ended."""
-        for row in self._db.execute(f"{_VARIATIONS} AND finished_at IS NOT NULL").fetchall():
+        """Forget of other variations of erased requests, whoever ordered them, what they are made of.
+
+        One that somebody else still waits for is forgotten once it is answered.
+        """
+        for row in self._db.execute(f"{_VARIATIONS} AND finished_at IS NOT NULL AND NOT {_ON_ITS_WAY}").fetchall():
             self._forget_content(row["id"])
 
     def forget_person(self, user_id: int, now: Instant) -> None:
@@ -142,6 +149,12 @@ class Erasure:
             "UPDATE inbox SET body = NULL WHERE fault IS NOT NULL"
             " AND EXISTS (SELECT 1 FROM json_tree(inbox.body) WHERE atom = ?)",
             (user_id,),
+        )
+        # what waits for the administrators of a group is not done any more
+        self._db.execute(
+            "UPDATE inbox SET body = NULL, awaits = NULL, handled_at = ?2 WHERE handled_at IS NULL AND awaits NOTNULL"
+            " AND ?1 IN (json_extract(body, '$.message.from.id'), json_extract(body, '$.callback_query.from.id'))",
+            (user_id, now),
         )
 
     def is_under_way(self) -> bool:

@@ -235,7 +235,7 @@ class Jobs:
         return moved
 
     def note(self, job: Job, **changes: Change) -> bool:
-        """Write down facts about a job that stays where it is; False if it is no longer there."""
+        """Write down facts about a job that stays where it is; False if it is no longer there, or was erased."""
         noted = self._set(job, changes)
         answered_at = changes.get("answered_at")
         if noted and isinstance(answered_at, int) and job.answered_at is None:
@@ -248,10 +248,15 @@ class Jobs:
             raise ValueError(f"not for a step to change: {', '.join(sorted(unknown))}")
         columns = ", ".join(f"{name} = ?" for name in changes)
         cursor = self._db.execute(
-            f"UPDATE jobs SET {columns} WHERE id = ? AND state = ?",  # noqa: S608 - names from CHANGEABLE
+            f"UPDATE jobs SET {columns} WHERE id = ? AND state = ? AND erased_at IS NULL",  # noqa: S608 - names from CHANGEABLE
             (*changes.values(), job.id, job.state),
         )
         return cursor.rowcount == 1
+
+    def stands(self, job: Job) -> bool:
+        """Say whether a job is still in the state that was read."""
+        row = self._db.execute("SELECT 1 FROM jobs WHERE id = ? AND state = ?", (job.id, job.state)).fetchone()
+        return row is not None
 
     def uploaded(self, job_id: int, place: int, url: str | None, now: Instant) -> None:
         """Note since when, and where, Kie can fetch a picture; no address for one that must not be stored."""
