@@ -39,9 +39,13 @@ class Balance:
             balance = await self._kie.credits()
         except KieError:
             # whatever is wrong shows with the next order, and is dealt with there
-            await self._db.unit(lambda tx: tx.account.ask_again(later(self._clock(), EVERY)))
+            await self._db.unit(self.put_off)
         else:
             await self._db.unit(lambda tx: self._learned(tx, balance))
+
+    def put_off(self, tx: Transaction) -> None:
+        """Ask again later, as after any answer."""
+        tx.account.ask_again(later(self._clock(), EVERY))
 
     def _learned(self, tx: Transaction, balance: float) -> None:
         now = self._clock()

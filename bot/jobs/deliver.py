@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 #: Telegram shows an action for five seconds.
 SHOW_AGAIN_AFTER = 4.5
 
+#: Answers of which it is remembered that the action was shown; beyond it all are forgotten.
+MOST_REMEMBERED = 1000
+
 #: How often the action is shown for one edit in a group, where others see it too.
 MOST_SHOWN_IN_GROUPS = 2
 
@@ -119,6 +122,8 @@ class Deliver:
         is_first_try = parcel.say.kind is Kind.PICTURE and parcel.tries == 0 and parcel.in_doubt == 0
         if not is_first_try or parcel.id in self._shown:  # that Telegram put it off counts as no try
             return 0
+        if len(self._shown) >= MOST_REMEMBERED:
+            self._shown.clear()
         self._shown.add(parcel.id)
         return MOST_SHOWN_IN_GROUPS
 
@@ -138,6 +143,9 @@ class Deliver:
                 await self._chat.show_uploading(place)
             except ChatError as error:
                 log.debug("the uploading action was not shown: %s", error)
+                return
+            except Exception:  # a nicety must not make of a picture that was sent one that was not
+                log.exception("the uploading action was not shown: a mistake in the bot")
                 return
             await asyncio.sleep(SHOW_AGAIN_AFTER)
 

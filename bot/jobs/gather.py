@@ -5,7 +5,10 @@ arrives; nothing waits in memory. It is closed only when every update that was
 received in time has been handled, so none of its items can be in between.
 """
 
+from functools import partial
+
 from bot.job import MAX_PROMPT, WORDS_AWAITED, Instant, Job, Reason, State, later
+from bot.jobs.containment import Containment
 from bot.jobs.outcome import about
 from bot.store.inbox import Letter
 from bot.store.parts import PartKind
@@ -16,19 +19,23 @@ from bot.texts import sentence
 AT_ONCE = 100
 
 
-def close_due(tx: Transaction, now: Instant) -> bool:
+def close_due(tx: Transaction, containment: Containment, now: Instant) -> bool:
     """Take on, or end, the incomplete requests whose time has come; True if there may be more of them."""
     due = tx.jobs.due(State.GATHERING, now, AT_ONCE)
     unhandled = tx.inbox.next_waiting() if due else None
     for job_id in due:
-        job = tx.jobs.get(job_id)
-        if job is None or _may_grow(job, unhandled):
-            continue  # whoever handles the inbox wakes the worker when it has done so
-        if job.closes_by is None:
-            _give_up(tx, job, now)
-        else:
-            _close(tx, job, now)
+        containment.job(tx, job_id, partial(_take_on, tx, job_id, unhandled, now))
     return len(due) == AT_ONCE and unhandled is None
+
+
+def _take_on(tx: Transaction, job_id: int, unhandled: Letter | None, now: Instant) -> None:
+    job = tx.jobs.get(job_id)
+    if job is None or _may_grow(job, unhandled):
+        return  # whoever handles the inbox wakes the worker when it has done so
+    if job.closes_by is None:
+        _give_up(tx, job, now)
+    else:
+        _close(tx, job, now)
 
 
 def _may_grow(job: Job, unhandled: Letter | None) -> bool:

@@ -1,8 +1,10 @@
 """Halt: what people are told while nothing can be ordered, and nobody but the operator or time can help."""
 
 from dataclasses import replace
+from functools import partial
 
 from bot.job import Instant, day_of, seconds_between
+from bot.jobs.containment import Containment
 from bot.jobs.gates import Limits, can_pay
 from bot.jobs.outcome import about
 from bot.jobs.trouble import LASTING, needs_operator
@@ -31,20 +33,26 @@ def words(breaker: Breaker, limits: Limits) -> Sentence:
     return sentence("waiting-for-owner" if limits.has_admins else "waiting-for-owner-unaware")
 
 
-def tell_groups(tx: Transaction, limits: Limits, now: Instant) -> None:
+def tell_groups(tx: Transaction, containment: Containment, limits: Limits, now: Instant) -> None:
     """Tell each group in which somebody waits once, because there no message tells how an edit stands."""
+    notice = _notice(tx, limits, now)
+    if notice is not None:
+        for job_id in tx.line.first_of_groups():
+            containment.row(tx, "notice", job_id, partial(_tell_group, tx, job_id, *notice, now), lambda: None)
+
+
+def _notice(tx: Transaction, limits: Limits, now: Instant) -> tuple[str, Sentence] | None:
+    """Return what is to be said about what keeps all waiting, by the name of that; None where that is nothing."""
     breaker = why(tx.breakers.all(), now)
     if breaker is not None:
-        _tell_groups(tx, f"halted:{breaker.name}:{breaker.since}", words(breaker, limits), now)
-    elif not can_pay(tx, limits, now):
-        told = sentence("waiting-for-tomorrow", time=until_tomorrow(now))
-        _tell_groups(tx, f"halted:budget:{day_of(now)}", told, now)
+        return f"halted:{breaker.name}:{breaker.since}", words(breaker, limits)
+    if not can_pay(tx, limits, now):
+        return f"halted:budget:{day_of(now)}", sentence("waiting-for-tomorrow", time=until_tomorrow(now))
+    return None
 
 
-def _tell_groups(tx: Transaction, what: str, told: Sentence, now: Instant) -> None:
-    for job_id in tx.line.first_of_groups():
-        job = tx.jobs.get(job_id)
-        key = f"{what}:in:{job.request.chat_id}" if job else ""
-        if job is None or tx.outbox.holds(key):
-            continue
+def _tell_group(tx: Transaction, job_id: int, what: str, told: Sentence, now: Instant) -> None:
+    job = tx.jobs.get(job_id)
+    key = f"{what}:in:{job.request.chat_id}" if job else ""
+    if job is not None and not tx.outbox.holds(key):
         tx.outbox.add(replace(about(job, what, told), key=key), now)

@@ -162,7 +162,8 @@ class Prepare:
 
     def _ready(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
         reminder = outcome.reminder_at(job, self._deadline, self._clock())
-        if job.state != State.QUEUED or not tx.jobs.note(job, due_at=reminder, tries=0):
+        # where there was nothing to do, nothing speaks for it that what failed before will work
+        if job.state != State.QUEUED or not tx.jobs.note(job, due_at=reminder, tries=0 if carried else job.tries):
             return
         self._note(tx, job, carried)
         tx.line.mark(job.id, is_ready=True)

@@ -129,7 +129,7 @@ def errand_failed(tx: Transaction, errand: Errand, error: Exception, now: Instan
         _elsewhere(tx, status, error, now)
     elif isinstance(error, Rejected):
         tx.outbox.ended(status.id, Ending.REJECTED, now)  # the person has deleted it, say
-    elif (isinstance(error, Doubtful) and is_new and not is_question) or _is_too_old(status, now):
+    elif (isinstance(error, Doubtful) and is_new and not is_question) or _is_in_vain(status, error, now):
         tx.outbox.ended(status.id, Ending.UNCLEAR, now)  # once more might leave two, of which one goes stale
     elif isinstance(error, Doubtful) and errand.showing is not None:
         _may_have_been_shown(tx, errand.showing, status, error, now)
@@ -223,12 +223,12 @@ def _is_hopeless(parcel: Parcel, error: Exception, now: Instant) -> bool:
     if isinstance(error, FetchError) and not isinstance(error, Unreachable):
         # that it is not there yet is believed of a fresh result only
         return parcel.tries >= MOST_TRIES or parcel.say.kind is Kind.FILE
+    return _is_in_vain(parcel, error, now)
+
+
+def _is_in_vain(parcel: Parcel, error: Exception, now: Instant) -> bool:
     if not isinstance(error, Problem) and parcel.tries >= MOST_TRIES:
         return True  # a mistake in the bot does not pass
-    return _is_too_old(parcel, now)
-
-
-def _is_too_old(parcel: Parcel, now: Instant) -> bool:
     return seconds_between(parcel.written_at, now) > PARCEL_EXPIRES
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from bot.job import Instant, day_of, later
+from bot.jobs.containment import Containment
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
 
@@ -15,6 +16,9 @@ EVERY = 6 * 3600.0
 
 #: Seconds between two rounds while something is only kept until it has ended, and at the least after any.
 SOON = 60.0
+
+#: The same after one that broke off because of a mistake in the bot.
+AFTER_A_MISTAKE = 600.0
 
 DAY = 86_400.0
 
@@ -37,6 +41,7 @@ class Retention:
         self._remember = remembered_days(keep_days) * DAY
         self._admins = frozenset(admins)
         self._clock = clock
+        self._containment = Containment(self._admins, clock=clock)
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -47,7 +52,7 @@ class Retention:
         """Erase now, every few hours, and when woken, until cancelled."""
         while True:
             self._woken.clear()
-            pause = await self.round()
+            pause = await self._containment.step(self._db, "retention", "", self.round(), lambda _: AFTER_A_MISTAKE)
             await asyncio.sleep(min(pause, SOON))  # whoever deletes again and again must not keep the disk busy
             try:
                 async with asyncio.timeout(pause - SOON):

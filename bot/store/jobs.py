@@ -258,6 +258,15 @@ class Jobs:
         row = self._db.execute("SELECT 1 FROM jobs WHERE id = ? AND state = ?", (job.id, job.state)).fetchone()
         return row is not None
 
+    def count_try(self, job_id: int) -> int:
+        """Count a try that failed, of a job that perhaps cannot even be read; return how many there were."""
+        row = self._db.execute("UPDATE jobs SET tries = tries + 1 WHERE id = ? RETURNING tries", (job_id,)).fetchone()
+        return 0 if row is None else int(row["tries"])
+
+    def put_off(self, job_id: int, due_at: Instant) -> None:
+        """Take a job up later, whatever state it is in."""
+        self._db.execute("UPDATE jobs SET due_at = ? WHERE id = ? AND erased_at IS NULL", (due_at, job_id))
+
     def uploaded(self, job_id: int, place: int, url: str | None, now: Instant) -> None:
         """Note since when, and where, Kie can fetch a picture; no address for one that must not be stored."""
         self._db.execute(
