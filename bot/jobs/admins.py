@@ -29,7 +29,8 @@ class Admins:
         self._db = db
         self._chat = chat
         self._clock = clock
-        self._wake_intake = wake_intake
+        #: says that what waited may be handled
+        self.wake_intake = wake_intake
 
     async def run(self, chat_id: int) -> None:
         """Ask once; what waits for the answer is released, unless it is worth another try."""
@@ -41,7 +42,10 @@ class Admins:
             await self._db.unit(lambda tx: self._failed(tx, chat_id, failure))
         else:
             await self._db.unit(lambda tx: self._known(tx, chat_id, ids))
-        self._wake_intake()
+
+    def put_off(self, tx: Transaction, chat_id: int) -> None:
+        """Release what waits for an answer that nobody will get."""
+        self._known(tx, chat_id, frozenset())
 
     def _failed(self, tx: Transaction, chat_id: int, error: ChatError) -> None:
         tries = tx.chats.admins_tries(chat_id)
@@ -52,5 +56,8 @@ class Admins:
             self._known(tx, chat_id, frozenset())
 
     def _known(self, tx: Transaction, chat_id: int, ids: frozenset[int]) -> None:
-        tx.chats.admins_known(chat_id, ids, self._clock())
+        if tx.inbox.awaits(chat_id):
+            tx.chats.admins_known(chat_id, ids, self._clock())
+        else:  # who had asked has had everything deleted meanwhile
+            tx.chats.admins_not_wanted(chat_id)
         tx.inbox.release(chat_id)

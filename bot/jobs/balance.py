@@ -45,11 +45,14 @@ class Balance:
             await self._db.unit(lambda tx: self._learned(tx, balance))
 
     def _not_learned(self, tx: Transaction, error: KieError) -> None:
-        now = self._clock()
-        tx.account.ask_again(later(now, EVERY))
+        self.put_off(tx)
         # whatever else is wrong shows with the next order, and is dealt with there
         if isinstance(error, Garbled):
-            trouble.seen_elsewhere(tx, error, self._admins, now)
+            trouble.seen_elsewhere(tx, error, self._admins, self._clock())
+
+    def put_off(self, tx: Transaction) -> None:
+        """Ask again later, as after any answer."""
+        tx.account.ask_again(later(self._clock(), EVERY))
 
     def _learned(self, tx: Transaction, balance: float) -> None:
         now = self._clock()

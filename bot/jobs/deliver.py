@@ -17,6 +17,7 @@ from bot.chat.errors import ChatError, Doubtful, Misplaced, Rejected
 from bot.job import Instant, Job
 from bot.jobs.bell import Bell
 from bot.jobs.pauses import MOST_SENDS_IN_DOUBT
+from bot.jobs.withdrawal import check_wanted, confirm_wanted
 from bot.pictures.fetch import Fetcher
 from bot.pictures.fetch_picture import fetch_picture
 from bot.pictures.inspect import Picture, PictureError, fits_as_photo
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 #: Telegram shows an action for five seconds.
 SHOW_AGAIN_AFTER = 4.5
+
+#: Answers of which it is remembered that the action was shown; beyond it all are forgotten.
+MOST_REMEMBERED = 1000
 
 #: How often the action is shown for one edit in a group, where others see it too.
 MOST_SHOWN_IN_GROUPS = 2
@@ -45,10 +49,6 @@ class EditUncertain(Doubtful):
 
 class Unconfirmed(Exception):
     """It was sent as often as makes sense, and nobody knows whether it arrived."""
-
-
-class Withdrawn(Exception):
-    """Nobody wants it any more: its answer, or everything of the person, was deleted while it was fetched."""
 
 
 class Deliver:
@@ -75,7 +75,7 @@ class Deliver:
         async with self._shown_as_uploading(place, self._times_to_show(parcel)):
             content, picture = await self._fetched(job.result_url)
             if parcel.say.kind is Kind.FILE:
-                await self._db.unit(lambda tx: _check_wanted(tx, parcel))
+                await confirm_wanted(self._db, parcel)
                 return await self._chat.send(place, Media(content, _name(picture), parcel.say.body, as_file=True))
             status = await self._answering(parcel, job)
             return await self._answer(parcel, place, _answer(job, content, picture, parcel.say.body), job, status)
@@ -95,7 +95,7 @@ class Deliver:
 
     async def _answer(self, parcel: Parcel, place: Place, media: Media, job: Job, status: Parcel | None) -> int:
         try:
-            turned = await self._turned(media, status)
+            turned = await self._turned(parcel, media, status)
             if turned is None and parcel.in_doubt >= MOST_SENDS_IN_DOUBT:
                 raise Unconfirmed(f"it was sent {parcel.in_doubt} times, and each time it may have arrived")
             return turned or await self._chat.send(place, media)
@@ -103,9 +103,10 @@ class Deliver:
             if media.as_file or isinstance(error, Misplaced):
                 raise
             log.info("Telegram does not take it as a photo, so it goes as a file: %s", error)
+        await confirm_wanted(self._db, parcel)
         return await self._chat.send(place, _as_file(job, media))
 
-    async def _turned(self, media: Media, status: Parcel | None) -> int | None:
+    async def _turned(self, parcel: Parcel, media: Media, status: Parcel | None) -> int | None:
         """Turn the status message into the picture; None where there is none to turn."""
         if status is None or status.message_id is None:
             return None
@@ -115,6 +116,7 @@ class Deliver:
             raise EditUncertain(str(error)) from None
         except Rejected as error:
             log.info("the status message cannot become the answer: %s", error)
+            await confirm_wanted(self._db, parcel)
             return None
         return status.message_id
 
@@ -125,6 +127,8 @@ class Deliver:
         is_first_try = parcel.say.kind is Kind.PICTURE and parcel.tries == 0 and parcel.in_doubt == 0
         if not is_first_try or parcel.id in self._shown:  # that Telegram put it off counts as no try
             return 0
+        if len(self._shown) >= MOST_REMEMBERED:
+            self._shown.clear()
         self._shown.add(parcel.id)
         return MOST_SHOWN_IN_GROUPS
 
@@ -145,17 +149,14 @@ class Deliver:
             except ChatError as error:
                 log.debug("the uploading action was not shown: %s", error)
                 return
+            except Exception:  # a nicety must not make of a picture that was sent one that was not
+                log.exception("the uploading action was not shown: a mistake in the bot")
+                return
             await asyncio.sleep(SHOW_AGAIN_AFTER)
 
 
-def _check_wanted(tx: Transaction, parcel: Parcel) -> None:
-    """Raise Withdrawn unless something is still to be sent."""
-    if not tx.outbox.is_waiting(parcel.id):
-        raise Withdrawn
-
-
 def _on_its_way(tx: Transaction, parcel: Parcel, job: Job, now: Instant) -> Parcel | None:
-    _check_wanted(tx, parcel)
+    check_wanted(tx, parcel)
     if not parcel.say.is_answer:
         return None  # the job was answered before, in words
     tx.jobs.note(job, answering_at=now)

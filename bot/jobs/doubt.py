@@ -37,12 +37,13 @@ class Whose(StrEnum):
     UNKNOWN = "unknown"
 
 
-def begin(tx: Transaction, job: Job, callbacks: Callbacks, now: Instant) -> bool:
+def begin(tx: Transaction, job: Job, callbacks: Callbacks, now: Instant, hint: str | None = None) -> bool:
     """Write down that nobody can say whether Kie took the order; True if there is a hint to try.
 
-    Where Kie was asked to call back, the person is asked only when it does not.
+    `hint`: the task that it seems to have become. Where Kie was asked to call back, the person is asked only when it
+    does not.
     """
-    tx.attempts.end(job.id, Outcome.UNCLEAR, now)
+    tx.attempts.end(job.id, Outcome.UNCLEAR, now, hint)
     if callbacks.are_asked_for:
         tx.jobs.note(job, due_at=later(now, CALLBACK_AWAITED), tries=0)
     else:

@@ -5,7 +5,10 @@ arrives; nothing waits in memory. It is closed only when every update of its cha
 was received in time has been handled, so none of its items can be in between.
 """
 
+from functools import partial
+
 from bot.job import MAX_PROMPT, WORDS_AWAITED, Instant, Job, Reason, State, later
+from bot.jobs.containment import Containment
 from bot.jobs.outcome import about
 from bot.store.outbox import Kind
 from bot.store.parts import PartKind
@@ -16,16 +19,23 @@ from bot.texts import sentence
 AT_ONCE = 100
 
 
-def close_due(tx: Transaction, now: Instant) -> bool:
+def close_due(tx: Transaction, containment: Containment, now: Instant) -> bool:
     """Take on, or end, the incomplete requests whose time has come; True if there may be more of them."""
     # what came in time may still wait in the inbox; whoever handles that wakes the worker when it has done so
     due = tx.jobs.gathered(now, AT_ONCE)
-    for job in filter(None, map(tx.jobs.get, due)):
-        if job.closes_by is None:
-            _give_up(tx, job, now)
-        else:
-            _close(tx, job, now)
+    for job_id in due:
+        containment.job(tx, job_id, partial(_take_on, tx, job_id, now))
     return len(due) == AT_ONCE
+
+
+def _take_on(tx: Transaction, job_id: int, now: Instant) -> None:
+    job = tx.jobs.get(job_id)
+    if job is None:
+        return
+    if job.closes_by is None:
+        _give_up(tx, job, now)
+    else:
+        _close(tx, job, now)
 
 
 def _close(tx: Transaction, job: Job, now: Instant) -> None:

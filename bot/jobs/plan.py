@@ -1,17 +1,20 @@
 """The plan: what the worker starts next, found by index in one transaction, and when it has to ask again."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
-from bot.job import Instant
+from bot.job import Instant, later, seconds_between
 from bot.jobs import balance, gather, halt, preparation_plan, status
+from bot.jobs.containment import SET_ASIDE_FOR, Containment
 from bot.jobs.gates import Limits, Opening, needs_probe
+from bot.jobs.pauses import MOST_TRIES, PARCEL_EXPIRES
 from bot.jobs.preparation_plan import UnderWay
 from bot.jobs.status import Errand
 from bot.jobs.submit import Order, Submit
 from bot.jobs.trouble import UPLOADS
 from bot.store import outbox
 from bot.store.agenda import Agenda, has_come
-from bot.store.outbox import Kind, Lane, Parcel
+from bot.store.outbox import Ending, Kind, Lane, Parcel
 from bot.store.transaction import Transaction
 
 #: Pictures being delivered at once: 50 MB of memory each at the most, and usually 2.
@@ -70,22 +73,26 @@ class Plan:
     next_at: Instant | None
 
 
-def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
-    """Find what is due, write down the orders among it, and say when there may be more."""
+def plan_for(tx: Transaction, submit: Submit, containment: Containment, now: Instant, busy: Busy) -> Plan:
+    """Find what is due, write down the orders among it, and say when there may be more.
+
+    A row about which something goes wrong is put off, and the others are planned all the same.
+    """
     agenda, more_gathered, more_groups = tx.agenda(), False, False
     if has_come(agenda.jobs_at, now):
-        more_gathered = gather.close_due(tx, now)
+        more_gathered = gather.close_due(tx, containment, now)
         agenda = tx.agenda()
     orders: list[Order] = []
     gate = Opening(0)
     if agenda.somebody_waits:
-        orders, gate, more_groups = _orders(tx, submit, now)
+        orders, gate, more_groups = _orders(tx, submit, containment, now)
         agenda = tx.agenda()
     breakers = tx.breakers.all() if agenda.somebody_waits else []
     balance_at = balance.due_at(tx) if submit.limits.has_admins else None
     parcels = _parcels_due(tx, agenda, now, busy)
-    errands, nothing_to_tell = _errands(tx, parcels, submit.limits, now)
-    jobs = preparation_plan.due(tx, agenda, breakers, now, busy.jobs)
+    errands, nothing_to_tell = _errands(tx, containment, parcels, submit.limits, now)
+    jobs = preparation_plan.due(tx, containment, agenda, breakers, now, busy.jobs)
+    to_send = [_with_its_job(tx, containment, each, now) for each in parcels if each.say.kind not in SHOWN]
     groups = tx.chats.admins_due(now, MOST_ASKED_ABOUT) if has_come(agenda.groups_at, now) else []
     unproven = [breaker for breaker in breakers if needs_probe(breaker)]
     moments = [gate.opens_at, balance_at, *_moments(tx, agenda, now)]
@@ -93,7 +100,7 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     return Plan(
         jobs=jobs,
         orders=orders,
-        parcels=[_with_its_job(tx, each) for each in parcels if each.say.kind not in SHOWN],
+        parcels=[each for each in to_send if each is not None],
         more_messages=has_come(agenda.messages_at, now)
         and tx.outbox.are_more_due(now, (each.id for each in parcels), busy.messages),
         errands=errands,
@@ -105,7 +112,9 @@ def plan_for(tx: Transaction, submit: Submit, now: Instant, busy: Busy) -> Plan:
     )
 
 
-def _orders(tx: Transaction, submit: Submit, now: Instant) -> tuple[list[Order], Opening, bool]:
+def _orders(
+    tx: Transaction, submit: Submit, containment: Containment, now: Instant
+) -> tuple[list[Order], Opening, bool]:
     """Write down the orders that may be made now; say to those who wait on what there is to say.
 
     The last is whether there may be more groups to be told.
@@ -113,8 +122,9 @@ def _orders(tx: Transaction, submit: Submit, now: Instant) -> tuple[list[Order],
     orders, gate = submit.begin(tx, now)
     if not tx.line.is_waited_in():
         return orders, Opening(0), False
-    _remind(tx, now)
-    return orders, gate, halt.tell_groups(tx, submit.limits, now)
+    for job_id in tx.line.waiting_long(now):
+        containment.job(tx, job_id, partial(_remind, tx, job_id, now))
+    return orders, gate, halt.tell_groups(tx, containment, submit.limits, now)
 
 
 def _moments(tx: Transaction, agenda: Agenda, now: Instant) -> list[Instant | None]:
@@ -130,16 +140,23 @@ def _first(moments: list[Instant | None], now: Instant) -> Instant | None:
     return min((moment for moment in moments if moment is not None and moment > now), default=None)
 
 
-def _errands(tx: Transaction, parcels: list[Parcel], limits: Limits, now: Instant) -> tuple[list[Errand], bool]:
-    due = [status.errand(tx, each, limits, now) for each in parcels if each.say.kind in SHOWN]
+def _errands(
+    tx: Transaction, containment: Containment, parcels: list[Parcel], limits: Limits, now: Instant
+) -> tuple[list[Errand], bool]:
+    shown = [each for each in parcels if each.say.kind in SHOWN]
+    due = [
+        containment.row(
+            tx, "status", each.id, partial(status.errand, tx, each, limits, now), partial(put_off, tx, each, now)
+        )
+        for each in shown
+    ]
     return [each for each in due if each is not None], None in due
 
 
-def _remind(tx: Transaction, now: Instant) -> None:
-    for job_id in tx.line.waiting_long(now):
-        job = tx.jobs.get(job_id)
-        if job is not None and tx.jobs.note(job, due_at=None):
-            tx.statuses.open(job, now)
+def _remind(tx: Transaction, job_id: int, now: Instant) -> None:
+    job = tx.jobs.get(job_id)
+    if job is not None and tx.jobs.note(job, due_at=None):
+        tx.statuses.open(job, now)
 
 
 def _parcels_due(tx: Transaction, agenda: Agenda, now: Instant, busy: Busy) -> list[Parcel]:
@@ -151,6 +168,20 @@ def _parcels_due(tx: Transaction, agenda: Agenda, now: Instant, busy: Busy) -> l
     return tx.outbox.due(now, busy.messages, MOST_STARTED, lanes)
 
 
-def _with_its_job(tx: Transaction, parcel: Parcel) -> Parcel:
-    job_id, is_of_picture = parcel.say.job_id, (parcel.instead_of or parcel.say.kind) in PICTURES
-    return replace(parcel, job=tx.jobs.get(job_id)) if is_of_picture and job_id is not None else parcel
+def _with_its_job(tx: Transaction, containment: Containment, parcel: Parcel, now: Instant) -> Parcel | None:
+    job_id = parcel.say.job_id
+    if (parcel.instead_of or parcel.say.kind) not in PICTURES or job_id is None:
+        return parcel
+    read = partial(tx.jobs.get, job_id)
+    job = containment.row(tx, "message", parcel.id, read, partial(put_off, tx, parcel, now))
+    return None if job is None else replace(parcel, job=job)
+
+
+def put_off(tx: Transaction, parcel: Parcel, now: Instant) -> None:
+    """Take a message up later about which the bot was mistaken; not for ever."""
+    if not tx.outbox.is_waiting(parcel):
+        return
+    if parcel.tries >= MOST_TRIES or seconds_between(parcel.written_at, now) > PARCEL_EXPIRES:
+        tx.outbox.ended(parcel.id, Ending.EXPIRED, now)
+    else:
+        tx.outbox.postpone(parcel.id, later(now, SET_ASIDE_FOR), failed=True)

@@ -6,8 +6,10 @@ Plain pictures and those that have to be decoded have places of their own, so th
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from bot.job import Instant, Job, State
+from bot.jobs.containment import Containment
 from bot.jobs.conversion_lane import MOST_CONVERTED
 from bot.jobs.gates import is_shut
 from bot.jobs.trouble import UPLOADS
@@ -49,18 +51,29 @@ class Due:
     more: bool
 
 
-def due(tx: Transaction, agenda: Agenda, breakers: list[Breaker], now: Instant, under_way: UnderWay) -> Due:
+def due(
+    tx: Transaction,
+    containment: Containment,
+    agenda: Agenda,
+    breakers: list[Breaker],
+    now: Instant,
+    under_way: UnderWay,
+) -> Due:
     """Find the jobs that are due, as far as there are places, and begin the turns of those to be decoded."""
     places, most = MOST_PREPARED - len(under_way.prepared), MOST_PREPARED + len(under_way.ids) + 1
     all_in_doubt = tx.jobs.due(State.SUBMITTING, now, most) if has_come(agenda.jobs_at, now) else []
-    in_doubt = _jobs(tx, [job_id for job_id in all_in_doubt if job_id not in under_way.ids][: max(0, places)])
+    in_doubt = _jobs(
+        tx, containment, [job_id for job_id in all_in_doubt if job_id not in under_way.ids][: max(0, places)]
+    )
     more = len(in_doubt) < len(all_in_doubt)
     if not agenda.somebody_waits:
         return Due(in_doubt, [], more)
     tx.line.release(now)
     uploads = _uploads(breakers, now, under_way)
-    to_prepare = _to_prepare(tx, min(places - len(in_doubt), uploads), under_way)
-    to_convert = _to_convert(tx, min(MOST_CONVERTED - len(under_way.converted), uploads - len(to_prepare)), under_way)
+    to_prepare = _to_prepare(tx, containment, min(places - len(in_doubt), uploads), under_way)
+    to_convert = _to_convert(
+        tx, containment, min(MOST_CONVERTED - len(under_way.converted), uploads - len(to_prepare)), under_way
+    )
     more |= len(to_prepare) < len(tx.line.to_prepare(now, len(to_prepare) + 1))
     more |= len(to_convert) < len(tx.conversions.due(len(to_convert) + 1))
     return Due([*in_doubt, *to_prepare], to_convert, more)
@@ -76,7 +89,7 @@ def _uploads(breakers: list[Breaker], now: Instant, under_way: UnderWay) -> int:
     return 1 - len(under_way.ids) if is_in_trouble else MOST_PREPARED + MOST_CONVERTED
 
 
-def _to_prepare(tx: Transaction, places: int, under_way: UnderWay) -> list[Job]:
+def _to_prepare(tx: Transaction, containment: Containment, places: int, under_way: UnderWay) -> list[Job]:
     found: list[Job] = []
     while len(found) < places:
         of_each = Counter([*under_way.prepared.values(), *(job.person for job in found)])
@@ -84,23 +97,24 @@ def _to_prepare(tx: Transaction, places: int, under_way: UnderWay) -> list[Job]:
         job_id = tx.line.next_to_prepare(under_way.ids | _ids(found), sated)
         if job_id is None:
             break
-        found += _jobs(tx, [job_id])
+        found += _jobs(tx, containment, [job_id])
     return found
 
 
-def _to_convert(tx: Transaction, places: int, under_way: UnderWay) -> list[Job]:
+def _to_convert(tx: Transaction, containment: Containment, places: int, under_way: UnderWay) -> list[Job]:
     found: list[Job] = []
     while len(found) < places:
         persons = [*under_way.converted.values(), *(job.person for job in found)]
         job_id = tx.conversions.serve(under_way.ids | _ids(found), persons)
         if job_id is None:
             break
-        found += _jobs(tx, [job_id])
+        found += _jobs(tx, containment, [job_id])
     return found
 
 
-def _jobs(tx: Transaction, ids: list[int]) -> list[Job]:
-    return [job for job in map(tx.jobs.get, ids) if job is not None]
+def _jobs(tx: Transaction, containment: Containment, ids: list[int]) -> list[Job]:
+    jobs = [containment.job(tx, job_id, partial(tx.jobs.get, job_id)) for job_id in ids]
+    return [job for job in jobs if job is not None]
 
 
 def _ids(jobs: list[Job]) -> frozenset[int]:

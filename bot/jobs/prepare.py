@@ -26,6 +26,7 @@ from bot.jobs.conversion_lane import ConversionLane
 from bot.jobs.fair_semaphore import FairSemaphore
 from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
+from bot.jobs.withdrawal import Withdrawn
 from bot.pictures.aside import inspect_aside
 from bot.pictures.convert import Converter, Fitted, How
 from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, TooMuchWork, TooNarrow, Unreadable
@@ -115,7 +116,9 @@ class Prepare:
         carried = [each for each in outcomes if isinstance(each, _Carried)]
         errors = [each for each in outcomes if isinstance(each, BaseException)]
         if errors:
-            await self._failed(job, carried, next((e for e in errors if isinstance(e, Unusable)), errors[0]))
+            await self._failed(
+                job, carried, next((e for e in errors if isinstance(e, Withdrawn | Unusable)), errors[0])
+            )
         else:
             await self._done(job, carried, is_ready=len(carried) == len(to_carry))
 
@@ -128,8 +131,8 @@ class Prepare:
             to_carry = self._to_carry(job)
             carried = [await self._converted(job, source) for source in to_carry[:1]]
             await self._done(job, carried, is_ready=len(carried) == len(to_carry))
-        except Unusable as unusable:
-            await self._failed(job, [], unusable)
+        except (Unusable, Withdrawn) as error:
+            await self._failed(job, [], error)
         finally:
             self.lane.leave(job)
 
@@ -142,6 +145,8 @@ class Prepare:
         await self._bell.commit(self._db, lambda tx: (self._ready if is_ready else self._queue)(tx, job, carried))
 
     async def _failed(self, job: Job, carried: list[_Carried], error: BaseException) -> None:
+        if isinstance(error, Withdrawn):
+            return
         if not isinstance(error, Unusable):
             if carried:
                 await self._db.unit(lambda tx: self._note(tx, job, carried))
@@ -153,10 +158,11 @@ class Prepare:
         """Carry a picture; None where it has to wait for being converted."""
         with _told_of(job, source):
             async with self._room.place_of(job.person):
+                await self._confirm_wanted(job)  # it may have waited for that room
                 found = await self._content(job, source)
                 found, ready = await self._fitted(job, source, found, partial(self._without_decoding, source))
                 if ready is not None:
-                    return await self._carry(source, found, ready)
+                    return await self._carry(job, source, found, ready)
             if not (may_convert and await self._enters_lane(job)):
                 return None
             try:
@@ -164,12 +170,12 @@ class Prepare:
             finally:
                 self.lane.leave(job)
                 self._bell.ring()
-            return await self._carry(source, found, fitted)
+            return await self._carry(job, source, found, fitted)
 
     async def _converted(self, job: Job, source: Source) -> _Carried:
         with _told_of(job, source):
             found = await self._content(job, source)
-            return await self._carry(source, *await self._fitted(job, source, found, self._converted_from))
+            return await self._carry(job, source, *await self._fitted(job, source, found, self._converted_from))
 
     async def _converted_from(self, found: _Content) -> Fitted:
         return await self._converter.fit(found.content)
@@ -187,8 +193,14 @@ class Prepare:
         self.lane.leave(job)
         return False
 
-    async def _carry(self, source: Source, found: _Content, fitted: Fitted) -> _Carried:
+    async def _carry(self, job: Job, source: Source, found: _Content, fitted: Fitted) -> _Carried:
+        await self._confirm_wanted(job)
         return _Carried(source, await self._transport.carry(source, fitted, telegram_has_it=found.is_telegrams))
+
+    async def _confirm_wanted(self, job: Job) -> None:
+        """Raise Withdrawn where the job was cancelled, or everything of its person deleted, in the meantime."""
+        if not await self._db.unit(lambda tx: tx.jobs.stands(job)):
+            raise Withdrawn
 
     async def _content(self, job: Job, source: Source) -> _Content:
         """Fetch a picture from wherever it is best. Raises Unreachable where Kie's copy may be had in a moment."""
@@ -231,7 +243,8 @@ class Prepare:
 
     def _ready(self, tx: Transaction, job: Job, carried: list[_Carried]) -> None:
         reminder = outcome.reminder_at(job, self._deadline, self._clock())
-        if job.state != State.QUEUED or not tx.jobs.note(job, due_at=reminder, tries=0):
+        # where there was nothing to do, nothing speaks for it that what failed before will work
+        if job.state != State.QUEUED or not tx.jobs.note(job, due_at=reminder, tries=0 if carried else job.tries):
             return
         self._note(tx, job, carried)
         tx.line.mark(job.id, is_ready=True)

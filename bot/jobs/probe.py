@@ -32,12 +32,18 @@ class Probe:
             gone = balance > 0 or breaker != "credits"
         await self._db.unit(lambda tx: self._conclude(tx, breaker, gone=gone))
 
+    def put_off(self, tx: Transaction, breaker: str) -> None:
+        """Ask again later: nothing was learned."""
+        known = tx.breakers.get(breaker)
+        if known is not None:
+            tx.breakers.open(replace(known, until=later(self._clock(), ASK_AGAIN_AFTER)))
+
     def _conclude(self, tx: Transaction, breaker: str, *, gone: bool) -> None:
         known = tx.breakers.get(breaker)
         if gone:
             tx.breakers.probed(breaker)
         elif breaker == trouble.DOUBT and known is not None:
             # no order went out, so nothing speaks for waiting longer than for any free question
-            tx.breakers.open(replace(known, until=later(self._clock(), ASK_AGAIN_AFTER)))
+            self.put_off(tx, breaker)
         else:
             trouble.keep_shut(tx, breaker, self._clock())

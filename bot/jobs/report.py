@@ -5,7 +5,7 @@ text.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from bot.chat.client import Chat, Media, Place
 from bot.chat.errors import Misplaced, Rejected
@@ -33,15 +33,17 @@ class Report:
         self._drawing = drawing
         self._clock = clock
 
-    async def run(self, body: str, place: Place) -> int:
+    async def run(self, body: str, place: Place, confirm: Callable[[], Awaitable[None]]) -> int:
         """Count and send the figures that `body` names, by period and language like "7d en"; return the message's id.
 
+        `confirm` is called right before something is sent, and raises where nobody wants it any more.
         Raises a ChatError.
         """
         words, _, language = body.partition(" ")
         figures = await count(self._db, read_period(words) or USUAL, self._clock())
         said = caption(figures).into(language)
         picture = await self._picture(figures, language)
+        await confirm()
         if picture is None:
             return await self._chat.say(place, said)
         try:
@@ -50,6 +52,7 @@ class Report:
             if isinstance(error, Misplaced):
                 raise
             log.info("Telegram does not take the figures as a picture, so they go as text: %s", error)
+        await confirm()
         return await self._chat.say(place, said)
 
     async def _picture(self, figures: Figures, language: str) -> bytes | None:

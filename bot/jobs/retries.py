@@ -108,7 +108,9 @@ def _give_up(tx: Transaction, job: Job, error: Exception, rules: Rules, now: Ins
 
 
 def parcel_failed(tx: Transaction, parcel: Parcel, error: Exception, rules: Rules, now: Instant) -> None:
-    """Put a message off that could not be sent, or end it when it never can be."""
+    """Put a message off that could not be sent, or end it when it never can be; nothing if nobody wants it any more."""
+    if not tx.outbox.is_waiting(parcel):
+        return
     is_gone = parcel.say.kind is Kind.DELETION and isinstance(error, Rejected)
     if parcel.say.kind in NICETIES or is_gone:
         tx.outbox.ended(parcel.id, Ending.REJECTED, now)  # a nicety is not worth a second try
@@ -130,11 +132,15 @@ def errand_failed(tx: Transaction, errand: Errand, error: Exception, now: Instan
     """Put off what could not be shown or taken away, or give it up; nobody waits for it but for a question."""
     status, is_question = errand.status, errand.showing is not None and errand.showing.matters
     is_new = status.message_id is None
-    if isinstance(error, ChatGone | Migrated | Misplaced) and (is_new or not isinstance(error, Misplaced)):
+    if not tx.outbox.is_waiting(status):
+        return
+    if not is_new and errand.showing is not None and tx.statuses.is_over(status.id):
+        tx.outbox.postpone(status.id, now, failed=True)  # meanwhile it is to be deleted
+    elif isinstance(error, ChatGone | Migrated | Misplaced) and (is_new or not isinstance(error, Misplaced)):
         _elsewhere(tx, status, error, now)
     elif isinstance(error, Rejected):
         tx.outbox.ended(status.id, Ending.REJECTED, now)  # the person has deleted it, say
-    elif (isinstance(error, Doubtful) and is_new and not is_question) or _is_too_old(status, now):
+    elif (isinstance(error, Doubtful) and is_new and not is_question) or _is_in_vain(status, error, now):
         tx.outbox.ended(status.id, Ending.UNCLEAR, now)  # once more might leave two, of which one goes stale
     elif isinstance(error, Doubtful) and errand.showing is not None:
         _may_have_been_shown(tx, errand.showing, status, error, now)
@@ -239,12 +245,12 @@ def _is_hopeless(parcel: Parcel, error: Exception, now: Instant) -> bool:
     if isinstance(error, FetchError) and not isinstance(error, Unreachable):
         # that it is not there yet is believed of a fresh result only
         return parcel.tries >= MOST_TRIES or parcel.say.kind is Kind.FILE
+    return _is_in_vain(parcel, error, now)
+
+
+def _is_in_vain(parcel: Parcel, error: Exception, now: Instant) -> bool:
     if not isinstance(error, Problem) and parcel.tries >= MOST_TRIES:
         return True  # a mistake in the bot does not pass
-    return _is_too_old(parcel, now)
-
-
-def _is_too_old(parcel: Parcel, now: Instant) -> bool:
     return seconds_between(parcel.written_at, now) > PARCEL_EXPIRES
 
 

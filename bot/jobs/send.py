@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from bot.chat.buttons import Action, Button
 from bot.chat.client import Chat, Place
 from bot.job import Instant, Job, seconds_between
-from bot.jobs.deliver import Deliver, Withdrawn
+from bot.jobs.deliver import Deliver
 from bot.jobs.report import Report
-from bot.store.connection import Work
+from bot.jobs.withdrawal import Withdrawn, confirm_wanted
+from bot.store.connection import Database, Work
 from bot.store.outbox import Ending, Kind, Parcel
 from bot.store.transaction import Transaction
 from bot.texts import sentence
@@ -30,7 +31,10 @@ TO_FETCH: Mapping[Kind, tuple[Action, str]] = {
 class Send:
     """The step that takes a parcel out of the outbox."""
 
-    def __init__(self, chat: Chat, deliver: Deliver, report: Report, *, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, db: Database, chat: Chat, deliver: Deliver, report: Report, *, clock: Callable[[], Instant]
+    ) -> None:
+        self._db = db
         self._chat = chat
         self._deliver = deliver
         self._report = report
@@ -43,9 +47,10 @@ class Send:
         """
         if parcel.say.kind is Kind.REACTION and seconds_between(parcel.written_at, self._clock()) > SIGN_EXPIRES:
             return lambda tx: tx.outbox.ended(parcel.id, Ending.EXPIRED, self._clock())
-        if parcel.tries:
-            await self._chat.confirm_well()
         try:
+            if parcel.tries:
+                await self._chat.confirm_well()
+                await confirm_wanted(self._db, parcel)
             message_id = await self._hand_over(parcel)
         except Withdrawn:
             return lambda _: None
@@ -67,12 +72,16 @@ class Send:
                 await self._chat.delete(say.chat_id, say.reply_to or 0)
                 return None
             case Kind.FIGURES:
-                return await self._report.run(say.body, place)
+                return await self._report.run(say.body, place, lambda: confirm_wanted(self._db, parcel))
             case _:
                 return await self._deliver.run(parcel, place)
 
     def _sent(self, tx: Transaction, parcel: Parcel, message_id: int | None) -> None:
         now = self._clock()
+        if not tx.outbox.knows(parcel):  # it was under way when everything of its person was deleted
+            if message_id is not None and not parcel.say.is_last:
+                tx.outbox.take_back(parcel, message_id, now)
+            return
         job = _job_of_picture(tx, parcel)
         if job is None or job.answer_deleted_at is None or message_id is None:
             tx.sent(parcel, message_id, now)

@@ -9,6 +9,7 @@ again by itself.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -17,12 +18,14 @@ from bot.job import Instant, Job, Reason, State, later, seconds_between
 from bot.jobs import doubt, outcome, trouble
 from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
+from bot.jobs.containment import Containment
 from bot.jobs.gates import Limits, Opening, opening
 from bot.jobs.pauses import GIVE_UP_AFTER, MOST_TRIES, pause
 from bot.jobs.transport import Transport
 from bot.kie.client import Kie
 from bot.kie.errors import Halted, Refused, Unavailable, Unclear
 from bot.kie.models import EditInput
+from bot.settings import MustRestart
 from bot.store.attempts import Outcome
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
@@ -65,6 +68,7 @@ class Submit:
         self._callbacks = callbacks
         self._admins = admins
         self._clock = clock
+        self._containment = Containment(admins, clock=clock)
 
     def begin(self, tx: Transaction, now: Instant) -> tuple[list[Order], Opening]:
         """Write down as many orders as the gates let through, and say when they open again for those behind."""
@@ -73,7 +77,7 @@ class Submit:
             gate = opening(tx, self.limits, now)
             if gate.room <= 0:
                 return begun, gate
-            order = self._next(tx, job_id, now)
+            order = self._containment.job(tx, job_id, partial(self._next, tx, job_id, now))
             begun += [] if order is None else [order]
         return begun, Opening(0)
 
@@ -105,7 +109,23 @@ class Submit:
         except ValidationError:
             log.exception("job %d: cannot be ordered", job.id, extra={"job": job.id})
             return await self._db.unit(lambda tx: self._not_ordered(tx, job, Refused("our mistake")))
+        except MustRestart:
+            raise
+        except Exception as error:
+            log.exception("job %d: a mistake in the bot before the order left", job.id, extra={"job": job.id})
+            fault = type(error).__name__
+            return await self._db.unit(lambda tx: self._broken(tx, job, fault, self._clock()))
+        asked = any(source.upload_url is None for source in job.request.sources)
+        if asked and await self._db.unit(lambda tx: self._was_withdrawn(tx, job)):
+            return False
         return await self._pay(order, edit)
+
+    def _was_withdrawn(self, tx: Transaction, job: Job) -> bool:
+        """Say whether nobody wants an order any more that has not left yet; then it is over."""
+        if tx.jobs.stands(job):
+            return False
+        tx.attempts.end(job.id, Outcome.NOT_ORDERED, self._clock())
+        return True
 
     async def _edit(self, job: Job) -> EditInput:
         urls = await self._transport.addresses(job)
@@ -134,8 +154,18 @@ class Submit:
             log.exception("job %d: the order broke off", job.id, extra={"job": job.id})
             return await self._db.unit(lambda tx: doubt.begin(tx, job, self._callbacks, self._clock()))
         else:
-            return await self._bell.commit(self._db, lambda tx: self._accepted(tx, job, task_id))
+            return await self._taken(job, task_id)
         return await self._db.unit(lambda tx: self._not_ordered(tx, job, refusal))
+
+    async def _taken(self, job: Job, task_id: str) -> bool:
+        """Write down that Kie took an order; where a mistake keeps that from being done, a look at the task does it."""
+        try:
+            return await self._bell.commit(self._db, lambda tx: self._accepted(tx, job, task_id))
+        except MustRestart:
+            raise
+        except Exception:
+            log.exception("job %d: a mistake in the bot once the order was taken", job.id, extra={"job": job.id})
+        return await self._db.unit(lambda tx: doubt.begin(tx, job, self._callbacks, self._clock(), task_id))
 
     def _in_doubt(self, tx: Transaction, job: Job, error: Unclear) -> bool:
         # an outage mostly shows like this, and the orders behind must not all run into it
@@ -181,6 +211,16 @@ class Submit:
         if tx.jobs.move(job, State.QUEUED, submitted_at=None, due_at=later(now, pause(job.tries)), tries=job.tries + 1):
             tx.line.enter_first(job.id, job.request.chat_id, is_ready=False)
             tx.statuses.touch(job.id, now)
+        return False
+
+    def _broken(self, tx: Transaction, job: Job, fault: str, now: Instant) -> bool:
+        """Queue a job again whose order could not be put together because of a mistake in the bot, not for ever."""
+        if job.tries < MOST_TRIES:
+            return self._not_put_together(tx, job, now)
+        tx.attempts.end(job.id, Outcome.NOT_ORDERED, now)
+        if outcome.fail(tx, job, Reason.PICTURE, sentence("broken-step"), now):
+            words = sentence("admin-broken", job=f"{job.id}", fault=fault)
+            tx.outbox.tell_admins(self._admins, f"broken:{job.id}", words.into, now)
         return False
 
     def _refused(self, tx: Transaction, job: Job, error: Refused, now: Instant) -> None:

@@ -11,7 +11,8 @@ from bot.chat.client import Chat, Place
 from bot.chat.errors import Rejected
 from bot.job import Instant
 from bot.jobs.status import Errand, Showing
-from bot.store.connection import Work
+from bot.jobs.withdrawal import Withdrawn
+from bot.store.connection import Database, Work
 from bot.store.outbox import Ending, Parcel
 from bot.store.transaction import Transaction
 
@@ -19,7 +20,8 @@ from bot.store.transaction import Transaction
 class Tell:
     """The step that looks after the statuses."""
 
-    def __init__(self, chat: Chat, *, clock: Callable[[], Instant]) -> None:
+    def __init__(self, db: Database, chat: Chat, *, clock: Callable[[], Instant]) -> None:
+        self._db = db
         self._chat = chat
         self._clock = clock
 
@@ -30,13 +32,17 @@ class Tell:
             if status.message_id is not None:
                 await self._take_away(status.say.chat_id, status.message_id)
             return lambda tx: tx.outbox.ended(status.id, Ending.SENT, self._clock())
-        message_id = await self._show(status, showing)
+        try:
+            message_id = await self._show(status, showing)
+        except Withdrawn:
+            return lambda _: None
         return lambda tx: self._shown(tx, status, showing, message_id)
 
     async def _show(self, status: Parcel, showing: Showing) -> int:
         say = status.say
         if status.tries:
             await self._chat.confirm_well()
+            await self._db.unit(lambda tx: _check_unchanged(tx, status))
         if status.message_id is None:
             place = Place(say.chat_id, say.thread_id, say.reply_to)
             return await self._chat.say(place, showing.text, showing.buttons)
@@ -45,10 +51,18 @@ class Tell:
 
     def _shown(self, tx: Transaction, status: Parcel, showing: Showing, message_id: int) -> None:
         now = self._clock()
+        if not tx.outbox.knows(status):
+            return
         tx.statuses.shown(status, showing.digest, message_id, now, showing.look_at)
-        if showing.is_last:
+        if showing.is_last and not tx.statuses.is_over(status.id):  # else it still has to be deleted
             tx.outbox.ended(status.id, Ending.SENT, now)
 
     async def _take_away(self, chat_id: int, message_id: int) -> None:
         with suppress(Rejected):  # it is gone, or older than the two days for which a bot may delete
             await self._chat.delete(chat_id, message_id)
+
+
+def _check_unchanged(tx: Transaction, status: Parcel) -> None:
+    """Raise Withdrawn where something else is to be shown by now, or nothing: the row is due, and says what."""
+    if not tx.statuses.is_unchanged(status):
+        raise Withdrawn

@@ -89,6 +89,16 @@ class Watch:
             self._callbacks.forget(job_id)
         return again
 
+    def broke_off(self, tx: Transaction, job_id: int) -> Instant | None:
+        """Say when to look again at a task after a look that broke off; None when there is nothing to look at."""
+        now, job, attempt = self._clock(), tx.jobs.get(job_id), tx.attempts.latest(job_id)
+        if job is not None and job.state is State.RUNNING:
+            return self._missed(tx, job, now)
+        if job is not None and job.state is State.SUBMITTING and attempt is not None and attempt.hint is not None:
+            return doubt.try_later(tx, job, attempt, now, passes=False)
+        self._callbacks.forget(job_id)
+        return None
+
     def _remembered(self, job: Job, again: Instant | None) -> Instant | None:
         """Keep a job for its next look; once its person is to be told that it takes long, the row is read each time."""
         if again is not None and seconds_between(job.submitted_at or again, again) < self._deadline:
@@ -165,11 +175,18 @@ class Watch:
         """Look again soon: that Kie gave no answer says nothing about the task."""
         now = self._clock()
         age = seconds_between(job.submitted_at or now, now)
+        if age < min(self._deadline, LAST_QUESTION):
+            return _soon(now, age)  # and nothing has to be written down
+        return await self._db.unit(lambda tx: self._missed(tx, job, now))
+
+    def _missed(self, tx: Transaction, job: Job, now: Instant) -> Instant | None:
+        age = seconds_between(job.submitted_at or now, now)
         if age >= LAST_QUESTION:
-            await self._db.unit(lambda tx: _give_up(tx, job, sentence("never-learned"), now))
+            _give_up(tx, job, sentence("never-learned"), now)
             return None
-        await self._tell_if_overdue(job, age)
-        return later(now, min(300.0, max(2.0, age / 5)))
+        if age >= self._deadline and job.overdue_at is None:
+            _overdue(tx, job, now)
+        return _soon(now, age)
 
     async def _not_finished(self, job: Job) -> Instant | None:
         now = self._clock()
@@ -222,6 +239,11 @@ class Watch:
             tx.log(log.error, "job %d: task %s succeeded without a picture", job.id, job.task_id, extra={"job": job.id})
             words = sentence("admin-no-result", task=job.task_id or "", job=f"{job.id}")
             tx.outbox.tell_admins(self._admins, f"no-result:{job.id}", words.into, now)
+
+
+def _soon(now: Instant, age: float) -> Instant:
+    """Return when to look again at a task of this age about which nothing was learned."""
+    return later(now, min(300.0, max(2.0, age / 5)))
 
 
 def _as_it_stands(tx: Transaction, job: Job) -> Job | None:

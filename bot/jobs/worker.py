@@ -12,15 +12,17 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from bot.chat.errors import Later
 from bot.chat.pacing import Pacing
 from bot.job import LONGEST_ALBUM, NOBODY, Instant, Job, State, later, seconds_between
-from bot.jobs import doubt, retries, trouble
+from bot.jobs import doubt, plan, retries, trouble
 from bot.jobs.admins import Admins
 from bot.jobs.balance import Balance
 from bot.jobs.bell import Bell
 from bot.jobs.callbacks import Callbacks
+from bot.jobs.containment import Containment
 from bot.jobs.looks import Looks
 from bot.jobs.plan import MOST_DELIVERED, MOST_DELIVERED_OF_ONE, Busy, Plan, plan_for
 from bot.jobs.preparation_plan import Due, UnderWay
@@ -39,6 +41,8 @@ from bot.store.outbox import HEAVY, MESSAGES, Ending, Kind, Lane, Parcel
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Seconds; a bound for clocks that were set while the worker slept.
 LONGEST_SLEEP = 600.0
@@ -101,6 +105,7 @@ class Worker:
         self._rules = rules
         self._clock = clock
         self._monotonic = monotonic
+        self._containment = Containment(rules.admins, clock=clock)
         # what follows is bounded by what is under way: see the MOST_* of plan and gates; looks, by the tasks that run
         self._looks = Looks()
         #: jobs that are taken up, and whose they are
@@ -164,26 +169,29 @@ class Worker:
     async def recover(self) -> None:
         """Find out what a process that died has left: orders in doubt, and tasks to look at."""
         now = self._clock()
-        # whoever cannot write down that a message has left must not send it, at no start
-        await self._db.unit(lambda tx: tx.sight.write())
-        await self._steps.watch.recall()
+        await self._contained("recall", "", self._steps.watch.recall(), lambda _: None)
         to_look_at = await self._db.unit(lambda tx: self._recovered(tx, now))
         for place, job_id in enumerate(to_look_at):
             self._callbacks.may_have_missed(job_id)
             self._looks.add(job_id, later(now, SPREAD * place / len(to_look_at)))
 
     def _recovered(self, tx: Transaction, now: Instant) -> list[int]:
+        tx.sight.write()  # whoever cannot write down that a message has left must not send it, at no start
         set_back = tx.moments.turn_back(now)
         if set_back:
             tx.log(log.warning, "the clock was set back by %.0f s: what waits does not wait for it", set_back)
-        in_doubt = filter(None, (tx.jobs.get(job_id) for job_id in tx.jobs.in_state(State.SUBMITTING)))
-        hinted = [job.id for job in in_doubt if doubt.resume(tx, job, self._callbacks, now)]
+        in_doubt = tx.jobs.in_state(State.SUBMITTING)
+        hinted = [each for each in in_doubt if self._containment.job(tx, each, partial(self._resumed, tx, each, now))]
         tx.attempts.end_left(now)
         tx.outbox.doubt_answers()
         trouble.try_at_once(tx, now)
         # items and words that were sent while nobody listened are still to come
         tx.jobs.reopen(later(now, self._rules.album_window), later(now, LONGEST_ALBUM))
         return hinted + tx.jobs.in_state(State.RUNNING)
+
+    def _resumed(self, tx: Transaction, job_id: int, now: Instant) -> bool:
+        job = tx.jobs.get(job_id)
+        return job is not None and doubt.resume(tx, job, self._callbacks, now)
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due and return the seconds until there may be more."""
@@ -215,7 +223,7 @@ class Worker:
         )
         plan, self._planned_at_change = await self._db.unit(
             # by the clock of that moment: what was written just before, in the same commit, is due then
-            lambda tx: (plan_for(tx, self._steps.submit, self._clock(), busy), tx.changes),
+            lambda tx: (plan_for(tx, self._steps.submit, self._containment, self._clock(), busy), tx.changes),
             comes_last=True,
         )
         before, self._is_paced = len(self._messages), False
@@ -247,13 +255,13 @@ class Worker:
             self._start_errand(tasks, errand)
         for name in plan.probes:
             self._probes.add(name)
-            tasks.create_task(self._then(self._steps.probe.run(name), partial(self._probes.discard, name)))
+            tasks.create_task(self._then(self._probe(name), partial(self._probes.discard, name)))
         if plan.asks_balance:
             self._asks_balance = True
-            tasks.create_task(self._then(self._steps.balance.run(), self._balance_asked))
+            tasks.create_task(self._then(self._ask_balance(), self._balance_asked))
         for chat_id in plan.groups:
             self._groups.add(chat_id)
-            tasks.create_task(self._then(self._steps.admins.run(chat_id), partial(self._groups.discard, chat_id)))
+            tasks.create_task(self._then(self._ask_admins(chat_id), partial(self._groups.discard, chat_id)))
 
     def _start_jobs(self, tasks: asyncio.TaskGroup, due: Due) -> None:
         for job in due.jobs:
@@ -381,10 +389,26 @@ class Worker:
             freed()
             self._bell.ring()
 
+    async def _contained(self, what: str, which: object, step: Awaitable[T], put_off: Callable[[Transaction], T]) -> T:
+        return await self._containment.step(self._db, what, which, step, put_off)
+
+    async def _probe(self, name: str) -> None:
+        probe = self._steps.probe
+        await self._contained("probe", name, probe.run(name), lambda tx: probe.put_off(tx, name))
+
+    async def _ask_balance(self) -> None:
+        await self._contained("balance", "", self._steps.balance.run(), self._steps.balance.put_off)
+
+    async def _ask_admins(self, chat_id: int) -> None:
+        admins = self._steps.admins
+        await self._contained("administrators", chat_id, admins.run(chat_id), lambda tx: admins.put_off(tx, chat_id))
+        admins.wake_intake()
+
     async def _step_alone(self, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:
         """Run a step; what it wrote, and whether others wait for its place, tells by itself if there is more to do."""
         try:
-            await self._step(job, step)
+            put_off = partial(self._containment.put_off, job_id=job.id)
+            await self._contained("step", job.id, self._step(job, step), put_off)
         finally:
             del self._jobs[job.id]
             self._bell.stir()
@@ -392,7 +416,7 @@ class Worker:
     async def _message_alone(self, sending: Awaitable[None], parcel: Parcel) -> None:
         """Send something; as with a job, what was written tells if there is more to do."""
         try:
-            await sending
+            await self._contained("message", parcel.id, sending, lambda tx: plan.put_off(tx, parcel, self._clock()))
         finally:
             del self._messages[parcel.id]
             self._written.discard(parcel.id)
@@ -420,11 +444,21 @@ class Worker:
 
     async def _order(self, order: Order) -> None:
         job = order.job
-        if await self._steps.submit.order(order):
-            self._looks.add(job.id, self._first_look(job))
-        else:
+        look_at = await self._contained("order", job.id, self._ordered(order), lambda tx: self._in_doubt(tx, job))
+        if look_at is None:
             self._callbacks.forget(job.id)
+        else:
+            self._looks.add(job.id, look_at)
         self._bell.stir()
+
+    async def _ordered(self, order: Order) -> Instant | None:
+        """Make an order; return when to look at its task for the first time, None where there is none."""
+        return self._first_look(order.job) if await self._steps.submit.order(order) else None
+
+    def _in_doubt(self, tx: Transaction, job: Job) -> Instant:
+        """Take an order that broke off for one that Kie may have taken, so that it is never made twice."""
+        doubt.begin(tx, job, self._callbacks, self._clock())
+        return later(self._clock(), LONGEST_GAP)
 
     def _first_look(self, job: Job) -> Instant:
         if self._callbacks.was_heard(job.id):
@@ -432,15 +466,15 @@ class Worker:
         return self._steps.watch.first_look(job)
 
     async def _look(self, job_id: int) -> None:
-        try:
-            again = await self._steps.watch.look(job_id)
-        except MustRestart:
-            raise
-        except Exception:
-            log.exception("job %d: a look broke off", job_id, extra={"job": job_id})
-            again = later(self._clock(), LONGEST_GAP)
+        again = await self._contained(
+            "look", job_id, self._steps.watch.look(job_id), lambda tx: self._look_broke_off(tx, job_id)
+        )
         self._looks.done(job_id, again)
         self._bell.stir()
+
+    def _look_broke_off(self, tx: Transaction, job_id: int) -> Instant | None:
+        """Say when to look again; a row that cannot even be read is looked at once the bot is started again."""
+        return self._containment.row(tx, "task", job_id, partial(self._steps.watch.broke_off, tx, job_id), lambda: None)
 
     async def _send(self, parcel: Parcel) -> None:
         failure = await self._failure_of(self._steps.send.run(parcel), parcel)

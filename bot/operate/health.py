@@ -52,6 +52,9 @@ class Writable:
         except MustRestart as error:
             log.error("nothing can be written: %s", error)
             return False
+        except Exception:
+            log.exception("nothing can be written: a mistake in the bot")
+            return False
         return True
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.chat.client import Chat
 from bot.chat.errors import ChatError, ChatGone, Rejected
+from bot.settings import MustRestart
 from bot.store.connection import Database
 from bot.texts import DEFAULT, languages, sentence
 
@@ -47,6 +48,10 @@ class Menus:
                 return await self.tell()
             except ChatError as error:
                 log.warning("the menus of commands could not be set, again in %.0f s: %s", pause, error)
+            except MustRestart:
+                raise
+            except Exception:
+                log.exception("the menus of commands could not be set, again in %.0f s: a mistake in the bot", pause)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
 

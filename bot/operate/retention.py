@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
 
 from bot.job import Instant, day_of, later
+from bot.jobs.containment import Containment
 from bot.store.connection import Database
 from bot.store.portion import PORTION
 from bot.store.transaction import Transaction
@@ -26,6 +27,8 @@ SOON = 60.0
 
 #: For how many times as long as a step has taken nothing is done after it.
 REST = 9.0
+#: The same after one that broke off because of a mistake in the bot.
+AFTER_A_MISTAKE = 600.0
 
 DAY = 86_400.0
 
@@ -67,6 +70,7 @@ class Retention:
         self._admins = frozenset(admins)
         self._clock = clock
         self._sleep = sleep
+        self._containment = Containment(self._admins, clock=clock)
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -78,7 +82,7 @@ class Retention:
         await self._sleep(SOON)
         while True:
             self._woken.clear()
-            pause = await self.round()
+            pause = await self._containment.step(self._db, "retention", "", self.round(), lambda _: AFTER_A_MISTAKE)
             await self._sleep(min(pause, SOON))  # whoever deletes again and again must not keep the disk busy
             try:
                 async with asyncio.timeout(pause - SOON):

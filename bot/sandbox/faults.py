@@ -17,7 +17,7 @@ from aiohttp import web
 class Kind(StrEnum):
     #: answers with the given status, headers and body; nothing is executed
     ANSWER = "answer"
-    #: takes the request and never answers; nothing is executed
+    #: takes the request and does not answer before `gate` is set, which mostly is never; nothing is executed
     HANG = "hang"
     #: waits `seconds`, then executes and answers
     SLOW = "slow"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong; `seconds` is for SLOW, `gate` for HELD, the rest for ANSWER and HELD."""
+    """One thing that goes wrong: `seconds` for SLOW, `gate` for HANG and HELD, the rest for these two and ANSWER."""
 
     kind: Kind
     seconds: float = 0.0
@@ -91,7 +91,8 @@ async def through(
         case Kind.ANSWER:
             return _told(fault)
         case Kind.HANG:
-            await asyncio.Event().wait()
+            await fault.gate.wait()
+            return _told(fault)
         case Kind.SLOW:
             await asyncio.sleep(fault.seconds)
             return await execute()

@@ -150,6 +150,10 @@ class Chats:
             (json.dumps(sorted(ids)), now, chat_id),
         )
 
+    def admins_not_wanted(self, chat_id: int) -> None:
+        """Note that nobody waits any more to know who the administrators of a group are."""
+        self._db.execute("UPDATE chats SET admins_due_at = NULL, admins_tries = 0 WHERE chat_id = ?", (chat_id,))
+
     def forget_admins(self, known_before: Instant) -> bool:
         """Forget who administers some groups that were asked about before a moment.
 

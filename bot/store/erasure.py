@@ -40,6 +40,11 @@ _VARIATIONS = (
 )
 
 
+#: Says of a request that something about it is still to be sent.
+_ON_ITS_WAY = (
+    "EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND ended_at IS NULL AND kind NOT IN ('status', 'menu'))"
+)
+
 #: Groups to which somebody added the bot. Of those whom an admin has shut out it stays, like that decision itself: who
 #: speaks there in the name of the group would be let in again otherwise.
 _PLACED = "placed_by = ?1 AND NOT EXISTS (SELECT 1 FROM standings WHERE id = ?1 AND standing <> 'allowed')"
@@ -112,9 +117,8 @@ class Erasure:
     def ended_before(self, moment: Instant) -> list[int]:
         """Return the ids of requests that ended before a moment, and have nothing on its way; some of them."""
         rows = self._db.execute(
-            "SELECT id FROM jobs WHERE finished_at < ? AND erased_at IS NULL AND NOT EXISTS"
-            " (SELECT 1 FROM outbox WHERE job_id = jobs.id AND ended_at IS NULL AND kind NOT IN (?, ?)) LIMIT ?",
-            (moment, *STANDING, PORTION),
+            f"SELECT id FROM jobs WHERE finished_at < ? AND erased_at IS NULL AND NOT {_ON_ITS_WAY} LIMIT ?",  # noqa: S608 - no data
+            (moment, PORTION),
         ).fetchall()
         return [row["id"] for row in rows]
 
@@ -132,12 +136,13 @@ class Erasure:
         self.forget_variations()
 
     def forget_variations(self) -> bool:
-        """Forget of other variations of erased requests, whoever ordered them, what they are made of, if they ended.
+        """Forget of other variations of erased requests, whoever ordered them, what they are made of.
 
-        Returns whether there may be more.
+        One that somebody else still waits for is forgotten once it is answered. Returns whether there may be more.
         """
         rows = self._db.execute(
-            "SELECT id FROM jobs WHERE erase_when_ended = 1 AND finished_at IS NOT NULL LIMIT ?", (PORTION,)
+            f"SELECT id FROM jobs WHERE erase_when_ended = 1 AND finished_at IS NOT NULL AND NOT {_ON_ITS_WAY} LIMIT ?",  # noqa: S608 - no data
+            (PORTION,),
         ).fetchall()
         ids = [row["id"] for row in rows]
         for job_id in ids:
@@ -177,6 +182,12 @@ class Erasure:
             " AND EXISTS (SELECT 1 FROM json_tree(inbox.body) WHERE atom = ?)",
             (user_id,),
         )
+        # what waits for the administrators of a group is not done any more
+        self._db.execute(
+            "UPDATE inbox SET body = NULL, awaits = NULL, handled_at = ?2 WHERE handled_at IS NULL AND awaits NOTNULL"
+            " AND ?1 IN (json_extract(body, '$.message.from.id'), json_extract(body, '$.callback_query.from.id'))",
+            (user_id, now),
+        )
         self._go_on_with(user_id, now)
 
     def go_on(self, now: Instant) -> bool:
@@ -191,7 +202,7 @@ class Erasure:
             "SELECT asked_at, last_job FROM erasures WHERE user_id = ?", (user_id,)
         ).fetchone()
         rows = self._db.execute(
-            "SELECT id FROM jobs WHERE user_id = ? AND id <= ? LIMIT ?", (user_id, last_job, PORTION)
+            "SELECT id FROM jobs WHERE user_id = ? AND id <= ? ORDER BY id DESC LIMIT ?", (user_id, last_job, PORTION)
         ).fetchall()
         self.forget_requests([row["id"] for row in rows], now)
         if len(rows) < PORTION and self._let_go("chat_id = ? AND written_at <= ?", (user_id, asked_at), now) < PORTION:

@@ -57,6 +57,11 @@ class Inbox:
         """Leave an update until the administrators of a group are known; those behind it do not wait."""
         self._db.execute("UPDATE inbox SET awaits = ? WHERE update_id = ?", (chat_id, update_id))
 
+    def awaits(self, chat_id: int) -> bool:
+        """Say whether an update waits for the administrators of a group."""
+        row = self._db.execute("SELECT 1 FROM inbox WHERE handled_at IS NULL AND awaits = ? LIMIT 1", (chat_id,))
+        return row.fetchone() is not None
+
     def release(self, chat_id: int) -> None:
         """Let the updates be handled that waited for a group's administrators."""
         self._db.execute("UPDATE inbox SET awaits = NULL WHERE handled_at IS NULL AND awaits = ?", (chat_id,))

@@ -243,7 +243,7 @@ class Jobs:
         return moved
 
     def note(self, job: Job, **changes: Change) -> bool:
-        """Write down facts about a job that stays where it is; False if it is no longer there."""
+        """Write down facts about a job that stays where it is; False if it is no longer there, or was erased."""
         noted = self._set(job, changes)
         answered_at = changes.get("answered_at")
         if noted and isinstance(answered_at, int) and job.answered_at is None:
@@ -256,10 +256,24 @@ class Jobs:
             raise ValueError(f"not for a step to change: {', '.join(sorted(unknown))}")
         columns = ", ".join(f"{name} = ?" for name in changes)
         cursor = self._db.execute(
-            f"UPDATE jobs SET {columns} WHERE id = ? AND state = ?",  # noqa: S608 - names from CHANGEABLE
+            f"UPDATE jobs SET {columns} WHERE id = ? AND state = ? AND erased_at IS NULL",  # noqa: S608 - names from CHANGEABLE
             (*changes.values(), job.id, job.state),
         )
         return cursor.rowcount == 1
+
+    def stands(self, job: Job) -> bool:
+        """Say whether a job is still in the state that was read."""
+        row = self._db.execute("SELECT 1 FROM jobs WHERE id = ? AND state = ?", (job.id, job.state)).fetchone()
+        return row is not None
+
+    def count_try(self, job_id: int) -> int:
+        """Count a try that failed, of a job that perhaps cannot even be read; return how many there were."""
+        row = self._db.execute("UPDATE jobs SET tries = tries + 1 WHERE id = ? RETURNING tries", (job_id,)).fetchone()
+        return 0 if row is None else int(row["tries"])
+
+    def put_off(self, job_id: int, due_at: Instant) -> None:
+        """Take a job up later, whatever state it is in."""
+        self._db.execute("UPDATE jobs SET due_at = ? WHERE id = ? AND erased_at IS NULL", (due_at, job_id))
 
     def uploaded(self, job_id: int, place: int, url: str | None, now: Instant) -> None:
         """Note since when, and where, Kie can fetch a picture; no address for one that must not be stored."""

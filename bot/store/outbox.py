@@ -99,6 +99,11 @@ class Say:
     is_answer: bool = False
     press_id: str | None = None
 
+    @property
+    def is_last(self) -> bool:
+        """Whether it is forgotten once it has ended."""
+        return self.key.startswith(LAST)
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -167,10 +172,15 @@ class Outbox:
         self._facts = facts
 
     def add(self, say: Say, now: Instant, *, due_at: Instant | None = None) -> bool:
-        """Add it, due at once unless it says otherwise; False if the same was said, or is about to be."""
+        """Add it, due at once unless it says otherwise; False if the same was said, or is about to be.
+
+        Of an erased job nothing is said.
+        """
         cursor = self._db.execute(
             "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, press_id, job_id, is_answer,"
-            " written_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            " written_at, due_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11"
+            " WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?8 AND erased_at IS NOT NULL)"
+            " ON CONFLICT (key) DO NOTHING",
             (
                 say.key,
                 say.kind,
@@ -335,9 +345,20 @@ class Outbox:
         ).fetchall()
         return [About(row["job_id"], Kind(row["kind"]), _kind(row["instead_of"])) for row in rows]
 
-    def is_waiting(self, parcel_id: int) -> bool:
+    def is_waiting(self, parcel: Parcel) -> bool:
         """Say whether something is still to be sent: neither sent, nor withdrawn, nor forgotten."""
-        row = self._db.execute("SELECT 1 FROM outbox WHERE id = ? AND ended_at IS NULL", (parcel_id,)).fetchone()
+        return self._is_kept(parcel, "ended_at IS NULL")
+
+    def knows(self, parcel: Parcel) -> bool:
+        """Say whether something is remembered, be it that it has ended."""
+        return self._is_kept(parcel, "1")
+
+    def _is_kept(self, parcel: Parcel, how: str) -> bool:
+        # the id of what was forgotten is given to what is said next; only the key says which of the two it is
+        row = self._db.execute(
+            f"SELECT 1 FROM outbox WHERE id = ?1 AND key IN (?2, '{LAST}' || ?1) AND written_at = ?3 AND {how}",  # noqa: S608 - no data in it
+            (parcel.id, parcel.say.key, parcel.written_at),
+        ).fetchone()
         return row is not None
 
     def answer_under_way(self, job_id: int) -> Parcel | None:
@@ -381,6 +402,12 @@ class Outbox:
             job_id=job_id,
         )
         self.add(say, now)
+
+    def take_back(self, parcel: Parcel, message_id: int, now: Instant) -> None:
+        """Have a message deleted that has arrived after it was forgotten; of that nothing is remembered either."""
+        chat_id = parcel.say.chat_id
+        key = f"{LAST}delete:{chat_id}:{message_id}"
+        self.add(Say(key=key, kind=Kind.DELETION, chat_id=chat_id, reply_to=message_id, body=""), now)
 
     def withdraw(self, job_id: int, kind: Kind, now: Instant) -> None:
         """Send something of a kind about a job no more, as far as it still waits."""

@@ -122,13 +122,25 @@ class Statuses:
         """Write down what the message shows; it is looked after again at `look_at`, or when it is touched.
 
         Where it was touched while the message was on its way, it stays due; where its chat moved, it is sent again.
+        Of one that is to be deleted nothing more is kept than which message it is.
         """
         self._db.execute(
-            "UPDATE outbox SET shown = ?, message_id = ?, shown_at = ?, tries = 0, in_doubt = 0, due_at ="
+            "UPDATE outbox SET shown = CASE WHEN is_over THEN shown ELSE ? END,"
+            " message_id = ?, shown_at = ?, tries = 0, in_doubt = 0, due_at ="
             " CASE WHEN is_over THEN due_at WHEN touched > ? THEN max(due_at, ?) ELSE ? END"
             " WHERE id = ? AND chat_id = ? AND ended_at IS NULL",
             (shown, message_id, now, status.touched, later(now, GAP), look_at, status.id, status.say.chat_id),
         )
+
+    def is_unchanged(self, status: Parcel) -> bool:
+        """Say whether nothing has happened since a status was read that may change what it shows."""
+        row = self._db.execute("SELECT touched FROM outbox WHERE id = ?", (status.id,)).fetchone()
+        return row is not None and row["touched"] == status.touched and self._outbox.is_waiting(status)
+
+    def is_over(self, parcel_id: int) -> bool:
+        """Say whether a message is to be deleted."""
+        row = self._db.execute("SELECT 1 FROM outbox WHERE id = ? AND is_over AND ended_at IS NULL", (parcel_id,))
+        return row.fetchone() is not None
 
     def _is_open(self, job_id: int) -> bool:
         row = self._db.execute(

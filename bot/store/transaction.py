@@ -1,7 +1,8 @@
 """What a unit of work may touch: every table, behind its own small set of questions and changes."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -66,6 +67,21 @@ class Transaction:
     def log(self, write: Callable[..., None], words: str, *values: object, **how: Any) -> None:
         """Log something by a method of a logger, once this is committed, and only then."""
         self.facts.append(LogLine(partial(write, words, *values, **how)))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is written within where that raises; what was written before stays."""
+        told = len(self.facts)
+        self._db.execute("SAVEPOINT row")
+        try:
+            yield
+        except BaseException:
+            if self._db.in_transaction:  # else SQLite has undone everything, as it does when the disk is full
+                self._db.execute("ROLLBACK TO row")
+                self._db.execute("RELEASE row")
+            del self.facts[told:]
+            raise
+        self._db.execute("RELEASE row")
 
     @property
     def changes(self) -> int:

@@ -487,4 +487,5 @@ admin-absurd = Kie.ai gave figures that cannot be ({ $figures }, task { $task },
 admin-rejected = A message of mine cannot be sent, now or later: { $words }
 admin-expired = A message could not be delivered within three days and was given up: { $key }
 admin-broken = A step of job { $job } fails again and again ({ $fault }); the log has the details.
+admin-mistake = Something went wrong inside me ({ $what }: { $fault }). It was set aside, and everything else goes on; the log has the details.
 admin-moved = The group { $old } on ALLOWED_IDS became a supergroup and has the id { $new } now. It is still let in; please put the new id on the list.

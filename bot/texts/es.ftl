@@ -498,4 +498,5 @@ admin-absurd = Kie.ai dio cifras imposibles ({ $figures }, tarea { $task }, trab
 admin-rejected = Un mensaje mío no se puede enviar, ni ahora ni más tarde: { $words }
 admin-expired = Un mensaje no se pudo entregar en tres días y se descartó: { $key }
 admin-broken = Un paso del trabajo { $job } falla una y otra vez ({ $fault }); los detalles están en el registro.
+admin-mistake = Algo falló dentro de mí ({ $what }: { $fault }). Lo dejé aparte y todo lo demás sigue; los detalles están en el registro.
 admin-moved = El grupo { $old } de ALLOWED_IDS se convirtió en supergrupo y ahora tiene el id { $new }. Sigue teniendo acceso; pon el id nuevo en la lista, por favor.

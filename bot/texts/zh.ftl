@@ -428,4 +428,5 @@ admin-absurd = Kie.ai 给出了不可能的数字（{ $figures }，任务 { $tas
 admin-rejected = 我有一条消息现在和以后都无法发送：{ $words }
 admin-expired = 有一条消息三天内都没能送达，已放弃：{ $key }
 admin-broken = 作业 { $job } 的某一步一再失败（{ $fault }），详情见日志。
+admin-mistake = 我内部出了错（{ $what }：{ $fault }）。我已把它搁置，其他一切照常；详情见日志。
 admin-moved = ALLOWED_IDS 里的群 { $old } 已升级为超级群，现在的 ID 是 { $new }。它仍可使用；请把新 ID 写进名单。

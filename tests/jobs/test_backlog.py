@@ -52,7 +52,8 @@ def _plan(house: House, *held: int) -> Callable[[Transaction], Plan]:
         deliveries=0,
         asks_balance=False,
     )
-    return lambda tx: plan_for(tx, house.bot.worker._steps.submit, house.clock.instant(), busy)
+    worker = house.bot.worker
+    return lambda tx: plan_for(tx, worker._steps.submit, worker._containment, house.clock.instant(), busy)
 
 
 async def test_a_plan_costs_the_same_however_much_waits_for_a_chat_that_is_left_alone(house: House) -> None:
@@ -98,7 +99,7 @@ async def test_a_plan_costs_the_same_however_many_wait_in_groups_that_were_told_
     limits = house.bot.worker._steps.submit.limits
 
     def told(tx: Transaction) -> None:
-        while halt.tell_groups(tx, limits, now):
+        while halt.tell_groups(tx, house.bot.worker._containment, limits, now):
             pass
         tx.outbox._db.execute("UPDATE outbox SET due_at = NULL")
 

@@ -32,7 +32,8 @@ async def _due(
 ) -> Due:
     """Ask what is due, with these under way."""
     under_way, now = UnderWay(prepared or {}, converted or {}), house.clock.instant()
-    return await house.bot.db.unit(lambda tx: preparation_plan.due(tx, tx.agenda(), [], now, under_way))
+    containment = house.bot.worker._containment
+    return await house.bot.db.unit(lambda tx: preparation_plan.due(tx, containment, tx.agenda(), [], now, under_way))
 
 
 async def test_one_place_of_preparation_is_for_others_than_who_has_most(house: House) -> None:

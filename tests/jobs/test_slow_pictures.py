@@ -72,7 +72,7 @@ async def _album_received(house: House) -> None:
     """Let in what waits, and the time pass in which an album could go on."""
     await house.receive()
     house.clock.now += LONGEST_ALBUM
-    await house.bot.db.unit(lambda tx: gather.close_due(tx, house.clock.instant()))
+    await house.bot.db.unit(lambda tx: gather.close_due(tx, house.bot.worker._containment, house.clock.instant()))
 
 
 async def _ordered(house: House, count: int) -> list[str]:

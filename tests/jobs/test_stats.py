@@ -88,11 +88,15 @@ async def test_others_hear_what_they_hear_of_any_command_of_admins(desk: Desk) -
     assert desk.house.words() == [english("unknown-command")]
 
 
+async def _wanted() -> None:
+    """Say that it is still wanted."""
+
+
 async def test_figures_that_cannot_be_drawn_come_as_text(desk: Desk) -> None:
     desk.remember_an_edit()
     bot = desk.house.bot
     report = Report(bot.db, bot.chat, Drawing(timeout=0.0), clock=desk.house.clock.instant)
-    await report.run("7d en", Place(ADMIN))
+    await report.run("7d en", Place(ADMIN), _wanted)
     assert desk.house.words(ADMIN)[-1].splitlines()[1] == "Edits: 1"
     assert "could not be drawn" in " ".join(desk.house.heard.lines)
 

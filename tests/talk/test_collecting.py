@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.job import Job, State, later
+from bot.jobs.containment import Containment
 from bot.jobs.gather import close_due
 from bot.store.connection import Database
 from bot.store.transaction import Transaction
@@ -21,6 +22,8 @@ from tests.talk.test_intake import NOON, Office
 from tests.talk.updates import message
 
 WINDOW = 2.0
+
+CONTAINMENT = Containment((), clock=lambda: NOON)
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,9 @@ async def _played(story: Story, folder: Path) -> dict[str, Job]:
             office = Office(await Database.open(path))
             await office.db.unit(lambda tx, now=now: tx.jobs.reopen(later(now, WINDOW), later(now, 8)))  # type: ignore[misc]
         office.now = now
-        await office.db.unit(lambda tx, now=now: close_due(tx, now))  # type: ignore[misc]
+        await office.db.unit(lambda tx, now=now: close_due(tx, CONTAINMENT, now))  # type: ignore[misc]
         await office.take(_update(number, story, delivery))
-    await office.db.unit(lambda tx: close_due(tx, later(now, 10)))
+    await office.db.unit(lambda tx: close_due(tx, CONTAINMENT, later(now, 10)))
     jobs = await office.db.unit(lambda tx: _all_jobs(tx, story))
     assert await office.said() == []
     await office.db.close()

@@ -8,6 +8,7 @@ import pytest
 
 from bot.chat.buttons import Action, Button
 from bot.job import State
+from bot.jobs.containment import Containment
 from bot.jobs.gather import close_due
 from bot.store.connection import Database
 from bot.store.outbox import MOST_OF_A_KIND, Kind
@@ -240,5 +241,5 @@ async def test_an_album_closes_when_nothing_of_its_own_chat_waits(office: Office
     await office.take(message(1, **item, message_id=1), message(2, **item, message_id=1, **bob))
     await office.keep(message(3, **item, message_id=3, **bob))
     office.now += 10_000
-    await office.db.unit(lambda tx: close_due(tx, office.now))
+    await office.db.unit(lambda tx: close_due(tx, Containment((), clock=lambda: office.now), office.now))
     assert await office.jobs() == [State.QUEUED, State.GATHERING]
