@@ -27,10 +27,11 @@ from bot.pictures.errors import (
 )
 from bot.pictures.inspect import MOST_BYTES, Kind, inspect, why_not_as_it_is
 from bot.pictures.strip import first_of_several, stripped
+from bot.pictures.structure import check_ratio
 from bot.pictures.wire import Outcome, Reply
 
-#: seconds for one picture. The slowest that are accepted take a quarter of that on a small server (100 million pixels in
-#: 100 scans within a TIFF 7 s, as a JPEG of noise 5 s, 49 million as HEIC of noise 5 s), and photos a second or two.
+#: seconds for one picture. The slowest that are accepted take a quarter of that on a small server (100 million pixels
+#: in 100 scans within a TIFF 7 s, as a JPEG of noise 5 s, 49 million as HEIC of noise 5 s), and photos a second or two.
 TIMEOUT = 30.0
 #: seconds without a picture after which the memory of the process is worth more than a quick start
 IDLE = 60.0
@@ -162,6 +163,7 @@ def _sendable(content: bytes) -> Fitted | None:
     picture = inspect(content)
     if picture.animated:
         raise Animated("several frames")
+    check_ratio(picture.width, picture.height)
     if not picture.upright:
         return None
     clean = stripped(picture.kind, content) if picture.has_metadata else content

@@ -65,7 +65,7 @@ class Segment:
 def read(content: bytes) -> Structure:
     """Describe a JPEG whose first three bytes are SIGNATURE.
 
-    Raises Unreadable, TooMuchWork, TooNarrow, TooManyPixels, or Recognised for MPO.
+    Raises Unreadable, TooMuchWork, TooManyPixels, or Recognised for MPO.
     """
     parts = list(segments(content))
     apps = [(part.marker, content[part.body : part.end]) for part in parts if part.marker in _APPS]

@@ -41,7 +41,7 @@ class Chunk:
 def read(content: bytes) -> Structure:
     """Describe a PNG whose first eight bytes are SIGNATURE.
 
-    Raises Unreadable, TooNarrow or TooManyPixels.
+    Raises Unreadable or TooManyPixels.
     """
     width, height = _sides(content)
     parts = list(chunks(content))

@@ -14,7 +14,7 @@ from bot.pictures.errors import TooManyPixels, TooNarrow, Unreadable
 MOST_PIXELS = 50_000_000
 
 #: how often the longer side may hold the shorter. Telegram's sendPhoto takes no more (Bot API), and the longest shape
-#: that any of Kie's models makes is 8:1. The shorter is allowed a pixel more, because shrinking rounds.
+#: that any of Kie's models makes is 8:1.
 MOST_RATIO = 20
 
 #: segments or chunks in one file. Real files have tens, or thousands when they are cut in
@@ -40,18 +40,17 @@ class Structure:
 def check_sides(width: int, height: int) -> None:
     """Accept sides (pixels) that a picture can have and that we can afford.
 
-    Raises Unreadable for an empty side, TooNarrow above MOST_RATIO and TooManyPixels above MOST_PIXELS.
+    Raises Unreadable for an empty side and TooManyPixels above MOST_PIXELS.
     """
     if width < 1 or height < 1:
         raise Unreadable("a side of the picture is empty")
-    check_ratio(width, height)
     if width * height > MOST_PIXELS:
         raise TooManyPixels(width, height)
 
 
 def check_ratio(width: int, height: int) -> None:
-    """Accept sides (pixels) of a shape in which something can be seen; raises TooNarrow."""
-    if max(width, height) > MOST_RATIO * (min(width, height) + 1):
+    """Accept sides (pixels) of a shape that a model can do something with; raises TooNarrow."""
+    if max(width, height) > MOST_RATIO * min(width, height):
         raise TooNarrow(width, height)
 
 

@@ -39,7 +39,7 @@ def is_webp(content: bytes) -> bool:
 def read(content: bytes) -> Structure:
     """Describe a file that claims to be WebP.
 
-    Raises Unreadable, TooNarrow or TooManyPixels.
+    Raises Unreadable or TooManyPixels.
     """
     end = announced_end(content)
     parts = list(chunks(content, end))
