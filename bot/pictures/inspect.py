@@ -93,7 +93,7 @@ def inspect(content: bytes) -> Picture:
 
     Takes milliseconds for megabytes, but is work: call it in a thread.
     Raises Recognised for a known format that is not one of ours, NotAPicture for
-    anything else, Unreadable for a broken file, and TooManyPixels.
+    anything else, Unreadable for a broken file and TooManyPixels.
     """
     kind, found = _read(content)
     return Picture(

@@ -14,7 +14,7 @@ from bot.pictures.errors import TooManyPixels, TooNarrow, Unreadable
 MOST_PIXELS = 50_000_000
 
 #: how often the longer side may hold the shorter. Telegram's sendPhoto takes no more (Bot API), and the longest shape
-#: that any of Kie's models makes is 8:1. The shorter is allowed a pixel more, because shrinking rounds.
+#: that any of Kie's models makes is 8:1.
 MOST_RATIO = 20
 
 #: segments or chunks in one file. Real files have tens, or thousands when they are cut in
@@ -49,8 +49,8 @@ def check_sides(width: int, height: int) -> None:
 
 
 def check_ratio(width: int, height: int) -> None:
-    """Accept sides (pixels) of a shape that is worth an edit; raises TooNarrow. What Kie makes may be of any."""
-    if max(width, height) > MOST_RATIO * (min(width, height) + 1):
+    """Accept sides (pixels) of a shape that a model can do something with; raises TooNarrow."""
+    if max(width, height) > MOST_RATIO * min(width, height):
         raise TooNarrow(width, height)
 
 

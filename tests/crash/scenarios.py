@@ -12,6 +12,7 @@ from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.kie_tasks import SUCCESS, fail
 from tests.crash.stage import Stage, pictures_in
 from tests.machine.troubles import BROKEN, POLICY
+from tests.pictures.files import saved
 from tests.world import World, a_photo, english
 
 Play = Callable[[Stage], Awaitable[None]]
@@ -113,6 +114,12 @@ async def group(stage: Stage) -> None:
     await stage.until(lambda telegram: gone not in telegram.cloud.chats[stage.group.id].messages)
 
 
+async def decoded(stage: Stage) -> None:
+    """Ask with an album of files that have to be decoded, one after the other."""
+    stage.ada.send_album([saved("BMP"), saved("TIFF"), a_photo()], {0: "make it snow"}, as_documents=True)
+    await stage.pictures(stage.ada.id)
+
+
 async def figures(stage: Stage) -> None:
     """Have a picture edited, and ask what is going on."""
     await edit(stage)
@@ -170,6 +177,7 @@ SCENARIOS = (
         EDIT | {"setMessageReaction", "getChatAdministrators", "deleteMessage", "answerCallbackQuery"}, None,
         settings={"ALBUM_WINDOW_SECONDS": "0.2"},
     ),
+    Scenario("pictures to be decoded", decoded, EDIT, None, settings={"ALBUM_WINDOW_SECONDS": "0.2"}),
     Scenario("an idea", idea, EDIT | {"sendMessage", "answerCallbackQuery"}, None),
     Scenario(
         "taken back", taken_back, frozenset({"sendMessage", "editMessageText", "answerCallbackQuery"}), None, orders=0,

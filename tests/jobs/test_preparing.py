@@ -10,6 +10,8 @@ from bot.pictures.inspect import inspect, why_not_as_it_is
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram.refusals import bad_request
 from tests.house import House
+from tests.pictures.excess import jpeg_of_scans, tiff_of_strips
+from tests.pictures.files import chunk, png_header
 from tests.pictures.heic import TURNED
 from tests.world import TOKEN, a_photo
 
@@ -91,6 +93,13 @@ async def test_a_picture_is_uploaded_under_a_name_that_nobody_can_guess(house: H
         (b"8BPS\x00\x01" + bytes(100), "This is a Photoshop file"),
         (_picture("WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48), "red")]), "only edit still ones"),
         (b"", "not a picture that I can read"),
+        (
+            png_header(1, 49_000_000) + chunk(b"IDAT") + chunk(b"IEND"),
+            "This picture is too narrow: its longer side may be at most 20 times",
+        ),
+        (jpeg_of_scans(101), "takes far too long to open"),
+        (tiff_of_strips(100_001), "takes far too long to open"),
+        (_picture("BMP", (2200, 100)), "too narrow"),
     ],
 )
 async def test_a_file_that_cannot_be_used_is_told_at_once_and_costs_nothing(

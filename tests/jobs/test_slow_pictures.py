@@ -14,8 +14,11 @@ from PIL import Image
 
 from bot.job import LONGEST_ALBUM
 from bot.jobs import gather
+from bot.jobs.plan import MOST_DELIVERED
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.telegram import Call, Person
+from bot.sandbox.telegram.refusals import server_error
+from bot.store.transaction import Transaction
 from tests.house import House
 from tests.jobs.slow_conversions import SlowConversions
 from tests.pictures.heic import TURNED
@@ -54,9 +57,12 @@ async def _at_work(house: House) -> AsyncIterator[None]:
     working = asyncio.create_task(house.bot.worker.run())
     try:
         yield
-    finally:
-        house.bot.worker.stop()
-        await working
+    except BaseException:
+        working.cancel()  # what is held may never be let go
+        await asyncio.wait([working])
+        raise
+    house.bot.worker.stop()
+    await working
 
 
 def _send(person: Person, content: bytes, words: str) -> None:
@@ -118,7 +124,7 @@ async def test_between_two_pictures_of_an_album_others_have_their_turn(
         conversions.let_go(3)
         assert await _ordered(house, 2) == ["ada", "eve"]
     [of_eve] = [task for task in house.kie.tasks.values() if task.prompt == "eve"]
-    assert len(of_eve.inputs) == 3
+    assert len(of_eve.image_urls) == 3
 
 
 async def test_what_waits_for_its_turn_goes_on_after_a_restart(
@@ -172,6 +178,36 @@ async def test_huge_files_of_one_person_leave_room_for_others(house: House, eve:
         house.bot.worker.wake()
         assert await _ordered(house, 1) == ["ada"]
         slow.gate.set()
+
+
+async def test_results_that_are_slowly_sent_to_one_person_leave_room_for_others(house: House, eve: Person) -> None:
+    slow, groups = Fault(Kind.HELD), [house.telegram.group(members=[eve, house.ada]) for _ in range(MOST_DELIVERED + 1)]
+    house.telegram.faults.always("sendPhoto", server_error())
+    for group in groups:
+        person = house.ada if group is groups[-1] else eve
+        person.send_photo(a_photo(), caption="/edit make it snow", chat=group)
+    await house.receive()
+    await house.pass_time(60)  # until there is nothing to do but to send them
+    house.telegram.faults.always("sendPhoto", slow)
+    house.clock.now += 60
+    await house.bot.db.unit(_all_are_due)
+    async with _at_work(house):
+        await _until(lambda: _a_moment_later(house) and house.pictures(groups[-1].id) != [])
+        assert len([group for group in groups if house.pictures(group.id)]) <= MOST_DELIVERED
+        slow.gate.set()
+        await _until(lambda: _a_moment_later(house) and all(house.pictures(group.id) for group in groups))
+
+
+def _a_moment_later(house: House) -> bool:
+    """Turn the clock on, because Telegram wants a moment between any two messages."""
+    house.clock.now += 0.1
+    house.bot.worker.wake()
+    return True
+
+
+def _all_are_due(tx: Transaction) -> None:
+    """Let everything that waits be due, that of the eldest job first."""
+    tx.jobs._db.execute("UPDATE outbox SET due_at = job_id WHERE due_at IS NOT NULL")
 
 
 def _called(house: House, method: str) -> list[Call]:

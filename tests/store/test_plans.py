@@ -21,6 +21,7 @@ from bot.store import connection
 from bot.store.lives import Lives
 from bot.store.transaction import Transaction
 from tests.house import House, a_house
+from tests.pictures.files import saved
 from tests.world import a_photo
 
 #: Tables with a row or two, whatever happens.
@@ -100,6 +101,7 @@ async def _all_sorts_of_messages(house: House) -> None:
     photo = await house.ask(a_photo())
     house.ada.edit_caption(photo, "too late")
     house.ada.send_album([a_photo("red"), a_photo("blue")])
+    house.ada.send_album([saved("BMP"), saved("TIFF")], {0: "to be decoded"}, as_documents=True)
     await house.receive()
     await house.pass_time(60)
     house.ada.send_text("make it snow", reply_to=house.pictures()[0]["message_id"])
