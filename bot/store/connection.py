@@ -57,6 +57,9 @@ SETTINGS = (
     "PRAGMA secure_delete = ON",
 )
 
+#: Seconds until it is tried again to save what was in a file that is lost.
+RESCUED_AGAIN = 10.0
+
 #: Waits between two steps of long work; it is told how many seconds the one before took.
 Rest = Callable[[float], Awaitable[None]]
 
@@ -179,13 +182,27 @@ class Database:
         self._arrived.set()
         await self._writer
         self._is_closed = True
-        told = await _in_one_hop(self._connection, self._rescued)
-        if told is not None:
-            raise told  # and leave the connection as it is: see there
+        if (told := await self._rescued()) is not None:
+            raise told  # and leave the connection as it is: see `rescue`
         await self._connection.close()
         self._file.close()
 
-    def _rescued(self, db: sqlite3.Connection) -> FileLost | None:
+    async def _rescued(self) -> FileLost | None:
+        """Save what was in a file that is lost, however long it takes to make room for it: it is nowhere else."""
+        while True:
+            try:
+                return await _in_one_hop(self._connection, self._rescue)
+            except (sqlite3.Error, OSError) as error:
+                log.critical(
+                    "what was in %s is lost with the end of this process, and cannot be saved (%s): %s; "
+                    "it is tried again and again",
+                    self._path,
+                    error,
+                    remedy(error),
+                )
+            await asyncio.sleep(RESCUED_AGAIN)
+
+    def _rescue(self, db: sqlite3.Connection) -> FileLost | None:
         loss = self._file.loss()
         return None if loss is None else rescue(db, self._file, self._path, loss)
 
@@ -321,7 +338,7 @@ def _alone(transaction: Transaction, work: Work) -> Kept:
 def remedy(error: Exception) -> str:
     """Say what to do about what SQLite says of the file."""
     text = str(error)
-    if "full" in text:
+    if "full" in text or "No space" in text:
         return "make room on the disk"
     if "readonly" in text or "unable to open" in text:
         return "let this user write the file and its folder"

@@ -40,16 +40,14 @@ def residue(page: bytes, number: int) -> slice | None:
     A page whose header and cells do not fit together is left alone.
     """
     begin = HEADER if number == 1 else 0
-    length = _LENGTHS.get(page[begin]) if len(page) > begin else None
-    if length is None:
-        return None
-    _, freeblock, cells, first = _PAGE.unpack_from(page, begin)
-    space = slice(begin + length + 2 * cells, first or 65_536)
-    if page.count(0, space.start, space.stop) == max(0, space.stop - space.start):
-        return None
     try:
+        kind, freeblock, cells, first = _PAGE.unpack_from(page, begin)
+        length = _LENGTHS[kind]
+        space = slice(begin + length + 2 * cells, first or 65_536)
+        if page.count(0, space.start, space.stop) == max(0, space.stop - space.start):
+            return None
         pointers = unpack_from(f">{cells}H", page, begin + length)
-    except error:
+    except (error, KeyError):  # too short, or of another kind
         return None
     used = [*pointers, freeblock] if freeblock else pointers
     return space if space.stop <= len(page) and all(each >= space.stop for each in used) else None

@@ -39,17 +39,16 @@ def rescue(db: sqlite3.Connection, file: DatabaseFile, path: str, loss: Loss) ->
     """Save what the connection still has, and return what there is to say; the connection must not be closed.
 
     Closed, it would write to what lies at `path` now, or delete what belongs to that.
+    Raises sqlite3.Error and OSError where it cannot be saved.
     """
     told = lost(path, loss)
-    target = Path(f"{path}{RESCUED}{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
+    now = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     if loss is Loss.OVERWRITTEN:
-        return _set_aside(file, told, path, target)
+        return _set_aside(file, told, Path(f"{path}.set-aside-{now}-wal"))
+    target = Path(f"{path}{RESCUED}{now}")
     log.error("%s: what it held is being saved in %s", told, target)
-    try:
-        with new_file(target) as part, closing(sqlite3.connect(part)) as copy:
-            copy_pages(db, copy, Pulse(log.info))
-    except (OSError, sqlite3.Error) as error:
-        return FileLost(f"{told}, and what it held could not be saved in {target} ({error}): put back a backup")
+    with new_file(target) as part, closing(sqlite3.connect(part)) as copy:
+        copy_pages(db, copy, Pulse(log.info))
     for each in file.ours_beside():
         Path(each).unlink(missing_ok=True)
     return FileLost(f"{told}; what it held is saved in {target}: {_REMEDIES[loss].format(path=path)}")
@@ -79,15 +78,15 @@ def rescued(path: str) -> list[Path]:
     return []
 
 
-def _set_aside(file: DatabaseFile, told: FileLost, path: str, target: Path) -> FileLost:
+def _set_aside(file: DatabaseFile, told: FileLost, aside: Path) -> FileLost:
     """Keep the WAL away from a file to which it does not belong; what it holds is of no use without its own."""
-    aside = f"{target}-wal"
     for each in file.ours_beside():
         if each.endswith("-wal"):
             Path(each).rename(aside)
+            log.error("%s: the last changes are in %s, but nothing can be made of them without the rest", told, aside)
         else:
             Path(each).unlink(missing_ok=True)
     return FileLost(
-        f"{told}: what it held is lost, but for the last changes, which nothing can be made of ({aside}); put the file "
-        f"there that you want to go on with, while no bot runs, and start the bot"
+        f"{told}, and what it held is lost: put the file there that you want to go on with, while no bot runs, "
+        "and start the bot"
     )

@@ -1,0 +1,286 @@
+"""Whoever takes away the database file under the running bot, or one beside it, ends it: with a remedy, and no loss."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from bot.__main__ import _ended
+from bot.app import Clocks, wire
+from bot.operate import watchdog
+from bot.operate.check.database import look
+from bot.operate.check.finding import Status
+from bot.operate.watchdog import Watchdog
+from bot.settings import CannotRun, MustRestart
+from bot.store import connection, database_file
+from bot.store.connection import Database
+from bot.store.copy import copy_database
+from bot.store.lock import only_process
+from bot.store.rescue import FileLost, rescued
+from tests.house import House, a_house
+from tests.world import a_photo
+
+#: Seconds for a look at the files.
+PATIENCE = 20.0
+
+Harm = Callable[[Path], None]
+
+
+@asynccontextmanager
+async def _a_house(folder: Path) -> AsyncIterator[House]:
+    """Open a house whose connection to the database may be left open, as is right where the file is lost."""
+    async with AsyncExitStack() as stack:
+        house = await stack.enter_async_context(a_house(folder))
+        first = house.bot.db
+        try:
+            yield house
+        finally:
+            await stack.aclose()
+            await _let_go(first)
+
+
+async def _let_go(db: Database) -> None:
+    """Close what the end of the process would have closed."""
+    if db._connection._running:
+        await db._connection.close()
+        db._file.close()
+
+
+def _older(path: Path) -> Path:
+    """Return where a copy is kept that was made some time before."""
+    return path.with_name("older.db")
+
+
+def _make_older(path: Path) -> None:
+    copy_database(path, _older(path), lambda _: None)
+
+
+def _replace(path: Path) -> None:
+    _older(path).replace(path)
+
+
+def _overwrite(path: Path) -> None:
+    shutil.copyfile(_older(path), path)
+
+
+def _with(suffix: str, harm: Harm) -> Harm:
+    return lambda path: harm(path.with_name(f"{path.name}{suffix}"))
+
+
+def _put_another(path: Path) -> None:
+    path.with_name("another").write_bytes(b"")
+    path.with_name("another").replace(path)
+
+
+async def _an_order_is_under_way(house: House) -> Path:
+    path = Path(house.bot.settings.database_path)
+    _make_older(path)
+    await house.ask(a_photo())
+    assert len(house.kie.tasks) == 1
+    assert house.pictures() == []
+    await house.bot.watchdog.look_at_files(PATIENCE)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (Path.unlink, "was deleted or moved away"),
+        (lambda path: path.rename(path.with_name("elsewhere.db")), "was deleted or moved away"),
+        (_replace, "was replaced by another file"),
+    ],
+)
+@pytest.mark.parametrize("is_wal_left", [True, False])
+async def test_what_a_lost_file_held_is_saved_and_goes_on(
+    tmp_path: Path, harm: Harm, told: str, is_wal_left: bool
+) -> None:
+    async with _a_house(tmp_path) as house:
+        path = await _an_order_is_under_way(house)
+        harm(path)
+        if not is_wal_left:
+            _with("-wal", Path.unlink)(path)
+        with pytest.raises(CannotRun, match=told):
+            await house.bot.watchdog.look_at_files(PATIENCE)
+        with pytest.raises(FileLost, match=told) as ended:
+            await house.close()
+        [saved] = rescued(str(path))
+        assert str(saved) in str(ended.value)
+        assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+        assert [each.name for each in tmp_path.glob("darkroom.db-*")] == [], (
+            "nothing that would not belong to a new file"
+        )
+        saved.replace(path)
+        await house.open()
+        await house.bot.worker.recover()
+        await house.pass_time(60)
+        assert len(house.pictures()) == 1
+        assert len(house.kie.tasks) == 1
+
+
+async def test_what_cannot_be_saved_is_saved_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, away = tmp_path / "data", tmp_path / "away"
+    folder.mkdir()
+    monkeypatch.setattr(connection, "RESCUED_AGAIN", 0.001)
+    async with _a_house(folder) as house:
+        path = await _an_order_is_under_way(house)
+        path.unlink()
+        folder.rename(away)
+        ending = asyncio.ensure_future(house.close())
+        done, _ = await asyncio.wait([ending], timeout=0.1)
+        assert not done
+        assert "is lost with the end of this process, and cannot be saved" in caplog.text
+        away.rename(folder)
+        with pytest.raises(FileLost, match="what it held is saved"):
+            await ending
+        assert len(rescued(str(path))) == 1
+
+
+async def test_a_bot_does_not_begin_anew_where_a_saved_file_waits(tmp_path: Path) -> None:
+    async with _a_house(tmp_path) as house:
+        path = await _an_order_is_under_way(house)
+        path.unlink()
+        with pytest.raises(FileLost):
+            await house.close()
+    with pytest.raises(
+        CannotRun, match=r"was deleted while the bot ran.*: rename that to .*, or delete it to begin anew"
+    ):
+        await Database.open(str(path))
+    [finding, _] = look(path, bot_id=None, is_running=False)
+    assert (finding.status, "rename that to" in (finding.remedy or "")) == (Status.FAILURE, True)
+    for each in rescued(str(path)):
+        each.unlink()
+    await (await Database.open(str(path))).close()
+
+
+async def test_nothing_of_ours_is_written_into_a_file_that_was_overwritten(tmp_path: Path) -> None:
+    async with _a_house(tmp_path) as house:
+        path = await _an_order_is_under_way(house)
+        await house.pass_time(60)
+        assert await house.bot.db.scrub()
+        _overwrite(path)
+        with pytest.raises(CannotRun, match="was overwritten"):
+            await house.bot.watchdog.look_at_files(PATIENCE)
+        await house.bot.db.unit(lambda tx: tx.people.heard(7, "en"))
+        assert not await house.bot.db.scrub()
+        with pytest.raises(FileLost, match=r"was overwritten.*put the file there that you want to go on with"):
+            await house.close()
+        assert path.read_bytes() == _older(path).read_bytes()
+        assert [each.name for each in tmp_path.glob("darkroom.db-*")] == []
+        with closing(sqlite3.connect(path)) as alone:
+            assert alone.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_a_file_that_is_no_database_any_more_is_noticed(tmp_path: Path) -> None:
+    async with _a_house(tmp_path) as house:
+        path = await _an_order_is_under_way(house)
+        path.write_bytes(b"no database")
+        with pytest.raises(CannotRun, match="was overwritten"):
+            await house.bot.watchdog.look_at_files(PATIENCE)
+        with pytest.raises(FileLost):
+            await house.close()
+        assert path.read_bytes() == b"no database"
+        path.unlink()
+        await house.open()
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+@pytest.mark.parametrize("harm", [Path.unlink, _put_another])
+async def test_without_a_file_beside_it_the_database_has_everything_and_a_restart_helps(
+    tmp_path: Path, suffix: str, harm: Harm
+) -> None:
+    async with _a_house(tmp_path) as house:
+        path = await _an_order_is_under_way(house)
+        _with(suffix, harm)(path)
+        with pytest.raises(MustRestart, match=rf"{suffix} was deleted or replaced.*loses nothing"):
+            await house.bot.watchdog.look_at_files(PATIENCE)
+        shutil.copyfile(path, tmp_path / "alone.db")
+        with closing(sqlite3.connect(tmp_path / "alone.db")) as alone:
+            assert alone.execute("SELECT count(*) FROM jobs WHERE state = 'running'").fetchone() == (1,)
+        await house.restart()
+        await house.pass_time(60)
+        assert len(house.pictures()) == 1
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, _put_another])
+async def test_without_the_lock_that_keeps_a_second_bot_away_it_starts_again(tmp_path: Path, harm: Harm) -> None:
+    async with a_house(tmp_path) as house, AsyncExitStack() as stack:
+        settings = house.bot.settings.model_copy(update={"database_path": str(tmp_path / "second.db")})
+        lock = stack.enter_context(only_process(settings.database_path))
+        bot = await wire(settings, stack, Clocks(house.clock.instant, house.clock), lock)
+        await bot.watchdog.look_at_files(PATIENCE)
+        harm(tmp_path / "second.db.lock")
+        with pytest.raises(MustRestart, match=r"second.db.lock was deleted or replaced"):
+            await bot.watchdog.look_at_files(PATIENCE)
+
+
+async def test_a_lost_file_ends_the_whole_with_code_2_and_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "EVERY", 0.01)
+    async with _a_house(tmp_path) as house:
+        path = await _an_order_is_under_way(house)
+        path.unlink()
+        with pytest.raises(CannotRun) as ended:
+            await house.bot._serve(asyncio.Event())
+        assert _ended(ended.value) == 2
+        with pytest.raises(FileLost):
+            await house.close()
+
+
+async def test_a_disk_that_does_not_answer_is_left_to_those_who_wait_for_it() -> None:
+    asked: list[None] = []
+
+    async def check() -> None:
+        asked.append(None)
+        await asyncio.Event().wait()
+
+    dog = Watchdog({}, monotonic=lambda: 0.0, check_files=check)
+    for _ in range(3):
+        await dog.look_at_files(0.001)
+    assert len(asked) == 1
+
+
+def _by_another_program(statement: str) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("UPDATE owner SET menus = hex(randomblob(9))")
+            other.execute(statement)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Path.touch,
+        lambda path: path.chmod(0o600),
+        _by_another_program("SELECT 1"),
+        _by_another_program("PRAGMA wal_checkpoint(PASSIVE)"),
+        _by_another_program("PRAGMA wal_checkpoint(RESTART)"),
+        _by_another_program("PRAGMA wal_checkpoint(TRUNCATE)"),
+        lambda path: copy_database(path, path.with_name(f"copy-{os.urandom(4).hex()}.db"), lambda _: None),
+    ],
+)
+async def test_what_is_done_by_the_rules_is_no_reason_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Harm
+) -> None:
+    monkeypatch.setattr(database_file, "LONG", 5)
+    async with a_house(tmp_path) as house:
+        path = Path(house.bot.settings.database_path)
+        for number in range(6):
+            change(path)
+            await house.bot.watchdog.look_at_files(PATIENCE)
+            await house.bot.db.unit(lambda tx: tx.people.heard(7, f"l{number}"))  # noqa: B023 - run at once
+            change(path)
+            await house.bot.db.unit(lambda tx: tx.people.heard(8, f"l{number}"))  # noqa: B023 - run at once
+            await house.bot.watchdog.look_at_files(PATIENCE)
+        assert await house.bot.db.scrub()
+        await house.bot.watchdog.look_at_files(PATIENCE)
