@@ -14,7 +14,7 @@ _EDITS = (
         finished_at, answering_at, answered_at, task_id, result_url, credits, took)
     SELECT i, 'succeeded', 1000 + i % $people, 1000 + i % $people, i, hex(randomblob($words / 2)), at, at, at,
         at + 20000, at + 20000, at + 21000, hex(randomblob(16)),
-        'https://results.test/' || hex(randomblob(20)), 4, 9000
+        'https://results.test/' || hex(randomblob(20)), 4, 1000
         FROM (SELECT i, $since + i * 1000 AS at FROM n)""",
     """INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo, size, upload_url, uploaded_at)
     SELECT i, 0, hex(randomblob(40)), hex(randomblob(8)), 1, 100000, 'https://uploads.test/' || hex(randomblob(30)), 1

@@ -1,0 +1,57 @@
+"""A large database on a slow disk: the bot starts and serves, and what it does now and then keeps nobody waiting."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bot.operate.retention import SOON
+from tests.store.grown import DAY, grow
+from tests.world import World, a_photo, a_world
+
+#: Edits, and what the disk writes: to write the file anew took more than three minutes, more than anything may hang.
+EDITS, MB_PER_SECOND = 30_000, 3
+
+#: Seconds in which an edit has to be answered; Kie takes one.
+ANSWERED = 10.0
+
+
+def _slow(folder: Path) -> Path:
+    """Return a library that makes a process' disk slow."""
+    compiler = shutil.which("cc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("there is no C compiler, or no LD_PRELOAD")
+    library = folder / "slow.so"
+    source = Path(__file__).with_name("slow_disk.c")
+    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+async def _an_edit(world: World, number: int) -> float:
+    """Have a photo edited, and return the seconds that it took."""
+    began = time.monotonic()
+    world.telegram.person(user_id=1_000_001).send_photo(a_photo(), caption="make it snow")
+    await world.pictures(1_000_001, number)
+    return time.monotonic() - began
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_large_database_on_a_slow_disk_keeps_nobody_waiting(tmp_path: Path) -> None:
+    async with a_world(tmp_path, duration=lambda: 1.0, credits=10_000.0) as world:
+        grow(world.database, EDITS, since=time.time_ns() // 1_000_000 - 40 * DAY)  # of which most are to be erased
+        assert world.database.stat().st_size > 250e6
+        slow = {"LD_PRELOAD": str(_slow(tmp_path)), "DISK_MB_PER_SECOND": str(MB_PER_SECOND), "LOG_LEVEL": "INFO"}
+        bot = world.bot(**slow)
+        await bot.ready()
+        ready, took = time.monotonic(), []
+        while time.monotonic() < ready + SOON + 60:
+            took.append(await _an_edit(world, len(took) + 1))
+            await asyncio.sleep(1)  # people do
+        assert "erased whose" in bot.log, "and what was to be done has begun"
+        assert max(took) < ANSWERED, took
+        assert await bot.stop() == 0
