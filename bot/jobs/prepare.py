@@ -19,7 +19,7 @@ from bot.jobs.pauses import MOST_TRIES
 from bot.jobs.transport import Transport
 from bot.pictures.aside import inspect_aside
 from bot.pictures.convert import Converter, Fitted, How
-from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, Unreadable
+from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, Unreadable, Unsupported
 from bot.pictures.fetch import Fetcher, FetchError, Unreachable
 from bot.pictures.inspect import Obstacle, why_not_as_it_is
 from bot.store.connection import Database
@@ -172,7 +172,10 @@ def _in_album(job: Job, source: Source, words: Sentence) -> Sentence:
 
 async def _photo(content: bytes) -> Fitted | None:
     """Take a photo as the sender's app made it, unless there is more in its way than an app leaves."""
-    picture = await inspect_aside(content)
+    try:
+        picture = await inspect_aside(content)
+    except PictureError:
+        return None  # the converter says what is wrong with it, if anything is
     if why_not_as_it_is(picture) not in (None, *LEFT_BY_APPS):
         return None
     return Fitted(content, picture.kind, How.AS_IS)
@@ -180,7 +183,7 @@ async def _photo(content: bytes) -> Fitted | None:
 
 def _words(error: PictureError) -> Sentence:
     match error:
-        case Recognised(format=found):
+        case Recognised(format=found) | Unsupported(format=found):
             return sentence("other-format", format=found)
         case Animated():
             return sentence("animated")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from bot.confinement import close_inherited_files, confine
 from bot.pictures import bounds, opening
-from bot.pictures.errors import Animated, Recognised, TooManyPixels, Unreadable
+from bot.pictures.errors import Animated, Recognised, TooManyPixels, Unreadable, Unsupported
 from bot.pictures.redraw import redrawn
 from bot.pictures.wire import PICTURE_HEAD, Outcome, Reply
 
@@ -40,6 +40,8 @@ def _answer(content: bytes) -> Reply:
         return Reply(Outcome.RAW)
     except TooManyPixels as error:
         return Reply(Outcome.TOO_MANY_PIXELS, width=error.width, height=error.height)
+    except Unsupported as error:
+        return Reply(Outcome.UNSUPPORTED, error.reason.encode())
     except Unreadable as error:
         return Reply(Outcome.UNREADABLE, error.reason.encode())
     except Exception as error:  # noqa: BLE001 - decoders raise anything when they meet a broken file

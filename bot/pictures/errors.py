@@ -5,6 +5,9 @@ PictureError
 │   └── Recognised     a picture, of a kind that is not handed on as it is: `format` names it
 ├── Animated           several frames or pages, where one picture is wanted
 ├── Unreadable         a kind that we read, but broken, cut short or untrue: `reason` says how
+│   ├── Unsupported    a sound one perhaps, written in a way that our decoders do not know
+│   ├── WrongChecksum  damaged, as the file itself tells
+│   └── TooManyParts   cut into more pieces than we follow
 └── TooManyPixels      would take more memory to open than a bot should give to one picture
 
 None of them is worth a second try with the same bytes. ConversionFailed stands
@@ -62,6 +65,22 @@ class Unreadable(PictureError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Unsupported(Unreadable):
+    """Other programs may read this file; ours do not know how its pixels are written."""
+
+    def __init__(self, found: Format, reason: str) -> None:
+        super().__init__(reason)
+        self.format = found
+
+
+class WrongChecksum(Unreadable):
+    """The bytes of the picture are not those that the file was written with; some decoders do not look."""
+
+
+class TooManyParts(Unreadable):
+    """Only to follow the pieces of this file costs too much; nobody should be made to try it once more."""
 
 
 class TooManyPixels(PictureError):

@@ -7,10 +7,10 @@ pixel is decoded; after that the memory of the process is the bound.
 from io import BytesIO
 
 import pillow_heif
-from PIL import AvifImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import AvifImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from bot.pictures import bounds, jpeg
-from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels
+from bot.pictures import bounds, foreign, jpeg, tiff, truncation
+from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels, Unreadable, Unsupported
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -30,12 +30,6 @@ _WITH_COMPANIONS = {"JPEG", "MPO", "HEIF"}
 
 #: MPO is opened as the JPEG that it begins with
 _OPENED = tuple(bounds.MOST_PIXELS_TO_OPEN.keys() - {"MPO"})
-
-#: tags of a TIFF that holds a camera's raw data: of its previews, and the version of DNG
-_RAW_TAGS = {0x014A, 0xC612}
-_SMALLER_COPY, _REDUCED = 0x00FE, 1
-#: how Canon marks its own
-_CR2_PLACE, _CR2 = slice(8, 10), b"CR"
 
 
 #: Beside what Pillow always loads (BMP, GIF, JPEG, PNG and PPM); each of the forty others is one more way in.
@@ -57,15 +51,35 @@ def opened(content: bytes) -> tuple[Image.Image, bool]:
 
     Also tells whether only half of each side will be decoded, because all of it
     is too much for our memory. Raises Animated, Recognised for a camera's raw file,
-    TooManyPixels, and whatever Pillow raises.
+    TooManyPixels, Unreadable, Unsupported, and whatever Pillow raises.
     """
-    image = Image.open(BytesIO(content), formats=_OPENED)
-    found = str(image.format)
-    if found == "TIFF" and _is_raw(image, content):
+    whole = jpeg.with_end_marker(content) if content.startswith(jpeg.SIGNATURE) else content
+    found = foreign.name_of(content)
+    if found is Format.TIFF and tiff.is_raw(content):
         raise Recognised(Format.RAW)
-    if found not in _WITH_COMPANIONS and getattr(image, "is_animated", False):
+    try:
+        image = Image.open(BytesIO(whole), formats=_OPENED)
+    except UnidentifiedImageError:
+        _refuse_unsupported(found, content)
+        raise
+    if _has_frames(image, content):
         raise Animated("several frames or pages")
-    return image, _check_pixels(image, content)
+    is_halved = _check_pixels(image, whole)
+    if whole is not content:
+        truncation.refuse_cut(content)
+    return image, is_halved
+
+
+def _refuse_unsupported(found: Format | None, content: bytes) -> None:
+    """Raise Unsupported for a file that is no damaged one: its header can be read, but not what it asks for."""
+    if found is Format.TIFF and tiff.describes_picture(content):
+        raise Unsupported(found, "the pixels of the TIFF are of a kind that is not read")
+    if found is Format.AVIF:
+        try:
+            AvifImagePlugin.AvifImageFile(BytesIO(content))
+        except SyntaxError as error:
+            if "Truncated" not in str(error):
+                raise Unsupported(found, str(error)) from None
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -93,11 +107,14 @@ def _check_pixels(image: Image.Image, content: bytes) -> bool:
     Only JPEG can be decoded at half its sides, at a quarter of the memory.
     """
     pixels, most = image.width * image.height, bounds.MOST_PIXELS_TO_OPEN[str(image.format)]
-    is_lean = content.startswith(jpeg.SIGNATURE) and jpeg.is_in_one_scan(content)
+    is_jpeg = content.startswith(jpeg.SIGNATURE)
+    is_lean = is_jpeg and jpeg.is_in_one_scan(content)
     if _is_transparent(image):
         most = bounds.MOST_PIXELS
     if pixels > (bounds.MOST_PIXELS_OF_JPEG_IN_ONE_SCAN if is_lean else most):
         raise TooManyPixels(image.width, image.height)
+    if is_jpeg and pixels * jpeg.most_scans(content) > bounds.MOST_PIXELS_OF_ALL_SCANS:
+        raise Unreadable("the JPEG goes over its pixels too often")
     if pixels <= (most if is_lean else bounds.MOST_PIXELS):
         return False
     return image.draft(None, (image.width // 2, image.height // 2)) is not None
@@ -107,8 +124,7 @@ def _is_transparent(image: Image.Image) -> bool:
     return image.mode.endswith(("A", "a")) or "transparency" in image.info
 
 
-def _is_raw(image: Image.Image, content: bytes) -> bool:
-    """Tell a raw file from a picture: what Pillow would open of it is its thumbnail or a preview."""
-    tags = image.getexif()
-    is_marked = _RAW_TAGS.intersection(tags) or content[_CR2_PLACE] == _CR2
-    return bool(is_marked) or tags.get(_SMALLER_COPY) == _REDUCED
+def _has_frames(image: Image.Image, content: bytes) -> bool:
+    if image.format == "TIFF":
+        return tiff.has_pages(content)
+    return image.format not in _WITH_COMPANIONS and getattr(image, "is_animated", False)

@@ -1,0 +1,41 @@
+"""Tells a JPEG that lacks only its end marker from one that was cut short.
+
+Runs in the converting process only. Many a camera and program leaves the end
+marker out, and every viewer shows the whole picture. Where a transfer broke off,
+viewers show a part of it and grey; that must not be edited as if it were whole.
+
+The decoder makes no difference between the two, but it shows one: behind a scan
+that is complete it skips whatever comes before the end marker, and a scan that is
+not it fills up with that.
+"""
+
+import hashlib
+from io import BytesIO
+
+from PIL import Image
+
+from bot.pictures import jpeg
+from bot.pictures.errors import Unreadable
+
+#: Rows that are hashed at once.
+_STRIP = 64
+
+#: Compressed data of no meaning, with every restart marker that a scan may be waiting for.
+_FILLING = b"".join(bytes(range(1, 0xFF, 2)) + bytes([0xFF, 0xD0 + number]) for number in range(8)) * 2
+
+
+def refuse_cut(content: bytes) -> None:
+    """Decode a JPEG without an end marker twice; raises Unreadable when a part of the picture is missing."""
+    whole = jpeg.with_end_marker(content)
+    filled = jpeg.with_end_marker(content.removesuffix(b"\xff") + _FILLING)
+    if jpeg.lacks_scans(whole) or _shown(whole) != _shown(filled):
+        raise Unreadable("the JPEG is cut short inside the picture")
+
+
+def _shown(content: bytes) -> bytes:
+    """Name what a decoder makes of these bytes, without a second copy of its pixels."""
+    image = Image.open(BytesIO(content), formats=["JPEG"])
+    found = hashlib.sha256()
+    for top in range(0, image.height, _STRIP):
+        found.update(image.crop((0, top, image.width, min(top + _STRIP, image.height))).tobytes())
+    return found.digest()
