@@ -15,7 +15,6 @@ from bot.pictures.structure import MOST_PIXELS
 __all__ = [
     "CHILD_MEMORY",
     "MOST_PIXELS",
-    "MOST_PIXELS_OF_ALL_SCANS",
     "MOST_PIXELS_OF_JPEG_IN_ONE_SCAN",
     "MOST_PIXELS_TO_OPEN",
 ]
@@ -38,7 +37,3 @@ MOST_PIXELS_TO_OPEN = {
 }
 #: such a JPEG can be read at half its sides, line by line
 MOST_PIXELS_OF_JPEG_IN_ONE_SCAN = 200_000_000
-
-#: Pixels times scans of a JPEG: each scan goes over all of them, even when it holds nothing, at 1.5 s for a thousand
-#: million. Photos have one scan, the most elaborate pictures of the web a few tens.
-MOST_PIXELS_OF_ALL_SCANS = 4_000_000_000

@@ -26,8 +26,8 @@ from bot.pictures.errors import (
     Format,
     PictureError,
     Recognised,
-    TooManyParts,
     TooManyPixels,
+    TooMuchWork,
     Unreadable,
     Unsupported,
     WrongChecksum,
@@ -156,7 +156,7 @@ def _without_decoding(content: bytes) -> Fitted | None:
         if error.width * error.height > _most_pixels(content):
             raise
     except Unreadable as error:
-        if isinstance(error, TooManyParts | WrongChecksum):
+        if isinstance(error, TooMuchWork | WrongChecksum):
             raise
     return None
 

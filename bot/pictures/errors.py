@@ -7,7 +7,7 @@ PictureError
 ├── Unreadable         a kind that we read, but broken, cut short or untrue: `reason` says how
 │   ├── Unsupported    a sound one perhaps, written in a way that our decoders do not know
 │   ├── WrongChecksum  damaged, as the file itself tells
-│   └── TooManyParts   cut into more pieces than we follow
+│   └── TooMuchWork    built so that decoding takes longer than any real file of its size: `reason` says how
 └── TooManyPixels      would take more memory to open than a bot should give to one picture
 
 None of them is worth a second try with the same bytes. ConversionFailed stands
@@ -79,8 +79,8 @@ class WrongChecksum(Unreadable):
     """The bytes of the picture are not those that the file was written with; some decoders do not look."""
 
 
-class TooManyParts(Unreadable):
-    """Only to follow the pieces of this file costs too much; nobody should be made to try it once more."""
+class TooMuchWork(Unreadable):
+    """It may be whole, but to decode it would keep everybody else waiting."""
 
 
 class TooManyPixels(PictureError):

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bot.pictures.bounds import MOST_PIXELS_TO_OPEN
 from bot.pictures.errors import Format, Recognised, Unreadable
 from bot.pictures.exif import is_upright
 from bot.pictures.structure import Structure, check_parts, check_sides
@@ -44,10 +45,13 @@ _SKIPPED = {_COMMENT, *_APPS, *_EXTENSIONS}
 #: bytes of the number that says how long a segment is, which counts itself
 _LENGTH = 2
 
-#: Inside a scan, FF 00 is a byte of the picture, FF D0 to FF D7 are restarts and FF FF is padding.
-_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-#: Between segments, FF 00 is nothing and FF FF is padding.
-_MARKER = re.compile(rb"\xff[^\x00\xff]")
+#: scans times pixels: a scan in which nothing changes has a few bytes, and takes a decoder as long as any other
+#: (libjpeg-turbo, "Two Issues with the JPEG Standard")
+MOST_PIXELS_IN_SCANS = 25 * MOST_PIXELS_TO_OPEN["JPEG"]
+
+#: Inside a scan, FF 00 is a byte of the picture, FF D0 to FF D7 are restarts and FF FF is padding;
+#: between segments, decoders skip them.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 
 _EXIF = b"Exif\x00\x00"
@@ -113,15 +117,22 @@ def followed(content: bytes) -> list[Segment]:
     return parts
 
 
-def with_end_marker(content: bytes) -> bytes:
-    """Add the end marker where the last scan goes on to the end of the file; else give the very same bytes.
+def for_decoder(content: bytes) -> tuple[bytes, bool]:
+    """Give what a decoder needs of a JPEG, and tell whether the end marker was missing and has been added.
 
-    The scan may be complete, or cut short: only decoding tells.
+    Without it the last scan may be complete, or cut short: only decoding tells. What lies between the parts and behind
+    them is left out; decoders step over it, but Pillow byte by byte. Raises Unreadable where the walk reaches no scan,
+    because no decoder gets further.
     """
     ended = content + _EOI
-    last = followed(ended)[-2:]
-    is_added = [part.marker for part in last] == [_SCAN, _END] and last[-1].end == len(ended)
-    return ended if is_added else content
+    parts = followed(ended)
+    if not any(part.marker == _SCAN for part in parts):
+        raise Unreadable("the JPEG is cut short or damaged before its picture begins")
+    is_added = parts[-1].end == len(ended)
+    if parts[-1].marker != _END or (is_added and parts[-2].marker != _SCAN):
+        return content, False
+    view = memoryview(ended)
+    return _SOI + b"".join(view[part.start : part.end] for part in parts), is_added
 
 
 def lacks_scans(content: bytes) -> bool:
@@ -205,8 +216,8 @@ def _segment_at(content: bytes, start: int) -> Segment:
     found = _MARKER.search(content, start)
     if found is None:
         raise Unreadable("the JPEG is cut short")
-    start += len(content[start : found.start()].rstrip(b"\xff"))
-    marker, body = content[found.end() - 1], found.end()
+    start, body = found.span()
+    marker = content[body - 1]
     if marker == _END:
         return Segment(marker, start, body, body)
     if marker not in _SKIPPED and marker not in {_SCAN, *_TABLES, *_FRAMES, *_RARE_FRAMES}:
@@ -227,7 +238,7 @@ def _end_of_segment(content: bytes, place: int, *, is_skipped: bool) -> int:
 
 
 def _end_of_scan(content: bytes, place: int) -> int:
-    found = _MARKER_IN_SCAN.search(content, place)
+    found = _MARKER.search(content, place)
     if found is None:
         raise Unreadable("the JPEG is cut short inside the picture")
     return found.start()

@@ -9,8 +9,8 @@ from io import BytesIO
 import pillow_heif
 from PIL import AvifImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from bot.pictures import bounds, foreign, jpeg, tiff, truncation
-from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels, Unreadable, Unsupported
+from bot.pictures import bounds, foreign, jpeg, tiff_pages, truncation
+from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels, TooMuchWork, Unsupported
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -51,28 +51,30 @@ def opened(content: bytes) -> tuple[Image.Image, bool]:
 
     Also tells whether only half of each side will be decoded, because all of it
     is too much for our memory. Raises Animated, Recognised for a camera's raw file,
-    TooManyPixels, Unreadable, Unsupported, and whatever Pillow raises.
+    TooManyPixels, TooMuchWork, Unreadable, Unsupported, and whatever Pillow raises.
     """
-    whole = jpeg.with_end_marker(content) if content.startswith(jpeg.SIGNATURE) else content
+    lacks_end = False
+    if content.startswith(jpeg.SIGNATURE):
+        content, lacks_end = jpeg.for_decoder(content)
     found = foreign.name_of(content)
-    if found is Format.TIFF and tiff.is_raw(content):
+    if found is Format.TIFF and tiff_pages.is_raw(content):
         raise Recognised(Format.RAW)
     try:
-        image = Image.open(BytesIO(whole), formats=_OPENED)
+        image = Image.open(BytesIO(content), formats=_OPENED)
     except UnidentifiedImageError:
         _refuse_unsupported(found, content)
         raise
     if _has_frames(image, content):
         raise Animated("several frames or pages")
-    is_halved = _check_pixels(image, whole)
-    if whole is not content:
-        truncation.refuse_cut(content)
+    is_halved = _check_pixels(image, content)
+    if lacks_end:
+        truncation.refuse_cut(content, is_halved=is_halved)
     return image, is_halved
 
 
 def _refuse_unsupported(found: Format | None, content: bytes) -> None:
     """Raise Unsupported for a file that is no damaged one: its header can be read, but not what it asks for."""
-    if found is Format.TIFF and tiff.describes_picture(content):
+    if found is Format.TIFF and tiff_pages.describes_picture(content):
         raise Unsupported(found, "the pixels of the TIFF are of a kind that is not read")
     if found is Format.AVIF:
         try:
@@ -113,8 +115,8 @@ def _check_pixels(image: Image.Image, content: bytes) -> bool:
         most = bounds.MOST_PIXELS
     if pixels > (bounds.MOST_PIXELS_OF_JPEG_IN_ONE_SCAN if is_lean else most):
         raise TooManyPixels(image.width, image.height)
-    if is_jpeg and pixels * jpeg.most_scans(content) > bounds.MOST_PIXELS_OF_ALL_SCANS:
-        raise Unreadable("the JPEG goes over its pixels too often")
+    if is_jpeg and jpeg.most_scans(content) * pixels > jpeg.MOST_PIXELS_IN_SCANS:
+        raise TooMuchWork("the JPEG paints over itself too often")
     if pixels <= (most if is_lean else bounds.MOST_PIXELS):
         return False
     return image.draft(None, (image.width // 2, image.height // 2)) is not None
@@ -126,5 +128,5 @@ def _is_transparent(image: Image.Image) -> bool:
 
 def _has_frames(image: Image.Image, content: bytes) -> bool:
     if image.format == "TIFF":
-        return tiff.has_pages(content)
+        return tiff_pages.has_pages(content)
     return image.format not in _WITH_COMPANIONS and getattr(image, "is_animated", False)

@@ -8,7 +8,7 @@ that announce 2.5 gigapixels cost as little as any other hundred bytes.
 
 from dataclasses import dataclass
 
-from bot.pictures.errors import TooManyParts, TooManyPixels, Unreadable
+from bot.pictures.errors import TooManyPixels, TooMuchWork, Unreadable
 
 #: about 150 MB once decoded; the largest phone sensors deliver 12 to 50 million by default
 MOST_PIXELS = 50_000_000
@@ -47,4 +47,4 @@ def check_sides(width: int, height: int) -> None:
 def check_parts(count: int) -> None:
     """Give up on a file that is cut into more pieces than any real one."""
     if count > MOST_PARTS:
-        raise TooManyParts("the file consists of too many pieces")
+        raise TooMuchWork("the file consists of too many pieces")

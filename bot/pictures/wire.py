@@ -33,7 +33,7 @@ class Outcome(Enum):
     #: the body says why, in UTF-8
     UNREADABLE = b"U"
     #: the same, and it may be sound: it is of a kind that is read, written in a way that is not
-    UNSUPPORTED = b"N"
+    UNSUPPORTED = b"K"
     #: width and height say how many
     TOO_MANY_PIXELS = b"P"
 

@@ -14,8 +14,8 @@ from bot.pictures.errors import (
     Animated,
     Format,
     Recognised,
-    TooManyParts,
     TooManyPixels,
+    TooMuchWork,
     Unreadable,
     Unsupported,
     WrongChecksum,
@@ -54,6 +54,7 @@ STEPPED_OVER = {
     "text before a table": between(TABLE, b"canary"),
     "an escaped FF before the scan": between(SCAN, b"\xff\x00canary\xff\xff\x00"),
     "stray bytes before the first segment but one": between(20, b"canary"),
+    "a restart before the first scan": between(TABLE, b"\xff\xd0"),
     "a segment of no length": between(2, b"\xff\xe5\x00\x00"),
     "a comment of length one": between(2, b"\xff\xfe\x00\x01"),
     "a segment of an unknown kind": with_segment(0xF0, b"canary", PLAIN),
@@ -68,6 +69,13 @@ async def test_what_decoders_step_over_is_left_out_and_the_picture_stays_byte_fo
 ) -> None:
     fitted = await converter.fit(content)
     assert (fitted.how, fitted.content) == (How.STRIPPED, PLAIN)
+
+
+async def test_what_decoders_step_over_survives_no_conversion_either(converter: Converter) -> None:
+    turned = with_segment(0xE1, exif(6), between(TABLE, b"canary" + b"\xff" * 1_000_000 + b"\xff\x00canary"))
+    fitted = await converter.fit(turned)
+    assert (fitted.how, seen(opened(fitted))) == (How.CONVERTED, SHOWN[6])
+    assert b"canary" not in fitted.content
 
 
 def without_end(content: bytes) -> bytes:
@@ -131,14 +139,13 @@ async def test_wherever_a_jpeg_is_cut_nothing_of_it_is_missing_or_it_is_refused(
     content: bytes, data: st.DataObject
 ) -> None:
     length = data.draw(st.integers(content.index(b"\xff\xda") + 20, len(content) - 2))
-    cut = content[:length]
-    whole = jpeg.with_end_marker(cut)
-    if whole is cut:  # cut between two scans, which decoders notice by themselves
+    whole, lacks_end = jpeg.for_decoder(content[:length])
+    if not lacks_end:  # cut between two scans, which decoders notice by themselves
         with pytest.raises(OSError, match="truncated"):
-            _pixels(cut)
+            _pixels(whole)
         return
     try:
-        truncation.refuse_cut(cut)
+        truncation.refuse_cut(whole)
     except Unreadable:
         return
     assert _pixels(whole) == _pixels(content)
@@ -184,7 +191,7 @@ async def test_what_cannot_be_followed_gets_around_no_bound(converter: Converter
     huge = PLAIN[:sides] + b"\xff\xdc\xff\xdc" + PLAIN[sides + 4 :]
     with pytest.raises(TooManyPixels):
         await converter.fit(without_end(huge))
-    with pytest.raises(TooManyParts):
+    with pytest.raises(TooMuchWork):
         await converter.fit(without_end(between(2, segment(0xE5, b"") * 60_000)))
 
 
@@ -193,8 +200,8 @@ async def test_a_jpeg_that_goes_over_many_pixels_many_times_is_refused(converter
     large = saved("JPEG", Image.new("L", (6000, 4000), 90), progressive=True, exif=exif(6))
     last = jpeg.followed(large)[-2]
     many = between(last.end, large[last.start : last.end] * 200, large)
-    with pytest.raises(Unreadable, match="too often"):
-        await converter.fit(many if is_followed else between(many.index(b"\xff\xda"), b"\xff\xd0", many))
+    with pytest.raises(Unreadable, match="paints over itself"):
+        await converter.fit(many if is_followed else between(last.end, b"\xff\x01", many))
 
 
 GREY, SMALL = drawn("L"), drawn("L", (24, 16))
@@ -208,10 +215,11 @@ REDUCED, SENSOR = {254: 1}, {262: 32803}
         tiff((GREY, {}), inside=[(SMALL, REDUCED)]),
         tiff((GREY, {}), inside=[(SMALL, REDUCED), (drawn("L", (12, 8)), REDUCED)]),
         tiff((GREY, {}), inside=[(SMALL, {})]),
+        tiff((GREY, {330: 2_000_000_000})),
         tiff((GREY, {}), (SMALL, REDUCED)),
         tiff((GREY, {}), (GREY, {254: 4})),
     ],
-    ids=["smaller copy inside", "two of them", "unmarked", "smaller copy behind", "mask behind"],
+    ids=["smaller copy inside", "two of them", "unmarked", "nothing there", "smaller copy behind", "mask behind"],
 )
 async def test_a_tiff_with_smaller_copies_is_a_picture(converter: Converter, content: bytes) -> None:
     assert opened(await converter.fit(content)).tobytes() == GREY.tobytes()

@@ -15,6 +15,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2 as Directory
 
 #: directories that are looked at; a copy at half its sides, and half of that, makes 16 at the most
 _MOST_DIRECTORIES = 32
+#: tags of one directory: real ones have tens, and each costs Pillow a few microseconds
+_MOST_TAGS = 4096
 
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 256, 257, 262, 330, 0xC612
 #: bits of the subfile type: a smaller copy, and a mask that says what is transparent
@@ -60,11 +62,14 @@ def _first(content: bytes) -> Directory:
 
 
 def _directory(content: bytes, place: int) -> Directory:
-    """Read the directory at a byte offset; empty where there is none."""
+    """Read the directory at a byte offset; empty where there is none, or one of endless tags."""
     found = _empty(content)
-    stream = BytesIO(content)
-    stream.seek(place)
-    found.load(stream)
+    size = 8 if content.startswith(_BIG_TIFF) else 2
+    count = int.from_bytes(content[place : place + size], "little" if content.startswith(b"II") else "big")
+    if count <= _MOST_TAGS:
+        stream = BytesIO(content)
+        stream.seek(place)
+        found.load(stream)
     return found
 
 
