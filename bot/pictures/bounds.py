@@ -12,12 +12,7 @@ of them fits in, measured with the costliest file of its kind.
 
 from bot.pictures.structure import MOST_PIXELS
 
-__all__ = [
-    "CHILD_MEMORY",
-    "MOST_PIXELS",
-    "MOST_PIXELS_OF_JPEG_IN_ONE_SCAN",
-    "MOST_PIXELS_TO_OPEN",
-]
+__all__ = ["CHILD_MEMORY", "MOST_PIXELS", "MOST_PIXELS_OF_JPEG_IN_ONE_SCAN", "MOST_PIXELS_TO_OPEN"]
 
 #: bytes of address space of the converting process
 CHILD_MEMORY = 1 << 30
