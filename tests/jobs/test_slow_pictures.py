@@ -17,7 +17,7 @@ from bot.jobs import gather
 from bot.jobs.plan import MOST_DELIVERED
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.telegram import Call, Person
-from bot.sandbox.telegram.refusals import server_error
+from bot.sandbox.telegram.refusals import too_many
 from bot.store.transaction import Transaction
 from tests.house import House
 from tests.jobs.slow_conversions import SlowConversions
@@ -182,7 +182,7 @@ async def test_huge_files_of_one_person_leave_room_for_others(house: House, eve:
 
 async def test_results_that_are_slowly_sent_to_one_person_leave_room_for_others(house: House, eve: Person) -> None:
     slow, groups = Fault(Kind.HELD), [house.telegram.group(members=[eve, house.ada]) for _ in range(MOST_DELIVERED + 1)]
-    house.telegram.faults.always("sendPhoto", server_error())
+    house.telegram.faults.always("sendPhoto", too_many(60))
     for group in groups:
         person = house.ada if group is groups[-1] else eve
         person.send_photo(a_photo(), caption="/edit make it snow", chat=group)
