@@ -29,7 +29,16 @@ from bot.jobs.transport import Transport
 from bot.jobs.withdrawal import Withdrawn
 from bot.pictures.aside import inspect_aside
 from bot.pictures.convert import Converter, Fitted, How
-from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, TooMuchWork, TooNarrow, Unreadable
+from bot.pictures.errors import (
+    Animated,
+    PictureError,
+    Recognised,
+    TooManyPixels,
+    TooMuchWork,
+    TooNarrow,
+    Unreadable,
+    Unsupported,
+)
 from bot.pictures.fetch import Fetcher, FetchError, Unreachable
 from bot.pictures.fetch_picture import fetch_picture
 from bot.pictures.inspect import Obstacle, why_not_as_it_is
@@ -287,7 +296,10 @@ def _in_album(job: Job, source: Source, words: Sentence) -> Sentence:
 
 async def _photo(content: bytes) -> Fitted | None:
     """Take a photo as the sender's app made it, unless there is more in its way than an app leaves."""
-    picture = await inspect_aside(content)
+    try:
+        picture = await inspect_aside(content)
+    except PictureError:
+        return None  # the converter says what is wrong with it, if anything is
     if why_not_as_it_is(picture) not in (None, *LEFT_BY_APPS):
         return None
     return Fitted(content, picture.kind, How.AS_IS)
@@ -295,7 +307,7 @@ async def _photo(content: bytes) -> Fitted | None:
 
 def _words(error: PictureError) -> Sentence:
     match error:
-        case Recognised(format=found):
+        case Recognised(format=found) | Unsupported(format=found):
             return sentence("other-format", format=found)
         case Animated():
             return sentence("animated")

@@ -9,7 +9,7 @@ from io import BytesIO
 
 from PIL import Image, ImageCms
 
-from bot.pictures.errors import Unreadable
+from bot.pictures.errors import Format, Unsupported
 
 #: bytes. Profiles of cameras and screens have a few thousand; a longer one is not for colours.
 _LONGEST_PROFILE = 1_000_000
@@ -39,10 +39,12 @@ _OPAQUE = 255
 def plain(image: Image.Image) -> tuple[Image.Image, bytes | None]:
     """Give the picture in L, LA, RGB or RGBA, and the colour profile that goes with it, if any.
 
-    An alpha channel that hides nothing is dropped. Raises Unreadable for pixels
-    that are measurements rather than colours.
+    An alpha channel that hides nothing is dropped. Raises Unsupported for pixels
+    that are measurements rather than colours, which TIFF alone can hold.
     """
     profile = image.info.get("icc_profile")
+    if image.mode == "LAB":
+        return _converted(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))), None
     if image.mode == "CMYK" and profile:
         return _from_print(image, profile), None
     image = _without_idle_alpha(_in_target_mode(image))
@@ -53,7 +55,7 @@ def _in_target_mode(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BITS:
         return image.convert("I").point([value >> 8 for value in range(1 << 16)], "L")
     if image.mode not in _TARGETS:
-        raise Unreadable("the values of the picture are no colours")
+        raise Unsupported(Format.TIFF, "the values of the picture are no colours")
     target = _TARGETS[image.mode]
     if "transparency" in image.info and not target.endswith("A"):
         target = "RGBA"
@@ -70,12 +72,15 @@ def _without_idle_alpha(image: Image.Image) -> Image.Image:
 def _from_print(image: Image.Image, profile: bytes) -> Image.Image:
     """Pictures for print look wrong without their profile; a broken one is as good as none."""
     try:
-        converted = ImageCms.profileToProfile(
-            image, ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
+        return _converted(image, ImageCms.ImageCmsProfile(BytesIO(profile)))
     except (ImageCms.PyCMSError, OSError):
-        converted = None
-    return converted or image.convert("RGB")
+        return image.convert("RGB")
+
+
+def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    """Bring a picture from the colours of its profile to sRGB; raises PyCMSError."""
+    found = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return found or image.convert("RGB")
 
 
 def _suits(profile: bytes | None, mode: str) -> bool:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from bot.confinement import close_inherited_files, confine
 from bot.pictures import bounds, opening
-from bot.pictures.errors import Animated, Recognised, TooManyPixels, TooMuchWork, TooNarrow, Unreadable
+from bot.pictures.errors import Animated, PictureError, Recognised, TooManyPixels, TooMuchWork, TooNarrow, Unsupported
 from bot.pictures.redraw import redrawn
 from bot.pictures.wire import PICTURE_HEAD, Outcome, Reply
 
@@ -34,21 +34,29 @@ def _picture(pictures: BinaryIO) -> bytes | None:
 def _answer(content: bytes) -> Reply:
     try:
         done = redrawn(content)
-    except Animated:
-        return Reply(Outcome.ANIMATED)
-    except Recognised:
-        return Reply(Outcome.RAW)
-    except TooManyPixels as error:
-        return Reply(Outcome.TOO_MANY_PIXELS, width=error.width, height=error.height)
-    except TooNarrow as error:
-        return Reply(Outcome.TOO_NARROW, width=error.width, height=error.height)
-    except TooMuchWork as error:
-        return Reply(Outcome.TOO_MUCH_WORK, error.reason.encode())
-    except Unreadable as error:
-        return Reply(Outcome.UNREADABLE, error.reason.encode())
+    except PictureError as error:
+        return _refusal(error)
     except Exception as error:  # noqa: BLE001 - decoders raise anything when they meet a broken file
         return Reply(Outcome.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})".encode())
     return Reply(Outcome.SHRUNK if done.is_smaller else Outcome.CONVERTED, done.content)
+
+
+def _refusal(error: PictureError) -> Reply:
+    match error:
+        case Animated():
+            return Reply(Outcome.ANIMATED)
+        case Recognised():
+            return Reply(Outcome.RAW)
+        case TooManyPixels():
+            return Reply(Outcome.TOO_MANY_PIXELS, width=error.width, height=error.height)
+        case TooNarrow():
+            return Reply(Outcome.TOO_NARROW, width=error.width, height=error.height)
+        case TooMuchWork():
+            return Reply(Outcome.TOO_MUCH_WORK, error.reason.encode())
+        case Unsupported():
+            return Reply(Outcome.UNSUPPORTED, error.reason.encode())
+        case _:
+            return Reply(Outcome.UNREADABLE, str(error).encode())
 
 
 def _send(replies: BinaryIO, reply: Reply) -> None:

@@ -5,6 +5,10 @@ else. Only what is left (turned by EXIF, too big, of a kind that is not taken)
 is decoded and written again, in a process of its own: a file that crashes it,
 stops it or fills it costs that one picture. Whatever comes back has passed the
 same inspection as any other file.
+
+What the inspection cannot follow is decoded as well, because files are odd in more
+ways than it knows, and every viewer may show them: that a picture is damaged, only
+its decoder can say.
 """
 
 import asyncio
@@ -13,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.child_process import Broken
-from bot.pictures import foreign, jpeg, png
+from bot.pictures import foreign, jpeg, png, webp
 from bot.pictures.bounds import MOST_PIXELS_OF_JPEG_IN_ONE_SCAN, MOST_PIXELS_TO_OPEN
 from bot.pictures.conversion_process import ConversionProcess, start
 from bot.pictures.errors import (
@@ -26,6 +30,8 @@ from bot.pictures.errors import (
     TooMuchWork,
     TooNarrow,
     Unreadable,
+    Unsupported,
+    WrongChecksum,
 )
 from bot.pictures.inspect import MOST_BYTES, Kind, inspect, why_not_as_it_is
 from bot.pictures.strip import first_of_several, stripped
@@ -97,7 +103,7 @@ class Converter:
         if ready is not None:
             return ready
         reply = await self._converted(content)
-        return await asyncio.to_thread(_judged, reply)
+        return await asyncio.to_thread(_judged, reply, content)
 
     async def fit_without_decoding(self, content: bytes) -> Fitted | None:
         """Give this picture as it is or stripped, without waiting for any other; None when it has to be decoded.
@@ -145,29 +151,40 @@ class Converter:
 
 
 def _without_decoding(content: bytes) -> Fitted | None:
-    """Pass a picture on as it is or stripped; None when it has to be decoded. Raises PictureError."""
+    """Pass a picture on as it is or stripped; None when it has to be decoded.
+
+    Raises PictureError for what decoding cannot change, or costs too much.
+    """
     try:
         return _sendable(content)
     except Recognised as error:
         if error.format is Format.MPO:
             first = _without_decoding(first_of_several(content))
             return first and replace(first, how=How.STRIPPED)
-        if foreign.is_sequence(content):
-            raise Animated("a series of frames") from None
-        if error.format not in _READABLE:
-            raise
+        _refuse_foreign(content, error)
     except TooManyPixels as error:
         if error.width * error.height > _most_pixels(content):
+            raise
+    except Unreadable as error:
+        if isinstance(error, TooMuchWork | WrongChecksum):
             raise
     return None
 
 
+def _refuse_foreign(content: bytes, error: Recognised) -> None:
+    if foreign.is_sequence(content):
+        raise Animated("a series of frames") from None
+    if error.format not in _READABLE:
+        raise error
+
+
 def _sendable(content: bytes) -> Fitted | None:
     picture = inspect(content)
-    if picture.animated:
+    is_framed = picture.kind is Kind.WEBP and webp.has_one_frame(content)
+    if picture.animated and not is_framed:
         raise Animated("several frames")
     check_ratio(picture.width, picture.height)
-    if not picture.upright:
+    if is_framed or not picture.upright:
         return None
     clean = stripped(picture.kind, content) if picture.has_metadata else content
     if len(clean) > MOST_BYTES:
@@ -182,13 +199,14 @@ def _most_pixels(content: bytes) -> int:
     return MOST_PIXELS_TO_OPEN["PNG" if content.startswith(png.SIGNATURE) else "WEBP"]
 
 
-def _judged(reply: Reply) -> Fitted:
+def _judged(reply: Reply, content: bytes) -> Fitted:
     """Turn a reply into a picture or an error; a picture that is not fit counts as none."""
     match reply.outcome:
-        case Outcome.CONVERTED:
-            return Fitted(reply.body, _kind_of(reply.body), How.CONVERTED)
-        case Outcome.SHRUNK:
-            return Fitted(reply.body, _kind_of(reply.body), How.SHRUNK)
+        case Outcome.CONVERTED | Outcome.SHRUNK:
+            how = How.SHRUNK if reply.outcome is Outcome.SHRUNK else How.CONVERTED
+            return Fitted(reply.body, _kind_of(reply.body), how)
+        case Outcome.UNSUPPORTED if (found := foreign.name_of(content)) is not None:
+            raise Unsupported(found, reply.body.decode(errors="replace"))
         case _:
             raise _why_not(reply)
 

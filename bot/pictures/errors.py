@@ -5,6 +5,8 @@ PictureError
 │   └── Recognised     a picture, of a kind that is not handed on as it is: `format` names it
 ├── Animated           several frames or pages, where one picture is wanted
 ├── Unreadable         a kind that we read, but broken, cut short or untrue: `reason` says how
+│   ├── Unsupported    a sound one perhaps, written in a way that our decoders do not know
+│   ├── WrongChecksum  damaged, as the file itself tells
 │   └── TooMuchWork    built so that decoding takes longer than any real file of its size: `reason` says how
 ├── TooNarrow          more a line than a picture
 └── TooManyPixels      would take more memory to open than a bot should give to one picture
@@ -64,6 +66,18 @@ class Unreadable(PictureError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Unsupported(Unreadable):
+    """Other programs may read this file; ours do not know how its pixels are written."""
+
+    def __init__(self, found: Format, reason: str) -> None:
+        super().__init__(reason)
+        self.format = found
+
+
+class WrongChecksum(Unreadable):
+    """The bytes of the picture are not those that the file was written with; some decoders do not look."""
 
 
 class TooMuchWork(Unreadable):

@@ -5,7 +5,7 @@ status 200 all the same. Such an answer says as little about the picture as a 50
 """
 
 from bot.pictures.aside import inspect_aside
-from bot.pictures.errors import Format, NotAPicture, PictureError, Recognised, Unreadable
+from bot.pictures.errors import Format, NotAPicture, PictureError, Recognised, TooMuchWork, Unreadable
 from bot.pictures.fetch import Fetcher, Unreachable
 from bot.pictures.inspect import Picture
 
@@ -26,5 +26,8 @@ async def fetch_picture(fetcher: Fetcher, url: str) -> tuple[bytes, Picture]:
 
 
 def _is_a_picture(error: PictureError) -> bool:
-    """Say whether it is a picture of another kind; one in SVG is a page with a drawing, which no image model makes."""
-    return isinstance(error, Recognised) and error.format is not Format.SVG
+    """Say whether it is a picture of another kind, or one that asks for too much; it would be the same next time.
+
+    One in SVG is a page with a drawing, which no image model makes.
+    """
+    return isinstance(error, TooMuchWork) or (isinstance(error, Recognised) and error.format is not Format.SVG)

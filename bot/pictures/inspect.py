@@ -81,7 +81,7 @@ class Picture:
     size: int
     #: EXIF asks for no rotation; False too when its EXIF cannot be read
     upright: bool
-    #: EXIF, XMP, IPTC, comments, texts, times, thumbnails or anything behind the end of the picture;
+    #: EXIF, XMP, IPTC, comments, texts, times, thumbnails, or anything between the parts or behind the end;
     #: colour profiles and what decoders need do not count
     has_metadata: bool
     #: more than one frame

@@ -3,8 +3,13 @@
 A JPEG is whole when its end marker is reached; a download that was cut
 anywhere before never gets there, because lengths are followed and a thumbnail's
 own end marker is skipped with the segment that holds it.
+
+Cameras write more than the standard allows, and decoders (libjpeg is the one that
+all browsers use) step over it: stray bytes before a marker, and segments without
+even a length. So does this walk, and what was stepped over is none of its parts.
 """
 
+import contextlib
 import re
 import struct
 from collections.abc import Iterator
@@ -22,6 +27,8 @@ _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 #: baseline, extended and progressive Huffman: what every reader can read
 _PROGRESSIVE = 0xC2
 _FRAMES = {0xC0, 0xC1, _PROGRESSIVE}
+#: which of the 64 coefficients a scan holds, first and last, and how many of their bits it leaves out
+_SEQUENTIAL = 0, 63, 0
 #: lossless, hierarchical and arithmetic coding: in the standard, but not in the world
 _RARE_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 #: tables: DHT, DAC, DQT, DNL, DRI, DHP, EXP
@@ -31,6 +38,12 @@ _HEADERS = ((_APP0, b"JFIF\x00", 14), (_APP14, b"Adobe", 12))
 #: where a JFIF header gives the sides of its thumbnail
 _JFIF_THUMBNAIL = slice(12, 14)
 _APPS = range(_APP0, _APP15 + 1)
+#: JPG0 to JPG13, reserved for extensions that baseline and progressive pictures never got
+_EXTENSIONS = range(0xF0, 0xFE)
+#: segments that decoders skip by their length
+_SKIPPED = {_COMMENT, *_APPS, *_EXTENSIONS}
+#: bytes of the number that says how long a segment is, which counts itself
+_LENGTH = 2
 
 #: scans of one picture: libjpeg writes 10 into a progressive one, mozjpeg 11; libtiff and GDAL give up at 100, too
 MOST_SCANS = 100
@@ -38,9 +51,10 @@ MOST_SCANS = 100
 #: (libjpeg-turbo, "Two Issues with the JPEG Standard")
 MOST_PIXELS_IN_SCANS = 25 * MOST_PIXELS_TO_OPEN["JPEG"]
 
-#: Inside a scan, FF 00 is a byte of the picture, FF D0 to FF D7 are restarts and FF FF is padding.
-_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_NOT_PADDING = re.compile(rb"[^\xff]")
+#: Inside a scan, FF 00 is a byte of the picture, FF D0 to FF D7 are restarts and FF FF is padding;
+#: between segments, decoders skip them.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 
 _EXIF = b"Exif\x00\x00"
 _SEVERAL_PICTURES = b"MPF\x00"
@@ -71,12 +85,11 @@ def read(content: bytes) -> Structure:
     apps = [(part.marker, content[part.body : part.end]) for part in parts if part.marker in _APPS]
     _refuse_mpo(apps)
     width, height = _sides(content, parts)
-    trailing = parts[-1].end < len(content)
     return Structure(
         width=width,
         height=height,
         upright=all(is_upright(body) for marker, body in apps if is_exif(marker, body)),
-        has_metadata=trailing or any(is_metadata(content, part) for part in parts),
+        has_metadata=_has_bytes_apart(content, parts) or any(is_metadata(content, part) for part in parts),
     )
 
 
@@ -97,9 +110,66 @@ def segments(content: bytes) -> Iterator[Segment]:
         place = part.end
 
 
+def followed(content: bytes) -> list[Segment]:
+    """Walk as far as the walk goes; the last segment is the end marker if it went all the way."""
+    parts = []
+    with contextlib.suppress(Unreadable):  # what came before is the answer
+        for part in segments(content):
+            parts.append(part)  # noqa: PERF402 - list() would lose them with the error
+    return parts
+
+
+def for_decoder(content: bytes) -> tuple[bytes, bool]:
+    """Give what a decoder needs of a JPEG, and tell whether the end marker was missing and has been added.
+
+    Without it the last scan may be complete, or cut short: only decoding tells. What lies between the parts and behind
+    them is left out; decoders step over it, but Pillow byte by byte. Raises Unreadable where the walk reaches no scan,
+    because no decoder gets further.
+    """
+    ended = content + _EOI
+    parts = followed(ended)
+    if not any(part.marker == _SCAN for part in parts):
+        raise Unreadable("the JPEG is cut short or damaged before its picture begins")
+    is_added = parts[-1].end == len(ended)
+    if parts[-1].marker != _END or (is_added and parts[-2].marker != _SCAN):
+        return content, False
+    view = memoryview(ended)
+    return _SOI + b"".join(view[part.start : part.end] for part in parts), is_added
+
+
+def lacks_scans(content: bytes) -> bool:
+    """Tell whether the scans of a JPEG leave out a colour, or (progressive) some bits of it."""
+    parts = followed(content)
+    frames = [part for part in parts if part.marker in _FRAMES]
+    is_progressive = any(part.marker == _PROGRESSIVE for part in frames)
+    bits_left = {}
+    for scan in (part for part in parts if part.marker == _SCAN):
+        behind = scan.body + 1 + 2 * content[scan.body]
+        first, last, precision = content[behind : behind + 3] if is_progressive else _SEQUENTIAL
+        for colour in content[scan.body + 1 : behind : 2]:
+            bits_left.update({(colour, place): precision & 0x0F for place in range(first, last + 1)})
+    colours = [colour for part in frames for colour in content[part.body + 6 : part.end : 3]]
+    return any(bits_left.get((colour, place), 1) for colour in colours for place in range(64))
+
+
+def most_scans(content: bytes) -> int:
+    """Count the scans; where the walk goes no further, whatever may be one."""
+    parts = followed(content)
+    count = sum(part.marker == _SCAN for part in parts)
+    if not parts or parts[-1].marker != _END:
+        count += content.count(bytes([0xFF, _SCAN]), parts[-1].end if parts else 0)
+    return count
+
+
+def check_scans(count: int, pixels: int) -> None:
+    """Raise TooMuchWork for a JPEG of so many pixels with more scans than any real one."""
+    if count > MOST_SCANS or count * pixels > MOST_PIXELS_IN_SCANS:
+        raise TooMuchWork("the JPEG paints over itself too often")
+
+
 def is_metadata(content: bytes, part: Segment) -> bool:
     """Tell whether a segment can go without changing how the picture looks."""
-    if part.marker == _COMMENT:
+    if part.marker == _COMMENT or part.marker in _EXTENSIONS:
         return True
     return part.marker in _APPS and not _is_technical(part.marker, content[part.body : part.end])
 
@@ -113,10 +183,10 @@ def is_in_one_scan(content: bytes) -> bool:
     """Tell whether a decoder gets along with a few lines at a time.
 
     Progressive pictures, and those with a scan per colour, are collected in
-    memory as a whole before the first line can be shown.
+    memory as a whole before the first line can be shown. So may be what the walk cannot follow.
     """
-    markers = [part.marker for part in segments(content)]
-    return markers.count(_SCAN) == 1 and _PROGRESSIVE not in markers
+    markers = [part.marker for part in followed(content)]
+    return markers[-1:] == [_END] and markers.count(_SCAN) == 1 and _PROGRESSIVE not in markers
 
 
 def is_exif(marker: int, body: bytes) -> bool:
@@ -129,13 +199,13 @@ def with_one_exif(content: bytes) -> bytes:
 
     Pillow puts several together anew with each of them, in a time that grows with the square of their number.
     """
-    parts = list(segments(content))
+    parts = followed(content)
     exifs = [part.start for part in parts if is_exif(part.marker, content[part.body : part.end])]
     if len(exifs) < 2:
         return content
     view, further = memoryview(content), set(exifs[1:])
     kept = (view[part.start : part.end] for part in parts if part.start not in further)
-    return b"".join([SIGNATURE[:2], *kept])
+    return b"".join([_SOI, *kept, view[parts[-1].end :]])
 
 
 def _is_technical(marker: int, body: bytes) -> bool:
@@ -165,31 +235,32 @@ def without_extras(content: bytes, part: Segment) -> bytes:
 
 
 def _segment_at(content: bytes, start: int) -> Segment:
-    if content[start : start + 1] != b"\xff":
-        raise Unreadable("the JPEG is cut short or damaged")
-    found = _NOT_PADDING.search(content, start)
+    found = _MARKER.search(content, start)
     if found is None:
         raise Unreadable("the JPEG is cut short")
-    marker, body = content[found.start()], found.end()
+    start, body = found.span()
+    marker = content[body - 1]
     if marker == _END:
         return Segment(marker, start, body, body)
-    if marker not in _APPS and marker not in {_COMMENT, _SCAN, *_TABLES, *_FRAMES, *_RARE_FRAMES}:
+    if marker not in _SKIPPED and marker not in {_SCAN, *_TABLES, *_FRAMES, *_RARE_FRAMES}:
         raise Unreadable("the JPEG holds a segment of no known kind")
-    end = _end_of_segment(content, body)
+    end = _end_of_segment(content, body, is_skipped=marker in _SKIPPED)
     if marker == _SCAN:
         end = _end_of_scan(content, end)
-    return Segment(marker, start, body + 2, end)
+    return Segment(marker, start, body + _LENGTH, end)
 
 
-def _end_of_segment(content: bytes, place: int) -> int:
-    length = int.from_bytes(content[place : place + 2], "big")
-    if length < 2 or place + length > len(content):
+def _end_of_segment(content: bytes, place: int, *, is_skipped: bool) -> int:
+    length = int.from_bytes(content[place : place + _LENGTH], "big")
+    if is_skipped:
+        length = max(length, _LENGTH)
+    if length < _LENGTH or place + length > len(content):
         raise Unreadable("the JPEG is cut short inside a segment")
     return place + length
 
 
 def _end_of_scan(content: bytes, place: int) -> int:
-    found = _MARKER_IN_SCAN.search(content, place)
+    found = _MARKER.search(content, place)
     if found is None:
         raise Unreadable("the JPEG is cut short inside the picture")
     return found.start()
@@ -213,10 +284,16 @@ def _sides_of_frame(content: bytes, frame: Segment, scans: int) -> tuple[int, in
     if bits != 8 or colours not in {1, 3, 4} or frame.end - frame.body != 6 + 3 * colours:
         raise Unreadable("the header of the JPEG makes no sense")
     pixels = min(width * height, MOST_PIXELS_TO_OPEN["JPEG"])  # those of larger ones are never decoded
-    if scans > MOST_SCANS or scans * pixels > MOST_PIXELS_IN_SCANS:
-        raise TooMuchWork("the JPEG paints over itself too often")
+    check_scans(scans, pixels)
     check_sides(width, height)
     return width, height
+
+
+def _has_bytes_apart(content: bytes, parts: list[Segment]) -> bool:
+    """Tell whether there is anything between the parts, or behind the last one."""
+    ends = [len(_SOI), *(part.end for part in parts)]
+    starts = [*(part.start for part in parts), len(content)]
+    return starts != ends
 
 
 def _refuse_mpo(apps: list[tuple[int, bytes]]) -> None:

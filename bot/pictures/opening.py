@@ -7,10 +7,18 @@ pixel is decoded; after that the memory of the process is the bound.
 from io import BytesIO
 
 import pillow_heif
-from PIL import AvifImagePlugin, BmpImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    Image,
+    MpoImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
-from bot.pictures import bounds, heif, jpeg, structure, tiff
-from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels, TooMuchWork
+from bot.pictures import bounds, foreign, heif, jpeg, structure, tiff, tiff_pages, truncation
+from bot.pictures.errors import Animated, Format, Recognised, TooManyPixels, TooMuchWork, Unsupported
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -31,13 +39,8 @@ _WITH_COMPANIONS = {"JPEG", "MPO", "HEIF"}
 #: MPO is opened as the JPEG that it begins with
 _OPENED = tuple(bounds.MOST_PIXELS_TO_OPEN.keys() - {"MPO"})
 
-#: tags of a TIFF that holds a camera's raw data: of its previews, and the version of DNG
-_RAW_TAGS = {0x014A, 0xC612}
 #: bytes: what a segment of a JPEG can hold, and other formats have taken over
 _LONGEST_EXIF = 1 << 16
-_SMALLER_COPY, _REDUCED = 0x00FE, 1
-#: how Canon marks its own
-_CR2_PLACE, _CR2 = slice(8, 10), b"CR"
 
 
 #: Beside what Pillow always loads (BMP, GIF, JPEG, PNG and PPM); each of the forty others is one more way in.
@@ -59,16 +62,38 @@ def opened(content: bytes) -> tuple[Image.Image, bool]:
 
     Also tells whether only half of each side will be decoded, because all of it
     is too much for our memory. Raises Animated, Recognised for a camera's raw file,
-    TooManyPixels, TooMuchWork, TooNarrow, and whatever Pillow raises.
+    TooManyPixels, TooMuchWork, TooNarrow, Unreadable, Unsupported, and whatever Pillow raises.
     """
+    lacks_end = False
+    if content.startswith(jpeg.SIGNATURE):
+        content, lacks_end = jpeg.for_decoder(content)
     content = _checked(content)
-    image = Image.open(BytesIO(content), formats=_OPENED)
-    found = str(image.format)
-    if found == "TIFF" and _is_raw(image, content):
+    found = foreign.name_of(content)
+    if found is Format.TIFF and tiff_pages.is_raw(content):
         raise Recognised(Format.RAW)
-    if found not in _WITH_COMPANIONS and getattr(image, "is_animated", False):
+    try:
+        image = Image.open(BytesIO(content), formats=_OPENED)
+    except UnidentifiedImageError:
+        _refuse_unsupported(found, content)
+        raise
+    if _has_frames(image, content):
         raise Animated("several frames or pages")
-    return image, _check_pixels(image, content)
+    is_halved = _check_pixels(image, content)
+    if lacks_end:
+        truncation.refuse_cut(content, is_halved=is_halved)
+    return image, is_halved
+
+
+def _refuse_unsupported(found: Format | None, content: bytes) -> None:
+    """Raise Unsupported for a file that is no damaged one: its header can be read, but not what it asks for."""
+    if found is Format.TIFF and tiff_pages.describes_picture(content):
+        raise Unsupported(found, "the pixels of the TIFF are of a kind that is not read")
+    if found is Format.AVIF:
+        try:
+            AvifImagePlugin.AvifImageFile(BytesIO(content))
+        except SyntaxError as error:
+            if "Truncated" not in str(error):
+                raise Unsupported(found, str(error)) from None
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -108,13 +133,16 @@ def _check_pixels(image: Image.Image, content: bytes) -> bool:
     """
     structure.check_ratio(image.width, image.height)
     pixels, most = image.width * image.height, bounds.MOST_PIXELS_TO_OPEN[str(image.format)]
-    is_lean = content.startswith(jpeg.SIGNATURE) and jpeg.is_in_one_scan(content)
+    is_jpeg = content.startswith(jpeg.SIGNATURE)
+    is_lean = is_jpeg and jpeg.is_in_one_scan(content)
     if _is_transparent(image):
         most = bounds.MOST_PIXELS
     if _is_bmp_rle(image) and pixels > bounds.MOST_PIXELS_OF_BMP_RLE:
         raise TooMuchWork("the bitmap is too large for repeated colours")
     if pixels > (bounds.MOST_PIXELS_OF_JPEG_IN_ONE_SCAN if is_lean else most):
         raise TooManyPixels(image.width, image.height)
+    if is_jpeg:
+        jpeg.check_scans(jpeg.most_scans(content), pixels)
     if pixels <= (most if is_lean else bounds.MOST_PIXELS):
         return False
     return image.draft(None, (image.width // 2, image.height // 2)) is not None
@@ -128,8 +156,7 @@ def _is_bmp_rle(image: Image.Image) -> bool:
     return isinstance(image, BmpImagePlugin.BmpImageFile) and any(tile.codec_name == "bmp_rle" for tile in image.tile)
 
 
-def _is_raw(image: Image.Image, content: bytes) -> bool:
-    """Tell a raw file from a picture: what Pillow would open of it is its thumbnail or a preview."""
-    tags = image.getexif()
-    is_marked = _RAW_TAGS.intersection(tags) or content[_CR2_PLACE] == _CR2
-    return bool(is_marked) or tags.get(_SMALLER_COPY) == _REDUCED
+def _has_frames(image: Image.Image, content: bytes) -> bool:
+    if image.format == "TIFF":
+        return tiff_pages.has_pages(content)
+    return image.format not in _WITH_COMPANIONS and getattr(image, "is_animated", False)

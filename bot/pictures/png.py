@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.pictures.errors import Unreadable
+from bot.pictures.errors import Unreadable, WrongChecksum
 from bot.pictures.exif import is_upright
 from bot.pictures.structure import Structure, check_parts, check_sides
 
@@ -20,8 +20,7 @@ _PICTURE = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _COLOURS = {b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD"}
 #: resolution, and hints for screens with few colours
 _TECHNICAL = {b"pHYs", b"hIST", b"sPLT"}
-_ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
-_HARMLESS = _PICTURE | _COLOURS | _TECHNICAL | _ANIMATION
+_HARMLESS = _PICTURE | _COLOURS | _TECHNICAL
 
 #: bits per sample that the specification allows, by colour type
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
@@ -55,7 +54,8 @@ def read(content: bytes) -> Structure:
         height=height,
         upright=all(is_upright(view[part.body : part.end]) for part in parts if part.name == b"eXIf"),
         has_metadata=trailing or any(is_metadata(part) for part in parts),
-        animated=b"acTL" in names,
+        # The first frame may be the picture itself (IDAT); fdAT holds every other one.
+        animated={b"acTL", b"fdAT"} <= names,
     )
 
 
@@ -98,7 +98,7 @@ def _chunk_at(content: bytes, place: int) -> Chunk:
 def _check_sum(content: bytes, body: int, end: int) -> None:
     """The checksum covers the name, which lies in the four bytes before the data."""
     if zlib.crc32(memoryview(content)[body - 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
-        raise Unreadable("the PNG is damaged")
+        raise WrongChecksum("the PNG is damaged")
 
 
 def _sides(content: bytes) -> tuple[int, int]:

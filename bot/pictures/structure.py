@@ -8,7 +8,7 @@ that announce 2.5 gigapixels cost as little as any other hundred bytes.
 
 from dataclasses import dataclass
 
-from bot.pictures.errors import TooManyPixels, TooNarrow, Unreadable
+from bot.pictures.errors import TooManyPixels, TooMuchWork, TooNarrow, Unreadable
 
 #: about 150 MB once decoded; the largest phone sensors deliver 12 to 50 million by default
 MOST_PIXELS = 50_000_000
@@ -57,4 +57,4 @@ def check_ratio(width: int, height: int) -> None:
 def check_parts(count: int) -> None:
     """Give up on a file that is cut into more pieces than any real one."""
     if count > MOST_PARTS:
-        raise Unreadable("the file consists of too many pieces")
+        raise TooMuchWork("the file consists of too many pieces")

@@ -69,6 +69,11 @@ def chunks(content: bytes, end: int) -> Iterator[Chunk]:
         place = part.end + (part.end - part.body) % 2
 
 
+def has_one_frame(content: bytes) -> bool:
+    """Tell whether a WebP that was read without error is an animation of one frame, which is a still picture."""
+    return sum(part.name == b"ANMF" for part in chunks(content, announced_end(content))) == 1
+
+
 def is_metadata(part: Chunk) -> bool:
     """Tell whether a chunk can go without changing how the picture looks."""
     return part.name not in _HARMLESS

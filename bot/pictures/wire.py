@@ -32,6 +32,8 @@ class Outcome(Enum):
     RAW = b"W"
     #: the body says why, in UTF-8
     UNREADABLE = b"U"
+    #: the same, and it may be sound: it is of a kind that is read, written in a way that is not
+    UNSUPPORTED = b"K"
     #: width and height say how many
     TOO_MANY_PIXELS = b"P"
     #: width and height say how narrow

@@ -9,11 +9,13 @@ import pytest
 from bot.chat import client
 from bot.job import State
 from bot.jobs.pauses import MOST_TRIES
+from bot.pictures.jpeg import MOST_SCANS
 from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.telegram.refusals import bad_request, blocked, server_error, too_many
 from bot.store import connection
 from bot.store.outbox import Ending, Outbox
 from tests.house import House, a_house
+from tests.pictures.excess import jpeg_of_scans
 from tests.world import a_photo, english, rows
 
 CUT_AFTER = Fault(Kind.CUT_AFTER)
@@ -436,6 +438,16 @@ async def test_a_result_that_is_a_picture_of_no_use_is_told(house: House) -> Non
     await house.pass_time(30)
     assert "could not send it to you" in house.words()[0]
     assert "GIF" in house.words(9009)[0]
+
+
+async def test_a_result_that_asks_for_too_much_is_not_fetched_again(house: House) -> None:
+    await _answer_is_due(house)
+    [task] = house.kie.tasks.values()
+    await house.pass_time(1)
+    task.result = jpeg_of_scans(MOST_SCANS + 1)
+    await house.pass_time(30)
+    assert "could not send it to you" in house.words()[0]
+    assert "paints over itself" in house.words(9009)[0]
 
 
 async def test_an_answer_whose_topic_is_gone_goes_to_the_chat(house: House) -> None:

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Sequence
 from io import BytesIO
 
 from PIL import Image, ImageCms
@@ -51,6 +52,11 @@ def plain_exif(value: int, kind: int = 3, order: str = "<") -> bytes:
     """The TIFF part alone: one entry, the orientation."""
     name = b"II" if order == "<" else b"MM"
     return name + struct.pack(order + "HIHHHIHHI", 42, 8, 1, ORIENTATION, kind, 1, value, 0, 0)
+
+
+def between(place: int, stray: bytes, content: bytes) -> bytes:
+    """Put bytes into a file, at an offset as in a slice."""
+    return content[:place] + stray + content[place:]
 
 
 def segment(marker: int, body: bytes) -> bytes:
@@ -104,6 +110,40 @@ def texts(**values: str) -> PngInfo:
     for name, value in values.items():
         info.add_text(name, value)
     return info
+
+
+def tiff(
+    *pages: tuple[Image.Image, dict[int, int]], inside: Sequence[tuple[Image.Image, dict[int, int]]] = ()
+) -> bytes:
+    """A TIFF of grey pictures, each with tags of its own; those inside are SubIFDs of the first page."""
+    out, link = bytearray(b"II*\x00\x00\x00\x00\x00"), 4
+    places = [_add_directory(out, picture, {tag: [value] for tag, value in tags.items()}) for picture, tags in inside]
+    for picture, tags in pages:
+        lists = {tag: [value] for tag, value in tags.items()} | ({330: places} if link == 4 and places else {})
+        struct.pack_into("<I", out, link, _add_directory(out, picture, lists))
+        link = len(out) - 4
+    return bytes(out)
+
+
+def _add_directory(out: bytearray, picture: Image.Image, tags: dict[int, list[int]]) -> int:
+    width, height = picture.size
+    tags = {
+        256: [width],
+        257: [height],
+        258: [8],
+        262: [1],
+        273: [len(out)],
+        278: [height],
+        279: [width * height],
+    } | tags
+    out += picture.tobytes()
+    entries = b""
+    for tag, values in sorted(tags.items()):
+        entries += struct.pack("<HHII", tag, 4, len(values), values[0] if len(values) == 1 else len(out))
+        out += struct.pack(f"<{len(values)}I", *values) if len(values) > 1 else b""
+    place = len(out)
+    out += struct.pack("<H", len(tags)) + entries + bytes(4)
+    return place
 
 
 def container(main: bytes, *compatible: bytes) -> bytes:

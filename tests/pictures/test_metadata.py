@@ -152,7 +152,8 @@ def test_more_than_one_frame_is_animated(file_format: str) -> None:
     assert inspect(content).animated
 
 
-def test_a_single_frame_announced_as_animation_counts_as_animated() -> None:
+def test_a_single_frame_announced_as_animation_is_a_still_picture() -> None:
     content = saved("PNG")
     announced = content[:33] + chunk(b"acTL", struct.pack(">II", 1, 0)) + content[33:]
-    assert inspect(announced).animated
+    picture = inspect(announced)
+    assert (picture.animated, picture.has_metadata) == (False, True)
