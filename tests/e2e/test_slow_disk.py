@@ -47,7 +47,8 @@ async def test_a_large_database_on_a_slow_disk_keeps_nobody_waiting(tmp_path: Pa
         slow = {"LD_PRELOAD": str(_slow(tmp_path)), "DISK_MB_PER_SECOND": str(MB_PER_SECOND), "LOG_LEVEL": "INFO"}
         bot = world.bot(**slow)
         await bot.ready()
-        ready, took = time.monotonic(), []
+        ready = time.monotonic()
+        took: list[float] = []
         while time.monotonic() < ready + SOON + 60:
             took.append(await _an_edit(world, len(took) + 1))
         assert "erased whose" in bot.log, "and what was to be done has begun"
