@@ -158,7 +158,7 @@ async def test_a_newcomer_is_answered_within_seconds_beside_more_than_can_be_sai
     for number in range(60):
         house.telegram.person(user_id=FIRST_CHAT + number)
         await house.bot.db.unit(
-            lambda tx, number=number: texts(tx.jobs._db, 1, 20, now, chat_id=FIRST_CHAT + number)  # type: ignore[misc]
+            lambda tx, number=number: texts(tx.jobs._db, 1, 20, now, chat_id=FIRST_CHAT + number)  # type: ignore[misc]  # mypy: a default in a lambda
         )
     await house.pass_time(3)
     bob = house.telegram.person(user_id=5001)
@@ -173,7 +173,7 @@ async def test_a_newcomer_is_asked_for_words_beside_more_than_can_be_said(house:
     for number in range(60):
         house.telegram.person(user_id=FIRST_CHAT + number)
         await house.bot.db.unit(
-            lambda tx, number=number: texts(tx.jobs._db, 1, 20, now, chat_id=FIRST_CHAT + number)  # type: ignore[misc]
+            lambda tx, number=number: texts(tx.jobs._db, 1, 20, now, chat_id=FIRST_CHAT + number)  # type: ignore[misc]  # mypy: a default in a lambda
         )
     house.ada.send_photo(a_photo())
     await house.receive()
@@ -191,7 +191,7 @@ async def test_each_chat_is_served_in_turn(house: House) -> None:
         return parcel.say.chat_id
 
     for chat_id in (5, 6, 7):
-        await db.unit(lambda tx, chat_id=chat_id: texts(tx.jobs._db, 1, 3, now - chat_id, chat_id=chat_id))  # type: ignore[misc]
+        await db.unit(lambda tx, chat_id=chat_id: texts(tx.jobs._db, 1, 3, now - chat_id, chat_id=chat_id))  # type: ignore[misc]  # mypy: a default in a lambda
     assert [await db.unit(partial(serve, after=after)) for after in (1, 2, 3, 5, 6)] == [7, 6, 5, 7, 6]
     await db.unit(lambda tx: tx.outbox.add(Say("new", chat_id=8, body="no"), now + 4))
     served = [await db.unit(partial(serve, after=after)) for after in (7, 8, 9)]

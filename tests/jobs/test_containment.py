@@ -329,7 +329,7 @@ async def test_what_a_row_wrote_before_it_broke_off_is_undone_and_the_others_sta
 
     def play(tx: Transaction) -> None:
         for number in (1, 2, 3):
-            containment.row(tx, "row", number, lambda number=number: write(tx, number), lambda: None)  # type: ignore[misc]
+            containment.row(tx, "row", number, lambda number=number: write(tx, number), lambda: None)  # type: ignore[misc]  # mypy: a default in a lambda
 
     await house.bot.db.unit(play)
     greeted = rows(Path(house.bot.settings.database_path), "SELECT chat_id FROM chats ORDER BY chat_id DESC")

@@ -41,7 +41,7 @@ async def test_the_same_thing_is_said_once(db: Database) -> None:
 async def test_one_message_per_chat_is_taken_and_busy_chats_are_left_out(db: Database) -> None:
     for number, chat_id in enumerate((5, 5, 6, 7)):
         say = Say(key=str(number), chat_id=chat_id, body=str(number))
-        await db.unit(lambda tx, say=say: tx.outbox.add(say, NOON))  # type: ignore[misc]
+        await db.unit(lambda tx, say=say: tx.outbox.add(say, NOON))  # type: ignore[misc]  # mypy: a default in a lambda
     due = await db.unit(lambda tx: tx.outbox.due(NOON, Busy(chats=frozenset({6})), 10))
     assert [parcel.say.body for parcel in due] == ["0", "3"]
 
@@ -49,7 +49,7 @@ async def test_one_message_per_chat_is_taken_and_busy_chats_are_left_out(db: Dat
 async def test_more_is_due_where_it_waits_for_another_message_and_not_where_it_waits_for_a_moment(db: Database) -> None:
     for key, chat_id in (("first", 5), ("second", 5), ("third", 6)):
         say = Say(key=key, chat_id=chat_id, body=key)
-        await db.unit(lambda tx, say=say: tx.outbox.add(say, NOON))  # type: ignore[misc]
+        await db.unit(lambda tx, say=say: tx.outbox.add(say, NOON))  # type: ignore[misc]  # mypy: a default in a lambda
     first, second, third = 1, 2, 3
     behind_the_first = Busy(chats=frozenset({5}), parcels=frozenset({first}))
     assert await db.unit(lambda tx: tx.outbox.are_more_due(NOON, [third], behind_the_first))

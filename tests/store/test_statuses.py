@@ -116,7 +116,7 @@ async def test_an_answer_goes_before_a_status_of_its_chat_that_has_been_due_for_
 
 async def test_an_answer_goes_before_however_many_statuses_that_are_due(db: Database) -> None:
     for number in range(20):
-        await db.unit(lambda tx, chat_id=100 + number: _job(tx, chat_id=chat_id))  # type: ignore[misc]
+        await db.unit(lambda tx, chat_id=100 + number: _job(tx, chat_id=chat_id))  # type: ignore[misc]  # mypy: a default in a lambda
     await db.unit(lambda tx: tx.outbox.add(Say(key="answer", chat_id=5, body="Here it is."), NOON + SECOND))
     due = await db.unit(lambda tx: _due(tx, NOON + SECOND))
     assert "answer" in [parcel.say.key for parcel in due]

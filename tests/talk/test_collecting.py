@@ -78,9 +78,9 @@ async def _played(story: Story, folder: Path) -> dict[str, Job]:
         if delivery.is_after_restart:
             await office.db.close()
             office = Office(await Database.open(path))
-            await office.db.unit(lambda tx, now=now: tx.jobs.reopen(later(now, WINDOW), later(now, 8)))  # type: ignore[misc]
+            await office.db.unit(lambda tx, now=now: tx.jobs.reopen(later(now, WINDOW), later(now, 8)))  # type: ignore[misc]  # mypy: a default in a lambda
         office.now = now
-        await office.db.unit(lambda tx, now=now: close_due(tx, CONTAINMENT, now))  # type: ignore[misc]
+        await office.db.unit(lambda tx, now=now: close_due(tx, CONTAINMENT, now))  # type: ignore[misc]  # mypy: a default in a lambda
         await office.take(_update(number, story, delivery))
     await office.db.unit(lambda tx: close_due(tx, CONTAINMENT, later(now, 10)))
     jobs = await office.db.unit(lambda tx: _all_jobs(tx, story))
