@@ -41,12 +41,10 @@ RUN install -d -o 10001 -g 10001 -m 0700 /data
 
 # HOST, METRICS_HOST: the container's own network is the fence here; what is not published stays inside.
 # PYTHONSAFEPATH: /data is the working directory, and must never be a place that code is imported from.
-# SQLITE_TMPDIR: when SQLite writes the file anew it makes a copy, which belongs on the volume's disk and no other.
 ENV PATH=/opt/darkroom/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONSAFEPATH=1 \
-    SQLITE_TMPDIR=/data \
     HOST=0.0.0.0 \
     PORT=8080 \
     METRICS_HOST=0.0.0.0 \

@@ -59,7 +59,7 @@ class Sight:
         """Have something written into the file that changes nothing, to see whether it can be.
 
         A row that stays as it is would not be written at all; the number of the schema is, and counts as no change
-        for which the file would have to be written anew.
+        whose traces would have to be erased.
         """
         [version] = self._one("PRAGMA user_version")
         self._db.execute(f"PRAGMA user_version = {version:d}")
