@@ -27,6 +27,9 @@ SOON = 60.0
 #: For how many times as long as a step has taken nothing is done after it.
 REST = 9.0
 
+#: Rounds in vain after which it is worth a word: a backup is done by then.
+TOLD_AFTER = 30
+
 DAY = 86_400.0
 
 #: Days for which the id of a handled update is remembered, and what was said about no edit; Telegram redelivers
@@ -68,6 +71,8 @@ class Retention:
         self._clock = clock
         self._sleep = sleep
         self._woken = asyncio.Event()
+        #: rounds in a row after which traces have stayed
+        self._in_vain = 0
 
     def wake(self) -> None:
         """Say that somebody has had everything deleted that was stored about them."""
@@ -94,6 +99,12 @@ class Retention:
             left = await self._db.unit(self.erase)
             await self._rest(time.monotonic() - began)
         is_clean = await self._db.scrub(self._rest)
+        self._in_vain = 0 if is_clean else self._in_vain + 1
+        if self._in_vain == TOLD_AFTER:
+            log.warning(
+                "traces of what was deleted have stayed in the database for %.0f minutes: another program has it open",
+                TOLD_AFTER * SOON / 60,
+            )
         return EVERY if is_clean and left is Left.NOTHING else SOON
 
     async def _rest(self, seconds: float) -> None:

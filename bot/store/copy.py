@@ -55,6 +55,9 @@ def copy_pages(ours: sqlite3.Connection, copy: sqlite3.Connection, tell: Callabl
 
 def _copied(source: Path, part: Path, tell: Callable[[str], None]) -> None:
     with closing(_opened(source)) as ours, closing(sqlite3.connect(part)) as copy:
+        # as it is now: else SQLite begins anew whenever the bot has written, and of a large one never comes to an end
+        ours.execute("BEGIN")
+        ours.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
         copy_pages(ours, copy, tell)
         copy.set_progress_handler(lambda: tell("checking the copy"), CHECKED_AT_ONCE)
         problems = [row[0] for row in copy.execute("PRAGMA integrity_check").fetchall()]

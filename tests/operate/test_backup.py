@@ -1,12 +1,14 @@
 """A backup is made beside a running bot, is sound and private, and never takes the place of another file."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bot.__main__ import main
 from bot.job import State
+from bot.store import copy
 from bot.store.connection import Database
 from bot.store.copy import copy_database
 from tests.store.rows import NOON, a_request
@@ -44,6 +46,24 @@ async def test_beside_a_running_bot_it_holds_what_the_bot_knows(
         monkeypatch.setenv("DATABASE_PATH", str(world.database))
         assert main(["backup", str(copy)]) == 0
     assert [row["prompt"] for row in rows(copy, "SELECT prompt FROM jobs")] == ["make it snow"]
+
+
+def test_it_comes_to_an_end_while_the_bot_writes_and_is_of_one_moment(
+    tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy, "AT_ONCE", 5)
+    said: list[str] = []
+    with closing(sqlite3.connect(database, isolation_level=None)) as writer:
+
+        def somebody_asks(words: str) -> None:
+            writer.execute("UPDATE owner SET menus = hex(randomblob(9))")
+            said.append(words)
+            assert len(said) < 200
+
+        writer.execute("INSERT INTO owner (only, bot_id, menus) VALUES (1, 7, 'as it was')")
+        copy_database(database, tmp_path / "copy.db", somebody_asks)
+    assert len(said) > 3
+    assert rows(tmp_path / "copy.db", "SELECT menus FROM owner")[0]["menus"] == "as it was"
 
 
 async def test_it_is_one_private_file_from_which_a_bot_goes_on(tmp_path: Path, database: Path) -> None:
