@@ -30,6 +30,9 @@ REST = 9.0
 #: The same after one that broke off because of a mistake in the bot.
 AFTER_A_MISTAKE = 600.0
 
+#: Rounds in vain after which it is worth a word: a backup is done by then.
+TOLD_AFTER = 30
+
 DAY = 86_400.0
 
 #: Days for which the id of a handled update is remembered, and what was said about no edit; Telegram redelivers
@@ -72,6 +75,8 @@ class Retention:
         self._sleep = sleep
         self._containment = Containment(self._admins, clock=clock)
         self._woken = asyncio.Event()
+        #: rounds in a row after which traces have stayed
+        self._in_vain = 0
 
     def wake(self) -> None:
         """Say that somebody has had everything deleted that was stored about them."""
@@ -98,6 +103,12 @@ class Retention:
             left = await self._db.unit(self.erase)
             await self._rest(time.monotonic() - began)
         is_clean = await self._db.scrub(self._rest)
+        self._in_vain = 0 if is_clean else self._in_vain + 1
+        if self._in_vain == TOLD_AFTER:
+            log.warning(
+                "traces of what was deleted have stayed in the database for %.0f minutes: another program has it open",
+                TOLD_AFTER * SOON / 60,
+            )
         return EVERY if is_clean and left is Left.NOTHING else SOON
 
     async def _rest(self, seconds: float) -> None:

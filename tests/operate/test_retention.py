@@ -1,11 +1,15 @@
 """What KEEP_DAYS says is forgotten is forgotten, and nothing else."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from bot.job import Instant, Request, State
-from bot.operate.retention import SOON, Retention
+from bot.operate.retention import SOON, TOLD_AFTER, Retention
 from bot.store.transaction import Transaction
 from tests.group import friends
 from tests.house import a_house
@@ -60,6 +64,21 @@ async def test_it_begins_when_those_are_served_who_have_waited_and_leaves_the_di
     assert first == (SOON, 250), "nothing was done before"
     assert [kept for _, kept in others[:3]] == [150, 50, 0], "a portion at a time"
     assert all(seconds > 0 for seconds, _ in others), "and a pause after each"
+
+
+async def test_it_is_told_when_another_program_keeps_the_traces_in_the_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_house(tmp_path) as house:
+        with closing(sqlite3.connect(tmp_path / "darkroom.db", isolation_level=None)) as reader:
+            await house.bot.db.unit(lambda tx: tx.people.heard(5, "en"))
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM jobs").fetchone()
+            for _ in range(TOLD_AFTER + 5):
+                assert await house.bot.retention.round() == SOON
+    assert [each.getMessage() for each in caplog.records if "traces" in each.getMessage()] == [
+        "traces of what was deleted have stayed in the database for 30 minutes: another program has it open"
+    ]
 
 
 def _an_edit_that_ended(tx: Transaction, request: Request, now: Instant) -> None:

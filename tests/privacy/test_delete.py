@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.job import Reason, State
+from bot.store import erasure
 from bot.store.standings import Standing
 from tests.group import Friends, friends
 from tests.house import House, a_house
@@ -94,6 +95,16 @@ async def test_it_says_in_plain_words_what_is_stored_and_what_becomes_of_it(hous
     assert len(house.kie.tasks) == 2
     await house.pass_time(40)
     assert len(house.pictures()) == 2, "nothing is lost by asking"
+
+
+async def test_of_very_much_it_is_counted_no_further_than_makes_a_difference(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "MOST_COUNTED", 2)
+    for colour in ("red", "gold", "plum"):
+        await house.ask(a_photo(colour))
+    told = (await _asks(house))["text"]
+    assert "Edits: 2+, with 2+ captions or wishes of yours and 2+ references to pictures" in told
 
 
 async def test_keep_it_keeps_it(house: House) -> None:
