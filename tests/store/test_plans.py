@@ -137,9 +137,9 @@ async def _all_sorts_of_trouble(house: House) -> None:
         await house.pass_time(60)
 
 
-#: Tables that hold a day's people or a single row, those that are read no further than to the first one, and what is no
-#: table but was just found in one.
-AT_HAND = frozenset({"lanes", "people", "erasures", "account", "line", "variations", "json_tree"})
+#: Tables that hold a day's people or a single row, those that are read no further than to the first one, what is no
+#: table but was just found in one, and the chats for which messages wait, which all change when the clock was set.
+AT_HAND = frozenset({"lanes", "people", "erasures", "account", "line", "variations", "json_tree", "chat_queues"})
 
 
 async def test_what_is_done_now_and_then_reads_no_whole_table_either(tmp_path: Path, asked: Asked) -> None:
