@@ -183,7 +183,10 @@ def _may_have_been_shown(tx: Transaction, showing: Showing, status: Parcel, erro
         tx.log(
             log.error, "message %s was changed %d times, and none was confirmed", status.say.key, MOST_SENDS_IN_DOUBT
         )
-        tx.statuses.leave_as_it_is(status.id, showing.look_at)
+        if showing.is_last and tx.statuses.is_unchanged(status):
+            tx.outbox.ended(status.id, Ending.UNCLEAR, now)
+        else:
+            tx.statuses.leave_as_it_is(status, now, showing.look_at)
 
 
 def _unconfirmed(tx: Transaction, parcel: Parcel, now: Instant) -> None:

@@ -361,8 +361,10 @@ class Worker:
 
     def _shut(self) -> frozenset[Lane]:
         """Return the lanes out of which nothing may leave now, because of the limits for all chats together."""
-        now = self._monotonic() + OPENS_MEANWHILE
-        messages = MESSAGES if self._pacing.next_opens(now) > now else frozenset()
+        now = self._monotonic()
+        soon = now + OPENS_MEANWHILE
+        messages = MESSAGES if self._pacing.next_opens(soon) > soon else frozenset()
+        # a change that is planned too soon would be planned again at once, until its moment has come
         changes = frozenset({Lane.REFRESH}) if self._pacing.changes_open(now) > now else frozenset()
         return messages | changes
 

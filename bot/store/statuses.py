@@ -113,10 +113,16 @@ class Statuses:
         """Leave a message as it is until a moment, or until it is touched."""
         self._db.execute("UPDATE outbox SET due_at = ?, tries = 0 WHERE id = ?", (due_at, parcel_id))
 
-    def leave_as_it_is(self, parcel_id: int, due_at: Instant | None) -> None:
-        """Give a change up that may have arrived each time; it is forgotten how often that was tried."""
-        self.wait(parcel_id, due_at)
-        self._db.execute("UPDATE outbox SET in_doubt = 0 WHERE id = ?", (parcel_id,))
+    def leave_as_it_is(self, status: Parcel, now: Instant, look_at: Instant | None) -> None:
+        """Give a change up that may have arrived each time; it is forgotten how often that was tried.
+
+        It is looked after again as in `shown`.
+        """
+        self._db.execute(
+            "UPDATE outbox SET in_doubt = 0, tries = 0, due_at = CASE WHEN touched > ? THEN max(due_at, ?) ELSE ? END"
+            " WHERE id = ? AND ended_at IS NULL",
+            (status.touched, later(now, GAP), look_at, status.id),
+        )
 
     def shown(self, status: Parcel, shown: str, message_id: int, now: Instant, look_at: Instant | None) -> None:
         """Write down what the message shows; it is looked after again at `look_at`, or when it is touched.

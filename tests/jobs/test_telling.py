@@ -3,7 +3,7 @@
 from bot.job import State
 from bot.jobs.gates import Limits
 from bot.jobs.status import errand
-from bot.sandbox.faults import Fault, Kind
+from bot.sandbox.faults import HTML_502, Fault, Kind
 from bot.sandbox.kie_tasks import fail
 from bot.sandbox.telegram.refusals import bad_request, too_many
 from bot.store.outbox import Busy, Say
@@ -48,6 +48,22 @@ async def test_nothing_untrue_stays_when_a_picture_is_never_confirmed(house: Hou
     house.telegram.faults.always("editMessageMedia", bad_request("message can't be edited"))
     await house.pass_time(3600)
     assert house.statuses() == []
+
+
+def _waiting(tx: Transaction) -> list[str]:
+    rows = tx.jobs._db.execute("SELECT key FROM outbox WHERE ended_at IS NULL").fetchall()
+    return [row["key"] for row in rows]
+
+
+async def test_a_last_change_that_is_never_confirmed_is_given_up(house: House) -> None:
+    _hold(house)
+    await house.ask(a_photo())
+    house.telegram.faults.always("editMessageText", HTML_502)
+    house.ada.press(house.status()["message_id"], "Cancel")
+    await house.hear()
+    await house.pass_time(3600)
+    assert (await house.job()).state is State.CANCELLED
+    assert await house.bot.db.unit(_waiting) == []
 
 
 async def test_between_a_refusal_and_its_repetition_it_says_that_it_waits(house: House) -> None:
