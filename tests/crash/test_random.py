@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,8 @@ class Crowd:
     wishes: list[str] = field(default_factory=list)
     #: presses of "Again", by the job that they were for
     variations: Counter[int] = field(default_factory=Counter)
+    #: jobs whose pictures somebody has had deleted: who replies to one that is still there is told so, and that is all
+    deleted: set[int] = field(default_factory=set)
 
     def acts(self) -> None:
         """Let somebody do something."""
@@ -101,7 +104,8 @@ class Crowd:
 
     def _reply(self) -> None:
         person = self._somebody()
-        answers = [each for each in self.stage.world.telegram.bot_messages(person.id) if "photo" in each]
+        messages = self.stage.world.telegram.bot_messages(person.id)
+        answers = [each for each in messages if "photo" in each and not self.deleted.intersection(_jobs_about(each))]
         if answers:
             person.send_text(self._wish(), reply_to=self.dice.choice(answers)["message_id"])
 
@@ -113,10 +117,16 @@ class Crowd:
         if wanted:
             message_id, data, pressed = self.dice.choice(wanted)
             self.variations[pressed.about] += pressed.action is Action.VARIATION
+            self.deleted.update({pressed.about} if pressed.action is Action.DELETE else ())
             person.press(message_id, data)
 
     def _somebody(self) -> Person:
         return self.dice.choice((self.stage.ada, self.stage.grace))
+
+
+def _jobs_about(message: dict[str, Any]) -> set[int]:
+    """Return the job whose buttons are under a message."""
+    return {pressed.about for _, data in buttons_of([message]) if (pressed := read(data)) is not None}
 
 
 @dataclass

@@ -430,11 +430,14 @@ def _unheard(life: Life, now: Snapshot, db: sqlite3.Connection) -> Iterator[str]
 
 
 def _was_said_already(update_id: int, chat_id: int, db: sqlite3.Connection) -> bool:
-    """Say whether a message meant nothing to the bot, which is said once a minute in each chat."""
+    """Say whether a message meant nothing to the bot, which is said once a minute in each chat.
+
+    A start takes a clock for right that was set back a little, so what was said first may be the later by it.
+    """
     found = db.execute(
-        "SELECT 1 FROM inbox JOIN outbox ON outbox.chat_id = ? AND written_at BETWEEN handled_at - ? AND handled_at"
-        " AND (key GLOB 'no-picture:*' OR key GLOB 'unusable:*' OR key GLOB 'under-way:*' OR key GLOB 'unsupported:*')"
-        " WHERE update_id = ?",
+        "SELECT 1 FROM inbox JOIN outbox ON outbox.chat_id = ?1 AND abs(written_at - handled_at) <= ?2"
+        " AND (key GLOB 'no-picture:*' OR key GLOB 'unusable:*' OR key GLOB 'under-way:*' OR key GLOB 'unsupported:*'"
+        " OR key GLOB 'deleted:*') WHERE update_id = ?3",
         (chat_id, TOLD_ONCE_IN, update_id),
     ).fetchone()
     return found is not None
