@@ -12,8 +12,8 @@ from enum import Enum
 
 from bot.job import Instant, day_of, later
 from bot.jobs.containment import Containment
+from bot.store.batch import BATCH_SIZE
 from bot.store.connection import Database
-from bot.store.portion import PORTION
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ DAY = 86_400.0
 REMEMBERED_DAYS = 3.0
 
 
-class Left(Enum):
+class Remaining(Enum):
     """What is left to erase."""
 
     #: what there was no room for in this transaction
@@ -97,8 +97,8 @@ class Retention:
 
     async def round(self) -> float:
         """Erase what is too old, and the traces of what was deleted; return the seconds to the next round."""
-        left = Left.MORE
-        while left is Left.MORE:
+        left = Remaining.MORE
+        while left is Remaining.MORE:
             began = time.monotonic()
             left = await self._db.unit(self.erase)
             await self._rest(time.monotonic() - began)
@@ -109,12 +109,12 @@ class Retention:
                 "traces of what was deleted have stayed in the database for %.0f minutes: another program has it open",
                 TOLD_AFTER * SOON / 60,
             )
-        return EVERY if is_clean and left is Left.NOTHING else SOON
+        return EVERY if is_clean and left is Remaining.NOTHING else SOON
 
     async def _rest(self, seconds: float) -> None:
         await self._sleep(seconds * REST)
 
-    def erase(self, tx: Transaction) -> Left:
+    def erase(self, tx: Transaction) -> Remaining:
         """Erase a portion of what is too old at this moment, and of what people have had deleted."""
         now = self._clock()
         ended = tx.erasure.ended_before(later(now, -self._keep))
@@ -122,7 +122,7 @@ class Retention:
         if ended:
             tx.log(log.info, "erased whose %d old edits were, their words and their references to pictures", len(ended))
         are_more = [
-            len(ended) == PORTION,
+            len(ended) == BATCH_SIZE,
             tx.erasure.go_on(now),
             tx.erasure.forget_variations(),
             tx.inbox.forget(later(now, -REMEMBERED_DAYS * DAY), later(now, -self._keep)),
@@ -134,5 +134,5 @@ class Retention:
             tx.outbox.forget(later(now, -self._remember)),
         ]
         if any(are_more):
-            return Left.MORE
-        return Left.UNDER_WAY if tx.erasure.is_under_way() else Left.NOTHING
+            return Remaining.MORE
+        return Remaining.UNDER_WAY if tx.erasure.is_under_way() else Remaining.NOTHING

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from bot.job import Instant
-from bot.store.portion import PORTION
+from bot.store.batch import BATCH_SIZE
 from bot.wish import USUAL, AnswerAs, Form, Format, Shape
 
 
@@ -162,9 +162,9 @@ class Chats:
         forgotten = self._db.execute(
             "UPDATE chats SET admins = NULL, admins_known_at = NULL"
             " WHERE chat_id IN (SELECT chat_id FROM chats WHERE admins_known_at < ? LIMIT ?)",
-            (known_before, PORTION),
+            (known_before, BATCH_SIZE),
         )
-        return forgotten.rowcount == PORTION
+        return forgotten.rowcount == BATCH_SIZE
 
     def move(self, old_id: int, new_id: int) -> None:
         """Keep what is known of a group that became a supergroup, beside what is known of that already."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import aiosqlite
 
 from bot.settings import CannotRun, MustRestart
-from bot.store.database_file import PATIENT, DatabaseFile, Step
+from bot.store.database_file import PATIENT, Cleaning, DatabaseFile
 from bot.store.facts import Fact, LogLine, Tell, nobody_listens
 from bot.store.migrations import migrate
 from bot.store.pulse import Pulse
@@ -142,16 +142,16 @@ class Database:
             return False
 
     async def _scrub(self, rest: Rest) -> bool:
-        step = Step.MORE
-        while step is Step.MORE:
+        step = Cleaning.MORE
+        while step is Cleaning.MORE:
             step, seconds = await _in_one_hop(self._connection, self._clean_some)
             await rest(seconds)
-        return step is Step.DONE
+        return step is Cleaning.DONE
 
-    def _clean_some(self, db: sqlite3.Connection) -> tuple[Step, float]:
+    def _clean_some(self, db: sqlite3.Connection) -> tuple[Cleaning, float]:
         began = time.monotonic()
-        step = Step.DONE if db.total_changes == self._clean_since else self._file.clean_some(db)
-        self._clean_since = db.total_changes if step is Step.DONE else None
+        step = Cleaning.DONE if db.total_changes == self._clean_since else self._file.clean_some(db)
+        self._clean_since = db.total_changes if step is Cleaning.DONE else None
         return step, time.monotonic() - began
 
     async def check_files(self) -> None:

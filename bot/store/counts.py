@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Collection
 from enum import StrEnum
 
-from bot.store.portion import PORTION
+from bot.store.batch import BATCH_SIZE
 
 #: The id under which the edits of everybody are counted.
 ALL = 0
@@ -75,9 +75,9 @@ class Counts:
         """Forget some of the days before one; return whether there may be more."""
         forgotten = self._db.execute(
             "DELETE FROM counts WHERE (day, whose, id) IN (SELECT day, whose, id FROM counts WHERE day < ? LIMIT ?)",
-            (before, PORTION),
+            (before, BATCH_SIZE),
         )
-        return forgotten.rowcount == PORTION
+        return forgotten.rowcount == BATCH_SIZE
 
 
 def _counted(charged_to: int, chat_id: int, whose: Collection[Whose]) -> list[tuple[Whose, int]]:

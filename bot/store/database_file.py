@@ -43,7 +43,7 @@ AT_ONCE, MOST_AT_ONCE = 256, 1024
 COMPARED = 8
 
 
-class Step(Enum):
+class Cleaning(Enum):
     """How far the cleaning of the file is."""
 
     #: nothing can be found any more of what was deleted before this step
@@ -62,7 +62,7 @@ class Loss(StrEnum):
     OVERWRITTEN = "was overwritten"
 
 
-class _Look(NamedTuple):
+class _Fingerprint(NamedTuple):
     """How the file looks: the time of its last change in nanoseconds, its bytes, and checksums of some pages."""
 
     changed_at: int
@@ -96,7 +96,7 @@ class DatabaseFile:
         self._copy_at = LONG
         #: whether we have copied the whole WAL into the file, so that SQLite is about to begin it anew
         self._is_copied = True
-        self._known = self._look()
+        self._known = self._fingerprint()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -109,21 +109,21 @@ class DatabaseFile:
         if self._wal.frames >= self._copy_at and self.loss() is None:
             self._copy(db)
 
-    def clean_some(self, db: sqlite3.Connection) -> Step:
+    def clean_some(self, db: sqlite3.Connection) -> Cleaning:
         """Fill the unallocated space of some pages with zeros. Raises sqlite3.Error and OSError.
 
         However large the file is, it reads a megabyte, four where others write much, and writes no more than that, most
         of the time next to nothing; beside what there is in the WAL.
         """
         if self.loss() is not None:
-            return Step.HINDERED  # as the watchdog is about to tell
+            return Cleaning.HINDERED  # as the watchdog is about to tell
         db.execute("PRAGMA busy_timeout = 0")  # whoever reads, a backup say, must not keep everybody else waiting
         try:
             return self._clean_some(db)
         finally:
             db.execute("PRAGMA shrink_memory")
             db.execute(PATIENT)
-            self._known = self._look()
+            self._known = self._fingerprint()
 
     def loss(self) -> Loss | None:
         """Say what has become of the file, if it is not the one that was opened or holds what others wrote."""
@@ -153,14 +153,14 @@ class DatabaseFile:
     def _gone(self) -> list[str]:
         return [path for path, known in self._beside.items() if _identity(path) != known]
 
-    def _clean_some(self, db: sqlite3.Connection) -> Step:
+    def _clean_some(self, db: sqlite3.Connection) -> Cleaning:
         if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-            return Step.HINDERED
+            return Cleaning.HINDERED
         self._is_copied = True
         db.execute("BEGIN IMMEDIATE")
         try:
             if os.fstat(self._wal_handle).st_size:
-                return Step.HINDERED  # another program has just written
+                return Cleaning.HINDERED  # another program has just written
             for number in self._next_pages():
                 self._clean(number)
                 self._marks[number] = 0
@@ -170,7 +170,7 @@ class DatabaseFile:
                 self._unsynced = 0
         finally:
             db.execute("ROLLBACK")
-        return Step.DONE if is_done else Step.MORE
+        return Cleaning.DONE if is_done else Cleaning.MORE
 
     def _next_pages(self) -> Iterator[int]:
         """Yield the pages whose turn it is: more than are new since the last time, so that it comes to an end."""
@@ -196,7 +196,7 @@ class DatabaseFile:
         if self._wal.generation != generation:
             self._copy_at = LONG
             if not self._is_copied:
-                self._known = self._look()  # another program has copied it, by the rules of SQLite
+                self._known = self._fingerprint()  # another program has copied it, by the rules of SQLite
         self._is_copied = self._is_copied and not pages
         self._latest.extend(pages)
         self._marked_since += len(pages)
@@ -212,7 +212,7 @@ class DatabaseFile:
         except sqlite3.Error as error:
             # the commit is kept, as it is in the WAL
             log.warning("the WAL of %s cannot be copied into it, again later: %s", self._path, error)
-        self._known = self._look()
+        self._known = self._fingerprint()
 
     def _is_overwritten(self) -> bool:
         """Say whether something was written to the file that comes neither from us nor from the WAL."""
@@ -221,18 +221,18 @@ class DatabaseFile:
             return False
         self._follow()
         if not self._is_copied and not os.fstat(self._wal_handle).st_size:
-            self._known = self._look()  # another program has copied the WAL, and emptied it
+            self._known = self._fingerprint()  # another program has copied the WAL, and emptied it
         images = self._wal.images(frozenset(number for number, _ in self._known.sums))
         written = {(number, crc32(image)) for number, image in images}
         if not all(each in self._known.sums or each in written for each in self._sums(self._known.sums)):
             return True
-        self._known = self._look()  # another program has copied the WAL, or set the time of the file
+        self._known = self._fingerprint()  # another program has copied the WAL, or set the time of the file
         return False
 
-    def _look(self) -> _Look:
+    def _fingerprint(self) -> _Fingerprint:
         now = os.fstat(self._handle)
         pages = frozenset({1, *self._latest})
-        return _Look(now.st_mtime_ns, now.st_size, frozenset((each, crc32(self._page(each))) for each in pages))
+        return _Fingerprint(now.st_mtime_ns, now.st_size, frozenset((each, crc32(self._page(each))) for each in pages))
 
     def _sums(self, of: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         return [(number, crc32(self._page(number))) for number, _ in of]

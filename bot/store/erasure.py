@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.job import NOBODY, Instant, State
+from bot.store.batch import BATCH_SIZE
 from bot.store.chats import Preference
 from bot.store.jobs import WAITING
 from bot.store.outbox import LAST, Kind
-from bot.store.portion import PORTION
 
 #: Beginnings of keys behind which the id of a person stands.
 NAMED_IN_KEYS = ("full", "stranger")
@@ -118,7 +118,7 @@ class Erasure:
         """Return the ids of requests that ended before a moment, and have nothing on its way; some of them."""
         rows = self._db.execute(
             f"SELECT id FROM jobs WHERE finished_at < ? AND erased_at IS NULL AND NOT {_ON_ITS_WAY} LIMIT ?",  # noqa: S608 - no data
-            (moment, PORTION),
+            (moment, BATCH_SIZE),
         ).fetchall()
         return [row["id"] for row in rows]
 
@@ -142,13 +142,13 @@ class Erasure:
         """
         rows = self._db.execute(
             f"SELECT id FROM jobs WHERE erase_when_ended = 1 AND finished_at IS NOT NULL AND NOT {_ON_ITS_WAY} LIMIT ?",  # noqa: S608 - no data
-            (PORTION,),
+            (BATCH_SIZE,),
         ).fetchall()
         ids = [row["id"] for row in rows]
         for job_id in ids:
             self._forget_content(job_id)
         self._mark_variations(ids)  # of one that has just ended, another one may have been ordered
-        return len(ids) == PORTION
+        return len(ids) == BATCH_SIZE
 
     def _mark_variations(self, ids: Sequence[int]) -> None:
         """Let all further variations of some requests lose what they are made of, when they have ended."""
@@ -202,10 +202,14 @@ class Erasure:
             "SELECT asked_at, last_job FROM erasures WHERE user_id = ?", (user_id,)
         ).fetchone()
         rows = self._db.execute(
-            "SELECT id FROM jobs WHERE user_id = ? AND id <= ? ORDER BY id DESC LIMIT ?", (user_id, last_job, PORTION)
+            "SELECT id FROM jobs WHERE user_id = ? AND id <= ? ORDER BY id DESC LIMIT ?",
+            (user_id, last_job, BATCH_SIZE),
         ).fetchall()
         self.forget_requests([row["id"] for row in rows], now)
-        if len(rows) < PORTION and self._let_go("chat_id = ? AND written_at <= ?", (user_id, asked_at), now) < PORTION:
+        if (
+            len(rows) < BATCH_SIZE
+            and self._let_go("chat_id = ? AND written_at <= ?", (user_id, asked_at), now) < BATCH_SIZE
+        ):
             self._db.execute("DELETE FROM erasures WHERE user_id = ?", (user_id,))
 
     def is_under_way(self) -> bool:
@@ -223,14 +227,14 @@ class Erasure:
         self._db.execute("DELETE FROM parts WHERE job_id = ?", (job_id,))
 
     def _let_go_all(self, which: str, values: Sequence[int | str], now: Instant) -> None:
-        while self._let_go(which, values, now) == PORTION:
+        while self._let_go(which, values, now) == BATCH_SIZE:
             pass
 
     def _let_go(self, which: str, values: Sequence[int | str], now: Instant) -> int:
         """Forget some of what was said, or was to be, but for what has still to be taken away; return of how much."""
         rows = self._db.execute(
             f"SELECT id FROM outbox WHERE {which} AND key NOT GLOB '{LAST}*' LIMIT ?",  # noqa: S608 - no data in it
-            (*values, PORTION),
+            (*values, BATCH_SIZE),
         ).fetchall()
         ids = json.dumps([row["id"] for row in rows])
         self._db.execute(

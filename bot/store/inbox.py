@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.job import Instant
-from bot.store.portion import PORTION
+from bot.store.batch import BATCH_SIZE
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,11 @@ class Inbox:
             self._db.execute(
                 f"DELETE FROM inbox WHERE update_id IN"  # noqa: S608 - no data in it
                 f" (SELECT update_id FROM inbox WHERE handled_at < ? AND fault {which} LIMIT ?)",
-                (before, PORTION),
+                (before, BATCH_SIZE),
             ).rowcount
             for which, before in (("IS NULL", handled_before), ("IS NOT NULL", set_aside_before))
         ]
-        return max(forgotten) == PORTION
+        return max(forgotten) == BATCH_SIZE
 
 
 def _extracted(kind: str, path: str, body: str = "body") -> str:

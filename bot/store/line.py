@@ -13,8 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.job import Instant
+from bot.store.batch import BATCH_SIZE
 from bot.store.conversion_queue import CLOCK, CONVERSIONS
-from bot.store.portion import PORTION
 
 #: The lane of the chat as a whole, beside those of its persons.
 WHOLE_CHAT = 0
@@ -176,9 +176,9 @@ class Line:
             " WHERE NOT EXISTS (SELECT 1 FROM line) OR last + 1 <= CASE chat_id"
             " WHEN ?1 THEN (SELECT last FROM lanes WHERE chat_id = ?1 AND user_id = ?2)"
             " ELSE (SELECT turn FROM line_clock) END LIMIT ?3)",
-            (CONVERSIONS, CLOCK, PORTION),
+            (CONVERSIONS, CLOCK, BATCH_SIZE),
         )
-        return forgotten.rowcount == PORTION
+        return forgotten.rowcount == BATCH_SIZE
 
     def drop(self, job_id: int) -> None:
         """Take a job out that will not be served; its turn is not used up."""

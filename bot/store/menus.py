@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.job import Instant
+from bot.store.batch import BATCH_SIZE
 from bot.store.facts import Fact
 from bot.store.outbox import Kind, Outbox, Parcel, Say, parcel_of
-from bot.store.portion import PORTION
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Menus:
         forgotten = self._db.execute(
             f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = '{Kind.MENU}'"  # noqa: S608 - no data in it
             " AND ended_at IS NULL AND coalesce(shown_at, written_at) < ? LIMIT ?)",
-            (shown_before, PORTION),
+            (shown_before, BATCH_SIZE),
         )
-        return forgotten.rowcount == PORTION
+        return forgotten.rowcount == BATCH_SIZE
 
     def turn(self, parcel: Parcel, menu: Menu, now: Instant) -> None:
         """Let the message show something else."""

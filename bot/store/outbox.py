@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.job import Instant, Job
+from bot.store.batch import BATCH_SIZE
 from bot.store.facts import AnswerEnded, Fact
 from bot.store.people import People
-from bot.store.portion import PORTION
 
 
 class Kind(StrEnum):
@@ -488,9 +488,9 @@ class Outbox:
         forgotten = self._db.execute(
             "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_to_forget"
             " WHERE ended_at < ? AND job_id IS NULL LIMIT ?)",
-            (ended_before, PORTION),
+            (ended_before, BATCH_SIZE),
         )
-        return forgotten.rowcount == PORTION
+        return forgotten.rowcount == BATCH_SIZE
 
 
 def _one_per_chat(parcels: list[Parcel]) -> list[Parcel]:

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
-from bot.store.portion import PORTION
+from bot.store.batch import BATCH_SIZE
 
 
 class People:
@@ -26,9 +26,9 @@ class People:
         forgotten = self._db.execute(
             "DELETE FROM people WHERE user_id IN (SELECT user_id FROM people"
             " WHERE user_id NOT IN (SELECT value FROM json_each(?)) LIMIT ?)",
-            (json.dumps(list(user_ids)), PORTION),
+            (json.dumps(list(user_ids)), BATCH_SIZE),
         )
-        return forgotten.rowcount == PORTION
+        return forgotten.rowcount == BATCH_SIZE
 
     def language_of(self, user_id: int) -> str:
         """Return a person's language, empty for one that was never heard."""

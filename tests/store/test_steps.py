@@ -11,11 +11,11 @@ import pytest
 
 from bot.job import State
 from bot.store import database_file
+from bot.store.batch import BATCH_SIZE
 from bot.store.connection import Database
 from bot.store.migrations import APPLICATION_ID, _steps
 from bot.store.outbox import Say
 from bot.store.parts import PartKind
-from bot.store.portion import PORTION
 from bot.store.transaction import Transaction
 from tests.store.grown import grow
 from tests.store.rows import NOON, a_request
@@ -233,12 +233,12 @@ async def test_whoever_has_very_much_is_erased_by_and_by_and_what_comes_later_st
     async with _opened(path) as db:
         before = db.changes
         await db.unit(lambda tx: tx.forget_person(1001, NOON))
-        assert db.changes - before < PORTION * 20
+        assert db.changes - before < BATCH_SIZE * 20
         await db.unit(lambda tx: tx.jobs.add(a_request(1, chat_id=1001, user_id=1001), State.QUEUED, NOON))
     async with _opened(path) as db:  # what is left to do is known to the next process
         changed = await _one_by_one(db, lambda tx: tx.erasure.go_on(NOON + 1))
         assert len(changed) > 2
-        assert max(changed) < PORTION * 20
+        assert max(changed) < BATCH_SIZE * 20
         held = await db.unit(lambda tx: tx.erasure.held(1001))
         assert (held.edits, held.waiting, held.messages, held.is_more) == (1, 1, 0, False)
         assert await db.unit(lambda tx: tx.jobs._db.execute("SELECT count(*) FROM erasures").fetchone()[0]) == 0
