@@ -58,6 +58,12 @@ KIE_FAULTS = (
     Fault(Kind.ANSWER, status=429, body=b'{"code": 429, "msg": "Too many requests"}'),
 )  # fmt: skip
 
+#: Tasks whose picture was sent as often as may be, each time without a clear answer, or by a bot that died: the person
+#: is told so, and has a button for it.
+UNCONFIRMED = """
+    SELECT task_id FROM jobs JOIN outbox ON job_id = jobs.id AND is_answer
+        WHERE state = 'succeeded' AND kind = 'text' AND instead_of = 'picture' AND ending = 'sent'"""
+
 #: What people press by the way; what they are asked about an order in doubt, they answer in any case.
 PRESSED = frozenset({Action.VARIATION, Action.ORIGINAL, Action.DELETE})
 
@@ -160,6 +166,8 @@ class Counts:
     twice_inside: int
     twice_outside: list[str]
     unanswered: list[str]
+    #: pictures of which people were told that nobody knows whether they arrived
+    unconfirmed: int
     #: milliseconds between `answering_at` and `answered_at`, where nothing came in between
     window: list[int]
 
@@ -169,7 +177,7 @@ class Counts:
             f"{self.rounds} rounds, {self.deaths} deaths, {self.wishes} requests, {self.orders} orders, "
             f"lost {len(self.lost)}, paid twice {len(self.paid_twice)}, answered twice in the window "
             f"{self.twice_inside} and outside {len(self.twice_outside)}, unanswered {len(self.unanswered)}, "
-            f"asked {self.asked}; the window: {window}"
+            f"unconfirmed {self.unconfirmed}, asked {self.asked}; the window: {window}"
         )
 
 
@@ -283,6 +291,7 @@ def _counted(crowd: Crowd, supervisor: Supervisor, witness: Witness, rounds: int
         twice_inside=inside,
         twice_outside=outside,
         unanswered=[f"job {row['id']}: {row['ending']}" for row in world.rows(ANSWERLESS)] + _not_shown(world),
+        unconfirmed=len(world.rows(UNCONFIRMED)),
         window=[row[0] for row in windows],
     )
 
@@ -328,8 +337,9 @@ def _twice(world: World, supervisor: Supervisor, witness: Witness) -> tuple[int,
 
 
 def _not_shown(world: World) -> list[str]:
-    """Name the pictures that are said to have been sent, and never were."""
-    tasks = {row["task_id"] for row in world.rows("SELECT task_id FROM jobs WHERE state = 'succeeded'")}
+    """Name the pictures that are said to have been sent, and never were: of the `UNCONFIRMED` it is not said."""
+    succeeded = {row["task_id"] for row in world.rows("SELECT task_id FROM jobs WHERE state = 'succeeded'")}
+    tasks = succeeded - {row["task_id"] for row in world.rows(UNCONFIRMED)}
     edits = [call for call in world.telegram.calls if call.method == "editMessageMedia"]
     return [
         f"{task.prompt}: never shown"
