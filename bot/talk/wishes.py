@@ -149,6 +149,9 @@ def _follow(tx: Transaction, room: Room, job: Job, origin: Origin, before: str, 
     elif is_usable(prompt):
         if is_admitted(tx, room, job, origin, now) and job.closes_by is None:
             tx.complete(job, prompt, now)
-    elif job.closes_by is None:
-        tx.jobs.note(job, due_at=later(now, WORDS_AWAITED))
-        tx.statuses.touch(job.id, now)
+    else:
+        if not prompt:
+            tx.quota.wait_for_words(job.id)  # at once, and not only when its album is closed
+        if job.closes_by is None:
+            tx.jobs.note(job, due_at=later(now, WORDS_AWAITED))
+            tx.statuses.touch(job.id, now)

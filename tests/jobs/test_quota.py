@@ -215,6 +215,21 @@ async def test_who_asked_may_take_back_and_see_what_was_asked_for_in_that_name_o
 # -- what only waits for words
 
 
+async def test_an_album_whose_words_are_taken_back_holds_nothing_of_others(tmp_path: Path) -> None:
+    async with _limited(tmp_path, daily_edits=20) as house:
+        first, _ = house.ada.send_album([PHOTO, PHOTO], {0: "make it snow"})
+        await house.receive()
+        assert await _counted(house, Whose.ALL, ALL) == 1
+        house.ada.edit_caption(first, "")
+        await house.receive()
+        assert await _counted(house, Whose.ALL, ALL) == 0
+        house.ada.edit_caption(first, "make it rain")
+        await house.receive()
+        assert await _counted(house, Whose.ALL, ALL) == 1
+        await house.pass_time(40)
+        assert len(house.pictures()) == 1
+
+
 async def test_pictures_without_words_take_nothing_from_others(tmp_path: Path) -> None:
     async with _limited(tmp_path, daily_edits_per_user=4, daily_edits_per_chat=20, daily_edits=20) as house:
         eve = _eve(house)
