@@ -144,16 +144,7 @@ def _original(tx: Transaction, limits: PressLimits, job: Job, origin: Origin, no
         return sentence("toast-original-there")
     if not _admits(tx, limits, origin):
         return sentence("toast-original-later")
-    say = Say(
-        key=f"job:{job.id}:original:{now}",
-        kind=Kind.FILE,
-        chat_id=origin.chat_id,
-        thread_id=job.request.thread_id,
-        reply_to=origin.message_id,
-        body=sentence("original").into(job.request.language),
-        job_id=job.id,
-    )
-    tx.outbox.add(say, now)
+    _send(tx, job, origin, Kind.FILE, "original", origin.message_id, now)
     return sentence("toast-fetching")
 
 
@@ -167,17 +158,24 @@ def _fetch(tx: Transaction, limits: PressLimits, job: Job, origin: Origin, now: 
         return sentence("toast-picture-there")
     if not _admits(tx, limits, origin):
         return sentence("toast-picture-later")
+    _send(tx, job, origin, Kind.PICTURE, "answer", job.request.message_id, now)
+    return sentence("toast-picture-fetching")
+
+
+def _send(
+    tx: Transaction, job: Job, origin: Origin, kind: Kind, words: str, reply_to: int | None, now: Instant
+) -> None:
+    """Have what Kie made sent to where the button was pressed, with a sentence."""
     say = Say(
-        key=f"job:{job.id}:fetched:{now}",
-        kind=Kind.PICTURE,
+        key=f"job:{job.id}:{'original' if kind is Kind.FILE else 'fetched'}:{now}",
+        kind=kind,
         chat_id=origin.chat_id,
         thread_id=job.request.thread_id,
-        reply_to=job.request.message_id,
-        body=sentence("answer").into(job.request.language),
+        reply_to=reply_to,
+        body=sentence(words).into(job.request.language),
         job_id=job.id,
     )
     tx.outbox.add(say, now)
-    return sentence("toast-picture-fetching")
 
 
 def _stands(tx: Transaction, job: Job, kind: Kind, now: Instant) -> bool:
