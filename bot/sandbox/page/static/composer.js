@@ -59,7 +59,7 @@ const leaveContext = () => {
 };
 
 // Sends words at once, as a click on a command does.
-export const say = (text) => post({ text, pictures: [], reply: null });
+export const say = (text) => post({ text, pictures: [], asFiles: false, reply: null });
 
 export const samples = (before = "") => {
   const row = make("div", { class: "samples", role: "group", "aria-label": "Sample pictures" });
@@ -73,7 +73,14 @@ export const samples = (before = "") => {
 
 let known = [];
 
-const pickSample = async (name, wish) => {
+// what is sent waits for it: whoever clicks a sample and presses Enter at once means that picture
+let arriving = Promise.resolve();
+
+const pickSample = (name, wish) => {
+  arriving = fetchSample(name, wish).catch(() => tell(`The sample ${name} could not be fetched.`));
+};
+
+const fetchSample = async (name, wish) => {
   const data = await (await fetch(`samples/${name}`)).blob();
   shelve("");
   addPictures([new File([data], name, { type: data.type })]);
@@ -182,11 +189,19 @@ const showContext = () => {
 
 const about = (message) => (message.picture || message.file ? "Edit the caption" : "Edit the message");
 
-const sent = (place) => {
-  state.drafts.delete(place);
-  if (here().key !== place) return;
-  show(EMPTY);
-  shelve("");
+// Gives back what could not be sent, before whatever was begun meanwhile.
+const giveBack = (place, unsent) => {
+  if (here().key !== place) {
+    state.drafts.set(place, unsent);
+    return;
+  }
+  const since = byId("words").value;
+  if (unsent.edit) {
+    show({ ...unsent, before: since });
+    return;
+  }
+  const words = [unsent.words, since].filter(Boolean).join("\n");
+  show({ ...unsent, words, pictures: [...unsent.pictures, ...state.pictures].slice(0, MOST) });
 };
 
 // The shelf above the words holds the samples, the commands, or nothing.
@@ -237,24 +252,30 @@ const grow = () => {
   words.rows = Math.min(MOST_ROWS, Math.max(1, Math.round(height / parseFloat(lineHeight))));
 };
 
+// The field is free at once: what is typed while a message is on its way belongs to the next one.
 const submit = async (event) => {
   event.preventDefault();
-  const text = byId("words").value;
+  await arriving;
   const place = here().key;
-  const done = state.edit
-    ? await ask("edit", { place, speaker: state.edit.from.id, message: state.edit.id, text })
-    : await post({ text, pictures: state.pictures, reply: state.reply });
-  if (done) sent(place);
+  const begun = draft();
+  if (!begun.edit && !begun.pictures.length && !begun.words.trim()) return;
+  show({ ...EMPTY, words: begun.before ?? "" });
+  shelve("");
+  if (!(await send(place, begun))) giveBack(place, begun);
 };
 
-const post = ({ text, pictures, reply }) => {
-  if (!pictures.length && !text.trim()) return null;
+const send = (place, { words, pictures, asFiles, reply, edit }) =>
+  edit
+    ? ask("edit", { place, speaker: edit.from.id, message: edit.id, text: words })
+    : post({ text: words, pictures, asFiles, reply });
+
+const post = ({ text, pictures, asFiles, reply }) => {
   const form = new FormData();
   form.set("place", here().key);
   form.set("speaker", speaker());
   form.set("text", text);
   if (reply) form.set("reply_to", reply.id);
-  if (byId("as-files").checked) form.set("as_files", "yes");
+  if (asFiles) form.set("as_files", "yes");
   for (const file of pictures) form.append("picture", file, file.name);
   return ask("send", form);
 };
