@@ -53,7 +53,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def played(browser: Browser, *, failing: str | None = None) -> AsyncIterator[tuple[Page, Tab]]:
-    """Open the page in a tab of its own; in the end it may complain only of the answers that were made to be `failing`."""
+    """Open the page in a tab of its own; in the end it may complain only of what was made `failing`."""
     async with AsyncExitStack() as stack:
         page = await stack.enter_async_context(a_page(BOT))
         context = await browser.new_context(viewport=DESK, locale="en-GB")
