@@ -30,7 +30,7 @@ bench: $(VENV)/.dev
 # Compares the C libraries inside the wheels with the oldest versions that may be there, which asks nobody,
 # and asks the database of known vulnerabilities about every package of the locks.
 audit: .venv-audit/.done $(VENV)/.dev
-	$(BIN)/python -m tests.pictures.bundled
+	$(BIN)/python -m tests.images.bundled_libraries
 	.venv-audit/bin/pip-audit --strict --disable-pip -r requirements.lock -r requirements-dev.lock
 
 .venv-audit/.done: requirements-audit.lock
@@ -58,12 +58,12 @@ lock:
 
 # The pictures of the README, from the real page, which needs a Chromium, and that of what /stats shows.
 screenshots: $(VENV)/.dev
-	$(BIN)/python -m tests.stats.picture
-	$(BIN)/python -m tests.sandbox.page.screenshots
+	$(BIN)/python -m tests.stats.draw_sample_chart
+	$(BIN)/python -m tests.sandbox.web.screenshots
 
 # The diagram of docs/performance.md.
 figures: $(VENV)/.dev
-	$(BIN)/python -m tests.looks.figure
+	$(BIN)/python -m tests.poll_schedule.draw_poll_cost
 
 clean:
 	rm -rf $(VENV) .venv-audit

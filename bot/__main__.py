@@ -18,8 +18,8 @@ from typing import NoReturn
 import uvloop
 
 from bot import logs
-from bot.confinement import hide_memory
-from bot.settings import CannotRun, MustRestart, Settings, erase_secrets, load
+from bot.process_isolation import hide_memory
+from bot.settings import CannotRun, MustRestart, Settings, erase_secrets, load_settings
 
 log = logging.getLogger("bot")
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["sandbox"]:
-        from bot.sandbox.run import main as sandbox  # noqa: PLC0415 - a bot that serves does not load it
+        from bot.sandbox.cli import main as sandbox  # noqa: PLC0415 - a bot that serves does not load it
 
         return sandbox(words[1:])
     parser = argparse.ArgumentParser(prog="darkroom", description="A Telegram bot that edits photos.")
@@ -44,78 +44,80 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(words)
     match asked.command:
         case "check":
-            return look(for_machines=asked.json)
+            return run_check(for_machines=asked.json)
         case "backup":
-            from bot.operate.backup import backup  # noqa: PLC0415 - each command loads what it needs
+            from bot.ops.backup_command import run_backup_command  # noqa: PLC0415 - each command loads what it needs
 
-            return backup(asked.path)
+            return run_backup_command(asked.path)
         case "jobs":
-            from bot.operate.lives.command import jobs  # noqa: PLC0415 - each command loads what it needs
+            from bot.ops.jobs_command import run_jobs_command  # noqa: PLC0415 - each command loads what it needs
 
-            return jobs(asked.number, time.time_ns() // 1_000_000)
+            return run_jobs_command(asked.number, time.time_ns() // 1_000_000)
         case _:
-            return run()
+            return run_bot()
 
 
-def look(*, for_machines: bool) -> int:
+def run_check(*, for_machines: bool) -> int:
     """Check everything and tell what was found."""
-    from bot.operate.check.command import check  # noqa: PLC0415 - each command loads what it needs
+    from bot.ops.check.command import run_check_command  # noqa: PLC0415 - each command loads what it needs
 
     try:
-        code = uvloop.new_event_loop().run_until_complete(check(_open_door, for_machines=for_machines))
+        code = uvloop.new_event_loop().run_until_complete(
+            run_check_command(_open_http_server, for_machines=for_machines)
+        )
     except KeyboardInterrupt:
         code = 130
-    return _leave(code)
+    return _exit_now(code)
 
 
-def _open_door(settings: Settings) -> AbstractAsyncContextManager[str]:
-    from bot.doors.http import open_alone  # noqa: PLC0415 - aiohttp is not to be loaded before the settings are right
+def _open_http_server(settings: Settings) -> AbstractAsyncContextManager[str]:
+    from bot.inbound.http_endpoints import serve_without_bot  # noqa: PLC0415 - aiohttp is not to be loaded before the settings are right
 
-    return open_alone(settings)
+    return serve_without_bot(settings)
 
 
-def run() -> int:
+def run_bot() -> int:
     """Run the bot until it is stopped."""
     hide_memory()
     try:
-        settings = load()
+        settings = load_settings()
     except CannotRun as error:
         sys.stderr.write(f"{error}\n")
         return 2
     erase_secrets()
-    logs.configure(settings.log_level, settings.log_format, settings.secrets)
-    return _leave(uvloop.new_event_loop().run_until_complete(_to_the_end(settings)))
+    logs.configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    return _exit_now(uvloop.new_event_loop().run_until_complete(_run_app(settings)))
 
 
-def _leave(code: int) -> NoReturn:
+def _exit_now(code: int) -> NoReturn:
     logging.shutdown()
     # everything is closed; a thread that still waits for a name to be resolved must not hold up the end
     os._exit(code)
 
 
-async def _to_the_end(settings: Settings) -> int:
+async def _run_app(settings: Settings) -> int:
     try:
-        await _loaded().run(settings)
+        await _import_app().run(settings)
     except Exception as error:  # noqa: BLE001 - the last place where an error can still be told well
-        return _ended(error)
+        return _log_fatal_error(error)
     return 0
 
 
-def _loaded() -> ModuleType:
+def _import_app() -> ModuleType:
     """Load what serves, which takes most of a second: whoever has to mend a setting need not wait for it."""
     gc.disable()  # nothing of it is garbage, and to look for some again and again takes a quarter of the time
     try:
-        from bot import app, texts  # noqa: PLC0415 - see above
+        from bot import app, i18n  # noqa: PLC0415 - see above
 
-        texts.load()
+        i18n.load_catalogues()
     finally:
         gc.enable()
     gc.freeze()
     return app
 
 
-def _ended(error: Exception) -> int:
-    told = [each for each in _leaves(error) if isinstance(each, CannotRun | MustRestart)]
+def _log_fatal_error(error: Exception) -> int:
+    told = [each for each in _leaf_errors(error) if isinstance(each, CannotRun | MustRestart)]
     if not told:
         log.critical("the bot ends because of a mistake in it", exc_info=error)
         return 1
@@ -123,10 +125,10 @@ def _ended(error: Exception) -> int:
     return 2 if isinstance(told[0], CannotRun) else 1
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def _leaf_errors(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _leaves(inner)
+            yield from _leaf_errors(inner)
     else:
         yield error
 

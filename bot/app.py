@@ -5,93 +5,74 @@ import logging
 import signal
 import sqlite3
 import ssl
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bot.chat.client import Chat, Me, certificates
-from bot.chat.errors import ChatError, WrongToken
-from bot.chat.pacing import Pacing
-from bot.chat.updates import Updates
-from bot.doors import poll as polling
-from bot.doors import webhook
-from bot.doors.callback import Callback
-from bot.doors.http import Door
-from bot.doors.letters import Letters
-from bot.doors.metrics import Metrics, Sources
-from bot.doors.poll import Poll
-from bot.doors.token_refusal import TokenRefusal
-from bot.doors.turnstile import Turnstile
-from bot.doors.webhook import Hook
-from bot.job import Instant
-from bot.jobs.admins import Admins
-from bot.jobs.balance import Balance
-from bot.jobs.bell import Bell
-from bot.jobs.callbacks import Callbacks
-from bot.jobs.deliver import Deliver
-from bot.jobs.gates import Limits
-from bot.jobs.measure import Measure
-from bot.jobs.nudge import Nudges
-from bot.jobs.prepare import Prepare
-from bot.jobs.probe import Probe
-from bot.jobs.report import Report
-from bot.jobs.retries import Rules
-from bot.jobs.send import Send
-from bot.jobs.submit import Submit
-from bot.jobs.tell import Tell
-from bot.jobs.transport import Transport
-from bot.jobs.watch import Watch
-from bot.jobs.worker import Steps, Worker
-from bot.kie.client import Kie
-from bot.meters import Meters
-from bot.operate.build import build
-from bot.operate.cautions import cautions, refuse_unknown_model, refuse_unusable_proxies
-from bot.operate.clock import SteadyClock, since_boot
-from bot.operate.health import Health, Writable
-from bot.operate.menus import Menus
-from bot.operate.privacy import privacy
-from bot.operate.retention import Retention
-from bot.operate.watchdog import Watchdog
-from bot.pictures.convert import Converter
-from bot.pictures.fetch import Fetcher
-from bot.redaction import Redact, Redaction
+from bot.clock import Clocks, Instant, SteadyClock, read_wall_clock, seconds_since_boot
+from bot.handlers.access import AccessPolicy
+from bot.handlers.addressed_to_bot import UpdateFilter
+from bot.handlers.button_presses import MAX_TRACKED_USERS, RESEND_BURST, RESEND_INTERVAL
+from bot.handlers.dispatch import Dispatcher
+from bot.handlers.quotas import DailyLimits, QuotaPolicy
+from bot.images.convert import ImageConverter
+from bot.images.download import Downloader
+from bot.inbound import long_polling as polling
+from bot.inbound import telegram_webhook
+from bot.inbound.http_endpoints import HttpEndpoints
+from bot.inbound.kie_callback import KieCallbackEndpoint
+from bot.inbound.long_polling import LongPoller
+from bot.inbound.metrics_endpoint import MetricsEndpoint, MetricsSources
+from bot.inbound.rate_limiter import RateLimiter
+from bot.inbound.telegram_webhook import TelegramWebhook
+from bot.inbound.token_rejection import TokenRejection
+from bot.inbound.update_recorder import UpdateRecorder
+from bot.kie.client import KieClient
+from bot.logs import Redact, Redaction
+from bot.metrics import Meters
+from bot.ops.bot_commands import BotCommands
+from bot.ops.config_warnings import find_config_warnings, refuse_unknown_model, refuse_unusable_proxies
+from bot.ops.health import Health, WriteCheck, read_build_info
+from bot.ops.privacy_notice import build_privacy_notice
+from bot.ops.retention import Retention
+from bot.ops.watchdog import Watchdog
+from bot.pipeline.callback_tracker import CallbackProcessor, CallbackTracker
+from bot.pipeline.circuit_breakers import RecoveryProbe
+from bot.pipeline.credit_balance import CreditBalanceChecker
+from bot.pipeline.deliver_image import ImageDeliverer
+from bot.pipeline.group_admins import GroupAdminFinder
+from bot.pipeline.image_upload import ImageUploader
+from bot.pipeline.job_metrics import JobMetrics
+from bot.pipeline.order_limits import OrderLimits
+from bot.pipeline.poll_task import TaskPoller
+from bot.pipeline.prepare_images import ImagePreparer
+from bot.pipeline.progress_message import ProgressMessageSender
+from bot.pipeline.retries import RetryRules
+from bot.pipeline.send_message import MessageSender
+from bot.pipeline.submit_order import OrderSubmitter
+from bot.pipeline.wakeup import Wakeup
+from bot.pipeline.worker import PipelineSteps, Worker
 from bot.settings import CannotRun, Settings
-from bot.stats.drawing_process import Drawing
-from bot.store.connection import Database
-from bot.store.lock import Lock, only_process
-from bot.store.room import room_of
-from bot.talk.access import Access
-from bot.talk.address import Address
-from bot.talk.intake import Intake
-from bot.talk.presses import MOST_ASKING, ORIGINAL_EVERY, ORIGINALS_AT_ONCE
-from bot.talk.room import Daily, Room
+from bot.stats.chart_process import ChartRenderer
+from bot.stats.report import StatsReport
+from bot.store.database import Database
+from bot.store.disk_space import read_disk_space
+from bot.store.process_lock import ProcessLock, hold_process_lock
+from bot.telegram.client import BotAccount, TelegramClient, load_tls_context
+from bot.telegram.errors import TelegramApiError, Unauthorized
+from bot.telegram.get_updates import GetUpdatesClient
+from bot.telegram.send_rate_limit import SendRateLimiter
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 #: Seconds that steps under way get to end after a stop was asked for.
-DRAIN = 7.0
+DRAIN_SECONDS = 7.0
 
 #: SQLite before this version can damage a database that two connections write to; we only ever have one.
-SQLITE_FIXED = (3, 51, 3)
-
-
-@dataclass(frozen=True)
-class Clocks:
-    """Where the bot's parts get the time from."""
-
-    #: the time of day, for what is stored
-    of_day: Callable[[], Instant]
-    #: seconds that never go back, for pauses within this process
-    monotonic: Callable[[], float]
-
-
-def time_of_day() -> Instant:
-    """Return the time of day."""
-    return time.time_ns() // 1_000_000
+SQLITE_CORRUPTION_FIXED_IN = (3, 51, 3)
 
 
 async def run(settings: Settings) -> None:
@@ -99,245 +80,257 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    _check(settings)
-    with only_process(settings.database_path) as lock:
+    _check_settings(settings)
+    with hold_process_lock(settings.database_path) as lock:
         async with AsyncExitStack() as stack:
-            darkroom = await wire(settings, stack, Clocks(time_of_day, since_boot), lock)
-            await darkroom.live(stop)
+            darkroom = await wire(settings, stack, Clocks(read_wall_clock, seconds_since_boot), lock)
+            await darkroom.serve_until(stop)
 
 
-def _check(settings: Settings) -> None:
+def _check_settings(settings: Settings) -> None:
     refuse_unknown_model(settings)
-    for caution in cautions(settings):
+    for caution in find_config_warnings(settings):
         log.warning("%s", caution)
     if settings.public_url is not None:
         log.info("Kie is asked to call back at %s", settings.public_url)
-    if sqlite3.sqlite_version_info < SQLITE_FIXED:
+    if sqlite3.sqlite_version_info < SQLITE_CORRUPTION_FIXED_IN:
         log.info("SQLite %s: let no second program write to the database file", sqlite3.sqlite_version)
 
 
 @dataclass(frozen=True)
-class Darkroom:
+class Application:
     """The wired bot."""
 
     settings: Settings
     db: Database
-    chat: Chat
-    door: Door
-    address: Address
-    poll: Poll
+    telegram: TelegramClient
+    http_server: HttpEndpoints
+    update_filter: UpdateFilter
+    long_poller: LongPoller
     #: bears for a while that Telegram refuses the token
-    token: TokenRefusal
+    token_rejection: TokenRejection
     #: where Telegram brings the updates; None where we poll for them
-    hook: Hook | None
-    intake: Intake
+    webhook: TelegramWebhook | None
+    dispatcher: Dispatcher
     worker: Worker
     retention: Retention
-    menus: Menus
+    bot_commands: BotCommands
     watchdog: Watchdog
     health: Health
     #: what is counted and timed
     meters: Meters
     #: where the figures can be had; None where nobody asked for that
-    metrics: Metrics | None
+    metrics_endpoint: MetricsEndpoint | None
 
-    async def live(self, stop: asyncio.Event) -> None:
+    async def serve_until(self, stop: asyncio.Event) -> None:
         """Open the door, find out who we are, and serve until `stop` or until a part dies."""
-        address = await self.door.open(self.settings.host, self.settings.port)
+        address = await self.http_server.open(self.settings.host, self.settings.port)
         try:
-            await self._open_metrics()
-            me = await _unless(stop, self._introduce())
+            await self._open_metrics_endpoint()
+            me = await _run_unless_stopped(stop, self._fetch_identity())
             if me is not None:
-                await self.meet(me)
+                await self.set_identity(me)
                 log.info("ready: @%s takes updates, health at %s/healthz", me.username, address)
-                await self._serve(stop)
+                await self._run_parts(stop)
         finally:
-            await self.door.close()
-            if self.metrics is not None:
-                await self.metrics.close()
+            await self.http_server.close()
+            if self.metrics_endpoint is not None:
+                await self.metrics_endpoint.close()
         log.info("stopped")
 
-    async def _open_metrics(self) -> None:
-        if self.metrics is not None and self.settings.metrics_port is not None:
-            address = await self.metrics.open(self.settings.metrics_host, self.settings.metrics_port)
+    async def _open_metrics_endpoint(self) -> None:
+        if self.metrics_endpoint is not None and self.settings.metrics_port is not None:
+            address = await self.metrics_endpoint.open(self.settings.metrics_host, self.settings.metrics_port)
             log.info("metrics at %s", address)
 
-    async def meet(self, me: Me) -> None:
+    async def set_identity(self, me: BotAccount) -> None:
         """Let the parts know who we are.
 
         Raises CannotRun for the database of another bot, whose message ids would be mistaken for ours.
         """
-        self.address.meet(me)
-        owner = await self.db.unit(lambda tx: tx.owner.claim(me.id))
+        self.update_filter.set_identity(me)
+        owner = await self.db.transact(lambda tx: tx.bot_identity.claim(me.id))
         if owner != me.id:
             raise CannotRun(
                 f"DATABASE_PATH {self.settings.database_path} belongs to another bot (id {owner}, this one is "
                 f"{me.id}): give this bot a file of its own, or use that bot's token"
             )
 
-    async def _introduce(self) -> Me:
+    async def _fetch_identity(self) -> BotAccount:
         """Ask Telegram who we are, for as long as it takes. Raises CannotRun for a token that stays wrong."""
         pause = 1.0
-        while (me := await self.introduce_once(pause)) is None:
+        while (me := await self.try_fetch_identity(pause)) is None:
             await asyncio.sleep(pause)
             pause = min(30.0, pause * 2)
         return me
 
-    async def introduce_once(self, pause: float) -> Me | None:
+    async def try_fetch_identity(self, pause: float) -> BotAccount | None:
         """Ask Telegram who we are; None when that has to be asked again, `pause` seconds later."""
         try:
-            me = await self.chat.me()
-            await self._listen()
-        except ChatError as error:
-            if isinstance(error, WrongToken):
-                await self.token.refused()
+            me = await self.telegram.get_me()
+            await self._prepare_update_delivery()
+        except TelegramApiError as error:
+            if isinstance(error, Unauthorized):
+                await self.token_rejection.record_rejected()
             log.warning("Telegram cannot be asked who we are, again in %.0f s: %s", pause, error)
             return None
-        self.token.accepted()
+        self.token_rejection.record_accepted()
         return me
 
-    async def _listen(self) -> None:
+    async def _prepare_update_delivery(self) -> None:
         """Make sure that updates come the way that was asked for; raises a ChatError that is worth another try."""
-        if self.hook is not None:
-            await self.hook.set()
+        if self.webhook is not None:
+            await self.webhook.register()
             return
         try:
-            if await self.chat.remove_webhook():
+            if await self.telegram.remove_webhook():
                 log.warning("a webhook was set for this bot: it is removed, the updates that wait are kept")
-        except WrongToken:
+        except Unauthorized:
             # the token was good a moment ago, so it is this question that a server of one's own does not know
             log.warning("whether a webhook is set cannot be asked here")
 
-    async def _serve(self, stop: asyncio.Event) -> None:
+    async def _run_parts(self, stop: asyncio.Event) -> None:
         worker = asyncio.create_task(self.worker.run(), name="worker")
         others = [
             asyncio.create_task(part.run(), name=name)
             for name, part in (
-                ("intake", self.intake),
+                ("intake", self.dispatcher),
                 ("retention", self.retention),
                 ("watchdog", self.watchdog),
-                ("receiver", self.hook or self.poll),
+                ("receiver", self.webhook or self.long_poller),
             )
         ]
-        menus = asyncio.create_task(self.menus.run(), name="menus")
-        self.health.parts.extend([worker, *others])
+        menus = asyncio.create_task(self.bot_commands.run(), name="menus")
+        self.health.tasks.extend([worker, *others])
         stopped = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([worker, stopped, *others], return_when=asyncio.FIRST_COMPLETED)
         for task in (*reversed(others), menus, stopped):
-            await _cancelled(task)
-        await self._drain(worker)
+            await _cancel_and_wait(task)
+        await self._drain_worker(worker)
         for task in done - {stopped}:
             task.result()  # raises what ended it
 
-    async def _drain(self, worker: asyncio.Task[None]) -> None:
+    async def _drain_worker(self, worker: asyncio.Task[None]) -> None:
         self.worker.stop()
-        await asyncio.wait([worker], timeout=DRAIN)
+        await asyncio.wait([worker], timeout=DRAIN_SECONDS)
         if not worker.done():
-            log.warning("steps under way did not end within %.0f s; they are taken up at the next start", DRAIN)
-        await _cancelled(worker)
+            log.warning("steps under way did not end within %.0f s; they are taken up at the next start", DRAIN_SECONDS)
+        await _cancel_and_wait(worker)
 
 
-async def wire(settings: Settings, stack: AsyncExitStack, clocks: Clocks, lock: Lock | None = None) -> Darkroom:
+async def wire(
+    settings: Settings, stack: AsyncExitStack, clocks: Clocks, lock: ProcessLock | None = None
+) -> Application:
     """Build every part; `stack` closes them in reverse. `lock` is what keeps a second process away.
 
     Raises CannotRun when the database, or what the environment says of proxies and certificates, cannot be used.
     """
     refuse_unusable_proxies()
-    steady = Clocks(SteadyClock(clocks.of_day, clocks.monotonic), clocks.monotonic)
-    return await _wired(settings, stack, steady, clocks.of_day, lock)
+    steady = Clocks(SteadyClock(clocks.wall_clock, clocks.monotonic), clocks.monotonic)
+    return await _wire_parts(settings, stack, steady, clocks.wall_clock, lock)
 
 
-async def _wired(
-    settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant], lock: Lock | None
-) -> Darkroom:
+async def _wire_parts(
+    settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant], lock: ProcessLock | None
+) -> Application:
     token, redact = settings.telegram_bot_token.get_secret_value(), Redaction(settings.secrets)
     meters = Meters()
-    measure = Measure(meters)
-    db = await Database.open(settings.database_path, tell=measure.hear)
+    measure = JobMetrics(meters)
+    db = await Database.open(settings.database_path, tell=measure.on_event)
     stack.push_async_callback(db.close)
-    tls = certificates()
+    tls = load_tls_context()
     api_url, told = settings.telegram_api_url, meters.telegram_calls.add
-    chat = Chat(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
+    chat = TelegramClient(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
     stack.push_async_callback(chat.aclose)
-    updates = Updates(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
+    updates = GetUpdatesClient(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
     stack.push_async_callback(updates.aclose)
-    address, news = Address(), asyncio.Event()
-    callbacks = Callbacks(settings.public_url, settings.callback_key)
-    worker = _worker(settings, stack, db, chat, callbacks, measure, clocks, tls, redact, wake_intake=news.set)
-    retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.of_day)
-    intake = _intake(settings, db, address, news, clocks, wake_worker=worker.stir, wake_retention=retention.wake)
+    address, news = UpdateFilter(), asyncio.Event()
+    callbacks = CallbackTracker(settings.public_url, settings.callback_key)
+    worker = _build_worker(settings, stack, db, chat, callbacks, measure, clocks, tls, redact, wake_intake=news.set)
+    retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.wall_clock)
+    intake = _build_dispatcher(
+        settings, db, address, news, clocks, wake_worker=worker.wake_without_changes, wake_retention=retention.wake
+    )
 
     def wake_others() -> None:
         intake.wake()
         worker.wake()
 
-    incoming = Letters(db, address, meters.updates, clock=clocks.of_day, wake_others=wake_others)
-    token_refusal = TokenRefusal(chat.me, monotonic=clocks.monotonic)
-    poll = Poll(updates, incoming, token_refusal, monotonic=clocks.monotonic)
-    hook = _hook(settings, incoming, chat, clocks)
-    nudges = _callback(settings, db, callbacks, measure, worker, redact, Clocks(real, clocks.monotonic))
+    incoming = UpdateRecorder(db, address, meters.updates, clock=clocks.wall_clock, wake_others=wake_others)
+    token_refusal = TokenRejection(chat.get_me, monotonic=clocks.monotonic)
+    poll = LongPoller(updates, incoming, token_refusal, monotonic=clocks.monotonic)
+    hook = _build_webhook(settings, incoming, chat, clocks)
+    nudges = _build_kie_callback(settings, db, callbacks, measure, worker, redact, Clocks(real, clocks.monotonic))
     parts = {
-        "worker": lambda: worker.late_at,
-        "intake of updates": lambda: intake.late_at,
-        "receiver of updates": lambda: poll.late_at,
+        "worker": lambda: worker.hang_deadline,
+        "intake of updates": lambda: intake.hang_deadline,
+        "receiver of updates": lambda: poll.hang_deadline,
     }
-    health = _health(db, hook or poll, parts, clocks)
-    return Darkroom(
+    health = _build_health(db, hook or poll, parts, clocks)
+    return Application(
         settings=settings,
         db=db,
-        chat=chat,
-        door=Door(missing=health.missing, prove=settings.proof, nudges=nudges, hook=hook),
-        address=address,
-        poll=poll,
-        token=token_refusal,
-        hook=hook,
-        intake=intake,
+        telegram=chat,
+        http_server=HttpEndpoints(
+            missing=health.failed_conditions, prove=settings.ownership_proof, nudges=nudges, hook=hook
+        ),
+        update_filter=address,
+        long_poller=poll,
+        token_rejection=token_refusal,
+        webhook=hook,
+        dispatcher=intake,
         worker=worker,
-        menus=Menus(db, chat, settings.admin_ids),
+        bot_commands=BotCommands(db, chat, settings.admin_ids),
         watchdog=Watchdog(parts, monotonic=clocks.monotonic, check_files=lambda: _check_files(db, lock)),
         retention=retention,
         health=health,
         meters=meters,
-        metrics=_metrics(settings, db, meters, health, clocks),
+        metrics_endpoint=_build_metrics_endpoint(settings, db, meters, health, clocks),
     )
 
 
-async def _check_files(db: Database, lock: Lock | None) -> None:
+async def _check_files(db: Database, lock: ProcessLock | None) -> None:
     """Raise CannotRun or MustRestart if the database, or what lies beside it, is no longer there."""
     await db.check_files()
     if lock is not None:
         await asyncio.to_thread(lock.check)
 
 
-def _health(db: Database, receiver: Poll | Hook, late_at: Mapping[str, Callable[[], float]], clocks: Clocks) -> Health:
+def _build_health(
+    db: Database, receiver: LongPoller | TelegramWebhook, late_at: Mapping[str, Callable[[], float]], clocks: Clocks
+) -> Health:
     return Health(
         clocks.monotonic,
-        Writable(lambda: db.unit(lambda tx: tx.sight.write()), monotonic=clocks.monotonic),
-        late_at=late_at,
-        fresh_at=lambda: receiver.fresh_at,
-        fresh_for=webhook.FRESH_FOR if isinstance(receiver, Hook) else polling.FRESH_FOR,
+        WriteCheck(lambda: db.transact(lambda tx: tx.snapshots.check_writable()), monotonic=clocks.monotonic),
+        deadlines=late_at,
+        last_contact_at=lambda: receiver.last_contact_at,
+        max_silence=telegram_webhook.MAX_SILENCE if isinstance(receiver, TelegramWebhook) else polling.MAX_SILENCE,
     )
 
 
-def _metrics(settings: Settings, db: Database, meters: Meters, health: Health, clocks: Clocks) -> Metrics | None:
+def _build_metrics_endpoint(
+    settings: Settings, db: Database, meters: Meters, health: Health, clocks: Clocks
+) -> MetricsEndpoint | None:
     if settings.metrics_port is None:
         return None
-    from bot.doors.exposition import written  # noqa: PLC0415 - a bot that nobody watches does not load the library
+    from bot.inbound.metrics_exposition import render_metrics  # noqa: PLC0415 - a bot that nobody watches does not load the library
 
-    sources = Sources(
+    sources = MetricsSources(
         conditions=health.conditions,
-        database=lambda: db.unit(lambda tx: tx.sight.at(clocks.of_day())),
-        disk=lambda: asyncio.to_thread(room_of, settings.database_path),
-        silence=health.silence,
-        build=build(settings.kie_model),
+        database=lambda: db.transact(lambda tx: tx.snapshots.take(clocks.wall_clock())),
+        disk=lambda: asyncio.to_thread(read_disk_space, settings.database_path),
+        receiver_silence=health.silence,
+        build=read_build_info(settings.kie_model),
     )
-    return Metrics(meters, sources, written)
+    return MetricsEndpoint(meters, sources, render_metrics)
 
 
-def _hook(settings: Settings, letters: Letters, chat: Chat, clocks: Clocks) -> Hook | None:
+def _build_webhook(
+    settings: Settings, letters: UpdateRecorder, chat: TelegramClient, clocks: Clocks
+) -> TelegramWebhook | None:
     if settings.telegram_updates == "polling" or settings.public_url is None:
         return None
-    return Hook(
+    return TelegramWebhook(
         letters,
         chat,
         public_url=settings.public_url,
@@ -346,75 +339,75 @@ def _hook(settings: Settings, letters: Letters, chat: Chat, clocks: Clocks) -> H
     )
 
 
-def _callback(
+def _build_kie_callback(
     settings: Settings,
     db: Database,
-    callbacks: Callbacks,
-    measure: Measure,
+    callbacks: CallbackTracker,
+    measure: JobMetrics,
     worker: Worker,
     redact: Redact,
     clocks: Clocks,
-) -> Callback | None:
-    if not callbacks.are_asked_for:
+) -> KieCallbackEndpoint | None:
+    if not callbacks.is_enabled:
         return None
     key = settings.kie_webhook_key
-    return Callback(
-        Nudges(db, callbacks, measure, look_soon=worker.look_soon).take,
-        is_ours=callbacks.is_ours,
+    return KieCallbackEndpoint(
+        CallbackProcessor(db, callbacks, measure, look_soon=worker.poll_soon).process,
+        is_ours=callbacks.is_signed_by_us,
         key=None if key is None else key.get_secret_value(),
         redact=redact,
-        clock=clocks.of_day,
+        clock=clocks.wall_clock,
         monotonic=clocks.monotonic,
     )
 
 
-def _intake(
+def _build_dispatcher(
     settings: Settings,
     db: Database,
-    address: Address,
+    address: UpdateFilter,
     news: asyncio.Event,
     clocks: Clocks,
     *,
     wake_worker: Callable[[], None],
     wake_retention: Callable[[], None],
-) -> Intake:
-    access = Access(settings.allowed_ids, settings.admin_ids)
-    daily = Daily(
+) -> Dispatcher:
+    access = AccessPolicy(settings.allowed_ids, settings.admin_ids)
+    daily = DailyLimits(
         settings.daily_edits_per_user, settings.daily_edits_per_chat, settings.daily_edits, settings.daily_credits
     )
-    originals = Turnstile(1 / ORIGINAL_EVERY, ORIGINALS_AT_ONCE, most_callers=MOST_ASKING)
-    return Intake(
+    originals = RateLimiter(1 / RESEND_INTERVAL, RESEND_BURST, most_callers=MAX_TRACKED_USERS)
+    return Dispatcher(
         db,
         address,
         access,
-        Room(daily, access),
-        privacy(settings),
-        admits_original=lambda user_id: originals.admits(f"{user_id}", clocks.monotonic()),
+        QuotaPolicy(daily, access),
+        build_privacy_notice(settings),
+        admits_original=lambda user_id: originals.try_acquire(f"{user_id}", clocks.monotonic()),
         woken=news,
         album_window=settings.album_window_seconds,
-        clock=clocks.of_day,
+        clock=clocks.wall_clock,
         monotonic=clocks.monotonic,
         wake_worker=wake_worker,
         wake_retention=wake_retention,
     )
 
 
-def _worker(
+def _build_worker(
     settings: Settings,
     stack: AsyncExitStack,
     db: Database,
-    chat: Chat,
-    callbacks: Callbacks,
-    measure: Measure,
+    chat: TelegramClient,
+    callbacks: CallbackTracker,
+    measure: JobMetrics,
     clocks: Clocks,
     tls: ssl.SSLContext,
     redact: Redact,
     *,
     wake_intake: Callable[[], None],
 ) -> Worker:
-    clock, admins, bell = clocks.of_day, settings.admin_ids, Bell()
+    clock, admins, bell = clocks.wall_clock, settings.admin_ids, Wakeup()
     deadline = settings.task_deadline_seconds
-    kie = Kie(
+    kie = KieClient(
         api_url=settings.kie_api_url,
         upload_url=settings.kie_upload_url,
         key=settings.kie_api_key.get_secret_value(),
@@ -422,21 +415,25 @@ def _worker(
         redact=redact,
         timeout=settings.kie_timeout_seconds,
         tls=tls,
-        told=measure.meters.kie_calls.add,
+        told=measure.metrics.kie_calls.add,
     )
     stack.push_async_callback(kie.aclose)
-    fetcher = Fetcher(trusted_origins=(settings.kie_api_url, settings.kie_upload_url), tls=tls)
+    fetcher = Downloader(trusted_origins=(settings.kie_api_url, settings.kie_upload_url), tls=tls)
     stack.push_async_callback(fetcher.aclose)
-    converter = Converter()
+    converter = ImageConverter()
     stack.push_async_callback(converter.aclose)
-    transport = Transport(chat, kie, direct=settings.image_transport == "direct")
-    limits = Limits(
+    transport = ImageUploader(chat, kie, direct=settings.image_transport == "direct")
+    limits = OrderLimits(
         settings.creates_per_10_seconds, settings.max_running, deadline, settings.daily_credits, has_admins=bool(admins)
     )
-    steps = Steps(
-        prepare=Prepare(db, chat, fetcher, converter, transport, bell, deadline=deadline, admins=admins, clock=clock),
-        submit=Submit(db, kie, transport, limits, bell, callbacks=callbacks, admins=admins, clock=clock),
-        watch=Watch(
+    steps = PipelineSteps(
+        image_preparer=ImagePreparer(
+            db, chat, fetcher, converter, transport, bell, deadline=deadline, admins=admins, clock=clock
+        ),
+        order_submitter=OrderSubmitter(
+            db, kie, transport, limits, bell, callbacks=callbacks, admins=admins, clock=clock
+        ),
+        task_poller=TaskPoller(
             db,
             kie,
             callbacks,
@@ -447,33 +444,33 @@ def _worker(
             admins=admins,
             clock=clock,
         ),
-        send=Send(
+        message_sender=MessageSender(
             db,
             chat,
-            Deliver(db, chat, fetcher, bell, clock=clock),
-            Report(db, chat, Drawing(), clock=clock),
+            ImageDeliverer(db, chat, fetcher, bell, clock=clock),
+            StatsReport(db, chat, ChartRenderer(), clock=clock),
             clock=clock,
         ),
-        tell=Tell(db, chat, clock=clock),
-        probe=Probe(db, kie, clock=clock),
-        balance=Balance(db, kie, low=settings.low_credits, admins=admins, clock=clock),
-        admins=Admins(db, chat, clock=clock, wake_intake=wake_intake),
+        progress_sender=ProgressMessageSender(db, chat, clock=clock),
+        recovery_probe=RecoveryProbe(db, kie, clock=clock),
+        balance_checker=CreditBalanceChecker(db, kie, low=settings.low_credits, admins=admins, clock=clock),
+        admin_finder=GroupAdminFinder(db, chat, clock=clock, wake_intake=wake_intake),
     )
-    pacing = Pacing(settings.telegram_messages_per_second)
-    rules = Rules(admins, deadline, settings.album_window_seconds)
+    pacing = SendRateLimiter(settings.telegram_messages_per_second)
+    rules = RetryRules(admins, deadline, settings.album_window_seconds)
     return Worker(db, steps, pacing, bell, callbacks=callbacks, rules=rules, clock=clock, monotonic=clocks.monotonic)
 
 
-async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
+async def _run_unless_stopped(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
     """Return what `work` returns, or None when the stop comes first."""
     working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
     for task in (working, stopped):
-        await _cancelled(task)
+        await _cancel_and_wait(task)
     return None if working.cancelled() else working.result()
 
 
-async def _cancelled(task: asyncio.Task[Any]) -> None:
+async def _cancel_and_wait(task: asyncio.Task[Any]) -> None:
     """Cancel a task and wait for its end, however it ends."""
     task.cancel()
     await asyncio.wait([task])

@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[1]
 _ENVIRONMENT = {"PYTHONPATH": str(_ROOT), "MALLOC_ARENA_MAX": "1"}
 
 
-class Broken(Exception):
+class ChildProcessExited(Exception):
     """The process ended before it did what it was asked for."""
 
 
@@ -43,13 +43,13 @@ class ChildProcess:
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - we asked for the pipe
         if stdin.is_closing():  # the loop takes it for a mistake to write to it then
-            raise Broken("the process ended")
+            raise ChildProcessExited("the process ended")
         try:
             for part in parts:
                 stdin.write(part)
             await stdin.drain()
         except ConnectionError:
-            raise Broken("the process ended") from None
+            raise ChildProcessExited("the process ended") from None
 
     async def read(self, size: int) -> bytes:
         """Wait for so many bytes; raises Broken."""
@@ -58,7 +58,7 @@ class ChildProcess:
         try:
             return await stdout.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise Broken("the process ended") from None
+            raise ChildProcessExited("the process ended") from None
 
     async def communicate(self, sent: bytes) -> tuple[bytes, bytes]:
         """Send all there is, wait for its end, and return its output and what it said to stderr."""
@@ -70,13 +70,13 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
-    async def end(self) -> None:
+    async def kill_and_wait(self) -> None:
         """Kill it and wait until it is gone; nobody may be waiting for its output."""
         self.kill()
         await self._process.communicate()
 
 
-async def start(
+async def start_child_process(
     module: str, *words: str, environment: Mapping[str, str] | None = None, keeps_errors: bool = False
 ) -> ChildProcess:
     """Start a module of ours with these words; raises OSError.

@@ -8,49 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.wish import USUAL, Form
-
-#: A moment: milliseconds since 1970, UTC.
-Instant = int
+from bot.clock import Instant
+from bot.edit_options import DEFAULT_OPTIONS, EditOptions
 
 #: In the place of the ids of a person and a chat, when nobody is to know them any more.
-NOBODY = 0
+ERASED_ID = 0
 
 #: Those who speak in a group's or a channel's name where nobody knows who answers for them: all of them together. It is
 #: the id of the user that Telegram has made up for anonymous administrators, so it is never a person's.
-NAMELESS = 1_087_968_824
+ANONYMOUS_SENDER_ID = 1_087_968_824
 
 #: The longest prompt that Kie takes, in Unicode code points.
-MAX_PROMPT = 5000
+MAX_PROMPT_LENGTH = 5000
 
 #: Seconds for which a request waits for the words that say what to change.
-WORDS_AWAITED = 3600.0
+PROMPT_TIMEOUT = 3600.0
 
 #: Seconds after its first item at which an album closes, however slowly the others come.
-LONGEST_ALBUM = 8.0
+MAX_ALBUM_SECONDS = 8.0
 
 #: The most pictures of one request: what Kie takes, and what an album of Telegram holds.
-MAX_PICTURES = 10
-
-
-def later(now: Instant, seconds: float) -> Instant:
-    """Return the moment `seconds` after `now`."""
-    return now + round(seconds * 1000)
-
-
-def seconds_between(start: Instant, end: Instant) -> float:
-    """Return the seconds from `start` to `end`, negative when `end` is earlier."""
-    return (end - start) / 1000
-
-
-def day_of(now: Instant) -> int:
-    """Return the UTC day of a moment, in days since 1970."""
-    return now // 86_400_000
-
-
-def begin_of(day: int) -> Instant:
-    """Return the moment at which a UTC day begins."""
-    return day * 86_400_000
+MAX_IMAGES = 10
 
 
 class State(StrEnum):
@@ -83,20 +61,20 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.CANCELLED: frozenset(),
 }
 
-FINAL = frozenset(state for state, onward in TRANSITIONS.items() if not onward)
+FINAL_STATES = frozenset(state for state, onward in TRANSITIONS.items() if not onward)
 
 
-class Reason(StrEnum):
+class FailureReason(StrEnum):
     """Why a job ended without a picture, unless the person took it back."""
 
     #: the picture cannot be used: no picture, broken, too large, not fetchable
-    PICTURE = "picture"
+    UNUSABLE_IMAGE = "picture"
     #: Kie refuses this wish or this picture; repeating it would not help
     REFUSED = "refused"
     #: Kie tried and could not, twice or at a cost
-    BROKE = "broke"
+    TASK_FAILED = "broke"
     #: nobody could say whether Kie took the order, and the person did not decide
-    DOUBT = "doubt"
+    ORDER_UNCERTAIN = "doubt"
     #: Kie never finished
     OVERDUE = "overdue"
     #: the person did not say within the hour what to change
@@ -106,11 +84,11 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceImage:
     """One picture that a person sent; fetched from Telegram by `file_id`."""
 
     #: sorts the pictures of a request: the id of the message that brought it
-    place: int
+    position: int
     file_id: str
     #: the same over time and across bots, of no use for fetching
     file_unique_id: str
@@ -126,7 +104,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Request:
+class EditRequest:
     """What a person asked for and where the answer goes; immutable once ordered, until it is erased."""
 
     chat_id: int
@@ -138,19 +116,19 @@ class Request:
     message_id: int | None
     thread_id: int | None
     prompt: str
-    sources: tuple[Source, ...]
+    sources: tuple[SourceImage, ...]
     received_at: Instant
     #: in which the person is told about it
     language: str = "en"
     #: how the answer is to come; certain once it is queued
-    form: Form = USUAL
+    options: EditOptions = DEFAULT_OPTIONS
     #: the job of which this is another variation
     variation_of: int | None = None
 
     @property
     def is_erased(self) -> bool:
         """Whether nobody knows any more whose it was, and where."""
-        return self.chat_id == NOBODY
+        return self.chat_id == ERASED_ID
 
     @property
     def is_in_group(self) -> bool:
@@ -164,7 +142,7 @@ class Job:
 
     id: int
     state: State
-    request: Request
+    request: EditRequest
     #: when the worker should next take it up; None: not by time
     due_at: Instant | None
     #: while its album is open: when that closes at the latest
@@ -187,13 +165,13 @@ class Job:
     rejections: int
     #: how often a task of this job broke and was ordered once more
     reorders: int
-    reason: Reason | None
+    reason: FailureReason | None
     result_url: str | None
     #: when the person was first to be told that the picture is made and cannot be fetched yet
     unfetched_at: Instant | None = None
 
     @property
-    def person(self) -> int:
+    def charged_to(self) -> int:
         """Whose share of what all have in common it takes: of places, of turns."""
         return self.request.charged_to
 

@@ -1,33 +1,94 @@
-"""Logging that cannot print a secret.
+"""Redaction: takes secrets out of foreign words.
 
-Every line is redacted as a whole after it was formatted, so arguments,
-exception texts and tracebacks of any library are covered alike.
+What Kie, Telegram or a library says passes through here where it comes in, before it can become a sentence, a row, a
+figure or an error of ours; and once more what is logged or printed. The words of people are theirs and stay.
 """
 
 import json
 import logging
+import re
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 
-from bot.redaction import Redact, Redaction
+#: Returns a text with every secret in it replaced.
+Redact = Callable[[str], str]
+
+#: Stands in the place of a secret.
+REDACTED = "[secret]"
+
+#: Characters of a secret; what is shorter keeps nothing secret, and would be found in every other word.
+_MIN_SECRET_LENGTH = 6
+
+#: Where a character may be escaped: in an address, perhaps twice, in JSON within JSON, in HTML; and, beside letters,
+#: digits and what stands in tokens, by a backslash alone.
+_ESCAPED_CHARACTER = re.compile(r"%(?:25)*[2-7][0-9a-f]|\\u00[2-7][0-9a-f]|&#", re.IGNORECASE)
+_ANY_ESCAPED_CHARACTER = re.compile(rf"{_ESCAPED_CHARACTER.pattern}|\\[^a-z0-9]", re.IGNORECASE)
+_BACKSLASH_FREE = re.compile(r"[A-Za-z0-9_:-]*")
+
+
+def _spellings_pattern(char: str) -> str:
+    """Return a pattern for a character, as it is and in every escaped spelling."""
+    code = ord(char)
+    in_address = "".join(f"%(?:25)*{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
+    plain = r"\\{1,4}" if char == "\\" else re.escape(char) if char.isalnum() else rf"\\{{0,8}}{re.escape(char)}"
+    return rf"(?:{plain}|{in_address}|\\{{1,8}}u{code:04x}|&#(?:0*{code}|x0*{code:x});)"
+
+
+#: What a bot token looks like, for tokens that are not ours to know; in an address it may be of any length. Each begins
+#: in one place of a run of digits only, or endless digits would be gone through again and again.
+_BOT_TOKEN = re.compile(rf"[0-9](?<![0-9]{{2}})[0-9]{{5,}}+{_spellings_pattern(':')}[a-z0-9_-]{{30,}}", re.IGNORECASE)
+_BOT_TOKEN_IN_URL = re.compile(rf"bot(?<=[/f]bot)[0-9]++{_spellings_pattern(':')}[a-z0-9_-]+", re.IGNORECASE)
+
+
+class Redaction:
+    """Replaces the known secrets, in whatever case and spelling, and whatever looks like a bot token, in any text."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = {
+            form for secret in secrets for form in (secret, _secret_part(secret)) if len(form) >= _MIN_SECRET_LENGTH
+        }
+        longest_first = sorted(known, key=len, reverse=True)
+        is_harmless = all(map(_BACKSLASH_FREE.fullmatch, longest_first))
+        self._escapes = _ESCAPED_CHARACTER if is_harmless else _ANY_ESCAPED_CHARACTER
+        self._lowered = [secret.lower() for secret in longest_first]
+        self._known = re.compile(
+            "|".join("".join(map(_spellings_pattern, each)) for each in longest_first), re.IGNORECASE
+        )
+
+    def __call__(self, text: str) -> str:
+        """Return `text` with every secret replaced."""
+        if self._lowered and self._may_contain_secret(text):
+            text = self._known.sub(REDACTED, text)
+        return _BOT_TOKEN.sub(REDACTED, _BOT_TOKEN_IN_URL.sub(f"bot{REDACTED}", text))
+
+    def _may_contain_secret(self, text: str) -> bool:
+        """Say quickly whether it is worth a closer look: mostly it is not."""
+        lowered = text.lower()
+        return any(secret in lowered for secret in self._lowered) or self._escapes.search(text) is not None
+
+
+def _secret_part(secret: str) -> str:
+    """Return the part of a bot token that is secret, behind the bot's id; of anything else the whole."""
+    return secret.partition(":")[2] or secret
+
 
 #: Libraries that write addresses or bodies at INFO and DEBUG; a bot token is part of its addresses.
-CHATTY = ("httpx", "httpcore", "telegram", "aiosqlite", "asyncio", "PIL", "aiohttp.access")
+NOISY_LOGGERS = ("httpx", "httpcore", "telegram", "aiosqlite", "asyncio", "PIL", "aiohttp.access")
 
 #: What a record may say in fields of its own, beside its message; docs/operating.md says what they mean.
-FIELDS = ("job", "from", "to", "milestone", "task", "reason", "seconds", "credits")
+EXTRA_FIELDS = ("job", "from", "to", "milestone", "task", "reason", "seconds", "credits")
 
 
-class Mistake(Exception):
+class HiddenMessageError(Exception):
     """Stands for an error whose words may be somebody's own."""
 
 
-def without_words(error: Exception) -> Exception:
+def hide_message(error: Exception) -> Exception:
     """Return an error to be logged in the place of another one: its kind and its way, but not its text."""
-    return Mistake(type(error).__name__).with_traceback(error.__traceback__)
+    return HiddenMessageError(type(error).__name__).with_traceback(error.__traceback__)
 
 
 class TextFormatter(logging.Formatter):
@@ -57,7 +118,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": self._redact(record.getMessage()),
         }
-        for name in FIELDS:
+        for name in EXTRA_FIELDS:
             value = getattr(record, name, None)
             if value is not None:
                 entry[name] = self._redact(value) if isinstance(value, str) else value
@@ -66,7 +127,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-def configure(level: str, form: str, secrets: Iterable[str]) -> None:
+def configure_logging(level: str, form: str, secrets: Iterable[str]) -> None:
     """Send everything that is logged, warned or uncaught to stderr, redacted."""
     redact = Redaction(secrets)
     handler = logging.StreamHandler(sys.stderr)
@@ -74,7 +135,7 @@ def configure(level: str, form: str, secrets: Iterable[str]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in CHATTY:
+    for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
     # no line tells where in the code, or in which thread, it was written: finding that out takes longer than writing it
@@ -82,14 +143,14 @@ def configure(level: str, form: str, secrets: Iterable[str]) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # a log call with wrong arguments would print them past the formatter
     logging.raiseExceptions = False
-    sys.excepthook = _uncaught
-    threading.excepthook = _uncaught_in_thread
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
 
 
-def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     logging.getLogger("bot").critical("uncaught error", exc_info=(kind, error, trace))
 
 
-def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None:
-        _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+        _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)

@@ -12,15 +12,16 @@ import certifi
 import pytest
 import uvloop
 
-from bot.sandbox import stand_in
-from tests import oracle
-from tests.world import World, a_world
+from bot.sandbox.fake_edit import render
+from tests import bot_api_validator
+from tests.bot_harness import BotHarness, open_bot_harness
+from tests.process_harness import ProcessHarness, open_process_harness
 
 #: Pixels of the longer side of what the local Kie makes: here nobody looks at it.
-SMALL = 64
+RESULT_SIDE = 64
 
 #: Around a certificate in a bundle.
-BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+CERTIFICATE_BEGIN, CERTIFICATE_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -31,7 +32,7 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 @pytest.fixture(autouse=True, scope="session")
 def _small_results() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stand_in, "SIDE", SMALL)
+        patch.setattr(render, "SIDE", RESULT_SIDE)
         yield
 
 
@@ -40,7 +41,7 @@ def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Trust a single authority: there is nothing but plain loopback here, and to read all of them takes a bot 50 ms."""
     bundle = Path(certifi.where()).read_text()
     alone = tmp_path_factory.mktemp("trust") / "authority.pem"
-    alone.write_text(bundle[bundle.index(BEGIN) : bundle.index(END)] + END)
+    alone.write_text(bundle[bundle.index(CERTIFICATE_BEGIN) : bundle.index(CERTIFICATE_END)] + CERTIFICATE_END)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(alone))
         yield
@@ -53,15 +54,15 @@ def _a_judge_at_hand() -> None:
     Nothing that is loaded by then is garbage, and nobody has to look for some in it again and again.
     """
     gc.disable()
-    oracle.check("getMe", {}, {})
+    bot_api_validator.validate_request("getMe", {}, {})
     gc.enable()
     gc.freeze()
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path) -> AsyncIterator[ProcessHarness]:
     """A world without a running bot."""
-    async with a_world(tmp_path) as opened:
+    async with open_process_harness(tmp_path) as opened:
         yield opened
 
 
@@ -74,3 +75,11 @@ def restored_logging() -> Iterator[None]:
     logging.captureWarnings(capture=False)
     logging.raiseExceptions = True
     root.handlers[:], root.level, sys.excepthook, threading.excepthook = before
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
+    """The bot with its usual settings and one admin, 9009."""
+    async with open_bot_harness(tmp_path, admin_ids=frozenset({9009})) as opened:
+        opened.telegram.person(user_id=9009)
+        yield opened

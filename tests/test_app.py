@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import _check
+from bot.app import _check_settings
 from bot.settings import Settings
-from tests.world import KEY, TOKEN
+from tests.process_harness import KEY, TOKEN
 
 
 @pytest.mark.parametrize(("mode", "is_said"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True)])
@@ -22,5 +22,5 @@ def test_a_file_with_secrets_or_prompts_that_others_can_open_is_named(
     monkeypatch.chdir(tmp_path)
     Path(name).touch(mode=mode)
     Path(name).chmod(mode)
-    _check(Settings(_env_file=None, telegram_bot_token=TOKEN, kie_api_key=KEY, database_path="darkroom.db"))
+    _check_settings(Settings(_env_file=None, telegram_bot_token=TOKEN, kie_api_key=KEY, database_path="darkroom.db"))
     assert (f"chmod 600 {name}" in caplog.text) is is_said

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.job import FINAL, TRANSITIONS, Reason, State
-from bot.jobs.trouble import PAUSES
-from bot.kie.errors import Halt
-from bot.store.connection import _prepare
-from bot.store.jobs import CHANGEABLE
+from bot.job import FINAL_STATES, TRANSITIONS, FailureReason, State
+from bot.kie.errors import BlockCause
+from bot.pipeline.circuit_breakers import BREAKER_PAUSES
+from bot.store.database import _prepare_connection
+from bot.store.jobs import UPDATABLE_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "bot").rglob("*.py"))
@@ -25,7 +25,7 @@ def test_the_diagram_in_the_readme_is_the_table_of_transitions() -> None:
 
 def _schema() -> sqlite3.Connection:
     raw = sqlite3.connect(":memory:", isolation_level=None)
-    _prepare(raw)
+    _prepare_connection(raw)
     return raw
 
 
@@ -38,17 +38,17 @@ def test_the_database_knows_exactly_the_states_of_the_code() -> None:
 
 def test_everything_a_step_may_change_is_a_column() -> None:
     columns = {row[1] for row in _schema().execute("PRAGMA table_info(jobs)")}
-    assert columns >= CHANGEABLE
+    assert columns >= UPDATABLE_COLUMNS
 
 
 def test_every_unfinished_state_has_a_word_in_the_glossary() -> None:
     glossary = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert [state for state in State if f"`{state}`" not in glossary] == []
-    assert set(State) > FINAL
+    assert set(State) > FINAL_STATES
 
 
 def test_every_kind_of_halt_has_a_pause() -> None:
-    assert set(Halt) <= set(PAUSES)
+    assert set(BlockCause) <= set(BREAKER_PAUSES)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -58,7 +58,7 @@ def test_a_module_says_what_it_is_for_and_spells_no_state_as_a_string(source: Pa
     if "sandbox" in source.parts or source.name in ("job.py", "models.py", "record.py"):
         return
     words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    assert words.isdisjoint(set(State) | {Reason.REFUSED, Reason.OVERDUE})
+    assert words.isdisjoint(set(State) | {FailureReason.REFUSED, FailureReason.OVERDUE})
 
 
 def _functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

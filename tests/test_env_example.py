@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bot.settings import Settings
-from tests.world import KEY, PROJECT, TOKEN
+from tests.process_harness import KEY, PROJECT_ROOT, TOKEN
 
-EXAMPLE = (PROJECT / ".env.example").read_text(encoding="utf-8")
+EXAMPLE = (PROJECT_ROOT / ".env.example").read_text(encoding="utf-8")
 SECRETS = {"TELEGRAM_BOT_TOKEN": TOKEN, "KIE_API_KEY": KEY}
 NAMES = [name.upper() for name in Settings.model_fields]
 
@@ -23,23 +23,23 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-def filled_in(text: str) -> str:
+def fill_in_secrets(text: str) -> str:
     """Do what an operator does: write the two secrets behind their names."""
     for name, value in SECRETS.items():
         text = text.replace(f"\n{name}=\n", f"\n{name}={value}\n")
     return text
 
 
-def read(folder: Path, text: str) -> Settings:
+def read_settings(folder: Path, text: str) -> Settings:
     """Return what the bot makes of this text as its `.env`."""
     file = folder / ".env"
     file.write_text(text, encoding="utf-8")
     return Settings(_env_file=file)
 
 
-def defaults(folder: Path) -> Settings:
+def default_settings(folder: Path) -> Settings:
     """Return the settings of an operator who says nothing but the secrets."""
-    return read(folder, "".join(f"{name}={value}\n" for name, value in SECRETS.items()))
+    return read_settings(folder, "".join(f"{name}={value}\n" for name, value in SECRETS.items()))
 
 
 def test_every_setting_is_listed_once_and_nothing_else() -> None:
@@ -56,14 +56,14 @@ def test_only_the_two_secrets_wait_to_be_filled_in() -> None:
 
 
 def test_a_copy_with_the_secrets_filled_in_is_the_default_bot(tmp_path: Path) -> None:
-    assert read(tmp_path, filled_in(EXAMPLE)) == defaults(tmp_path)
+    assert read_settings(tmp_path, fill_in_secrets(EXAMPLE)) == default_settings(tmp_path)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in SECRETS])
 def test_the_default_that_is_shown_is_the_default(name: str, tmp_path: Path) -> None:
     field = name.lower()
-    text = filled_in(EXAMPLE).replace(f"\n#{name}=", f"\n{name}=")
-    assert getattr(read(tmp_path, text), field) == getattr(defaults(tmp_path), field)
+    text = fill_in_secrets(EXAMPLE).replace(f"\n#{name}=", f"\n{name}=")
+    assert getattr(read_settings(tmp_path, text), field) == getattr(default_settings(tmp_path), field)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in SECRETS])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.job import FINAL, TRANSITIONS, IllegalTransition, State, check_transition
+from bot.job import FINAL_STATES, TRANSITIONS, IllegalTransition, State, check_transition
 
 
 @pytest.mark.parametrize("start", State)
@@ -20,8 +20,8 @@ def test_what_may_have_been_paid_for_is_never_cancelled() -> None:
 
 
 def test_every_life_can_come_to_an_end() -> None:
-    reaches: set[State] = set(FINAL)
+    reaches: set[State] = set(FINAL_STATES)
     for _ in State:
         reaches |= {state for state in State if TRANSITIONS[state] & reaches}
     assert reaches == set(State)
-    assert {State.SUCCEEDED, State.FAILED, State.CANCELLED} == FINAL
+    assert {State.SUCCEEDED, State.FAILED, State.CANCELLED} == FINAL_STATES

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
-from bot.misspelt_settings import LIMITING, misspellings
-from bot.operate.cautions import cautions
-from bot.settings import CannotRun, Settings, load
+from bot.misspelt_settings import LIMIT_SETTINGS, find_misspellings
+from bot.ops.config_warnings import find_config_warnings
+from bot.settings import CannotRun, Settings, load_settings
 
 KNOWN = list(Settings.model_fields)
 
@@ -42,7 +42,7 @@ def test_a_limit_that_would_not_hold_is_an_error(
     else:
         monkeypatch.setenv(name, "3")
     with pytest.raises(CannotRun) as caught:
-        load()
+        load_settings()
     assert str(caught.value) == f"{name.upper()} is not a setting, so it is ignored: write {meant}, or remove it"
 
 
@@ -52,7 +52,7 @@ def test_a_limit_that_would_not_hold_is_an_error(
 )
 def test_anything_else_is_a_warning(monkeypatch: pytest.MonkeyPatch, name: str, meant: str) -> None:
     monkeypatch.setenv(name, "x")
-    [told] = cautions(load())
+    [told] = find_config_warnings(load_settings())
     assert told.startswith(f"{name} is not a setting")
     assert f"write {meant}" in told
 
@@ -73,16 +73,16 @@ def _exit(code: int) -> None:
 def test_a_limit_that_is_set_by_its_right_name_holds_whatever_else_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAILY_EDIT", "3")
     monkeypatch.setenv("DAILY_EDITS", "5")
-    assert load().daily_edits == 5
-    assert "DAILY_EDIT " in "".join(cautions(load()))
+    assert load_settings().daily_edits == 5
+    assert "DAILY_EDIT " in "".join(find_config_warnings(load_settings()))
 
 
 @pytest.mark.parametrize(
     "name", ["HOSTNAME", "POST", "PORTS", "DATABASE_URL", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "RAILWAY_PUBLIC_URL"]
 )
 def test_the_variables_of_other_programs_are_none_of_our_business(name: str) -> None:
-    assert list(misspellings([name], KNOWN)) == []
+    assert list(find_misspellings([name], KNOWN)) == []
 
 
 def test_what_limits_is_a_setting() -> None:
-    assert set(KNOWN) >= LIMITING
+    assert set(KNOWN) >= LIMIT_SETTINGS

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.redaction import MARK, Redaction
-from tests.world import KEY, TOKEN
+from bot.logs import REDACTED, Redaction
+from tests.process_harness import KEY, TOKEN
 
 HALF = TOKEN.partition(":")[2]
 ODD_KEY = 'odd-+/=&"key\\' + "canary"
@@ -29,26 +29,26 @@ SPELLINGS = (
 )
 
 #: What no spelling begins or ends with.
-AROUND = st.text(st.sampled_from(string.ascii_letters + string.digits + " /:'\"<>{}é日"), max_size=20)
+SURROUNDING_TEXT = st.text(st.sampled_from(string.ascii_letters + string.digits + " /:'\"<>{}é日"), max_size=20)
 
 
 @st.composite
-def _spelled(draw: st.DrawFn) -> str:
+def _spell_differently(draw: st.DrawFn) -> str:
     secret = draw(st.sampled_from([TOKEN, HALF, KEY, ODD_KEY]))
     return "".join(draw(st.sampled_from(SPELLINGS))(char) for char in secret)
 
 
-@given(AROUND, _spelled(), AROUND)
+@given(SURROUNDING_TEXT, _spell_differently(), SURROUNDING_TEXT)
 def test_a_secret_is_gone_in_every_spelling(before: str, secret: str, after: str) -> None:
-    assert REDACT(before + secret + after).count(MARK) == 1
+    assert REDACT(before + secret + after).count(REDACTED) == 1
     assert secret not in REDACT(before + secret + after)
 
 
-@given(AROUND, st.sampled_from([TOKEN, HALF, KEY, ODD_KEY]), AROUND)
+@given(SURROUNDING_TEXT, st.sampled_from([TOKEN, HALF, KEY, ODD_KEY]), SURROUNDING_TEXT)
 def test_a_secret_is_gone_as_libraries_write_it(before: str, secret: str, after: str) -> None:
     for write in (str.lower, str.upper, quote, json.dumps, lambda text: json.dumps(json.dumps(text)), repr):
         written = write(secret)
-        assert MARK in REDACT(before + written + after)
+        assert REDACTED in REDACT(before + written + after)
         assert written.strip('"\\') not in REDACT(before + written + after)
 
 
@@ -62,11 +62,11 @@ def test_what_is_no_secret_is_left_as_it_is(text: str) -> None:
     [
         (
             "https://api.example/file/bot1:ab-c/photos/file_1.jpg",
-            f"https://api.example/file/bot{MARK}/photos/file_1.jpg",
+            f"https://api.example/file/bot{REDACTED}/photos/file_1.jpg",
         ),
-        ("GET %2Fbot987654%3A" + "stranger" * 5, f"GET %2Fbot{MARK}"),
-        ("token 987654:" + "stranger" * 5 + " refused", f"token {MARK} refused"),
-        ('{\\"u\\": \\"987654\\u003a' + "stranger" * 5 + '\\"}', '{\\"u\\": \\"' + MARK + '\\"}'),
+        ("GET %2Fbot987654%3A" + "stranger" * 5, f"GET %2Fbot{REDACTED}"),
+        ("token 987654:" + "stranger" * 5 + " refused", f"token {REDACTED} refused"),
+        ('{\\"u\\": \\"987654\\u003a' + "stranger" * 5 + '\\"}', '{\\"u\\": \\"' + REDACTED + '\\"}'),
     ],
 )
 def test_what_looks_like_somebodys_token_is_gone_too(text: str, left: str) -> None:

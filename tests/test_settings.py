@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import SECRETS, CannotRun, Settings, load
+from bot.settings import SECRET_SETTINGS, CannotRun, Settings, load_settings
 
 TOKEN = "1234:" + "obviously-fake"
 KEY = "obviously-fake-key"
@@ -23,12 +23,12 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def _problem() -> str:
     with pytest.raises(CannotRun) as caught:
-        load()
+        load_settings()
     return str(caught.value)
 
 
 def test_two_secrets_are_enough() -> None:
-    settings = load()
+    settings = load_settings()
     assert settings.secrets == (TOKEN, KEY, settings.webhook_secret)
     assert settings.creates_per_10_seconds == 20
 
@@ -132,16 +132,16 @@ def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: s
     assert "canary" not in problem
 
 
-@pytest.mark.parametrize("name", [name.upper() for name in SECRETS])
+@pytest.mark.parametrize("name", [name.upper() for name in SECRET_SETTINGS])
 def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     value = f"99:in-a-file-{name.lower()}"
     (tmp_path / "secret").write_text(f"{value}\n", encoding="utf-8")
     monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
-    assert value in load().secrets
+    assert value in load_settings().secrets
 
 
-@pytest.mark.parametrize("name", [name.upper() for name in SECRETS])
+@pytest.mark.parametrize("name", [name.upper() for name in SECRET_SETTINGS])
 def test_a_file_of_a_secret_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(f"{name}_FILE", "nowhere/secret")
@@ -186,51 +186,51 @@ def test_an_address_that_reaches_us_is_taken_without_its_last_slash(
     monkeypatch: pytest.MonkeyPatch, value: str, read: str
 ) -> None:
     monkeypatch.setenv("PUBLIC_URL", value)
-    assert load().public_url == read
+    assert load_settings().public_url == read
 
 
 def test_the_key_of_callbacks_is_a_secret_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIE_WEBHOOK_KEY", "obviously-fake-webhook-key")
-    assert "obviously-fake-webhook-key" in load().secrets
-    assert "webhook-key" not in repr(load())
+    assert "obviously-fake-webhook-key" in load_settings().secrets
+    assert "webhook-key" not in repr(load_settings())
 
 
 def test_the_webhook_mode_needs_an_address_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEGRAM_UPDATES", "Webhook")
     assert "needs PUBLIC_URL" in _problem()
     monkeypatch.setenv("PUBLIC_URL", "https://bot.example.org")
-    assert load().telegram_updates == "webhook"
+    assert load_settings().telegram_updates == "webhook"
 
 
 def test_the_secret_of_the_webhook_is_the_tokens_own_and_fit_for_telegram(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = load().webhook_secret
+    first = load_settings().webhook_secret
     assert re.fullmatch(r"[A-Za-z0-9_-]{32,256}", first)
     assert TOKEN not in first
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", f"{TOKEN}-2")
-    assert load().webhook_secret != first
+    assert load_settings().webhook_secret != first
 
 
 def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=1111\nHOST=127.0.0.2\n")
     monkeypatch.setenv("PORT", "2222")
-    assert (load().port, load().host) == (2222, "127.0.0.2")
+    assert (load_settings().port, load_settings().host) == (2222, "127.0.0.2")
 
 
 def test_ids_may_be_separated_as_people_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADMIN_IDS", "1, 2,-1003 4")
-    assert load().admin_ids == {1, 2, -1003, 4}
+    assert load_settings().admin_ids == {1, 2, -1003, 4}
 
 
 def test_seconds_accept_decimals_and_words_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASK_DEADLINE_SECONDS", "1.5")
     monkeypatch.setenv("LOG_LEVEL", "debug")
-    assert (load().task_deadline_seconds, load().log_level) == (1.5, "DEBUG")
+    assert (load_settings().task_deadline_seconds, load_settings().log_level) == (1.5, "DEBUG")
 
 
 @pytest.mark.parametrize(("name", "value"), [("TELEGRAM_UPDATES", "polling"), ("DAILY_EDITS", "0"), ("PUBLIC_URL", "")])
 def test_a_value_that_asks_for_nothing_new_is_accepted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    load()
+    load_settings()
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_an_address_may_be_in_the_brackets_that_it_has_in_urls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", "[::1]")
-    assert load().host == "::1"
+    assert load_settings().host == "::1"
 
 
 def test_an_address_with_the_token_in_it_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,5 +249,5 @@ def test_an_address_with_the_token_in_it_is_not_repeated(monkeypatch: pytest.Mon
 
 
 def test_settings_show_no_secret() -> None:
-    assert TOKEN not in repr(load())
-    assert KEY not in repr(load())
+    assert TOKEN not in repr(load_settings())
+    assert KEY not in repr(load_settings())

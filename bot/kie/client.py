@@ -15,15 +15,21 @@ from contextlib import contextmanager
 
 import httpx
 
-from bot.kie.decipher import Answer, created, credit, looked, uploaded
-from bot.kie.errors import KieError, Unavailable, Unclear, kind_of, one_line
-from bot.kie.models import KNOWN_MODELS, EditInput, Look
-from bot.outgoing import Client, collected, in_one_piece, let_go
+from bot.http_client import HttpClient, buffer_small_body, close_response, read_bounded
+from bot.kie.errors import KieError, KieUnavailable, OrderUncertain, error_kind, sanitize_text
+from bot.kie.models import KNOWN_MODELS, EditInput, TaskRecord
+from bot.kie.responses import (
+    KieResponse,
+    read_create_response,
+    read_credit_response,
+    read_task_response,
+    read_upload_response,
+)
 
 log = logging.getLogger(__name__)
 
 #: bytes of an answer that are read; recorded ones stay below 20 kB
-ANSWER_LIMIT = 1_000_000
+MAX_RESPONSE_BYTES = 1_000_000
 
 #: seconds. A connection that lay idle may be closed by Kie at the moment a paid call goes out on it, and then
 #: nobody can know what happened.
@@ -31,23 +37,23 @@ _ORDER_KEEPALIVE = 5.0
 _READ_KEEPALIVE = 60.0
 
 # OSError stands for the total time limit (TimeoutError) and for TLS errors, which can come through unwrapped.
-_BROKEN = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
+_NETWORK_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
 
 
 #: Is told each call that came to an end, by its name, and how: GOOD or a kind of error.
-Told = Callable[[str, str], None]
+OnKieCall = Callable[[str, str], None]
 
-CALLS = CREATE, LOOK, UPLOAD, CREDITS = "create", "look", "upload", "credits"
+CALLS = CREATE_TASK, GET_TASK, UPLOAD_IMAGE, GET_CREDITS = "create", "look", "upload", "credits"
 
 #: The call ended in a value.
-GOOD = "ok"
+OK = "ok"
 
 
-def nobody_listens(_call: str, _outcome: str) -> None:
+def ignore_call(_call: str, _outcome: str) -> None:
     """Count nothing."""
 
 
-class Kie:
+class KieClient:
     """A client for one account; `timeout` and `transfer_timeout` are total seconds for a call.
 
     Every text that Kie says goes through `redact` first: it may quote the key when it complains about it, and the
@@ -65,29 +71,29 @@ class Kie:
         timeout: float = 30.0,
         transfer_timeout: float = 120.0,
         tls: ssl.SSLContext | None = None,
-        told: Told = nobody_listens,
+        told: OnKieCall = ignore_call,
     ) -> None:
         """Raise `ValueError` for an unknown model or a key that no HTTP header can carry."""
         if model not in KNOWN_MODELS:
             raise ValueError(f"the input names of model {model!r} are not known")
         if not key or not key.isascii() or not key.isprintable() or " " in key:
             raise ValueError("an API key has only visible ASCII characters")
-        self._jobs = f"{api_url.rstrip('/')}/api/v1/jobs"
-        self._credit = f"{api_url.rstrip('/')}/api/v1/chat/credit"
-        self._upload = f"{upload_url.rstrip('/')}/api/file-stream-upload"
+        self._jobs_url = f"{api_url.rstrip('/')}/api/v1/jobs"
+        self._credit_url = f"{api_url.rstrip('/')}/api/v1/chat/credit"
+        self._upload_url = f"{upload_url.rstrip('/')}/api/file-stream-upload"
         self._redact = redact
         self._model = model
         self._timeout = timeout
         self._transfer_timeout = transfer_timeout
-        self._told = told
+        self._on_call = told
         certificates = tls or httpx.create_ssl_context()
-        self._orders = _http_client(key, certificates, _ORDER_KEEPALIVE)
-        self._reads = _http_client(key, certificates, _READ_KEEPALIVE)
+        self._order_http = _create_http_client(key, certificates, _ORDER_KEEPALIVE)
+        self._read_http = _create_http_client(key, certificates, _READ_KEEPALIVE)
 
     async def aclose(self) -> None:
         """Close the connections; a call after this is a programming error."""
-        await self._orders.aclose()
-        await self._reads.aclose()
+        await self._order_http.aclose()
+        await self._read_http.aclose()
 
     async def create_task(self, edit: EditInput, callback_url: str | None = None) -> str:
         """Order one edit, which costs credits, and return Kie's task id.
@@ -95,85 +101,85 @@ class Kie:
         Raises `Unavailable`, `Refused` and `Halted` when certainly nothing was ordered, and `Unclear` when
         something may have been. There is no idempotency key: a second call is a second charge.
         """
-        with self._counted(CREATE):
+        with self._report_call(CREATE_TASK):
             return await self._create_task(edit, callback_url)
 
     async def _create_task(self, edit: EditInput, callback_url: str | None) -> str:
         callback = {} if callback_url is None else {"callBackUrl": callback_url}
-        order = _Order({"model": self._model, **callback, "input": edit.to_wire()})
+        order = _OrderBody({"model": self._model, **callback, "input": edit.to_wire()})
         headers = {"Content-Type": "application/json", "Content-Length": str(len(order.content))}
-        request = self._orders.build_request(
-            "POST", f"{self._jobs}/createTask", content=order, headers=headers, timeout=_limits(self._timeout)
+        request = self._order_http.build_request(
+            "POST", f"{self._jobs_url}/createTask", content=order, headers=headers, timeout=_timeouts(self._timeout)
         )
         try:
-            answer = await self._exchange(self._orders, request, self._timeout)
-        except _BROKEN as error:
-            lost = _lost(error, may_have_arrived=order.began_to_leave)
+            answer = await self._exchange(self._order_http, request, self._timeout)
+        except _NETWORK_ERRORS as error:
+            lost = _no_response_error(error, may_have_arrived=order.send_started)
         else:
-            return created(answer)
+            return read_create_response(answer)
         raise lost
 
-    async def look(self, task_id: str) -> Look:
+    async def get_task(self, task_id: str) -> TaskRecord:
         """Ask how far a task is (free); raises `Unavailable`, `Refused`, `Halted` or `Garbled`."""
-        request = self._reads.build_request(
-            "GET", f"{self._jobs}/recordInfo", params={"taskId": task_id}, timeout=_limits(self._timeout)
+        request = self._read_http.build_request(
+            "GET", f"{self._jobs_url}/recordInfo", params={"taskId": task_id}, timeout=_timeouts(self._timeout)
         )
-        with self._counted(LOOK):
-            return looked(await self._read(request, self._timeout), task_id)
+        with self._report_call(GET_TASK):
+            return read_task_response(await self._send_repeatable(request, self._timeout), task_id)
 
-    async def upload(self, content: bytes, *, name: str, mime: str) -> str:
+    async def upload_image(self, content: bytes, *, name: str, mime: str) -> str:
         """Store a picture with Kie (free) and return its public URL; raises like `look`.
 
         Kie overwrites a file of the same `name`, and anyone who knows the URL can read it: names have to be
         unguessable. Count on 24 hours of storage.
         """
-        request = self._reads.build_request(
+        request = self._read_http.build_request(
             "POST",
-            self._upload,
+            self._upload_url,
             files={"file": (name, content, mime)},
             data={"uploadPath": "darkroom", "fileName": name},
-            timeout=_limits(self._transfer_timeout),
+            timeout=_timeouts(self._transfer_timeout),
         )
-        await in_one_piece(request)
-        with self._counted(UPLOAD):
-            return uploaded(await self._read(request, self._transfer_timeout))
+        await buffer_small_body(request)
+        with self._report_call(UPLOAD_IMAGE):
+            return read_upload_response(await self._send_repeatable(request, self._transfer_timeout))
 
-    async def credits(self) -> float:
+    async def get_credits(self) -> float:
         """Return the balance in credits (free); raises like `look`."""
-        request = self._reads.build_request("GET", self._credit, timeout=_limits(self._timeout))
-        with self._counted(CREDITS):
-            return credit(await self._read(request, self._timeout))
+        request = self._read_http.build_request("GET", self._credit_url, timeout=_timeouts(self._timeout))
+        with self._report_call(GET_CREDITS):
+            return read_credit_response(await self._send_repeatable(request, self._timeout))
 
     @contextmanager
-    def _counted(self, call: str) -> Iterator[None]:
+    def _report_call(self, call: str) -> Iterator[None]:
         try:
             yield
         except KieError as error:
-            self._told(call, kind_of(error))
+            self._on_call(call, error_kind(error))
             raise
-        self._told(call, GOOD)
+        self._on_call(call, OK)
 
-    async def _read(self, request: httpx.Request, total: float) -> Answer:
+    async def _send_repeatable(self, request: httpx.Request, total: float) -> KieResponse:
         try:
-            return await self._exchange(self._reads, request, total)
-        except _BROKEN as error:
-            lost = _lost(error, may_have_arrived=False)
+            return await self._exchange(self._read_http, request, total)
+        except _NETWORK_ERRORS as error:
+            lost = _no_response_error(error, may_have_arrived=False)
         raise lost
 
-    async def _exchange(self, http: httpx.AsyncClient, request: httpx.Request, total: float) -> Answer:
+    async def _exchange(self, http: httpx.AsyncClient, request: httpx.Request, total: float) -> KieResponse:
         async with asyncio.timeout(total):
             response = await http.send(request, stream=True)
             try:
-                body = await _bounded_body(response)
+                body = await _read_body(response)
             finally:
-                await let_go(response)
+                await close_response(response)
         if log.isEnabledFor(logging.DEBUG):  # at no other level, because Kie may repeat the words of an order
-            said = one_line(self._redact(body.decode("utf-8", "replace")))
+            said = sanitize_text(self._redact(body.decode("utf-8", "replace")))
             log.debug("Kie answers HTTP %d: %s", response.status_code, said)
-        return Answer(response.status_code, response.headers, body, self._redact)
+        return KieResponse(response.status_code, response.headers, body, self._redact)
 
 
-class _Order:
+class _OrderBody:
     """The body of the paid call, which remembers whether any of it can have left.
 
     Kie cannot act on an order of which it has only seen the headers. This holds whatever broke: a name that
@@ -182,16 +188,16 @@ class _Order:
 
     def __init__(self, order: dict[str, object]) -> None:
         self.content = json.dumps(order, ensure_ascii=False).encode()
-        self.began_to_leave = False
+        self.send_started = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        self.began_to_leave = True
+        self.send_started = True
         yield self.content
 
 
-def _http_client(key: str, certificates: ssl.SSLContext, keepalive: float) -> httpx.AsyncClient:
+def _create_http_client(key: str, certificates: ssl.SSLContext, keepalive: float) -> httpx.AsyncClient:
     # No transport is passed: that would switch off the proxies of the environment. Retries are off by default.
-    return Client(
+    return HttpClient(
         headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "gzip"},
         verify=certificates,
         limits=httpx.Limits(keepalive_expiry=keepalive),
@@ -200,24 +206,24 @@ def _http_client(key: str, certificates: ssl.SSLContext, keepalive: float) -> ht
     )
 
 
-def _limits(total: float) -> httpx.Timeout:
+def _timeouts(total: float) -> httpx.Timeout:
     # Connecting takes one wait for TCP and one for TLS. Both end before the total limit does, because httpcore
     # (1.0) forgets to close a socket when it is cancelled in the middle of a TLS handshake.
     return httpx.Timeout(total, connect=total / 3)
 
 
-def _lost(error: Exception, *, may_have_arrived: bool) -> KieError:
+def _no_response_error(error: Exception, *, may_have_arrived: bool) -> KieError:
     """Name a call that got no answer, without the library's words: they can quote the key's header."""
     text = f"no answer ({type(error).__name__})"
-    return Unclear(text) if may_have_arrived else Unavailable(text)
+    return OrderUncertain(text) if may_have_arrived else KieUnavailable(text)
 
 
-async def _bounded_body(response: httpx.Response) -> bytes:
+async def _read_body(response: httpx.Response) -> bytes:
     """Read at most about `ANSWER_LIMIT` bytes, before and after unpacking."""
-    body = await collected(response.aiter_raw(), ANSWER_LIMIT)
+    body = await read_bounded(response.aiter_raw(), MAX_RESPONSE_BYTES)
     if response.headers.get("Content-Encoding", "").strip().lower() != "gzip":
         return body
     try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, ANSWER_LIMIT)
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, MAX_RESPONSE_BYTES)
     except zlib.error:
         return b""

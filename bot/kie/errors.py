@@ -17,7 +17,7 @@ from enum import StrEnum
 TEXT_LIMIT = 500
 
 
-def one_line(text: str, most: int = TEXT_LIMIT) -> str:
+def sanitize_text(text: str, most: int = TEXT_LIMIT) -> str:
     """Make foreign text safe to log and store: printable, one line, at most `most` characters."""
     printable = "".join(char if char.isprintable() else " " for char in text[: 4 * most])
     return " ".join(printable.split())[:most]
@@ -32,11 +32,11 @@ class KieError(Exception):
 
     def __init__(self, text: str, *, code: int | None = None, why: str = "") -> None:
         self.code = code
-        self.text = one_line(text)
+        self.text = sanitize_text(text)
         super().__init__(self.text if code is None else f"code {code}{why and f', {why}'}")
 
 
-class Unavailable(KieError):
+class KieUnavailable(KieError):
     """The call had no effect and may be repeated; `retry_after` is Kie's wish in seconds, if it named one."""
 
     def __init__(self, text: str, *, code: int | None = None, retry_after: float | None = None) -> None:
@@ -44,11 +44,11 @@ class Unavailable(KieError):
         self.retry_after = retry_after
 
 
-class Unclear(KieError):
+class OrderUncertain(KieError):
     """The call may have had its effect, and may have been charged."""
 
 
-class Refused(KieError):
+class RequestRefused(KieError):
     """The call was understood and turned down; nothing was charged.
 
     `transient`: the same code has been seen to pass unchanged minutes later, so a few repetitions are worth
@@ -61,7 +61,7 @@ class Refused(KieError):
         self.policy = policy
 
 
-class Halt(StrEnum):
+class BlockCause(StrEnum):
     #: the API key is wrong or switched off
     KEY = "key"
     #: the account has no credits left
@@ -70,23 +70,25 @@ class Halt(StrEnum):
     CAP = "cap"
 
 
-class Halted(KieError):
+class AccountBlocked(KieError):
     """Nothing will be accepted until `cause` is dealt with; `retry_after` in seconds where Kie names a time."""
 
-    def __init__(self, text: str, *, cause: Halt, code: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, text: str, *, cause: BlockCause, code: int | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(text, code=code)
         self.cause = cause
         self.retry_after = retry_after
 
 
-class Garbled(KieError):
+class UnexpectedResponse(KieError):
     """The answer to a repeatable call is not one that Kie documents."""
 
 
 #: Kie's codes for "too often" (430 in older documentation).
-TOO_OFTEN = (429, 430)
+RATE_LIMIT_CODES = (429, 430)
 
 
-def kind_of(error: KieError) -> str:
+def error_kind(error: KieError) -> str:
     """Name what went wrong in one word out of few, for a count."""
-    return "too_often" if error.code in TOO_OFTEN else type(error).__name__.lower()
+    return "too_often" if error.code in RATE_LIMIT_CODES else type(error).__name__.lower()

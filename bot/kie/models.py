@@ -23,7 +23,7 @@ OutputFormat = Literal["png", "jpeg"]
 ImageSize = Literal["auto", "1:1", "3:4", "9:16", "4:3", "16:9"]
 
 
-def _checked_url(url: str) -> str:
+def _validate_url(url: str) -> str:
     """Return the very text that was given: a normalised URL may no longer be the one that was signed or echoed."""
     if not url.isprintable() or " " in url:
         raise ValueError("a URL has no spaces or control characters")
@@ -33,7 +33,7 @@ def _checked_url(url: str) -> str:
     return url
 
 
-HttpUrl = Annotated[str, AfterValidator(_checked_url)]
+HttpUrl = Annotated[str, AfterValidator(_validate_url)]
 
 
 class EditInput(BaseModel):
@@ -65,7 +65,7 @@ class EditInput(BaseModel):
         }
 
 
-class Outcome(StrEnum):
+class TaskOutcome(StrEnum):
     #: not finished, not visible yet, or a status word that we do not know
     PENDING = "pending"
     SUCCESS = "success"
@@ -73,17 +73,17 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Look:
+class TaskRecord:
     """One recordInfo answer: how far a task has come."""
 
     task_id: str
-    outcome: Outcome
+    outcome: TaskOutcome
     #: Kie's own word, or `UNSEEN`
     status: str
     #: None also for a success without a picture, which has been reported and needs an alert
     result_url: str | None = None
     #: of such a success: Kie's record without the echo of our order, as JSON on one line, perhaps cut short
-    unread: str = ""
+    unparsed: str = ""
     #: a number or a word; it cannot tell moderation from a breakdown, the text can
     fail_code: str = ""
     fail_text: str = ""
@@ -98,15 +98,15 @@ class Look:
     #: from Kie's echo of our order
     image_urls: tuple[str, ...] = ()
     #: names of figures that are numbers and cannot be: negative, endless, beyond all measure; they count as unknown
-    absurd: tuple[str, ...] = ()
+    out_of_range: tuple[str, ...] = ()
 
     @property
-    def has_absurd_price(self) -> bool:
+    def has_out_of_range_price(self) -> bool:
         """Whether Kie named a price that cannot be, so that nobody can say that it was nothing."""
-        return self.credits is None and any("credits" in name.lower() for name in self.absurd)
+        return self.credits is None and any("credits" in name.lower() for name in self.out_of_range)
 
     @property
-    def took(self) -> int | None:
+    def duration_ms(self) -> int | None:
         """Milliseconds that Kie worked on it, by its own clock; None where it does not say so."""
         if self.created_at is None or self.completed_at is None:
             return None
@@ -114,17 +114,17 @@ class Look:
 
 
 #: the status of a task that recordInfo does not know: too fresh, purged, or never made
-UNSEEN = "unseen"
+TASK_NOT_FOUND = "unseen"
 
 # Broad words are narrowed where machines use them too: "constraint violation", "case sensitive",
 # "enable_safety_checker", "the upstream rejected the connection".
-_POLICY = re.compile(
+_POLICY_TEXT = re.compile(
     r"nsfw|moderat(?:ion|or|ed)|(?<!case[ -])\bsensitive|\bsafety\b|\bpolic(?:y|ies)\b|prohibit|flagged"
     r"|violat(?:es?|ed|ing)\b|(?:content|terms|guidelines?) violation|filtered out"
     r"|(?:input|prompt|image|content)s? (?:was|were|is|are|has been|have been) rejected",
     re.IGNORECASE,
 )
-_INPUT = re.compile(
+_INPUT_ERROR_TEXT = re.compile(
     r"different (?:prompt|input|image)|not within the range of allowed options|text length cannot exceed"
     r"|file type not supported|images? size exceeds|english prompts only|invalid (?:prompt|input|image)"
     r"|must be an? (?:boolean|string|number|integer|array|object)\b",
@@ -132,9 +132,9 @@ _INPUT = re.compile(
 )
 
 
-def is_policy(text: str) -> bool:
+def is_policy_refusal(text: str) -> bool:
     """Tell whether Kie's words speak of safety or moderation."""
-    return _POLICY.search(text) is not None
+    return _POLICY_TEXT.search(text) is not None
 
 
 def is_refusal(text: str) -> bool:
@@ -142,4 +142,19 @@ def is_refusal(text: str) -> bool:
 
     Only the text can tell: both 422 and 500 have been seen with refusals and with breakdowns (2025, 2026).
     """
-    return is_policy(text) or _INPUT.search(text) is not None
+    return is_policy_refusal(text) or _INPUT_ERROR_TEXT.search(text) is not None
+
+
+#: Days after the upload of a picture (the newest pages say one).
+UPLOAD_RETENTION_DAYS = 3
+
+#: Days after a picture was made.
+RESULT_RETENTION_DAYS = 14
+
+#: Months for which the record of a task is kept, with the words of the order.
+RECORD_RETENTION_MONTHS = 2
+
+
+def is_result_retained(age: float) -> bool:
+    """Say whether Kie may still have a picture that was made so many seconds ago."""
+    return age < RESULT_RETENTION_DAYS * 86_400.0

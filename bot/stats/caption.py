@@ -3,47 +3,49 @@
 import math
 from datetime import UTC, datetime
 
-from bot.job import Instant
-from bot.stats.figures import End, Figures, Waiting
-from bot.stats.period import Period, Unit
-from bot.texts import Lines, Sentence, sentence
-from bot.texts.times import briefly
+from bot.clock import Instant
+from bot.i18n import Sentence, SentenceList, sentence
+from bot.i18n.time_phrases import short_duration
+from bot.stats.aggregates import EditOutcome, PeriodStatistics, WaitTimes
+from bot.stats.period import Period, PeriodUnit
 
 
-def caption(figures: Figures) -> Lines:
+def render_caption(figures: PeriodStatistics) -> SentenceList:
     """Return what stands under the picture; without edits that is all there is."""
-    head = Lines((title(figures.period), sentence("stats-until", time=utc(figures.now))), between=", ")
+    head = SentenceList(
+        (period_title(figures.period), sentence("stats-until", time=format_utc(figures.now))), separator=", "
+    )
     if not figures.edits:
-        return Lines((head, sentence("stats-none"), *_spent(figures)))
-    return Lines((
+        return SentenceList((head, sentence("stats-none"), *_credits_line(figures)))
+    return SentenceList((
         head,
         sentence("stats-edits", count=figures.edits),
-        *(_end(figures, end) for end in ends_by_size(figures)),
-        *_success(figures),
-        *_waits(figures.waiting),
-        *_spent(figures),
-        _busiest(figures),
+        *(_outcome_line(figures, end) for end in outcomes_by_frequency(figures)),
+        *_success_line(figures),
+        *_wait_line(figures.wait_times),
+        *_credits_line(figures),
+        _busiest_hour(figures),
     ))  # fmt: skip
 
 
-def title(period: Period) -> Sentence:
+def period_title(period: Period) -> Sentence:
     """Name a period."""
-    name = "stats-hours" if period.unit is Unit.HOURS else "stats-days"
+    name = "stats-hours" if period.unit is PeriodUnit.HOURS else "stats-days"
     return sentence(name, count=period.count)
 
 
-def utc(moment: Instant) -> str:
+def format_utc(moment: Instant) -> str:
     """Write a moment so that it is read alike in every language."""
     return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d %H:%M}"
 
 
-def ends_by_size(figures: Figures) -> list[End]:
+def outcomes_by_frequency(figures: PeriodStatistics) -> list[EditOutcome]:
     """Return the ends that there were, what was made first, and then the most frequent first."""
-    there = [end for end in End if figures.ends[end]]
-    return sorted(there, key=lambda end: (end is not End.MADE, -figures.ends[end]))
+    there = [end for end in EditOutcome if figures.outcomes[end]]
+    return sorted(there, key=lambda end: (end is not EditOutcome.SUCCEEDED, -figures.outcomes[end]))
 
 
-def percent(share: float) -> float | int:
+def percentage(share: float) -> float | int:
     """Return a share of 1 in percent, with a digit behind the point where it would else look like all or nothing."""
     exact = share * 100
     if 99 < exact < 100:
@@ -51,27 +53,27 @@ def percent(share: float) -> float | int:
     return math.ceil(exact * 10) / 10 if 0 < exact < 1 else round(exact)
 
 
-def _end(figures: Figures, end: End) -> Sentence:
-    count = figures.ends[end]
-    share = percent(count / figures.edits)
-    return sentence("stats-end", what=sentence(end.sentence), count=count, share=share)
+def _outcome_line(figures: PeriodStatistics, end: EditOutcome) -> Sentence:
+    count = figures.outcomes[end]
+    share = percentage(count / figures.edits)
+    return sentence("stats-end", what=sentence(end.sentence_name), count=count, share=share)
 
 
-def _success(figures: Figures) -> list[Sentence]:
-    return [] if figures.success is None else [sentence("stats-success", share=percent(figures.success))]
+def _success_line(figures: PeriodStatistics) -> list[Sentence]:
+    return [] if figures.success_rate is None else [sentence("stats-success", share=percentage(figures.success_rate))]
 
 
-def _waits(waiting: Waiting | None) -> list[Sentence]:
+def _wait_line(waiting: WaitTimes | None) -> list[Sentence]:
     if waiting is None:
         return []
-    half, most = briefly(waiting.half / 1000), briefly(waiting.most / 1000)
-    return [sentence("stats-waits", half=half, most=most, share=percent(waiting.share_of_kie))]
+    half, most = short_duration(waiting.median / 1000), short_duration(waiting.p95 / 1000)
+    return [sentence("stats-waits", half=half, most=most, share=percentage(waiting.kie_share))]
 
 
-def _spent(figures: Figures) -> list[Sentence]:
-    return [sentence("stats-credits", credits=round(figures.credits, 1))]
+def _credits_line(figures: PeriodStatistics) -> list[Sentence]:
+    return [sentence("stats-credits", credits=round(figures.credits_spent, 1))]
 
 
-def _busiest(figures: Figures) -> Sentence:
-    hour = figures.by_hour.index(max(figures.by_hour))
+def _busiest_hour(figures: PeriodStatistics) -> Sentence:
+    hour = figures.by_hour_of_day.index(max(figures.by_hour_of_day))
     return sentence("stats-busiest", start=f"{hour:02}:00", end=f"{hour + 1:02}:00")

@@ -8,10 +8,10 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.job import Instant
+from bot.clock import Instant
 
 
-class Outcome(StrEnum):
+class AttemptOutcome(StrEnum):
     """What became of a paid call."""
 
     #: Kie gave a task id
@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     #: certainly no task
     NOT_ORDERED = "not_ordered"
     #: nobody can say
-    UNCLEAR = "unclear"
+    UNCERTAIN = "unclear"
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Attempt:
     reference: str
     #: None while the call is under way
     ended_at: Instant | None
-    outcome: Outcome | None
+    outcome: AttemptOutcome | None
     #: certain only where the outcome is `accepted`
     task_id: str | None
 
     @property
-    def hint(self) -> str | None:
+    def candidate_task_id(self) -> str | None:
         """The task that may be ours: somebody who knew the reference named it, and it is still to be tried."""
-        return self.task_id if self.outcome is Outcome.UNCLEAR else None
+        return self.task_id if self.outcome is AttemptOutcome.UNCERTAIN else None
 
 
 class Attempts:
@@ -54,7 +54,7 @@ class Attempts:
             "INSERT INTO attempts (job_id, reference, started_at) VALUES (?, ?, ?)", (job_id, reference, now)
         )
 
-    def end(self, job_id: int, outcome: Outcome, now: Instant, task_id: str | None = None) -> None:
+    def end(self, job_id: int, outcome: AttemptOutcome, now: Instant, task_id: str | None = None) -> None:
         """Write down what became of a job's call that is under way."""
         self._db.execute(
             "UPDATE attempts SET ended_at = ?, outcome = ?, task_id = coalesce(?, task_id)"
@@ -62,54 +62,56 @@ class Attempts:
             (now, outcome, task_id, job_id),
         )
 
-    def end_left(self, now: Instant) -> None:
+    def mark_interrupted_uncertain(self, now: Instant) -> None:
         """End the calls that a process that died has left under way, whatever has become of their jobs."""
-        self._db.execute("UPDATE attempts SET ended_at = ?, outcome = ? WHERE ended_at IS NULL", (now, Outcome.UNCLEAR))
+        self._db.execute(
+            "UPDATE attempts SET ended_at = ?, outcome = ? WHERE ended_at IS NULL", (now, AttemptOutcome.UNCERTAIN)
+        )
 
-    def latest(self, job_id: int) -> Attempt | None:
+    def get_latest(self, job_id: int) -> Attempt | None:
         """Return the call of a job that counts."""
         row = self._db.execute("SELECT * FROM attempts WHERE job_id = ? ORDER BY id DESC LIMIT 1", (job_id,)).fetchone()
-        return None if row is None else _attempt(row)
+        return None if row is None else _read_attempt(row)
 
-    def by_reference(self, reference: str) -> Attempt | None:
+    def get_by_reference(self, reference: str) -> Attempt | None:
         """Return the call that a reference belongs to."""
         row = self._db.execute("SELECT * FROM attempts WHERE reference = ?", (reference,)).fetchone()
-        return None if row is None else _attempt(row)
+        return None if row is None else _read_attempt(row)
 
-    def note_hint(self, attempt: Attempt, task_id: str) -> None:
+    def set_candidate_task(self, attempt: Attempt, task_id: str) -> None:
         """Write down which task a call may have led to; of several the last one counts."""
         self._db.execute(
             "UPDATE attempts SET task_id = ? WHERE id = ? AND (outcome IS NULL OR outcome = ?)",
-            (task_id, attempt.id, Outcome.UNCLEAR),
+            (task_id, attempt.id, AttemptOutcome.UNCERTAIN),
         )
 
-    def drop_hint(self, attempt: Attempt) -> None:
+    def drop_candidate_task(self, attempt: Attempt) -> None:
         """Forget a task that was tried in vain, unless another one was named meanwhile."""
         self._db.execute(
             "UPDATE attempts SET task_id = NULL WHERE id = ? AND task_id = ? AND outcome = ?",
-            (attempt.id, attempt.task_id, Outcome.UNCLEAR),
+            (attempt.id, attempt.task_id, AttemptOutcome.UNCERTAIN),
         )
 
-    def has_hint(self, job_id: int) -> bool:
+    def has_candidate_task(self, job_id: int) -> bool:
         """Say whether a task may be found to be a job's, as soon as it has been looked at."""
-        latest = self.latest(job_id)
-        return latest is not None and latest.outcome is not Outcome.ACCEPTED and latest.task_id is not None
+        latest = self.get_latest(job_id)
+        return latest is not None and latest.outcome is not AttemptOutcome.ACCEPTED and latest.task_id is not None
 
-    def turned_out(self, attempt_id: int, task_id: str) -> None:
+    def mark_accepted(self, attempt_id: int, task_id: str) -> None:
         """Write down that a call in doubt was taken after all."""
         self._db.execute(
             "UPDATE attempts SET outcome = ?, task_id = ? WHERE id = ? AND outcome = ?",
-            (Outcome.ACCEPTED, task_id, attempt_id, Outcome.UNCLEAR),
+            (AttemptOutcome.ACCEPTED, task_id, attempt_id, AttemptOutcome.UNCERTAIN),
         )
 
-    def doubt(self, attempt: Attempt, hint: str | None) -> None:
+    def mark_uncertain(self, attempt: Attempt, hint: str | None) -> None:
         """Write down that the task of a call that was taken is another order's; `hint` is one to be tried."""
         self._db.execute(
             "UPDATE attempts SET outcome = ?, task_id = ? WHERE id = ? AND outcome = ?",
-            (Outcome.UNCLEAR, hint, attempt.id, Outcome.ACCEPTED),
+            (AttemptOutcome.UNCERTAIN, hint, attempt.id, AttemptOutcome.ACCEPTED),
         )
 
-    def is_taken(self, task_id: str) -> bool:
+    def is_task_claimed(self, task_id: str) -> bool:
         """Say whether a task is that of a call already: one task never answers two orders."""
         row = self._db.execute(
             # not by a parameter: only so it is clear that the index holds all that is asked for
@@ -118,34 +120,34 @@ class Attempts:
         ).fetchone()
         return row is not None
 
-    def references(self, job_id: int) -> frozenset[str]:
+    def list_references(self, job_id: int) -> frozenset[str]:
         """Return the references of all calls of a job."""
         rows = self._db.execute("SELECT reference FROM attempts WHERE job_id = ?", (job_id,))
         return frozenset(row["reference"] for row in rows)
 
-    def is_in_doubt(self, job_id: int) -> bool:
+    def has_uncertain(self, job_id: int) -> bool:
         """Say whether a call of a job may have been taken without our knowing."""
         row = self._db.execute(
-            "SELECT 1 FROM attempts WHERE job_id = ? AND outcome = ? LIMIT 1", (job_id, Outcome.UNCLEAR)
+            "SELECT 1 FROM attempts WHERE job_id = ? AND outcome = ? LIMIT 1", (job_id, AttemptOutcome.UNCERTAIN)
         ).fetchone()
         return row is not None
 
-    def note_cost(self, job_id: int, credits_: float | None) -> None:
+    def set_cost(self, job_id: int, credits_: float | None) -> None:
         """Write down what Kie says that a job's latest task cost, None where it does not say."""
         self._db.execute(
             "UPDATE attempts SET cost = ? WHERE outcome = ? AND id = (SELECT max(id) FROM attempts WHERE job_id = ?)",
-            (credits_, Outcome.ACCEPTED, job_id),
+            (credits_, AttemptOutcome.ACCEPTED, job_id),
         )
 
-    def are_free(self, job_id: int) -> bool:
+    def is_free(self, job_id: int) -> bool:
         """Say whether a job has cost nothing for certain: no call was taken, or Kie says that its task cost 0."""
         row = self._db.execute(
             "SELECT 1 FROM attempts WHERE job_id = ? AND coalesce(outcome, '') <> ? AND coalesce(cost, 1) > 0 LIMIT 1",
-            (job_id, Outcome.NOT_ORDERED),
+            (job_id, AttemptOutcome.NOT_ORDERED),
         ).fetchone()
         return row is None
 
-    def recent(self, since: Instant, limit: int) -> tuple[int, list[Instant]]:
+    def count_recent(self, since: Instant, limit: int) -> tuple[int, list[Instant]]:
         """Return how many calls are under way, and when the latest `limit` others ended, newest first.
 
         A call may reach Kie at any time until it is over, so it is from its end
@@ -158,12 +160,12 @@ class Attempts:
         return int(under_way), [row["ended_at"] for row in rows]
 
 
-def _attempt(row: sqlite3.Row) -> Attempt:
+def _read_attempt(row: sqlite3.Row) -> Attempt:
     return Attempt(
         id=row["id"],
         job_id=row["job_id"],
         reference=row["reference"],
         ended_at=row["ended_at"],
-        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        outcome=None if row["outcome"] is None else AttemptOutcome(row["outcome"]),
         task_id=row["task_id"],
     )

@@ -8,26 +8,26 @@ import sqlite3
 from collections.abc import Iterable
 from enum import StrEnum
 
-from bot.job import Instant
-from bot.store.batch import BATCH_SIZE
-from bot.wish import USUAL, AnswerAs, Form, Format, Shape
+from bot.clock import Instant
+from bot.edit_options import DEFAULT_OPTIONS, AnswerAs, AspectRatio, EditOptions, ResultFormat
+from bot.store import DELETE_BATCH_SIZE
 
 
 class Preference(StrEnum):
     """What can be chosen for a chat: the names of its columns."""
 
     FORMAT = "format"
-    SHAPE = "shape"
+    ASPECT_RATIO = "shape"
     ANSWER_AS = "answer_as"
     #: None: that of the speaker's app
     LANGUAGE = "language"
 
 
 #: What a group keeps that becomes a supergroup.
-KEPT = (*Preference, "greeted_at")
+MIGRATED_COLUMNS = (*Preference, "greeted_at")
 
 
-def hello_key(chat_id: int) -> str:
+def greeting_key(chat_id: int) -> str:
     """Return the key under which a group is said hello to."""
     return f"hello:{chat_id}"
 
@@ -38,31 +38,31 @@ class Chats:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def choose(self, chat_id: int, preference: Preference, value: str | None) -> None:
+    def set_preference(self, chat_id: int, preference: Preference, value: str | None) -> None:
         """Note what was chosen for a chat."""
-        self._note(chat_id, preference, value)
+        self._set(chat_id, preference, value)
 
-    def form_of(self, chat_id: int) -> Form:
+    def get_edit_options(self, chat_id: int) -> EditOptions:
         """Return how edited pictures are to come there."""
         row = self._row(chat_id)
         if row is None:
-            return USUAL
-        return Form(
-            Format(row["format"] or USUAL.format),
-            Shape(row["shape"] or USUAL.shape),
-            AnswerAs(row["answer_as"] or USUAL.answer_as),
+            return DEFAULT_OPTIONS
+        return EditOptions(
+            ResultFormat(row["format"] or DEFAULT_OPTIONS.format),
+            AspectRatio(row["shape"] or DEFAULT_OPTIONS.aspect_ratio),
+            AnswerAs(row["answer_as"] or DEFAULT_OPTIONS.answer_as),
         )
 
-    def language_of(self, chat_id: int) -> str | None:
+    def get_language(self, chat_id: int) -> str | None:
         """Return the language that was chosen there, None for that of the speaker's app."""
         row = self._row(chat_id)
         return None if row is None else row["language"]
 
-    def greet(self, chat_id: int, now: Instant) -> bool:
+    def mark_greeted(self, chat_id: int, now: Instant) -> bool:
         """Note that a group is said hello to; False if that was done before."""
         if self.is_greeted(chat_id):
             return False
-        self._note(chat_id, "greeted_at", now)
+        self._set(chat_id, "greeted_at", now)
         return True
 
     def is_greeted(self, chat_id: int) -> bool:
@@ -70,46 +70,46 @@ class Chats:
         row = self._row(chat_id)
         return row is not None and row["greeted_at"] is not None
 
-    def placed_by(self, chat_id: int) -> int | None:
+    def get_added_by(self, chat_id: int) -> int | None:
         """Return the person who added the bot to a group, None where nobody knows."""
         row = self._row(chat_id)
         return None if row is None else row["placed_by"]
 
-    def note_placed(self, chat_id: int, user_id: int) -> None:
+    def set_added_by(self, chat_id: int, user_id: int) -> None:
         """Note who added the bot to a group; a supergroup keeps the one who added it to the group that it was."""
-        if self.former_id(chat_id) is None or self.placed_by(chat_id) is None:
-            self._note(chat_id, "placed_by", user_id)
+        if self.get_former_id(chat_id) is None or self.get_added_by(chat_id) is None:
+            self._set(chat_id, "placed_by", user_id)
 
-    def forget_placed(self, chat_id: int) -> None:
+    def clear_added_by(self, chat_id: int) -> None:
         """Forget who added the bot to a group that it is no longer in."""
-        self._note(chat_id, "placed_by", None)
+        self._set(chat_id, "placed_by", None)
 
     def is_known(self, chat_id: int) -> bool:
         """Say whether anything is known of a chat."""
         return self._row(chat_id) is not None
 
-    def hears_all(self, chat_id: int) -> bool:
+    def receives_all_messages(self, chat_id: int) -> bool:
         """Say whether the bot is shown everything there because it is an administrator."""
         row = self._row(chat_id)
         return row is not None and bool(row["hears_all"])
 
-    def note_hearing(self, chat_id: int, *, hears_all: bool) -> None:
+    def set_receives_all_messages(self, chat_id: int, *, hears_all: bool) -> None:
         """Note whether the bot is an administrator of a group."""
-        self._note(chat_id, "hears_all", int(hears_all))
+        self._set(chat_id, "hears_all", int(hears_all))
 
-    def former_id(self, chat_id: int) -> int | None:
+    def get_former_id(self, chat_id: int) -> int | None:
         """Return the id that a supergroup had as a group, if it was one."""
         row = self._row(chat_id)
         return None if row is None else row["former_id"]
 
-    def admins(self, chat_id: int, known_since: Instant) -> frozenset[int] | None:
+    def get_admins(self, chat_id: int, known_since: Instant) -> frozenset[int] | None:
         """Return the ids of a group's administrators, None where they were not asked for since a moment."""
         row = self._row(chat_id)
         if row is None or row["admins_known_at"] is None or row["admins_known_at"] < known_since:
             return None
         return frozenset(json.loads(row["admins"]))
 
-    def want_admins(self, chat_id: int, now: Instant) -> None:
+    def request_admins(self, chat_id: int, now: Instant) -> None:
         """Have the administrators of a group asked for, unless they already are."""
         self._db.execute(
             "INSERT INTO chats (chat_id, admins_due_at) VALUES (?1, ?2)"
@@ -117,32 +117,32 @@ class Chats:
             (chat_id, now),
         )
 
-    def admins_due(self, now: Instant, limit: int) -> list[int]:
+    def list_admins_due(self, now: Instant, limit: int) -> list[int]:
         """Return the groups whose administrators are to be asked for."""
         rows = self._db.execute(
             "SELECT chat_id FROM chats WHERE admins_due_at <= ? ORDER BY admins_due_at LIMIT ?", (now, limit)
         ).fetchall()
         return [row["chat_id"] for row in rows]
 
-    def next_due(self, now: Instant) -> Instant | None:
+    def next_admins_due_at(self, now: Instant) -> Instant | None:
         """Return the first moment after `now` at which somebody's administrators are to be asked for."""
         row = self._db.execute(
             "SELECT min(admins_due_at) AS due_at FROM chats WHERE admins_due_at > ?", (now,)
         ).fetchone()
         return None if row["due_at"] is None else int(row["due_at"])
 
-    def admins_tries(self, chat_id: int) -> int:
+    def get_admins_tries(self, chat_id: int) -> int:
         """Return how often they were asked for in vain."""
         row = self._row(chat_id)
         return 0 if row is None else int(row["admins_tries"])
 
-    def admins_later(self, chat_id: int, due_at: Instant) -> None:
+    def postpone_admins(self, chat_id: int, due_at: Instant) -> None:
         """Ask again later, because that did not work."""
         self._db.execute(
             "UPDATE chats SET admins_due_at = ?, admins_tries = admins_tries + 1 WHERE chat_id = ?", (due_at, chat_id)
         )
 
-    def admins_known(self, chat_id: int, ids: Iterable[int], now: Instant) -> None:
+    def set_admins(self, chat_id: int, ids: Iterable[int], now: Instant) -> None:
         """Note who the administrators of a group are."""
         self._db.execute(
             "UPDATE chats SET admins = ?, admins_known_at = ?, admins_due_at = NULL, admins_tries = 0"
@@ -150,11 +150,11 @@ class Chats:
             (json.dumps(sorted(ids)), now, chat_id),
         )
 
-    def admins_not_wanted(self, chat_id: int) -> None:
+    def cancel_admins_request(self, chat_id: int) -> None:
         """Note that nobody waits any more to know who the administrators of a group are."""
         self._db.execute("UPDATE chats SET admins_due_at = NULL, admins_tries = 0 WHERE chat_id = ?", (chat_id,))
 
-    def forget_admins(self, known_before: Instant) -> bool:
+    def delete_old_admins(self, known_before: Instant) -> bool:
         """Forget who administers some groups that were asked about before a moment.
 
         Returns whether there may be more.
@@ -162,14 +162,14 @@ class Chats:
         forgotten = self._db.execute(
             "UPDATE chats SET admins = NULL, admins_known_at = NULL"
             " WHERE chat_id IN (SELECT chat_id FROM chats WHERE admins_known_at < ? LIMIT ?)",
-            (known_before, BATCH_SIZE),
+            (known_before, DELETE_BATCH_SIZE),
         )
-        return forgotten.rowcount == BATCH_SIZE
+        return forgotten.rowcount == DELETE_BATCH_SIZE
 
-    def move(self, old_id: int, new_id: int) -> None:
+    def migrate_chat(self, old_id: int, new_id: int) -> None:
         """Keep what is known of a group that became a supergroup, beside what is known of that already."""
-        self._note(new_id, "former_id", old_id)
-        kept = ", ".join(f"{column} = coalesce(chats.{column}, old.{column})" for column in KEPT)
+        self._set(new_id, "former_id", old_id)
+        kept = ", ".join(f"{column} = coalesce(chats.{column}, old.{column})" for column in MIGRATED_COLUMNS)
         self._db.execute(
             f"UPDATE chats SET {kept}, hears_all = max(chats.hears_all, old.hears_all),"  # noqa: S608 - names of ours
             " placed_by = coalesce(old.placed_by, chats.placed_by)"
@@ -182,7 +182,7 @@ class Chats:
         row: sqlite3.Row | None = self._db.execute("SELECT * FROM chats WHERE chat_id = ?", (chat_id,)).fetchone()
         return row
 
-    def _note(self, chat_id: int, column: str, value: str | int | None) -> None:
+    def _set(self, chat_id: int, column: str, value: str | int | None) -> None:
         self._db.execute(
             f"INSERT INTO chats (chat_id, {column}) VALUES (?1, ?2)"  # noqa: S608 - names of ours, no data
             f" ON CONFLICT DO UPDATE SET {column} = ?2",

@@ -11,12 +11,12 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.job import Instant
-from bot.store.batch import BATCH_SIZE
+from bot.clock import Instant
+from bot.store import DELETE_BATCH_SIZE
 
 
 @dataclass(frozen=True)
-class Letter:
+class StoredUpdate:
     """An update that waits to be handled; `body` is Telegram's JSON."""
 
     update_id: int
@@ -25,7 +25,7 @@ class Letter:
 
 
 #: Which updates wait to be handled. The indexes of the table say the same.
-WAITS = "handled_at IS NULL AND awaits IS NULL"
+WAITING_SQL = "handled_at IS NULL AND awaits IS NULL"
 
 
 class Inbox:
@@ -34,61 +34,62 @@ class Inbox:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def keep(self, letters: Iterable[Letter]) -> int:
+    def add(self, letters: Iterable[StoredUpdate]) -> int:
         """Keep each update, unless one of its id was kept before; return how many are new."""
         cursor = self._db.executemany(
             "INSERT INTO inbox (update_id, body, received_at, turn)"  # noqa: S608 - no data in it
-            f" SELECT ?1, ?2, ?3, max(coalesce((SELECT min(turn) FROM inbox WHERE {WAITS}), 0),"
-            f" coalesce((SELECT turn + 1 FROM inbox WHERE {WAITS} AND chat_id = {_chat_of('?2')}"
+            f" SELECT ?1, ?2, ?3, max(coalesce((SELECT min(turn) FROM inbox WHERE {WAITING_SQL}), 0),"
+            f" coalesce((SELECT turn + 1 FROM inbox WHERE {WAITING_SQL} AND chat_id = {_chat_id_sql('?2')}"
             " ORDER BY update_id DESC LIMIT 1), 0)) WHERE true ON CONFLICT DO NOTHING",
             [(letter.update_id, letter.body, letter.received_at) for letter in letters],
         )
         return max(0, cursor.rowcount)
 
-    def next_waiting(self) -> Letter | None:
+    def get_next_waiting(self) -> StoredUpdate | None:
         """Return the oldest update that was not handled of the chat whose turn it is."""
         row = self._db.execute(
-            f"SELECT update_id, body, received_at FROM inbox WHERE {WAITS} AND chat_id ="  # noqa: S608 - no data in it
-            f" (SELECT chat_id FROM inbox WHERE {WAITS} ORDER BY turn, update_id LIMIT 1) ORDER BY update_id LIMIT 1"
+            f"SELECT update_id, body, received_at FROM inbox WHERE {WAITING_SQL} AND chat_id ="  # noqa: S608 - no data in it
+            f" (SELECT chat_id FROM inbox WHERE {WAITING_SQL} ORDER BY turn, update_id LIMIT 1)"
+            " ORDER BY update_id LIMIT 1"
         ).fetchone()
-        return None if row is None else Letter(*row)
+        return None if row is None else StoredUpdate(*row)
 
-    def hold(self, update_id: int, chat_id: int) -> None:
+    def hold_for_admins(self, update_id: int, chat_id: int) -> None:
         """Leave an update until the administrators of a group are known; those behind it do not wait."""
         self._db.execute("UPDATE inbox SET awaits = ? WHERE update_id = ?", (chat_id, update_id))
 
-    def awaits(self, chat_id: int) -> bool:
+    def has_held(self, chat_id: int) -> bool:
         """Say whether an update waits for the administrators of a group."""
         row = self._db.execute("SELECT 1 FROM inbox WHERE handled_at IS NULL AND awaits = ? LIMIT 1", (chat_id,))
         return row.fetchone() is not None
 
-    def release(self, chat_id: int) -> None:
+    def release_held(self, chat_id: int) -> None:
         """Let the updates be handled that waited for a group's administrators."""
         self._db.execute("UPDATE inbox SET awaits = NULL WHERE handled_at IS NULL AND awaits = ?", (chat_id,))
 
-    def holds(self, chat_id: int, *, message_id: int | None = None, album: str | None = None) -> bool:
+    def has_waiting(self, chat_id: int, *, message_id: int | None = None, album: str | None = None) -> bool:
         """Say whether a message, or an item of an album, waits to be handled."""
         what, value = ("media_group_id", album) if message_id is None else ("message_id", message_id)
         row = self._db.execute(
-            f"SELECT 1 FROM inbox WHERE {WAITS} AND chat_id = ? AND {_extracted('message', what)} = ?",  # noqa: S608 - no data in it
+            f"SELECT 1 FROM inbox WHERE {WAITING_SQL} AND chat_id = ? AND {_json_extract_sql('message', what)} = ?",  # noqa: S608 - no data in it
             (chat_id, value),
         ).fetchone()
         return row is not None
 
-    def handled(self, update_id: int, now: Instant) -> None:
+    def mark_handled(self, update_id: int, now: Instant) -> None:
         """Mark it handled and erase its body; the id stays, so that a redelivery is recognised."""
         self._db.execute("UPDATE inbox SET handled_at = ?, body = NULL WHERE update_id = ?", (now, update_id))
 
-    def count_try(self, update_id: int) -> int:
+    def increment_tries(self, update_id: int) -> int:
         """Count a failed try to handle an update that stays in the inbox; return how many there were."""
         row = self._db.execute("UPDATE inbox SET tries = tries + 1 WHERE update_id = ? RETURNING tries", (update_id,))
         return int(row.fetchone()[0])
 
-    def set_aside(self, update_id: int, fault: str, now: Instant) -> None:
+    def quarantine(self, update_id: int, fault: str, now: Instant) -> None:
         """Put an update that cannot be handled out of the way, with its body, for somebody to look at."""
         self._db.execute("UPDATE inbox SET handled_at = ?, fault = ? WHERE update_id = ?", (now, fault, update_id))
 
-    def forget(self, handled_before: Instant, set_aside_before: Instant) -> bool:
+    def delete_handled(self, handled_before: Instant, set_aside_before: Instant) -> bool:
         """Delete some of what was handled, or set aside, before these moments; return whether there may be more.
 
         Telegram keeps an update for a day at most and picks a random id after a
@@ -98,19 +99,19 @@ class Inbox:
             self._db.execute(
                 f"DELETE FROM inbox WHERE update_id IN"  # noqa: S608 - no data in it
                 f" (SELECT update_id FROM inbox WHERE handled_at < ? AND fault {which} LIMIT ?)",
-                (before, BATCH_SIZE),
+                (before, DELETE_BATCH_SIZE),
             ).rowcount
             for which, before in (("IS NULL", handled_before), ("IS NOT NULL", set_aside_before))
         ]
-        return max(forgotten) == BATCH_SIZE
+        return max(forgotten) == DELETE_BATCH_SIZE
 
 
-def _extracted(kind: str, path: str, body: str = "body") -> str:
+def _json_extract_sql(kind: str, path: str, body: str = "body") -> str:
     """Return what finds a member of an update, in just the words in which some of them are indexed."""
     return f"json_extract(iif(json_valid({body}), {body}, NULL), '$.{kind}.{path}')"
 
 
-def _chat_of(body: str) -> str:
+def _chat_id_sql(body: str) -> str:
     """Return what finds the chat of an update, as the column of the table does."""
     kinds = ("message", "edited_message", "callback_query.message", "my_chat_member")
-    return f"coalesce({', '.join(_extracted(kind, 'chat.id', body) for kind in kinds)}, 0)"
+    return f"coalesce({', '.join(_json_extract_sql(kind, 'chat.id', body) for kind in kinds)}, 0)"

@@ -5,16 +5,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bot.job import FINAL, Instant, Job, Reason, Request, Source, State, check_transition, day_of
-from bot.store import chronicle
-from bot.store.chronicle import Change
-from bot.store.facts import Accepted, Answered, Fact, Moved
-from bot.store.inbox import WAITS
-from bot.store.quota import Quota
-from bot.wish import AnswerAs, Form, Format, Shape
+from bot.clock import Instant, utc_day
+from bot.edit_options import AnswerAs, AspectRatio, EditOptions, ResultFormat
+from bot.job import FINAL_STATES, EditRequest, FailureReason, Job, SourceImage, State, check_transition
+from bot.store import job_log
+from bot.store.daily_usage import Quota
+from bot.store.events import DomainEvent, JobAnswered, JobTransitioned, RequestAccepted
+from bot.store.inbox import WAITING_SQL
+from bot.store.job_log import ColumnValue
 
 #: The columns that a step may set beside the state.
-CHANGEABLE = frozenset({
+UPDATABLE_COLUMNS = frozenset({
     "due_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at",
     "answered_at", "task_id", "tries", "rejections", "reorders", "reason", "result_url", "credits",
     "prompt", "message_id", "closes_by", "took", "format", "shape", "answer_as", "answer_deleted_at",
@@ -22,17 +23,17 @@ CHANGEABLE = frozenset({
 })  # fmt: skip
 
 #: States in which there is something left to do.
-OPEN = tuple(state for state in State if state not in FINAL)
+OPEN_STATES = tuple(state for state in State if state not in FINAL_STATES)
 
 #: States in which nothing was ordered yet.
-WAITING = (State.GATHERING, State.QUEUED)
+UNORDERED_STATES = (State.GATHERING, State.QUEUED)
 
 #: States in which nothing came of it.
-NOTHING = (State.FAILED, State.CANCELLED)
+REFUNDED_STATES = (State.FAILED, State.CANCELLED)
 
 
 @dataclass(frozen=True)
-class Album:
+class OpenAlbum:
     """Pictures that were sent together and still arrive."""
 
     #: Telegram's media_group_id
@@ -42,23 +43,29 @@ class Album:
 
 
 @dataclass(frozen=True)
-class Took:
+class KieDuration:
     """How long Kie worked on a picture."""
 
-    shape: Shape
+    aspect_ratio: AspectRatio
     seconds: float
 
 
 class Jobs:
     """The jobs by id, by person, and by the moment when they are due."""
 
-    def __init__(self, db: sqlite3.Connection, facts: list[Fact]) -> None:
+    def __init__(self, db: sqlite3.Connection, facts: list[DomainEvent]) -> None:
         self._db = db
         self._quota = Quota(db)
-        self._facts = facts
+        self._events = facts
 
     def add(
-        self, request: Request, state: State, now: Instant, due_at: Instant | None = None, *, album: Album | None = None
+        self,
+        request: EditRequest,
+        state: State,
+        now: Instant,
+        due_at: Instant | None = None,
+        *,
+        album: OpenAlbum | None = None,
     ) -> int:
         """Add a job for a request, which counts for this day, and return its id."""
         cursor = self._db.execute(
@@ -79,27 +86,27 @@ class Jobs:
                 album and album.id,
                 album and album.closes_by,
                 request.language,
-                request.form.format,
-                request.form.shape,
-                request.form.answer_as,
+                request.options.format,
+                request.options.aspect_ratio,
+                request.options.answer_as,
                 request.variation_of,
             ),
         )
         job_id = int(cursor.lastrowid or 0)
-        self._quota.begin(job_id, day_of(now), waits_for_words=state is State.GATHERING)
-        self.add_sources(job_id, request.sources)
-        self._facts.append(chronicle.began(job_id, state))
+        self._quota.charge(job_id, utc_day(now), waits_for_words=state is State.GATHERING)
+        self.add_source_images(job_id, request.sources)
+        self._events.append(job_log.format_job_created(job_id, state))
         if state is State.QUEUED:
-            self._facts.append(Accepted())
+            self._events.append(RequestAccepted())
         return job_id
 
-    def add_sources(self, job_id: int, sources: Iterable[Source]) -> None:
+    def add_source_images(self, job_id: int, sources: Iterable[SourceImage]) -> None:
         """Add pictures to a job; they are taken in the order of their places."""
         self._db.executemany(
             "INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo, size, full_url)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (job_id, one.place, one.file_id, one.file_unique_id, one.is_photo, one.size, one.full_url)
+                (job_id, one.position, one.file_id, one.file_unique_id, one.is_photo, one.size, one.full_url)
                 for one in sources
             ],
         )
@@ -107,28 +114,28 @@ class Jobs:
     def get(self, job_id: int) -> Job | None:
         """Return a job with its pictures."""
         row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return None if row is None else self._job(row)
+        return None if row is None else self._read_job(row)
 
-    def of_album(self, chat_id: int, album: str) -> Job | None:
+    def get_by_album(self, chat_id: int, album: str) -> Job | None:
         """Return the job that an album became, whatever has become of it."""
         row = self._db.execute("SELECT * FROM jobs WHERE chat_id = ? AND album = ?", (chat_id, album)).fetchone()
-        return None if row is None else self._job(row)
+        return None if row is None else self._read_job(row)
 
-    def is_album(self, job_id: int) -> bool:
+    def is_from_album(self, job_id: int) -> bool:
         """Say whether a job came from an album."""
         row = self._db.execute("SELECT album FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return row is not None and row["album"] is not None
 
-    def is_being_varied(self, job_id: int) -> bool:
+    def has_pending_variation(self, job_id: int) -> bool:
         """Say whether another variation of a job is on its way already, or its answer is."""
         row = self._db.execute(
-            f"SELECT 1 FROM jobs WHERE variation_of = ? AND (state IN ({_marks(OPEN)})"  # noqa: S608 - no data in it
+            f"SELECT 1 FROM jobs WHERE variation_of = ? AND (state IN ({_placeholders(OPEN_STATES)})"  # noqa: S608 - no data in it
             " OR EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND is_answer AND ended_at IS NULL))",
-            (job_id, *OPEN),
+            (job_id, *OPEN_STATES),
         ).fetchone()
         return row is not None
 
-    def move_chat(self, old_id: int, new_id: int) -> set[int]:
+    def migrate_chat(self, old_id: int, new_id: int) -> set[int]:
         """Let the jobs of a group go on in the supergroup that it became, where its messages have other ids.
 
         In whose name somebody spoke changes with it, if it was the group's. Returns the ids of the jobs.
@@ -140,15 +147,15 @@ class Jobs:
         ).fetchall()
         return {row["id"] for row in rows}
 
-    def gathering_of(self, user_id: int, chat_id: int) -> Iterator[Job]:
+    def iter_incomplete(self, user_id: int, chat_id: int) -> Iterator[Job]:
         """Yield the incomplete requests of a person in a chat, the newest first."""
         rows = self._db.execute(
             "SELECT * FROM jobs WHERE user_id = ? AND chat_id = ? AND state = ? ORDER BY id DESC",
             (user_id, chat_id, State.GATHERING),
         )
-        return map(self._job, rows)
+        return map(self._read_job, rows)
 
-    def reopen(self, due_at: Instant, closes_by: Instant) -> None:
+    def extend_collection_deadlines(self, due_at: Instant, closes_by: Instant) -> None:
         """Give what gathers more time, after a time in which nothing could arrive."""
         self._db.execute(
             "UPDATE jobs SET due_at = max(due_at, ?) WHERE state = ? AND closes_by IS NULL", (due_at, State.GATHERING)
@@ -158,52 +165,52 @@ class Jobs:
             (due_at, closes_by, State.GATHERING),
         )
 
-    def latest_durations(self, limit: int) -> list[Took]:
+    def list_latest_durations(self, limit: int) -> list[KieDuration]:
         """Return how long Kie worked on the pictures that were found finished last, the last one first."""
         rows = self._db.execute(
             "SELECT took, shape FROM jobs WHERE took IS NOT NULL ORDER BY finished_at DESC LIMIT ?", (limit,)
         ).fetchall()
-        return [Took(Shape(row["shape"]), row["took"] / 1000) for row in rows]
+        return [KieDuration(AspectRatio(row["shape"]), row["took"] / 1000) for row in rows]
 
-    def usual_seconds(self, known: int, too_few: int) -> float | None:
+    def median_seconds(self, known: int, too_few: int) -> float | None:
         """Return how long Kie mostly takes, by so many pictures that were finished last; None where too few were."""
         rows = self._db.execute(
             "SELECT took FROM jobs WHERE took IS NOT NULL ORDER BY finished_at DESC LIMIT ?", (known,)
         ).fetchall()
         return median(row[0] for row in rows) / 1000 if len(rows) >= too_few else None
 
-    def due(self, state: State, now: Instant, limit: int) -> list[int]:
+    def list_due(self, state: State, now: Instant, limit: int) -> list[int]:
         """Return the ids of jobs in a state whose time has come, the longest due first."""
         rows = self._db.execute(
             "SELECT id FROM jobs WHERE due_at <= ? AND state = ? ORDER BY due_at LIMIT ?", (now, state, limit)
         ).fetchall()
         return [row["id"] for row in rows]
 
-    def gathered(self, now: Instant, limit: int) -> list[int]:
+    def list_due_incomplete(self, now: Instant, limit: int) -> list[int]:
         """Return the ids of incomplete requests whose time has come, and for which nothing waits in the inbox."""
         rows = self._db.execute(
             "SELECT id FROM jobs WHERE due_at <= ? AND state = ? AND coalesce((SELECT received_at FROM inbox"  # noqa: S608 - no data in it
-            f" WHERE {WAITS} AND inbox.chat_id = jobs.chat_id ORDER BY update_id LIMIT 1), due_at + 1) > due_at"
+            f" WHERE {WAITING_SQL} AND inbox.chat_id = jobs.chat_id ORDER BY update_id LIMIT 1), due_at + 1) > due_at"
             " ORDER BY due_at LIMIT ?",
             (now, State.GATHERING, limit),
         ).fetchall()
         return [row["id"] for row in rows]
 
-    def next_due(self, now: Instant) -> Instant | None:
+    def next_due_at(self, now: Instant) -> Instant | None:
         """Return the first moment after `now` at which a job is due."""
         row = self._db.execute("SELECT min(due_at) AS due_at FROM jobs WHERE due_at > ?", (now,)).fetchone()
         return None if row["due_at"] is None else int(row["due_at"])
 
-    def in_state(self, state: State) -> list[int]:
+    def list_in_state(self, state: State) -> list[int]:
         """Return the ids of every job in a state; for the start of the process."""
         rows = self._db.execute("SELECT id FROM jobs WHERE state = ? ORDER BY submitted_at", (state,)).fetchall()
         return [row["id"] for row in rows]
 
     def count_waiting(self, most: int) -> int:
         """Return how many jobs are not ordered yet, no more than `most`."""
-        return min(most, count_in_states(self._db, WAITING))
+        return min(most, count_jobs_in_states(self._db, UNORDERED_STATES))
 
-    def count_waiting_of(self, charged_to: int, most: int) -> int:
+    def count_waiting_charged_to(self, charged_to: int, most: int) -> int:
         """Count the jobs charged to somebody that are not ordered yet, no further than to `most`."""
         row = self._db.execute(
             "SELECT count(*) AS n FROM (SELECT 1 FROM jobs WHERE charged_to = ? AND state IN ('gathering', 'queued')"
@@ -212,7 +219,7 @@ class Jobs:
         ).fetchone()
         return int(row["n"])
 
-    def count_without_words(self, charged_to: int, day: int) -> int:
+    def count_without_prompt(self, charged_to: int, day: int) -> int:
         """Count the jobs charged to somebody on a UTC day that still wait for words."""
         row = self._db.execute(
             "SELECT count(*) AS n FROM jobs WHERE charged_to = ? AND state IN ('gathering', 'queued')"
@@ -229,29 +236,29 @@ class Jobs:
         ).fetchone()
         return int(row["n"])
 
-    def move(self, job: Job, to: State, **changes: Change) -> bool:
+    def transition(self, job: Job, to: State, **changes: ColumnValue) -> bool:
         """Take a job from the state that was read to another one; False if somebody was faster.
 
         Raises IllegalTransition when the rules know no such way.
         """
         check_transition(job.state, to)
-        moved = self._set(job, {"state": to, **changes})
+        moved = self._write_columns(job, {"state": to, **changes})
         if moved:
-            self._facts += [chronicle.moved(job, to, changes), Moved(job, to, changes)]
-        if moved and to in NOTHING:
-            self._quota.end(job.id, to)
+            self._events += [job_log.format_job_transition(job, to, changes), JobTransitioned(job, to, changes)]
+        if moved and to in REFUNDED_STATES:
+            self._quota.refund_ended(job.id, to)
         return moved
 
-    def note(self, job: Job, **changes: Change) -> bool:
+    def update(self, job: Job, **changes: ColumnValue) -> bool:
         """Write down facts about a job that stays where it is; False if it is no longer there, or was erased."""
-        noted = self._set(job, changes)
+        noted = self._write_columns(job, changes)
         answered_at = changes.get("answered_at")
         if noted and isinstance(answered_at, int) and job.answered_at is None:
-            self._facts.append(Answered(job, answered_at))
+            self._events.append(JobAnswered(job, answered_at))
         return noted
 
-    def _set(self, job: Job, changes: dict[str, Change]) -> bool:
-        unknown = changes.keys() - CHANGEABLE - {"state"}
+    def _write_columns(self, job: Job, changes: dict[str, ColumnValue]) -> bool:
+        unknown = changes.keys() - UPDATABLE_COLUMNS - {"state"}
         if unknown:
             raise ValueError(f"not for a step to change: {', '.join(sorted(unknown))}")
         columns = ", ".join(f"{name} = ?" for name in changes)
@@ -261,32 +268,32 @@ class Jobs:
         )
         return cursor.rowcount == 1
 
-    def stands(self, job: Job) -> bool:
+    def is_still_in_state(self, job: Job) -> bool:
         """Say whether a job is still in the state that was read."""
         row = self._db.execute("SELECT 1 FROM jobs WHERE id = ? AND state = ?", (job.id, job.state)).fetchone()
         return row is not None
 
-    def count_try(self, job_id: int) -> int:
+    def increment_tries(self, job_id: int) -> int:
         """Count a try that failed, of a job that perhaps cannot even be read; return how many there were."""
         row = self._db.execute("UPDATE jobs SET tries = tries + 1 WHERE id = ? RETURNING tries", (job_id,)).fetchone()
         return 0 if row is None else int(row["tries"])
 
-    def put_off(self, job_id: int, due_at: Instant) -> None:
+    def postpone(self, job_id: int, due_at: Instant) -> None:
         """Take a job up later, whatever state it is in."""
         self._db.execute("UPDATE jobs SET due_at = ? WHERE id = ? AND erased_at IS NULL", (due_at, job_id))
 
-    def uploaded(self, job_id: int, place: int, url: str | None, now: Instant) -> None:
+    def set_upload_url(self, job_id: int, place: int, url: str | None, now: Instant) -> None:
         """Note since when, and where, Kie can fetch a picture; no address for one that must not be stored."""
         self._db.execute(
             "UPDATE sources SET upload_url = ?, uploaded_at = ? WHERE job_id = ? AND place = ?",
             (url, now, job_id, place),
         )
 
-    def open_of(self, user_id: int, chat_id: int) -> list[Job]:
+    def list_open_of_user_in_chat(self, user_id: int, chat_id: int) -> list[Job]:
         """Return the unfinished jobs of a person in a chat, the oldest first."""
-        return self._unfinished("user_id = ? AND chat_id = ?", (user_id, chat_id))
+        return self._list_open("user_id = ? AND chat_id = ?", (user_id, chat_id))
 
-    def unfetched_of(self, user_id: int, chat_id: int) -> list[Job]:
+    def list_awaiting_download(self, user_id: int, chat_id: int) -> list[Job]:
         """Return the jobs of a person in a chat whose pictures are made and cannot be fetched yet, the oldest first."""
         rows = self._db.execute(
             "SELECT jobs.* FROM outbox JOIN jobs ON jobs.id = job_id"
@@ -294,28 +301,28 @@ class Jobs:
             " AND user_id = ? AND unfetched_at IS NOT NULL AND answering_at IS NULL ORDER BY jobs.id",
             (chat_id, user_id),
         ).fetchall()
-        return [self._job(row) for row in rows]
+        return [self._read_job(row) for row in rows]
 
-    def open_anywhere(self, user_id: int) -> list[Job]:
+    def list_open_of_user(self, user_id: int) -> list[Job]:
         """Return the unfinished jobs of a person in all chats, the oldest first."""
-        return self._unfinished("user_id = ?", (user_id,))
+        return self._list_open("user_id = ?", (user_id,))
 
-    def open_in(self, chat_id: int) -> list[Job]:
+    def list_open_in_chat(self, chat_id: int) -> list[Job]:
         """Return the unfinished jobs of a chat, the oldest first."""
-        return self._unfinished("chat_id = ?", (chat_id,))
+        return self._list_open("chat_id = ?", (chat_id,))
 
-    def open_charged_to(self, charged_to: int) -> list[Job]:
+    def list_open_charged_to(self, charged_to: int) -> list[Job]:
         """Return the unfinished jobs that groups and channels asked for and somebody answers for, the oldest first."""
-        return self._unfinished("charged_to = ? AND charged_to <> user_id", (charged_to,))
+        return self._list_open("charged_to = ? AND charged_to <> user_id", (charged_to,))
 
-    def _unfinished(self, where: str, values: tuple[int, ...]) -> list[Job]:
+    def _list_open(self, where: str, values: tuple[int, ...]) -> list[Job]:
         rows = self._db.execute(
-            f"SELECT * FROM jobs WHERE {where} AND state IN ({_marks(OPEN)}) ORDER BY id",  # noqa: S608 - no data in it
-            (*values, *OPEN),
+            f"SELECT * FROM jobs WHERE {where} AND state IN ({_placeholders(OPEN_STATES)}) ORDER BY id",  # noqa: S608 - no data in it
+            (*values, *OPEN_STATES),
         ).fetchall()
-        return [self._job(row) for row in rows]
+        return [self._read_job(row) for row in rows]
 
-    def _job(self, row: sqlite3.Row) -> Job:
+    def _read_job(self, row: sqlite3.Row) -> Job:
         sources = self._db.execute(
             "SELECT * FROM sources WHERE job_id = ? ORDER BY place",
             (row["id"],),
@@ -323,17 +330,17 @@ class Jobs:
         return Job(
             id=row["id"],
             state=State(row["state"]),
-            request=Request(
+            request=EditRequest(
                 chat_id=row["chat_id"],
                 user_id=row["user_id"],
                 charged_to=row["charged_to"],
                 message_id=row["message_id"],
                 thread_id=row["thread_id"],
                 prompt=row["prompt"],
-                sources=tuple(_source(source) for source in sources),
+                sources=tuple(_read_source(source) for source in sources),
                 received_at=row["received_at"],
                 language=row["language"],
-                form=Form(Format(row["format"]), Shape(row["shape"]), AnswerAs(row["answer_as"])),
+                options=EditOptions(ResultFormat(row["format"]), AspectRatio(row["shape"]), AnswerAs(row["answer_as"])),
                 variation_of=row["variation_of"],
             ),
             due_at=row["due_at"],
@@ -350,33 +357,33 @@ class Jobs:
             tries=row["tries"],
             rejections=row["rejections"],
             reorders=row["reorders"],
-            reason=None if row["reason"] is None else Reason(row["reason"]),
+            reason=None if row["reason"] is None else FailureReason(row["reason"]),
             result_url=row["result_url"],
             unfetched_at=row["unfetched_at"],
         )
 
 
-def count_in_states(db: sqlite3.Connection, states: Sequence[State]) -> int:
+def count_jobs_in_states(db: sqlite3.Connection, states: Sequence[State]) -> int:
     """Return how many jobs are in some states; they are counted as they come and go."""
     row = db.execute(
-        f"SELECT coalesce(sum(jobs), 0) AS n FROM job_counts WHERE state IN ({_marks(states)})",  # noqa: S608 - no data in it
+        f"SELECT coalesce(sum(jobs), 0) AS n FROM job_counts WHERE state IN ({_placeholders(states)})",  # noqa: S608 - no data in it
         tuple(states),
     ).fetchone()
     return int(row["n"])
 
 
-def form_columns(form: Form) -> dict[str, str]:
+def edit_option_columns(form: EditOptions) -> dict[str, str]:
     """Return a form as the columns of a job."""
-    return {"format": form.format, "shape": form.shape, "answer_as": form.answer_as}
+    return {"format": form.format, "shape": form.aspect_ratio, "answer_as": form.answer_as}
 
 
-def _marks(values: Sequence[object]) -> str:
+def _placeholders(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _source(row: sqlite3.Row) -> Source:
-    return Source(
-        place=row["place"],
+def _read_source(row: sqlite3.Row) -> SourceImage:
+    return SourceImage(
+        position=row["place"],
         file_id=row["file_id"],
         file_unique_id=row["file_unique_id"],
         is_photo=bool(row["is_photo"]),

@@ -6,52 +6,54 @@ import json
 import sys
 import time
 
-from tests.bench.measures import cpu, edit, fair, flat, idle, profile, rate, start
-from tests.bench.table import Part, explained, written
+from tests.bench.benchmarks import cpu, idle, latency, load
+from tests.bench.report import BenchmarkResult, render_breakdown, render_measurements
 
-MEASURES = {
-    "edit": edit.measure,
-    "cpu": cpu.measure,
-    "rate": rate.measure,
-    "idle": idle.measure,
-    "start": start.measure,
-    "fair": fair.measure,
-    "flat": flat.measure,
-    "profile": profile.measure,
+BENCHMARKS = {
+    "edit": latency.measure_edit,
+    "cpu": cpu.measure_cpu,
+    "rate": load.measure_rate,
+    "idle": idle.measure_idle,
+    "start": latency.measure_start,
+    "fair": load.measure_fairness,
+    "flat": load.measure_scaling,
+    "profile": cpu.measure_profile,
 }
 
 
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What Darkroom costs, in one table.")
-    parser.add_argument("--only", action="append", choices=MEASURES, help="one measure; may be said several times")
+    parser.add_argument("--only", action="append", choices=BENCHMARKS, help="one measure; may be said several times")
     parser.add_argument("--json", action="store_true", help="print JSON with every single value")
     parser.add_argument("--rounds", type=int, default=5, help="how often what is quick is measured (5)")
     asked = parser.parse_args()
-    parts = asyncio.run(_measured(asked.only or list(MEASURES), asked.rounds))
-    sys.stdout.write((_as_json(parts) if asked.json else _as_text(parts)) + "\n")
+    parts = asyncio.run(_run_benchmarks(asked.only or list(BENCHMARKS), asked.rounds))
+    sys.stdout.write((_render_json(parts) if asked.json else _render_text(parts)) + "\n")
 
 
-async def _measured(names: list[str], rounds: int) -> list[Part]:
+async def _run_benchmarks(names: list[str], rounds: int) -> list[BenchmarkResult]:
     parts = []
     for name in names:
         began = time.monotonic()
-        parts.append(await MEASURES[name](rounds))
+        parts.append(await BENCHMARKS[name](rounds))
         sys.stderr.write(f"{name}: {time.monotonic() - began:.0f} s\n")
     return parts
 
 
-def _as_text(parts: list[Part]) -> str:
-    rows = [row for part in parts for row in part.rows]
-    texts = [written(rows)] if rows else []
-    return "\n\n".join(texts + [explained(*each) for part in parts for each in part.explained])
+def _render_text(parts: list[BenchmarkResult]) -> str:
+    rows = [row for part in parts for row in part.measurements]
+    texts = [render_measurements(rows)] if rows else []
+    return "\n\n".join(texts + [render_breakdown(*each) for part in parts for each in part.breakdowns])
 
 
-def _as_json(parts: list[Part]) -> str:
+def _render_json(parts: list[BenchmarkResult]) -> str:
     more = {
-        heading: {step.name: step.numbers for step in steps} for part in parts for heading, _, steps in part.explained
+        heading: {step.name: step.numbers for step in steps} for part in parts for heading, _, steps in part.breakdowns
     }
-    return json.dumps({"figures": [row.as_json() for part in parts for row in part.rows], "explained": more}, indent=2)
+    return json.dumps(
+        {"figures": [row.as_json() for part in parts for row in part.measurements], "explained": more}, indent=2
+    )
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.test_every_point import a_used_database
+from tests.crash.test_kill_at_every_point import create_used_database
 
 
 @pytest.fixture(scope="session")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of a bot that has done once what a first start has to do."""
-    return asyncio.run(a_used_database(tmp_path_factory.mktemp("used")))
+    return asyncio.run(create_used_database(tmp_path_factory.mktemp("used")))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,31 +10,31 @@ from typing import Any
 
 import pytest
 
-from bot.kie.client import Kie
-from bot.kie.errors import Garbled, Halted, Unavailable, Unclear
-from bot.kie.models import EditInput, Outcome
-from tests.kie.answers import CALLBACK, HTML, RESULT, TASK, failure, record
-from tests.kie.server import (
-    Behaviour,
-    Wire,
-    answering,
-    endless,
-    hanging,
-    hanging_up,
-    listening,
-    resetting,
-    stopping_halfway,
-    talking_nonsense,
-    trickling,
+from bot.kie.client import KieClient
+from bot.kie.errors import AccountBlocked, KieUnavailable, OrderUncertain, UnexpectedResponse
+from bot.kie.models import EditInput, TaskOutcome
+from tests.kie.sample_responses import CALLBACK_URL, HTML_PAGE, RESULT_URL, TASK_ID, make_failure, make_task_record
+from tests.kie.scripted_server import (
+    ResponseBehaviour,
+    ScriptedServer,
+    close_connection,
+    hang,
+    open_scripted_server,
+    reset_connection,
+    respond,
+    send_garbage,
+    stop_halfway,
+    stream_endlessly,
+    trickle,
 )
 
 KEY = "not-a-real-key-" + "0123456789"
-EDIT = EditInput(prompt="Mach es Nacht 🌒", image_urls=("https://files.example/a.jpg",))
-CREATED = json.dumps({"code": 200, "msg": "success", "data": {"taskId": TASK}}).encode()
+EDIT_INPUT = EditInput(prompt="Mach es Nacht 🌒", image_urls=("https://files.example/a.jpg",))
+CREATED_BODY = json.dumps({"code": 200, "msg": "success", "data": {"taskId": TASK_ID}}).encode()
 
 
-def client(url: str, upload_url: str | None = None, **limits: Any) -> Kie:
-    return Kie(
+def make_client(url: str, upload_url: str | None = None, **limits: Any) -> KieClient:
+    return KieClient(
         api_url=url, upload_url=upload_url or url, key=KEY, model="google/nano-banana-edit", redact=masked, **limits
     )
 
@@ -49,67 +49,67 @@ def _no_proxy_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
-    async with listening() as server:
+async def wire() -> AsyncIterator[ScriptedServer]:
+    async with open_scripted_server() as server:
         yield server
 
 
 @pytest.fixture
-async def kie(wire: Wire) -> AsyncIterator[Kie]:
-    it = client(wire.url + "/")
+async def kie(wire: ScriptedServer) -> AsyncIterator[KieClient]:
+    it = make_client(wire.url + "/")
     yield it
     await it.aclose()
 
 
 @pytest.fixture
-async def hasty(wire: Wire) -> AsyncIterator[Kie]:
+async def hasty(wire: ScriptedServer) -> AsyncIterator[KieClient]:
     """A client of little patience; a third of it must do for connecting."""
-    it = client(wire.url, timeout=0.45, transfer_timeout=0.45)
+    it = make_client(wire.url, timeout=0.45, transfer_timeout=0.45)
     yield it
     await it.aclose()
 
 
-async def test_an_order_is_sent_as_documented(wire: Wire, kie: Kie) -> None:
-    wire.says(CREATED)
-    assert await kie.create_task(EDIT, CALLBACK) == TASK
+async def test_an_order_is_sent_as_documented(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(CREATED_BODY)
+    assert await kie.create_task(EDIT_INPUT, CALLBACK_URL) == TASK_ID
     [order] = wire.requests
     assert order.line == "POST /api/v1/jobs/createTask HTTP/1.1"
     assert order.headers["content-type"] == "application/json"
     assert json.loads(order.body) == {
         "model": "google/nano-banana-edit",
-        "callBackUrl": CALLBACK,
-        "input": EDIT.to_wire(),
+        "callBackUrl": CALLBACK_URL,
+        "input": EDIT_INPUT.to_wire(),
     }
 
 
-async def test_no_callback_means_no_such_key(wire: Wire, kie: Kie) -> None:
-    wire.says(CREATED)
-    await kie.create_task(EDIT)
+async def test_no_callback_means_no_such_key(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(CREATED_BODY)
+    await kie.create_task(EDIT_INPUT)
     assert set(json.loads(wire.requests[0].body)) == {"model", "input"}
 
 
-async def test_a_look_asks_for_one_task(wire: Wire, kie: Kie) -> None:
-    wire.says(json.dumps(record(state="success", resultJson={"resultUrls": [RESULT]})).encode())
-    look = await kie.look(TASK)
-    assert (look.outcome, look.result_url) == (Outcome.SUCCESS, RESULT)
-    assert wire.requests[0].line == f"GET /api/v1/jobs/recordInfo?taskId={TASK} HTTP/1.1"
+async def test_a_look_asks_for_one_task(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(json.dumps(make_task_record(state="success", resultJson={"resultUrls": [RESULT_URL]})).encode())
+    look = await kie.get_task(TASK_ID)
+    assert (look.outcome, look.result_url) == (TaskOutcome.SUCCESS, RESULT_URL)
+    assert wire.requests[0].line == f"GET /api/v1/jobs/recordInfo?taskId={TASK_ID} HTTP/1.1"
 
 
-async def test_a_strange_task_id_stays_inside_its_parameter(wire: Wire, kie: Kie) -> None:
-    wire.says(json.dumps(failure(422, "recordInfo is null")).encode())
-    await kie.look("a&b=c/../ä")
+async def test_a_strange_task_id_stays_inside_its_parameter(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(json.dumps(make_failure(422, "recordInfo is null")).encode())
+    await kie.get_task("a&b=c/../ä")
     assert "?taskId=a%26b%3Dc%2F..%2F%C3%A4 " in wire.requests[0].line
 
 
-async def test_the_balance_is_asked_for(wire: Wire, kie: Kie) -> None:
-    wire.says(b'{"code":200,"msg":"success","data":5916.25}')
-    assert await kie.credits() == 5916.25
+async def test_the_balance_is_asked_for(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(b'{"code":200,"msg":"success","data":5916.25}')
+    assert await kie.get_credits() == 5916.25
     assert wire.requests[0].line == "GET /api/v1/chat/credit HTTP/1.1"
 
 
-async def test_an_upload_names_its_file_and_folder(wire: Wire, kie: Kie) -> None:
-    wire.says(json.dumps({"success": True, "code": 200, "data": {"downloadUrl": RESULT}}).encode())
-    assert await kie.upload(b"\x89PNG\r\n\x00", name="a-name.png", mime="image/png") == RESULT
+async def test_an_upload_names_its_file_and_folder(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(json.dumps({"success": True, "code": 200, "data": {"downloadUrl": RESULT_URL}}).encode())
+    assert await kie.upload_image(b"\x89PNG\r\n\x00", name="a-name.png", mime="image/png") == RESULT_URL
     [sent] = wire.requests
     assert sent.line == "POST /api/file-stream-upload HTTP/1.1"
     assert b'name="uploadPath"\r\n\r\ndarkroom\r\n' in sent.body
@@ -117,115 +117,121 @@ async def test_an_upload_names_its_file_and_folder(wire: Wire, kie: Kie) -> None
     assert b'filename="a-name.png"\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n\x00\r\n' in sent.body
 
 
-BREAKS = [hanging_up, resetting, stopping_halfway, talking_nonsense]
+BROKEN_CONNECTIONS = [close_connection, reset_connection, stop_halfway, send_garbage]
 
 
-@pytest.mark.parametrize("behaviour", BREAKS)
-async def test_an_order_that_was_cut_off_is_unclear_and_sent_once(wire: Wire, kie: Kie, behaviour: Behaviour) -> None:
+@pytest.mark.parametrize("behaviour", BROKEN_CONNECTIONS)
+async def test_an_order_that_was_cut_off_is_unclear_and_sent_once(
+    wire: ScriptedServer, kie: KieClient, behaviour: ResponseBehaviour
+) -> None:
     wire.behaviour = behaviour
-    with pytest.raises(Unclear):
-        await kie.create_task(EDIT)
+    with pytest.raises(OrderUncertain):
+        await kie.create_task(EDIT_INPUT)
     assert len(wire.requests) == 1
 
 
-@pytest.mark.parametrize("behaviour", BREAKS)
-async def test_a_read_that_was_cut_off_can_be_repeated(wire: Wire, kie: Kie, behaviour: Behaviour) -> None:
+@pytest.mark.parametrize("behaviour", BROKEN_CONNECTIONS)
+async def test_a_read_that_was_cut_off_can_be_repeated(
+    wire: ScriptedServer, kie: KieClient, behaviour: ResponseBehaviour
+) -> None:
     wire.behaviour = behaviour
-    with pytest.raises(Unavailable):
-        await kie.look(TASK)
-    with pytest.raises(Unavailable):
-        await kie.upload(b"x", name="a.png", mime="image/png")
+    with pytest.raises(KieUnavailable):
+        await kie.get_task(TASK_ID)
+    with pytest.raises(KieUnavailable):
+        await kie.upload_image(b"x", name="a.png", mime="image/png")
 
 
-@pytest.mark.parametrize("behaviour", [hanging, trickling])
-async def test_the_time_limit_is_for_the_whole_call(wire: Wire, hasty: Kie, behaviour: Behaviour) -> None:
+@pytest.mark.parametrize("behaviour", [hang, trickle])
+async def test_the_time_limit_is_for_the_whole_call(
+    wire: ScriptedServer, hasty: KieClient, behaviour: ResponseBehaviour
+) -> None:
     wire.behaviour = behaviour
     ends = await asyncio.gather(
-        hasty.create_task(EDIT),
-        hasty.credits(),
-        hasty.upload(b"x", name="a.png", mime="image/png"),
+        hasty.create_task(EDIT_INPUT),
+        hasty.get_credits(),
+        hasty.upload_image(b"x", name="a.png", mime="image/png"),
         return_exceptions=True,
     )
-    assert [type(end) for end in ends] == [Unclear, Unavailable, Unavailable]
+    assert [type(end) for end in ends] == [OrderUncertain, KieUnavailable, KieUnavailable]
 
 
-async def test_an_upload_has_its_own_time_limit(wire: Wire) -> None:
-    kie = client(wire.url, timeout=30, transfer_timeout=0.05)
-    wire.behaviour = hanging
-    with pytest.raises(Unavailable):
-        await kie.upload(b"x", name="a.png", mime="image/png")
+async def test_an_upload_has_its_own_time_limit(wire: ScriptedServer) -> None:
+    kie = make_client(wire.url, timeout=30, transfer_timeout=0.05)
+    wire.behaviour = hang
+    with pytest.raises(KieUnavailable):
+        await kie.upload_image(b"x", name="a.png", mime="image/png")
     await kie.aclose()
 
 
 async def test_a_closed_port_means_that_nothing_was_ordered(unused_tcp_port: int) -> None:
-    kie = client(f"http://127.0.0.1:{unused_tcp_port}")
-    with pytest.raises(Unavailable):
-        await kie.create_task(EDIT)
-    with pytest.raises(Unavailable):
-        await kie.credits()
+    kie = make_client(f"http://127.0.0.1:{unused_tcp_port}")
+    with pytest.raises(KieUnavailable):
+        await kie.create_task(EDIT_INPUT)
+    with pytest.raises(KieUnavailable):
+        await kie.get_credits()
     await kie.aclose()
 
 
-async def test_a_handshake_that_never_ends_has_carried_nothing(wire: Wire) -> None:
-    kie = client(wire.url.replace("http:", "https:"), timeout=0.1)
-    with pytest.raises(Unavailable, match="ConnectTimeout"):
-        await kie.create_task(EDIT)
+async def test_a_handshake_that_never_ends_has_carried_nothing(wire: ScriptedServer) -> None:
+    kie = make_client(wire.url.replace("http:", "https:"), timeout=0.1)
+    with pytest.raises(KieUnavailable, match="ConnectTimeout"):
+        await kie.create_task(EDIT_INPUT)
     await kie.aclose()
 
 
 @pytest.fixture
-async def behind_proxy(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Kie]:
+async def behind_proxy(wire: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[KieClient]:
     """A client whose way out is the wire."""
     monkeypatch.setenv("HTTPS_PROXY", wire.url)
-    it = client("https://api.example", timeout=0.45)
+    it = make_client("https://api.example", timeout=0.45)
     yield it
     await it.aclose()
 
 
-@pytest.mark.parametrize("behaviour", [answering(b"no", 407), hanging, *BREAKS])
+@pytest.mark.parametrize("behaviour", [respond(b"no", 407), hang, *BROKEN_CONNECTIONS])
 async def test_a_proxy_that_opens_no_way_has_carried_nothing(
-    wire: Wire, behind_proxy: Kie, behaviour: Behaviour
+    wire: ScriptedServer, behind_proxy: KieClient, behaviour: ResponseBehaviour
 ) -> None:
     wire.behaviour = behaviour
-    with pytest.raises(Unavailable):
-        await behind_proxy.create_task(EDIT)
+    with pytest.raises(KieUnavailable):
+        await behind_proxy.create_task(EDIT_INPUT)
     assert wire.requests[0].line.startswith("CONNECT api.example:443")
     assert "authorization" not in wire.requests[0].headers
 
 
-async def test_a_gateways_page_leaves_an_order_open_and_a_read_repeatable(wire: Wire, kie: Kie) -> None:
-    wire.says(HTML, 502, Content_Type="text/html")
-    with pytest.raises(Unclear):
-        await kie.create_task(EDIT)
-    with pytest.raises(Unavailable):
-        await kie.look(TASK)
+async def test_a_gateways_page_leaves_an_order_open_and_a_read_repeatable(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(HTML_PAGE, 502, Content_Type="text/html")
+    with pytest.raises(OrderUncertain):
+        await kie.create_task(EDIT_INPUT)
+    with pytest.raises(KieUnavailable):
+        await kie.get_task(TASK_ID)
 
 
-async def test_a_cancelled_order_is_cancelled_and_nothing_else(wire: Wire, kie: Kie) -> None:
-    wire.behaviour = hanging
-    order = asyncio.create_task(kie.create_task(EDIT))
+async def test_a_cancelled_order_is_cancelled_and_nothing_else(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.behaviour = hang
+    order = asyncio.create_task(kie.create_task(EDIT_INPUT))
     await wire.arrived.wait()
     order.cancel()
     with pytest.raises(asyncio.CancelledError):
         await order
 
 
-async def test_an_idle_connection_serves_the_next_read(wire: Wire, kie: Kie) -> None:
-    wire.says(b'{"code":200,"data":1}', Set_Cookie="JSESSIONID=x; Path=/")
-    assert [await kie.credits(), await kie.credits()] == [1.0, 1.0]
+async def test_an_idle_connection_serves_the_next_read(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(b'{"code":200,"data":1}', Set_Cookie="JSESSIONID=x; Path=/")
+    assert [await kie.get_credits(), await kie.get_credits()] == [1.0, 1.0]
     assert "cookie" not in wire.requests[1].headers
 
 
-async def test_a_compressed_answer_is_unpacked(wire: Wire, kie: Kie) -> None:
-    wire.says(gzip.compress(CREATED), Content_Encoding="gzip")
-    assert await kie.create_task(EDIT) == TASK
+async def test_a_compressed_answer_is_unpacked(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(gzip.compress(CREATED_BODY), Content_Encoding="gzip")
+    assert await kie.create_task(EDIT_INPUT) == TASK_ID
     assert wire.requests[0].headers["accept-encoding"] == "gzip"
 
 
-async def test_a_broken_compression_leaves_an_order_open(wire: Wire, kie: Kie) -> None:
-    wire.says(CREATED, Content_Encoding="gzip")
-    with pytest.raises(Unclear):
-        await kie.create_task(EDIT)
+async def test_a_broken_compression_leaves_an_order_open(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(CREATED_BODY, Content_Encoding="gzip")
+    with pytest.raises(OrderUncertain):
+        await kie.create_task(EDIT_INPUT)
 
 
 @pytest.fixture
@@ -237,58 +243,62 @@ def traced() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "behaviour",
-    [endless(b"x" * 60_000), endless(gzip.compress(b"x" * 20_000_000), Content_Encoding="gzip")],
+    [stream_endlessly(b"x" * 60_000), stream_endlessly(gzip.compress(b"x" * 20_000_000), Content_Encoding="gzip")],
     ids=["plain", "compressed"],
 )
 @pytest.mark.usefixtures("traced")
-async def test_an_endless_answer_does_not_eat_memory(wire: Wire, kie: Kie, behaviour: Behaviour) -> None:
+async def test_an_endless_answer_does_not_eat_memory(
+    wire: ScriptedServer, kie: KieClient, behaviour: ResponseBehaviour
+) -> None:
     wire.behaviour = behaviour
-    with pytest.raises(Garbled):
-        await kie.credits()
+    with pytest.raises(UnexpectedResponse):
+        await kie.get_credits()
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
 
 
-async def test_the_key_travels_in_its_header_only(wire: Wire, kie: Kie) -> None:
-    wire.says(CREATED)
-    await kie.create_task(EDIT, CALLBACK)
+async def test_the_key_travels_in_its_header_only(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(CREATED_BODY)
+    await kie.create_task(EDIT_INPUT, CALLBACK_URL)
     [order] = wire.requests
     assert order.headers.pop("authorization") == f"Bearer {KEY}"
     assert KEY not in repr(order)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_the_key_follows_no_redirect(wire: Wire, kie: Kie, status: int) -> None:
-    async with listening() as elsewhere:
-        elsewhere.says(CREATED)
-        wire.says(b"", status, Location=elsewhere.url)
-        with pytest.raises(Unclear):
-            await kie.create_task(EDIT)
-        with pytest.raises(Garbled):
-            await kie.look(TASK)
+async def test_the_key_follows_no_redirect(wire: ScriptedServer, kie: KieClient, status: int) -> None:
+    async with open_scripted_server() as elsewhere:
+        elsewhere.respond_with(CREATED_BODY)
+        wire.respond_with(b"", status, Location=elsewhere.url)
+        with pytest.raises(OrderUncertain):
+            await kie.create_task(EDIT_INPUT)
+        with pytest.raises(UnexpectedResponse):
+            await kie.get_task(TASK_ID)
         assert elsewhere.requests == []
 
 
-async def test_uploads_go_to_their_own_address(wire: Wire) -> None:
-    async with listening() as files:
-        files.says(json.dumps({"code": 200, "data": {"downloadUrl": RESULT}}).encode())
-        kie = client(wire.url, files.url + "/")
-        await kie.upload(b"x", name="a.png", mime="image/png")
+async def test_uploads_go_to_their_own_address(wire: ScriptedServer) -> None:
+    async with open_scripted_server() as files:
+        files.respond_with(json.dumps({"code": 200, "data": {"downloadUrl": RESULT_URL}}).encode())
+        kie = make_client(wire.url, files.url + "/")
+        await kie.upload_image(b"x", name="a.png", mime="image/png")
         await kie.aclose()
     assert (len(files.requests), wire.requests) == (1, [])
 
 
-async def test_a_key_that_kie_quotes_is_masked(wire: Wire, kie: Kie) -> None:
-    wire.says(json.dumps(failure(401, f"Invalid API Key: {KEY}")).encode())
-    with pytest.raises(Halted) as caught:
-        await kie.create_task(EDIT)
+async def test_a_key_that_kie_quotes_is_masked(wire: ScriptedServer, kie: KieClient) -> None:
+    wire.respond_with(json.dumps(make_failure(401, f"Invalid API Key: {KEY}")).encode())
+    with pytest.raises(AccountBlocked) as caught:
+        await kie.create_task(EDIT_INPUT)
     assert caught.value.text == "Invalid API Key: [key]"
 
 
-async def test_errors_and_logs_carry_no_key(wire: Wire, kie: Kie, caplog: pytest.LogCaptureFixture) -> None:
+async def test_errors_and_logs_carry_no_key(
+    wire: ScriptedServer, kie: KieClient, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    wire.behaviour = hanging_up
-    with pytest.raises(Unclear) as caught:
-        await kie.create_task(EDIT)
+    wire.behaviour = close_connection
+    with pytest.raises(OrderUncertain) as caught:
+        await kie.create_task(EDIT_INPUT)
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)
     assert KEY not in repr(kie) + repr(caught.value) + caplog.text
 
@@ -296,10 +306,10 @@ async def test_errors_and_logs_carry_no_key(wire: Wire, kie: Kie, caplog: pytest
 @pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "schlüssel", "tab\t"])
 def test_a_key_that_no_header_can_carry_is_refused_unquoted(key: str) -> None:
     with pytest.raises(ValueError, match="visible ASCII") as caught:
-        Kie(api_url="http://a", upload_url="http://b", key=key, model="google/nano-banana-edit", redact=str)
+        KieClient(api_url="http://a", upload_url="http://b", key=key, model="google/nano-banana-edit", redact=str)
     assert not key or key not in str(caught.value)
 
 
 def test_a_model_whose_inputs_are_unknown_is_refused() -> None:
     with pytest.raises(ValueError, match="nano-banana-2"):
-        Kie(api_url="http://a", upload_url="http://b", key=KEY, model="nano-banana-2", redact=str)
+        KieClient(api_url="http://a", upload_url="http://b", key=KEY, model="nano-banana-2", redact=str)

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.kie.models import EditInput, is_policy, is_refusal
+from bot.kie.models import EditInput, is_policy_refusal, is_refusal
 
 URL = "https://files.example/a%2Fb.jpg?x=1#frag"
 
 
-def edit(**fields: Any) -> EditInput:
+def make_edit_input(**fields: Any) -> EditInput:
     return EditInput(**({"prompt": "Make it night", "image_urls": (URL,)} | fields))
 
 
 def test_the_ratio_goes_out_under_both_names() -> None:
-    assert edit(image_size="16:9", output_format="jpeg").to_wire() == {
+    assert make_edit_input(image_size="16:9", output_format="jpeg").to_wire() == {
         "prompt": "Make it night",
         "image_urls": [URL],
         "output_format": "jpeg",
@@ -27,7 +27,7 @@ def test_the_ratio_goes_out_under_both_names() -> None:
 
 
 def test_the_pictures_own_shape_is_said_and_not_left_out() -> None:
-    wire = edit().to_wire()
+    wire = make_edit_input().to_wire()
     assert (wire["image_size"], wire["aspect_ratio"]) == ("auto", "auto")
 
 
@@ -35,7 +35,7 @@ def test_the_pictures_own_shape_is_said_and_not_left_out() -> None:
     "url", ["http://h", "https://H.example:443/a b".replace(" ", "%20"), "https://bücher.example/ä.png", URL]
 )
 def test_a_url_goes_out_as_it_was_given(url: str) -> None:
-    assert edit(image_urls=(url,)).to_wire()["image_urls"] == [url]
+    assert make_edit_input(image_urls=(url,)).to_wire()["image_urls"] == [url]
 
 
 @pytest.mark.parametrize(
@@ -67,25 +67,25 @@ def test_a_url_goes_out_as_it_was_given(url: str) -> None:
 )
 def test_what_kie_would_refuse_or_ignore_is_not_sent(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        edit(**fields)
+        make_edit_input(**fields)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5000).filter(str.strip))
 def test_any_prompt_of_up_to_5000_code_points_goes_out_unchanged(prompt: str) -> None:
-    assert edit(prompt=prompt).to_wire()["prompt"] == prompt
+    assert make_edit_input(prompt=prompt).to_wire()["prompt"] == prompt
 
 
 def test_prompts_are_counted_in_code_points() -> None:
-    assert edit(prompt="🌒" * 5000).prompt == "🌒" * 5000
+    assert make_edit_input(prompt="🌒" * 5000).prompt == "🌒" * 5000
 
 
 def test_a_complaint_does_not_quote_the_prompt() -> None:
     with pytest.raises(ValidationError) as caught:
-        edit(prompt="a private wish " * 400)
+        make_edit_input(prompt="a private wish " * 400)
     assert "private" not in str(caught.value)
 
 
-POLICY = [
+POLICY_TEXTS = [
     "… image was filtered out because it violated Google's Generative AI Prohibited Use policy",
     "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
     "Content was flagged by the safety system. Try different prompts or inputs.",
@@ -94,7 +94,7 @@ POLICY = [
     "Invalid prompt: prompt contains prohibited content",
     "NSFW content detected",
 ]
-INPUT = [
+INPUT_TEXTS = [
     "Gemini could not generate an image with the given prompt. Please try again with a different prompt.",
     "Failed to create task: image_size is not within the range of allowed options",
     "This aspect_ratio is not within the range of allowed options",
@@ -103,7 +103,7 @@ INPUT = [
     "Images size exceeds limit",
     "enable_safety_checker it must be a boolean",
 ]
-BREAKDOWN = [
+BREAKDOWN_TEXTS = [
     "",
     "Internal Error, Please try again later.",
     "internal error, please try again later",
@@ -120,9 +120,9 @@ BREAKDOWN = [
 
 @pytest.mark.parametrize(
     ("text", "policy", "refusal"),
-    [(text, True, True) for text in POLICY]
-    + [(text, False, True) for text in INPUT]
-    + [(text, False, False) for text in BREAKDOWN],
+    [(text, True, True) for text in POLICY_TEXTS]
+    + [(text, False, True) for text in INPUT_TEXTS]
+    + [(text, False, False) for text in BREAKDOWN_TEXTS],
 )
 def test_kies_words_tell_a_refusal_from_a_breakdown(text: str, policy: bool, refusal: bool) -> None:
-    assert (is_policy(text), is_refusal(text)) == (policy, refusal)
+    assert (is_policy_refusal(text), is_refusal(text)) == (policy, refusal)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machine.life import quickened
+from tests.stateful.crashable_bot import skip_certificate_loading
 
 
 @pytest.fixture(autouse=True)
 def quick() -> Iterator[None]:
     """Spare what takes most of the time."""
-    with quickened():
+    with skip_certificate_loading():
         yield

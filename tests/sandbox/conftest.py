@@ -2,12 +2,12 @@
 
 import pytest
 
-from bot.sandbox import stand_in
+from bot.sandbox.fake_edit import render
 
 #: Pixels of the longer side.
-REAL = 1024
+REAL_SIDE = 1024
 
 
 @pytest.fixture(autouse=True)
 def _real_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stand_in, "SIDE", REAL)
+    monkeypatch.setattr(render, "SIDE", REAL_SIDE)

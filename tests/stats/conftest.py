@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.store.connection import Database
-from tests.stats.past import NOW, fill
+from bot.store.database import Database
+from tests.stats.synthetic_history import NOW, insert_history
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ async def past(tmp_path: Path) -> AsyncIterator[Database]:
     """A database with the last 80 days of a bot, an outage among them; everything in it is erased already."""
     path = tmp_path / "darkroom.db"
     db = await Database.open(str(path))
-    fill(path, NOW, days=80, edits=6_000)
+    insert_history(path, NOW, days=80, edits=6_000)
     yield db
     await db.close()
 

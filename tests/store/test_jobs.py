@@ -4,74 +4,74 @@ from functools import partial
 
 import pytest
 
+from bot.edit_options import AspectRatio
 from bot.job import IllegalTransition, State
-from bot.store.connection import Database
-from bot.store.jobs import Took
-from bot.store.outbox import Ending, Kind, Say
+from bot.store.database import Database
+from bot.store.jobs import KieDuration
+from bot.store.outbox import DeliveryOutcome, MessageDraft, MessageKind
 from bot.store.transaction import Transaction
-from bot.wish import Shape
-from tests.store.rows import NOON, a_request
+from tests.store.sample_requests import NOON, make_request
 
 
-async def _queued(db: Database, message_id: int = 1, due_at: int | None = NOON) -> int:
-    job_id = await db.unit(lambda tx: tx.jobs.add(a_request(message_id), State.QUEUED, NOON, due_at))
+async def _insert_queued_job(db: Database, message_id: int = 1, due_at: int | None = NOON) -> int:
+    job_id = await db.transact(lambda tx: tx.jobs.add(make_request(message_id), State.QUEUED, NOON, due_at))
     assert job_id is not None
     return job_id
 
 
 async def test_a_job_is_read_back_as_it_was_asked_for(db: Database) -> None:
-    job_id = await _queued(db)
-    job = await db.unit(lambda tx: tx.jobs.get(job_id))
+    job_id = await _insert_queued_job(db)
+    job = await db.transact(lambda tx: tx.jobs.get(job_id))
     assert job is not None
-    assert job.request == a_request()
+    assert job.request == make_request()
     assert (job.state, job.queued_at) == (State.QUEUED, NOON)
 
 
 async def test_the_loser_of_a_race_changes_nothing(db: Database) -> None:
-    job_id = await _queued(db)
-    seen = await db.unit(lambda tx: tx.jobs.get(job_id))
+    job_id = await _insert_queued_job(db)
+    seen = await db.transact(lambda tx: tx.jobs.get(job_id))
     assert seen is not None
-    assert await db.unit(lambda tx: tx.jobs.move(seen, State.SUBMITTING, submitted_at=NOON))
-    assert not await db.unit(lambda tx: tx.jobs.move(seen, State.CANCELLED))
-    assert not await db.unit(lambda tx: tx.jobs.note(seen, due_at=None))
+    assert await db.transact(lambda tx: tx.jobs.transition(seen, State.SUBMITTING, submitted_at=NOON))
+    assert not await db.transact(lambda tx: tx.jobs.transition(seen, State.CANCELLED))
+    assert not await db.transact(lambda tx: tx.jobs.update(seen, due_at=None))
 
 
 async def test_a_way_that_the_rules_do_not_know_is_refused(db: Database) -> None:
-    job_id = await _queued(db)
-    seen = await db.unit(lambda tx: tx.jobs.get(job_id))
+    job_id = await _insert_queued_job(db)
+    seen = await db.transact(lambda tx: tx.jobs.get(job_id))
     assert seen is not None
     with pytest.raises(IllegalTransition):
-        await db.unit(lambda tx: tx.jobs.move(seen, State.SUCCEEDED))
+        await db.transact(lambda tx: tx.jobs.transition(seen, State.SUCCEEDED))
 
 
 async def test_only_what_is_due_is_found_and_the_next_moment_is_known(db: Database) -> None:
-    late, early = await _queued(db, 1, NOON + 5), await _queued(db, 2, NOON - 5)
-    await _queued(db, 3, None)
-    assert await db.unit(lambda tx: tx.jobs.due(State.QUEUED, NOON, 10)) == [early]
-    assert await db.unit(lambda tx: tx.jobs.next_due(NOON)) == NOON + 5
-    assert await db.unit(lambda tx: tx.jobs.due(State.QUEUED, NOON + 5, 10)) == [early, late]
+    late, early = await _insert_queued_job(db, 1, NOON + 5), await _insert_queued_job(db, 2, NOON - 5)
+    await _insert_queued_job(db, 3, None)
+    assert await db.transact(lambda tx: tx.jobs.list_due(State.QUEUED, NOON, 10)) == [early]
+    assert await db.transact(lambda tx: tx.jobs.next_due_at(NOON)) == NOON + 5
+    assert await db.transact(lambda tx: tx.jobs.list_due(State.QUEUED, NOON + 5, 10)) == [early, late]
 
 
 async def test_old_jobs_forget_what_was_asked_and_keep_that_it_was(db: Database) -> None:
-    job_id = await _queued(db)
-    seen = await db.unit(lambda tx: tx.jobs.get(job_id))
+    job_id = await _insert_queued_job(db)
+    seen = await db.transact(lambda tx: tx.jobs.get(job_id))
     assert seen is not None
-    say = Say(key="answer", kind=Kind.TEXT, chat_id=5, body="no", job_id=job_id)
-    await db.unit(lambda tx: tx.outbox.add(say, NOON))
-    await db.unit(lambda tx: tx.outbox.ended(1, Ending.SENT, NOON))
-    await db.unit(lambda tx: tx.jobs.move(seen, State.CANCELLED, finished_at=NOON, due_at=None))
-    assert await db.unit(lambda tx: tx.erasure.ended_before(NOON)) == []
-    assert await db.unit(lambda tx: tx.erasure.ended_before(NOON + 1)) == [job_id]
-    await db.unit(lambda tx: tx.erasure.forget_requests([job_id], NOON + 1))
-    erased = await db.unit(lambda tx: tx.jobs.get(job_id))
+    say = MessageDraft(key="answer", kind=MessageKind.TEXT, chat_id=5, body="no", job_id=job_id)
+    await db.transact(lambda tx: tx.outbox.add(say, NOON))
+    await db.transact(lambda tx: tx.outbox.mark_ended(1, DeliveryOutcome.SENT, NOON))
+    await db.transact(lambda tx: tx.jobs.transition(seen, State.CANCELLED, finished_at=NOON, due_at=None))
+    assert await db.transact(lambda tx: tx.erasure.list_ended_before(NOON)) == []
+    assert await db.transact(lambda tx: tx.erasure.list_ended_before(NOON + 1)) == [job_id]
+    await db.transact(lambda tx: tx.erasure.erase_requests([job_id], NOON + 1))
+    erased = await db.transact(lambda tx: tx.jobs.get(job_id))
     assert erased is not None
     assert (erased.request.prompt, erased.request.sources, erased.result_url) == ("", (), None)
     assert erased.state is State.CANCELLED
 
 
 async def test_an_unfinished_job_is_never_erased(db: Database) -> None:
-    await _queued(db)
-    assert await db.unit(lambda tx: tx.erasure.ended_before(NOON * 2)) == []
+    await _insert_queued_job(db)
+    assert await db.transact(lambda tx: tx.erasure.list_ended_before(NOON * 2)) == []
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ async def test_an_unfinished_job_is_never_erased(db: Database) -> None:
     ],
 )
 async def test_the_questions_of_an_idle_bot_are_answered_by_an_index(db: Database, query: str, index: str) -> None:
-    plan = await db.unit(lambda tx: tx.jobs._db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
+    plan = await db.transact(lambda tx: tx.jobs._db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
     assert [row["detail"] for row in plan if index in row["detail"]]
     assert not [row["detail"] for row in plan if "TEMP B-TREE" in row["detail"]]
 
 
-def _finished(job_id: int, took: int, finished_at: int, shape: str, tx: Transaction) -> None:
+def _insert_finished_job(job_id: int, took: int, finished_at: int, shape: str, tx: Transaction) -> None:
     tx.jobs._db.execute(
         "UPDATE jobs SET took = ?, finished_at = ?, shape = ? WHERE id = ?", (took, finished_at, shape, job_id)
     )
@@ -106,6 +106,8 @@ def _finished(job_id: int, took: int, finished_at: int, shape: str, tx: Transact
 
 async def test_how_long_the_latest_pictures_took_is_told_with_their_shape_and_the_last_one_first(db: Database) -> None:
     for place, shape in enumerate(("auto", "16:9", "1:1")):
-        await db.unit(partial(_finished, await _queued(db, 10 + place), 1500 * place, NOON + place, shape))
-    latest = await db.unit(lambda tx: tx.jobs.latest_durations(2))
-    assert latest == [Took(Shape.SQUARE, 3.0), Took(Shape.WIDE, 1.5)]
+        await db.transact(
+            partial(_insert_finished_job, await _insert_queued_job(db, 10 + place), 1500 * place, NOON + place, shape)
+        )
+    latest = await db.transact(lambda tx: tx.jobs.list_latest_durations(2))
+    assert latest == [KieDuration(AspectRatio.SQUARE, 3.0), KieDuration(AspectRatio.WIDE, 1.5)]

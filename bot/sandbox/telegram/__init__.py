@@ -7,7 +7,7 @@
 uses, refuses in Telegram's own words, and records every call.
 """
 
-from bot.sandbox.telegram.door import Call as Call
-from bot.sandbox.telegram.groups import Group as Group
-from bot.sandbox.telegram.people import Person as Person
-from bot.sandbox.telegram.server import LocalTelegram as LocalTelegram
+from bot.sandbox.telegram.bot_api_server import TelegramCall as TelegramCall
+from bot.sandbox.telegram.local_telegram import LocalTelegram as LocalTelegram
+from bot.sandbox.telegram.people_and_groups import Group as Group
+from bot.sandbox.telegram.people_and_groups import Person as Person

@@ -11,29 +11,29 @@ from typing import Any, NamedTuple
 
 from aiohttp import BodyPartReader, web
 
-from bot.sandbox.telegram.refusals import Json, Refused, bad
+from bot.sandbox.telegram.errors import BotApiError, JsonObject, bad_request_error
 
 #: Parameters that hold an object or a list; forms carry them as JSON text.
-OBJECTS = {
+OBJECT_PARAMETERS = {
     "allowed_updates", "caption_entities", "commands", "entities", "link_preview_options", "media",
     "menu_button", "message_ids", "reaction", "reply_markup", "reply_parameters", "scope",
 }  # fmt: skip
-NUMBERS = {
+NUMBER_PARAMETERS = {
     "cache_time", "chat_id", "limit", "max_connections", "message_id", "message_thread_id",
     "offset", "timeout", "user_id",
 }  # fmt: skip
-FLAGS = {
+FLAG_PARAMETERS = {
     "allow_sending_without_reply", "disable_content_type_detection", "disable_notification",
     "drop_pending_updates", "has_spoiler", "is_big", "protect_content", "show_alert",
     "show_caption_above_media",
 }  # fmt: skip
 
 
-class Upload(NamedTuple):
+class UploadedInputFile(NamedTuple):
     """A file inside a request, as the bot named it."""
 
     filename: str
-    mime: str
+    mime_type: str
     content: bytes
 
 
@@ -41,8 +41,8 @@ class Upload(NamedTuple):
 class Arguments:
     """The decoded parameters of one call, with the files that came along."""
 
-    params: Json
-    files: Mapping[str, Upload]
+    params: JsonObject
+    files: Mapping[str, UploadedInputFile]
 
     def text(self, name: str) -> str:
         """Return a text, empty when absent."""
@@ -53,27 +53,27 @@ class Arguments:
         value = self.params.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
-        raise bad(f"{name} must be an integer")
+        raise bad_request_error(f"{name} must be an integer")
 
     def flag(self, name: str) -> bool:
         """Return whether a flag was given and true."""
         return self.params.get(name) is True
 
-    def mapping(self, name: str) -> Json:
+    def json_object(self, name: str) -> JsonObject:
         """Return an object, empty when absent; raise Refused for anything else."""
         value = self.params.get(name) or {}
         if not isinstance(value, dict):
-            raise bad(f"can't parse {name}: expected an object")
+            raise bad_request_error(f"can't parse {name}: expected an object")
         return value
 
-    def listing(self, name: str) -> list[Any]:
+    def array(self, name: str) -> list[Any]:
         """Return a list, empty when absent; raise Refused for anything else."""
         value = self.params.get(name) or []
         if not isinstance(value, list):
-            raise bad(f"can't parse {name}: expected an array")
+            raise bad_request_error(f"can't parse {name}: expected an array")
         return value
 
-    def source(self, field: str, reference: str) -> Upload | str:
+    def file_source(self, field: str, reference: str) -> UploadedInputFile | str:
         """Return the upload that a file parameter means, or the file_id that it names.
 
         A file arrives in the field itself or, as "attach://NAME", in a field of that name.
@@ -85,10 +85,10 @@ class Arguments:
         try:
             return self.files[reference.removeprefix("attach://")]
         except KeyError:
-            raise bad("wrong file identifier/HTTP URL specified") from None
+            raise bad_request_error("wrong file identifier/HTTP URL specified") from None
 
 
-async def read(request: web.Request) -> Arguments:
+async def read_arguments(request: web.Request) -> Arguments:
     """Read the parameters of a call; raise Refused when they cannot be understood."""
     fields: list[tuple[str, Any]] = list(request.query.items())
     if request.content_type == "application/json":
@@ -97,7 +97,9 @@ async def read(request: web.Request) -> Arguments:
         fields += await _form_fields(request)
     elif request.can_read_body:
         fields += list((await request.post()).items())
-    return Arguments(_params(fields), {name: value for name, value in fields if isinstance(value, Upload)})
+    return Arguments(
+        _decode_params(fields), {name: value for name, value in fields if isinstance(value, UploadedInputFile)}
+    )
 
 
 async def _form_fields(request: web.Request) -> list[tuple[str, Any]]:
@@ -109,7 +111,7 @@ async def _form_fields(request: web.Request) -> list[tuple[str, Any]]:
         if isinstance(part, BodyPartReader) and part.name is not None:
             data = bytes(await part.read(decode=True))
             kind = part.headers.get("Content-Type", "application/octet-stream")
-            fields.append((part.name, Upload(part.filename, kind, data) if part.filename else data.decode()))
+            fields.append((part.name, UploadedInputFile(part.filename, kind, data) if part.filename else data.decode()))
     return fields
 
 
@@ -117,35 +119,35 @@ async def _json_fields(request: web.Request) -> Iterable[tuple[str, Any]]:
     try:
         body = json.loads(await request.read())
     except ValueError:
-        raise bad("can't parse JSON object") from None
+        raise bad_request_error("can't parse JSON object") from None
     if not isinstance(body, dict):
-        raise bad("can't parse JSON object")
+        raise bad_request_error("can't parse JSON object")
     return body.items()
 
 
-def _params(fields: Iterable[tuple[str, Any]]) -> Json:
-    return {name: _decoded(name, value) for name, value in fields if not isinstance(value, Upload)}
+def _decode_params(fields: Iterable[tuple[str, Any]]) -> JsonObject:
+    return {name: _decode_value(name, value) for name, value in fields if not isinstance(value, UploadedInputFile)}
 
 
-def _decoded(name: str, value: object) -> object:
+def _decode_value(name: str, value: object) -> object:
     if not isinstance(value, str):
         return value
-    if name in NUMBERS:
-        return _number(value)
-    if name in FLAGS:
+    if name in NUMBER_PARAMETERS:
+        return _decode_number(value)
+    if name in FLAG_PARAMETERS:
         return value.lower() in {"true", "1", "yes"}
-    return _object(name, value) if name in OBJECTS else value
+    return _decode_object(name, value) if name in OBJECT_PARAMETERS else value
 
 
-def _number(value: str) -> int | str:
+def _decode_number(value: str) -> int | str:
     try:
         return int(value)
     except ValueError:
         return value
 
 
-def _object(name: str, value: str) -> object:
+def _decode_object(name: str, value: str) -> object:
     try:
         return json.loads(value)
     except ValueError:
-        raise Refused(400, f"Bad Request: can't parse {name}: not JSON") from None
+        raise BotApiError(400, f"Bad Request: can't parse {name}: not JSON") from None

@@ -8,22 +8,22 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bot.sandbox.telegram.refusals import Json, Refused, bad
+from bot.sandbox.telegram.errors import BotApiError, JsonObject, bad_request_error
 
 #: Members of a message that an edit replaces; everything else stays.
-CONTENT = (
+CONTENT_FIELDS = (
     "text", "entities", "caption", "caption_entities", "photo", "document", "reply_markup", "link_preview_options",
     "show_caption_above_media",
 )  # fmt: skip
 
-_RIGHTS = (
+_ADMIN_RIGHTS = (
     "can_be_edited", "is_anonymous", "can_manage_chat", "can_delete_messages", "can_manage_video_chats",
     "can_restrict_members", "can_promote_members", "can_change_info", "can_invite_users", "can_post_stories",
     "can_edit_stories", "can_delete_stories", "can_send_welcome_messages",
 )  # fmt: skip
 
 
-class Action(NamedTuple):
+class ShownChatAction(NamedTuple):
     """A chat action ("typing", ...) that the bot showed; `at` in Unix seconds."""
 
     at: float
@@ -32,72 +32,72 @@ class Action(NamedTuple):
 
 
 @dataclass
-class Chat:
+class ChatState:
     """One chat: its face for the Bot API, its members, messages, and its moods."""
 
-    shown: Json
-    members: dict[int, Json] = field(default_factory=dict)
-    messages: dict[int, Json] = field(default_factory=dict)
-    reactions: dict[int, list[Json]] = field(default_factory=lambda: defaultdict(list))
-    actions: list[Action] = field(default_factory=list)
+    api_object: JsonObject
+    members: dict[int, JsonObject] = field(default_factory=dict)
+    messages: dict[int, JsonObject] = field(default_factory=dict)
+    reactions: dict[int, list[JsonObject]] = field(default_factory=lambda: defaultdict(list))
+    actions: list[ShownChatAction] = field(default_factory=list)
     #: ids of the members who are administrators
     admins: set[int] = field(default_factory=set)
     #: threads of a forum: id to "open" or "closed"
     topics: dict[int, str] = field(default_factory=dict)
     #: the bot's place here as ChatMember says it: "member", "administrator", "kicked" or "left"
-    standing: str = "member"
+    bot_status: str = "member"
     #: false until the person has pressed Start
-    started: bool = True
+    is_started: bool = True
     migrated_to: int | None = None
-    last_id: int = 0
+    last_message_id: int = 0
 
     @property
     def id(self) -> int:
         """The chat's id, negative for groups."""
-        return int(self.shown["id"])
+        return int(self.api_object["id"])
 
     @property
     def is_private(self) -> bool:
         """Whether this is a chat with one person."""
-        return bool(self.shown["type"] == "private")
+        return bool(self.api_object["type"] == "private")
 
-    def admit(self) -> None:
+    def check_bot_may_act(self) -> None:
         """Let the bot act here; raise Refused in Telegram's words otherwise."""
         if self.migrated_to is not None:
             words = "Bad Request: group chat was upgraded to a supergroup chat"
-            raise Refused(400, words, migrate_to_chat_id=self.migrated_to)
-        if self.standing == "kicked":
-            gone = "blocked by the user" if self.is_private else f"kicked from the {self.shown['type']} chat"
-            raise Refused(403, f"Forbidden: bot was {gone}")
-        if self.standing == "left":
-            raise Refused(403, f"Forbidden: bot is not a member of the {self.shown['type']} chat")
-        if not self.started:
-            raise Refused(403, "Forbidden: bot can't initiate conversation with a user")
+            raise BotApiError(400, words, migrate_to_chat_id=self.migrated_to)
+        if self.bot_status == "kicked":
+            gone = "blocked by the user" if self.is_private else f"kicked from the {self.api_object['type']} chat"
+            raise BotApiError(403, f"Forbidden: bot was {gone}")
+        if self.bot_status == "left":
+            raise BotApiError(403, f"Forbidden: bot is not a member of the {self.api_object['type']} chat")
+        if not self.is_started:
+            raise BotApiError(403, "Forbidden: bot can't initiate conversation with a user")
 
-    def place(self, thread: int | None) -> Json:
+    def topic_fields(self, thread: int | None) -> JsonObject:
         """Return what a message says about its topic; raise Refused for a topic that takes none."""
         if thread is None:
             return {}
         if thread not in self.topics:
-            raise bad("message thread not found")
+            raise bad_request_error("message thread not found")
         if self.topics[thread] == "closed":
-            raise bad("TOPIC_CLOSED")
+            raise bad_request_error("TOPIC_CLOSED")
         return {"message_thread_id": thread, "is_topic_message": True}
 
-    def add(self, sender: Json, date: int, members: Json) -> Json:
+    def add_message(self, sender: JsonObject, date: int, members: JsonObject) -> JsonObject:
         """Store a message; return it with its message_id."""
-        self.last_id += 1
-        frame = {"message_id": self.last_id, "from": sender, "chat": self.shown, "date": date}
-        self.messages[self.last_id] = frame | members
-        return self.messages[self.last_id]
+        self.last_message_id += 1
+        frame = {"message_id": self.last_message_id, "from": sender, "chat": self.api_object, "date": date}
+        self.messages[self.last_message_id] = frame | members
+        return self.messages[self.last_message_id]
 
-    def replace(self, message: Json, content: Json, date: int) -> Json:
+    def replace_content(self, message: JsonObject, content: JsonObject, date: int) -> JsonObject:
         """Give a message other content; return it as it is shown from here on."""
-        kept = {name: value for name, value in message.items() if name not in CONTENT}
+        kept = {name: value for name, value in message.items() if name not in CONTENT_FIELDS}
         self.messages[message["message_id"]] = kept | content | {"edit_date": date}
         return self.messages[message["message_id"]]
 
-    def quoted(self, message_id: int | None) -> Json:
+    def reply_fields(self, message_id: int | None) -> JsonObject:
         """Return what a reply shows of its target; nothing when there is no such message.
 
         The shown message shows no further replies.
@@ -109,16 +109,16 @@ class Chat:
         return {"reply_to_message": flat}
 
 
-def content_of(message: Json) -> Json:
+def editable_content(message: JsonObject) -> JsonObject:
     """Return the members of a message that an edit replaces."""
-    return {name: message[name] for name in CONTENT if name in message}
+    return {name: message[name] for name in CONTENT_FIELDS if name in message}
 
 
-def member(user: Json, standing: str) -> Json:
+def chat_member(user: JsonObject, standing: str) -> JsonObject:
     """Return a ChatMember: "member", "administrator", "kicked" or "left"."""
-    extra: Json = {}
+    extra: JsonObject = {}
     if standing == "administrator":
-        extra = {name: name in {"can_manage_chat", "can_delete_messages"} for name in _RIGHTS}
+        extra = {name: name in {"can_manage_chat", "can_delete_messages"} for name in _ADMIN_RIGHTS}
     elif standing == "kicked":
         extra = {"until_date": 0}
     return {"status": standing, "user": user} | extra

@@ -7,96 +7,147 @@ as with Telegram. A file has a path for downloads only once getFile was asked.
 import hashlib
 import itertools
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from bot.sandbox.telegram.pictures import Version
-from bot.sandbox.telegram.refusals import Json, bad
+from bot.sandbox.telegram.errors import JsonObject, bad_request_error
+from bot.sandbox.telegram.photo_sizes import PhotoVersion
 
 #: The largest file, in bytes, that a bot can fetch.
-MAX_DOWNLOAD = 20 << 20
+MAX_DOWNLOAD_BYTES = 20 << 20
 #: The largest file, in bytes, that a bot can send.
-MAX_UPLOAD = 50 << 20
+MAX_UPLOAD_BYTES = 50 << 20
 
-_LETTERS = {"photo": "AgAC", "document": "BQAC", "sticker": "CAAC"}
+_ID_PREFIXES = {"photo": "AgAC", "document": "BQAC", "sticker": "CAAC"}
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTelegramFile:
     """One stored file: its kind ("photo", "document", ...), bytes, and what messages show of it."""
 
     kind: str
     content: bytes
     #: a list of sizes for a photo, an object for everything else
-    shown: list[Json] | Json
+    api_object: list[JsonObject] | JsonObject
     suffix: str
 
 
-class Files:
+class TelegramFileStore:
     """All files of this Telegram, in memory."""
 
     def __init__(self) -> None:
-        self._stored: dict[str, Stored] = {}
+        self._files: dict[str, StoredTelegramFile] = {}
         self._paths: dict[str, str] = {}
         self._serials = itertools.count(1)
 
-    def add_photo(self, versions: Sequence[Version]) -> list[Json]:
+    def add_photo(self, versions: Sequence[PhotoVersion]) -> list[JsonObject]:
         """Keep a photo; return its sizes as a message shows them."""
         sizes = [
-            self._names("photo", version.content) | {"width": version.width, "height": version.height}
+            self._new_identity("photo", version.content) | {"width": version.width, "height": version.height}
             for version in versions
         ]
         for version, size in zip(versions, sizes, strict=True):
-            self._stored[size["file_id"]] = Stored("photo", version.content, sizes, ".jpg")
+            self._files[size["file_id"]] = StoredTelegramFile("photo", version.content, sizes, ".jpg")
         return sizes
 
-    def add(self, kind: str, content: bytes, file_name: str | None = None, **fields: object) -> Json:
+    def add(self, kind: str, content: bytes, file_name: str | None = None, **fields: object) -> JsonObject:
         """Keep any other file; return it as a message shows it, `fields` included.
 
         `file_name` and `mime_type` are whatever the sender claims.
         """
-        shown: Json = {name: value for name, value in fields.items() if value is not None}
+        shown: JsonObject = {name: value for name, value in fields.items() if value is not None}
         shown |= {"file_name": file_name} if file_name is not None else {}
-        shown |= self._names(kind, content)
+        shown |= self._new_identity(kind, content)
         suffix = PurePosixPath(file_name or "").suffix or ".bin"
-        self._stored[shown["file_id"]] = Stored(kind, content, shown, suffix)
+        self._files[shown["file_id"]] = StoredTelegramFile(kind, content, shown, suffix)
         return shown
 
-    def get(self, file_id: str) -> Stored:
+    def get(self, file_id: str) -> StoredTelegramFile:
         """Return a stored file; raise KeyError for an unknown file_id."""
-        return self._stored[file_id]
+        return self._files[file_id]
 
-    def locate(self, file_id: str) -> Json:
+    def get_file(self, file_id: str) -> JsonObject:
         """Answer getFile: give the file a path; raise Refused above 20 MiB or when unknown."""
-        stored = self._stored.get(file_id)
+        stored = self._files.get(file_id)
         if stored is None:
-            raise bad("wrong file_id or the file is temporarily unavailable")
-        if len(stored.content) > MAX_DOWNLOAD:
-            raise bad("file is too big")
+            raise bad_request_error("wrong file_id or the file is temporarily unavailable")
+        if len(stored.content) > MAX_DOWNLOAD_BYTES:
+            raise bad_request_error("file is too big")
         path = f"{stored.kind}s/file_{int(file_id[-8:])}{stored.suffix}"
         self._paths[path] = file_id
         return self._identity(file_id, stored.content) | {"file_path": path}
 
-    def at_path(self, path: str) -> bytes | None:
+    def read_path(self, path: str) -> bytes | None:
         """Return the bytes behind a download path, None when getFile never gave it out."""
         file_id = self._paths.get(path)
-        return None if file_id is None else self._stored[file_id].content
+        return None if file_id is None else self._files[file_id].content
 
-    def forget_paths(self) -> None:
+    def expire_paths(self) -> None:
         """Let every download link expire, as happens after an hour."""
         self._paths.clear()
 
-    def _names(self, kind: str, content: bytes) -> Json:
+    def _new_identity(self, kind: str, content: bytes) -> JsonObject:
         serial = next(self._serials)
         tail = hashlib.sha256(str(serial).encode()).hexdigest()[:24]
-        return self._identity(f"{_LETTERS.get(kind, 'DQAC')}{tail}{serial:08d}", content)
+        return self._identity(f"{_ID_PREFIXES.get(kind, 'DQAC')}{tail}{serial:08d}", content)
 
-    def _identity(self, file_id: str, content: bytes) -> Json:
+    def _identity(self, file_id: str, content: bytes) -> JsonObject:
         unique = f"AQAD{hashlib.sha256(content).hexdigest()[:12]}"
         return {"file_id": file_id, "file_unique_id": unique, "file_size": len(content)}
 
 
-def mime_of(file_name: str | None) -> str | None:
+def guess_mime_type(file_name: str | None) -> str | None:
     """Return the type that an app would claim for a file of this name."""
     return mimetypes.guess_type(file_name)[0] if file_name else None
+
+
+#: Kinds that carry a file, with what a message says about them (pixels, seconds).
+_FILE_KINDS: Mapping[str, JsonObject] = {
+    "animation": {"width": 320, "height": 240, "duration": 2, "mime_type": "video/mp4", "file_name": "wave.mp4"},
+    "audio": {"duration": 180, "mime_type": "audio/mpeg", "file_name": "song.mp3", "title": "A song"},
+    "sticker": {"type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False},
+    "video": {"width": 640, "height": 480, "duration": 5, "mime_type": "video/mp4", "file_name": "clip.mp4"},
+    "video_note": {"length": 240, "duration": 3},
+    "voice": {"duration": 4, "mime_type": "audio/ogg"},
+}  # fmt: skip
+
+_POLL_OPTIONS = [
+    {"persistent_id": "1", "text": "yes", "voter_count": 0},
+    {"persistent_id": "2", "text": "no", "voter_count": 0},
+]
+_FILELESS_KINDS: Mapping[str, JsonObject] = {
+    "contact": {"phone_number": "+10000000000", "first_name": "Grace"},
+    "dice": {"emoji": "🎲", "value": 4},
+    "location": {"latitude": 51.5, "longitude": -0.1},
+    "poll": {
+        "id": "1",
+        "question": "Crop it?",
+        "options": _POLL_OPTIONS,
+        "total_voter_count": 0,
+        "is_closed": False,
+        "is_anonymous": True,
+        "type": "regular",
+        "allows_multiple_answers": False,
+        "allows_revoting": True,
+        "members_only": False,
+    },
+    "story": {"id": 1},
+}
+
+ATTACHMENT_KINDS = frozenset({*_FILE_KINDS, *_FILELESS_KINDS})
+
+
+def make_attachment(files: TelegramFileStore, kind: str, data: bytes, chat: JsonObject) -> JsonObject:
+    """Return the content of a message of this kind; raise KeyError for an unknown one.
+
+    `data` is the file's content, for kinds that have one. An animation is also
+    shown as a document, as Telegram does for old bots.
+    """
+    if kind in _FILELESS_KINDS:
+        return {kind: _FILELESS_KINDS[kind] | ({"chat": chat} if kind == "story" else {})}
+    shown = files.add(kind, data, **_FILE_KINDS[kind])
+    if kind != "animation":
+        return {kind: shown}
+    document = {name: shown[name] for name in shown if name not in {"width", "height", "duration"}}
+    return {kind: shown, "document": document}

@@ -12,7 +12,7 @@ from bot.settings import CannotRun
 APPLICATION_ID = 0x4461726B
 
 #: Steps of SQLite's machine between two moments at which it can say how far it is; a millisecond or so.
-AT_ONCE = 10_000
+PROGRESS_INTERVAL = 10_000
 
 
 def migrate(db: sqlite3.Connection, tell: Callable[[str], None]) -> None:
@@ -20,13 +20,13 @@ def migrate(db: sqlite3.Connection, tell: Callable[[str], None]) -> None:
 
     While it works, `tell` hears often how far it is.
     """
-    steps = _steps()
-    version = known_version(db)
+    steps = _read_migrations()
+    version = read_schema_version(db)
     # dropping a table in order to replace it must not take with it what refers to it
     db.execute("PRAGMA foreign_keys = OFF")
     for number, script in enumerate(steps[version:], start=version + 1):
         words = f"the database is brought from schema {version} to {len(steps)}, which may take minutes: at {number}"
-        with _heard(db, partial(tell, words)):
+        with _report_progress(db, partial(tell, words)):
             db.executescript(
                 f"BEGIN IMMEDIATE; {script}\n"
                 f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
@@ -35,19 +35,19 @@ def migrate(db: sqlite3.Connection, tell: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _heard(db: sqlite3.Connection, tell: Callable[[], None]) -> Iterator[None]:
+def _report_progress(db: sqlite3.Connection, tell: Callable[[], None]) -> Iterator[None]:
     """Have SQLite tell again and again that it works."""
 
-    db.set_progress_handler(tell, AT_ONCE)  # which would break it off if it returned anything
+    db.set_progress_handler(tell, PROGRESS_INTERVAL)  # which would break it off if it returned anything
     try:
         yield
     finally:
         db.set_progress_handler(None, 0)
 
 
-def known_version(db: sqlite3.Connection) -> int:
+def read_schema_version(db: sqlite3.Connection) -> int:
     """Return how many steps the schema has taken, without changing anything. Raises CannotRun like `migrate`."""
-    version, newest = int(db.execute("PRAGMA user_version").fetchone()[0]), newest_version()
+    version, newest = int(db.execute("PRAGMA user_version").fetchone()[0]), newest_schema_version()
     _refuse_foreign(db, version)
     if version > newest:
         raise CannotRun(
@@ -57,12 +57,12 @@ def known_version(db: sqlite3.Connection) -> int:
     return version
 
 
-def newest_version() -> int:
+def newest_schema_version() -> int:
     """Return how many steps there are."""
-    return len(_steps())
+    return len(_read_migrations())
 
 
-def _steps() -> list[str]:
+def _read_migrations() -> list[str]:
     scripts = (entry for entry in files(__package__).iterdir() if entry.name.endswith(".sql"))
     return [entry.read_text(encoding="utf-8") for entry in sorted(scripts, key=lambda entry: entry.name)]
 

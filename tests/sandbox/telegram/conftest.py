@@ -6,18 +6,18 @@ import pytest
 from telegram import Bot
 
 from bot.sandbox.telegram import LocalTelegram
-from tests import oracle
-from tests.sandbox.telegram.given import TOKEN, bot_for, served
+from tests import bot_api_validator
+from tests.sandbox.telegram.setup import TOKEN, make_bot, serve_telegram
 
 
 @pytest.fixture
 async def telegram() -> AsyncIterator[LocalTelegram]:
-    async with served(LocalTelegram(token=TOKEN, check=oracle.check)) as server:
+    async with serve_telegram(LocalTelegram(token=TOKEN, check=bot_api_validator.validate_request)) as server:
         yield server
-        assert server.complaints == []
+        assert server.check_failures == []
 
 
 @pytest.fixture
 async def bot(telegram: LocalTelegram) -> AsyncIterator[Bot]:
-    async with bot_for(telegram) as bot:
+    async with make_bot(telegram) as bot:
         yield bot

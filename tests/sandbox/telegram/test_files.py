@@ -7,15 +7,15 @@ import pytest
 from telegram import Bot
 from telegram.error import BadRequest, InvalidToken
 
-from bot.sandbox.faults import HTML_502
+from bot.sandbox.fault_injection import HTML_502
 from bot.sandbox.telegram import LocalTelegram, Person
-from bot.sandbox.telegram.files import MAX_DOWNLOAD
-from tests.sandbox.telegram.given import TOKEN, picture
+from bot.sandbox.telegram.files import MAX_DOWNLOAD_BYTES
+from tests.sandbox.telegram.setup import TOKEN, make_image
 
 
 def sent_document(telegram: LocalTelegram, person: Person, data: bytes) -> str:
     message_id = person.send_document(data, "notes.txt")
-    return str(telegram.cloud.chats[person.id].messages[message_id]["document"]["file_id"])
+    return str(telegram.state.chats[person.id].messages[message_id]["document"]["file_id"])
 
 
 async def test_a_document_comes_back_byte_for_byte(telegram: LocalTelegram, bot: Bot) -> None:
@@ -24,7 +24,7 @@ async def test_a_document_comes_back_byte_for_byte(telegram: LocalTelegram, bot:
 
 
 async def test_the_file_host_says_nothing_about_the_type(telegram: LocalTelegram, bot: Bot) -> None:
-    telegram.person().send_photo(picture())
+    telegram.person().send_photo(make_image())
     (update,) = await bot.get_updates()
     assert update.message
     file = await update.message.photo[-1].get_file()
@@ -46,7 +46,7 @@ async def test_the_same_bytes_have_one_unique_id_and_two_file_ids(telegram: Loca
 
 async def test_files_up_to_20_mib_can_be_fetched(telegram: LocalTelegram, bot: Bot) -> None:
     ada = telegram.person()
-    most = bytes(MAX_DOWNLOAD)
+    most = bytes(MAX_DOWNLOAD_BYTES)
     file = await bot.get_file(sent_document(telegram, ada, most))
     got = await file.download_as_bytearray(read_timeout=30)
     assert hashlib.sha256(got).digest() == hashlib.sha256(most).digest()
@@ -61,7 +61,7 @@ async def test_an_unknown_file_is_temporarily_unavailable(bot: Bot) -> None:
 
 async def test_a_link_needs_getfile_and_expires(telegram: LocalTelegram, bot: Bot) -> None:
     file = await bot.get_file(sent_document(telegram, telegram.person(), b"notes"))
-    telegram.cloud.files.forget_paths()
+    telegram.state.files.expire_paths()
     with pytest.raises(InvalidToken, match="Not Found"):
         await file.download_as_bytearray()
 

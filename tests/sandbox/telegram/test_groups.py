@@ -5,14 +5,14 @@ from telegram import Bot
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from bot.sandbox.telegram import LocalTelegram
-from tests import oracle
-from tests.sandbox.telegram.given import picture
+from tests import bot_api_validator
+from tests.sandbox.telegram.setup import make_image
 
 
-def heard(telegram: LocalTelegram) -> list[str]:
-    for update in telegram.cloud.updates.pending:
-        oracle.check_update(update)
-    messages = [update.get("message", {}) for update in telegram.cloud.updates.pending]
+def received_texts(telegram: LocalTelegram) -> list[str]:
+    for update in telegram.state.updates.pending:
+        bot_api_validator.validate_update(update)
+    messages = [update.get("message", {}) for update in telegram.state.updates.pending]
     return [str(message.get("text", message.get("caption", "-"))) for message in messages]
 
 
@@ -20,10 +20,10 @@ def heard(telegram: LocalTelegram) -> list[str]:
 async def test_people_speak_in_a_group(telegram: LocalTelegram, chat_id: int, kind: str) -> None:
     ada, grace = telegram.person(), telegram.person(first_name="Grace")
     group = telegram.group(chat_id, members=[ada, grace])
-    grace.send_photo(picture(), "blue", chat=group)
+    grace.send_photo(make_image(), "blue", chat=group)
     (message,) = telegram.messages(group.id)
     assert (message["chat"]["type"], message["from"]["first_name"]) == (kind, "Grace")
-    assert heard(telegram) == ["blue"]
+    assert received_texts(telegram) == ["blue"]
 
 
 def test_the_id_of_a_group_is_negative(telegram: LocalTelegram) -> None:
@@ -32,25 +32,25 @@ def test_the_id_of_a_group_is_negative(telegram: LocalTelegram) -> None:
 
 
 async def test_with_privacy_the_bot_hears_what_is_meant_for_it(telegram: LocalTelegram, bot: Bot) -> None:
-    telegram.cloud.privacy_mode = True
+    telegram.state.privacy_mode = True
     ada = telegram.person()
     group = telegram.group(members=[ada])
     sent = await bot.send_message(group.id, "hi")
     ada.send_text("among us", chat=group)
     ada.send_text("@darkroom_bot look", chat=group)
     ada.send_text("/edit@other_bot", chat=group)
-    ada.send_photo(picture(), "/edit@Darkroom_Bot blue", chat=group)
+    ada.send_photo(make_image(), "/edit@Darkroom_Bot blue", chat=group)
     ada.send_text("thanks", reply_to=sent.message_id, chat=group)
-    assert heard(telegram) == ["/edit@Darkroom_Bot blue", "thanks"]
+    assert received_texts(telegram) == ["/edit@Darkroom_Bot blue", "thanks"]
 
 
 async def test_an_administrator_hears_everything(telegram: LocalTelegram) -> None:
-    telegram.cloud.privacy_mode = True
+    telegram.state.privacy_mode = True
     ada = telegram.person()
     group = telegram.group(members=[ada])
-    group.set_bot("administrator", ada.user)
+    group.set_bot_status("administrator", ada.user)
     ada.send_text("among us", chat=group)
-    assert heard(telegram) == ["-", "among us"]
+    assert received_texts(telegram) == ["-", "among us"]
 
 
 async def test_answers_stay_in_their_topic(telegram: LocalTelegram, bot: Bot) -> None:
@@ -60,7 +60,7 @@ async def test_answers_stay_in_their_topic(telegram: LocalTelegram, bot: Bot) ->
     message_id = ada.send_text("hi", chat=group, thread=topic)
     sent = await bot.send_message(group.id, "hello", message_thread_id=topic, reply_to_message_id=message_id)
     assert (sent.message_thread_id, sent.is_topic_message) == (topic, True)
-    assert heard(telegram) == ["-", "hi"]
+    assert received_texts(telegram) == ["-", "hi"]
 
 
 async def test_a_reply_into_another_topic_is_refused(telegram: LocalTelegram, bot: Bot) -> None:
@@ -95,9 +95,9 @@ async def test_a_closed_or_unknown_topic_takes_nothing(telegram: LocalTelegram, 
 async def test_outside_the_bot_is_forbidden(telegram: LocalTelegram, bot: Bot, standing: str, words: str) -> None:
     ada = telegram.person()
     group = telegram.group(members=[ada])
-    group.set_bot(standing, ada.user)
+    group.set_bot_status(standing, ada.user)
     ada.send_text("unheard", chat=group)
-    assert heard(telegram) == ["-"]
+    assert received_texts(telegram) == ["-"]
     with pytest.raises(Forbidden, match=words):
         await bot.send_message(group.id, "hi")
 
@@ -106,7 +106,7 @@ async def test_a_group_that_grew_names_its_new_id(telegram: LocalTelegram, bot: 
     ada = telegram.person()
     group = telegram.group(-5, members=[ada])
     grown = group.migrate(ada.user)
-    assert heard(telegram) == ["-", "-"]
+    assert received_texts(telegram) == ["-", "-"]
     with pytest.raises(ChatMigrated) as refusal:
         await bot.send_message(group.id, "hi")
     assert refusal.value.new_chat_id == grown.id
@@ -125,25 +125,25 @@ async def test_members_can_be_looked_up(telegram: LocalTelegram, bot: Bot) -> No
 async def test_a_command_for_nobody_in_particular_goes_to_the_bot_that_spoke_last(
     telegram: LocalTelegram, bot: Bot
 ) -> None:
-    telegram.cloud.privacy_mode = True
+    telegram.state.privacy_mode = True
     ada = telegram.person()
     group = telegram.group(members=[ada])
     ada.send_text("/edit before", chat=group)
     await bot.send_message(group.id, "hi")
     ada.send_text("/edit after", chat=group)
-    assert heard(telegram) == ["/edit after"]
+    assert received_texts(telegram) == ["/edit after"]
 
 
 @pytest.mark.parametrize(("chat_id", "is_shown"), [(-5, False), (-1_000_000_000_005, True)])
 async def test_privacy_hides_what_a_command_replies_to_in_basic_groups(
     telegram: LocalTelegram, chat_id: int, is_shown: bool
 ) -> None:
-    telegram.cloud.privacy_mode = True
+    telegram.state.privacy_mode = True
     ada = telegram.person()
     group = telegram.group(chat_id, members=[ada])
-    photo = ada.send_photo(picture(), chat=group)
+    photo = ada.send_photo(make_image(), chat=group)
     ada.send_text("/edit@darkroom_bot blue", reply_to=photo, chat=group)
-    [update] = telegram.cloud.updates.pending
+    [update] = telegram.state.updates.pending
     assert ("reply_to_message" in update["message"]) is is_shown
 
 
@@ -151,8 +151,8 @@ async def test_an_administrator_may_remain_anonymous(telegram: LocalTelegram) ->
     ada = telegram.person()
     group = telegram.group(members=[ada])
     ada.send_text("hi", chat=group, anonymously=True)
-    [update] = telegram.cloud.updates.pending
-    oracle.check_update(update)
+    [update] = telegram.state.updates.pending
+    bot_api_validator.validate_update(update)
     assert update["message"]["sender_chat"]["id"] == group.id
     assert update["message"]["from"]["username"] == "GroupAnonymousBot"
 
@@ -161,8 +161,8 @@ async def test_a_person_may_write_as_a_channel_of_theirs(telegram: LocalTelegram
     ada = telegram.person()
     channel = {"id": -1_000_000_900_000, "type": "channel", "title": "News"}
     ada.send_text("hi", chat=telegram.group(members=[ada]), channel=channel)
-    [update] = telegram.cloud.updates.pending
-    oracle.check_update(update)
+    [update] = telegram.state.updates.pending
+    bot_api_validator.validate_update(update)
     assert update["message"]["sender_chat"] == channel
     assert update["message"]["from"]["username"] == "Channel_Bot"
 

@@ -8,17 +8,17 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.error import BadRequest, Forbidden
 
 from bot.sandbox.telegram import LocalTelegram, Person
-from bot.sandbox.telegram.attachments import KINDS
-from bot.sandbox.telegram.refusals import Json
-from tests import oracle
-from tests.sandbox.telegram.given import opened, picture
+from bot.sandbox.telegram.errors import JsonObject
+from bot.sandbox.telegram.files import ATTACHMENT_KINDS
+from tests import bot_api_validator
+from tests.sandbox.telegram.setup import make_image, open_image
 
 KEYBOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Stop", callback_data="stop-7")]])
 
 
-def only_update(telegram: LocalTelegram) -> Json:
-    (update,) = telegram.cloud.updates.pending
-    oracle.check_update(update)
+def only_update(telegram: LocalTelegram) -> JsonObject:
+    (update,) = telegram.state.updates.pending
+    bot_api_validator.validate_update(update)
     return update
 
 
@@ -26,12 +26,12 @@ def only_update(telegram: LocalTelegram) -> Json:
     "act",
     [
         lambda ada: ada.send_text("/edit@darkroom_bot make it blue, see https://example.invalid"),
-        lambda ada: ada.send_photo(picture(), "make it blue"),
+        lambda ada: ada.send_photo(make_image(), "make it blue"),
         lambda ada: ada.send_photo(b"broken", as_the_client_does=False),
-        lambda ada: ada.send_document(picture(), "a.png", caption="make it blue"),
+        lambda ada: ada.send_document(make_image(), "a.png", caption="make it blue"),
         lambda ada: ada.send_document(b"?"),
         lambda ada: ada.block(),
-        *(lambda ada, kind=kind: ada.send_other(kind, caption="look") for kind in sorted(KINDS)),
+        *(lambda ada, kind=kind: ada.send_other(kind, caption="look") for kind in sorted(ATTACHMENT_KINDS)),
     ],
 )
 async def test_the_oracle_agrees_with_what_people_send(
@@ -47,15 +47,15 @@ async def test_apps_send_photos_upright_small_and_without_metadata(telegram: Loc
     exif[0x0112] = 6
     exif[0x010F] = "Camera"
     ada = telegram.person()
-    ada.send_photo(picture(2000, 1000, "JPEG", exif=exif))
-    sent = opened(telegram.message_photo_bytes(telegram.messages(ada.id)[0]))
+    ada.send_photo(make_image(2000, 1000, "JPEG", exif=exif))
+    sent = open_image(telegram.message_photo_bytes(telegram.messages(ada.id)[0]))
     assert (sent.format, sent.size, dict(sent.getexif())) == ("JPEG", (640, 1280), {})
 
 
 async def test_a_photo_can_be_sent_untouched(telegram: LocalTelegram) -> None:
     ada = telegram.person()
-    ada.send_photo(picture(), as_the_client_does=False)
-    assert telegram.message_photo_bytes(telegram.messages(ada.id)[0]) == picture()
+    ada.send_photo(make_image(), as_the_client_does=False)
+    assert telegram.message_photo_bytes(telegram.messages(ada.id)[0]) == make_image()
     assert [size["width"] for size in telegram.messages(ada.id)[0]["photo"]] == [64]
 
 
@@ -70,15 +70,15 @@ async def test_a_photo_can_be_sent_untouched(telegram: LocalTelegram) -> None:
 async def test_a_document_claims_what_its_sender_says(
     telegram: LocalTelegram, name: str | None, claimed: str | None, shown: str | None
 ) -> None:
-    telegram.person().send_document(picture(), name, claimed)
+    telegram.person().send_document(make_image(), name, claimed)
     document = only_update(telegram)["message"]["document"]
     assert (document.get("file_name"), document.get("mime_type")) == (name, shown)
 
 
 @pytest.mark.parametrize("as_documents", [False, True])
 async def test_an_album_is_several_messages_with_one_id(telegram: LocalTelegram, as_documents: bool) -> None:
-    telegram.person().send_album([picture(), picture()], {1: "make them blue"}, as_documents)
-    messages = [update["message"] for update in telegram.cloud.updates.pending]
+    telegram.person().send_album([make_image(), make_image()], {1: "make them blue"}, as_documents)
+    messages = [update["message"] for update in telegram.state.updates.pending]
     assert len({message["media_group_id"] for message in messages}) == 1
     assert [message.get("caption") for message in messages] == [None, "make them blue"]
     assert all(("document" in message) is as_documents for message in messages)
@@ -86,23 +86,23 @@ async def test_an_album_is_several_messages_with_one_id(telegram: LocalTelegram,
 
 async def test_an_album_can_get_a_late_item(telegram: LocalTelegram) -> None:
     ada = telegram.person()
-    ada.send_album([picture(), picture()])
+    ada.send_album([make_image(), make_image()])
     album = telegram.messages(ada.id)[0]["media_group_id"]
-    ada.send_photo(picture(), album=album)
+    ada.send_photo(make_image(), album=album)
     assert [message["media_group_id"] for message in telegram.messages(ada.id)] == [album] * 3
 
 
 async def test_commands_are_marked_in_utf_16_units(telegram: LocalTelegram) -> None:
-    telegram.person().send_photo(picture(), "😀 /edit@darkroom_bot")
+    telegram.person().send_photo(make_image(), "😀 /edit@darkroom_bot")
     assert only_update(telegram)["message"]["caption_entities"] == [{"type": "bot_command", "offset": 3, "length": 18}]
 
 
 async def test_an_edit_shows_the_message_as_it_is_by_then(telegram: LocalTelegram) -> None:
     ada = telegram.person()
-    message_id = ada.send_photo(picture(), "blue")
+    message_id = ada.send_photo(make_image(), "blue")
     ada.edit_caption(message_id, "green")
-    first, second = telegram.cloud.updates.pending
-    oracle.check_update(second)
+    first, second = telegram.state.updates.pending
+    bot_api_validator.validate_update(second)
     assert first["message"]["caption"] == "blue"
     assert (second["edited_message"]["caption"], second["edited_message"]["message_id"]) == ("green", message_id)
 
@@ -117,17 +117,17 @@ async def test_a_text_can_be_edited_too(telegram: LocalTelegram) -> None:
 async def test_a_press_is_answered(telegram: LocalTelegram, bot: Bot, name: str) -> None:
     ada = telegram.person()
     sent = await bot.send_message(ada.id, "working", reply_markup=KEYBOARD)
-    query_id = ada.press(sent.message_id, name)
+    query_id = ada.press_button(sent.message_id, name)
     query = only_update(telegram)["callback_query"]
     assert (query["data"], query["message"]["message_id"]) == ("stop-7", sent.message_id)
-    assert ada.answer_to(query_id) is None
+    assert ada.callback_answer(query_id) is None
     await bot.answer_callback_query(query_id, "stopped", show_alert=True)
-    assert ada.answer_to(query_id) == {"text": "stopped", "show_alert": True}
+    assert ada.callback_answer(query_id) == {"text": "stopped", "show_alert": True}
 
 
 async def test_a_press_on_a_deleted_message_shows_that_it_is_gone(telegram: LocalTelegram, bot: Bot) -> None:
     ada = telegram.person()
-    ada.press(99, "stop-7")
+    ada.press_button(99, "stop-7")
     message = only_update(telegram)["callback_query"]["message"]
     assert message["date"] == 0
 
@@ -135,7 +135,7 @@ async def test_a_press_on_a_deleted_message_shows_that_it_is_gone(telegram: Loca
 async def test_a_client_of_ones_own_presses_what_no_button_has_behind_it(telegram: LocalTelegram, bot: Bot) -> None:
     ada = telegram.person()
     sent = await bot.send_message(ada.id, "working", reply_markup=KEYBOARD)
-    ada.press_made_up(sent.message_id, "stop-8")
+    ada.press_with_data(sent.message_id, "stop-8")
     query = only_update(telegram)["callback_query"]
     assert query["data"] == "stop-8"
     [[button]] = query["message"]["reply_markup"]["inline_keyboard"]
@@ -145,7 +145,7 @@ async def test_a_client_of_ones_own_presses_what_no_button_has_behind_it(telegra
 async def test_there_is_no_pressing_what_is_not_there(telegram: LocalTelegram) -> None:
     ada = telegram.person()
     with pytest.raises(LookupError, match="no button 'Stop' on message 1; it has none"):
-        ada.press(ada.send_text("hi"), "Stop")
+        ada.press_button(ada.send_text("hi"), "Stop")
 
 
 async def test_an_unknown_query_is_too_old(bot: Bot) -> None:
@@ -157,7 +157,7 @@ async def test_deleting_is_silent(telegram: LocalTelegram) -> None:
     ada = telegram.person()
     ada.delete(ada.send_text("hi"))
     assert telegram.messages(ada.id) == []
-    assert len(telegram.cloud.updates.pending) == 1
+    assert len(telegram.state.updates.pending) == 1
 
 
 async def test_who_blocked_the_bot_hears_nothing_until_unblocked(telegram: LocalTelegram, bot: Bot) -> None:

@@ -1,0 +1,130 @@
+"""Containment: a mistake in the bot that one step or one row brings to light ends neither the process nor the others.
+
+It is logged, the admins hear of it once a day, and what broke off is put off, so that nothing is tried in a hot loop.
+What only a new process can mend stays final, and so does, within a transaction, what is wrong with the machine or the
+file and not with a row.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import TypeVar
+
+from bot.clock import Instant, add_seconds, backoff, utc_day
+from bot.i18n import sentence
+from bot.job import FailureReason, Job, State
+from bot.logs import hide_message
+from bot.pipeline import finish_job
+from bot.pipeline.retry_limits import MAX_TRIES
+from bot.settings import MustRestart
+from bot.store.database import PROGRAMMING_ERRORS, Database
+from bot.store.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Seconds until something is taken up again that has broken off as often as makes sense.
+QUARANTINE_SECONDS = 600.0
+
+#: Things of which it is remembered that their mistake was logged with its traceback; beyond it all are forgotten.
+MAX_REMEMBERED = 1000
+
+
+class ErrorContainment:
+    """Runs steps, and looks at rows, that may hold a mistake."""
+
+    def __init__(self, admins: Iterable[int], *, clock: Callable[[], Instant]) -> None:
+        self._admins = frozenset(admins)
+        self._clock = clock
+        self._logged: set[tuple[str, object]] = set()
+
+    async def run_step(
+        self, db: Database, what: str, which: object, step: Awaitable[T], put_off: Callable[[Transaction], T]
+    ) -> T:
+        """Return what a step returns or, where it broke off, what putting it off returns. Raises MustRestart."""
+        try:
+            return await step
+        except MustRestart:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, everything else has to go on
+            failure = error
+        self._log_failure(what, which, failure)
+
+        def work(tx: Transaction) -> T:
+            self._notify_admins(tx, what, failure)
+            return put_off(tx)
+
+        return await db.transact(work)
+
+    def run_for_row(
+        self, tx: Transaction, what: str, which: object, step: Callable[[], T], put_off: Callable[[], object]
+    ) -> T | None:
+        """Return what a step about one row returns; where it broke off undo it, put the row off, and return None."""
+        try:
+            with tx.savepoint():
+                return step()
+        except Exception as error:
+            if _is_environment_error(error):
+                raise
+            failure = error
+        self._log_failure(what, which, failure)
+        self._notify_admins(tx, what, failure)
+        put_off()
+        return None
+
+    def run_for_job(self, tx: Transaction, job_id: int, step: Callable[[], T]) -> T | None:
+        """Return what a step about one job returns; where it broke off put the job off, and return None."""
+        return self.run_for_row(tx, "job", job_id, step, partial(self.postpone_job, tx, job_id))
+
+    def postpone_job(self, tx: Transaction, job_id: int) -> None:
+        """Put off a job whose step broke off; end it with words once that has happened too often."""
+        now = self._clock()
+        tries = tx.jobs.increment_tries(job_id)
+        tx.jobs.postpone(job_id, add_seconds(now, backoff(tries) if tries <= MAX_TRIES else QUARANTINE_SECONDS))
+        tx.fair_queue.set_ready(job_id, is_ready=False)  # so that it keeps nobody waiting who is ready
+        if tries > MAX_TRIES:
+            self.run_for_row(tx, "end of job", job_id, partial(_end_job, tx, job_id, now), lambda: None)
+
+    def _log_failure(self, what: str, which: object, error: Exception) -> None:
+        if (what, which) in self._logged:
+            log.info("%s %s broke off again: %s", what, which, type(error).__name__)
+            return
+        if len(self._logged) >= MAX_REMEMBERED:
+            self._logged.clear()
+        self._logged.add((what, which))
+        log.error("%s %s broke off: a mistake in the bot", what, which, exc_info=hide_message(error))
+
+    def _notify_admins(self, tx: Transaction, what: str, error: Exception) -> None:
+        now = self._clock()
+        words = sentence("admin-mistake", what=what, fault=type(error).__name__)
+        tx.outbox.notify_admins(self._admins, f"mistake:{what}:{utc_day(now)}", words.translate, now)
+
+
+def _is_environment_error(error: Exception) -> bool:
+    """Say whether an error is about the machine or the file, so that no row is to blame."""
+    is_of_the_file = isinstance(error, sqlite3.Error) and not isinstance(error, PROGRAMMING_ERRORS)
+    return is_of_the_file or isinstance(error, MustRestart | MemoryError | OSError)
+
+
+def _end_job(tx: Transaction, job_id: int, now: Instant) -> None:
+    """End a job that cannot go on, and say so."""
+    job = tx.jobs.get(job_id)
+    if job is None:
+        return
+    match job.state:
+        case State.GATHERING:
+            _cancel_request(tx, job, now)
+        case State.SUBMITTING:
+            tx.abandon_uncertain_order(job, now)
+        case State.QUEUED:
+            finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, sentence("broken-step"), now)
+
+
+def _cancel_request(tx: Transaction, job: Job, now: Instant) -> None:
+    if tx.jobs.transition(
+        job, State.CANCELLED, reason=FailureReason.UNUSABLE_IMAGE, finished_at=now, due_at=None, closes_by=None
+    ):
+        tx.progress_messages.queue_deletion(job.id, now)
+        tx.outbox.add(finish_job.draft_reply(job, "answer", sentence("broken-step"), is_answer=True), now)

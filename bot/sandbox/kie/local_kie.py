@@ -1,0 +1,368 @@
+"""A local Kie: the API, its upload service and its result files behind one address.
+
+It takes the real client's real requests over a socket, answers in the shapes
+and words recorded from the real service, really fetches the pictures and
+hands back a stand-in edit. It costs nothing and needs no account. When a task
+ends, the callback address of its order is called, if it is on this machine.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from bot.sandbox.fake_edit.render import render_fake_edit
+from bot.sandbox.fault_injection import FaultInjector, date_header_setter, execute_with_fault
+from bot.sandbox.kie import image_fetch
+from bot.sandbox.kie.account import RATE_WINDOW_SECONDS, KieAccount
+from bot.sandbox.kie.callbacks import OutgoingCallback, OutgoingCallbackQueue, post_callback
+from bot.sandbox.kie.create_task import UNAUTHORIZED_MESSAGE, ApiYear, KieRefusalError
+from bot.sandbox.kie.recorded_calls import KieCall, read_call
+from bot.sandbox.kie.tasks import SUCCESS, LocalKieTask, ScriptedOutcome, failure, task_record
+from bot.sandbox.kie.uploads import UploadStore, unauthorized_answer
+
+MAX_REQUEST_BYTES = 256 * 1024 * 1024
+
+KieCallHandler = Callable[[KieCall], web.Response]
+
+
+def _fixed_duration() -> float:
+    return 0.3
+
+
+class LocalKie:
+    """A Kie on 127.0.0.1 whose tasks, credits, refusals and faults a test decides.
+
+    `duration` says how many seconds a task takes, `price` what it costs in
+    credits, `vintage` which year's records it shows. With `http_errors` a
+    refusal has a matching HTTP status, else 200 as in nearly all recordings.
+    With `webhook_key` callbacks are signed; how they are sent is up to
+    `callbacks.calling`.
+    The names of `faults` and `calls` are createTask, recordInfo, credit,
+    downloadUrl, upload, uploadHost (a GET where uploads go), file (an uploaded one), result; and, as a fault only,
+    fetch: Kie's own fetching of a task's pictures.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        clock: Callable[[], float] = time.time,
+        duration: Callable[[], float] = _fixed_duration,
+        credits: float = 100.0,  # noqa: A002 - Kie's own word
+        vintage: ApiYear = 2026,
+        creates_per_10_seconds: int = 20,
+        http_errors: bool = False,
+        price: float = 4.0,
+        webhook_key: str | None = None,
+    ) -> None:
+        self._key = key
+        self._clock = clock
+        self._vintage = vintage
+        self._http_errors = http_errors
+        self._account = KieAccount(
+            clock=clock,
+            duration=duration,
+            paid_in=credits,
+            vintage=vintage,
+            creates_per_10_seconds=creates_per_10_seconds,
+            price=price,
+        )
+        self.callbacks = OutgoingCallbackQueue(clock, webhook_key)
+        self.faults = FaultInjector()
+        self.files = UploadStore()
+        self.calls: list[KieCall] = []
+        self._next_change = asyncio.Event()
+        self._background_tasks: set[asyncio.Task[None]] = set()
+        self._runner: web.AppRunner | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._port = 0
+
+    # -- running it
+
+    async def start(self, port: int = 0) -> None:
+        """Serve on 127.0.0.1; tasks of an earlier run go on. Raises `OSError` if the port is taken."""
+        self._session = aiohttp.ClientSession()
+        self._runner = web.AppRunner(self._build_app(), access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        self._port = self._runner.addresses[0][1]
+        for task in self.tasks.values():
+            if task.prepared_at is None:
+                self._run_in_background(self._prepare(task))
+        self._run_in_background(self._send_due_callbacks())
+
+    async def stop(self) -> None:
+        """Stop serving; what it knows stays, so that it can be started again."""
+        for work in self._background_tasks:
+            work.cancel()
+        await asyncio.gather(*self._background_tasks, return_exceptions=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    # -- what a test decides
+
+    def script_outcomes(self, *outcomes: ScriptedOutcome) -> None:
+        """Let the next tasks end so, one outcome each; without a script they succeed."""
+        self._account.outcomes.extend(outcomes)
+
+    def refuse_next_create(self, code: int, msg: str) -> None:
+        """Let the next createTask be refused with this envelope."""
+        self._account.refusals.append(KieRefusalError(code, msg))
+
+    def answer_with_other_tasks(self, *task_ids: str) -> None:
+        """Let the next orders be taken as ever, and be answered with these tasks, one each."""
+        self._account.substituted_task_ids.extend(task_ids)
+
+    def finish_task(self, task_id: str, outcome: ScriptedOutcome = SUCCESS) -> None:
+        """End a task at this moment, whatever was planned for it."""
+        task = self.tasks[task_id]
+        task.outcome, task.due_at = outcome, min(task.due_at, self._clock())
+        self.notify_change()
+
+    def add_credits(self, amount: float) -> None:
+        """Add credits; a negative amount takes them away."""
+        self._account.paid_in += amount
+
+    def hide_tasks(self, looks: int) -> None:
+        """Let the first looks at each task made from here on find "recordInfo is null"."""
+        self._account.hidden_polls = looks
+
+    def echo_callback(self, *, shown: bool) -> None:
+        """Say whether `param` of tasks made from here on names the callback address."""
+        self._account.echoes_callback = shown
+
+    async def send_callback(self, url: str, body: object, *, key: str | None = None) -> int:
+        """Post a callback, which may be one of a test's own making; the status of the answer, 0 if there is none.
+
+        It is signed by the account's key, by another one, or not at all without either.
+        """
+        return await post_callback(self._http, url, body, self.callbacks.signature_headers(body, key))
+
+    async def wait_for_callbacks(self) -> None:
+        """Return once every callback that is due by now was sent and answered."""
+        self.notify_change()
+        await self.wait_for(lambda: self.callbacks.is_idle(self.tasks.values()))
+
+    # -- what a test asks
+
+    @property
+    def tasks(self) -> dict[str, LocalKieTask]:
+        return self._account.tasks
+
+    @property
+    def credits(self) -> float:
+        """What is left: held when a task is made, returned when it fails."""
+        return self._account.credits
+
+    @property
+    def refused_by_rate(self) -> int:
+        """How many createTasks were refused because they came too fast."""
+        return self._account.refused_by_rate
+
+    def creates_in_window(self, seconds: float = RATE_WINDOW_SECONDS) -> int:
+        """The largest number of tasks that were accepted within any such window."""
+        return self._account.creates_in_window(seconds)
+
+    def calls_named(self, name: str) -> list[KieCall]:
+        """The calls of one name, in order."""
+        return [call for call in self.calls if call.name == name]
+
+    def notify_change(self) -> None:
+        """Let every `wait_for` look again; for tests that turn the clock by hand."""
+        self._next_change.set()
+        self._next_change = asyncio.Event()
+
+    async def wait_for(
+        self,
+        condition: Callable[[], object],
+        timeout: float = 5.0,  # noqa: ASYNC109 - the message names what did arrive
+    ) -> None:
+        """Return once the condition holds, looking after every call and change; else `TimeoutError`."""
+        try:
+            async with asyncio.timeout(timeout):
+                while not condition():
+                    await self._wait_for_change()
+        except TimeoutError:
+            seen = ", ".join(call.name for call in self.calls[-20:]) or "none"
+            raise TimeoutError(f"nothing of the kind within {timeout} s; last calls: {seen}") from None
+
+    async def _wait_for_change(self) -> None:
+        changed = self._next_change
+        with contextlib.suppress(TimeoutError):
+            ahead = [*self._account.seconds_until_changes(), *self.callbacks.seconds_until_due()]
+            async with asyncio.timeout(min(ahead, default=None)):
+                await changed.wait()
+
+    # -- its doors
+
+    def _build_app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_REQUEST_BYTES)
+        app.on_response_prepare.append(date_header_setter(self._clock))
+        app.add_routes(
+            [
+                web.post("/api/v1/jobs/createTask", self._route_handler("createTask", self._create_task)),
+                web.get("/api/v1/jobs/recordInfo", self._route_handler("recordInfo", self._record_info)),
+                web.get("/api/v1/chat/credit", self._route_handler("credit", self._credit)),
+                web.post("/api/v1/common/download-url", self._route_handler("downloadUrl", self._download_url)),
+                web.post("/api/file-stream-upload", self._route_handler("upload", self._upload, keyed=False)),
+                web.get("/api/file-stream-upload", self._route_handler("uploadHost", self._upload_by_get, keyed=False)),
+                web.get("/kieai/{path:.+}", self._route_handler("file", self._file, keyed=False)),
+                web.get("/workers/nano/{name}", self._route_handler("result", self._result, keyed=False)),
+                web.get("/links/{name}", self._route_handler("result", self._linked_result, keyed=False)),
+            ]
+        )
+        return app
+
+    def _route_handler(
+        self, name: str, answering: KieCallHandler, *, keyed: bool = True
+    ) -> Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            call = await read_call(name, request, self._clock())
+            self.calls.append(call)
+            self.notify_change()
+
+            async def execute() -> web.StreamResponse:
+                return self._authorize_and_answer(call, answering, keyed)
+
+            response = await execute_with_fault(self.faults.take(name), request, execute)
+            cut = request.transport is None or request.transport.is_closing()
+            call.status = 0 if cut else response.status
+            self.notify_change()
+            return response
+
+        return handle
+
+    def _authorize_and_answer(self, call: KieCall, answering: KieCallHandler, keyed: bool) -> web.Response:
+        try:
+            if keyed and not self._has_key(call):
+                raise KieRefusalError(401, UNAUTHORIZED_MESSAGE, from_gateway=True)
+            return answering(call)
+        except KieRefusalError as refusal:
+            status = refusal.code if self._http_errors else 200
+            charset = "utf-8" if refusal.from_gateway else "UTF-8"
+            return _json_response(call, refusal.envelope, status=status, charset=charset)
+
+    def _has_key(self, call: KieCall) -> bool:
+        given = call.headers.get("authorization", "")
+        return secrets.compare_digest(given.encode(), f"Bearer {self._key}".encode())
+
+    # -- its calls
+
+    def _create_task(self, call: KieCall) -> web.Response:
+        task = self._account.create_task(call.body, self.url)
+        self._run_in_background(self._prepare(task))
+        named = self._account.substituted_task_ids.popleft() if self._account.substituted_task_ids else task.id
+        return _success_response(call, {"taskId": named, "recordId": named})
+
+    def _record_info(self, call: KieCall) -> web.Response:
+        task = self._account.task_for_record_info(call.params.get("taskId"))
+        return _success_response(call, task_record(task, self._vintage))
+
+    def _credit(self, call: KieCall) -> web.Response:
+        return _success_response(call, float(self.credits))
+
+    def _download_url(self, call: KieCall) -> web.Response:
+        url = call.body.get("url") if isinstance(call.body, dict) else None
+        return _success_response(call, f"{self.url}/links/{self._account.create_download_link(url)}")
+
+    def _upload(self, call: KieCall) -> web.Response:
+        if self._has_key(call):
+            form = call.body if isinstance(call.body, dict) else {}
+            status, body = self.files.store_form_file(form, self.url, self._clock())
+        else:
+            status, body = unauthorized_answer()
+        return _json_response(call, body, status=status, charset=None)
+
+    def _upload_by_get(self, call: KieCall) -> web.Response:
+        # the status is documented; what else is said was never recorded (2026)
+        body = {"success": False, "code": 405, "msg": "Method Not Allowed"}
+        return _json_response(call, body, status=405, charset=None)
+
+    def _file(self, call: KieCall) -> web.Response:
+        found = self.files.find(call.path.lstrip("/"), self._clock())
+        if found is None:
+            return web.Response(status=404)
+        return web.Response(body=found.data, headers={"Content-Type": found.mime_type})
+
+    def _result(self, call: KieCall) -> web.Response:
+        return _image_response(self._account.task_with_result_url(self.url + call.path))
+
+    def _linked_result(self, call: KieCall) -> web.Response:
+        return _image_response(self._account.task_behind_link(call.path.rpartition("/")[2]))
+
+    # -- its work
+
+    def _run_in_background(self, doing: Coroutine[Any, Any, None]) -> None:
+        work = asyncio.create_task(doing)
+        self._background_tasks.add(work)
+        work.add_done_callback(self._background_tasks.discard)
+
+    async def _prepare(self, task: LocalKieTask) -> None:
+        """Fetch a task's pictures and edit them; pictures that are no use make it fail."""
+        order = task.request
+        try:
+            task.inputs = [await self._fetch_image(url) for url in order.image_urls]
+            task.result = await asyncio.to_thread(
+                render_fake_edit, task.inputs, order.prompt, order.output_format, ratio=order.ratio, task_id=task.id
+            )
+        except image_fetch.UnusableImageError as reason:
+            task.outcome = failure(str(reason), "422")
+        task.prepared_at = self._clock()
+        self.notify_change()
+
+    async def _fetch_image(self, url: str) -> bytes:
+        return await image_fetch.fetch_image(self._http, url, self.faults.take("fetch"))
+
+    async def _send_due_callbacks(self) -> None:
+        """Send every callback when it is due, side by side; runs until it is cancelled."""
+        while True:
+            if self.callbacks.plan(self.tasks.values()):
+                self.notify_change()
+            for callback in self.callbacks.take_due():
+                self._run_in_background(self._send_planned_callback(callback))
+            await self._wait_for_change()
+
+    async def _send_planned_callback(self, callback: OutgoingCallback) -> None:
+        status = 0
+        try:
+            status = await self.send_callback(callback.url, callback.body)
+        finally:
+            self.callbacks.record_answer(callback, status)
+        self.notify_change()
+
+    @property
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("start() comes before the first task")
+        return self._session
+
+
+def _success_response(call: KieCall, data: Any) -> web.Response:
+    return _json_response(call, {"code": 200, "msg": "success", "data": data})
+
+
+def _json_response(
+    call: KieCall, body: dict[str, Any], *, status: int = 200, charset: str | None = "UTF-8"
+) -> web.Response:
+    call.answer = body
+    response = web.json_response(body, status=status)
+    response.headers["Content-Type"] = f"application/json;charset={charset}" if charset else "application/json"
+    return response
+
+
+def _image_response(task: LocalKieTask | None) -> web.Response:
+    if task is None:
+        return web.Response(status=404)
+    return web.Response(body=task.result, content_type=f"image/{task.request.output_format}")

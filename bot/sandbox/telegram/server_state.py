@@ -1,0 +1,126 @@
+"""The cloud: everything that bot and people share, and how a message gets into it.
+
+People speak through `hear`, the bot through `post`; both end in the same chat,
+and only what the bot may see becomes an update.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.sandbox.telegram.arguments import Arguments
+from bot.sandbox.telegram.chats import ChatState, chat_member
+from bot.sandbox.telegram.errors import JsonObject, bad_request_error
+from bot.sandbox.telegram.files import TelegramFileStore
+from bot.sandbox.telegram.flood_control import FloodControl
+from bot.sandbox.telegram.update_queue import ChangeNotifier, UpdateQueue
+
+
+@dataclass
+class TelegramState:
+    """All state of this Telegram; it outlives restarts of the bot and of the door."""
+
+    #: the bot's own User
+    bot_user: JsonObject
+    clock: Callable[[], float]
+    changes: ChangeNotifier
+    updates: UpdateQueue
+    files: TelegramFileStore = field(default_factory=TelegramFileStore)
+    flood_control: FloodControl = field(default_factory=FloodControl)
+    chats: dict[int, ChatState] = field(default_factory=dict)
+    #: whether flood control is on
+    enforce_flood_control: bool = False
+    #: whether groups show the bot only what is meant for it
+    privacy_mode: bool = False
+    #: callback query id to the bot's answer, None while it owes one
+    callback_answers: dict[str, JsonObject | None] = field(default_factory=dict)
+    #: what the bot says about itself, by setter name and language (and scope)
+    profile: dict[tuple[str, ...], object] = field(default_factory=dict)
+    #: the webhook as setWebhook was asked for it, None while there is none
+    webhook: JsonObject | None = None
+
+    @property
+    def date(self) -> int:
+        """The time as messages carry it, in whole Unix seconds."""
+        return int(self.clock())
+
+    def require_chat(self, arguments: Arguments) -> ChatState:
+        """Return the chat a call is about; raise Refused when the bot may not act there."""
+        chat = self.chats.get(arguments.number("chat_id") or 0)
+        if chat is None:
+            raise bad_request_error("chat not found")
+        chat.check_bot_may_act()
+        return chat
+
+    def receive_from_person(self, chat: ChatState, sender: JsonObject, members: JsonObject) -> JsonObject:
+        """Store what a person sent and show it to the bot if it may see it."""
+        chat.is_started = True
+        message = chat.add_message(sender, self.date, members)
+        self._offer_update("message", chat, message)
+        return message
+
+    def edit_by_person(self, chat: ChatState, message: JsonObject, content: JsonObject) -> None:
+        """Store what a person made of a message and show that to the bot if it may see it."""
+        self._offer_update("edited_message", chat, chat.replace_content(message, content, self.date))
+
+    def set_bot_status(self, chat: ChatState, by: JsonObject, standing: str) -> None:
+        """Change the bot's place in a chat, as `by` (a User) wants it, and tell the bot."""
+        change = {
+            "chat": chat.api_object,
+            "from": by,
+            "date": self.date,
+            "old_chat_member": chat_member(self.bot_user, chat.bot_status),
+            "new_chat_member": chat_member(self.bot_user, standing),
+        }
+        chat.bot_status = standing
+        self.updates.offer("my_chat_member", change)
+        self.changes.notify()
+
+    def add_bot_message(self, chat: ChatState, content: JsonObject) -> JsonObject:
+        """Store what the bot sends."""
+        message = chat.add_message(self.bot_user, self.date, content)
+        self.changes.notify()
+        return message
+
+    def is_from_bot(self, message: JsonObject) -> bool:
+        """Whether the bot wrote this message."""
+        return bool(message.get("from", {}).get("id") == self.bot_user["id"])
+
+    def _offer_update(self, kind: str, chat: ChatState, message: JsonObject) -> None:
+        if chat.bot_status in {"member", "administrator"} and self._is_visible_to_bot(chat, message):
+            self.updates.offer(kind, self._without_hidden_reply(chat, message))
+        self.changes.notify()
+
+    def _without_hidden_reply(self, chat: ChatState, message: JsonObject) -> JsonObject:
+        """Return a message without what privacy hides: in basic groups, what others wrote and somebody replies to."""
+        replied = message.get("reply_to_message")
+        if (
+            replied is None
+            or chat.api_object["type"] != "group"
+            or self._is_visible_to_bot(chat, replied)
+            or self.is_from_bot(replied)
+        ):
+            return message
+        return {name: value for name, value in message.items() if name != "reply_to_message"}
+
+    def _is_visible_to_bot(self, chat: ChatState, message: JsonObject) -> bool:
+        if chat.is_private or not self.privacy_mode or chat.bot_status == "administrator":
+            return True
+        replied = message.get("reply_to_message", {})
+        return self.is_from_bot(replied) or self._is_command_for_bot(chat, message) or _is_service_message(message)
+
+    def _is_command_for_bot(self, chat: ChatState, message: JsonObject) -> bool:
+        text = str(message.get("text", message.get("caption", "")))
+        head = text.split(maxsplit=1)[0] if text.strip() else ""
+        command, at, name = head.partition("@")
+        if not command.startswith("/") or len(command) < 2:
+            return False
+        # a command for nobody in particular goes to the bot that spoke last; there is no other bot here
+        return (
+            name.lower() == self.bot_user["username"].lower()
+            if at
+            else any(map(self.is_from_bot, chat.messages.values()))
+        )
+
+
+def _is_service_message(message: JsonObject) -> bool:
+    return any(name in message for name in ("new_chat_members", "left_chat_member", "migrate_to_chat_id"))

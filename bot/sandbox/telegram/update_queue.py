@@ -1,0 +1,135 @@
+"""A bell that rings whenever anything changes, so that nobody has to sleep and look again."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from bot.sandbox.telegram.errors import TERMINATED_BY_OTHER_POLL, BotApiError, JsonObject
+
+
+class ChangeNotifier:
+    """Wakes everybody who waits, once per change."""
+
+    def __init__(self) -> None:
+        self._next_change = asyncio.Event()
+
+    def notify(self) -> None:
+        """Wake everybody who waits at this moment."""
+        self._next_change.set()
+        self._next_change = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Return at the next change."""
+        await self._next_change.wait()
+
+
+#: The longest poll, in seconds.
+MAX_POLL_SECONDS = 50
+MAX_BATCH = 100
+#: An update older than this, in seconds, is dropped.
+UPDATE_LIFETIME_SECONDS = 24 * 3600
+#: Kinds that a bot gets only when it asks for them by name.
+OPT_IN_KINDS = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
+FIRST_UPDATE_ID = 730_000_001
+
+
+class UpdateQueue:
+    """What waits for the bot, in order of update_id."""
+
+    def __init__(self, changes: ChangeNotifier, clock: Callable[[], float]) -> None:
+        self._changes = changes
+        self._clock = clock
+        self._pending: dict[int, JsonObject] = {}
+        self._redelivered: list[int] = []
+        self._known: dict[int, tuple[float, JsonObject]] = {}
+        self._next_id = FIRST_UPDATE_ID
+        self._poll_number = 0
+        self._termination_reason = TERMINATED_BY_OTHER_POLL
+        #: the kinds the bot asked for; empty means the default ones
+        self.allowed: list[str] = []
+
+    @property
+    def pending(self) -> list[JsonObject]:
+        """The unconfirmed updates, oldest first."""
+        self._drop_expired()
+        return [self._pending[update_id] for update_id in sorted(self._pending)]
+
+    def offer(self, kind: str, content: JsonObject) -> int | None:
+        """Queue an update; return its id, or None when the bot did not ask for this kind."""
+        wanted = kind in self.allowed if self.allowed else kind not in OPT_IN_KINDS
+        return self.push({kind: content}) if wanted else None
+
+    def push(self, raw: JsonObject) -> int:
+        """Queue any update, well-formed or not; return its update_id, given out when missing."""
+        update_id = int(raw.get("update_id", self._next_id))
+        self._next_id = max(self._next_id, update_id + 1)
+        body = {"update_id": update_id} | raw
+        self._known[update_id] = (self._clock(), body)
+        self._pending[update_id] = body
+        self._changes.notify()
+        return update_id
+
+    def redeliver(self, update_id: int) -> None:
+        """Deliver an update once more, although it may be confirmed; raise KeyError if unknown."""
+        _, body = self._known[update_id]
+        self._pending[update_id] = body
+        self._redelivered.append(update_id)
+        self._changes.notify()
+
+    def set_allowed(self, kinds: Sequence[str] | None) -> None:
+        """Remember which kinds the bot wants; None keeps what was asked for before."""
+        if kinds is not None:
+            self.allowed = list(kinds)
+
+    def confirm(self, offset: int) -> None:
+        """Forget what is below `offset`; a negative one keeps only that many of the newest."""
+        ids = sorted(self._pending)
+        done = ids[:offset] if offset < 0 else [update_id for update_id in ids if update_id < offset]
+        for update_id in done:
+            if update_id not in self._redelivered:
+                del self._pending[update_id]
+
+    def remove_delivered(self, update_id: int) -> None:
+        """Forget one update that a webhook has taken."""
+        self._pending.pop(update_id, None)
+        self._redelivered = [one for one in self._redelivered if one != update_id]
+        self._changes.notify()
+
+    def clear(self) -> None:
+        """Drop everything that waits."""
+        self._pending.clear()
+        self._redelivered.clear()
+
+    async def poll(self, limit: int, seconds: float, listening: Callable[[], bool]) -> list[JsonObject]:
+        """Wait up to `seconds` for updates; return at most `limit` of them.
+
+        Raises Refused (409) when another poll begins meanwhile. `listening` says
+        whether the caller is still there: nothing counts as delivered otherwise.
+        """
+        self.terminate_poll(TERMINATED_BY_OTHER_POLL)
+        turn = self._poll_number
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, MAX_POLL_SECONDS)):
+                while turn == self._poll_number and not self.pending:
+                    await self._changes.wait()
+        if turn != self._poll_number:
+            raise BotApiError(409, self._termination_reason)
+        return self._batch(limit) if listening() else []
+
+    def terminate_poll(self, reason: str) -> None:
+        """End the poll that waits, if one does, with 409 and this description."""
+        self._poll_number += 1
+        self._termination_reason = reason
+        self._changes.notify()
+
+    def _batch(self, limit: int) -> list[JsonObject]:
+        size = limit if 1 <= limit <= MAX_BATCH else MAX_BATCH
+        batch = self.pending[:size]
+        delivered = {body["update_id"] for body in batch}
+        self._redelivered = [update_id for update_id in self._redelivered if update_id not in delivered]
+        return batch
+
+    def _drop_expired(self) -> None:
+        oldest = self._clock() - UPDATE_LIFETIME_SECONDS
+        for update_id in [one for one in self._pending if self._known[one][0] < oldest]:
+            del self._pending[update_id]

@@ -1,0 +1,183 @@
+"""The webhook: what Telegram brings is safe before it is answered, and nobody else is let in."""
+
+import io
+import json
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.inbound.telegram_webhook import MAX_BODY_BYTES, SECRET_HEADER
+from bot.sandbox.fault_injection import Fault, FaultKind
+from bot.sandbox.telegram.errors import bad_request
+from bot.settings import CannotRun
+from tests.bot_harness import BotHarness, open_bot_harness
+from tests.handlers.sample_updates import GROUP_CHAT, PHOTO_SIZES, make_update
+from tests.process_harness import query_database
+
+
+class WebhookSender:
+    """A bot with its door open, and somebody who brings it things."""
+
+    def __init__(self, house: BotHarness, session: aiohttp.ClientSession) -> None:
+        self.harness = house
+        self._session = session
+        self.secret = house.bot.settings.webhook_secret
+
+    async def post(self, body: bytes, secret: str | None = None) -> int:
+        """Bring something with a secret, the right one unless another is said."""
+        headers = {SECRET_HEADER: self.secret if secret is None else secret}
+        url = f"{self.harness.reverse_proxy.upstream}/telegram/webhook"
+        async with self._session.post(url, data=io.BytesIO(body), headers=headers) as answer:
+            assert not await answer.read() or answer.status >= 400
+            return answer.status
+
+    async def post_update(self, update: dict[str, Any], secret: str | None = None) -> int:
+        """Bring an update."""
+        return await self.post(json.dumps(update).encode(), secret)
+
+    def stored_update_ids(self) -> list[int]:
+        """Return the ids in the inbox."""
+        found = query_database(
+            Path(self.harness.bot.settings.database_path), "SELECT update_id FROM inbox ORDER BY update_id"
+        )
+        return [row["update_id"] for row in found]
+
+
+@pytest.fixture
+async def brought(tmp_path: Path) -> AsyncIterator[WebhookSender]:
+    """A bot to which Telegram brings its updates."""
+    async with (
+        open_bot_harness(tmp_path, is_called=True, telegram_updates="webhook") as house,
+        aiohttp.ClientSession() as http,
+    ):
+        yield WebhookSender(house, http)
+
+
+async def test_an_update_is_stored_before_it_is_answered(brought: WebhookSender) -> None:
+    assert await brought.post_update(make_update(7, text="hello")) == 200
+    assert brought.stored_update_ids() == [7]
+
+
+async def test_the_same_update_twice_is_kept_and_counted_once(brought: WebhookSender) -> None:
+    assert [await brought.post_update(make_update(7, text="hello")) for _ in range(2)] == [200, 200]
+    assert brought.stored_update_ids() == [7]
+    assert brought.harness.bot.meters.updates.values == {(): 1}
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", "ü"])
+async def test_whoever_does_not_know_the_secret_is_turned_away(
+    brought: WebhookSender, caplog: pytest.LogCaptureFixture, secret: str
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        answers = [await brought.post_update(make_update(7, text="hello"), secret) for _ in range(3)]
+    assert (answers, brought.stored_update_ids()) == ([403] * 3, [])
+    assert caplog.text.count("does not know the secret") == 1
+    assert brought.secret not in caplog.text
+
+
+async def test_what_cannot_be_kept_is_not_taken_for_safe(brought: WebhookSender) -> None:
+    await brought.harness.bot.db.close()
+    assert await brought.post_update(make_update(7, text="hello")) == 503
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b'{"update_id": "x"}', b'{"no": "id"}', b"\xff\xfe"])
+async def test_what_has_no_id_is_not_asked_for_again(brought: WebhookSender, body: bytes) -> None:
+    assert await brought.post(body) == 200
+    assert brought.stored_update_ids() == []
+
+
+@given(body=st.binary(max_size=200))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+async def test_any_body_gets_an_answer(brought: WebhookSender, body: bytes) -> None:
+    assert await brought.post(body) == 200
+
+
+async def test_what_is_too_large_is_refused(brought: WebhookSender) -> None:
+    assert await brought.post(b" " * (MAX_BODY_BYTES + 1)) == 413
+    assert await brought.post_update(make_update(7, text="x" * 100_000)) == 200
+
+
+async def test_a_malformed_update_is_kept_for_somebody_to_look_at(brought: WebhookSender) -> None:
+    assert await brought.post_update({"update_id": 7, "message": {"chat": {"id": 5}, "text": 5}}) == 200
+    assert brought.stored_update_ids() == [7]
+
+
+async def test_group_chatter_is_answered_and_never_stored(brought: WebhookSender) -> None:
+    assert await brought.post_update(make_update(7, chat=GROUP_CHAT, photo=PHOTO_SIZES, caption="the beach")) == 200
+    assert brought.stored_update_ids() == []
+
+
+async def test_an_album_waits_for_nobody_inside_a_request(brought: WebhookSender) -> None:
+    for number, caption in ((7, None), (8, "/edit a duel"), (9, None)):
+        content: dict[str, Any] = {
+            "photo": PHOTO_SIZES,
+            "media_group_id": "a",
+            "message_id": number,
+            "chat": GROUP_CHAT,
+        }
+        content |= {"caption": caption} if caption else {}
+        assert await brought.post_update(make_update(number, **content)) == 200
+    assert brought.stored_update_ids() == [7, 8, 9]
+
+
+# -- the address that Telegram knows
+
+
+def _webhook_status(brought: WebhookSender) -> dict[str, Any]:
+    return dict(brought.harness.telegram.state.webhook or {})
+
+
+async def test_telegram_is_told_where_to_bring_updates_and_drops_none(brought: WebhookSender) -> None:
+    brought.harness.ada.send_text("hello")
+    await brought.harness.bot._fetch_identity()
+    assert _webhook_status(brought)["url"] == f"{brought.harness.reverse_proxy.url}/telegram/webhook"
+    assert _webhook_status(brought)["secret_token"] == brought.secret
+    assert not _webhook_status(brought).get("drop_pending_updates")
+    await brought.harness.telegram.wait_for(lambda telegram: not telegram.state.updates.pending, 5)
+    assert len(brought.stored_update_ids()) == 1
+
+
+async def test_an_address_that_telegram_does_not_take_is_named(brought: WebhookSender) -> None:
+    brought.harness.telegram.faults.always("setWebhook", bad_request("bad webhook: IP address 10.0.0.1 is reserved"))
+    with pytest.raises(CannotRun, match=r"PUBLIC_URL: .*is reserved"):
+        await brought.harness.bot._fetch_identity()
+
+
+async def test_what_somebody_else_has_changed_is_set_right(
+    brought: WebhookSender, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert brought.harness.bot.webhook is not None
+    await brought.harness.bot.webhook.register()
+    brought.harness.telegram.state.webhook = None
+    with caplog.at_level(logging.WARNING):
+        await brought.harness.bot.webhook.check()
+    assert _webhook_status(brought)["url"].startswith(brought.harness.reverse_proxy.url)
+    assert "set right" in caplog.text
+
+
+async def test_that_telegram_cannot_bring_them_is_said_once(
+    brought: WebhookSender, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook = brought.harness.bot.webhook
+    assert hook is not None
+    await hook.register()
+    brought.harness.telegram.state.webhook = _webhook_status(brought) | {
+        "last_error_date": 5,
+        "last_error_message": "502",
+    }
+    with caplog.at_level(logging.WARNING):
+        await hook.check()
+        await hook.check()
+    assert caplog.text.count("could not bring an update") == 1
+
+
+async def test_a_telegram_that_is_away_is_asked_again_later(brought: WebhookSender) -> None:
+    assert brought.harness.bot.webhook is not None
+    brought.harness.telegram.faults.add("getWebhookInfo", Fault(FaultKind.CUT_BEFORE))
+    await brought.harness.bot.webhook.check()

@@ -1,0 +1,30 @@
+"""Conversions that take as long as a test likes: each process that decodes waits for a word before it begins."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+#: What the bot starts in place of Python. Shells read a pipe byte by byte, so each takes one line.
+SCRIPT = '#!/bin/sh\nread go < {gate}\nexec {python} "$@"\n'
+
+
+class SlowConversions:
+    """Processes that wait."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        gate, script = folder / "gate", folder / "python"
+        os.mkfifo(gate)
+        self._gate = os.open(gate, os.O_RDWR)
+        script.write_text(SCRIPT.format(gate=gate, python=sys.executable))
+        script.chmod(0o700)
+        monkeypatch.setattr(sys, "executable", str(script))
+
+    def release(self, count: int = 1) -> None:
+        """Let so many of them begin."""
+        os.write(self._gate, b"go\n" * count)
+
+    def close(self) -> None:
+        """Give back what they waited at."""
+        os.close(self._gate)

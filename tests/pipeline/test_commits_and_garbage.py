@@ -1,0 +1,48 @@
+"""What an edit costs is decided by how many commits it takes; `make bench` measures the rest."""
+
+import asyncio
+import gc
+from pathlib import Path
+
+import httpx
+
+from bot.job import State
+from bot.sandbox.fault_injection import Fault, FaultKind
+from tests.bench.resource_usage import count_commits
+from tests.bot_harness import BotHarness, open_bot_harness
+from tests.process_harness import make_photo
+
+
+async def test_what_follows_at_once_is_committed_together(tmp_path: Path) -> None:
+    async with open_bot_harness(tmp_path) as house:
+        database, status = Path(house.bot.settings.database_path), Fault(FaultKind.HOLD_ANSWER)
+        house.telegram.faults.add("sendMessage", status)  # whose own commit would come at any time
+        working = asyncio.create_task(house.bot.worker.run())
+        handling = asyncio.create_task(house.bot.dispatcher.run())
+        await asyncio.sleep(0)
+        for _ in range(2):  # what the start had to learn, and to write
+            await house.bot.db.transact(lambda tx: tx.total_changes)
+        before = count_commits(database)
+        house.ada.send_photo(make_photo(), caption="make it snow")
+        await house.bot.long_poller.poll_once()
+        await house.kie.wait_for(lambda: house.kie.tasks, 30.0)
+        while (await house.read_job()).state is not State.RUNNING:  # noqa: ASYNC110 - a row is no event
+            await asyncio.sleep(0)
+        # the update with its job; that it is prepared, and ordered; that Kie took it
+        assert count_commits(database) - before == 3
+        status.release.set()
+        handling.cancel()
+        house.bot.worker.stop()
+        await asyncio.wait([working, handling])
+
+
+async def test_nothing_of_an_edit_is_left_to_the_collector_of_garbage(house: BotHarness) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        await house.request_edit(make_photo())
+        await house.advance_time(60)
+        assert len(house.pictures()) == 1
+        assert [each for each in gc.get_objects() if isinstance(each, httpx.Response | httpx.Request)] == []
+    finally:
+        gc.enable()

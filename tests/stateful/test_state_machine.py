@@ -1,0 +1,346 @@
+"""Whatever people, Telegram, Kie, clock and death do, in whatever order: nothing is lost and nothing is paid twice.
+
+A machine makes up stories and plays them, with the real steps on a real file
+between the real local servers. After every event it compares what the servers
+know with what is stored; in the end it takes all trouble away, lets time
+pass, and looks whether everybody was answered.
+"""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from bot.job import MAX_IMAGES
+from bot.sandbox.telegram import Person
+from tests.stateful.crashable_bot import CrashableBot, skip_certificate_loading
+from tests.stateful.fault_catalogue import (
+    ALL_FAULTS,
+    ANSWER_FAULTS,
+    CRASHES,
+    CRITICAL_CRASHES,
+    FAULT_GROUPS,
+    TASK_OUTCOMES,
+)
+from tests.stateful.invariants import (
+    DatabaseSnapshot,
+    read_contents,
+    take_snapshot,
+    violations_at_the_end,
+    violations_now,
+)
+from tests.stateful.simulated_crash import SimulatedCrash
+from tests.stateful.user_actions import UserActions, list_buttons
+
+NOW, RECEIVED, SETTLED = "now", "heard", "settled"
+
+#: How far the bot gets before the next event.
+PACES = st.sampled_from([SETTLED, RECEIVED, NOW])
+PEOPLE = st.sampled_from([0, 1])
+#: One of many, counted from the newest.
+WHICH = st.integers(0, 7)
+
+#: Each kind is as likely as another, however many there are of it.
+FAULTS = st.one_of(*(st.sampled_from(sorted(kind)) for kind in FAULT_GROUPS))
+
+#: Seconds in which everything comes to its end: a day for a doubt, and a clock that was set back meanwhile.
+LONG_ENOUGH = 5 * 86_400.0
+
+
+class BotStateMachine(RuleBasedStateMachine):
+    """A story of two people and a bot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        self._runner = self._stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory())
+        doom = SimulatedCrash()
+        self._stack.enter_context(doom.installed())
+        self._stack.enter_context(skip_certificate_loading())
+        self.bot = CrashableBot(Path(folder), doom)
+        self._listen(self.bot.auditor)
+        self.actions = UserActions()
+        self.people = [self.bot.telegram.person(user_id=1001 + number) for number in range(2)]
+        self.bot.telegram.person(user_id=9009)
+        #: the latest of each person, and how much of it was sent
+        self.albums = [("", MAX_IMAGES)] * 2
+        self.buttons: list[tuple[int, int, str]] = []
+        self.last_snapshot: DatabaseSnapshot | None = None
+        self.has_failed = False
+        self._run_async(self.bot.open())
+        self._stack.callback(lambda: self._run_async(self.bot.close()))
+
+    def _listen(self, witness: logging.Handler) -> None:
+        logger = logging.getLogger("bot")
+        logger.addHandler(witness)
+        self._stack.callback(logger.removeHandler, witness)
+
+    def _run_async(self, work: Coroutine[Any, Any, None]) -> None:
+        with self._remember_failure():
+            self._runner.run(work)
+
+    @contextmanager
+    def _remember_failure(self) -> Iterator[None]:
+        """Remember a failure, after which the end of the story means nothing."""
+        try:
+            yield
+        except BaseException:
+            self.has_failed = True
+            raise
+
+    # -- what people do
+
+    @rule(who=PEOPLE, worded=st.booleans(), is_broken=st.booleans(), pace=PACES)
+    def sends_a_photo(self, who: int, worded: bool, is_broken: bool, pace: str) -> None:
+        self._send_photo(who, worded=worded, is_broken=is_broken)
+        self._continue_at_pace(pace)
+
+    @rule(who=PEOPLE, worded=st.lists(st.booleans(), min_size=1, max_size=3), is_new=st.booleans(), pace=PACES)
+    def sends_items_of_an_album(self, who: int, worded: list[bool], is_new: bool, pace: str) -> None:
+        album, sent = self.albums[who]
+        if is_new or sent + len(worded) > MAX_IMAGES:
+            self.actions.serial += 1
+            album, sent = f"album {self.actions.serial}", 0
+        for is_worded in worded:
+            self._send_photo(who, worded=is_worded, album=album)
+        self.albums[who] = album, sent + len(worded)
+        self._continue_at_pace(pace)
+
+    def _send_photo(self, who: int, *, worded: bool, is_broken: bool = False, album: str | None = None) -> None:
+        person = self._unblocked_person(who)
+        words = self.actions.next_text() if worded else None
+        photo = b"no picture" if is_broken else self.actions.next_photo()
+        message_id = person.send_photo(photo, words, as_the_client_does=not is_broken, album=album)
+        self.actions.record_text(person.id, message_id, words)
+        self.actions.record_picture(self.bot.telegram, person.id, message_id)
+
+    @rule(who=PEOPLE, text=st.sampled_from(["", "", "/cancel", "/status", "/help", "\u200b"]), pace=PACES)
+    def sends_a_text(self, who: int, text: str, pace: str) -> None:
+        person = self._unblocked_person(who)
+        words = text or self.actions.next_text()
+        self.actions.record_text(person.id, person.send_text(words), None if text else words)
+        self._continue_at_pace(pace)
+
+    @rule(who=PEOPLE, which=WHICH, pace=PACES)
+    def replies(self, who: int, which: int, pace: str) -> None:
+        person = self._unblocked_person(who)
+        messages = self.bot.telegram.messages(person.id)
+        if messages:
+            words = self.actions.next_text()
+            message = messages[-1 - which % len(messages)]
+            message_id = person.send_text(words, reply_to=message["message_id"])
+            self.actions.record_text(person.id, message_id, words)
+        self._continue_at_pace(pace)
+
+    @rule(who=PEOPLE, which=WHICH, worded=st.booleans(), pace=PACES)
+    def edits(self, who: int, which: int, worded: bool, pace: str) -> None:
+        person = self._unblocked_person(who)
+        mine = [each for each in self.bot.telegram.messages(person.id) if each["from"]["id"] == person.id]
+        if mine:
+            message = mine[-1 - which % len(mine)]
+            words = self.actions.next_text() if worded or "text" in message else ""
+            change = person.edit_text if "text" in message else person.edit_caption
+            change(message["message_id"], words)
+            self.actions.record_text(person.id, message["message_id"], words)
+        self._continue_at_pace(pace)
+
+    @rule(who=PEOPLE, which=WHICH, pace=PACES)
+    def presses(self, who: int, which: int, pace: str) -> None:
+        """Press a button that is there, or one that was there some time ago."""
+        person = self._unblocked_person(who)
+        self._remember_buttons()
+        mine = [(message, data) for chat, message, data in self.buttons if chat == person.id]
+        if mine:
+            message_id, data = mine[-1 - which % len(mine)]
+            self._press_button(person, message_id, data)
+        self._continue_at_pace(pace)
+
+    @rule(
+        label=st.sampled_from(["again", "again", "leave", "cancel", "original", "idea", "more", "delete"]),
+        twice=st.booleans(),
+    )
+    def decides(self, label: str, twice: bool) -> None:
+        """Press the latest button of a kind, if there is one anywhere; and perhaps once more when that was heard."""
+        shown = [
+            (person, *button)
+            for person in (self._unblocked_person(0), self._unblocked_person(1))
+            for button in list_buttons(self.bot.telegram.bot_messages(person.id))
+        ]
+        found = [each for each in shown if f":{label}:" in each[2]][-1:]
+        for each in found * (1 + twice):
+            self._press_button(*each)
+            self.time_passes(5.0)
+
+    def _press_button(self, person: Person, message_id: int, data: str) -> None:
+        message = self.bot.telegram.state.chats[person.id].messages.get(message_id)
+        if message is None or (message_id, data) in list_buttons([message]):
+            person.press_button(message_id, data)
+            self.actions.record_press(data)
+
+    def _remember_buttons(self) -> None:
+        for person in self.people:
+            for message_id, data in list_buttons(self.bot.telegram.bot_messages(person.id)):
+                if (person.id, message_id, data) not in self.buttons:
+                    self.buttons.append((person.id, message_id, data))
+
+    def _unblocked_person(self, who: int) -> Person:
+        person = self.people[who]
+        if self.bot.telegram.state.chats[person.id].bot_status == "kicked":
+            person.unblock()
+        return person
+
+    # -- what the others do
+
+    @rule(which=WHICH, pace=PACES)
+    def telegram_delivers_again(self, which: int, pace: str) -> None:
+        """Deliver an update once more, which changes nothing."""
+        self._run_async(self.bot.process_updates())
+        known = list(self.bot.telegram.state.updates._known)
+        if known and self.bot.is_running():
+            before = read_contents(self.bot)
+            self.bot.telegram.redeliver(known[-1 - which % len(known)])
+            self._run_async(self.bot.process_updates())
+            with self._remember_failure():
+                assert not self.bot.is_running() or read_contents(self.bot) == before
+        self._continue_at_pace(pace)
+
+    @rule(trouble=FAULTS)
+    def trouble_comes(self, trouble: str) -> None:
+        ALL_FAULTS[trouble](self.bot)
+
+    @rule(who=PEOPLE, death=st.one_of(st.sampled_from(CRITICAL_CRASHES), st.sampled_from(sorted(CRASHES))))
+    def asks_and_the_bot_dies(self, who: int, death: str) -> None:
+        self.asks_in_trouble(who, [death])
+
+    @rule(who=PEOPLE, troubles=st.lists(st.sampled_from(sorted(ANSWER_FAULTS)), min_size=2, max_size=3))
+    def is_answered_in_trouble(self, who: int, troubles: list[str]) -> None:
+        self.asks_in_trouble(who, troubles)
+
+    @rule(who=PEOPLE, times=st.sampled_from([1, 3]), is_again=st.booleans(), twice=st.booleans())
+    def decides_in_doubt(self, who: int, times: int, is_again: bool, twice: bool) -> None:
+        self.asks_in_trouble(who, [f"createTask: cut after x {times}"])
+        self.decides("again" if is_again else "leave", twice)
+
+    @rule(who=PEOPLE, troubles=st.lists(FAULTS, min_size=1, max_size=3))
+    def asks_in_trouble(self, who: int, troubles: list[str]) -> None:
+        for trouble in troubles:
+            ALL_FAULTS[trouble](self.bot)
+        self._send_photo(who, worded=True)
+        self.time_passes(12.0)
+
+    @rule(ending=st.sampled_from(list(TASK_OUTCOMES)), looks=st.integers(0, 2))
+    def a_task_that_hangs_ends(self, ending: str, looks: int) -> None:
+        self.bot.kie.hide_tasks(looks)
+        hanging = [task for task in self.bot.kie.tasks.values() if not task.outcome.ends]
+        if hanging:
+            self.bot.kie.finish_task(hanging[0].id, TASK_OUTCOMES[ending])
+
+    # -- time and death
+
+    @rule(seconds=st.sampled_from([3.0, 12.0, 12.0, 90.0, 1000.0, 4000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self._run_async(self.bot.process_updates())
+        self._run_async(self.bot.advance_time(seconds))
+        self._check_invariants()
+
+    @rule(who=PEOPLE, event=st.sampled_from(["set back", "set forward", "stop", "long stop", "block"]))
+    def something_rare_happens(self, who: int, event: str) -> None:
+        match event:
+            case "set back":
+                self._set_clock(-3600.0)
+            case "set forward":
+                self._set_clock(7200.0)
+            case "block":
+                self._unblocked_person(who).block()
+                self.actions.lost_chats.add(self.people[who].id)
+            case _:
+                self._run_async(self.bot.stop())
+                self.bot.clock.now += 5000.0 if event == "long stop" else 10.0
+        self._check_invariants()
+
+    def _set_clock(self, seconds: float) -> None:
+        self.bot.clock_skew += seconds
+        self.actions.clock_was_set = True
+
+    def _continue_at_pace(self, pace: str) -> None:
+        if pace != NOW:
+            self._run_async(self.bot.process_updates())
+        if pace == SETTLED:
+            self._run_async(self.bot.settle())
+        self._check_invariants()
+
+    def _check_invariants(self) -> None:
+        self._remember_buttons()
+        if not self.bot.path.exists():
+            return
+        with self._remember_failure():
+            now = take_snapshot(self.bot, self.actions)
+            wrong = violations_now(self.bot, self.actions, self.last_snapshot, now)
+            assert not wrong, "\n".join(wrong)
+        self.last_snapshot = now
+
+    def teardown(self) -> None:
+        try:
+            if not self.has_failed:
+                self._finish_and_check()
+        finally:
+            self._stack.close()
+
+    def _finish_and_check(self) -> None:
+        self._remove_faults()
+        self._run_async(self.bot.process_updates())
+        passed, step = 0.0, 600.0
+        while passed == 0.0 or (passed < LONG_ENOUGH and self._is_unsettled()):
+            self._run_async(self.bot.advance_time(step))
+            passed, step = passed + step, min(6 * 3600.0, 2 * step)
+            self._check_invariants()
+        assert self.last_snapshot is not None
+        wrong = violations_at_the_end(self.bot, self.actions, self.last_snapshot)
+        assert not wrong, "\n".join(wrong)
+
+    def _remove_faults(self) -> None:
+        self.bot.crash.cancel()
+        for server in (self.bot.telegram, self.bot.kie):
+            server.faults.clear()
+        self.bot.kie._account.refusals.clear()
+        self.bot.kie._account.outcomes.clear()
+        self.bot.kie._account.paid_in = 10_000.0
+
+    def _is_unsettled(self) -> bool:
+        now = take_snapshot(self.bot, self.actions)
+        return violations_at_the_end(self.bot, self.actions, now) != []
+
+
+#: A story that fails is told as it was played: to shrink one takes minutes. Add Phase.shrink to have that.
+QUICK = settings(
+    max_examples=3,
+    stateful_step_count=30,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+LONG = settings(QUICK, max_examples=30, stateful_step_count=50, derandomize=False)
+
+
+def test_whatever_happens_nothing_is_lost_and_nothing_is_paid_twice() -> None:
+    run_state_machine_as_test(BotStateMachine, settings=QUICK)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(16))
+def test_in_many_long_stories_nothing_is_lost_and_nothing_is_paid_twice(number: int) -> None:
+    story = seed(number)(type("LongStory", (BotStateMachine,), {}))
+    run_state_machine_as_test(story, settings=LONG)

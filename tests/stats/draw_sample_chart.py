@@ -1,0 +1,39 @@
+"""The picture of docs/operating.md: what /stats shows, of a past that is made up."""
+
+import asyncio
+import io
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from bot.stats.aggregates import aggregate_period
+from bot.stats.build_chart_data import build_chart_data
+from bot.stats.chart import render_png
+from bot.stats.period import Period, PeriodUnit
+from bot.store.database import Database
+from tests.stats.synthetic_history import NOW, insert_history
+
+TARGET_FILE = Path(__file__).parents[2] / "docs" / "images" / "stats.png"
+
+#: Enough for flat colours and the edges of letters.
+PALETTE_SIZE = 64
+
+#: So far back that the outage is in it.
+SHOWN_PERIOD = Period(30, PeriodUnit.DAYS)
+
+
+async def draw() -> None:
+    """Draw it anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "darkroom.db"
+        db = await Database.open(str(path))
+        insert_history(path, NOW, days=365, edits=20_000)
+        figures = await aggregate_period(db, SHOWN_PERIOD, NOW)
+        await db.close()
+    with Image.open(io.BytesIO(render_png([build_chart_data(figures, "en")]))) as image:
+        image.convert("RGB").quantize(PALETTE_SIZE, dither=Image.Dither.NONE).save(TARGET_FILE, optimize=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(draw())

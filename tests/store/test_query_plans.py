@@ -1,0 +1,187 @@
+"""The worker never scans: every question that is asked while the bot works is answered by an index.
+
+The questions are not listed here. A day of all sorts is played with the real
+parts, and each statement that reaches the database is put before SQLite's planner,
+so one that somebody adds is looked at by itself.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.sandbox.fault_injection import Fault, FaultKind
+from bot.sandbox.kie.tasks import failure
+from bot.stats.aggregates import aggregate_period
+from bot.stats.period import DEFAULT_PERIOD
+from bot.store import database
+from bot.store.job_details import JobDetailsReader
+from bot.store.transaction import Transaction
+from tests.bot_harness import BotHarness, open_bot_harness
+from tests.images.sample_files import encode_picture
+from tests.process_harness import make_photo
+
+#: Tables with a row or two, whatever happens.
+SMALL_TABLES = frozenset({"breakers", "line_clock", "owner"})
+
+#: Questions that stop at the first row.
+CHEAP_SCANS = frozenset({"SELECT 1 FROM line LIMIT 1"})
+
+SCAN_STEP = re.compile(r"SCAN (?!CONSTANT ROW|json_each|value )(\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
+
+RecordedQueries = dict[str, Any]
+
+
+class RecordingConnection:
+    """A connection that remembers what it was asked, with the values of the last time."""
+
+    def __init__(self, db: sqlite3.Connection, asked: RecordedQueries) -> None:
+        self._db = db
+        self._asked = asked
+
+    @property
+    def total_changes(self) -> int:
+        """The changes of rows so far."""
+        return self._db.total_changes
+
+    def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
+        """Ask the database."""
+        self._asked[sql] = values
+        return self._db.execute(sql, values)
+
+    def executemany(self, sql: str, rows: list[Any]) -> sqlite3.Cursor:
+        """Ask the database for each row."""
+        if rows:
+            self._asked[sql] = rows[-1]
+        return self._db.executemany(sql, rows)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> RecordedQueries:
+    """What the database is asked from here on, but for the opening of the file."""
+    heard: RecordedQueries = {}
+    monkeypatch.setattr(database, "Transaction", lambda db: Transaction(RecordingConnection(db, heard)))  # type: ignore[arg-type]  # all that is used of it
+    return heard
+
+
+async def test_no_question_of_the_worker_or_the_intake_reads_a_whole_table(
+    tmp_path: Path, asked: RecordedQueries
+) -> None:
+    async with open_bot_harness(tmp_path, admin_ids=frozenset({1001, 9009})) as house:
+        house.telegram.person(user_id=9009)
+        await _play_a_day(house)
+        await house.bot.db.transact(lambda tx: tx.snapshots.take(house.clock.instant()))
+        await _ask_as_operator(house)
+        assert len(asked) > 80
+        plans = await house.bot.db.transact(lambda tx: dict(_explain_queries(tx.jobs._db, asked)))
+        partial = await house.bot.db.transact(lambda tx: _partial_indexes(tx.jobs._db))
+    assert {
+        sql: plan for sql, plan in plans.items() if sql not in CHEAP_SCANS and _scans_whole_table(plan, partial)
+    } == {}
+
+
+async def _play_a_day(house: BotHarness) -> None:
+    """Let everything happen once that makes the bot ask its database something."""
+    await house.bot.worker.recover()
+    await _send_every_kind_of_message(house)
+    await _cause_every_kind_of_fault(house)
+    await house.bot.worker.recover()
+    house.ada.block()
+    await house.receive_updates()
+    await house.settle()
+
+
+async def _ask_as_operator(house: BotHarness) -> None:
+    """Ask what admins and operators ask."""
+    await aggregate_period(house.bot.db, DEFAULT_PERIOD, house.clock.instant())
+    await house.bot.db.transact(lambda tx: JobDetailsReader(tx.jobs._db).list_open(10))
+    await house.bot.db.transact(lambda tx: JobDetailsReader(tx.jobs._db).get(1))
+
+
+async def _send_every_kind_of_message(house: BotHarness) -> None:
+    photo = await house.request_edit(make_photo())
+    house.ada.edit_caption(photo, "too late")
+    house.ada.send_album([make_photo("red"), make_photo("blue")])
+    house.ada.send_album([encode_picture("BMP"), encode_picture("TIFF")], {0: "to be decoded"}, as_documents=True)
+    await house.receive_updates()
+    await house.advance_time(60)
+    house.ada.send_text("make it snow", reply_to=house.pictures()[0]["message_id"])
+    house.ada.press_button(house.pictures()[0]["message_id"], "Original file")
+    house.ada.send_text("for the album")
+    waits = house.ada.send_photo(make_photo("green"))
+    await house.receive_updates()
+    house.ada.edit_caption(waits, "so")
+    for text in ("/status", "/cancel", "/help", "hello"):
+        house.ada.send_text(text)
+    house.telegram.push({"message": {"chat": {"id": house.ada.id}}})
+    await house.receive_updates()
+    await house.advance_time(60)
+    house.ada.press_button(house.pictures()[0]["message_id"], "Delete")
+    await house.receive_updates()
+    await house.advance_time(5)
+
+
+async def _cause_every_kind_of_fault(house: BotHarness) -> None:
+    house.kie.refuse_next_create(455, "maintenance")
+    house.kie.script_outcomes(failure("Internal Error, Please try again later."))
+    house.telegram.faults.add("sendPhoto", Fault(FaultKind.CUT_AFTER))
+    await house.request_edit(make_photo("gold"))
+    await house.advance_time(60)
+    house.kie.refuse_next_create(401, "no")
+    await house.request_edit(make_photo("silver"))
+    await house.advance_time(100)
+    for label in ("Try again", "Leave it"):
+        house.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+        await house.request_edit(make_photo("plum"))
+        house.ada.press_button(house.progress_messages()[-1]["message_id"], label)
+        await house.receive_updates()
+        await house.advance_time(60)
+
+
+#: Tables that hold a day's people or a single row, those that are read no further than to the first one, what is no
+#: table but was just found in one, and the chats for which messages wait, which all change when the clock was set.
+AT_HAND = frozenset({"lanes", "people", "erasures", "account", "line", "variations", "json_tree", "chat_queues"})
+
+
+async def test_what_is_done_now_and_then_reads_no_whole_table_either(tmp_path: Path, asked: RecordedQueries) -> None:
+    async with open_bot_harness(tmp_path, keep_days=1) as house:
+        await _send_every_kind_of_message(house)
+        asked.clear()
+        await house.bot.db.transact(lambda tx: tx.erasure.count_stored_data(house.ada.id))
+        await house.bot.db.transact(lambda tx: tx.erase_user(house.ada.id, house.clock.instant()))
+        house.clock.now += 5 * 86_400
+        await house.bot.db.transact(house.bot.retention.erase_batch)
+        house.clock.now -= 9 * 86_400
+        await house.bot.worker.recover()
+        assert len(asked) > 50
+        plans = await house.bot.db.transact(lambda tx: dict(_explain_queries(tx.jobs._db, asked)))
+        partial = await house.bot.db.transact(lambda tx: _partial_indexes(tx.jobs._db))
+    assert {sql: plan for sql, plan in plans.items() if _scans_whole_table(plan, partial, SMALL_TABLES | AT_HAND)} == {}
+
+
+def _explain_queries(db: sqlite3.Connection, asked: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    for sql, values in list(asked.items()):
+        yield sql, [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+def _partial_indexes(db: sqlite3.Connection) -> frozenset[str]:
+    """Return the indexes that hold only the rows for which there is something to do."""
+    rows = db.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql LIKE '% WHERE %'")
+    return frozenset(row["name"] for row in rows)
+
+
+def _scans_whole_table(plan: list[str], partial: frozenset[str], small: frozenset[str] = SMALL_TABLES) -> bool:
+    scans = [found for found in map(SCAN_STEP.match, plan) if found is not None]
+    return any(scan[1] not in small and scan[2] not in partial for scan in scans)
+
+
+def test_a_question_that_no_index_answers_is_noticed() -> None:
+    raw = sqlite3.connect(":memory:", isolation_level=None)
+    database._prepare_connection(raw)
+    for sql in ("SELECT id FROM jobs WHERE prompt = ?", "SELECT chat_id FROM outbox WHERE body = ?"):
+        [(_, plan)] = _explain_queries(raw, {sql: ("x",)})
+        assert _scans_whole_table(plan, _partial_indexes(raw))
+    raw.close()
