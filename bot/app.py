@@ -16,21 +16,21 @@ from bot.handlers.addressed_to_bot import UpdateFilter
 from bot.handlers.button_presses import MAX_TRACKED_USERS, RESEND_BURST, RESEND_INTERVAL
 from bot.handlers.dispatch import Dispatcher
 from bot.handlers.quotas import DailyLimits, QuotaPolicy
+from bot.http_paths import HEALTH_PATH
 from bot.images.convert import ImageConverter
 from bot.images.download import Downloader
 from bot.inbound import long_polling as polling
 from bot.inbound import telegram_webhook
 from bot.inbound.http_endpoints import HttpEndpoints
 from bot.inbound.kie_callback import KieCallbackEndpoint
-from bot.inbound.long_polling import LongPoller
+from bot.inbound.long_polling import LongPoller, TokenRejection
 from bot.inbound.metrics_endpoint import MetricsEndpoint, MetricsSources
 from bot.inbound.rate_limiter import RateLimiter
 from bot.inbound.telegram_webhook import TelegramWebhook
-from bot.inbound.token_rejection import TokenRejection
 from bot.inbound.update_recorder import UpdateRecorder
 from bot.kie.client import KieClient
 from bot.logs import Redact, Redaction
-from bot.metrics import Meters
+from bot.metrics import Metrics
 from bot.ops.bot_commands import BotCommands
 from bot.ops.config_warnings import find_config_warnings, refuse_unknown_model, refuse_unusable_proxies
 from bot.ops.health import Health, WriteCheck, read_build_info
@@ -61,7 +61,6 @@ from bot.store.disk_space import read_disk_space
 from bot.store.process_lock import ProcessLock, hold_process_lock
 from bot.telegram.client import BotAccount, TelegramClient, load_tls_context
 from bot.telegram.errors import TelegramApiError, Unauthorized
-from bot.telegram.get_updates import GetUpdatesClient
 from bot.telegram.send_rate_limit import SendRateLimiter
 
 T = TypeVar("T")
@@ -117,8 +116,7 @@ class Application:
     bot_commands: BotCommands
     watchdog: Watchdog
     health: Health
-    #: what is counted and timed
-    meters: Meters
+    metrics: Metrics
     #: where the figures can be had; None where nobody asked for that
     metrics_endpoint: MetricsEndpoint | None
 
@@ -130,7 +128,7 @@ class Application:
             me = await _run_unless_stopped(stop, self._fetch_identity())
             if me is not None:
                 await self.set_identity(me)
-                log.info("ready: @%s takes updates, health at %s/healthz", me.username, address)
+                log.info("ready: @%s takes updates, health at %s%s", me.username, address, HEALTH_PATH)
                 await self._run_parts(stop)
         finally:
             await self.http_server.close()
@@ -234,16 +232,15 @@ async def _wire_parts(
     settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant], lock: ProcessLock | None
 ) -> Application:
     token, redact = settings.telegram_bot_token.get_secret_value(), Redaction(settings.secrets)
-    meters = Meters()
-    measure = JobMetrics(meters)
+    metrics = Metrics()
+    measure = JobMetrics(metrics)
     db = await Database.open(settings.database_path, tell=measure.on_event)
     stack.push_async_callback(db.close)
     tls = load_tls_context()
-    api_url, told = settings.telegram_api_url, meters.telegram_calls.add
-    chat = TelegramClient(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
+    chat = TelegramClient(
+        token=token, api_url=settings.telegram_api_url, tls=tls, redact=redact, on_call=metrics.count_telegram_call
+    )
     stack.push_async_callback(chat.aclose)
-    updates = GetUpdatesClient(token=token, api_url=api_url, tls=tls, redact=redact, told=told)
-    stack.push_async_callback(updates.aclose)
     address, news = UpdateFilter(), asyncio.Event()
     callbacks = CallbackTracker(settings.public_url, settings.callback_key)
     worker = _build_worker(settings, stack, db, chat, callbacks, measure, clocks, tls, redact, wake_intake=news.set)
@@ -256,9 +253,9 @@ async def _wire_parts(
         intake.wake()
         worker.wake()
 
-    incoming = UpdateRecorder(db, address, meters.updates, clock=clocks.wall_clock, wake_others=wake_others)
+    incoming = UpdateRecorder(db, address, metrics.updates.inc, clock=clocks.wall_clock, wake_others=wake_others)
     token_refusal = TokenRejection(chat.get_me, monotonic=clocks.monotonic)
-    poll = LongPoller(updates, incoming, token_refusal, monotonic=clocks.monotonic)
+    poll = LongPoller(chat, incoming, token_refusal, monotonic=clocks.monotonic)
     hook = _build_webhook(settings, incoming, chat, clocks)
     nudges = _build_kie_callback(settings, db, callbacks, measure, worker, redact, Clocks(real, clocks.monotonic))
     parts = {
@@ -272,7 +269,10 @@ async def _wire_parts(
         db=db,
         telegram=chat,
         http_server=HttpEndpoints(
-            missing=health.failed_conditions, prove=settings.ownership_proof, nudges=nudges, hook=hook
+            failed_conditions=health.failed_conditions,
+            prove_ownership=settings.ownership_proof,
+            kie_callback=nudges,
+            webhook=hook,
         ),
         update_filter=address,
         long_poller=poll,
@@ -284,8 +284,8 @@ async def _wire_parts(
         watchdog=Watchdog(parts, monotonic=clocks.monotonic, check_files=lambda: _check_files(db, lock)),
         retention=retention,
         health=health,
-        meters=meters,
-        metrics_endpoint=_build_metrics_endpoint(settings, db, meters, health, clocks),
+        metrics=metrics,
+        metrics_endpoint=_build_metrics_endpoint(settings, db, metrics, health, clocks),
     )
 
 
@@ -309,12 +309,10 @@ def _build_health(
 
 
 def _build_metrics_endpoint(
-    settings: Settings, db: Database, meters: Meters, health: Health, clocks: Clocks
+    settings: Settings, db: Database, metrics: Metrics, health: Health, clocks: Clocks
 ) -> MetricsEndpoint | None:
     if settings.metrics_port is None:
         return None
-    from bot.inbound.metrics_exposition import render_metrics  # noqa: PLC0415 - a bot that nobody watches does not load the library
-
     sources = MetricsSources(
         conditions=health.conditions,
         database=lambda: db.transact(lambda tx: tx.snapshots.take(clocks.wall_clock())),
@@ -322,7 +320,7 @@ def _build_metrics_endpoint(
         receiver_silence=health.silence,
         build=read_build_info(settings.kie_model),
     )
-    return MetricsEndpoint(meters, sources, render_metrics)
+    return MetricsEndpoint(metrics.registry, sources)
 
 
 def _build_webhook(
@@ -353,7 +351,7 @@ def _build_kie_callback(
     key = settings.kie_webhook_key
     return KieCallbackEndpoint(
         CallbackProcessor(db, callbacks, measure, look_soon=worker.poll_soon).process,
-        is_ours=callbacks.is_signed_by_us,
+        is_own_reference=callbacks.is_signed_by_us,
         key=None if key is None else key.get_secret_value(),
         redact=redact,
         clock=clocks.wall_clock,
@@ -375,7 +373,7 @@ def _build_dispatcher(
     daily = DailyLimits(
         settings.daily_edits_per_user, settings.daily_edits_per_chat, settings.daily_edits, settings.daily_credits
     )
-    originals = RateLimiter(1 / RESEND_INTERVAL, RESEND_BURST, most_callers=MAX_TRACKED_USERS)
+    originals = RateLimiter(1 / RESEND_INTERVAL, RESEND_BURST, max_callers=MAX_TRACKED_USERS)
     return Dispatcher(
         db,
         address,
@@ -415,7 +413,7 @@ def _build_worker(
         redact=redact,
         timeout=settings.kie_timeout_seconds,
         tls=tls,
-        told=measure.metrics.kie_calls.add,
+        on_call=measure.metrics.count_kie_call,
     )
     stack.push_async_callback(kie.aclose)
     fetcher = Downloader(trusted_origins=(settings.kie_api_url, settings.kie_upload_url), tls=tls)

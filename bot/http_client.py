@@ -1,81 +1,79 @@
-"""What the HTTP clients of all rooms have in common: little is left behind by a request, and it leaves in few pieces.
-
-httpx ties each answer to itself in a circle, which Python frees only when it looks for garbage: the picture that was
-sent would stay in memory until then, and to look is work too.
-"""
+"""Defaults of all HTTP clients: no cookies, request bodies that are sent once, bounded reads, usable proxy settings."""
 
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-#: Bytes. A form leaves in two or three pieces for each of its fields; what is put together is in memory twice.
+#: Up to this size a body is sent in one piece: multipart fields leave in two or three pieces each. While it is sent it
+#: is in memory twice.
 MAX_BUFFERED_BYTES = 2 << 20
 
-#: Name a proxy, in capitals or not; NO_PROXY names whom to reach without one.
+#: The environment variables that name a proxy, also in lower case; NO_PROXY lists the exceptions.
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
 _CONTENT_LENGTH = re.compile("[0-9]{1,18}")
 
-_EMPTY_STREAM = httpx.ByteStream(b"")
+
+def no_cookies() -> CookieJar:
+    """Return a cookie jar that accepts nothing: no host is to recognise us."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
-class HttpClient(httpx.AsyncClient):
-    """A client that keeps no cookies, and nothing of an answer but what it hands out."""
-
-    def __init__(self, **how: Any) -> None:
-        super().__init__(**how)
-        self._cookies = _NoCookies()
-
-    async def send(self, request: httpx.Request, *, stream: bool = False, **how: Any) -> httpx.Response:
-        """Send a request; an answer that is still to be read wants `let_go` in the end."""
-        response = await super().send(request, stream=stream, **how)
-        if not stream:
-            response.stream = _EMPTY_STREAM
-        return response
-
-
-class _NoCookies(httpx.Cookies):
-    """Sending cookies back would serve nobody, and let a host know us again."""
-
-    def extract_cookies(self, response: httpx.Response) -> None:
-        """Keep none."""
-
-
-async def read_bounded(parts: AsyncIterator[bytes], most: int) -> bytes:
-    """Put the parts of a body together; where there are more than `most` bytes it ends with the part that says so."""
+async def read_bounded(parts: AsyncIterator[bytes], max_bytes: int) -> bytes:
+    """Join the parts of a body; beyond `max_bytes` it ends with the part that exceeds it."""
     found, size = [], 0
     async for part in parts:
         found.append(part)
         size += len(part)
-        if size > most:
+        if size > max_bytes:
             break
     return b"".join(found)
 
 
 def read_content_length(response: httpx.Response) -> int | None:
-    """Return how many bytes a body is said to have; None where nothing is said that can be so."""
-    claim = response.headers.get("Content-Length", "")
-    return int(claim) if _CONTENT_LENGTH.fullmatch(claim) else None
+    """Return the Content-Length in bytes; None where it is missing or invalid."""
+    length = response.headers.get("Content-Length", "")
+    return int(length) if _CONTENT_LENGTH.fullmatch(length) else None
 
 
-async def close_response(response: httpx.Response) -> None:
-    """Close an answer that was not read as a whole, and open its circle."""
-    await response.aclose()
-    response.stream = _EMPTY_STREAM
+async def use_body_once(request: httpx.Request) -> None:
+    """Send the body once and then forget it; a request hook of httpx.
+
+    httpx ties each response and its request into a reference cycle, which would keep an uploaded image in memory until
+    the garbage collector runs.
+    """
+    if isinstance(request.stream, httpx.AsyncByteStream):
+        is_small = int(request.headers.get("Content-Length", MAX_BUFFERED_BYTES + 1)) <= MAX_BUFFERED_BYTES
+        request.stream = _SingleUseBody(request.stream, in_one_piece=is_small)
+
+
+class _SingleUseBody(httpx.AsyncByteStream):
+    def __init__(self, body: httpx.AsyncByteStream, *, in_one_piece: bool) -> None:
+        self._body: httpx.AsyncByteStream = body
+        self._in_one_piece = in_one_piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        body, self._body = self._body, httpx.ByteStream(b"")
+        if self._in_one_piece:
+            yield b"".join([piece async for piece in body])
+        else:
+            async for piece in body:
+                yield piece
 
 
 def find_proxy_problem(environ: Mapping[str, str]) -> str | None:
-    """Say which of the environment's variables for proxies the library cannot use, and what to do; None: all is well.
+    """Name the proxy variable that httpx cannot use, and the remedy; None where there is no problem.
 
-    `environ` has to be that of the process, which the library reads by itself.
+    `environ` has to be that of the process, which httpx reads by itself.
     """
     for name in (*PROXY_VARIABLES, *map(str.lower, PROXY_VARIABLES)):
         proxy = environ.get(name, "")
         if proxy and not _can_build_client(proxy=proxy if "://" in proxy else f"http://{proxy}"):
-            return f"{name} cannot be used: name an HTTP proxy, like http://host:port (SOCKS is not spoken here)"
+            return f"{name} cannot be used: name an HTTP proxy, like http://host:port (SOCKS is not supported)"
     if _can_build_client(trust_env=True):
         return None
     return (
@@ -85,14 +83,8 @@ def find_proxy_problem(environ: Mapping[str, str]) -> str | None:
 
 
 def _can_build_client(*, trust_env: bool = False, proxy: str | None = None) -> bool:
-    """Try to make a client; it trusts nobody, which takes no time."""
+    """Try to build a client; it trusts no certificate, because loading them takes time."""
     with suppress(ValueError, ImportError, httpx.InvalidURL):
         httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=trust_env, proxy=proxy).close()
         return True
     return False
-
-
-async def buffer_small_body(request: httpx.Request) -> None:
-    """Put the pieces of a small body together before they leave."""
-    if int(request.headers.get("Content-Length", MAX_BUFFERED_BYTES + 1)) <= MAX_BUFFERED_BYTES:
-        await request.aread()

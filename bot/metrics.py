@@ -1,123 +1,95 @@
-"""Meters: what this process has counted and timed since it started, for whoever watches the bot.
+"""The process's Prometheus metrics: what it has counted and timed since it started.
 
-One object, made in `app` and passed to those who have something to count. It costs an addition each time, whether
-somebody watches or not. Labels come from small closed sets: nothing here tells one person from another.
+Made once, in `app`. All labels come from small closed sets: no metric identifies a user. docs/monitoring.md lists them.
 """
 
-from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import accumulate
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
-#: Seconds. An edit waits for nothing on a quiet day, and for hours behind a halt.
-WAITS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0)
+#: Seconds. An edit waits for nothing on a quiet day, and for hours while a circuit breaker is open.
+QUEUE_WAIT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0)
 
 #: Seconds. Kie mostly takes about ten, sometimes a minute, and now and then the better part of an hour.
-WORKS = (2.0, 4.0, 6.0, 8.0, 10.0, 12.5, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0, 900.0, 3600.0)
+KIE_WORK_BUCKETS = (2.0, 4.0, 6.0, 8.0, 10.0, 12.5, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0, 900.0, 3600.0)
 
-#: Seconds from the request to the answer: those of Kie and of the line, and an hour in which words are waited for.
-ANSWERS = (1.0, 2.5, 5.0, 7.5, 10.0, 12.5, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 21_600.0)
+#: Seconds, with the time that Kie took, the time in the queue, and up to an hour of waiting for a prompt.
+ANSWER_BUCKETS = (1.0, 2.5, 5.0, 7.5, 10.0, 12.5, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 21_600.0)
 
-#: Seconds from the finished picture to the answer: a callback brings half of one, a late look up to thirty.
-DELIVERIES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 300.0, 3600.0)
+#: Seconds. After a callback it is half a second, after a late poll up to thirty.
+DELIVERY_BUCKETS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 300.0, 3600.0)
 
-#: Looks at a task; one is the least that there can be.
-LOOKS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0)
-
-Labels = tuple[str, ...]
+#: Polls of one task; every task is polled at least once.
+POLL_BUCKETS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 
 
-class Count:
-    """Something that only grows, by the values of its labels; shown with `_total` behind its name."""
-
-    def __init__(self, name: str, meaning: str, *labels: str) -> None:
-        self.name = name
-        self.meaning = meaning
-        self.labels = labels
-        self.values: dict[Labels, float] = {} if labels else {(): 0.0}
-
-    def add(self, *values: str, by: float = 1.0) -> None:
-        """Count something; `by=0` shows that it can be counted, before it ever was."""
-        self.values[values] = self.values.get(values, 0.0) + by
-
-
-class Series:
-    """How many figures lie between the bounds of a histogram, and what they sum up to."""
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def add(self, figure: float) -> None:
-        """Sort a figure in; one on a bound is below it."""
-        self._counts[bisect_left(self._bounds, figure)] += 1
-        self.sum += figure
-
-    def up_to_bounds(self) -> list[int]:
-        """Return how many figures are not above each bound, and at the end how many there are."""
-        return list(accumulate(self._counts))
-
-
-class Histogram:
-    """Figures by the bounds that they lie between, and by the values of labels."""
-
-    def __init__(self, name: str, meaning: str, bounds: Sequence[float], *labels: str) -> None:
-        self.name = name
-        self.meaning = meaning
-        self.bounds = bounds
-        self.labels = labels
-        self.series: dict[Labels, Series] = {} if labels else {(): Series(bounds)}
-
-    def show(self, *values: str) -> None:
-        """Show that there can be figures, before there are any."""
-        self.series.setdefault(values, Series(self.bounds))
-
-    def observe(self, figure: float, *values: str) -> None:
-        """Sort a figure in; below nothing, as a clock that was set can make it, counts as nothing."""
-        if values not in self.series:
-            self.show(*values)
-        self.series[values].add(max(0.0, figure))
-
-
-class Meters:
-    """Everything that is counted and timed."""
+class Metrics:
+    """The counters and histograms; the metrics endpoint adds the gauges."""
 
     def __init__(self) -> None:
-        self.accepted = Count("darkroom_requests_accepted", "Requests that were complete and got into the line.")
-        self.finished = Count(
+        # else each series has a second one with the time of its first sample
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = registry = CollectorRegistry()
+        self.requests_accepted = Counter(
+            "darkroom_requests_accepted", "Requests that were complete and got into the queue.", registry=registry
+        )
+        self.requests_finished = Counter(
             "darkroom_requests_finished",
-            "Requests that came to their end, and why without a picture.",
-            "outcome",
-            "reason",
+            "Requests that ended, and why without an image.",
+            ["outcome", "reason"],
+            registry=registry,
         )
-        self.answers = Count("darkroom_answers", "How it ended with the answers to people.", "ending")
-        self.updates = Count("darkroom_updates", "Updates from Telegram that were taken in.")
-        self.telegram_calls = Count(
-            "darkroom_telegram_calls", "Calls to Telegram by HTTP status, none where no answer came.", "method", "code"
+        self.answers = Counter("darkroom_answers", "How sending the answers ended.", ["ending"], registry=registry)
+        self.updates = Counter("darkroom_updates", "Updates from Telegram that were stored.", registry=registry)
+        self._telegram_calls = Counter(
+            "darkroom_telegram_calls",
+            "Calls to Telegram by HTTP status, none where no response came.",
+            ["method", "code"],
+            registry=registry,
         )
-        self.kie_calls = Count("darkroom_kie_calls", "Calls to Kie by what came of them.", "call", "outcome")
-        self.callbacks = Count(
-            "darkroom_kie_callbacks", "Callbacks from Kie, and tasks that were found finished without one.", "kind"
+        self._kie_calls = Counter(
+            "darkroom_kie_calls", "Calls to Kie by outcome.", ["call", "outcome"], registry=registry
         )
-        self.credits_spent = Count("darkroom_kie_credits_spent", "Credits that finished tasks cost.")
-        self.waited = Histogram(
-            "darkroom_queue_wait_seconds", "From the complete request to the order that Kie took.", WAITS
+        self.callbacks = Counter(
+            "darkroom_kie_callbacks",
+            "Callbacks from Kie, and tasks that were found finished without one.",
+            ["kind"],
+            registry=registry,
         )
-        self.worked = Histogram("darkroom_kie_work_seconds", "What Kie took for a picture, by its own clock.", WORKS)
-        self.answered = Histogram("darkroom_answer_seconds", "From the request to its answer.", ANSWERS, "outcome")
-        self.delivered = Histogram(
+        self.credits_spent = Counter(
+            "darkroom_kie_credits_spent", "Credits that finished tasks cost.", registry=registry
+        )
+        self.queue_wait = Histogram(
+            "darkroom_queue_wait_seconds",
+            "From the complete request to the order that Kie took.",
+            buckets=QUEUE_WAIT_BUCKETS,
+            registry=registry,
+        )
+        self.kie_work = Histogram(
+            "darkroom_kie_work_seconds",
+            "What Kie took for an image, by its own clock.",
+            buckets=KIE_WORK_BUCKETS,
+            registry=registry,
+        )
+        self.answer_time = Histogram(
+            "darkroom_answer_seconds",
+            "From the request to its answer.",
+            ["outcome"],
+            buckets=ANSWER_BUCKETS,
+            registry=registry,
+        )
+        self.delivery_time = Histogram(
             "darkroom_delivery_seconds",
-            "From the moment at which Kie had a picture to that at which it was sent.",
-            DELIVERIES,
+            "From the moment at which Kie had an image to that at which it was sent.",
+            buckets=DELIVERY_BUCKETS,
+            registry=registry,
         )
-        self.looks = Histogram("darkroom_task_looks", "Looks at a task until it was over.", LOOKS)
+        self.task_polls = Histogram(
+            "darkroom_task_looks", "Polls of a task until it was over.", buckets=POLL_BUCKETS, registry=registry
+        )
 
-    @property
-    def counts(self) -> tuple[Count, ...]:
-        """Everything that is counted."""
-        return tuple(each for each in vars(self).values() if isinstance(each, Count))
+    def count_telegram_call(self, method: str, code: str) -> None:
+        """Count a call to the Bot API, by its method and its HTTP status."""
+        self._telegram_calls.labels(method, code).inc()
 
-    @property
-    def histograms(self) -> tuple[Histogram, ...]:
-        """Everything that is sorted in."""
-        return tuple(each for each in vars(self).values() if isinstance(each, Histogram))
+    def count_kie_call(self, call: str, outcome: str) -> None:
+        """Count a call to Kie, by its name and its outcome."""
+        self._kie_calls.labels(call, outcome).inc()

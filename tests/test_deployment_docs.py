@@ -16,6 +16,7 @@ from fluent.syntax import FluentParser
 from fluent.syntax import ast as ftl
 
 from bot import i18n
+from bot.http_paths import KIE_CALLBACK_PATH, TELEGRAM_WEBHOOK_PATH
 from bot.inbound import kie_callback, telegram_webhook
 from bot.inbound.http_endpoints import HttpEndpoints
 from bot.settings import SECRET_SETTINGS, Settings
@@ -125,7 +126,7 @@ def _commands(page: Path) -> list[str]:
 
 def test_the_proxies_write_no_address_of_an_order_down_while_the_bot_is_away() -> None:
     nginx, caddy = ((OPERATING_FILES / name).read_text(encoding="utf-8") for name in ("nginx.conf", "Caddyfile"))
-    called = kie_callback.PATH.partition("{")[0]
+    called = KIE_CALLBACK_PATH
     [location] = re.findall(rf"^    location {called} {{\n(.+?)^    }}", nginx, re.MULTILINE | re.DOTALL)
     assert "        error_log /dev/null emerg;\n" in location
     assert "    access_log off;\n" in nginx
@@ -143,10 +144,10 @@ def test_compose_and_the_proxies_lead_to_the_port_of_the_image() -> None:
 
 def test_the_proxies_let_the_two_paths_through_and_as_much_as_the_door_takes() -> None:
     nginx, caddy = ((OPERATING_FILES / name).read_text(encoding="utf-8") for name in ("nginx.conf", "Caddyfile"))
-    called = kie_callback.PATH.partition("{")[0]
+    called = KIE_CALLBACK_PATH
     let_in = re.findall(r"^    location (?:= )?(\S+) {\n(?: +client.*\n)? +proxy_pass", nginx, re.MULTILINE)
-    assert let_in == [called, telegram_webhook.PATH]
-    assert f"@bot path {called}* {telegram_webhook.PATH}\n" in caddy
+    assert let_in == [called, TELEGRAM_WEBHOOK_PATH]
+    assert f"@bot path {called}* {TELEGRAM_WEBHOOK_PATH}\n" in caddy
     assert f"client_max_body_size {telegram_webhook.MAX_BODY_BYTES // 1024**2}m;" in nginx
     assert f"client_max_body_size {kie_callback.MAX_BODY_BYTES // 1024}k;" in nginx
     assert f"max_size {telegram_webhook.MAX_BODY_BYTES // 1024**2}MiB\n" in caddy
@@ -175,7 +176,7 @@ async def test_the_health_check_of_the_image_tells_whether_the_bot_lives() -> No
     async def missing() -> list[str]:
         return ["receiver"]
 
-    door = HttpEndpoints(missing=missing, prove=str)
+    door = HttpEndpoints(failed_conditions=missing, prove_ownership=str)
     port = int((await door.open("127.0.0.1", 0)).rpartition(":")[2])
     alive = await asyncio.to_thread(_health_check, port)
     await door.close()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from bot.http_client import MAX_BUFFERED_BYTES, HttpClient, buffer_small_body, read_content_length
+from bot.http_client import MAX_BUFFERED_BYTES, no_cookies, read_content_length, use_body_once
 from tests.images.image_host import host_images, respond_with
 
 ANYWHERE = "http://localhost"
@@ -13,13 +13,13 @@ ANYWHERE = "http://localhost"
 
 async def test_a_small_body_leaves_in_one_piece() -> None:
     request = _upload(MAX_BUFFERED_BYTES - 1000)
-    await buffer_small_body(request)
+    await use_body_once(request)
     assert [len(piece) for piece in await _read_chunks(request)] == [int(request.headers["Content-Length"])]
 
 
 async def test_what_is_large_is_not_in_memory_twice() -> None:
     request = _upload(MAX_BUFFERED_BYTES)
-    await buffer_small_body(request)
+    await use_body_once(request)
     assert len(await _read_chunks(request)) > 1
 
 
@@ -29,8 +29,16 @@ async def test_what_comes_little_by_little_leaves_so() -> None:
         yield b"b"
 
     request = httpx.Request("POST", ANYWHERE, content=content())
-    await buffer_small_body(request)
+    await use_body_once(request)
     assert await _read_chunks(request) == [b"a", b"b"]
+
+
+async def test_a_body_is_forgotten_once_it_was_sent() -> None:
+    for size in (1000, MAX_BUFFERED_BYTES):
+        request = _upload(size)
+        await use_body_once(request)
+        assert b"".join(await _read_chunks(request))
+        assert b"".join(await _read_chunks(request)) == b""
 
 
 @pytest.mark.parametrize(
@@ -43,7 +51,10 @@ def test_a_body_is_as_long_as_it_is_said_where_that_can_be(claim: str, length: i
 
 
 async def test_no_cookie_is_sent_back() -> None:
-    async with host_images({"/": respond_with(Set_Cookie="a=b")}) as host, HttpClient() as client:
+    async with (
+        host_images({"/": respond_with(Set_Cookie="a=b")}) as host,
+        httpx.AsyncClient(cookies=no_cookies()) as client,
+    ):
         await client.get(host.origin)
         await client.get(host.origin)
         assert [request.headers.get("Cookie") for request in host.requests] == [None, None]

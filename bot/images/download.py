@@ -22,7 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from bot.http_client import HttpClient, close_response, read_bounded, read_content_length
+from bot.http_client import no_cookies, read_bounded, read_content_length
 from bot.images import ssrf_guard
 from bot.images.errors import (
     DecodingTooCostly,
@@ -167,7 +167,7 @@ class Downloader:
             _check_status(response.status_code, url.host)
             return await self._read_body(response)
         finally:
-            await close_response(response)
+            await response.aclose()
 
     async def _resolve_allowed_addresses(self, url: httpx.URL) -> list[str]:
         try:
@@ -243,7 +243,7 @@ async def _send_to_first_reachable(client: httpx.AsyncClient, requests: list[htt
 
 def _create_client(tls: ssl.SSLContext, proxy: str | None = None) -> httpx.AsyncClient:
     """Make a client that does nothing on its own: no redirects, no proxies but the given one."""
-    return HttpClient(proxy=proxy, trust_env=False, verify=tls, limits=POOL_LIMITS)
+    return httpx.AsyncClient(proxy=proxy, trust_env=False, verify=tls, limits=POOL_LIMITS, cookies=no_cookies())
 
 
 def _read_proxies() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The HTTP door: says whether the bot is alive and whether it can serve, and lets callbacks and updates in."""
+"""The public HTTP endpoints on HOST and PORT: health, readiness, proof of ownership, and the two callbacks."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -6,35 +6,41 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 
-from bot.inbound import kie_callback, telegram_webhook
+from bot.http_paths import HEALTH_PATH, KIE_CALLBACK_PATH, OWNERSHIP_PROOF_PATH, READY_PATH, TELEGRAM_WEBHOOK_PATH
 from bot.inbound.http_server import HttpServer
+from bot.inbound.kie_callback import KieCallbackEndpoint
+from bot.inbound.telegram_webhook import TelegramWebhook
 from bot.settings import Settings
+
+_NONCE = re.compile(r"[0-9a-f]{32}")
 
 
 class HttpEndpoints:
-    """The server on HOST and PORT; without `nudges` and `hook` there is nothing that others could want of it.
+    """The server on HOST and PORT; without `kie_callback` and `webhook` there are no such paths.
 
-    `missing` says what keeps the bot from serving, in words that anybody may read.
+    `failed_conditions` says what keeps the bot from serving, in words that anybody may read. `prove_ownership` answers
+    a nonce in a way that only this bot can: `check` uses it to see whether PUBLIC_URL leads here.
     """
 
     def __init__(
         self,
         *,
-        missing: Callable[[], Awaitable[Sequence[str]]],
-        prove: Callable[[str], str],
-        nudges: kie_callback.KieCallbackEndpoint | None = None,
-        hook: telegram_webhook.TelegramWebhook | None = None,
+        failed_conditions: Callable[[], Awaitable[Sequence[str]]],
+        prove_ownership: Callable[[str], str],
+        kie_callback: KieCallbackEndpoint | None = None,
+        webhook: TelegramWebhook | None = None,
     ) -> None:
-        self._missing = missing
+        self._failed_conditions = failed_conditions
+        self._prove_ownership = prove_ownership
         app = web.Application()
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/readyz", self._readyz)
-        for path in OWNERSHIP_PROOF_PATHS:
-            app.router.add_get(path, OwnershipProof(prove).handle)
-        if nudges is not None:
-            app.router.add_post(kie_callback.PATH, nudges.handle)
-        if hook is not None:
-            app.router.add_post(telegram_webhook.PATH, hook.handle)
+        app.router.add_get(HEALTH_PATH, self._get_health)
+        app.router.add_get(READY_PATH, self._get_readiness)
+        app.router.add_get(OWNERSHIP_PROOF_PATH, self._get_ownership_proof)
+        app.router.add_get(TELEGRAM_WEBHOOK_PATH, self._get_ownership_proof)
+        if kie_callback is not None:
+            app.router.add_post(f"{KIE_CALLBACK_PATH}{{reference}}", kie_callback.handle)
+        if webhook is not None:
+            app.router.add_post(TELEGRAM_WEBHOOK_PATH, webhook.handle)
         self._server = HttpServer(app)
 
     async def open(self, host: str, port: int) -> str:
@@ -45,50 +51,36 @@ class HttpEndpoints:
         """Stop listening."""
         await self._server.close()
 
-    async def _healthz(self, _request: web.Request) -> web.Response:
+    async def _get_health(self, _request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
 
-    async def _readyz(self, _request: web.Request) -> web.Response:
-        missing = list(await self._missing())
+    async def _get_readiness(self, _request: web.Request) -> web.Response:
+        missing = list(await self._failed_conditions())
         return web.json_response({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+
+    async def _get_ownership_proof(self, request: web.Request) -> web.Response:
+        nonce = request.query.get("nonce", "")
+        if not _NONCE.fullmatch(nonce):
+            return web.Response(status=404)
+        return web.Response(text=self._prove_ownership(nonce), headers={"Cache-Control": "no-store"})
 
 
 @asynccontextmanager
 async def serve_without_bot(settings: Settings) -> AsyncIterator[str]:
-    """Open the door with no bot behind it: it proves whose it is, and takes nothing in; gives its address.
+    """Serve health, readiness and the proof of ownership while no bot runs; yield the address.
 
     The port for metrics is tried as well. Raises CannotRun when a port cannot be had.
     """
+
+    async def failed_conditions() -> Sequence[str]:
+        return ["bot"]
+
     async with AsyncExitStack() as stack:
-        door = HttpEndpoints(missing=_report_bot_missing, prove=settings.ownership_proof)
-        address = await door.open(settings.host, settings.port)
-        stack.push_async_callback(door.close)
+        endpoints = HttpEndpoints(failed_conditions=failed_conditions, prove_ownership=settings.ownership_proof)
+        address = await endpoints.open(settings.host, settings.port)
+        stack.push_async_callback(endpoints.close)
         if settings.metrics_port is not None:
-            metrics = HttpServer(web.Application(), prefix="METRICS_")
+            metrics = HttpServer(web.Application(), setting_prefix="METRICS_")
             await metrics.open(settings.metrics_host, settings.metrics_port)
             stack.push_async_callback(metrics.close)
         yield address
-
-
-async def _report_bot_missing() -> Sequence[str]:
-    return ["bot"]
-
-
-#: Where it can be asked for; the first is beside the addresses that Kie calls.
-OWNERSHIP_PROOF_PATHS = ("/kie/callback/proof", telegram_webhook.PATH)
-
-_NONCE = re.compile(r"[0-9a-f]{32}")
-
-
-class OwnershipProof:
-    """Answers a GET with what `prove` makes of the nonce in it."""
-
-    def __init__(self, prove: Callable[[str], str]) -> None:
-        self._prove = prove
-
-    async def handle(self, request: web.Request) -> web.Response:
-        """Answer a nonce; anything else is not found."""
-        nonce = request.query.get("nonce", "")
-        if not _NONCE.fullmatch(nonce):
-            return web.Response(status=404)
-        return web.Response(text=self._prove(nonce), headers={"Cache-Control": "no-store"})

@@ -1,68 +1,105 @@
-"""The long poll: lets Telegram's updates in where we ask for them.
+"""Long polling: receives Telegram's updates with getUpdates.
 
-They are kept before the next question confirms them to Telegram. An update that cannot be
-understood is kept like any other: intake sets it aside, and nothing behind it waits.
+Updates are stored before the next call confirms them to Telegram. An update that cannot be parsed is stored like any
+other, and holds nothing up.
 """
 
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bot.inbound.token_rejection import TokenRejection
+from bot.clock import backoff
 from bot.inbound.update_recorder import UpdateRecorder, has_update_id
-from bot.settings import MustRestart
+from bot.settings import CannotRun, MustRestart
+from bot.telegram.client import POLL_DEADLINE, POLL_TIMEOUT, TelegramClient
 from bot.telegram.errors import PollingConflict, RetryableError, TelegramApiError, Unauthorized
-from bot.telegram.get_updates import POLL_TIMEOUT, RESPONSE_DEADLINE, GetUpdatesClient
 
 log = logging.getLogger(__name__)
 
-#: Seconds for which another poller is put up with: a predecessor that is shutting down, say.
+#: Seconds for which another poller is tolerated: it may be a predecessor that is shutting down.
 CONFLICT_TIMEOUT = 60.0
 
-MAX_BACKOFF = 30.0
+#: Seconds for which Telegram has to reject the token.
+REJECTION_TIMEOUT = 60.0
 
-#: Seconds for which a good answer of Telegram holds: until the third question without one.
+#: Seconds between two polls while they fail.
+MAX_PAUSE = 30.0
+
+#: Seconds for which a good answer from Telegram counts: until the third poll without one.
 MAX_SILENCE = 3.0 * POLL_TIMEOUT
 
-#: Seconds for what else has to be done between two questions: storing, above all.
+#: Seconds for everything else between two polls, mainly storing.
 STALL_GRACE = 60.0
 
+TOKEN_REJECTED_MESSAGE = "TELEGRAM_BOT_TOKEN is not known to Telegram: copy the token from @BotFather again"  # noqa: S105 - words
+
 CONFLICT_MESSAGE = (
-    "another program receives the updates of this bot (409 Conflict for {patience:.0f} s): "
+    "another program receives the updates of this bot (409 Conflict for {seconds:.0f} s): "
     "stop it, or give this one a bot of its own"
 )
 
 
+class TokenRejection:
+    """Decides when a rejected bot token is final: when that lasts, and getMe is rejected as well.
+
+    Telegram, and gateways in front of it, answer 401 or 404 in passing now and then. Exit code 2, which no supervisor
+    restarts, is for a token that is wrong for good.
+    """
+
+    def __init__(self, get_me: Callable[[], Awaitable[object]], *, monotonic: Callable[[], float]) -> None:
+        self._get_me = get_me
+        self._monotonic = monotonic
+        self._rejected_since: float | None = None
+
+    def record_accepted(self) -> None:
+        """Note that Telegram accepted the token."""
+        self._rejected_since = None
+
+    async def record_rejected(self) -> None:
+        """Note that Telegram rejected the token; raises CannotRun once that is final."""
+        now = self._monotonic()
+        if self._rejected_since is None:
+            self._rejected_since = now
+            log.warning("%s (the bot ends if this lasts for %.0f s)", TOKEN_REJECTED_MESSAGE, REJECTION_TIMEOUT)
+        if now - self._rejected_since < REJECTION_TIMEOUT:
+            return
+        try:
+            await self._get_me()
+        except Unauthorized:
+            raise CannotRun(TOKEN_REJECTED_MESSAGE) from None
+        except TelegramApiError:
+            return  # this proves nothing: getMe is called again with the next rejection
+        self.record_accepted()  # the token is good, so only the other method is rejected
+
+
 class LongPoller:
-    """Asks for updates, stores them, and asks on."""
+    """Polls for updates and stores them."""
 
     def __init__(
         self,
-        updates: GetUpdatesClient,
-        letters: UpdateRecorder,
-        token: TokenRejection,
+        telegram: TelegramClient,
+        recorder: UpdateRecorder,
+        token_rejection: TokenRejection,
         *,
         monotonic: Callable[[], float],
-        rival_patience: float = CONFLICT_TIMEOUT,
     ) -> None:
-        self._client = updates
-        self._recorder = letters
-        self._token_rejection = token
+        self._telegram = telegram
+        self._recorder = recorder
+        self._token_rejection = token_rejection
         self._monotonic = monotonic
-        self._conflict_timeout = rival_patience
         self._offset = 0
         self._failures = 0
         self._conflict_since = 0.0
         self._conflict_seen_at: float | None = None
         #: when Telegram last answered well, on the monotonic clock
         self.last_contact_at = monotonic()
-        #: after which moment of that clock a lack of any answer, good or bad, means that this hangs
+        #: on that clock: if there was no answer by then, good or bad, this hangs
         self.hang_deadline = math.inf
 
     async def run(self) -> None:
-        """Receive until cancelled. Raises CannotRun for a token that stays wrong, MustRestart for a lasting rival."""
+        """Poll until cancelled. Raises CannotRun for a rejected token, MustRestart for a lasting conflict."""
         while True:
             pause = await self.poll_once()
             self.hang_deadline = self._monotonic() + pause + STALL_GRACE
@@ -70,25 +107,25 @@ class LongPoller:
                 await asyncio.sleep(pause)
 
     async def poll_once(self) -> float:
-        """Ask once and store the answer; return the seconds to wait before asking again."""
-        self.hang_deadline = self._monotonic() + RESPONSE_DEADLINE + STALL_GRACE
+        """Poll once and store the updates; return the seconds to wait before the next poll."""
+        self.hang_deadline = self._monotonic() + POLL_DEADLINE + STALL_GRACE
         try:
-            answer = await self._client.get_updates(self._offset)
+            updates = await self._telegram.get_updates(self._offset)
         except TelegramApiError as error:
             return await self._handle_error(error)
         self.last_contact_at = self._monotonic()
         self._token_rejection.record_accepted()
-        return await self._store_updates(answer)
+        return await self._store(updates)
 
-    async def _store_updates(self, answer: list[Any]) -> float:
-        updates = [update for update in answer if has_update_id(update)]
+    async def _store(self, received: list[Any]) -> float:
+        updates = [update for update in received if has_update_id(update)]
         await self._recorder.record(updates)
         if updates:
             self._offset = max(each["update_id"] for each in updates) + 1
-        if len(updates) < len(answer):
-            log.error("Telegram sent %d updates without an id", len(answer) - len(updates))
-        if answer and not updates:
-            return self._next_backoff()  # nothing of it can be confirmed: asking at once would bring the same again
+        if len(updates) < len(received):
+            log.error("Telegram sent %d updates without an id", len(received) - len(updates))
+        if received and not updates:
+            return self._next_pause()  # nothing can be confirmed: polling at once would bring the same again
         self._failures = 0
         return 0.0
 
@@ -96,23 +133,23 @@ class LongPoller:
         if isinstance(error, Unauthorized):
             await self._token_rejection.record_rejected()
         if isinstance(error, PollingConflict):
-            self._note_conflict()
-        pause = self._next_backoff()
+            self._record_conflict()
+        pause = self._next_pause()
         log.warning("no updates from Telegram, again in %.0f s: %s", pause, error)
         if not isinstance(error, PollingConflict):
-            await self._client.reconnect()
-        wait = error.retry_after if isinstance(error, RetryableError) else None
-        return max(pause, wait or 0.0)
+            await self._telegram.reconnect_get_updates()
+        retry_after = error.retry_after if isinstance(error, RetryableError) else None
+        return max(pause, retry_after or 0.0)
 
-    def _note_conflict(self) -> None:
-        """Note a rival; between two of its questions one of ours may well succeed, which proves nothing."""
+    def _record_conflict(self) -> None:
+        """Note a conflict; a poll that succeeds between two polls of the other program proves nothing."""
         now = self._monotonic()
-        if self._conflict_seen_at is None or now - self._conflict_seen_at > self._conflict_timeout:
+        if self._conflict_seen_at is None or now - self._conflict_seen_at > CONFLICT_TIMEOUT:
             self._conflict_since = now
         self._conflict_seen_at = now
-        if now - self._conflict_since >= self._conflict_timeout:
-            raise MustRestart(CONFLICT_MESSAGE.format(patience=self._conflict_timeout))
+        if now - self._conflict_since >= CONFLICT_TIMEOUT:
+            raise MustRestart(CONFLICT_MESSAGE.format(seconds=CONFLICT_TIMEOUT))
 
-    def _next_backoff(self) -> float:
+    def _next_pause(self) -> float:
         self._failures += 1
-        return min(MAX_BACKOFF, 2.0 ** (self._failures - 1))
+        return min(MAX_PAUSE, backoff(self._failures - 1))

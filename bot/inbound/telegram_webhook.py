@@ -1,8 +1,7 @@
-"""The webhook: lets Telegram's updates in where Telegram brings them.
+"""The endpoint for Telegram's webhook.
 
-An update is committed before it is answered with 200, so Telegram brings it again
-until it is safe, and never waits here for anything else: of an album each item
-is answered at once. Who does not know the secret is turned away.
+An update is committed before it is answered with 200, so Telegram sends it again until it is safe. Nothing else is
+waited for here: each item of an album is answered at once. Requests without the secret are refused.
 """
 
 import asyncio
@@ -15,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.http_paths import TELEGRAM_WEBHOOK_PATH
 from bot.inbound.http_server import read_body
 from bot.inbound.rate_limiter import RateLimiter
 from bot.inbound.update_recorder import UpdateRecorder, has_update_id
@@ -24,60 +24,58 @@ from bot.telegram.errors import Rejected, TelegramApiError
 
 log = logging.getLogger(__name__)
 
-PATH = "/telegram/webhook"
-
-#: The name of the header in which Telegram says the secret.
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a name
 
-#: Bytes of an update; Telegram names no bound, and texts and captions make some 50 kB of one.
+#: Telegram names no limit; texts and captions make an update of some 50 kB.
 MAX_BODY_BYTES = 1024 * 1024
 
-#: Seconds that an update may take to arrive.
+#: Seconds.
 BODY_TIMEOUT = 10.0
 
-#: Seconds between two questions whether Telegram still brings the updates here.
+#: Seconds between two calls of getWebhookInfo.
 CHECK_INTERVAL = 300.0
 
-#: Seconds for which a good answer of Telegram holds: until the third question without one.
+#: Seconds for which a sign of life from Telegram is good: until the third check without one.
 MAX_SILENCE = 3 * CHECK_INTERVAL
 
 
 class TelegramWebhook:
-    """Answers at `PATH`, and looks after the address that Telegram knows."""
+    """Handles a POST at TELEGRAM_WEBHOOK_PATH, and keeps the webhook registered."""
 
     def __init__(
         self,
-        letters: UpdateRecorder,
-        chat: TelegramClient,
+        recorder: UpdateRecorder,
+        telegram: TelegramClient,
         *,
         public_url: str,
         secret: str,
         monotonic: Callable[[], float],
     ) -> None:
-        self._recorder = letters
-        self._telegram = chat
-        self._url = f"{public_url}{PATH}"
+        self._recorder = recorder
+        self._telegram = telegram
+        self._url = f"{public_url}{TELEGRAM_WEBHOOK_PATH}"
         self._secret = secret
         self._monotonic = monotonic
-        self._warning_limiter = RateLimiter(1 / 60, 1, most_callers=2)
+        self._log_limiter = RateLimiter(1 / 60, 1, max_callers=2)
         self._reported_error_at = 0
-        #: when Telegram last brought an update, or said that nothing keeps it from that, on the monotonic clock
+        #: when Telegram last sent an update, or said that nothing keeps it from that, on the monotonic clock
         self.last_contact_at = monotonic()
-        #: like that of the other parts; nobody can tell silence from a lack of updates
+        #: never late: silence cannot be told from a lack of updates
         self.hang_deadline = math.inf
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Take an update; when it is answered with 200, it is safe."""
-        said = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogatepass")  # they may be any bytes
-        if not hmac.compare_digest(said, self._secret.encode()):
-            return self._reject()
-        body = await read_body(request, most=MAX_BODY_BYTES, within=BODY_TIMEOUT)
+        """Take an update; after a 200 it is safe."""
+        secret = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogatepass")  # they may be any bytes
+        if not hmac.compare_digest(secret, self._secret.encode()):
+            self._log_limited(logging.WARNING, f"a request without the secret arrived at {TELEGRAM_WEBHOOK_PATH}")
+            return web.Response(status=403)
+        body = await read_body(request, max_bytes=MAX_BODY_BYTES, timeout=BODY_TIMEOUT)
         if body is None:
             return web.Response(status=408)
         update = _parse_update(body)
         if update is None:
-            self._log_limited(logging.ERROR, "Telegram brought something without an id, which cannot be kept")
-            return web.Response()  # it would be brought again and again
+            self._log_limited(logging.ERROR, "Telegram sent an update without an id, which cannot be stored")
+            return web.Response()  # else it would come again and again
         self.last_contact_at = self._monotonic()
         try:
             await self._recorder.record([update])
@@ -85,48 +83,44 @@ class TelegramWebhook:
             return web.Response(status=503)
         return web.Response()
 
-    def _reject(self) -> web.Response:
-        self._log_limited(logging.WARNING, f"somebody who does not know the secret called at {PATH}")
-        return web.Response(status=403)
-
-    def _log_limited(self, level: int, words: str) -> None:
-        if self._warning_limiter.try_acquire(words, self._monotonic()):
-            log.log(level, "%s", words)
+    def _log_limited(self, level: int, text: str) -> None:
+        if self._log_limiter.try_acquire(text, self._monotonic()):
+            log.log(level, "%s", text)
 
     async def register(self) -> None:
-        """Have Telegram bring the updates here, those that wait as well.
+        """Have Telegram send updates here, those that wait as well.
 
-        Raises CannotRun for an address that Telegram does not take, a ChatError when it cannot be told.
+        Raises CannotRun for a URL that Telegram does not accept, another TelegramApiError where it cannot be asked.
         """
         try:
             await self._telegram.set_webhook(self._url, self._secret)
         except Rejected as error:
-            raise CannotRun(f"PUBLIC_URL: Telegram does not bring updates to {self._url} ({error})") from None
-        log.info("Telegram brings the updates to %s", self._url)
+            raise CannotRun(f"PUBLIC_URL: Telegram does not send updates to {self._url} ({error})") from None
+        log.info("Telegram sends the updates to %s", self._url)
 
     async def run(self) -> None:
-        """See to it that Telegram goes on to bring updates, until cancelled."""
+        """Check the webhook now and then, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_INTERVAL)
             await self.check()
 
     async def check(self) -> None:
-        """Ask Telegram once how it gets on; set right what somebody else has changed."""
+        """Ask Telegram for the state of the webhook; register it again if somebody has changed it."""
         try:
-            known = await self._telegram.get_webhook_status()
-            if known.url != self._url:
-                log.warning("somebody has changed where Telegram brings the updates: it is set right")
+            status = await self._telegram.get_webhook_status()
+            if status.url != self._url:
+                log.warning("somebody has changed the webhook: it is registered again")
                 await self.register()
-            self._record_status(known)
+            self._record_status(status)
         except TelegramApiError as error:
             log.info("Telegram cannot be asked about the webhook: %s", error)
 
-    def _record_status(self, known: WebhookStatus) -> None:
-        has_failed = known.last_error_at > self._reported_error_at
+    def _record_status(self, status: WebhookStatus) -> None:
+        has_failed = status.last_error_at > self._reported_error_at
         if has_failed:
-            self._reported_error_at = known.last_error_at
-            log.warning("Telegram could not bring an update (%d wait): %s", known.pending_updates, known.last_error)
-        if not has_failed or known.pending_updates == 0:
+            self._reported_error_at = status.last_error_at
+            log.warning("Telegram could not send an update (%d wait): %s", status.pending_updates, status.last_error)
+        if not has_failed or status.pending_updates == 0:
             self.last_contact_at = self._monotonic()
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from bot.clock import Instant
 from bot.handlers.addressed_to_bot import UpdateFilter
-from bot.metrics import Count
 from bot.store.database import Database
 from bot.store.inbox import StoredUpdate
 from bot.store.transaction import Transaction
@@ -24,14 +23,14 @@ class UpdateRecorder:
         self,
         db: Database,
         address: UpdateFilter,
-        counted: Count,
+        count_updates: Callable[[float], None],
         *,
         clock: Callable[[], Instant],
         wake_others: Callable[[], None],
     ) -> None:
         self._db = db
         self._addressed_to_bot = address
-        self._update_counter = counted
+        self._count_updates = count_updates
         self._clock = clock
         self._wake = wake_others
 
@@ -43,7 +42,7 @@ class UpdateRecorder:
         if candidates:
             # the intake, and then the worker: their first units are committed together with this one
             self._wake()
-            self._update_counter.add(by=await self._db.transact(lambda tx: self._record(tx, candidates)))
+            self._count_updates(await self._db.transact(lambda tx: self._record(tx, candidates)))
 
     def _record(self, tx: Transaction, candidates: list[dict[str, Any]]) -> int:
         now = self._clock()

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from bot.http_client import HttpClient, buffer_small_body, close_response, read_bounded
-from bot.kie.errors import KieError, KieUnavailable, OrderUncertain, error_kind, sanitize_text
+from bot.http_client import no_cookies, read_bounded, use_body_once
+from bot.kie.errors import KieError, KieUnavailable, OrderUncertain, sanitize_text
 from bot.kie.models import KNOWN_MODELS, EditInput, TaskRecord
 from bot.kie.responses import (
     KieResponse,
@@ -71,7 +71,7 @@ class KieClient:
         timeout: float = 30.0,
         transfer_timeout: float = 120.0,
         tls: ssl.SSLContext | None = None,
-        told: OnKieCall = ignore_call,
+        on_call: OnKieCall = ignore_call,
     ) -> None:
         """Raise `ValueError` for an unknown model or a key that no HTTP header can carry."""
         if model not in KNOWN_MODELS:
@@ -85,7 +85,7 @@ class KieClient:
         self._model = model
         self._timeout = timeout
         self._transfer_timeout = transfer_timeout
-        self._on_call = told
+        self._on_call = on_call
         certificates = tls or httpx.create_ssl_context()
         self._order_http = _create_http_client(key, certificates, _ORDER_KEEPALIVE)
         self._read_http = _create_http_client(key, certificates, _READ_KEEPALIVE)
@@ -140,7 +140,6 @@ class KieClient:
             data={"uploadPath": "darkroom", "fileName": name},
             timeout=_timeouts(self._transfer_timeout),
         )
-        await buffer_small_body(request)
         with self._report_call(UPLOAD_IMAGE):
             return read_upload_response(await self._send_repeatable(request, self._transfer_timeout))
 
@@ -155,7 +154,7 @@ class KieClient:
         try:
             yield
         except KieError as error:
-            self._on_call(call, error_kind(error))
+            self._on_call(call, error.kind)
             raise
         self._on_call(call, OK)
 
@@ -172,7 +171,7 @@ class KieClient:
             try:
                 body = await _read_body(response)
             finally:
-                await close_response(response)
+                await response.aclose()
         if log.isEnabledFor(logging.DEBUG):  # at no other level, because Kie may repeat the words of an order
             said = sanitize_text(self._redact(body.decode("utf-8", "replace")))
             log.debug("Kie answers HTTP %d: %s", response.status_code, said)
@@ -197,12 +196,14 @@ class _OrderBody:
 
 def _create_http_client(key: str, certificates: ssl.SSLContext, keepalive: float) -> httpx.AsyncClient:
     # No transport is passed: that would switch off the proxies of the environment. Retries are off by default.
-    return HttpClient(
+    return httpx.AsyncClient(
         headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "gzip"},
         verify=certificates,
         limits=httpx.Limits(keepalive_expiry=keepalive),
         follow_redirects=False,
         http2=False,
+        cookies=no_cookies(),
+        event_hooks={"request": [use_body_once]},
     )
 
 

@@ -1,43 +1,58 @@
-"""What can go wrong between us and Kie, grouped by what the caller should do next.
+"""Errors of Kie's API, grouped by what the caller should do next.
 
     KieError
-    ├── Unavailable   certainly no effect: repeat later
-    ├── Unclear       may have had its effect: look before repeating
-    ├── Refused       never accepted as it is: tell the person why
-    ├── Halted        nothing is accepted until the operator acts
-    └── Garbled       not what the documentation promises: tell the operator
+    ├── KieUnavailable      certainly no effect: repeat later
+    ├── OrderUncertain      it may have been ordered: find out before ordering again
+    ├── RequestRefused      never accepted as it is: tell the user why
+    ├── AccountBlocked      nothing is accepted until the operator acts
+    └── UnexpectedResponse  not what the documentation promises: tell the operator
 
-No error carries the API key: its text is Kie's own message (redacted by the client) or our own words, and it
-is never chained to an error of the HTTP library, whose messages may quote headers.
+No error contains the API key: its text is Kie's own message (redacted by the client) or ours, and it is never chained
+to an error of the HTTP library, whose messages may quote headers.
 """
 
 from enum import StrEnum
+from typing import ClassVar
 
-#: characters of Kie's message that are kept
+#: Characters of Kie's message that are kept.
 TEXT_LIMIT = 500
 
 
-def sanitize_text(text: str, most: int = TEXT_LIMIT) -> str:
-    """Make foreign text safe to log and store: printable, one line, at most `most` characters."""
-    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * most])
-    return " ".join(printable.split())[:most]
+#: Kie's codes for too many requests (430 in older documentation).
+RATE_LIMIT_CODES = (429, 430)
+
+
+def sanitize_text(text: str, max_length: int = TEXT_LIMIT) -> str:
+    """Make foreign text safe to log and store: printable, on one line, at most `max_length` characters."""
+    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * max_length])
+    return " ".join(printable.split())[:max_length]
 
 
 class KieError(Exception):
-    """The base: Kie's `code` (None where no envelope was seen) and its text, made safe by `one_line`.
+    """The base: Kie's `code` (None without an envelope) and its text, sanitized.
 
-    Kie's words may repeat those of the order, so they are for the one who ordered. Written out, as for a log or an
-    operator, an error says no more than the code and `why`, which like every text without a code is our own.
+    Kie's text may repeat the prompt, so only the user may see it. `str()` of an error, for logs and operators, is the
+    code and `reason`; without a code it is the text, which then is our own.
     """
 
-    def __init__(self, text: str, *, code: int | None = None, why: str = "") -> None:
+    #: the error's name in metrics, whatever the class is called
+    metric_label: ClassVar[str]
+
+    def __init__(self, text: str, *, code: int | None = None, reason: str = "") -> None:
         self.code = code
         self.text = sanitize_text(text)
-        super().__init__(self.text if code is None else f"code {code}{why and f', {why}'}")
+        super().__init__(self.text if code is None else f"code {code}{reason and f', {reason}'}")
+
+    @property
+    def kind(self) -> str:
+        """The value of the metrics' label for outcomes."""
+        return "too_often" if self.code in RATE_LIMIT_CODES else self.metric_label
 
 
 class KieUnavailable(KieError):
-    """The call had no effect and may be repeated; `retry_after` is Kie's wish in seconds, if it named one."""
+    """The call had no effect and may be repeated, after `retry_after` seconds if Kie names a time."""
+
+    metric_label = "unavailable"
 
     def __init__(self, text: str, *, code: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(text, code=code)
@@ -45,15 +60,19 @@ class KieUnavailable(KieError):
 
 
 class OrderUncertain(KieError):
-    """The call may have had its effect, and may have been charged."""
+    """The order may have been placed, and charged."""
+
+    metric_label = "unclear"
 
 
 class RequestRefused(KieError):
-    """The call was understood and turned down; nothing was charged.
+    """Kie understood and refused; nothing was charged.
 
-    `transient`: the same code has been seen to pass unchanged minutes later, so a few repetitions are worth
-    it. `policy`: the text speaks of safety or moderation.
+    `transient`: the same request has been seen to pass minutes later, so it is worth a few retries. `policy`: the text
+    speaks of safety or moderation.
     """
+
+    metric_label = "refused"
 
     def __init__(self, text: str, *, code: int | None = None, transient: bool = False, policy: bool = False) -> None:
         super().__init__(text, code=code)
@@ -71,7 +90,9 @@ class BlockCause(StrEnum):
 
 
 class AccountBlocked(KieError):
-    """Nothing will be accepted until `cause` is dealt with; `retry_after` in seconds where Kie names a time."""
+    """Nothing is accepted until `cause` is dealt with; `retry_after` in seconds where Kie names a time."""
+
+    metric_label = "halted"
 
     def __init__(
         self, text: str, *, cause: BlockCause, code: int | None = None, retry_after: float | None = None
@@ -84,11 +105,4 @@ class AccountBlocked(KieError):
 class UnexpectedResponse(KieError):
     """The answer to a repeatable call is not one that Kie documents."""
 
-
-#: Kie's codes for "too often" (430 in older documentation).
-RATE_LIMIT_CODES = (429, 430)
-
-
-def error_kind(error: KieError) -> str:
-    """Name what went wrong in one word out of few, for a count."""
-    return "too_often" if error.code in RATE_LIMIT_CODES else type(error).__name__.lower()
+    metric_label = "garbled"

@@ -88,7 +88,7 @@ def read_create_response(answer: KieResponse) -> str:
     if envelope.code == 200 and found:
         return found
     if envelope.code == 200 or found:
-        raise OrderUncertain(envelope.text, code=envelope.code, why="no usable task id")
+        raise OrderUncertain(envelope.text, code=envelope.code, reason="no usable task id")
     raise _error_by_code(envelope) or _error_by_unknown_order_code(envelope)
 
 
@@ -107,7 +107,7 @@ def read_task_response(answer: KieResponse, task_id: str) -> TaskRecord:
     record = read_mapping(envelope.data)
     look = read_task_record(record, task_id) if record.get("taskId") in (None, task_id) else None
     if look is None:
-        raise UnexpectedResponse(envelope.text, code=envelope.code, why="recordInfo without this task's state")
+        raise UnexpectedResponse(envelope.text, code=envelope.code, reason="recordInfo without this task's state")
     return look
 
 
@@ -121,7 +121,7 @@ def read_upload_response(answer: KieResponse) -> str:
     data = read_mapping(envelope.data)
     url = read_web_url(data.get("downloadUrl")) or read_web_url(data.get("fileUrl"))
     if url is None or envelope.fields.get("success") is False:
-        raise UnexpectedResponse(envelope.text, code=envelope.code, why="an upload without a URL")
+        raise UnexpectedResponse(envelope.text, code=envelope.code, reason="an upload without a URL")
     return url
 
 
@@ -131,7 +131,7 @@ def read_credit_response(answer: KieResponse) -> float:
     _require_success(envelope)
     balance = read_number(envelope.data, -_MAX_BALANCE, _MAX_BALANCE)
     if balance is None:
-        raise UnexpectedResponse(envelope.text, code=envelope.code, why="a balance that cannot be one")
+        raise UnexpectedResponse(envelope.text, code=envelope.code, reason="a balance that cannot be one")
     return balance
 
 

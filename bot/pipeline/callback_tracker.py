@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from bot.http_paths import KIE_CALLBACK_PATH
 from bot.job import State
 from bot.pipeline.job_metrics import CALLBACK_IN_TIME, CALLBACK_LATE, CALLBACK_UNKNOWN, JobMetrics
 from bot.store.database import Database
@@ -27,11 +28,8 @@ _NONCE_BYTES, _SIGNATURE_BYTES = 16, 16
 #: Characters that the random part takes.
 _NONCE_LENGTH = 22
 
-#: Before the reference in an address to call back to.
-CALLBACK_PATH = "/kie/callback/"
-
 #: An address to call back to, with a whole reference: a random part and its signature.
-_REFERENCE_PATTERN = re.compile(rf".*{CALLBACK_PATH}([A-Za-z0-9_-]{{44}})/?")
+_REFERENCE_PATTERN = re.compile(rf".*{KIE_CALLBACK_PATH}([A-Za-z0-9_-]{{44}})/?")
 
 
 def extract_reference(address: str) -> str | None:
@@ -82,7 +80,7 @@ class CallbackTracker:
 
     def callback_url(self, reference: str) -> str | None:
         """Return where to call back about the attempt of this reference."""
-        return None if self._public_url is None else f"{self._public_url}{CALLBACK_PATH}{reference}"
+        return None if self._public_url is None else f"{self._public_url}{KIE_CALLBACK_PATH}{reference}"
 
     def loss_probability(self, job_id: int) -> float:
         """Return how likely it is that nobody will call back about a job's task; 1 where nobody can be expected to."""

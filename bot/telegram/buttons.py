@@ -1,9 +1,7 @@
-"""Buttons under our messages, and what is behind them.
+"""Inline keyboards, and the callback data of their buttons.
 
-Telegram gives back whatever stands behind a button, to whoever presses it and
-for as long as the message stands, so it is only a hint: whether the press does
-anything is decided by the presser, by the message that was pressed and by what is
-stored. A client that somebody has changed sends any data for any message of ours.
+Callback data is only a hint: a modified client can send any data for any message of ours, at any time. What a press
+may do is decided by who pressed, by the message and by what is stored.
 """
 
 import re
@@ -20,52 +18,52 @@ _CALLBACK_DATA = re.compile(r"1:(\w+):(\d{1,18}):(\d{1,18})", re.ASCII)
 class ButtonAction(StrEnum):
     """What a press asks for."""
 
-    #: take a request back
+    #: cancel a request
     CANCEL = "cancel"
-    #: send the result as Kie made it
+    #: send the result as a file, as Kie made it
     SEND_ORIGINAL = "original"
-    #: fetch a picture that is made and did not come
+    #: download a result again that could not be delivered
     FETCH_RESULT = "fetch"
     #: order once more although the first order may have been taken
     ORDER_AGAIN = "again"
-    #: leave an order in doubt as it is
+    #: give up an uncertain order
     LEAVE_UNCERTAIN = "leave"
-    #: take one of the ideas that were offered
+    #: use one of the suggested prompts
     USE_SUGGESTION = "idea"
     #: make another variation of an answer
     VARIATION = "more"
-    #: take an answer away
+    #: delete an answer
     DELETE_ANSWER = "delete"
     #: show another page of the settings
     SETTINGS_PAGE = "page"
     #: choose something in the settings
     SETTINGS_CHOICE = "choose"
-    #: delete everything that is stored about the one who presses
+    #: delete everything that is stored about the user
     DELETE_MY_DATA = "erase"
-    #: leave that as it is
+    #: keep it
     KEEP_MY_DATA = "keep"
 
 
 @dataclass(frozen=True)
 class Button:
-    """A label, and what a press of it means."""
+    """A label, and what a press does."""
 
     label: str
     action: ButtonAction
-    #: the id of the job that it is about, or the number of a page of the settings
+    #: the id of a job, or the number of a settings page
     target: int
-    #: which question of the job it answers, or which idea or choice it is: a number that only this one has
+    #: which question about the job, suggestion or choice; unique among them
     number: int = 0
 
     @property
     def callback_data(self) -> str:
-        """What stands behind it: at most 64 bytes."""
+        """The callback data: at most 64 bytes."""
         return f"1:{self.action}:{self.target}:{self.number}"
 
 
 @dataclass(frozen=True)
 class ButtonPress:
-    """What was behind a pressed button."""
+    """The decoded callback data of a pressed button."""
 
     action: ButtonAction
     target: int
@@ -73,7 +71,7 @@ class ButtonPress:
 
 
 def parse_callback_data(data: str | None) -> ButtonPress | None:
-    """Return what was pressed, None for what no button of ours has behind it."""
+    """Decode callback data; None for data that no button of ours has."""
     found = _CALLBACK_DATA.fullmatch(data or "")
     if found is None or found[1] not in set(ButtonAction):
         return None
@@ -81,13 +79,13 @@ def parse_callback_data(data: str | None) -> ButtonPress | None:
 
 
 def has_callback_data(markup: InlineKeyboardMarkup | None, data: str | None) -> bool:
-    """Say whether a message that has these buttons, as Telegram shows it, has one with this behind it."""
+    """Say whether one of these buttons, as Telegram shows them, has this callback data."""
     rows = () if markup is None else markup.inline_keyboard
     return any(button.callback_data == data for row in rows for button in row if data is not None)
 
 
 def build_inline_keyboard(buttons: tuple[Button, ...]) -> InlineKeyboardMarkup | None:
-    """Return the buttons as Telegram takes them, in rows that a phone can show."""
+    """Return the keyboard for Telegram, in rows that fit a phone; None without buttons."""
     if not buttons:
         return None
     made = [InlineKeyboardButton(each.label, callback_data=each.callback_data) for each in buttons]

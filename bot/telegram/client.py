@@ -1,12 +1,11 @@
-"""What we ask of Telegram, in our words and with our errors.
+"""The Bot API client, with our own errors.
 
-Nothing outside this room sees a file's address, because the bot token is part of it.
+No file URL leaves this package without need, because the bot token is part of it.
 """
 
 import asyncio
 import os
 import ssl
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from urllib.parse import quote
 
 import httpx
 from telegram import (
-    Bot,
     BotCommand,
     BotCommandScope,
     BotCommandScopeChat,
@@ -27,10 +25,8 @@ from telegram import (
     ReplyParameters,
 )
 from telegram.constants import BotCommandScopeType, ChatAction
-from telegram.request import HTTPXRequest
-from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
-from bot.http_client import HttpClient, buffer_small_body, close_response, read_bounded, read_content_length
+from bot.http_client import no_cookies, read_bounded, read_content_length
 from bot.logs import Redact
 from bot.settings import CannotRun
 from bot.telegram.buttons import Button, build_inline_keyboard
@@ -49,25 +45,32 @@ from bot.telegram.errors import (
 from bot.telegram.http_request import (
     FILE_DOWNLOAD,
     NO_RESPONSE,
-    CountingRequest,
     OnTelegramCall,
+    TelegramRequest,
+    create_bot,
     ignore_call,
     status_label,
 )
 
-#: Bytes; the cloud API hands out no larger file (20 << 20 in the server's source).
+#: Bytes; Telegram's own servers let bots download no larger file (20 << 20 in the server's source).
 MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024
 
 #: Seconds for Telegram to answer.
 RESPONSE_TIMEOUT = 30.0
 
-#: Seconds for Telegram to answer after a file was sent; it looks at the file first.
+#: Seconds for Telegram to answer after an upload; it looks at the file first.
 MEDIA_TIMEOUT = 120.0
 
-#: Seconds for fetching one file.
+#: Seconds to download one file.
 DOWNLOAD_TIMEOUT = 120.0
 
-#: The kinds of updates that can matter; whoever names none gets those that were named before.
+#: Seconds that Telegram holds getUpdates open when there is nothing new.
+POLL_TIMEOUT = 30
+
+#: Seconds after which the answer to getUpdates is overdue, whatever the connection says.
+POLL_DEADLINE = POLL_TIMEOUT + 15.0
+
+#: The kinds of updates that matter here; Telegram remembers the list of the last call that had one.
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
 
 NO_LINK_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -79,19 +82,18 @@ class BotAccount:
 
     id: int
     username: str
-    #: whether groups show it what is not meant for it: its privacy mode is off
+    #: its privacy mode is off: it receives every message of its groups
     can_read_all_group_messages: bool = False
-    #: whether people may add it to groups
+    #: users may add it to groups
     can_join_groups: bool = True
 
 
 @dataclass(frozen=True)
 class WebhookStatus:
-    """Where Telegram brings updates, and how it gets on."""
+    """What getWebhookInfo says."""
 
-    #: empty where it brings none
+    #: empty where no webhook is set
     url: str
-    #: updates that wait to be brought
     pending_updates: int = 0
     #: when it last failed, in seconds since 1970, and why; 0 for never
     last_error_at: int = 0
@@ -100,7 +102,7 @@ class WebhookStatus:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where something is said: a chat, a topic of it, in reply to a message."""
+    """Where a message goes: a chat, a topic of it, in reply to a message."""
 
     chat_id: int
     thread_id: int | None = None
@@ -109,60 +111,97 @@ class Destination:
 
 @dataclass(frozen=True)
 class OutgoingImage:
-    """A picture to be sent, with what stands under it."""
+    """An image to send, with its caption and buttons."""
 
     content: bytes
     filename: str
     caption: str
     buttons: tuple[Button, ...] = ()
-    #: byte for byte, as against a photo, which Telegram may compress
+    #: as a document, byte for byte; Telegram compresses photos
     as_file: bool = False
 
 
 class TelegramClient:
-    """Telegram's Bot API for one bot. Every method raises a ChatError."""
+    """Telegram's Bot API for one bot. Every method raises a TelegramApiError."""
 
     def __init__(
-        self, *, token: str, api_url: str, tls: ssl.SSLContext, redact: Redact, told: OnTelegramCall = ignore_call
+        self,
+        *,
+        token: str,
+        api_url: str,
+        tls: ssl.SSLContext,
+        redact: Redact,
+        on_call: OnTelegramCall = ignore_call,
+        poll_timeout: float = POLL_TIMEOUT,
+        poll_deadline: float = POLL_DEADLINE,
     ) -> None:
         self._redact = redact
         self._file_base_url = f"{api_url}/file/bot{token}/"
-        self._on_call = told
-        self._request = CountingRequest(
-            told,
+        self._on_call = on_call
+        self._poll_timeout = poll_timeout
+        self._poll_deadline = poll_deadline
+        self._request = TelegramRequest(
+            on_call,
+            tls,
             connection_pool_size=64,
-            connect_timeout=10,
             read_timeout=RESPONSE_TIMEOUT,
             write_timeout=30,
             media_write_timeout=120,
             pool_timeout=10,
-            httpx_kwargs={"verify": tls, "event_hooks": {"request": [buffer_small_body]}},
         )
-        self._bot = create_bot(token, api_url, self._request)
-        self._http = HttpClient(timeout=httpx.Timeout(30, connect=10), verify=tls)
+        self._poll_request = TelegramRequest(on_call, tls, connection_pool_size=4, read_timeout=poll_deadline)
+        self._bot = create_bot(token, api_url, self._request, self._poll_request)
+        self._http = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=10), verify=tls, cookies=no_cookies())
 
     async def aclose(self) -> None:
         """Close every connection."""
+        await self._poll_request.shutdown()
         await self._request.shutdown()
         await self._http.aclose()
 
-    async def _send(self, method: str, message: dict[str, Any], *, within: float = RESPONSE_TIMEOUT) -> int:
-        """Send something; return the message's id, which is all that anybody wants to know of it.
+    async def _call(self, method: str, arguments: dict[str, Any], *, timeout: float = RESPONSE_TIMEOUT) -> Any:  # noqa: ASYNC109 - httpx's own
+        """Call a method and return the JSON result: building python-telegram-bot's objects from it takes long."""
+        with translate_errors(self._redact):
+            return await self._bot.do_api_request(method, api_kwargs=arguments, read_timeout=timeout)
 
-        It is 0 for a message that nothing can be done about: Telegram says so of some that it sends later.
+    async def _send(self, method: str, message: dict[str, Any], *, timeout: float = RESPONSE_TIMEOUT) -> int:  # noqa: ASYNC109 - httpx's own
+        """Send a message and return its id.
+
+        The id is 0 for a message that cannot be changed: Telegram says so of some that it sends later.
         """
-        sent = read_object(await self._call(method, message, within=within))
+        sent = read_object(await self._call(method, message, timeout=timeout))
         if "message_id" not in sent:
             raise DeliveryUncertain("the answer holds no id")
         return _read_count(sent["message_id"])
 
-    async def _call(self, method: str, arguments: dict[str, Any], *, within: float = RESPONSE_TIMEOUT) -> Any:
-        """Call a method for the plain answer: to make one of the library's messages of it takes long."""
-        with translate_errors(self._redact):
-            return await self._bot.do_api_request(method, api_kwargs=arguments, read_timeout=within)
+    async def get_updates(self, offset: int) -> list[Any]:
+        """Wait for updates from `offset` on and return them as raw JSON; this confirms all before `offset`.
+
+        Raises DeliveryUncertain when no answer came in time.
+        """
+        arguments = {"offset": offset, "timeout": self._poll_timeout, "allowed_updates": list(ALLOWED_UPDATES)}
+        try:
+            async with asyncio.timeout(self._poll_deadline):
+                updates = await self._call("getUpdates", arguments, timeout=self._poll_deadline)
+        except TimeoutError:
+            self._on_call("getUpdates", NO_RESPONSE)
+            raise DeliveryUncertain("the poll for updates stalled") from None
+        if not isinstance(updates, list):
+            raise DeliveryUncertain("the answer was not a list of updates")
+        return updates
+
+    async def reconnect_get_updates(self) -> None:
+        """Replace the connections of `get_updates`.
+
+        A half-closed one can block a pool for hours without any error (reported for several bots, 2024 to 2026).
+        """
+        try:
+            await self._poll_request.shutdown()
+        finally:
+            await self._poll_request.initialize()
 
     async def get_me(self) -> BotAccount:
-        """Ask who we are."""
+        """Return the bot's own account."""
         user = read_object(await self._call("getMe", {}))
         number = read_id(user.get("id"))
         return BotAccount(
@@ -173,9 +212,9 @@ class TelegramClient:
         )
 
     async def check_reachable(self) -> None:
-        """Ask a question that changes nothing: what may have arrived is not to be repeated before it is answered.
+        """Check with a harmless call that Telegram answers, before a message that may have arrived is sent again.
 
-        Raises Later when it is not.
+        Raises RetryableError where it does not.
         """
         try:
             await self.get_me()
@@ -184,7 +223,7 @@ class TelegramClient:
             raise RetryableError("Telegram does not answer at present", wait, applies_to_all_chats=True) from None
 
     async def get_webhook_status(self) -> WebhookStatus:
-        """Ask where Telegram brings updates."""
+        """Return the state of the webhook."""
         info = read_object(await self._call("getWebhookInfo", {}))
         return WebhookStatus(
             self._redact(str(info.get("url") or "")),
@@ -194,22 +233,22 @@ class TelegramClient:
         )
 
     async def remove_webhook(self) -> bool:
-        """Switch a webhook off, keeping the updates that wait; True if there was one."""
-        known = await self.get_webhook_status()
-        if known.url:
+        """Remove the webhook and keep pending updates; True if there was one."""
+        is_set = bool((await self.get_webhook_status()).url)
+        if is_set:
             with translate_errors(self._redact):
                 await self._bot.delete_webhook(drop_pending_updates=False)
-        return bool(known.url)
+        return is_set
 
     async def set_webhook(self, url: str, secret: str) -> None:
-        """Have updates brought to an address, those that wait as well; `secret` is said with each of them."""
+        """Have Telegram send updates to a URL, pending ones as well; `secret` comes along in a header."""
         with translate_errors(self._redact):
             await self._bot.set_webhook(
                 url, secret_token=secret, allowed_updates=ALLOWED_UPDATES, drop_pending_updates=False
             )
 
     async def get_file_url(self, file_id: str) -> str:
-        """Return a file's address, good for an hour at least. It holds the bot token: handle it like the token."""
+        """Return a file's URL, valid for at least an hour. It contains the bot token: handle it like the token."""
         answer = await self._call("getFile", {"file_id": file_id})
         path = answer.get("file_path") if isinstance(answer, dict) else None
         if not isinstance(path, str):
@@ -217,111 +256,103 @@ class TelegramClient:
         return self._file_base_url + quote(path)
 
     async def download_file(self, file_id: str) -> bytes:
-        """Fetch a file of at most MAX_DOWNLOAD bytes. Raises TooBig when it is larger."""
+        """Download a file of at most MAX_DOWNLOAD_BYTES. Raises FileTooLarge."""
         url = await self.get_file_url(file_id)
-        code = NO_RESPONSE
+        status = NO_RESPONSE
         try:
-            async with asyncio.timeout(DOWNLOAD_TIMEOUT):
-                response = await self._http.send(self._http.build_request("GET", url), stream=True)
-                try:
-                    code = status_label(response.status_code)
-                    _raise_for_file_status(response.status_code)
-                    return await _read_file_body(response)
-                finally:
-                    await close_response(response)
+            async with asyncio.timeout(DOWNLOAD_TIMEOUT), self._http.stream("GET", url) as response:
+                status = status_label(response.status_code)
+                _raise_for_file_status(response.status_code)
+                return await _read_file_body(response)
         except (httpx.HTTPError, TimeoutError):
-            code = NO_RESPONSE
+            status = NO_RESPONSE
             raise RetryableError("the file could not be fetched from Telegram") from None
         finally:
-            self._on_call(FILE_DOWNLOAD, code)
+            self._on_call(FILE_DOWNLOAD, status)
 
-    async def send_message(self, place: Destination, text: str, buttons: tuple[Button, ...] = ()) -> int:
-        """Send a text as it is, without any markup; return the message's id."""
-        return await self._send("sendMessage", _text_arguments(text, buttons) | _destination_arguments(place))
+    async def send_message(self, destination: Destination, text: str, buttons: tuple[Button, ...] = ()) -> int:
+        """Send plain text, without any markup; return the message's id."""
+        return await self._send("sendMessage", _text_arguments(text, buttons) | _destination_arguments(destination))
 
     async def edit_message_text(
         self, chat_id: int, message_id: int, text: str, buttons: tuple[Button, ...] = ()
     ) -> None:
-        """Change a text of ours and its buttons; the same twice is no error."""
-        which = {"chat_id": chat_id, "message_id": message_id}
+        """Change the text and the buttons of a message of ours; an edit that changes nothing is no error."""
         with _ignore_not_modified():
-            await self._call("editMessageText", _text_arguments(text, buttons) | which)
+            await self._call(
+                "editMessageText", {"chat_id": chat_id, "message_id": message_id} | _text_arguments(text, buttons)
+            )
 
     async def delete_message(self, chat_id: int, message_id: int) -> None:
-        """Delete a message of ours; one that is gone already is no error."""
+        """Delete a message; raises Rejected where it is gone, or too old for a bot to delete."""
         with translate_errors(self._redact):
             await self._bot.delete_message(chat_id, message_id)
 
-    async def send_image(self, place: Destination, media: OutgoingImage) -> int:
-        """Send a picture; return the message's id."""
-        file = InputFile(media.content, filename=media.filename)
+    async def send_image(self, destination: Destination, image: OutgoingImage) -> int:
+        """Send an image; return the message's id."""
+        file = InputFile(image.content, filename=image.filename)
         message = {
-            "caption": media.caption,
-            "reply_markup": build_inline_keyboard(media.buttons),
-        } | _destination_arguments(place)
-        if media.as_file:
-            return await self._send("sendDocument", message | {"document": file}, within=MEDIA_TIMEOUT)
-        return await self._send("sendPhoto", message | {"photo": file}, within=MEDIA_TIMEOUT)
+            "caption": image.caption,
+            "reply_markup": build_inline_keyboard(image.buttons),
+        } | _destination_arguments(destination)
+        if image.as_file:
+            return await self._send("sendDocument", message | {"document": file}, timeout=MEDIA_TIMEOUT)
+        return await self._send("sendPhoto", message | {"photo": file}, timeout=MEDIA_TIMEOUT)
 
-    async def replace_with_image(self, chat_id: int, message_id: int, media: OutgoingImage) -> None:
-        """Put a picture in the place of a message of ours; the same twice is no error, and nobody is notified."""
-        kind = InputMediaDocument if media.as_file else InputMediaPhoto
-        what = {
-            "media": kind(media.content, caption=media.caption, filename=media.filename),
+    async def replace_with_image(self, chat_id: int, message_id: int, image: OutgoingImage) -> None:
+        """Replace a message of ours with an image, without a notification; the same image twice is no error."""
+        kind = InputMediaDocument if image.as_file else InputMediaPhoto
+        arguments = {
+            "media": kind(image.content, caption=image.caption, filename=image.filename),
             "chat_id": chat_id,
             "message_id": message_id,
-            "reply_markup": build_inline_keyboard(media.buttons),
+            "reply_markup": build_inline_keyboard(image.buttons),
         }
         with _ignore_not_modified():
-            await self._call("editMessageMedia", what, within=MEDIA_TIMEOUT)
+            await self._call("editMessageMedia", arguments, timeout=MEDIA_TIMEOUT)
 
-    async def send_uploading_action(self, place: Destination) -> None:
+    async def send_uploading_action(self, destination: Destination) -> None:
         """Show "sending a photo" in the chat, for five seconds at most."""
         with translate_errors(self._redact):
             await self._bot.send_chat_action(
-                chat_id=place.chat_id, action=ChatAction.UPLOAD_PHOTO, message_thread_id=place.thread_id
+                chat_id=destination.chat_id, action=ChatAction.UPLOAD_PHOTO, message_thread_id=destination.thread_id
             )
 
-    async def answer_callback_query(self, press_id: str, text: str) -> None:
-        """Tell somebody who pressed a button that it was noticed; `text`, if any, appears for a moment."""
+    async def answer_callback_query(self, query_id: str, text: str) -> None:
+        """Confirm a button press; `text`, if any, is shown for a moment."""
         with translate_errors(self._redact):
-            await self._bot.answer_callback_query(press_id, text=text or None)
+            await self._bot.answer_callback_query(query_id, text=text or None)
 
     async def set_reaction(self, chat_id: int, message_id: int, emoji: str) -> None:
-        """Put a reaction on a message; the same twice is no error."""
+        """Set a reaction on a message; the same twice is no error."""
         with translate_errors(self._redact):
             await self._bot.set_message_reaction(chat_id, message_id, reaction=[ReactionTypeEmoji(emoji)])
 
     async def get_administrators(self, chat_id: int) -> frozenset[int]:
-        """Ask who administers a group; return the ids of the people."""
+        """Return the user ids of a group's administrators."""
         members = await self._call("getChatAdministrators", {"chat_id": chat_id})
         if not isinstance(members, list):
             raise DeliveryUncertain("the answer is no list of members")
         return frozenset(read_id(read_object(read_object(member).get("user")).get("id")) for member in members)
 
     async def set_commands(self, scope: str, language: str | None, commands: Mapping[str, str]) -> None:
-        """Say which commands an app offers in chats of a kind (a scope of the Bot API); None: in any other language."""
-        with translate_errors(self._redact):
-            await self._bot.set_my_commands(
-                [BotCommand(name, description) for name, description in commands.items()],
-                scope=BotCommandScope(BotCommandScopeType(scope)),
-                language_code=language,
-            )
+        """Set the commands for a kind of chat (a scope of the Bot API); language None: where no other fits."""
+        await self._set_commands(BotCommandScope(BotCommandScopeType(scope)), language, commands)
 
     async def set_chat_commands(self, chat_id: int, language: str | None, commands: Mapping[str, str]) -> None:
-        """Say which commands an app offers in one chat, in place of those for chats of its kind."""
+        """Set the commands for one chat, in place of those for its kind."""
+        await self._set_commands(BotCommandScopeChat(chat_id), language, commands)
+
+    async def _set_commands(self, scope: BotCommandScope, language: str | None, commands: Mapping[str, str]) -> None:
+        menu = [BotCommand(name, description) for name, description in commands.items()]
         with translate_errors(self._redact):
-            await self._bot.set_my_commands(
-                [BotCommand(name, description) for name, description in commands.items()],
-                scope=BotCommandScopeChat(chat_id),
-                language_code=language,
-            )
+            await self._bot.set_my_commands(menu, scope=scope, language_code=language)
 
 
 def load_tls_context() -> ssl.SSLContext:
-    """Load whom to trust: SSL_CERT_FILE or SSL_CERT_DIR where they say so. It takes 20 ms, so once is enough.
+    """Load the trusted certificates, from SSL_CERT_FILE or SSL_CERT_DIR if set. It takes 20 ms: share the result.
 
-    Raises CannotRun where that cannot be used.
+    Raises CannotRun where they cannot be used.
     """
     try:
         return httpx.create_ssl_context()
@@ -330,30 +361,14 @@ def load_tls_context() -> ssl.SSLContext:
 
 
 def _describe_certificate_error(error: OSError) -> str:
-    why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+    reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
     name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
-    return f"{name} {os.environ.get(name, '')} cannot be used ({why}): name certificates in PEM form, or remove it"
-
-
-def create_bot(token: str, api_url: str, request: HTTPXRequest) -> Bot:
-    """Return python-telegram-bot's Bot on one connection pool, for raw calls too."""
-    # raw answers are wanted: an Update that cannot be parsed must not stop those behind it,
-    # a File would carry the token in its repr, and of a Message nothing but the id is read
-    warnings.filterwarnings("ignore", r"Please use 'Bot\.", PTBUserWarning)
-    # its classes warn about attributes of their own that we do not read (22.8)
-    warnings.filterwarnings("ignore", r".*`datetime\.timedelta`", PTBDeprecationWarning)
-    return Bot(
-        token,
-        base_url=f"{api_url}/bot",
-        base_file_url=f"{api_url}/file/bot",
-        request=request,
-        get_updates_request=request,
-    )
+    return f"{name} {os.environ.get(name, '')} cannot be used ({reason}): name certificates in PEM form, or remove it"
 
 
 @contextmanager
 def _ignore_not_modified() -> Iterator[None]:
-    """Take it for done when Telegram says that a message shows this already."""
+    """Take an edit for done when the message already looks like this."""
     try:
         yield
     except Rejected as error:
@@ -362,7 +377,7 @@ def _ignore_not_modified() -> Iterator[None]:
 
 
 def _read_count(value: object) -> int:
-    """Read a number from zero on; 0 for one that cannot be."""
+    """Read a number that is not negative; 0 for anything else."""
     return value if type(value) is int and 0 < value < ID_LIMIT else 0
 
 
@@ -370,15 +385,17 @@ def _text_arguments(text: str, buttons: tuple[Button, ...]) -> dict[str, Any]:
     return {"text": text, "link_preview_options": NO_LINK_PREVIEW, "reply_markup": build_inline_keyboard(buttons)}
 
 
-def _destination_arguments(place: Destination) -> dict[str, Any]:
+def _destination_arguments(destination: Destination) -> dict[str, Any]:
     reply = (
-        None if place.reply_to is None else ReplyParameters(message_id=place.reply_to, allow_sending_without_reply=True)
+        None
+        if destination.reply_to is None
+        else ReplyParameters(message_id=destination.reply_to, allow_sending_without_reply=True)
     )
-    return {"chat_id": place.chat_id, "message_thread_id": place.thread_id, "reply_parameters": reply}
+    return {"chat_id": destination.chat_id, "message_thread_id": destination.thread_id, "reply_parameters": reply}
 
 
 def _raise_for_file_status(status: int) -> None:
-    if status in (401, 404):  # which it also answers for a while now and then (seen 2025)
+    if status in (401, 404):  # sometimes only for a while (seen 2025)
         raise FileUnavailable(f"Telegram's file host answered {status}")
     if status != httpx.codes.OK:
         raise RetryableError(f"Telegram's file host answered {status}")

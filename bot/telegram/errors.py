@@ -1,23 +1,24 @@
-"""What can go wrong when we ask Telegram for something, grouped by what to do next.
+"""Errors of the Bot API, grouped by what the caller should do next.
 
-ChatError
-├── Later        certainly no effect: repeat it, after `retry_after` seconds where given
-│   └── NoFile   the file is not to be had, at present or for ever: Telegram does not tell which
-├── Doubtful     it may have happened: no answer came, or none of Telegram's; a message may have been delivered
-├── Migrated     the group became a supergroup, which has another id
-├── ChatGone     this chat cannot be written to: blocked, kicked, deleted
-├── Rejected     Telegram will never take it as it is
-│   ├── NotAllowed  the chat does not let the bot do this
-│   ├── TooBig   the file is larger than Telegram hands out
-│   └── Misplaced
-│       ├── NoTopic  the topic was closed or deleted
-│       └── NoReply  the message that it replies to is gone, or is in another topic
-├── WrongToken   Telegram says that it does not know the token, which is final only when it lasts
-└── Rival        somebody else receives this bot's updates
+TelegramApiError
+├── RetryableError     certainly no effect: repeat, after `retry_after` seconds where given
+│   └── FileUnavailable  the file cannot be had, now or ever: Telegram does not say which
+├── DeliveryUncertain  it may have been carried out: no answer came, or none of the Bot API
+├── ChatMigrated       the group became a supergroup, which has another id
+├── ChatGone           the bot cannot write to this chat: blocked, removed, deleted
+├── Rejected           Telegram will never accept this request as it is
+│   ├── PermissionDenied    the chat does not let the bot do this
+│   ├── FileTooLarge        the file is larger than bots may download
+│   └── InvalidDestination  it may be accepted elsewhere in the chat
+│       ├── TopicUnavailable        the topic was closed or deleted
+│       └── RepliedMessageNotFound  the message to reply to is gone, or in another topic
+├── Unauthorized       Telegram does not know the token, which is final only if it lasts
+└── PollingConflict    another program receives this bot's updates
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -29,13 +30,13 @@ from bot.telegram.http_request import InvalidResponseError
 
 
 class TelegramApiError(Exception):
-    """Telegram, or the way to it, said no."""
+    """A call to Telegram failed."""
 
 
 class RetryableError(TelegramApiError):
     """Certainly no effect; worth repeating.
 
-    `retry_after` is what Telegram asks for, in seconds; `applies_to_all_chats`: it is not about one chat only.
+    `retry_after`: seconds that Telegram asks for; `applies_to_all_chats`: not only this chat has to wait.
     """
 
     def __init__(self, text: str, retry_after: float | None = None, *, applies_to_all_chats: bool = False) -> None:
@@ -57,7 +58,7 @@ class ChatGone(TelegramApiError):
 
 
 class ChatMigrated(TelegramApiError):
-    """Certainly no effect: what is to be said there has to go to `new_id`."""
+    """Certainly no effect: messages have to go to `new_chat_id` instead."""
 
     def __init__(self, new_id: int) -> None:
         super().__init__("the group became a supergroup")
@@ -69,7 +70,7 @@ class Rejected(TelegramApiError):
 
 
 class PermissionDenied(Rejected):
-    """Those who administer the chat have decided so."""
+    """The chat's administrators do not allow it."""
 
 
 class FileTooLarge(Rejected):
@@ -77,7 +78,7 @@ class FileTooLarge(Rejected):
 
 
 class InvalidDestination(Rejected):
-    """It may be taken elsewhere in the chat."""
+    """Telegram may accept the message elsewhere in the chat."""
 
 
 class TopicUnavailable(InvalidDestination):
@@ -85,18 +86,18 @@ class TopicUnavailable(InvalidDestination):
 
 
 class RepliedMessageNotFound(InvalidDestination):
-    """There is no such message to reply to."""
+    """The message to reply to does not exist."""
 
 
 class Unauthorized(TelegramApiError):
-    """401 or 404 from the API, in its own JSON; a page of a gateway is Doubtful."""
+    """401 or 404 in the Bot API's own JSON; the same from a gateway is DeliveryUncertain."""
 
 
 class PollingConflict(TelegramApiError):
-    """409: another poller, or a webhook, receives the updates."""
+    """409: another poller or a webhook receives the updates."""
 
 
-#: With these causes the request never arrived as a whole.
+#: With these causes the request never arrived completely, so it had no effect.
 NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -116,13 +117,13 @@ PERMISSION_DENIED_TEXTS = ("not enough rights", "have no rights", "no write acce
 
 REPLY_NOT_FOUND_TEXTS = ("message to be replied not found", "message to reply not found", "reply message not found")
 
-#: Seconds; the longest wait that Telegram can ask for: whatever it names, it is asked again after that.
+#: Seconds; a longer wait that Telegram asks for is cut to this.
 MAX_RETRY_AFTER = 3600.0
 
-#: Ids of chats and people have at most 52 significant bits (the Bot API), those of messages fewer.
+#: Ids of chats and users have at most 52 significant bits (Bot API), those of messages fewer.
 ID_LIMIT = 1 << 52
 
-#: The server says this of a wrong file_id, but also of any trouble behind it (its source, 2026).
+#: For a wrong file_id, but also for any failure of its own (source of the Bot API server, 2026).
 FILE_UNAVAILABLE_TEXT = "temporarily unavailable"
 
 
@@ -136,9 +137,9 @@ ERRORS_BY_TEXT: tuple[tuple[tuple[str, ...], type[TelegramApiError]], ...] = (
 
 @contextmanager
 def translate_errors(redact: Redact) -> Iterator[None]:
-    """Turn whatever python-telegram-bot raises into one of the errors above.
+    """Turn the errors of python-telegram-bot into those above.
 
-    What Telegram says may hold the token, so it is carried over redacted, and what the library says is not.
+    Telegram's text may contain the token, so it is redacted; the library's own text is dropped.
     """
     try:
         yield
@@ -147,21 +148,21 @@ def translate_errors(redact: Redact) -> Iterator[None]:
 
 
 def read_id(value: object) -> int:
-    """Read an id that can be kept; raises Doubtful for what is none."""
+    """Read an id that fits into a column; raises DeliveryUncertain for anything else."""
     if type(value) is not int or abs(value) >= ID_LIMIT:
         raise DeliveryUncertain("the answer holds no id")
     return value
 
 
 def read_object(value: object) -> dict[str, Any]:
-    """Read an object; raises Doubtful for what is none."""
+    """Read a JSON object; raises DeliveryUncertain for anything else."""
     if not isinstance(value, dict):
         raise DeliveryUncertain("the answer is not one that Telegram gives")
     return value
 
 
 def translate_error(error: ptb.TelegramError, redact: Redact) -> TelegramApiError:
-    """Say what an error of python-telegram-bot means for us; raises Doubtful for an id that cannot be one."""
+    """Return our error for one of python-telegram-bot; raises DeliveryUncertain for an impossible chat id."""
     text = redact(error.message).lower()
     match error:
         case ptb.RetryAfter():
@@ -183,15 +184,15 @@ def translate_error(error: ptb.TelegramError, redact: Redact) -> TelegramApiErro
 
 
 def _translate_gateway_response(error: InvalidResponseError) -> TelegramApiError:
-    """Say what the page of a gateway means: that it took no such body, or nothing at all."""
+    """A gateway rejects a body that is too large; any other page of it says nothing."""
     is_too_large = error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     return Rejected("request entity too large") if is_too_large else DeliveryUncertain(error.message)
 
 
 def _retry_after_seconds(error: ptb.RetryAfter) -> float | None:
-    # the attribute `retry_after` is int or timedelta depending on the environment, and warns
-    wait = error._retry_after.total_seconds()  # noqa: SLF001 - always a timedelta
-    return min(wait, MAX_RETRY_AFTER) if wait > 0 else None
+    wait = error.retry_after  # which of the two depends on the environment (python-telegram-bot 22)
+    seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+    return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else None
 
 
 def _translate_bad_request(text: str) -> TelegramApiError:

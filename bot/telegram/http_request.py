@@ -1,51 +1,75 @@
-"""Counted: python-telegram-bot's way to Telegram, which tells of each call what HTTP status it got.
+"""python-telegram-bot's HTTP requests, with a report of each call and a check that the Bot API answered.
 
-It lets through only what the Bot API answers: a JSON object with a result, or with the reason why there is none. The
-page of a gateway says nothing about what Telegram did, whatever its status.
+An answer of the Bot API is a JSON object with a result, or with the reason why there is none. Anything else comes from
+a gateway and says nothing about what Telegram did, whatever its status.
 """
 
 import json
+import ssl
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+from telegram import Bot
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
+from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
-from bot.http_client import HttpClient
+from bot.http_client import no_cookies, use_body_once
 
-#: Is told the method of the Bot API (or FILE) and the HTTP status of each call.
+#: Called with the Bot API method (or FILE_DOWNLOAD) and the HTTP status of each call.
 OnTelegramCall = Callable[[str, str], None]
 
 #: Stands for fetching a file, which is no method of the Bot API.
 FILE_DOWNLOAD = "file"
 
-#: In the place of a status: no answer came.
+#: In place of a status: no response came.
 NO_RESPONSE = "none"
 
-#: The statuses that the Bot API uses, and those of what may stand in front of it.
+#: The statuses that the Bot API and gateways use; any other is reported as "other".
 COUNTED_STATUSES = frozenset({200, 400, 401, 403, 404, 409, 413, 429, 500, 502, 503, 504})
 
 
-def ignore_call(_method: str, _code: str) -> None:
-    """Count nothing."""
+def ignore_call(_method: str, _status: str) -> None:
+    """Report nothing."""
 
 
 def status_label(status: int) -> str:
-    """Return a status as it is counted; whatever is unusual counts as one."""
+    """Return the label under which a status is counted."""
     return str(status) if status in COUNTED_STATUSES else "other"
 
 
 class InvalidResponseError(TelegramError):
-    """What came back is no answer of the Bot API."""
+    """The response is not one of the Bot API."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"HTTP {status} without an answer of the Bot API")
         self.status = status
 
 
-def is_bot_api_response(status: int, content: bytes) -> bool:
-    """Say whether a body is one that the Bot API answers with under this status."""
+class TelegramRequest(HTTPXRequest):
+    """A connection pool to Telegram; `options` are those of HTTPXRequest."""
+
+    def __init__(self, on_call: OnTelegramCall, tls: ssl.SSLContext, **options: Any) -> None:
+        httpx_options = {"verify": tls, "cookies": no_cookies(), "event_hooks": {"request": [use_body_once]}}
+        super().__init__(connect_timeout=10, httpx_kwargs=httpx_options, **options)
+        self._on_call = on_call
+
+    async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """Make a call and report it, unless it is cancelled. Raises InvalidResponseError."""
+        method = url.rpartition("/")[2]
+        try:
+            status, content = await super().do_request(url, *args, **kwargs)
+        except Exception:
+            self._on_call(method, NO_RESPONSE)
+            raise
+        self._on_call(method, status_label(status))
+        if not _is_bot_api_response(status, content):
+            raise InvalidResponseError(status)
+        return status, content
+
+
+def _is_bot_api_response(status: int, content: bytes) -> bool:
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
@@ -55,26 +79,17 @@ def is_bot_api_response(status: int, content: bytes) -> bool:
     return "result" in answer if 200 <= status <= 299 else answer.get("ok") is False
 
 
-class CountingRequest(HTTPXRequest):
-    """A pool of connections to Telegram; `how` is what HTTPXRequest takes."""
-
-    def __init__(self, told: OnTelegramCall, **how: Any) -> None:
-        super().__init__(**how)
-        self._on_call = told
-
-    def _build_client(self) -> httpx.AsyncClient:
-        # what HTTPXRequest makes its client with, each time that it opens
-        return HttpClient(**self._client_kwargs)
-
-    async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        """Make a call; one that is cancelled counts as none. Raises NotTelegramsAnswer."""
-        method = url.rpartition("/")[2]
-        try:
-            status, content = await super().do_request(url, *args, **kwargs)
-        except Exception:
-            self._on_call(method, NO_RESPONSE)
-            raise
-        self._on_call(method, status_label(status))
-        if not is_bot_api_response(status, content):
-            raise InvalidResponseError(status)
-        return status, content
+def create_bot(token: str, api_url: str, request: TelegramRequest, get_updates_request: TelegramRequest) -> Bot:
+    """Return python-telegram-bot's Bot, prepared for raw calls."""
+    # raw answers are wanted: an Update that cannot be parsed must not stop those behind it,
+    # a File would carry the token in its repr, and of a Message only the id is read
+    warnings.filterwarnings("ignore", r"Please use 'Bot\.", PTBUserWarning)
+    # its classes warn about attributes of their own that we do not read (22.8)
+    warnings.filterwarnings("ignore", r".*`datetime\.timedelta`", PTBDeprecationWarning)
+    return Bot(
+        token,
+        base_url=f"{api_url}/bot",
+        base_file_url=f"{api_url}/file/bot",
+        request=request,
+        get_updates_request=get_updates_request,
+    )

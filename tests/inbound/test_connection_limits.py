@@ -53,7 +53,7 @@ async def _open_flooder(**how: Any) -> AsyncIterator[ConnectionFlooder]:
 
     app = web.Application()
     app.router.add_get("/healthz", alive)
-    server = HttpServer(app, most=CONNECTION_LIMIT, **how)
+    server = HttpServer(app, connection_limit=CONNECTION_LIMIT, **how)
     knocking = ConnectionFlooder(server, await server.open("127.0.0.1", 0))
     try:
         yield knocking
@@ -93,7 +93,7 @@ async def test_who_hangs_is_cut_before_who_is_answered(knocking: ConnectionFlood
 
 @pytest.mark.parametrize("sent", [b"", b"GET", INCOMPLETE_REQUEST, HEALTHZ, HEALTHZ + INCOMPLETE_REQUEST])
 async def test_a_request_that_does_not_come_is_not_waited_for(sent: bytes) -> None:
-    async with _open_flooder(head_within=0.05) as knocking:
+    async with _open_flooder(head_timeout=0.05) as knocking:
         reader, _ = await knocking.connect(sent)
         async with asyncio.timeout(5):
             await reader.read()

@@ -39,13 +39,13 @@ class CallbackClient:
         self.callbacks = CallbackTracker(None, b"obviously fake")
         door = KieCallbackEndpoint(
             self._on_callback,
-            is_ours=self.callbacks.is_signed_by_us,
+            is_own_reference=self.callbacks.is_signed_by_us,
             key=key,
             redact=str,
             clock=self._wall_clock,
             monotonic=lambda: self.now,
         )
-        self.door = HttpEndpoints(missing=self._missing, prove=str, nudges=door)
+        self.door = HttpEndpoints(failed_conditions=self._missing, prove_ownership=str, kie_callback=door)
         self.url = ""
 
     def _wall_clock(self) -> Instant:

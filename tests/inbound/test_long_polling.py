@@ -1,7 +1,7 @@
 """The long poll: stores before it confirms, and never hangs, spins or dies in silence."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,14 @@ from typing import Any
 import pytest
 
 from bot.handlers.addressed_to_bot import UpdateFilter
-from bot.inbound.long_polling import LongPoller
-from bot.inbound.token_rejection import TokenRejection
+from bot.inbound.long_polling import LongPoller, TokenRejection
 from bot.inbound.update_recorder import UpdateRecorder
-from bot.metrics import Meters
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.telegram import LocalTelegram
 from bot.sandbox.telegram.errors import conflict, too_many_requests, unauthorized
 from bot.settings import CannotRun, MustRestart
 from bot.store.database import Database
 from bot.telegram.client import BotAccount, TelegramClient, load_tls_context
-from bot.telegram.get_updates import GetUpdatesClient
 from tests import bot_api_validator
 from tests.handlers.sample_updates import GROUP_CHAT, PHOTO_SIZES, make_update
 from tests.process_harness import TOKEN
@@ -28,18 +25,16 @@ from tests.process_harness import TOKEN
 class LongPollingHarness:
     """A poll between a local Telegram and a real database."""
 
-    def __init__(
-        self, telegram: LocalTelegram, db: Database, updates: GetUpdatesClient, me: Callable[[], Awaitable[object]]
-    ) -> None:
+    def __init__(self, telegram: LocalTelegram, db: Database, client: TelegramClient) -> None:
         self.telegram = telegram
         self.db = db
         self.now = 0.0
         self.wakeups = 0
         self.address = UpdateFilter()
         self.address.set_identity(BotAccount(424242, "darkroom_bot"))
-        letters = UpdateRecorder(db, self.address, Meters().updates, clock=lambda: 1, wake_others=self._wake)
-        token = TokenRejection(me, monotonic=lambda: self.now, patience=60.0)
-        self.poll = LongPoller(updates, letters, token, monotonic=lambda: self.now, rival_patience=60.0)
+        letters = UpdateRecorder(db, self.address, lambda _: None, clock=lambda: 1, wake_others=self._wake)
+        token = TokenRejection(client.get_me, monotonic=lambda: self.now)
+        self.poll = LongPoller(client, letters, token, monotonic=lambda: self.now)
 
     def _wake(self) -> None:
         self.wakeups += 1
@@ -60,11 +55,9 @@ async def open_long_polling_harness(folder: Path, **timing: Any) -> AsyncIterato
     telegram = LocalTelegram(token=TOKEN, check=bot_api_validator.validate_request)
     await telegram.start()
     db = await Database.open(str(folder / "darkroom.db"))
-    updates = GetUpdatesClient(token=TOKEN, api_url=telegram.url, tls=load_tls_context(), redact=str, **timing)
-    chat = TelegramClient(token=TOKEN, api_url=telegram.url, tls=load_tls_context(), redact=str)
-    yield LongPollingHarness(telegram, db, updates, chat.get_me)
-    await updates.aclose()
-    await chat.aclose()
+    client = TelegramClient(token=TOKEN, api_url=telegram.url, tls=load_tls_context(), redact=str, **timing)
+    yield LongPollingHarness(telegram, db, client)
+    await client.aclose()
     await db.close()
     await telegram.stop()
     assert telegram.check_failures == []
@@ -99,8 +92,8 @@ async def test_the_next_question_confirms_what_was_stored(desk: LongPollingHarne
 async def test_an_update_that_was_not_confirmed_comes_again_and_is_kept_once(desk: LongPollingHarness) -> None:
     desk.telegram.person().send_text("hello")
     await desk.poll.poll_once()
-    letters = UpdateRecorder(desk.db, UpdateFilter(), Meters().updates, clock=lambda: 2, wake_others=lambda: None)
-    successor = LongPoller(desk.poll._client, letters, desk.poll._token_rejection, monotonic=lambda: 0.0)
+    letters = UpdateRecorder(desk.db, UpdateFilter(), lambda _: None, clock=lambda: 2, wake_others=lambda: None)
+    successor = LongPoller(desk.poll._telegram, letters, desk.poll._token_rejection, monotonic=lambda: 0.0)
     await successor.poll_once()
     assert len(await desk.stored_updates()) == 1
 
@@ -231,11 +224,11 @@ async def test_a_rival_that_goes_away_is_forgotten(desk: LongPollingHarness) -> 
 
 
 async def test_a_stalled_poll_is_noticed_and_rebuilt(tmp_path: Path) -> None:
-    async with open_long_polling_harness(tmp_path, poll_timeout=0, overdue=1.0) as desk:
+    async with open_long_polling_harness(tmp_path, poll_timeout=0, poll_deadline=1.0) as desk:
         desk.telegram.faults.add("getUpdates", Fault(FaultKind.HANG))
-        wedged = desk.poll._client._request
+        stalled = desk.poll._telegram._poll_request._client
         assert await desk.poll.poll_once() == 1.0
-        assert desk.poll._client._request is not wedged
+        assert stalled.is_closed
         desk.telegram.person().send_text("hello")
         await desk.poll.poll_once()
         assert len(await desk.stored_updates()) == 1

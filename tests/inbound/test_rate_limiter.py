@@ -23,13 +23,13 @@ def test_who_is_turned_away_does_not_wait_longer_for_it() -> None:
 
 
 def test_callers_do_not_stand_in_each_others_way() -> None:
-    turnstile = RateLimiter(1.0, 1, most_callers=2)
+    turnstile = RateLimiter(1.0, 1, max_callers=2)
     assert _count_admitted(turnstile, 0.0, 0.0) == 1
     assert _count_admitted(turnstile, 0.0, caller="bob") == 1
 
 
 def test_no_more_callers_are_remembered_than_it_was_told() -> None:
-    turnstile = RateLimiter(1.0, 1, most_callers=100)
+    turnstile = RateLimiter(1.0, 1, max_callers=100)
     for number in range(10_000):
         turnstile.try_acquire(f"{number}", 0.0)
     assert len(turnstile._refilled_at) == 100

@@ -2,7 +2,15 @@
 
 import pytest
 
-from bot.kie.errors import AccountBlocked, BlockCause, KieError, KieUnavailable, OrderUncertain, RequestRefused
+from bot.kie.errors import (
+    AccountBlocked,
+    BlockCause,
+    KieError,
+    KieUnavailable,
+    OrderUncertain,
+    RequestRefused,
+    UnexpectedResponse,
+)
 from bot.kie.responses import read_create_response
 from tests.kie.sample_responses import HTML_PAGE, TASK_ID, make_failure, make_response
 
@@ -177,3 +185,18 @@ def test_the_documented_message_key_serves_where_msg_is_missing() -> None:
         read_create_response(make_response({"code": 422, "msg": None, "message": "the reason"}))
     assert (caught.value.code, caught.value.text) == (422, "the reason")
     assert str(caught.value) == "code 422", "Kie's words are for the one who ordered"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (KieUnavailable("down"), "unavailable"),
+        (KieUnavailable("slow down", code=429), "too_often"),
+        (OrderUncertain("no answer"), "unclear"),
+        (RequestRefused("no", code=422), "refused"),
+        (AccountBlocked("no credits", cause=BlockCause.CREDITS, code=402), "halted"),
+        (UnexpectedResponse("what?"), "garbled"),
+    ],
+)
+def test_metrics_name_each_kind_of_error_as_docs_monitoring_does(error: KieError, kind: str) -> None:
+    assert error.kind == kind

@@ -14,12 +14,12 @@ from bot.ops.watchdog import Watchdog
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.settings import MustRestart
 from bot.store.database import StoreError
-from bot.telegram.get_updates import RESPONSE_DEADLINE
+from bot.telegram.client import POLL_DEADLINE
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo
 
 #: More than any part is allowed to take, in seconds.
-TOO_LONG = RESPONSE_DEADLINE + 61.0
+TOO_LONG = POLL_DEADLINE + 61.0
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ async def test_a_receiver_whose_connection_is_dead_is_noticed(house: BotHarness)
     house.telegram.faults.always("getUpdates", Fault(FaultKind.HANG))
     receiving = asyncio.create_task(house.bot.long_poller.run())
     await house.telegram.wait_for(lambda telegram: telegram.calls, 10)
-    house.clock.now += RESPONSE_DEADLINE + 59
+    house.clock.now += POLL_DEADLINE + 59
     _make_watchdog(house).check_parts()
     house.clock.now += 2
     with pytest.raises(MustRestart, match="receiver"):

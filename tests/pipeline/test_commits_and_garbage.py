@@ -1,15 +1,12 @@
 """What an edit costs is decided by how many commits it takes; `make bench` measures the rest."""
 
 import asyncio
-import gc
 from pathlib import Path
-
-import httpx
 
 from bot.job import State
 from bot.sandbox.fault_injection import Fault, FaultKind
 from tests.bench.resource_usage import count_commits
-from tests.bot_harness import BotHarness, open_bot_harness
+from tests.bot_harness import open_bot_harness
 from tests.process_harness import make_photo
 
 
@@ -34,15 +31,3 @@ async def test_what_follows_at_once_is_committed_together(tmp_path: Path) -> Non
         handling.cancel()
         house.bot.worker.stop()
         await asyncio.wait([working, handling])
-
-
-async def test_nothing_of_an_edit_is_left_to_the_collector_of_garbage(house: BotHarness) -> None:
-    gc.collect()
-    gc.disable()
-    try:
-        await house.request_edit(make_photo())
-        await house.advance_time(60)
-        assert len(house.pictures()) == 1
-        assert [each for each in gc.get_objects() if isinstance(each, httpx.Response | httpx.Request)] == []
-    finally:
-        gc.enable()

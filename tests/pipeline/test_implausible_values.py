@@ -91,7 +91,7 @@ async def test_times_that_cannot_be_teach_nothing(tmp_path: Path, shows: dict[st
         assert len(house.pictures()) == 4
         took = [row["took"] for row in query_database(Path(house.bot.settings.database_path), "SELECT took FROM jobs")]
         assert max(took) < 60_000
-        assert house.bot.meters.delivered.series[()].sum < 600
+        assert (house.bot.metrics.registry.get_sample_value("darkroom_delivery_seconds_sum") or 0) < 600
         await house.request_edit(make_photo())
         assert "second" in house.progress_message()["text"], "no more than what was waited before"
 

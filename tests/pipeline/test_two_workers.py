@@ -13,7 +13,7 @@ import pytest
 from bot.app import _build_worker
 from bot.clock import Clocks
 from bot.job import State
-from bot.metrics import Meters
+from bot.metrics import Metrics
 from bot.pipeline.callback_tracker import CallbackTracker
 from bot.pipeline.job_metrics import JobMetrics
 from bot.pipeline.worker import Worker
@@ -34,7 +34,7 @@ async def _wire_second_worker(house: BotHarness, stack: AsyncExitStack) -> Worke
         bot.db,
         chat,
         CallbackTracker(None, b""),
-        JobMetrics(Meters()),
+        JobMetrics(Metrics()),
         clocks,
         tls,
         str,

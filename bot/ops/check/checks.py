@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bot.http_paths import TELEGRAM_WEBHOOK_PATH
 from bot.kie.callbacks import MAX_SIGNATURE_AGE
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, BlockCause, KieError, RequestRefused, UnexpectedResponse
@@ -84,7 +85,7 @@ async def check_update_delivery(
         return [skipped(UPDATES_SUBJECT, f"Telegram cannot be asked ({error})")]
     if settings.telegram_updates == "polling":
         return [_judge_polling(known)]
-    return [_judge_webhook(known, f"{settings.public_url}/telegram/webhook", is_running=is_running, now=of_day())]
+    return [_judge_webhook(known, f"{settings.public_url}{TELEGRAM_WEBHOOK_PATH}", is_running=is_running, now=of_day())]
 
 
 def _judge_polling(known: WebhookStatus) -> Finding:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from urllib.parse import urlsplit
 
+from bot.http_paths import OWNERSHIP_PROOF_PATH, TELEGRAM_WEBHOOK_PATH
 from bot.ops.check.findings import Finding, FindingStatus, failure, finding_from_message, ok, skipped, warning
 from bot.ops.check.http_probe import HttpProbe, ProbeError
 from bot.settings import CannotRun, Settings
@@ -18,9 +19,6 @@ HTTP_SERVER_SUBJECT, CALLBACKS_SUBJECT, WEBHOOK_SUBJECT = "door", "callbacks", "
 
 #: Opens the door of a bot that does not run, and gives its address; raises CannotRun.
 OpenHttpServer = Callable[[Settings], AbstractAsyncContextManager[str]]
-
-#: Where what can be reached of the door proves whose it is.
-PROOF_PATH, WEBHOOK_PATH = "/kie/callback/proof", "/telegram/webhook"
 
 #: What a proxy says when there is nothing behind it.
 BAD_GATEWAY_STATUSES = (502, 503, 504)
@@ -34,8 +32,8 @@ async def check_public_url(
         door = await _check_http_server(settings, reach, open_door, stack, is_running=is_running)
         if settings.public_url is None:
             return [door]
-        paths = {CALLBACKS_SUBJECT: PROOF_PATH} | (
-            {WEBHOOK_SUBJECT: WEBHOOK_PATH} if settings.telegram_updates == "webhook" else {}
+        paths = {CALLBACKS_SUBJECT: OWNERSHIP_PROOF_PATH} | (
+            {WEBHOOK_SUBJECT: TELEGRAM_WEBHOOK_PATH} if settings.telegram_updates == "webhook" else {}
         )
         if door.status is FindingStatus.FAILURE:
             return [door, *(skipped(name, "there is no door that PUBLIC_URL could lead to") for name in paths)]
@@ -79,7 +77,7 @@ def _local_url(settings: Settings) -> str:
 async def _is_this_bot(settings: Settings, reach: HttpProbe, address: str) -> bool:
     nonce = secrets.token_hex(16)
     try:
-        answer = await reach.get(f"{address}{PROOF_PATH}?nonce={nonce}", is_near=True)
+        answer = await reach.get(f"{address}{OWNERSHIP_PROOF_PATH}?nonce={nonce}", is_near=True)
     except ProbeError:
         return False
     return answer.status == 200 and answer.body == settings.ownership_proof(nonce)
