@@ -1,4 +1,1 @@
-"""Kie.ai's API as a client sees it: order an edit, look at it, upload a picture, ask for the balance.
-
-Knows nothing of bots or jobs. Start with `client`; `errors` says what a caller should do when something fails.
-"""
+"""Kie.ai's API client, which knows nothing of bots or jobs. `errors` says what callers should do about an error."""

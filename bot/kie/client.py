@@ -1,8 +1,8 @@
-"""The way to Kie: four calls, each with one total time limit, each ending in a value or a `KieError`.
+"""Kie's API client: four calls, each with one total time limit; each returns a value or raises a `KieError`.
 
-The rule it guarantees: `create_task`, the one call that costs money, is sent once and never repeated here, and
-its failures say whether the order can have arrived. The key goes to the two configured addresses and nowhere
-else: no redirect is followed, and errors quote nothing that the HTTP library says.
+`create_task`, the one call that costs money, is sent once and never repeated here, and its errors say whether the order
+can have arrived. The API key goes to the two configured URLs and nowhere else: no redirect is followed, and errors
+quote nothing of the HTTP library.
 """
 
 import asyncio
@@ -28,36 +28,30 @@ from bot.kie.responses import (
 
 log = logging.getLogger(__name__)
 
-#: bytes of an answer that are read; recorded ones stay below 20 kB
+#: Recorded responses stay below 20 kB.
 MAX_RESPONSE_BYTES = 1_000_000
 
-#: seconds. A connection that lay idle may be closed by Kie at the moment a paid call goes out on it, and then
-#: nobody can know what happened.
+#: Seconds. Kie may close an idle connection at the moment a paid call is sent on it; then the outcome is uncertain.
 _ORDER_KEEPALIVE = 5.0
 _READ_KEEPALIVE = 60.0
 
-# OSError stands for the total time limit (TimeoutError) and for TLS errors, which can come through unwrapped.
+# OSError: the total time limit (TimeoutError), and TLS errors, which httpx does not always wrap
 _NETWORK_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
 
-
-#: Is told each call that came to an end, by its name, and how: GOOD or a kind of error.
+#: Called with the name of each finished call and its outcome, "ok" or the kind of error: values of metrics' labels.
 OnKieCall = Callable[[str, str], None]
 
-CALLS = CREATE_TASK, GET_TASK, UPLOAD_IMAGE, GET_CREDITS = "create", "look", "upload", "credits"
-
-#: The call ended in a value.
-OK = "ok"
+CREATE_TASK, GET_TASK, UPLOAD_IMAGE, GET_CREDITS = "create", "look", "upload", "credits"
 
 
 def ignore_call(_call: str, _outcome: str) -> None:
-    """Count nothing."""
+    """Report nothing."""
 
 
 class KieClient:
     """A client for one account; `timeout` and `transfer_timeout` are total seconds for a call.
 
-    Every text that Kie says goes through `redact` first: it may quote the key when it complains about it, and the
-    addresses of pictures when it cannot fetch them.
+    All text from Kie goes through `redact`: it may quote a wrong key, and the URLs of images that it cannot fetch.
     """
 
     def __init__(
@@ -86,9 +80,9 @@ class KieClient:
         self._timeout = timeout
         self._transfer_timeout = transfer_timeout
         self._on_call = on_call
-        certificates = tls or httpx.create_ssl_context()
-        self._order_http = _create_http_client(key, certificates, _ORDER_KEEPALIVE)
-        self._read_http = _create_http_client(key, certificates, _READ_KEEPALIVE)
+        tls = tls or httpx.create_ssl_context()
+        self._order_http = _create_http_client(key, tls, _ORDER_KEEPALIVE)
+        self._read_http = _create_http_client(key, tls, _READ_KEEPALIVE)
 
     async def aclose(self) -> None:
         """Close the connections; a call after this is a programming error."""
@@ -98,29 +92,26 @@ class KieClient:
     async def create_task(self, edit: EditInput, callback_url: str | None = None) -> str:
         """Order one edit, which costs credits, and return Kie's task id.
 
-        Raises `Unavailable`, `Refused` and `Halted` when certainly nothing was ordered, and `Unclear` when
-        something may have been. There is no idempotency key: a second call is a second charge.
+        Raises OrderUncertain if something may have been ordered; KieUnavailable, RequestRefused or AccountBlocked if
+        certainly nothing was. There is no idempotency key: a second call is a second charge.
         """
-        with self._report_call(CREATE_TASK):
-            return await self._create_task(edit, callback_url)
-
-    async def _create_task(self, edit: EditInput, callback_url: str | None) -> str:
         callback = {} if callback_url is None else {"callBackUrl": callback_url}
         order = _OrderBody({"model": self._model, **callback, "input": edit.to_wire()})
         headers = {"Content-Type": "application/json", "Content-Length": str(len(order.content))}
         request = self._order_http.build_request(
             "POST", f"{self._jobs_url}/createTask", content=order, headers=headers, timeout=_timeouts(self._timeout)
         )
-        try:
-            answer = await self._exchange(self._order_http, request, self._timeout)
-        except _NETWORK_ERRORS as error:
-            lost = _no_response_error(error, may_have_arrived=order.send_started)
-        else:
-            return read_create_response(answer)
-        raise lost
+        with self._report_call(CREATE_TASK):
+            try:
+                response = await self._exchange(self._order_http, request, self._timeout)
+            except _NETWORK_ERRORS as error:
+                failure = _no_response_error(error, may_have_arrived=order.send_started)
+            else:
+                return read_create_response(response)
+            raise failure  # outside of `except`, so that it is not chained to the library's error
 
     async def get_task(self, task_id: str) -> TaskRecord:
-        """Ask how far a task is (free); raises `Unavailable`, `Refused`, `Halted` or `Garbled`."""
+        """Read a task's record (free); raises KieUnavailable, RequestRefused, AccountBlocked or UnexpectedResponse."""
         request = self._read_http.build_request(
             "GET", f"{self._jobs_url}/recordInfo", params={"taskId": task_id}, timeout=_timeouts(self._timeout)
         )
@@ -128,10 +119,10 @@ class KieClient:
             return read_task_response(await self._send_repeatable(request, self._timeout), task_id)
 
     async def upload_image(self, content: bytes, *, name: str, mime: str) -> str:
-        """Store a picture with Kie (free) and return its public URL; raises like `look`.
+        """Upload an image (free) and return its public URL; raises like `get_task`.
 
-        Kie overwrites a file of the same `name`, and anyone who knows the URL can read it: names have to be
-        unguessable. Count on 24 hours of storage.
+        Kie overwrites a file of the same `name`, and anyone who knows the URL can read it: use unguessable names. Count
+        on 24 hours of storage.
         """
         request = self._read_http.build_request(
             "POST",
@@ -144,7 +135,7 @@ class KieClient:
             return read_upload_response(await self._send_repeatable(request, self._transfer_timeout))
 
     async def get_credits(self) -> float:
-        """Return the balance in credits (free); raises like `look`."""
+        """Return the account's balance in credits (free); raises like `get_task`."""
         request = self._read_http.build_request("GET", self._credit_url, timeout=_timeouts(self._timeout))
         with self._report_call(GET_CREDITS):
             return read_credit_response(await self._send_repeatable(request, self._timeout))
@@ -156,33 +147,33 @@ class KieClient:
         except KieError as error:
             self._on_call(call, error.kind)
             raise
-        self._on_call(call, OK)
+        self._on_call(call, "ok")
 
-    async def _send_repeatable(self, request: httpx.Request, total: float) -> KieResponse:
+    async def _send_repeatable(self, request: httpx.Request, total_timeout: float) -> KieResponse:
         try:
-            return await self._exchange(self._read_http, request, total)
+            return await self._exchange(self._read_http, request, total_timeout)
         except _NETWORK_ERRORS as error:
-            lost = _no_response_error(error, may_have_arrived=False)
-        raise lost
+            failure = _no_response_error(error, may_have_arrived=False)
+        raise failure
 
-    async def _exchange(self, http: httpx.AsyncClient, request: httpx.Request, total: float) -> KieResponse:
-        async with asyncio.timeout(total):
+    async def _exchange(self, http: httpx.AsyncClient, request: httpx.Request, total_timeout: float) -> KieResponse:
+        async with asyncio.timeout(total_timeout):
             response = await http.send(request, stream=True)
             try:
                 body = await _read_body(response)
             finally:
                 await response.aclose()
-        if log.isEnabledFor(logging.DEBUG):  # at no other level, because Kie may repeat the words of an order
-            said = sanitize_text(self._redact(body.decode("utf-8", "replace")))
-            log.debug("Kie answers HTTP %d: %s", response.status_code, said)
+        if log.isEnabledFor(logging.DEBUG):  # at no other level, because Kie may repeat a user's prompt
+            text = sanitize_text(self._redact(body.decode("utf-8", "replace")))
+            log.debug("Kie answers HTTP %d: %s", response.status_code, text)
         return KieResponse(response.status_code, response.headers, body, self._redact)
 
 
 class _OrderBody:
-    """The body of the paid call, which remembers whether any of it can have left.
+    """The body of the paid call, which knows whether any of it may have been sent.
 
-    Kie cannot act on an order of which it has only seen the headers. This holds whatever broke: a name that
-    did not resolve, a proxy that refused, or the total time limit while still connecting.
+    Kie cannot act on an order of which it has only seen the headers, whatever failed: a name that did not resolve, a
+    proxy that refused, or the total time limit while still connecting.
     """
 
     def __init__(self, order: dict[str, object]) -> None:
@@ -194,11 +185,11 @@ class _OrderBody:
         yield self.content
 
 
-def _create_http_client(key: str, certificates: ssl.SSLContext, keepalive: float) -> httpx.AsyncClient:
+def _create_http_client(key: str, tls: ssl.SSLContext, keepalive: float) -> httpx.AsyncClient:
     # No transport is passed: that would switch off the proxies of the environment. Retries are off by default.
     return httpx.AsyncClient(
         headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "gzip"},
-        verify=certificates,
+        verify=tls,
         limits=httpx.Limits(keepalive_expiry=keepalive),
         follow_redirects=False,
         http2=False,
@@ -214,13 +205,13 @@ def _timeouts(total: float) -> httpx.Timeout:
 
 
 def _no_response_error(error: Exception, *, may_have_arrived: bool) -> KieError:
-    """Name a call that got no answer, without the library's words: they can quote the key's header."""
+    """Return the error for a call without a response. The library's own text could quote the key's header."""
     text = f"no answer ({type(error).__name__})"
     return OrderUncertain(text) if may_have_arrived else KieUnavailable(text)
 
 
 async def _read_body(response: httpx.Response) -> bytes:
-    """Read at most about `ANSWER_LIMIT` bytes, before and after unpacking."""
+    """Read about MAX_RESPONSE_BYTES at most, before and after decompression."""
     body = await read_bounded(response.aiter_raw(), MAX_RESPONSE_BYTES)
     if response.headers.get("Content-Encoding", "").strip().lower() != "gzip":
         return body

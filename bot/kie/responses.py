@@ -1,9 +1,8 @@
-"""From an HTTP answer to a value or an error, without any I/O.
+"""Reads an HTTP response from Kie into a value or an error, without any I/O.
 
-The rule: an answer with Kie's envelope, a JSON object with a number in `code`, is judged by that code whatever
-the HTTP status, because Kie sends its errors with HTTP 200 (seen in recordings, 2026). An answer without it
-comes from something between us and Kie. For the paid call it then stays open what happened; a call that can
-be repeated for free is simply repeated, or reported where repeating would not help.
+A response with Kie's envelope, a JSON object with a number in `code`, is judged by that code whatever the HTTP status,
+because Kie sends its errors with HTTP 200 (recordings, 2026). A response without it comes from a gateway: then the
+outcome of the paid call is uncertain, and a free call is repeated, or reported where repeating would not help.
 """
 
 import re
@@ -11,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.kie.errors import (
+    RATE_LIMIT_CODES,
     AccountBlocked,
     BlockCause,
     KieError,
@@ -31,34 +31,33 @@ from bot.kie.task_record import (
     redact_json,
 )
 
-# 433 is not documented, but several projects have met it: a limit set for the key in Kie's console.
+# 433 is not documented, but several projects have met it: a spending cap set for the key in Kie's console.
 _BLOCKED_CODES = {401: BlockCause.KEY, 402: BlockCause.CREDITS, 433: BlockCause.CAP}
-# 430 is the number that Kie's older interfaces use for 429.
-_RETRY_CODES = frozenset({408, 429, 430, 455})
+_RETRY_CODES = frozenset({408, *RATE_LIMIT_CODES, 455})
 _REFUSED_CODES = frozenset({400, 413, 422, 505})
 
 _RATE_LIMITED_TEXT = re.compile(r"call frequency is too high", re.IGNORECASE)
 _RETRY_AFTER_TEXT = re.compile(r"try again in ([0-9]{1,6}) ?s", re.IGNORECASE)
 _RETRY_AFTER_HEADER = re.compile(r"\s*([0-9]{1,6})\s*")
 
-#: seconds; whatever Kie names, it is asked again after that
+#: Seconds; a longer wait that Kie asks for is cut to this.
 _MAX_RETRY_AFTER = 3600.0
 
-#: a code of an envelope; the documented ones have three digits
+#: Codes of an envelope; the documented ones have three digits.
 _MAX_CODE = 99_999.0
 
-#: credits of an account, on either side of nothing
+#: Credits of an account, positive or negative.
 _MAX_BALANCE = 1e9
 
 
 @dataclass(frozen=True)
 class KieResponse:
-    """What came back over HTTP; the body is complete, or cut at the client's limit."""
+    """An HTTP response; its body is complete, or cut at the client's limit."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    #: what every text in it goes through before it is anything to us
+    #: applied to every text in it
     redact: Callable[[str], str] = str
 
 
@@ -74,16 +73,16 @@ class _Envelope:
         return self.fields.get("data")
 
 
-def read_create_response(answer: KieResponse) -> str:
-    """Return the task id of a createTask answer; raises `Unclear`, `Unavailable`, `Refused` or `Halted`.
+def read_create_response(response: KieResponse) -> str:
+    """Return the task id of createTask; raises OrderUncertain, KieUnavailable, RequestRefused or AccountBlocked.
 
-    Without an envelope everything is `Unclear`, also HTTP 429 and HTML with 502: a gateway that gives up or
-    holds back may already have passed the order on, and nobody promises that it did not. With an envelope, no
-    task id means no task and no charge (several projects agree), so a task id beside an error is `Unclear` too.
+    Without an envelope every response is uncertain, also HTTP 429 and HTML with 502: a gateway may already have passed
+    the order on. With an envelope, no task id means no task and no charge (several projects agree), so a task id beside
+    an error is uncertain too.
     """
-    envelope = _read_envelope(answer)
+    envelope = _read_envelope(response)
     if envelope is None:
-        raise OrderUncertain(_describe(answer))
+        raise OrderUncertain(_describe(response))
     found = read_task_id(read_mapping(envelope.data).get("taskId"))
     if envelope.code == 200 and found:
         return found
@@ -92,31 +91,31 @@ def read_create_response(answer: KieResponse) -> str:
     raise _error_by_code(envelope) or _error_by_unknown_order_code(envelope)
 
 
-def read_task_response(answer: KieResponse, task_id: str) -> TaskRecord:
-    """Return how far the task is, from a recordInfo answer; raises `Unavailable`, `Refused`, `Halted` or `Garbled`.
+def read_task_response(response: KieResponse, task_id: str) -> TaskRecord:
+    """Return the task's record from recordInfo; raises like `KieClient.get_task`.
 
-    A record that is missing ("recordInfo is null" with code 422, a documented 404, or no data) is a look
-    with status `UNSEEN`: fresh tasks can be invisible for seconds. Code 501 is a task that failed.
+    A missing record ("recordInfo is null" with code 422, a documented 404, or no data) has the status TASK_NOT_FOUND:
+    new tasks can be invisible for seconds. Code 501 is a task that failed.
     """
-    envelope = _require_envelope(answer)
+    envelope = _require_envelope(response)
     if envelope.code == 501:
         return _read_failure(envelope, task_id)
     if envelope.code in (404, 422) or (envelope.code == 200 and envelope.data is None):
         return TaskRecord(task_id=task_id, outcome=TaskOutcome.PENDING, status=TASK_NOT_FOUND)
     _require_success(envelope)
-    record = read_mapping(envelope.data)
-    look = read_task_record(record, task_id) if record.get("taskId") in (None, task_id) else None
-    if look is None:
+    data = read_mapping(envelope.data)
+    record = read_task_record(data, task_id) if data.get("taskId") in (None, task_id) else None
+    if record is None:
         raise UnexpectedResponse(envelope.text, code=envelope.code, reason="recordInfo without this task's state")
-    return look
+    return record
 
 
-def read_upload_response(answer: KieResponse) -> str:
-    """Return the public URL of an uploaded file; raises `Unavailable`, `Refused`, `Halted` or `Garbled`.
+def read_upload_response(response: KieResponse) -> str:
+    """Return the public URL of an uploaded file; raises like `KieClient.get_task`.
 
-    `downloadUrl` is what the service sends; `fileUrl` is the name in Kie's quick start.
+    The service sends `downloadUrl`; Kie's quick start calls it `fileUrl`.
     """
-    envelope = _require_envelope(answer)
+    envelope = _require_envelope(response)
     _require_success(envelope)
     data = read_mapping(envelope.data)
     url = read_web_url(data.get("downloadUrl")) or read_web_url(data.get("fileUrl"))
@@ -125,9 +124,9 @@ def read_upload_response(answer: KieResponse) -> str:
     return url
 
 
-def read_credit_response(answer: KieResponse) -> float:
-    """Return the account's credits, which can be fractional; raises `Unavailable`, `Refused`, `Halted` or `Garbled`."""
-    envelope = _require_envelope(answer)
+def read_credit_response(response: KieResponse) -> float:
+    """Return the account's credits, which can be fractional; raises like `KieClient.get_task`."""
+    envelope = _require_envelope(response)
     _require_success(envelope)
     balance = read_number(envelope.data, -_MAX_BALANCE, _MAX_BALANCE)
     if balance is None:
@@ -135,27 +134,27 @@ def read_credit_response(answer: KieResponse) -> float:
     return balance
 
 
-def _read_envelope(answer: KieResponse) -> _Envelope | None:
-    fields = redact_json(parse_json(answer.body), answer.redact)
+def _read_envelope(response: KieResponse) -> _Envelope | None:
+    fields = redact_json(parse_json(response.body), response.redact)
     if not isinstance(fields, dict):
         return None
     code = read_number(fields.get("code"), 0.0, _MAX_CODE)
     if code is None or not code.is_integer():
         return None
-    # Recordings say `msg`, a part of the documentation says `message`.
+    # recordings have `msg`, a part of the documentation has `message`
     texts = [text for text in (fields.get("msg"), fields.get("message")) if isinstance(text, str) and text]
     text = texts[0] if texts else ""
-    return _Envelope(int(code), text, fields, _read_retry_after(answer.headers, text))
+    return _Envelope(int(code), text, fields, _read_retry_after(response.headers, text))
 
 
-def _require_envelope(answer: KieResponse) -> _Envelope:
-    """Return the envelope of a call that may be repeated for free, or raise `Unavailable` or `Garbled`."""
-    envelope = _read_envelope(answer)
+def _require_envelope(response: KieResponse) -> _Envelope:
+    """Return the envelope of a free call, or raise KieUnavailable or UnexpectedResponse."""
+    envelope = _read_envelope(response)
     if envelope is not None:
         return envelope
-    if answer.status >= 500 or answer.status in (408, 429) or _is_html(answer):
-        raise KieUnavailable(_describe(answer), retry_after=_read_retry_after(answer.headers, ""))
-    raise UnexpectedResponse(_describe(answer))
+    if response.status >= 500 or response.status in (408, 429) or _is_html(response):
+        raise KieUnavailable(_describe(response), retry_after=_read_retry_after(response.headers, ""))
+    raise UnexpectedResponse(_describe(response))
 
 
 def _require_success(envelope: _Envelope) -> None:
@@ -164,7 +163,7 @@ def _require_success(envelope: _Envelope) -> None:
 
 
 def _error_by_code(envelope: _Envelope) -> KieError | None:
-    """Judge the codes that mean the same for every call."""
+    """Return the error for a code that means the same for every call."""
     code, text = envelope.code, envelope.text
     if cause := _BLOCKED_CODES.get(code):
         return AccountBlocked(text, cause=cause, code=code, retry_after=envelope.retry_after)
@@ -176,10 +175,10 @@ def _error_by_code(envelope: _Envelope) -> KieError | None:
 
 
 def _error_by_unknown_order_code(envelope: _Envelope) -> KieError:
-    """Judge a createTask code that is not in the common table.
+    """Return the error for a code of createTask that the common tables lack.
 
-    500 usually means a bad parameter, but "This field is required" and "file type not supported" have passed
-    minutes later. Another 4xx is a refusal like its documented sisters. Nothing is known about the rest.
+    500 usually means a bad parameter, but requests with "This field is required" and "file type not supported" have
+    passed minutes later. Any other 4xx is a refusal. Nothing is known about the rest.
     """
     policy = is_policy_refusal(envelope.text)
     if envelope.code in (500, 501):
@@ -196,29 +195,29 @@ def _error_by_unknown_read_code(envelope: _Envelope) -> KieError:
 
 
 def _read_failure(envelope: _Envelope, task_id: str) -> TaskRecord:
-    """Read a failure that is told by code 501, the way callbacks tell it; a state that says success wins."""
+    """Read a failure from code 501, which callbacks use as well; a state that says success wins."""
     failure = TaskRecord(task_id, TaskOutcome.FAILURE, "fail")
-    look = read_task_record(read_mapping(envelope.data), task_id) or failure
-    if look.outcome is TaskOutcome.SUCCESS:
-        return look
+    record = read_task_record(read_mapping(envelope.data), task_id) or failure
+    if record.outcome is TaskOutcome.SUCCESS:
+        return record
     return replace(
-        look,
+        record,
         outcome=TaskOutcome.FAILURE,
-        fail_code=look.fail_code or "501",
-        fail_text=look.fail_text or sanitize_text(envelope.text),
+        fail_code=record.fail_code or "501",
+        fail_text=record.fail_text or sanitize_text(envelope.text),
     )
 
 
 def _read_retry_after(headers: Mapping[str, str], text: str) -> float | None:
-    """Read how many seconds to wait, an hour at most, from a Retry-After header or from "Try again in N seconds"."""
+    """Return the seconds to wait, from a Retry-After header or from "Try again in N seconds"."""
     header = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     found = _RETRY_AFTER_HEADER.fullmatch(header) or _RETRY_AFTER_TEXT.search(text)
     return min(float(found[1]), _MAX_RETRY_AFTER) if found else None
 
 
-def _is_html(answer: KieResponse) -> bool:
-    return answer.body.lstrip()[:1] == b"<"
+def _is_html(response: KieResponse) -> bool:
+    return response.body.lstrip()[:1] == b"<"
 
 
-def _describe(answer: KieResponse) -> str:
-    return f"HTTP {answer.status} without Kie's envelope"
+def _describe(response: KieResponse) -> str:
+    return f"HTTP {response.status} without Kie's envelope"

@@ -1,7 +1,6 @@
-"""Reading a task's record, as leniently as its several vintages ask for.
+"""Reads a task's record, leniently: between 2025 and 2026 the same fields were text, objects, empty, null and absent.
 
-Between 2025 and 2026 the same fields have been seen as text and as objects, empty, null and absent. A field
-that cannot be read counts as absent; only the task's state is insisted on.
+A field that cannot be read counts as absent; only the task's state is required.
 """
 
 import json
@@ -13,16 +12,16 @@ from typing import Never
 from bot.kie.errors import sanitize_text
 from bot.kie.models import TaskOutcome, TaskRecord
 
-# "failed" is not documented, but several clients provide for it.
+# "failed" is not documented, but several clients accept it
 _OUTCOMES = {"success": TaskOutcome.SUCCESS, "fail": TaskOutcome.FAILURE, "failed": TaskOutcome.FAILURE}
 
-#: credits of one task: a hundred times what the dearest model takes
+#: Credits of one task: a hundred times the price of the most expensive model.
 _MAX_TASK_CREDITS = 10_000.0
 
-#: milliseconds since 1970: the year 2100
+#: Milliseconds since 1970: the year 2100.
 _MAX_TIMESTAMP = 4_102_444_800_000.0
 
-#: the figures of a record and the most that each can be, from zero on
+#: The numbers in a record, and the largest plausible value of each; the smallest is 0.
 _NUMBER_LIMITS = {
     "creditsConsumed": _MAX_TASK_CREDITS,
     "consumeCredits": _MAX_TASK_CREDITS,
@@ -30,33 +29,55 @@ _NUMBER_LIMITS = {
     "completeTime": _MAX_TIMESTAMP,
 }
 
-#: where results stand; `response` repeats resultJson, already parsed, in recordings of 2026
+#: Where results are; in recordings of 2026 `response` is resultJson, already parsed.
 _RESULT_FIELDS = ("resultJson", "response")
 
-#: our own order, as Kie repeats it
+#: Kie's copy of our order.
 _ECHO_FIELDS = frozenset({"param", "paramJson", "input"})
 
-#: characters of a record that are kept where no picture was found in it
+#: Characters of a record that are kept if no result was found in it.
 _UNPARSED_LIMIT = 2000
 
-#: characters of a task id
+#: Characters.
 _TASK_ID_LIMIT = 200
 
+#: Names under which results have been seen or may be expected, without case and separators; the best first.
+_RESULT_NAMES = (
+    "resulturls", "resulturl", "resultimageurls", "resultimageurl", "outputurls", "outputurl", "imageurl", "urls",
+    "url", "images", "image", "results", "result", "outputs", "output",
+)  # fmt: skip
 
-def parse_json(text: str | bytes) -> object:
-    """Return the value of a JSON text, or None where it is none (too deep, not UTF, NaN, an endless number)."""
-    try:
-        return json.loads(text, parse_constant=_reject_constant)
-    except (ValueError, RecursionError):
-        return None
+#: The rank of a URL without a name, behind all names.
+_UNNAMED_RANK = len(_RESULT_NAMES)
+
+#: Names of what we sent ourselves (`image_urls` are our source images), and of what is no result.
+_NOT_RESULTS = re.compile(
+    r"^(params?|paramjson|inputs?|inputurls|imageurls|request)$|callback|webhook|thumb|preview|origin"
+)
+
+#: Levels of nesting, JSON within JSON included; recordings have two.
+_MAX_DEPTH = 10
+
+_SEPARATORS = re.compile(r"[^a-z0-9]")
 
 
 def _reject_constant(constant: str) -> Never:
     raise ValueError(f"{constant} is not JSON")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
+
+
+def parse_json(text: str | bytes) -> object:
+    """Return the value of a JSON text; None where it is invalid, too deeply nested, or holds NaN or a huge number."""
+    try:
+        return json.loads(text, parse_constant=_reject_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
 def redact_json(value: object, redact: Callable[[str], str]) -> object:
-    """Return a value of JSON with each text in it redacted; one that is nested too deep is None."""
+    """Return a JSON value with each text in it redacted; None where it is nested too deeply."""
     try:
         return _redact_json(value, redact)
     except RecursionError:
@@ -75,14 +96,14 @@ def _redact_json(value: object, redact: Callable[[str], str]) -> object:
             return value
 
 
-def read_number(value: object, least: float, most: float) -> float | None:
-    """Read a number within bounds, also one in quotes."""
+def read_number(value: object, low: float, high: float) -> float | None:
+    """Read a number between `low` and `high`, also one in quotes."""
     read = _read_any_number(value)
-    return read if read is not None and least <= read <= most else None
+    return read if read is not None and low <= read <= high else None
 
 
 def _read_any_number(value: object) -> float | None:
-    """Read any number; one that is too large for a float is infinite."""
+    """Read a number; one that is too large for a float becomes infinite."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -94,7 +115,7 @@ def _read_any_number(value: object) -> float | None:
 
 
 def read_mapping(value: object) -> Mapping[str, object]:
-    """Read an object, also one that is written as JSON inside a string; anything else is an empty one."""
+    """Read a JSON object, also one inside a string; anything else is read as an empty one."""
     if isinstance(value, str):
         value = parse_json(value)
     return value if isinstance(value, dict) else {}
@@ -108,14 +129,14 @@ def read_web_url(value: object) -> str | None:
 
 
 def read_task_id(value: object) -> str | None:
-    """Read a task's id, an opaque text (32 hex digits in recordings, never the `task_…` of the examples)."""
+    """Read a task id, an opaque text (32 hex digits in recordings, never the `task_…` of the examples)."""
     if not isinstance(value, str) or not value.isprintable():
         return None
     return value if value.strip() and len(value) <= _TASK_ID_LIMIT else None
 
 
 def read_task_record(record: Mapping[str, object], task_id: str) -> TaskRecord | None:
-    """Read recordInfo's `data` for the task that was asked for; None if it has no `state` to go by."""
+    """Read recordInfo's `data` for a task; None if it has no `state`."""
     state = record.get("state")
     if not isinstance(state, str):
         return None
@@ -144,24 +165,20 @@ def read_task_record(record: Mapping[str, object], task_id: str) -> TaskRecord |
 
 
 def _find_result_url_in_record(record: Mapping[str, object], ours: Collection[str]) -> str | None:
-    """Find the picture where results stand, else under a name for results anywhere in the record."""
-    said = [record.get(name) for name in _RESULT_FIELDS]
-    return find_result_url(said, _is_web_url, ours) or find_result_url([{**record}], _is_web_url, ours)
-
-
-def _is_web_url(text: str) -> bool:
-    return read_web_url(text) is not None
+    """Find the result in its usual fields, else under a name for results anywhere in the record."""
+    results = [record.get(name) for name in _RESULT_FIELDS]
+    return _find_result_url(results, ours) or _find_result_url([{**record}], ours)
 
 
 def _render_unparsed(record: Mapping[str, object]) -> str:
-    """Return what a person may find a picture in: the places of results first, because the end may be cut off."""
+    """Return the record for a human reader: the fields for results first, because the end may be cut off."""
     names = sorted(record.keys() - _ECHO_FIELDS, key=lambda name: (name not in _RESULT_FIELDS, name))
-    said = {name: record[name] for name in names}
-    return sanitize_text(json.dumps(said, ensure_ascii=False, default=str), _UNPARSED_LIMIT)
+    fields = {name: record[name] for name in names}
+    return sanitize_text(json.dumps(fields, ensure_ascii=False, default=str), _UNPARSED_LIMIT)
 
 
 def _read_order_echo(record: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:
-    """Read our own order back: its `input` was an object in 2025, and is JSON inside the JSON since 2026."""
+    """Read the callback URL and the image URLs of our order; its `input` is JSON inside the JSON since 2026."""
     order = read_mapping(record.get("param")) or read_mapping(record.get("paramJson"))
     urls = read_mapping(order.get("input")).get("image_urls")
     image_urls = tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
@@ -182,7 +199,7 @@ def _read_timestamp(record: Mapping[str, object], name: str) -> int | None:
 
 
 def _find_out_of_range(record: Mapping[str, object]) -> tuple[str, ...]:
-    """Name the figures that are numbers, and cannot be."""
+    """Name the fields with an implausible number."""
     return tuple(
         name
         for name in _NUMBER_LIMITS
@@ -196,42 +213,15 @@ def _read_text(value: object) -> str:
     return sanitize_text(str(value))
 
 
-#: Names under which results have been seen, or provided for, without case and separators; the best first.
-_RESULT_NAMES = (
-    "resulturls", "resulturl", "resultimageurls", "resultimageurl", "outputurls", "outputurl", "imageurl", "urls",
-    "url", "images", "image", "results", "result", "outputs", "output",
-)  # fmt: skip
-
-#: Names of what we sent ourselves (`image_urls` is that of our pictures), and of what is no result.
-_NOT_RESULTS = re.compile(
-    r"^(params?|paramjson|inputs?|inputurls|imageurls|request)$|callback|webhook|thumb|preview|origin"
-)
-
-#: Nesting, JSON within JSON included; recordings have two levels.
-_MAX_DEPTH = 10
-
-#: Behind all names: an address that stands for itself.
-_UNNAMED_RANK = len(_RESULT_NAMES)
-
-_SEPARATORS = re.compile(r"[^a-z0-9]")
-
-
-def _reject_json_constant(constant: str) -> Never:
-    raise ValueError(f"{constant} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_reject_json_constant)
-
-
-def find_result_url(said: Collection[object], is_url: Callable[[str], bool], ours: Collection[str]) -> str | None:
-    """Return the address with the best name in what Kie said, the first of several; never one of `ours`."""
-    found = [each for value in said for each in _find_urls(value, _UNNAMED_RANK, _MAX_DEPTH)]
-    usable = [(rank, url) for rank, url in found if is_url(url) and url not in ours]
+def _find_result_url(values: Collection[object], ours: Collection[str]) -> str | None:
+    """Return the URL with the best name in some JSON, the first of several; never one of `ours`."""
+    found = [each for value in values for each in _find_urls(value, _UNNAMED_RANK, _MAX_DEPTH)]
+    usable = [(rank, url) for rank, url in found if read_web_url(url) and url not in ours]
     return min(usable, key=lambda each: each[0])[1] if usable else None
 
 
 def _find_urls(value: object, rank: int | None, depth: int) -> Iterator[tuple[int, str]]:
-    """Yield what may be an address, with the rank of its name; None is the rank of a name that is not known."""
+    """Yield what may be a URL, with the rank of its name; None is the rank of an unknown name."""
     if depth == 0:
         return
     match value:
@@ -250,13 +240,13 @@ def _find_urls_under(name: str, value: object, rank: int | None, depth: int) -> 
     if _NOT_RESULTS.search(plain):
         return
     own = _RESULT_NAMES.index(plain) if plain in _RESULT_NAMES else None
-    # an object in a list of results has its address under a name of its own
+    # an object in a list of results has its URL under a name of its own
     best = own if own is None or rank is None else min(own, rank)
     yield from _find_urls(value, best, depth - 1)
 
 
 def _find_urls_in_text(text: str, rank: int | None, depth: int) -> Iterator[tuple[int, str]]:
-    """Look into a text: it is JSON again, with or without something behind it, or an address."""
+    """Search a text: it is JSON again, perhaps with something after it, or a URL."""
     if text[:1] in ("{", "[", '"'):
         try:
             value, _ = _DECODER.raw_decode(text)
