@@ -109,30 +109,24 @@ NEVER_SENT = (
     httpx.WriteTimeout,
 )
 
-CHAT_GONE_TEXTS = ("chat not found", "user is deactivated", "bot was kicked", "peer_id_invalid")
-
-TOPIC_UNAVAILABLE_TEXTS = ("message thread not found", "topic_closed", "topic_deleted")
-
-PERMISSION_DENIED_TEXTS = ("not enough rights", "have no rights", "no write access", "_forbidden")
-
-REPLY_NOT_FOUND_TEXTS = ("message to be replied not found", "message to reply not found", "reply message not found")
-
 #: Seconds; a longer wait that Telegram asks for is cut to this.
 MAX_RETRY_AFTER = 3600.0
 
 #: Ids of chats and users have at most 52 significant bits (Bot API), those of messages fewer.
 ID_LIMIT = 1 << 52
 
-#: For a wrong file_id, but also for any failure of its own (source of the Bot API server, 2026).
-FILE_UNAVAILABLE_TEXT = "temporarily unavailable"
-
-
-ERRORS_BY_TEXT: tuple[tuple[tuple[str, ...], type[TelegramApiError]], ...] = (
-    (CHAT_GONE_TEXTS, ChatGone),
-    (TOPIC_UNAVAILABLE_TEXTS, TopicUnavailable),
-    (PERMISSION_DENIED_TEXTS, PermissionDenied),
-    (REPLY_NOT_FOUND_TEXTS, RepliedMessageNotFound),
-)
+#: What Telegram's description of a 400 contains, and what that means.
+ERRORS_BY_TEXT: dict[type[TelegramApiError], tuple[str, ...]] = {
+    # for a wrong file_id, but also for any failure of its own (source of the Bot API server, 2026)
+    FileUnavailable: ("temporarily unavailable",),
+    FileTooLarge: ("file is too big",),
+    ChatGone: ("chat not found", "user is deactivated", "bot was kicked", "peer_id_invalid"),
+    TopicUnavailable: ("message thread not found", "topic_closed", "topic_deleted"),
+    PermissionDenied: ("not enough rights", "have no rights", "no write access", "_forbidden"),
+    RepliedMessageNotFound: (
+        "message to be replied not found", "message to reply not found", "reply message not found",
+    ),
+}  # fmt: skip
 
 
 @contextmanager
@@ -167,8 +161,6 @@ def translate_error(error: ptb.TelegramError, redact: Redact) -> TelegramApiErro
     match error:
         case ptb.RetryAfter():
             return RetryableError("too many requests", _retry_after_seconds(error))
-        case InvalidResponseError():
-            return _translate_gateway_response(error)
         case ptb.InvalidToken() | ptb.EndPointNotFound():
             return Unauthorized("Telegram does not know this bot token")
         case ptb.Conflict():
@@ -178,15 +170,10 @@ def translate_error(error: ptb.TelegramError, redact: Redact) -> TelegramApiErro
         case ptb.ChatMigrated():
             return ChatMigrated(read_id(error.new_chat_id))
         case ptb.BadRequest():
-            return _translate_bad_request(text)
+            kinds = (kind for kind, texts in ERRORS_BY_TEXT.items() if any(each in text for each in texts))
+            return next(kinds, Rejected)(text)
         case _:
             return _translate_network_error(error, text)
-
-
-def _translate_gateway_response(error: InvalidResponseError) -> TelegramApiError:
-    """A gateway rejects a body that is too large; any other page of it says nothing."""
-    is_too_large = error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return Rejected("request entity too large") if is_too_large else DeliveryUncertain(error.message)
 
 
 def _retry_after_seconds(error: ptb.RetryAfter) -> float | None:
@@ -195,20 +182,12 @@ def _retry_after_seconds(error: ptb.RetryAfter) -> float | None:
     return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else None
 
 
-def _translate_bad_request(text: str) -> TelegramApiError:
-    if FILE_UNAVAILABLE_TEXT in text:
-        return FileUnavailable(text)
-    if "file is too big" in text:
-        return FileTooLarge(text)
-    found = (kind for texts, kind in ERRORS_BY_TEXT if any(each in text for each in texts))
-    return next(found, Rejected)(text)
-
-
 def _translate_network_error(error: ptb.TelegramError, text: str) -> TelegramApiError:
     if isinstance(error.__cause__, NEVER_SENT):
         return RetryableError("Telegram could not be reached")
-    if "request entity too large" in text:
-        return Rejected(text)
+    gateway_status = error.status if isinstance(error, InvalidResponseError) else None
+    if gateway_status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or "request entity too large" in text:
+        return Rejected("request entity too large")
     if text.startswith("too many requests"):  # without saying for how long
         return RetryableError("too many requests")
-    return DeliveryUncertain("Telegram gave no clear answer")
+    return DeliveryUncertain("Telegram gave no clear answer" if gateway_status is None else error.message)
