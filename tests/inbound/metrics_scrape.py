@@ -1,4 +1,4 @@
-"""The figures that a bot shows to Prometheus, read as Prometheus reads them."""
+"""Scrapes a bot's metrics and parses them as Prometheus does."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,25 +10,25 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from tests.bot_harness import BotHarness
 
-#: What Prometheus says that it takes.
+#: The Accept header that Prometheus sends.
 OPENMETRICS_ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 
 @dataclass(frozen=True)
 class MetricsScrape:
-    """What one scrape has shown."""
+    """The metrics of one scrape."""
 
     families: Mapping[str, Metric]
     content_type: str
     text: str = field(repr=False)
 
     def value(self, name: str, **labels: str) -> float:
-        """Return a figure by its full name and all its labels; nothing counts as 0."""
+        """Return a sample by its full name and all its labels; 0 where it is missing."""
         found = [value for sample, these, value in self.samples() if sample == name and these == labels]
         return found[0] if found else 0.0
 
     def values_by_labels(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
-        """Return the figures of a name that are not 0, by the values of some labels."""
+        """Return the samples of a name that are not 0, by the values of some labels."""
         summed: dict[tuple[str, ...], float] = {}
         for sample, these, value in self.samples():
             if sample == name and value:
@@ -37,14 +37,14 @@ class MetricsScrape:
         return summed
 
     def samples(self) -> Iterable[tuple[str, dict[str, str], float]]:
-        """Return every figure with its name and its labels."""
+        """Return every sample with its name and its labels."""
         for family in self.families.values():
             for sample in family.samples:
                 yield sample.name, sample.labels, sample.value
 
 
 async def scrape_metrics(house: BotHarness, *, accept: str = "") -> MetricsScrape:
-    """Open the door for Prometheus, ask once, and close it."""
+    """Open the metrics endpoint, scrape it once, and close it."""
     assert house.bot.metrics_endpoint is not None
     address = await house.bot.metrics_endpoint.open("127.0.0.1", 0)
     try:
@@ -54,10 +54,12 @@ async def scrape_metrics(house: BotHarness, *, accept: str = "") -> MetricsScrap
 
 
 async def scrape_url(address: str, *, accept: str = "") -> MetricsScrape:
-    """Ask a door for its figures."""
-    async with aiohttp.ClientSession() as http, http.get(address, headers={"Accept": accept}) as answer:
-        assert answer.status == 200
-        text = await answer.text()
-        kind = answer.headers["Content-Type"]
-    parse = openmetrics_parser if kind.startswith("application/openmetrics-text") else parser
-    return MetricsScrape({family.name: family for family in parse.text_string_to_metric_families(text)}, kind, text)
+    """Scrape a URL."""
+    async with aiohttp.ClientSession() as http, http.get(address, headers={"Accept": accept}) as response:
+        assert response.status == 200
+        text = await response.text()
+        content_type = response.headers["Content-Type"]
+    parse = openmetrics_parser if content_type.startswith("application/openmetrics-text") else parser
+    return MetricsScrape(
+        {family.name: family for family in parse.text_string_to_metric_families(text)}, content_type, text
+    )

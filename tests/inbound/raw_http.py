@@ -1,13 +1,13 @@
-"""Bytes to a server of ours as they are, which no client would send."""
+"""Sends raw bytes to our servers, such as no client library would send."""
 
 import asyncio
 
-#: Seconds within which there has to be an answer, or the end of the connection.
+#: Seconds within which there has to be a response, or the end of the connection.
 TIMEOUT_SECONDS = 5.0
 
 
 def url_port(url: str) -> int:
-    """Return the port of an address like http://127.0.0.1:8080/path."""
+    """Return the port of a URL like http://127.0.0.1:8080/path."""
     return int(url.split("/")[2].rpartition(":")[2])
 
 
@@ -17,12 +17,12 @@ def request_head(line: bytes, *headers: bytes) -> bytes:
 
 
 def request_with_body(line: bytes, *headers: bytes, body: bytes = b"{}") -> bytes:
-    """Return a request that says how long its body is."""
+    """Return a request with a body and its Content-Length."""
     return request_head(line, *headers, b"Content-Length: %d" % len(body)) + body
 
 
 async def send_raw(url: str, sent: bytes) -> bytes:
-    """Send bytes on a connection of their own, and return the head of the answer; nothing if there is none."""
+    """Send bytes on a new connection, and return the head of the response; empty if there is none."""
     reader, writer = await asyncio.open_connection("127.0.0.1", url_port(url))
     try:
         writer.write(sent)
@@ -34,7 +34,7 @@ async def send_raw(url: str, sent: bytes) -> bytes:
         writer.close()
 
 
-def response_status(answered: bytes) -> int:
-    """Return the status of an answer; 0 where there is none."""
-    words = answered.split(b" ", 2)
+def response_status(response: bytes) -> int:
+    """Return the status of a response; 0 where there is none."""
+    words = response.split(b" ", 2)
     return int(words[1]) if len(words) == 3 and words[0].startswith(b"HTTP/") else 0

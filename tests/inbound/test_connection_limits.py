@@ -1,4 +1,4 @@
-"""Connections: whoever holds many open, or never finishes a request, keeps nobody else out."""
+"""Nobody keeps others out by holding many connections open, or by never finishing a request."""
 
 import asyncio
 import resource
@@ -18,7 +18,7 @@ INCOMPLETE_REQUEST = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow"
 
 
 class ConnectionFlooder:
-    """A server, and strangers who open connections to it."""
+    """A server, and clients that open many connections to it."""
 
     def __init__(self, server: HttpServer, url: str) -> None:
         self.server = server
@@ -38,75 +38,75 @@ class ConnectionFlooder:
         """Leave many requests half sent."""
         for _ in range(count):
             await self.connect(INCOMPLETE_REQUEST, address=address)
-        assert response_status(await send_raw(self.url, HEALTHZ)) == 200  # by then they were all let in
+        assert response_status(await send_raw(self.url, HEALTHZ)) == 200  # by then all of them were accepted
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close every connection."""
         for writer in self._writers:
             writer.close()
 
 
 @asynccontextmanager
-async def _open_flooder(**how: Any) -> AsyncIterator[ConnectionFlooder]:
+async def _open_flooder(**options: Any) -> AsyncIterator[ConnectionFlooder]:
     async def alive(_: web.Request) -> web.Response:
         return web.Response(text="alive")
 
     app = web.Application()
     app.router.add_get("/healthz", alive)
-    server = HttpServer(app, connection_limit=CONNECTION_LIMIT, **how)
-    knocking = ConnectionFlooder(server, await server.open("127.0.0.1", 0))
+    server = HttpServer(app, connection_limit=CONNECTION_LIMIT, **options)
+    flooder = ConnectionFlooder(server, await server.open("127.0.0.1", 0))
     try:
-        yield knocking
+        yield flooder
     finally:
-        knocking.close()
+        flooder.close()
         await server.close()
 
 
 @pytest.fixture
-async def knocking() -> AsyncIterator[ConnectionFlooder]:
-    """A server that takes few connections."""
+async def flooder() -> AsyncIterator[ConnectionFlooder]:
+    """A server with a low limit, and its clients."""
     async with _open_flooder() as opened:
         yield opened
 
 
-async def test_one_address_has_half_of_the_connections_at_most(knocking: ConnectionFlooder) -> None:
-    await knocking.flood(5 * CONNECTION_LIMIT)
-    assert len(knocking.server.connections) <= CONNECTION_LIMIT // 2
-    assert response_status(await send_raw(knocking.url, HEALTHZ)) == 200
+async def test_one_address_has_half_of_the_connections_at_most(flooder: ConnectionFlooder) -> None:
+    await flooder.flood(5 * CONNECTION_LIMIT)
+    assert len(flooder.server.connections) <= CONNECTION_LIMIT // 2
+    assert response_status(await send_raw(flooder.url, HEALTHZ)) == 200
 
 
-async def test_many_addresses_do_not_keep_others_out(knocking: ConnectionFlooder) -> None:
+async def test_many_addresses_do_not_keep_others_out(flooder: ConnectionFlooder) -> None:
     for number in range(2, 2 + CONNECTION_LIMIT):
-        await knocking.flood(3, address=f"127.0.0.{number}")
-    assert len(knocking.server.connections) <= CONNECTION_LIMIT
-    assert response_status(await send_raw(knocking.url, HEALTHZ)) == 200
+        await flooder.flood(3, address=f"127.0.0.{number}")
+    assert len(flooder.server.connections) <= CONNECTION_LIMIT
+    assert response_status(await send_raw(flooder.url, HEALTHZ)) == 200
 
 
-async def test_who_hangs_is_cut_before_who_is_answered(knocking: ConnectionFlooder) -> None:
-    reader, writer = await knocking.connect(HEALTHZ)
+async def test_who_hangs_is_cut_before_who_is_answered(flooder: ConnectionFlooder) -> None:
+    reader, writer = await flooder.connect(HEALTHZ)
     for _ in range(5):
         await reader.readuntil(b"alive")
-        await knocking.flood(CONNECTION_LIMIT // 2 - 2)
+        await flooder.flood(CONNECTION_LIMIT // 2 - 2)
         writer.write(HEALTHZ)
     await reader.readuntil(b"alive")
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET", INCOMPLETE_REQUEST, HEALTHZ, HEALTHZ + INCOMPLETE_REQUEST])
 async def test_a_request_that_does_not_come_is_not_waited_for(sent: bytes) -> None:
-    async with _open_flooder(head_timeout=0.05) as knocking:
-        reader, _ = await knocking.connect(sent)
+    async with _open_flooder(head_timeout=0.05) as flooder:
+        reader, _ = await flooder.connect(sent)
         async with asyncio.timeout(5):
             await reader.read()
-        assert len(knocking.server.connections) == 0  # or the end of one would count for ever
+        assert len(flooder.server.connections) == 0  # else a closed one would count for ever
 
 
-async def test_a_connection_that_ends_counts_no_more(knocking: ConnectionFlooder) -> None:
+async def test_a_connection_that_ends_counts_no_more(flooder: ConnectionFlooder) -> None:
     for _ in range(3):
-        _, writer = await knocking.connect(INCOMPLETE_REQUEST)
+        _, writer = await flooder.connect(INCOMPLETE_REQUEST)
         writer.close()
         await writer.wait_closed()
-    assert response_status(await send_raw(knocking.url, HEALTHZ)) == 200
-    assert len(knocking.server.connections) <= 1
+    assert response_status(await send_raw(flooder.url, HEALTHZ)) == 200
+    assert len(flooder.server.connections) <= 1
 
 
 @pytest.mark.parametrize("files", [64, 256, 1024, 1 << 20])

@@ -1,6 +1,6 @@
-"""Whatever bytes a stranger sends: the answer is a refusal, the log gets no traceback, and hardly a line.
+"""Whatever bytes a stranger sends, the response is a refusal, and the log gets no traceback and few lines.
 
-The requests are written by hand, because no client sends such things.
+The requests are raw bytes, because no client library sends such things.
 """
 
 import json
@@ -26,7 +26,7 @@ KEY = "obviously-" + "fake"
 SECRET, SIGNED, AT = SECRET_HEADER.encode(), SIGNATURE_HEADER.encode(), TIMESTAMP_HEADER.encode()
 WEBHOOK, CALLBACK = b"POST /telegram/webhook HTTP/1.1", b"POST /kie/callback/r HTTP/1.1"
 
-#: Bytes that mean trouble for whoever decodes them.
+#: Bytes that are hard to decode.
 ODD_BYTES = [b"\xff", b"\xed\xa0\x80", "ü".encode(), b"\x80" * 300, b"%ff", b"\xf0\x9f\x98", b"9" * 5000]
 
 DEEPLY_NESTED = b"[" * 60_000
@@ -100,26 +100,26 @@ def _hostile_requests() -> Iterator[bytes]:
 
 @contextmanager
 def _assert_log_stays_quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """See to it that what happens meanwhile leaves no traceback, and of each kind of line at most one."""
+    """Check that the log gets no traceback meanwhile, and at most one line of each kind."""
     caplog.clear()
     with caplog.at_level(logging.INFO):
         yield
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []
-    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(said) == len(set(said)) <= 4
+    messages = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(messages) == len(set(messages)) <= 4
 
 
 @pytest.fixture(params=[None, KEY])
 async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[BotHarness]:
-    """A bot to which Telegram brings updates, with and without a key for callbacks."""
-    how = {"telegram_updates": "webhook", "metrics_port": 0, "kie_webhook_key": request.param}
-    async with open_bot_harness(tmp_path, is_called=True, **how) as opened:
+    """A bot with a webhook, with and without a key for callbacks."""
+    options = {"telegram_updates": "webhook", "metrics_port": 0, "kie_webhook_key": request.param}
+    async with open_bot_harness(tmp_path, is_called=True, **options) as opened:
         yield opened
 
 
 @pytest.fixture
-async def doors(house: BotHarness) -> AsyncIterator[list[str]]:
-    """Where strangers can reach it."""
+async def urls(house: BotHarness) -> AsyncIterator[list[str]]:
+    """The URLs of its public server and of its metrics."""
     assert house.bot.metrics_endpoint is not None
     assert house.reverse_proxy.upstream is not None
     yield [house.reverse_proxy.upstream, await house.bot.metrics_endpoint.open("127.0.0.1", 0)]
@@ -131,15 +131,15 @@ def _stored_updates(house: BotHarness) -> int:
 
 
 async def test_no_request_of_a_stranger_is_a_mistake_of_ours(
-    house: BotHarness, doors: list[str], caplog: pytest.LogCaptureFixture
+    house: BotHarness, urls: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    odd = []
+    unexpected = []
     with _assert_log_stays_quiet(caplog):
-        for url in doors:
+        for url in urls:
             for sent in _hostile_requests():
-                answered = response_status(await send_raw(url, sent))
-                odd += [] if answered == 200 or 400 <= answered < 500 else [(sent[:60], answered)]
-    assert (odd, _stored_updates(house)) == ([], 0)
+                status = response_status(await send_raw(url, sent))
+                unexpected += [] if status == 200 or 400 <= status < 500 else [(sent[:60], status)]
+    assert (unexpected, _stored_updates(house)) == ([], 0)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
@@ -152,29 +152,29 @@ async def test_no_request_of_a_stranger_is_a_mistake_of_ours(
 @example(line=WEBHOOK, name=SECRET, value=b"\xff", body=b"")
 @example(line=b"GET /healthz HTTP/1.1", name=b"Expect", value=b"\xff", body=b"")
 async def test_no_header_and_no_body_is_a_mistake_of_ours(
-    doors: list[str], caplog: pytest.LogCaptureFixture, line: bytes, name: bytes, value: bytes, body: bytes
+    urls: list[str], caplog: pytest.LogCaptureFixture, line: bytes, name: bytes, value: bytes, body: bytes
 ) -> None:
     with _assert_log_stays_quiet(caplog):
-        answered = {
+        status = {
             response_status(await send_raw(url, request_with_body(line, name + b": " + value, body=body)))
-            for url in doors
+            for url in urls
         }
     # 0: the bytes were the beginning of a request that goes on, and nobody waited for the rest
-    assert all(each in (0, 200) or 400 <= each < 500 for each in answered)
+    assert all(each in (0, 200) or 400 <= each < 500 for each in status)
 
 
 @pytest.mark.parametrize("body", [*BODIES, b"[" * 900_000])
 async def test_nor_is_what_telegram_itself_might_bring(
-    house: BotHarness, doors: list[str], caplog: pytest.LogCaptureFixture, body: bytes
+    house: BotHarness, urls: list[str], caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
     known = SECRET + b": " + house.bot.settings.webhook_secret.encode()
     with _assert_log_stays_quiet(caplog):
         assert [
-            response_status(await send_raw(doors[0], request_with_body(WEBHOOK, known, body=body))) for _ in range(3)
+            response_status(await send_raw(urls[0], request_with_body(WEBHOOK, known, body=body))) for _ in range(3)
         ] == [200] * 3
 
 
-async def test_no_answer_names_the_software_behind_it(doors: list[str]) -> None:
+async def test_no_answer_names_the_software_behind_it(urls: list[str]) -> None:
     asked = [
         request_head(b"GET /healthz HTTP/1.1"),
         request_head(b"GET /metrics HTTP/1.1"),
@@ -186,7 +186,7 @@ async def test_no_answer_names_the_software_behind_it(doors: list[str]) -> None:
         request_with_body(WEBHOOK),
         *NOT_HTTP[:3],
     ]
-    answers = [await send_raw(url, sent) for url in doors for sent in asked]
+    answers = [await send_raw(url, sent) for url in urls for sent in asked]
     assert {0, 500} & set(map(response_status, answers)) == set()
     assert [each for each in answers if re.search(rb"\nserver: *[^\s]|aiohttp|python", each.lower())] == []
 

@@ -5,6 +5,7 @@ import gzip
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -29,7 +30,7 @@ BODY = json.dumps({"code": 200, "data": {"taskId": TASK}}).encode()
 
 
 class CallbackClient:
-    """A door, somebody who knocks at it, and what comes in."""
+    """The endpoint, a client that plays Kie, and the callbacks that were accepted."""
 
     def __init__(self, session: aiohttp.ClientSession, *, key: str | None) -> None:
         self.received: list[tuple[str, str | None]] = []
@@ -37,7 +38,7 @@ class CallbackClient:
         self.now = 0.0
         self._session = session
         self.callbacks = CallbackTracker(None, b"obviously fake")
-        door = KieCallbackEndpoint(
+        endpoint = KieCallbackEndpoint(
             self._on_callback,
             is_own_reference=self.callbacks.is_signed_by_us,
             key=key,
@@ -45,7 +46,7 @@ class CallbackClient:
             clock=self._wall_clock,
             monotonic=lambda: self.now,
         )
-        self.door = HttpEndpoints(failed_conditions=self._missing, prove_ownership=str, kie_callback=door)
+        self.endpoints = HttpEndpoints(failed_conditions=self._missing, prove_ownership=str, kie_callback=endpoint)
         self.url = ""
 
     def _wall_clock(self) -> Instant:
@@ -79,74 +80,75 @@ class CallbackClient:
         return line
 
 
-async def _opened(key: str | None) -> AsyncIterator[CallbackClient]:
+@asynccontextmanager
+async def _open_client(key: str | None) -> AsyncIterator[CallbackClient]:
     async with aiohttp.ClientSession() as session:
-        outside = CallbackClient(session, key=key)
-        outside.url = await outside.door.open("127.0.0.1", 0)
-        yield outside
-        await outside.door.close()
+        client = CallbackClient(session, key=key)
+        client.url = await client.endpoints.open("127.0.0.1", 0)
+        yield client
+        await client.endpoints.close()
 
 
 @pytest.fixture
-async def outside() -> AsyncIterator[CallbackClient]:
-    """A door without a key."""
-    async for opened in _opened(None):
+async def client() -> AsyncIterator[CallbackClient]:
+    """The endpoint without a key."""
+    async with _open_client(None) as opened:
         yield opened
 
 
 @pytest.fixture
-async def locked() -> AsyncIterator[CallbackClient]:
-    """A door with a key."""
-    async for opened in _opened(KEY):
+async def keyed_client() -> AsyncIterator[CallbackClient]:
+    """The endpoint with a key."""
+    async with _open_client(KEY) as opened:
         yield opened
 
 
-async def test_a_callback_comes_in_with_its_reference_and_its_task(outside: CallbackClient) -> None:
-    assert await outside.post() == 200
-    assert outside.received == [("r", TASK)]
+async def test_a_callback_comes_in_with_its_reference_and_its_task(client: CallbackClient) -> None:
+    assert await client.post() == 200
+    assert client.received == [("r", TASK)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 @given(body=st.binary(max_size=2000))
-async def test_any_body_is_taken(outside: CallbackClient, body: bytes) -> None:
-    outside.now += 1
-    assert await outside.post(body) == 200
+async def test_any_body_is_taken(client: CallbackClient, body: bytes) -> None:
+    client.now += 1
+    assert await client.post(body) == 200
 
 
 @pytest.mark.parametrize("reference", [b"%00", b"%ff", b"%F0%9F%92%A5", b"a%2Fb", b"x" * 4000, b"%20", b"a?b=c"])
 async def test_any_reference_is_looked_up_and_answered_alike(tmp_path: Path, reference: bytes) -> None:
     async with open_bot_harness(tmp_path, is_called=True) as house, aiohttp.ClientSession() as session:
-        outside = CallbackClient(session, key=None)
-        outside.url = house.reverse_proxy.upstream or ""
+        client = CallbackClient(session, key=None)
+        client.url = house.reverse_proxy.upstream or ""
         length = f"Content-Length: {len(BODY)}".encode()
-        line = await outside.send_raw(
+        line = await client.send_raw(
             b"POST /kie/callback/" + reference + b" HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n" + BODY
         )
         assert b" 200 " in line
 
 
-async def test_64_kilobytes_are_enough(outside: CallbackClient) -> None:
-    assert await outside.post(BODY.ljust(64 * 1024)) == 200
-    assert await outside.post(BODY.ljust(64 * 1024 + 1)) == 413
-    assert len(outside.received) == 1
+async def test_64_kilobytes_are_enough(client: CallbackClient) -> None:
+    assert await client.post(BODY.ljust(64 * 1024)) == 200
+    assert await client.post(BODY.ljust(64 * 1024 + 1)) == 413
+    assert len(client.received) == 1
 
 
-async def test_a_body_without_a_length_is_bounded_as_well(outside: CallbackClient) -> None:
+async def test_a_body_without_a_length_is_bounded_as_well(client: CallbackClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(1000):
             yield b" " * 1024
 
-    url = f"{outside.url}/kie/callback/r"
-    async with outside._session.post(url, data=endless()) as answer:
+    url = f"{client.url}/kie/callback/r"
+    async with client._session.post(url, data=endless()) as answer:
         assert answer.status == 413
-    assert outside.received == []
+    assert client.received == []
 
 
-async def test_a_small_body_cannot_unpack_to_a_large_one(outside: CallbackClient) -> None:
+async def test_a_small_body_cannot_unpack_to_a_large_one(client: CallbackClient) -> None:
     packed = gzip.compress(BODY.ljust(40_000_000))
     assert len(packed) < 64 * 1024
-    assert await outside.post(packed, **{"Content-Encoding": "gzip"}) == 200
-    assert outside.received == [("r", None)]
+    assert await client.post(packed, **{"Content-Encoding": "gzip"}) == 200
+    assert client.received == [("r", None)]
 
 
 @pytest.mark.parametrize(
@@ -160,52 +162,52 @@ async def test_a_small_body_cannot_unpack_to_a_large_one(outside: CallbackClient
     ],
 )
 async def test_what_breaks_off_leaves_no_trace(
-    outside: CallbackClient, rest: bytes, caplog: pytest.LogCaptureFixture
+    client: CallbackClient, rest: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        await outside.send_raw(b"POST /kie/callback/r HTTP/1.1\r\nHost: x\r\n" + rest, breaks_off=True)
-        assert await outside.post() == 200
-    assert outside.received == [("r", TASK)]
+        await client.send_raw(b"POST /kie/callback/r HTTP/1.1\r\nHost: x\r\n" + rest, breaks_off=True)
+        assert await client.post() == 200
+    assert client.received == [("r", TASK)]
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_who_dawdles_is_not_waited_for(outside: CallbackClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_dawdles_is_not_waited_for(client: CallbackClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kie_callback, "BODY_TIMEOUT", 0.05)
-    line = await outside.send_raw(b"POST /kie/callback/r HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nslow")
+    line = await client.send_raw(b"POST /kie/callback/r HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nslow")
     assert b" 408 " in line
 
 
-async def test_only_a_post_is_a_callback(outside: CallbackClient) -> None:
-    async with outside._session.get(f"{outside.url}/kie/callback/r") as answer:
+async def test_only_a_post_is_a_callback(client: CallbackClient) -> None:
+    async with client._session.get(f"{client.url}/kie/callback/r") as answer:
         assert answer.status == 405
 
 
-async def test_a_caller_who_comes_too_often_is_held_back_for_a_while(outside: CallbackClient) -> None:
-    statuses = [await outside.post(b"") for _ in range(205)]
+async def test_a_caller_who_comes_too_often_is_held_back_for_a_while(client: CallbackClient) -> None:
+    statuses = [await client.post(b"") for _ in range(205)]
     assert statuses == [200] * 200 + [429] * 5
-    outside.now += 1
-    assert await outside.post(b"") == 200
+    client.now += 1
+    assert await client.post(b"") == 200
 
 
-async def test_strangers_do_not_use_up_what_is_kept_for_orders(outside: CallbackClient) -> None:
+async def test_strangers_do_not_use_up_what_is_kept_for_orders(client: CallbackClient) -> None:
     for _ in range(25 * 10):  # for ten seconds, 25 a second, through the same proxy as Kie
-        await outside.post(b"", reference="made-up")
-        outside.now += 0.04
-    while await outside.post(b"", reference="made-up") != 429:
+        await client.post(b"", reference="made-up")
+        client.now += 0.04
+    while await client.post(b"", reference="made-up") != 429:
         pass
-    orders = [outside.callbacks.new_reference() for _ in range(6)]
-    assert [await outside.post(reference=each) for each in orders] == [200] * 6
-    assert [each for each in outside.received if each[0] != "made-up"] == [(each, TASK) for each in orders]
-    assert await outside.post(b"", reference="made-up") == 429
+    orders = [client.callbacks.new_reference() for _ in range(6)]
+    assert [await client.post(reference=each) for each in orders] == [200] * 6
+    assert [each for each in client.received if each[0] != "made-up"] == [(each, TASK) for each in orders]
+    assert await client.post(b"", reference="made-up") == 429
 
 
-async def test_who_knows_one_address_cannot_call_it_without_end(outside: CallbackClient) -> None:
-    known, other = outside.callbacks.new_reference(), outside.callbacks.new_reference()
-    statuses = [await outside.post(reference=known) for _ in range(300)]
+async def test_who_knows_one_address_cannot_call_it_without_end(client: CallbackClient) -> None:
+    known, other = client.callbacks.new_reference(), client.callbacks.new_reference()
+    statuses = [await client.post(reference=known) for _ in range(300)]
     assert statuses == [200] * 210 + [429] * 90
-    assert await outside.post(reference=other) == 200
-    outside.now += 1
-    assert await outside.post(reference=known) == 200
+    assert await client.post(reference=other) == 200
+    client.now += 1
+    assert await client.post(reference=known) == 200
 
 
 @pytest.mark.parametrize(
@@ -220,39 +222,39 @@ def test_a_reference_that_was_changed_is_not_ours(change: Callable[[str], str]) 
     assert ours.new_reference() != known
 
 
-async def test_what_could_not_be_stored_is_not_acknowledged(outside: CallbackClient) -> None:
-    outside.error = MustRestart("disk full")
-    assert await outside.post() == 503
+async def test_what_could_not_be_stored_is_not_acknowledged(client: CallbackClient) -> None:
+    client.error = MustRestart("disk full")
+    assert await client.post() == 503
 
 
 # -- with a key
 
 
-async def test_with_a_key_only_what_it_signed_comes_in(locked: CallbackClient) -> None:
-    assert await locked.post_signed() == 200
-    assert locked.received == [("r", TASK)]
+async def test_with_a_key_only_what_it_signed_comes_in(keyed_client: CallbackClient) -> None:
+    assert await keyed_client.post_signed() == 200
+    assert keyed_client.received == [("r", TASK)]
 
 
-async def test_with_a_key_everything_else_is_refused(locked: CallbackClient) -> None:
-    assert await locked.post() == 401
-    assert await locked.post(b"") == 401
-    assert await locked.post_signed(b"") == 401
-    assert await locked.post_signed(key="another") == 403
-    assert await locked.post_signed(task="another") == 403
-    assert await locked.post_signed(at=NOW - 301) == 403
-    assert await locked.post_signed(at=NOW + 301) == 403
-    assert locked.received == []
+async def test_with_a_key_everything_else_is_refused(keyed_client: CallbackClient) -> None:
+    assert await keyed_client.post() == 401
+    assert await keyed_client.post(b"") == 401
+    assert await keyed_client.post_signed(b"") == 401
+    assert await keyed_client.post_signed(key="another") == 403
+    assert await keyed_client.post_signed(task="another") == 403
+    assert await keyed_client.post_signed(at=NOW - 301) == 403
+    assert await keyed_client.post_signed(at=NOW + 301) == 403
+    assert keyed_client.received == []
 
 
 async def test_a_refusal_is_told_to_the_operator_but_not_over_and_over(
-    locked: CallbackClient, caplog: pytest.LogCaptureFixture
+    keyed_client: CallbackClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5):
-        await locked.post()
-        await locked.post_signed(key="another")
-    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(said) == 2
-    assert any("KIE_WEBHOOK_KEY" in line for line in said)
+        await keyed_client.post()
+        await keyed_client.post_signed(key="another")
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 2
+    assert any("KIE_WEBHOOK_KEY" in line for line in warnings)
     assert KEY not in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""The door for Prometheus shows the figures where they are asked for, and no fault of one source hides the others."""
+"""The metrics endpoint answers where it is switched on, and no failure of one source hides the others."""
 
 import asyncio
 import re
@@ -31,7 +31,7 @@ TELEGRAM_403 = Fault(
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
-    """A bot that is watched, and called back by Kie."""
+    """A bot with metrics, and with callbacks from Kie."""
     async with open_bot_harness(tmp_path, is_called=True, metrics_port=0, admin_ids=frozenset({9009})) as opened:
         opened.telegram.person(user_id=9009)
         yield opened
@@ -47,13 +47,13 @@ async def test_what_is_open_is_counted_by_its_state_and_aged(house: BotHarness) 
     house.ada.send_text("/help")
     await house.receive_updates()
     house.clock.now += 5
-    figures = await scrape_metrics(house)
-    assert figures.values_by_labels("darkroom_jobs", "state") == {(State.GATHERING,): 1, (State.QUEUED,): 1}
-    assert 105 <= figures.value("darkroom_oldest_queued_seconds") < 110
-    assert figures.value("darkroom_outbox_messages") == 1
-    assert figures.value("darkroom_outbox_late_seconds") == pytest.approx(5, abs=0.1)
-    assert figures.values_by_labels("darkroom_breaker_open", "breaker") == {("credits",): 1}
-    assert {labels["breaker"] for name, labels, _ in figures.samples() if name == "darkroom_breaker_open"} == set(
+    metrics = await scrape_metrics(house)
+    assert metrics.values_by_labels("darkroom_jobs", "state") == {(State.GATHERING,): 1, (State.QUEUED,): 1}
+    assert 105 <= metrics.value("darkroom_oldest_queued_seconds") < 110
+    assert metrics.value("darkroom_outbox_messages") == 1
+    assert metrics.value("darkroom_outbox_late_seconds") == pytest.approx(5, abs=0.1)
+    assert metrics.values_by_labels("darkroom_breaker_open", "breaker") == {("credits",): 1}
+    assert {labels["breaker"] for name, labels, _ in metrics.samples() if name == "darkroom_breaker_open"} == set(
         BREAKER_PAUSES
     )
 
@@ -62,10 +62,10 @@ async def test_an_answer_that_reaches_nobody_is_no_answer(house: BotHarness) -> 
     await house.request_edit(make_photo(size=(16, 16)))
     house.telegram.faults.add("sendPhoto", TELEGRAM_403)
     await house.advance_time(60)
-    figures = await scrape_metrics(house)
-    assert figures.values_by_labels("darkroom_answers_total", "ending") == {("gone",): 1}
-    assert figures.value("darkroom_requests_finished_total", outcome=State.SUCCEEDED, reason="none") == 1
-    assert figures.value("darkroom_answer_seconds_count", outcome=State.SUCCEEDED) == 0
+    metrics = await scrape_metrics(house)
+    assert metrics.values_by_labels("darkroom_answers_total", "ending") == {("gone",): 1}
+    assert metrics.value("darkroom_requests_finished_total", outcome=State.SUCCEEDED, reason="none") == 1
+    assert metrics.value("darkroom_answer_seconds_count", outcome=State.SUCCEEDED) == 0
 
 
 async def test_both_formats_say_the_same(house: BotHarness) -> None:
@@ -77,11 +77,11 @@ async def test_both_formats_say_the_same(house: BotHarness) -> None:
     assert len(_stable_samples(classic)) > 100
 
 
-def _stable_samples(figures: MetricsScrape) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Return the figures but for those of the process and of the disk, which change from moment to moment."""
+def _stable_samples(metrics: MetricsScrape) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return the samples except those of the process and of the disk, which change all the time."""
     return {
         (name, tuple(sorted(labels.items()))): value
-        for name, labels, value in figures.samples()
+        for name, labels, value in metrics.samples()
         if name.startswith("darkroom_") and not name.endswith("_bytes")
     }
 
@@ -94,21 +94,21 @@ async def test_a_database_that_hangs_or_fails_hides_nothing_else(house: BotHarne
     await house.request_edit(make_photo(size=(16, 16)))
     hanging = asyncio.ensure_future(house.bot.db.transact(lambda _: released.wait(20)))
     try:
-        figures = await scrape_metrics(house)
+        metrics = await scrape_metrics(house)
     finally:
         released.set()
     await hanging
-    assert figures.value("darkroom_source_up", source="database") == 0
-    assert figures.value("darkroom_source_up", source="disk") == 1
-    assert figures.value("darkroom_disk_free_bytes") > 0
-    assert figures.value("darkroom_requests_accepted_total") == 1
-    assert "darkroom_jobs" not in figures.families
+    assert metrics.value("darkroom_source_up", source="database") == 0
+    assert metrics.value("darkroom_source_up", source="disk") == 1
+    assert metrics.value("darkroom_disk_free_bytes") > 0
+    assert metrics.value("darkroom_requests_accepted_total") == 1
+    assert "darkroom_jobs" not in metrics.families
     assert (await scrape_metrics(house)).value("darkroom_source_up", source="database") == 1, "and it comes back"
     await house.bot.db.close()
     house.clock.now += WRITE_CHECK_TTL
-    figures = await scrape_metrics(house)
-    assert figures.value("darkroom_source_up", source="database") == 0
-    assert figures.value("darkroom_ready", condition="database") == 0
+    metrics = await scrape_metrics(house)
+    assert metrics.value("darkroom_source_up", source="database") == 0
+    assert metrics.value("darkroom_ready", condition="database") == 0
 
 
 def _spend_and_roll_back(tx: Transaction) -> None:
@@ -125,9 +125,9 @@ async def test_what_somebody_faster_has_done_is_counted_once(house: BotHarness) 
         )
     with pytest.raises(ZeroDivisionError):
         await house.bot.db.transact(_spend_and_roll_back)
-    figures = await scrape_metrics(house)
-    assert figures.value("darkroom_requests_finished_total", outcome=State.FAILED, reason=FailureReason.OVERDUE) == 1
-    assert figures.value("darkroom_kie_credits_spent_total") == 0, "what was undone has not happened"
+    metrics = await scrape_metrics(house)
+    assert metrics.value("darkroom_requests_finished_total", outcome=State.FAILED, reason=FailureReason.OVERDUE) == 1
+    assert metrics.value("darkroom_kie_credits_spent_total") == 0, "what was undone has not happened"
 
 
 async def test_there_is_nothing_else_to_be_had(house: BotHarness) -> None:
@@ -164,17 +164,17 @@ async def test_the_figures_can_be_had_while_the_bot_lives_and_not_after(
             living = asyncio.create_task(house.bot.serve_until(stop))
             await house.telegram.wait_for(lambda telegram: any(c.method == "getUpdates" for c in telegram.calls), 10)
         [address] = re.findall(r"metrics at (http://127\.0\.0\.1:\d+/metrics)", caplog.text)
-        figures = await scrape_url(address)
+        metrics = await scrape_url(address)
         stop.set()
         await living
         with pytest.raises(aiohttp.ClientConnectorError):
             await scrape_url(address)
-    assert figures.values_by_labels("darkroom_ready", "condition") == {
+    assert metrics.values_by_labels("darkroom_ready", "condition") == {
         ("receiver",): 1,
         ("worker",): 1,
         ("database",): 1,
     }
-    assert figures.value("darkroom_receiver_silence_seconds") == 0
+    assert metrics.value("darkroom_receiver_silence_seconds") == 0
 
 
 async def test_nobody_is_shown_anything_unless_it_is_asked_for(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Kie's answers as they were seen or documented, as data for the tests."""
+"""Kie's responses, as recorded or documented."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ HTML_PAGE = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 def make_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> KieResponse:
-    """Build an answer; a body that is not bytes is sent as JSON."""
+    """Build a response; a body that is not bytes is sent as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return KieResponse(status, headers or {}, content)
 

@@ -1,4 +1,4 @@
-"""The other side of the wire: a server on loopback that answers, stalls or hangs up as a test says."""
+"""A server on loopback that answers, stalls or hangs up as a test says."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ class ReceivedRequest:
     body: bytes
 
 
-#: what the server does with a request that has arrived completely
+#: What the server does with a request that has arrived completely.
 ResponseBehaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -83,7 +83,7 @@ async def send_garbage(writer: asyncio.StreamWriter) -> None:
 
 
 async def trickle(writer: asyncio.StreamWriter) -> None:
-    """Send a byte now and then for ever: no single read takes long, the whole never ends."""
+    """Send a byte now and then for ever: each read is short, the response never ends."""
     writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
         writer.write(b" ")
@@ -92,7 +92,7 @@ async def trickle(writer: asyncio.StreamWriter) -> None:
 
 
 def stream_endlessly(chunk: bytes, **headers: str) -> ResponseBehaviour:
-    """Send `chunk` again and again for as long as it is taken."""
+    """Send `chunk` again and again as long as it is read."""
 
     async def pour(writer: asyncio.StreamWriter) -> None:
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
@@ -106,21 +106,21 @@ def stream_endlessly(chunk: bytes, **headers: str) -> ResponseBehaviour:
 
 @contextlib.asynccontextmanager
 async def open_scripted_server() -> AsyncIterator[ScriptedServer]:
-    """Open a `Wire` on a free loopback port; its connections end with it."""
-    wire = ScriptedServer()
+    """Open a server on a free loopback port; its connections end with it."""
+    server = ScriptedServer()
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(wire.serve(reader, writer))
+        task = asyncio.ensure_future(server.serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(lambda _: writer.close())
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    wire.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     try:
-        yield wire
+        yield server
     finally:
-        server.close()
+        listener.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""A callback: whether Kie sent it, and which task it names; all else of it is nobody's business."""
+"""Callbacks: whether Kie sent one, and which task it names."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ def test_the_signature_is_the_one_that_kies_rule_gives() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "headers", "verdict"),
+    ("task", "headers", "status"),
     [
         (TASK, _headers(), SignatureStatus.GENUINE),
         (TASK, _headers(key="another"), SignatureStatus.FORGED),
@@ -57,13 +57,13 @@ def test_the_signature_is_the_one_that_kies_rule_gives() -> None:
     ],
 )
 def test_only_the_key_the_task_and_the_second_together_make_it_genuine(
-    task: str | None, headers: dict[str, str], verdict: SignatureStatus
+    task: str | None, headers: dict[str, str], status: SignatureStatus
 ) -> None:
-    assert verify_callback(KEY, task, headers, SENT_AT) is verdict
+    assert verify_callback(KEY, task, headers, SENT_AT) is status
 
 
 @pytest.mark.parametrize(
-    ("age", "verdict"),
+    ("age", "status"),
     [
         (MAX_SIGNATURE_AGE, SignatureStatus.GENUINE),
         (MAX_SIGNATURE_AGE + 1, SignatureStatus.STALE),
@@ -71,8 +71,8 @@ def test_only_the_key_the_task_and_the_second_together_make_it_genuine(
         (-MAX_SIGNATURE_AGE - 1, SignatureStatus.STALE),
     ],
 )
-def test_five_minutes_are_the_most_that_the_clocks_may_differ(age: float, verdict: SignatureStatus) -> None:
-    assert verify_callback(KEY, TASK, _headers(), SENT_AT + age) is verdict
+def test_five_minutes_are_the_most_that_the_clocks_may_differ(age: float, status: SignatureStatus) -> None:
+    assert verify_callback(KEY, TASK, _headers(), SENT_AT + age) is status
 
 
 @given(

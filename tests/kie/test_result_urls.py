@@ -1,4 +1,4 @@
-"""Where the address of a finished picture may stand, and what must never be taken for it."""
+"""Where the URL of a result may be in a record, and what must never be taken for it."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def _seen(**fields: object) -> TaskRecord:
     return read_task_response(make_response(make_task_record(**{"state": "success", **fields})), TASK_ID)
 
 
-#: What clients of Kie provide for, beside what is documented.
+#: Shapes that other clients of Kie accept, and the documented one.
 RESULT_SHAPES: dict[str, object] = {
     "documented": json.dumps({"resultUrls": [RESULT_URL]}),
     "JSON inside": json.dumps({"resultUrls": json.dumps([RESULT_URL])}),

@@ -1,4 +1,4 @@
-"""Whatever the HTTP library raises has a name of ours; a class that it adds later fails here."""
+"""Every exception of the HTTP library becomes an error of ours; one that it adds later fails here."""
 
 import ssl
 
@@ -26,9 +26,9 @@ def test_every_exception_of_the_library_is_caught(kind: type[Exception]) -> None
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_only_what_may_have_left_is_unclear_and_nothing_is_quoted(kind: type[Exception]) -> None:
-    lost = [_no_response_error(kind("Bearer secret"), may_have_arrived=arrived) for arrived in (False, True)]
-    assert [type(error) for error in lost] == [KieUnavailable, OrderUncertain]
-    assert [error.text for error in lost] == [f"no answer ({kind.__name__})"] * 2
+    errors = [_no_response_error(kind("Bearer secret"), may_have_arrived=arrived) for arrived in (False, True)]
+    assert [type(error) for error in errors] == [KieUnavailable, OrderUncertain]
+    assert [error.text for error in errors] == [f"no answer ({kind.__name__})"] * 2
 
 
 def test_the_library_has_the_exceptions_that_were_looked_at() -> None:

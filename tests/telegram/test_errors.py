@@ -1,4 +1,4 @@
-"""Everything that can go wrong with Telegram is one of our few errors, and tells no secret."""
+"""Every failure of Telegram becomes one of our few errors, without secrets."""
 
 from collections.abc import AsyncIterator
 
@@ -39,7 +39,7 @@ TOO_LARGE = Fault(
 
 @pytest.fixture
 async def telegram() -> AsyncIterator[LocalTelegram]:
-    """A Telegram that validates what it is asked."""
+    """A local Telegram that validates requests."""
     server = LocalTelegram(token=TOKEN, check=bot_api_validator.validate_request)
     await server.start()
     yield server
@@ -48,15 +48,15 @@ async def telegram() -> AsyncIterator[LocalTelegram]:
 
 
 @pytest.fixture
-async def chat(telegram: LocalTelegram) -> AsyncIterator[TelegramClient]:
-    """Our client for it."""
-    client = TelegramClient(token=TOKEN, api_url=telegram.url, tls=load_tls_context(), redact=Redaction([TOKEN]))
-    yield client
-    await client.aclose()
+async def client(telegram: LocalTelegram) -> AsyncIterator[TelegramClient]:
+    """A client of it."""
+    opened = TelegramClient(token=TOKEN, api_url=telegram.url, tls=load_tls_context(), redact=Redaction([TOKEN]))
+    yield opened
+    await opened.aclose()
 
 
 @pytest.mark.parametrize(
-    ("fault", "meaning"),
+    ("fault", "expected"),
     [
         (too_many_requests(7), RetryableError),
         (blocked(), ChatGone),
@@ -79,29 +79,29 @@ async def chat(telegram: LocalTelegram) -> AsyncIterator[TelegramClient]:
     ],
 )
 async def test_every_trouble_says_what_to_do_next(
-    telegram: LocalTelegram, chat: TelegramClient, fault: Fault, meaning: type[TelegramApiError]
+    telegram: LocalTelegram, client: TelegramClient, fault: Fault, expected: type[TelegramApiError]
 ) -> None:
     telegram.faults.add("sendMessage", fault)
     with pytest.raises(TelegramApiError) as caught:
-        await chat.send_message(Destination(telegram.person().id), "hello")
-    assert type(caught.value) is meaning
+        await client.send_message(Destination(telegram.person().id), "hello")
+    assert type(caught.value) is expected
     assert TOKEN not in f"{caught.value!r}{caught.value.__cause__!r}"
 
 
-async def test_the_seconds_that_telegram_asks_for_are_kept(telegram: LocalTelegram, chat: TelegramClient) -> None:
+async def test_the_seconds_that_telegram_asks_for_are_kept(telegram: LocalTelegram, client: TelegramClient) -> None:
     telegram.faults.add("sendMessage", too_many_requests(7))
     with pytest.raises(RetryableError) as caught:
-        await chat.send_message(Destination(telegram.person().id), "hello")
+        await client.send_message(Destination(telegram.person().id), "hello")
     assert caught.value.retry_after == 7
 
 
 async def test_a_server_that_cannot_be_reached_certainly_took_nothing(
-    telegram: LocalTelegram, chat: TelegramClient
+    telegram: LocalTelegram, client: TelegramClient
 ) -> None:
     ada = telegram.person()
     await telegram.stop()
     with pytest.raises(RetryableError):
-        await chat.send_message(Destination(ada.id), "hello")
+        await client.send_message(Destination(ada.id), "hello")
 
 
 def _kinds(error: type[Exception]) -> list[type[Exception]]:
@@ -121,20 +121,20 @@ def test_only_a_request_that_never_left_is_certain_to_have_had_no_effect(cause: 
     assert isinstance(translate_error(error, str), RetryableError) is issubclass(cause, NEVER_SENT)
 
 
-async def test_a_file_over_20_mb_is_refused_while_it_arrives(telegram: LocalTelegram, chat: TelegramClient) -> None:
+async def test_a_file_over_20_mb_is_refused_while_it_arrives(telegram: LocalTelegram, client: TelegramClient) -> None:
     ada = telegram.person()
     ada.send_photo(make_photo())
     file_id = telegram.messages(ada.id)[0]["photo"][-1]["file_id"]
     telegram.faults.add("file", Fault(FaultKind.ANSWER, status=200, body=bytes(MAX_DOWNLOAD_BYTES + 1)))
     with pytest.raises(Rejected):
-        await chat.download_file(file_id)
+        await client.download_file(file_id)
 
 
-async def test_a_file_arrives_byte_for_byte(telegram: LocalTelegram, chat: TelegramClient) -> None:
+async def test_a_file_arrives_byte_for_byte(telegram: LocalTelegram, client: TelegramClient) -> None:
     ada = telegram.person()
     ada.send_document(b"\x00\x01 any bytes", "notes.bin")
     file_id = telegram.messages(ada.id)[0]["document"]["file_id"]
-    assert await chat.download_file(file_id) == b"\x00\x01 any bytes"
+    assert await client.download_file(file_id) == b"\x00\x01 any bytes"
 
 
 def test_the_client_shows_no_token(telegram: LocalTelegram) -> None:

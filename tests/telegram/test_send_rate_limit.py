@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from bot.telegram.send_rate_limit import SendRateLimiter
 
 
-def _send_times(pacing: SendRateLimiter, chats: list[int]) -> list[tuple[float, int]]:
-    """Send one message after the other as early as may be; return when each left."""
+def _send_times(limiter: SendRateLimiter, chats: list[int]) -> list[tuple[float, int]]:
+    """Send one message after the other as early as possible; return when each was sent."""
     now, sent = 0.0, []
     for chat_id in chats:
-        now = pacing.next_send_at(chat_id, now)
-        pacing.record_send(chat_id, now)
+        now = limiter.next_send_at(chat_id, now)
+        limiter.record_send(chat_id, now)
         sent.append((now, chat_id))
     return sent
 
@@ -31,15 +31,15 @@ def test_no_order_of_messages_breaks_a_limit(chats: list[int]) -> None:
 
 
 def test_one_chat_does_not_hold_up_another() -> None:
-    pacing = SendRateLimiter(30)
-    pacing.pause_chat(1, 100.0, 0.0)
-    assert pacing.next_send_at(1, 0.0) == 100.0
-    assert pacing.next_send_at(2, 0.0) == 0.0
+    limiter = SendRateLimiter(30)
+    limiter.pause_chat(1, 100.0, 0.0)
+    assert limiter.next_send_at(1, 0.0) == 100.0
+    assert limiter.next_send_at(2, 0.0) == 0.0
 
 
 def test_what_is_long_past_is_forgotten() -> None:
-    pacing = SendRateLimiter(1_000_000)
+    limiter = SendRateLimiter(1_000_000)
     for chat_id in range(1, 10_002):
-        pacing.record_send(chat_id, 0.0)
-    pacing.record_send(20_000, 10.0)
-    assert len(pacing._chats_open_at) < 10
+        limiter.record_send(chat_id, 0.0)
+    limiter.record_send(20_000, 10.0)
+    assert len(limiter._chats_open_at) < 10
