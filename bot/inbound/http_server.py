@@ -32,7 +32,7 @@ MAX_CONNECTIONS = 200
 #: One server's connections use at most this fraction of the process's file descriptors.
 DESCRIPTORS_PER_CONNECTION = 4
 
-#: Kinds of errors that are told apart; each is logged once a minute.
+#: Kinds of errors; each is logged once a minute at most.
 MAX_ERROR_KINDS = 100
 
 #: Connections that wait to be accepted.

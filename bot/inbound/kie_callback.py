@@ -29,7 +29,7 @@ ORDER_RATE = (1.0, 10)
 #: For each caller without such a URL, and for all of them together. Behind a proxy they are all one caller.
 CALLER_RATE, TOTAL_RATE = (20.0, 200), (100.0, 1000)
 
-#: Orders, and callers, that are told apart.
+#: Orders, and callers, whose rate is tracked.
 MAX_CALLERS = 1000
 
 REJECTIONS = {

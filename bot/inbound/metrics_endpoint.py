@@ -106,7 +106,7 @@ class BoundedReader(Generic[T]):
         try:
             return await self._read()
         except Exception as error:  # noqa: BLE001 - the other metrics are wanted whatever happened to this one
-            log.warning("no figures from the %s: %s", self._name, error)
+            log.warning("metrics cannot be read from the %s: %s", self._name, error)
             return None
 
 

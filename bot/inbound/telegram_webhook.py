@@ -58,9 +58,9 @@ class TelegramWebhook:
         self._monotonic = monotonic
         self._log_limiter = RateLimiter(1 / 60, 1, max_callers=2)
         self._reported_error_at = 0
-        #: when Telegram last sent an update, or said that nothing keeps it from that, on the monotonic clock
+        #: when Telegram last sent an update or reported no failure, on the monotonic clock
         self.last_contact_at = monotonic()
-        #: never late: silence cannot be told from a lack of updates
+        #: never: silence may just be a lack of updates
         self.hang_deadline = math.inf
 
     async def handle(self, request: web.Request) -> web.Response:

@@ -368,7 +368,7 @@ def _describe_certificate_error(error: OSError) -> str:
 
 @contextmanager
 def _ignore_not_modified() -> Iterator[None]:
-    """Take an edit for done when the message already looks like this."""
+    """Ignore the error for an edit that changes nothing."""
     try:
         yield
     except Rejected as error:

@@ -21,11 +21,13 @@ def request_with_body(line: bytes, *headers: bytes, body: bytes = b"{}") -> byte
     return request_head(line, *headers, b"Content-Length: %d" % len(body)) + body
 
 
-async def send_raw(url: str, sent: bytes) -> bytes:
+async def send_raw(url: str, sent: bytes, *, breaks_off: bool = False) -> bytes:
     """Send bytes on a new connection, and return the head of the response; empty if there is none."""
     reader, writer = await asyncio.open_connection("127.0.0.1", url_port(url))
     try:
         writer.write(sent)
+        if breaks_off:
+            writer.write_eof()
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return await reader.readuntil(b"\r\n\r\n")
     except (ConnectionError, asyncio.IncompleteReadError):

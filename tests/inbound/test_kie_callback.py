@@ -1,6 +1,5 @@
 """The door for callbacks: what is let in, what is refused, and that the caller learns nothing."""
 
-import asyncio
 import gzip
 import json
 import logging
@@ -21,6 +20,7 @@ from bot.kie.callbacks import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign_callback
 from bot.pipeline.callback_tracker import CallbackTracker
 from bot.settings import MustRestart
 from tests.bot_harness import BotHarness, open_bot_harness
+from tests.inbound.raw_http import request_head, request_with_body, response_status, send_raw
 from tests.process_harness import make_photo
 
 KEY = "obviously-" + "fake"
@@ -67,18 +67,6 @@ class CallbackClient:
     async def post_signed(self, body: bytes = BODY, *, task: str = TASK, key: str = KEY, at: int = NOW) -> int:
         return await self.post(body, **{TIMESTAMP_HEADER: f"{at}", SIGNATURE_HEADER: sign_callback(key, task, f"{at}")})
 
-    async def send_raw(self, request: bytes, *, breaks_off: bool = False) -> bytes:
-        """Send bytes as they are, and return the first line of the answer."""
-        host, port = self.url.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(request)
-        if breaks_off:
-            writer.write_eof()
-        line = await reader.readline()
-        writer.close()
-        await writer.wait_closed()
-        return line
-
 
 @asynccontextmanager
 async def _open_client(key: str | None) -> AsyncIterator[CallbackClient]:
@@ -120,11 +108,8 @@ async def test_any_reference_is_looked_up_and_answered_alike(tmp_path: Path, ref
     async with open_bot_harness(tmp_path, is_called=True) as house, aiohttp.ClientSession() as session:
         client = CallbackClient(session, key=None)
         client.url = house.reverse_proxy.upstream or ""
-        length = f"Content-Length: {len(BODY)}".encode()
-        line = await client.send_raw(
-            b"POST /kie/callback/" + reference + b" HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n" + BODY
-        )
-        assert b" 200 " in line
+        request = request_with_body(b"POST /kie/callback/" + reference + b" HTTP/1.1", body=BODY)
+        assert response_status(await send_raw(client.url, request)) == 200
 
 
 async def test_64_kilobytes_are_enough(client: CallbackClient) -> None:
@@ -165,7 +150,7 @@ async def test_what_breaks_off_leaves_no_trace(
     client: CallbackClient, rest: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        await client.send_raw(b"POST /kie/callback/r HTTP/1.1\r\nHost: x\r\n" + rest, breaks_off=True)
+        await send_raw(client.url, b"POST /kie/callback/r HTTP/1.1\r\nHost: x\r\n" + rest, breaks_off=True)
         assert await client.post() == 200
     assert client.received == [("r", TASK)]
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
@@ -173,8 +158,8 @@ async def test_what_breaks_off_leaves_no_trace(
 
 async def test_who_dawdles_is_not_waited_for(client: CallbackClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kie_callback, "BODY_TIMEOUT", 0.05)
-    line = await client.send_raw(b"POST /kie/callback/r HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nslow")
-    assert b" 408 " in line
+    request = request_head(b"POST /kie/callback/r HTTP/1.1", b"Content-Length: 50") + b"slow"
+    assert response_status(await send_raw(client.url, request)) == 408
 
 
 async def test_only_a_post_is_a_callback(client: CallbackClient) -> None:

@@ -18,6 +18,7 @@ from bot.settings import CannotRun, MustRestart
 from bot.store.database import Database
 from bot.telegram.client import BotAccount, TelegramClient, load_tls_context
 from tests import bot_api_validator
+from tests.bot_harness import BotHarness, open_bot_harness
 from tests.handlers.sample_updates import GROUP_CHAT, PHOTO_SIZES, make_update
 from tests.process_harness import TOKEN
 
@@ -242,3 +243,43 @@ async def test_the_time_of_the_last_good_answer_is_known(harness: LongPollingHar
     harness.telegram.faults.add("getUpdates", HTML_502)
     await harness.poll.poll_once()
     assert harness.poll.last_contact_at == 5.0
+
+
+# -- the token, at the start
+
+
+HTML_404 = Fault(FaultKind.ANSWER, status=404, body=b"<html>nginx</html>")
+
+
+@pytest.fixture
+async def bot_harness(tmp_path: Path) -> AsyncIterator[BotHarness]:
+    """A bot that has not asked Telegram for its account yet."""
+    async with open_bot_harness(tmp_path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("fault", [unauthorized(), HTML_404])
+async def test_a_first_question_that_is_refused_in_passing_is_asked_again(
+    bot_harness: BotHarness, fault: Fault
+) -> None:
+    bot_harness.telegram.faults.add("getMe", fault)
+    assert await bot_harness.bot.try_fetch_identity(1.0) is None
+    me = await bot_harness.bot.try_fetch_identity(1.0)
+    assert me is not None
+    assert me.username == "darkroom_bot"
+
+
+async def test_a_token_that_is_refused_for_a_minute_ends_the_start(bot_harness: BotHarness) -> None:
+    bot_harness.telegram.faults.always("getMe", unauthorized())
+    for _ in range(6):
+        assert await bot_harness.bot.try_fetch_identity(1.0) is None
+        bot_harness.clock.now += 10.0
+    with pytest.raises(CannotRun, match="TELEGRAM_BOT_TOKEN is not known to Telegram: copy"):
+        await bot_harness.bot.try_fetch_identity(1.0)
+
+
+async def test_a_gateways_page_for_an_hour_ends_nothing(bot_harness: BotHarness) -> None:
+    bot_harness.telegram.faults.always("getMe", HTML_404)
+    for _ in range(60):
+        assert await bot_harness.bot.try_fetch_identity(1.0) is None
+        bot_harness.clock.now += 60.0

@@ -32,33 +32,10 @@ def test_only_what_may_have_left_is_unclear_and_nothing_is_quoted(kind: type[Exc
 
 
 def test_the_library_has_the_exceptions_that_were_looked_at() -> None:
-    assert {kind.__name__ for kind in RAISED_BY_HTTPX} == {
-        "CloseError",
-        "ConnectError",
-        "ConnectTimeout",
-        "CookieConflict",
-        "DecodingError",
-        "HTTPError",
-        "HTTPStatusError",
-        "InvalidURL",
-        "LocalProtocolError",
-        "NetworkError",
-        "PoolTimeout",
-        "ProtocolError",
-        "ProxyError",
-        "ReadError",
-        "ReadTimeout",
-        "RemoteProtocolError",
-        "RequestError",
-        "RequestNotRead",
-        "ResponseNotRead",
-        "StreamClosed",
-        "StreamConsumed",
-        "StreamError",
-        "TimeoutException",
-        "TooManyRedirects",
-        "TransportError",
-        "UnsupportedProtocol",
-        "WriteError",
-        "WriteTimeout",
-    }
+    known = (
+        "CloseError ConnectError ConnectTimeout CookieConflict DecodingError HTTPError HTTPStatusError InvalidURL"
+        " LocalProtocolError NetworkError PoolTimeout ProtocolError ProxyError ReadError ReadTimeout"
+        " RemoteProtocolError RequestError RequestNotRead ResponseNotRead StreamClosed StreamConsumed"
+        " StreamError TimeoutException TooManyRedirects TransportError UnsupportedProtocol WriteError WriteTimeout"
+    )
+    assert {kind.__name__ for kind in RAISED_BY_HTTPX} == set(known.split())
