@@ -4,7 +4,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 
 import httpx
 
@@ -18,9 +18,15 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _CONTENT_LENGTH = re.compile("[0-9]{1,18}")
 
 
-def no_cookies() -> CookieJar:
-    """Return a cookie jar that accepts nothing: no host is to recognise us."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+class NoCookies(CookieJar):
+    """A cookie jar that accepts nothing, so that no host recognises us.
+
+    A policy that rejects everything is not enough: the jar would still parse each Set-Cookie header, and a
+    `max-age` of 400 digits makes it warn with a traceback (Python 3.11).
+    """
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Ignore the response's cookies."""
 
 
 async def read_bounded(parts: AsyncIterator[bytes], max_bytes: int) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from bot.http_client import MAX_BUFFERED_BYTES, no_cookies, read_content_length, use_body_once
+from bot.http_client import MAX_BUFFERED_BYTES, NoCookies, read_content_length, use_body_once
 from tests.images.image_host import host_images, respond_with
 
 ANYWHERE = "http://localhost"
@@ -50,10 +50,11 @@ def test_a_body_is_as_long_as_it_is_said_where_that_can_be(claim: str, length: i
     assert read_content_length(httpx.Response(200)) is None
 
 
-async def test_no_cookie_is_sent_back() -> None:
+@pytest.mark.parametrize("cookie", ["a=b", f"a=b; max-age={'9' * 400}"])
+async def test_no_cookie_is_parsed_or_sent_back(cookie: str) -> None:
     async with (
-        host_images({"/": respond_with(Set_Cookie="a=b")}) as host,
-        httpx.AsyncClient(cookies=no_cookies()) as client,
+        host_images({"/": respond_with(Set_Cookie=cookie)}) as host,
+        httpx.AsyncClient(cookies=NoCookies()) as client,
     ):
         await client.get(host.origin)
         await client.get(host.origin)

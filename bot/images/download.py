@@ -22,7 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from bot.http_client import no_cookies, read_bounded, read_content_length
+from bot.http_client import NoCookies, read_bounded, read_content_length
 from bot.images import ssrf_guard
 from bot.images.errors import (
     DecodingTooCostly,
@@ -243,7 +243,7 @@ async def _send_to_first_reachable(client: httpx.AsyncClient, requests: list[htt
 
 def _create_client(tls: ssl.SSLContext, proxy: str | None = None) -> httpx.AsyncClient:
     """Make a client that does nothing on its own: no redirects, no proxies but the given one."""
-    return httpx.AsyncClient(proxy=proxy, trust_env=False, verify=tls, limits=POOL_LIMITS, cookies=no_cookies())
+    return httpx.AsyncClient(proxy=proxy, trust_env=False, verify=tls, limits=POOL_LIMITS, cookies=NoCookies())
 
 
 def _read_proxies() -> dict[str, str]:

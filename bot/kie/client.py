@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from bot.http_client import no_cookies, read_bounded, use_body_once
+from bot.http_client import NoCookies, read_bounded, use_body_once
 from bot.kie.errors import KieError, KieUnavailable, OrderUncertain, sanitize_text
 from bot.kie.models import KNOWN_MODELS, EditInput, TaskRecord
 from bot.kie.responses import (
@@ -193,7 +193,7 @@ def _create_http_client(key: str, tls: ssl.SSLContext, keepalive: float) -> http
         limits=httpx.Limits(keepalive_expiry=keepalive),
         follow_redirects=False,
         http2=False,
-        cookies=no_cookies(),
+        cookies=NoCookies(),
         event_hooks={"request": [use_body_once]},
     )
 

@@ -26,7 +26,7 @@ from telegram import (
 )
 from telegram.constants import BotCommandScopeType, ChatAction
 
-from bot.http_client import no_cookies, read_bounded, read_content_length
+from bot.http_client import NoCookies, read_bounded, read_content_length
 from bot.logs import Redact
 from bot.settings import CannotRun
 from bot.telegram.buttons import Button, build_inline_keyboard
@@ -151,7 +151,7 @@ class TelegramClient:
         )
         self._poll_request = TelegramRequest(on_call, tls, connection_pool_size=4, read_timeout=poll_deadline)
         self._bot = create_bot(token, api_url, self._request, self._poll_request)
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=10), verify=tls, cookies=no_cookies())
+        self._http = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=10), verify=tls, cookies=NoCookies())
 
     async def aclose(self) -> None:
         """Close every connection."""

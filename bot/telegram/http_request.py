@@ -15,7 +15,7 @@ from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 from telegram.warnings import PTBDeprecationWarning, PTBUserWarning
 
-from bot.http_client import no_cookies, use_body_once
+from bot.http_client import NoCookies, use_body_once
 
 #: Called with the Bot API method (or FILE_DOWNLOAD) and the HTTP status of each call.
 OnTelegramCall = Callable[[str, str], None]
@@ -51,7 +51,7 @@ class TelegramRequest(HTTPXRequest):
     """A connection pool to Telegram; `options` are those of HTTPXRequest."""
 
     def __init__(self, on_call: OnTelegramCall, tls: ssl.SSLContext, **options: Any) -> None:
-        httpx_options = {"verify": tls, "cookies": no_cookies(), "event_hooks": {"request": [use_body_once]}}
+        httpx_options = {"verify": tls, "cookies": NoCookies(), "event_hooks": {"request": [use_body_once]}}
         super().__init__(connect_timeout=10, httpx_kwargs=httpx_options, **options)
         self._on_call = on_call
 
