@@ -208,14 +208,14 @@ def _describe_listen_error(prefix: str, host: str, port: int, error: Exception) 
     return f"{prefix}PORT {port} on {prefix}HOST {host} cannot be used ({reason}): {remedy}"
 
 
-async def read_body(request: web.Request, *, max_bytes: int, timeout: float) -> bytes | None:  # noqa: ASYNC109 - to None
-    """Return the body; None if it broke off or took more than `timeout` seconds.
+async def read_body(request: web.Request, *, max_bytes: int, max_seconds: float) -> bytes | None:
+    """Return the body; None if it broke off or took more than `max_seconds`.
 
     Raises HTTPRequestEntityTooLarge as soon as more than `max_bytes` arrived, whatever Content-Length says.
     """
     content = bytearray()
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(max_seconds):
             async for chunk in request.content.iter_any():
                 content += chunk
                 if len(content) > max_bytes:

@@ -71,7 +71,7 @@ class KieCallbackEndpoint:
         reference = request.match_info["reference"]
         if not self._is_within_rate(reference, request.remote or ""):
             return _json_response(429, "too many requests")
-        body = await read_body(request, max_bytes=MAX_BODY_BYTES, timeout=BODY_TIMEOUT)
+        body = await read_body(request, max_bytes=MAX_BODY_BYTES, max_seconds=BODY_TIMEOUT)
         if body is None:
             return _json_response(408, "the request did not arrive")
         task_id = parse_callback_task_id(body)

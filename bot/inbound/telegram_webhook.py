@@ -69,7 +69,7 @@ class TelegramWebhook:
         if not hmac.compare_digest(secret, self._secret.encode()):
             self._log_limited(logging.WARNING, f"a request without the secret arrived at {TELEGRAM_WEBHOOK_PATH}")
             return web.Response(status=403)
-        body = await read_body(request, max_bytes=MAX_BODY_BYTES, timeout=BODY_TIMEOUT)
+        body = await read_body(request, max_bytes=MAX_BODY_BYTES, max_seconds=BODY_TIMEOUT)
         if body is None:
             return web.Response(status=408)
         update = _parse_update(body)

@@ -159,17 +159,17 @@ class TelegramClient:
         await self._request.shutdown()
         await self._http.aclose()
 
-    async def _call(self, method: str, arguments: dict[str, Any], *, timeout: float = RESPONSE_TIMEOUT) -> Any:  # noqa: ASYNC109 - httpx's own
+    async def _call(self, method: str, arguments: dict[str, Any], *, read_timeout: float = RESPONSE_TIMEOUT) -> Any:
         """Call a method and return the JSON result: building python-telegram-bot's objects from it takes long."""
         with translate_errors(self._redact):
-            return await self._bot.do_api_request(method, api_kwargs=arguments, read_timeout=timeout)
+            return await self._bot.do_api_request(method, api_kwargs=arguments, read_timeout=read_timeout)
 
-    async def _send(self, method: str, message: dict[str, Any], *, timeout: float = RESPONSE_TIMEOUT) -> int:  # noqa: ASYNC109 - httpx's own
+    async def _send(self, method: str, message: dict[str, Any], *, read_timeout: float = RESPONSE_TIMEOUT) -> int:
         """Send a message and return its id.
 
         The id is 0 for a message that cannot be changed: Telegram says so of some that it sends later.
         """
-        sent = read_object(await self._call(method, message, timeout=timeout))
+        sent = read_object(await self._call(method, message, read_timeout=read_timeout))
         if "message_id" not in sent:
             raise DeliveryUncertain("the answer holds no id")
         return _read_count(sent["message_id"])
@@ -182,7 +182,7 @@ class TelegramClient:
         arguments = {"offset": offset, "timeout": self._poll_timeout, "allowed_updates": list(ALLOWED_UPDATES)}
         try:
             async with asyncio.timeout(self._poll_deadline):
-                updates = await self._call("getUpdates", arguments, timeout=self._poll_deadline)
+                updates = await self._call("getUpdates", arguments, read_timeout=self._poll_deadline)
         except TimeoutError:
             self._on_call("getUpdates", NO_RESPONSE)
             raise DeliveryUncertain("the poll for updates stalled") from None
@@ -296,8 +296,8 @@ class TelegramClient:
             "reply_markup": build_inline_keyboard(image.buttons),
         } | _destination_arguments(destination)
         if image.as_file:
-            return await self._send("sendDocument", message | {"document": file}, timeout=MEDIA_TIMEOUT)
-        return await self._send("sendPhoto", message | {"photo": file}, timeout=MEDIA_TIMEOUT)
+            return await self._send("sendDocument", message | {"document": file}, read_timeout=MEDIA_TIMEOUT)
+        return await self._send("sendPhoto", message | {"photo": file}, read_timeout=MEDIA_TIMEOUT)
 
     async def replace_with_image(self, chat_id: int, message_id: int, image: OutgoingImage) -> None:
         """Replace a message of ours with an image, without a notification; the same image twice is no error."""
@@ -309,7 +309,7 @@ class TelegramClient:
             "reply_markup": build_inline_keyboard(image.buttons),
         }
         with _ignore_not_modified():
-            await self._call("editMessageMedia", arguments, timeout=MEDIA_TIMEOUT)
+            await self._call("editMessageMedia", arguments, read_timeout=MEDIA_TIMEOUT)
 
     async def send_uploading_action(self, destination: Destination) -> None:
         """Show "sending a photo" in the chat, for five seconds at most."""
