@@ -98,15 +98,15 @@ def test_the_filter_judges_some_calls_by_their_arguments(machine: str, audit_nam
 
 WITHOUT_SECCOMP = """
 import asyncio, logging, sys
-from bot.images.convert import Converter
+from bot.images.convert import ImageConverter
 from tests.isolation_attacks import refuse_seccomp
 
 async def main():
     logging.basicConfig(format="%(levelname)s %(name)s", stream=sys.stdout)
     refuse_seccomp()
-    converter, content = Converter(), sys.stdin.buffer.read()
+    converter, content = ImageConverter(), sys.stdin.buffer.read()
     for _ in range(2):
-        print((await converter.fit(content)).how, flush=True)
+        print((await converter.convert(content)).change, flush=True)
 
 asyncio.run(main())
 """
@@ -140,11 +140,11 @@ def test_a_bot_is_not_dumpable_from_the_beginning(tmp_path: Path) -> None:
 
 ERASING = """
 import os
-from bot.process_isolation import erase_variable
+from bot.process_isolation import erase_environment_variable
 os.environ["LATER"] = "canary"
 for name in ("SECRET", "LATER", "NEVER"):
     print(open("/proc/self/environ", "rb").read().count(b"canary"))
-    erase_variable(name)
+    erase_environment_variable(name)
 print(*({"FIRST", "SECRET", "LATER", "LAST"} & os.environ.keys()), os.getenv("SECRET"))
 """
 

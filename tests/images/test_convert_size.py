@@ -110,13 +110,13 @@ async def test_the_costliest_accepted_file_fits_in_memory(converter: ImageConver
 
 LIMITED_MEMORY_SCRIPT = """
 import resource, sys
-from bot.images import opening, redraw
+from bot.images import decode, encode
 from bot.images.errors import TooManyPixels
-opening.prepare()
+decode.load_decoders()
 now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (now + (40 << 20), now + (40 << 20)))
 try:
-    redraw.redrawn(sys.stdin.buffer.read())
+    encode.reencode(sys.stdin.buffer.read())
 except TooManyPixels as error:
     print(error)
 """

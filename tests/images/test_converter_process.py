@@ -222,11 +222,11 @@ async def test_a_process_that_has_ended_says_so_whenever_it_is_asked() -> None:
 
 BOT = """
 import asyncio, sys, uvloop
-from bot.images.convert import Converter
+from bot.images.convert import ImageConverter
 
 async def main():
-    converter = Converter()
-    task = asyncio.create_task(converter.fit(sys.stdin.buffer.read()))
+    converter = ImageConverter()
+    task = asyncio.create_task(converter.convert(sys.stdin.buffer.read()))
     while converter.pid is None:
         await asyncio.sleep(0)
     print(converter.pid, flush=True)
