@@ -208,7 +208,7 @@ def _attack(attack: Callable[[], object], fences: str) -> None:
     if fences == "no seccomp":
         refuse_seccomp()
     if fences != "none":
-        is_filtered = process_isolation.isolate_process(memory=1 << 30, seconds=20)
+        is_filtered = process_isolation.isolate_process(20)
         if is_filtered is not (fences == "all"):
             os.kill(os.getppid(), signal.SIGKILL)  # nothing that is found out would mean what it says
     try:

@@ -25,7 +25,7 @@ _ROOT = Path(__file__).parents[2]
 
 #: what is mapped into the process once its decoders are loaded, from the wheels alone
 _LIST_LOADED_SCRIPT = """
-from bot.images import decode, encode
+from bot.images import converter_main, decode
 decode.load_decoders()
 print(open("/proc/self/maps").read())
 """

@@ -205,7 +205,7 @@ MANY_TINY_PIECES = {
 
 @pytest.mark.parametrize("content", MANY_TINY_PIECES.values(), ids=MANY_TINY_PIECES.keys())
 def test_a_file_of_endless_tiny_pieces_is_given_up(content: bytes) -> None:
-    with pytest.raises(UnreadableImage, match="too many pieces"):
+    with pytest.raises(UnreadableImage, match="too many parts"):
         inspect_image(content)
 
 

@@ -10,12 +10,12 @@ from bot.images.convert import ImageChange, ImageConverter
 from bot.images.errors import (
     AnimatedImage,
     NotAnImage,
-    OtherImageFormat,
     TooManyPixels,
     UnreadableImage,
     UnsupportedImageFormat,
 )
-from bot.images.inspect import ImageFormat, inspect_image, obstacle_to_sending
+from bot.images.format_detection import ImageFormat, OtherImageFormat
+from bot.images.inspect import inspect_image, obstacle_to_sending
 from tests.images.sample_files import (
     FILES_WITH_METADATA,
     QUARTERS_BY_ORIENTATION,

@@ -12,7 +12,8 @@ from PIL import Image
 
 from bot.images import limits
 from bot.images.convert import ImageChange, ImageConverter
-from bot.images.inspect import ImageFormat, inspect_image, obstacle_to_sending
+from bot.images.format_detection import ImageFormat
+from bot.images.inspect import inspect_image, obstacle_to_sending
 from bot.images.limits import MAX_FILE_BYTES
 from tests.images.sample_files import draw_quarters, encode_picture, make_exif, open_converted, png_chunk, read_quarters
 
@@ -110,13 +111,13 @@ async def test_the_costliest_accepted_file_fits_in_memory(converter: ImageConver
 
 LIMITED_MEMORY_SCRIPT = """
 import resource, sys
-from bot.images import decode, encode
+from bot.images import converter_main, decode
 from bot.images.errors import TooManyPixels
 decode.load_decoders()
 now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (now + (40 << 20), now + (40 << 20)))
 try:
-    encode.reencode(sys.stdin.buffer.read())
+    converter_main.reencode(sys.stdin.buffer.read())
 except TooManyPixels as error:
     print(error)
 """

@@ -16,12 +16,13 @@ from typing import TypeVar
 
 import pytest
 
-from bot.child_process import ChildProcessExited
-from bot.images import convert, limits
-from bot.images.convert import CONVERSION_TIMEOUT, ImageChange, ImageConverter
-from bot.images.converter_protocol import REQUEST_HEADER, ConversionOutcome, ConverterReply
-from bot.images.errors import ConversionFailed, UnreadableImage
-from bot.images.inspect import ImageFormat
+from bot.child_process import ChildProcessFailed, start_child_process
+from bot.images import limits
+from bot.images.convert import ImageChange, ImageConverter
+from bot.images.errors import CONVERTED, DOWNSCALED, ConversionFailed, UnreadableImage
+from bot.images.format_detection import ImageFormat
+from bot.images.limits import CONVERSION_TIMEOUT
+from bot.process_isolation import FILTERED, FRAME_HEADER, MAX_MEMORY_BYTES
 from tests.images.sample_files import draw_picture, encode_picture, make_exif
 
 T = TypeVar("T")
@@ -189,7 +190,7 @@ async def test_the_process_is_bounded_and_can_open_nothing(own: ImageConverter) 
     task = await freeze_while_converting(own)
     bounds = Path(f"/proc/{own.pid}/limits").read_text()
     status = Path(f"/proc/{own.pid}/status").read_text()
-    assert re.search(rf"Max address space +{limits.CONVERTER_MEMORY_BYTES} +{limits.CONVERTER_MEMORY_BYTES} ", bounds)
+    assert re.search(rf"Max address space +{MAX_MEMORY_BYTES} +{MAX_MEMORY_BYTES} ", bounds)
     for bound in ("open files", "file size", "core file size"):
         assert re.search(rf"Max {bound} +0 +0 ", bounds)
     assert re.search(rf"Max cpu time +{CONVERSION_TIMEOUT + 6:.0f} +{CONVERSION_TIMEOUT + 6:.0f} ", bounds)
@@ -211,13 +212,12 @@ async def test_the_process_holds_none_of_our_files(tmp_path: Path, own: ImageCon
 
 
 async def test_a_process_that_has_ended_says_so_whenever_it_is_asked() -> None:
-    process = await convert.start_converter_process(30)
-    process.kill()
-    await wait_until(lambda: process._child.exit_code is not None)
-    for _ in range(2):
-        with pytest.raises(ChildProcessExited):
-            await process.convert(ROTATED_JPEG)
-    await process.end()
+    async with start_child_process("bot.images.converter_main", seconds=30) as process:
+        process.kill()
+        await wait_until(lambda: process.exit_code is not None)
+        for _ in range(2):
+            with pytest.raises(ChildProcessFailed):
+                await process.request(ROTATED_JPEG, max_reply_bytes=1000)
 
 
 BOT = """
@@ -248,23 +248,28 @@ def test_the_process_does_not_outlive_a_bot_that_is_killed() -> None:
         assert wait_until_gone(pid)
 
 
+def frame(content: bytes) -> bytes:
+    """Return a request or a reply as it goes through the pipe."""
+    return FRAME_HEADER.pack(len(content)) + content
+
+
 def run_converter_by_hand(content: bytes, seconds: str = "30") -> subprocess.CompletedProcess[bytes]:
     """Run the process by hand, with this one picture."""
     command = [sys.executable, "-m", "bot.images.converter_main", seconds]
-    frame = REQUEST_HEADER.pack(len(content)) + content
-    return subprocess.run(command, input=frame, cwd=ROOT, capture_output=True, check=False)
+    return subprocess.run(command, input=frame(content), cwd=ROOT, capture_output=True, check=False)
 
 
 def test_the_process_ends_when_there_is_nothing_more_to_do() -> None:
     done = run_converter_by_hand(b"hello")
     assert done.returncode == 0
-    assert done.stdout.startswith(ConverterReply(ConversionOutcome.READY).pack() + ConversionOutcome.UNREADABLE.value)
+    assert done.stdout.startswith(FILTERED)
+    assert done.stdout[len(FILTERED) + FRAME_HEADER.size :].startswith(b"U")  # unreadable
 
 
 def test_the_process_ends_itself_over_a_picture_that_nobody_waits_for() -> None:
     done = run_converter_by_hand(LARGE_PNG, seconds="0.02")
     assert done.returncode == -signal.SIGALRM
-    assert done.stdout == ConverterReply(ConversionOutcome.READY).pack()
+    assert done.stdout == FILTERED
 
 
 async def test_a_process_that_cannot_start_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,23 +310,22 @@ async def test_the_process_is_in_a_group_of_its_own(own: ImageConverter) -> None
     task.cancel()
 
 
-READY = ConverterReply(ConversionOutcome.READY).pack()
 UNTRUE_REPLIES = {
-    "no picture": ConverterReply(ConversionOutcome.CONVERTED, b"hello").pack(),
-    "a picture that tells": ConverterReply(
-        ConversionOutcome.CONVERTED, encode_picture("JPEG", exif=make_exif(1, camera="canary"))
-    ).pack(),
-    "a picture that lies": ConverterReply(ConversionOutcome.DOWNSCALED, ROTATED_JPEG).pack(),
-    "no known outcome": b"?" + ConverterReply(ConversionOutcome.CONVERTED).pack()[1:],
-    "an endless picture": ConverterReply(ConversionOutcome.CONVERTED).pack()[:-4] + b"\xff\xff\xff\xff" + bytes(100),
-    "half a picture": ConverterReply(ConversionOutcome.CONVERTED, encode_picture("JPEG")).pack()[:-100],
-    "ready again": READY,
+    "no picture": frame(CONVERTED + b"hello"),
+    "a picture that tells": frame(CONVERTED + encode_picture("JPEG", exif=make_exif(1, camera="canary"))),
+    "a picture that lies": frame(DOWNSCALED + ROTATED_JPEG),
+    "no known outcome": frame(b"?" + encode_picture("JPEG")),
+    "dimensions that are none": frame(b"Phuge"),
+    "nothing": frame(b""),
+    "an endless picture": b"\xff\xff\xff\xff" + CONVERTED + bytes(100),
+    "half a picture": frame(CONVERTED + encode_picture("JPEG"))[:-100],
+    "ready again": FILTERED,
 }
 
 
 @pytest.mark.parametrize("reply", UNTRUE_REPLIES.values(), ids=UNTRUE_REPLIES.keys())
 async def test_the_process_is_not_believed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reply: bytes) -> None:
-    (tmp_path / "said").write_bytes(READY + reply)
+    (tmp_path / "said").write_bytes(FILTERED + reply)
     liar = tmp_path / "liar"
     liar.write_text(f"#!/bin/sh\n/bin/cat {tmp_path}/said\nexec /usr/bin/head -c {4 + len(ROTATED_JPEG)} >/dev/null\n")
     liar.chmod(0o700)

@@ -20,12 +20,8 @@ from tests.images.image_host import ImageHost, ResponseFactory, host_images, hos
 
 
 @asynccontextmanager
-async def open_downloader(
-    *trusted: str,
-    within: float = 30,
-    most: int = 1000,
-) -> AsyncIterator[Downloader]:
-    fetcher = Downloader(trusted_origins=trusted, timeout=within, most=most)
+async def open_downloader(*trusted: str, within: float = 30, max_bytes: int = 1000) -> AsyncIterator[Downloader]:
+    fetcher = Downloader(trusted_origins=trusted, timeout=within, max_bytes=max_bytes)
     try:
         yield fetcher
     finally:
@@ -164,7 +160,7 @@ async def test_a_body_byte_by_byte_runs_into_the_deadline() -> None:
 
     async with (
         host_images({"/a.png": drip}) as host,
-        open_downloader(host.origin, within=0.1, most=10**9) as fetcher,
+        open_downloader(host.origin, within=0.1, max_bytes=10**9) as fetcher,
     ):
         with pytest.raises(DownloadUnavailable, match=r"within 0\.1 s"):
             await fetcher.download(host.origin + "/a.png")

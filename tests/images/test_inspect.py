@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from bot.images import inspect
-from bot.images.errors import NotAnImage, OtherImageFormat, UnreadableImage, UnsupportedImageFormat
-from bot.images.inspect import ImageFormat, ImageInfo, inspect_image
+from bot.images.errors import NotAnImage, UnreadableImage, UnsupportedImageFormat
+from bot.images.format_detection import ImageFormat, ImageInfo, OtherImageFormat
+from bot.images.inspect import inspect_image
 from tests.images.sample_files import (
     SRGB_PROFILE,
     draw_picture,

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.images.inspect import ImageFormat, ImageInfo, SendObstacle, fits_as_photo, obstacle_to_sending
+from bot.images.format_detection import ImageFormat, ImageInfo
+from bot.images.inspect import SendObstacle, fits_as_photo, obstacle_to_sending
 
 PLAIN_PHOTO = ImageInfo(
     format=ImageFormat.JPEG, width=1280, height=960, file_size=200_000, upright=True, has_metadata=False, animated=False

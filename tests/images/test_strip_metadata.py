@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bot.images import jpeg, png, webp
-from bot.images.inspect import ImageFormat, inspect_image, obstacle_to_sending
+from bot.images.format_detection import ImageFormat
+from bot.images.inspect import inspect_image, obstacle_to_sending
 from bot.images.strip_metadata import keep_first_jpeg, strip_metadata
 from tests.images.sample_files import (
     SRGB_PROFILE,

@@ -13,13 +13,13 @@ from bot.images.convert import ImageChange, ImageConverter
 from bot.images.errors import (
     AnimatedImage,
     DecodingTooCostly,
-    OtherImageFormat,
     TooManyPixels,
     UnreadableImage,
     UnsupportedEncoding,
     UnsupportedImageFormat,
     WrongChecksum,
 )
+from bot.images.format_detection import OtherImageFormat
 from bot.images.inspect import inspect_image, obstacle_to_sending
 from tests.images.sample_files import (
     QUARTERS_BY_ORIENTATION,
