@@ -1,4 +1,4 @@
-"""The C libraries that decode strangers' pictures: none that nobody looked at, none older than its floor."""
+"""Every C library in the converter process has a minimum version, and meets it."""
 
 import json
 import subprocess

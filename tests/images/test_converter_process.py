@@ -1,6 +1,6 @@
-"""The converting process: whatever happens to it costs one picture, and it holds nothing worth stealing.
+"""The converter process: whatever happens to it costs one image, and it holds no secret.
 
-That nothing can be done from inside, `tests/test_process_isolation.py` shows.
+`tests/test_process_isolation.py` attacks from inside such a process.
 """
 
 import asyncio
@@ -23,21 +23,21 @@ from bot.images.errors import CONVERTED, DOWNSCALED, ConversionFailed, Unreadabl
 from bot.images.format_detection import ImageFormat
 from bot.images.limits import CONVERSION_TIMEOUT
 from bot.process_isolation import FILTERED, FRAME_HEADER, MAX_MEMORY_BYTES
-from tests.images.sample_files import draw_picture, encode_picture, make_exif
+from tests.images.sample_files import draw_image, encode_image, make_exif
 
 T = TypeVar("T")
 
 ROOT = Path(limits.__file__).parents[2]
-ROTATED_JPEG = encode_picture("JPEG", exif=make_exif(6))
-#: takes a while to decode
-LARGE_PNG = encode_picture("PNG", draw_picture(size=(2400, 1800)), exif=make_exif(6))
+ROTATED_JPEG = encode_image("JPEG", exif=make_exif(6))
+#: slow to decode
+LARGE_PNG = encode_image("PNG", draw_image(size=(2400, 1800)), exif=make_exif(6))
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
 @pytest.fixture
 async def own() -> AsyncIterator[ImageConverter]:
-    """A converter whose processes may be ruined."""
+    """A converter for one test, which may kill its processes."""
     made = ImageConverter()
     yield made
     await made.aclose()
@@ -49,25 +49,25 @@ def running(converter: ImageConverter) -> int:
 
 
 async def wait_until(happened: Callable[[], bool]) -> None:
-    """Let the others run until something has happened."""
-    while not happened():  # noqa: ASYNC110 - what is waited for announces itself to nobody
+    """Run the event loop until something has happened."""
+    while not happened():  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0)
 
 
 async def freeze_while_converting(converter: ImageConverter) -> asyncio.Task[ImageChange]:
-    """Hand over a picture, and freeze the process that is at work on it."""
+    """Start to convert an image, and freeze the process at work on it."""
 
-    async def how() -> ImageChange:
+    async def convert() -> ImageChange:
         return (await converter.convert(LARGE_PNG)).change
 
-    task = asyncio.create_task(how())
+    task = asyncio.create_task(convert())
     await wait_until(lambda: converter.pid is not None)
     os.kill(running(converter), signal.SIGSTOP)
     return task
 
 
 def as_root(read: Callable[[], T]) -> T:
-    """Look into a process that shows itself to root alone."""
+    """Read what a process shows to root alone."""
     try:
         return read()
     except PermissionError:
@@ -75,7 +75,7 @@ def as_root(read: Callable[[], T]) -> T:
 
 
 def wait_until_gone(pid: int, seconds: float = 10) -> bool:
-    """Wait until a process has ended."""
+    """Wait until a process has ended; tell whether it has."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -87,7 +87,7 @@ def wait_until_gone(pid: int, seconds: float = 10) -> bool:
 
 
 async def test_no_process_is_started_before_it_is_needed(own: ImageConverter) -> None:
-    assert (await own.convert(encode_picture("JPEG"))).change is ImageChange.AS_IS
+    assert (await own.convert(encode_image("JPEG"))).change is ImageChange.AS_IS
     assert own.pid is None
 
 
@@ -170,7 +170,7 @@ async def test_a_closed_converter_starts_nothing(own: ImageConverter) -> None:
     await own.aclose()
     with pytest.raises(ConversionFailed):
         await own.convert(ROTATED_JPEG)
-    assert (await own.convert(encode_picture("JPEG"))).change is ImageChange.AS_IS
+    assert (await own.convert(encode_image("JPEG"))).change is ImageChange.AS_IS
 
 
 @linux
@@ -203,7 +203,7 @@ async def test_the_process_is_bounded_and_can_open_nothing(own: ImageConverter) 
 @linux
 async def test_the_process_holds_none_of_our_files(tmp_path: Path, own: ImageConverter) -> None:
     with (tmp_path / "ours").open("w") as ours:
-        ours_too = os.dup2(ours.fileno(), 200)  # which any process of ours gets, unless it is closed
+        ours_too = os.dup2(ours.fileno(), 200)  # inheritable, unlike the first
         task = await freeze_while_converting(own)
         os.close(ours_too)
     held = as_root(lambda: [str(entry.readlink()) for entry in Path(f"/proc/{own.pid}/fd").iterdir()])
@@ -249,12 +249,12 @@ def test_the_process_does_not_outlive_a_bot_that_is_killed() -> None:
 
 
 def frame(content: bytes) -> bytes:
-    """Return a request or a reply as it goes through the pipe."""
+    """Return a request or a reply as it is sent."""
     return FRAME_HEADER.pack(len(content)) + content
 
 
 def run_converter_by_hand(content: bytes, seconds: str = "30") -> subprocess.CompletedProcess[bytes]:
-    """Run the process by hand, with this one picture."""
+    """Run the converter process with one request."""
     command = [sys.executable, "-m", "bot.images.converter_main", seconds]
     return subprocess.run(command, input=frame(content), cwd=ROOT, capture_output=True, check=False)
 
@@ -311,14 +311,14 @@ async def test_the_process_is_in_a_group_of_its_own(own: ImageConverter) -> None
 
 
 UNTRUE_REPLIES = {
-    "no picture": frame(CONVERTED + b"hello"),
-    "a picture that tells": frame(CONVERTED + encode_picture("JPEG", exif=make_exif(1, camera="canary"))),
-    "a picture that lies": frame(DOWNSCALED + ROTATED_JPEG),
-    "no known outcome": frame(b"?" + encode_picture("JPEG")),
+    "no image": frame(CONVERTED + b"hello"),
+    "an image that tells": frame(CONVERTED + encode_image("JPEG", exif=make_exif(1, camera="canary"))),
+    "an image that lies": frame(DOWNSCALED + ROTATED_JPEG),
+    "no known outcome": frame(b"?" + encode_image("JPEG")),
     "dimensions that are none": frame(b"Phuge"),
     "nothing": frame(b""),
-    "an endless picture": b"\xff\xff\xff\xff" + CONVERTED + bytes(100),
-    "half a picture": frame(CONVERTED + encode_picture("JPEG"))[:-100],
+    "an endless image": b"\xff\xff\xff\xff" + CONVERTED + bytes(100),
+    "half an image": frame(CONVERTED + encode_image("JPEG"))[:-100],
     "ready again": FILTERED,
 }
 
