@@ -83,9 +83,11 @@ class ChildProcess:
             raise ChildProcessFailed(await self._describe_exit()) from None
 
     async def _describe_exit(self) -> str:
-        _, errors = await self._process.communicate()
-        lines = (errors or b"").decode(errors="replace").strip().splitlines()
-        return f"exit code {self.exit_code}: {lines[-1][:200] if lines else 'no reply'}"
+        if self._process.stderr is None:
+            return "no reply"
+        lines = (await self._process.stderr.read()).decode(errors="replace").strip().splitlines()
+        exit_code = await self._process.wait()
+        return f"exit code {exit_code}: {lines[-1][:200] if lines else 'no reply'}"
 
     def kill(self) -> None:
         """Kill the process, which holds nothing that could be lost; its request then fails."""

@@ -18,19 +18,10 @@ _COLOUR_SPACE_BY_MODE = {"L": b"GRAY", "LA": b"GRAY", "RGB": b"RGB ", "RGBA": b"
 
 #: By Pillow's mode; a transparent colour in the image's info overrules it.
 _TARGET_MODES = {
-    "1": "L",
-    "L": "L",
-    "LA": "LA",
-    "La": "LA",
-    "P": "RGB",
-    "PA": "RGBA",
-    "RGB": "RGB",
-    "RGBX": "RGB",
-    "RGBA": "RGBA",
-    "RGBa": "RGBA",
-    "YCbCr": "RGB",
-    "CMYK": "RGB",
-}
+    "1": "L", "L": "L", "LA": "LA", "La": "LA",
+    "P": "RGB", "RGB": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "CMYK": "RGB",
+    "PA": "RGBA", "RGBA": "RGBA", "RGBa": "RGBA",
+}  # fmt: skip
 _SIXTEEN_BIT_MODES = {"I;16", "I;16L", "I;16B", "I;16N"}
 
 

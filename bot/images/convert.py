@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.child_process import ChildProcess, ChildProcessFailed, ChildProcessNotStarted, start_child_process
-from bot.images import jpeg, png, webp
+from bot.images import jpeg, limits, png, webp
 from bot.images.errors import (
     CONVERTED,
     DOWNSCALED,
@@ -30,13 +30,6 @@ from bot.images.errors import (
 )
 from bot.images.format_detection import ImageFormat, OtherImageFormat, detect_format, is_image_sequence
 from bot.images.inspect import inspect_image, obstacle_to_sending
-from bot.images.limits import (
-    CONVERSION_TIMEOUT,
-    MAX_FILE_BYTES,
-    MAX_PIXELS_OF_SINGLE_SCAN_JPEG,
-    MAX_PIXELS_TO_DECODE,
-    check_aspect_ratio,
-)
 from bot.images.strip_metadata import keep_first_jpeg, strip_metadata
 
 log = logging.getLogger(__name__)
@@ -44,14 +37,7 @@ log = logging.getLogger(__name__)
 #: A process may be killed for other reasons than its image; an image whose process dies twice is to blame.
 _MAX_ATTEMPTS = 2
 
-_DECODABLE_FORMATS = {
-    OtherImageFormat.AVIF,
-    OtherImageFormat.BMP,
-    OtherImageFormat.GIF,
-    OtherImageFormat.HEIC,
-    OtherImageFormat.HEIF,
-    OtherImageFormat.TIFF,
-}
+_DECODABLE_FORMATS = {OtherImageFormat(name) for name in ("AVIF", "BMP", "GIF", "HEIC", "HEIF", "TIFF")}
 
 
 class ImageChange(StrEnum):
@@ -84,7 +70,7 @@ class ImageConverter:
     afterwards. Needs an `aclose` at the end.
     """
 
-    def __init__(self, *, timeout: float = CONVERSION_TIMEOUT) -> None:
+    def __init__(self, *, timeout: float = limits.CONVERSION_TIMEOUT) -> None:
         self._timeout = timeout
         self._lock = asyncio.Lock()
         self._process: ChildProcess | None = None
@@ -144,7 +130,7 @@ class ImageConverter:
                 log.warning("this system does not filter the system calls of the process that decodes images")
             self._process = process
             try:
-                return await process.request(content, max_reply_bytes=1 + MAX_FILE_BYTES)
+                return await process.request(content, max_reply_bytes=1 + limits.MAX_FILE_BYTES)
             finally:
                 self._process = None
 
@@ -179,11 +165,11 @@ def _keep_or_strip(content: bytes) -> SendableImage | None:
     is_single_frame = image.format is ImageFormat.WEBP and webp.has_single_frame(content)
     if image.animated and not is_single_frame:
         raise AnimatedImage("several frames")
-    check_aspect_ratio(image.width, image.height)
+    limits.check_aspect_ratio(image.width, image.height)
     if is_single_frame or not image.upright:
         return None
     stripped = strip_metadata(image.format, content) if image.has_metadata else content
-    if len(stripped) > MAX_FILE_BYTES:
+    if len(stripped) > limits.MAX_FILE_BYTES:
         return None
     return SendableImage(stripped, image.format, ImageChange.STRIPPED if image.has_metadata else ImageChange.AS_IS)
 
@@ -191,8 +177,10 @@ def _keep_or_strip(content: bytes) -> SendableImage | None:
 def _max_pixels_to_decode(content: bytes) -> int:
     """Return the limit that the converter process would apply."""
     if content.startswith(jpeg.SIGNATURE):
-        return MAX_PIXELS_OF_SINGLE_SCAN_JPEG if jpeg.has_single_scan(content) else MAX_PIXELS_TO_DECODE["JPEG"]
-    return MAX_PIXELS_TO_DECODE["PNG" if content.startswith(png.SIGNATURE) else "WEBP"]
+        if jpeg.has_single_scan(content):
+            return limits.MAX_PIXELS_OF_SINGLE_SCAN_JPEG
+        return limits.MAX_PIXELS_TO_DECODE["JPEG"]
+    return limits.MAX_PIXELS_TO_DECODE["PNG" if content.startswith(png.SIGNATURE) else "WEBP"]
 
 
 def _check_reply(reply: bytes, content: bytes) -> SendableImage:

@@ -6,45 +6,46 @@ reply is CONVERTED or DOWNSCALED, and the new file follows; or the reply is an e
 Its stderr is dropped: if it does not start, run that command by hand.
 """
 
-from bot.images.colour_modes import normalise_colour_mode
-from bot.images.decode import SIDEWAYS_ORIENTATIONS, load_decoders, open_image, read_orientation, turn_upright
-from bot.images.encode import EncodedImage, downscale_to_max_pixels, encode_within_limits, source_encoding
+from bot.images import colour_modes, decode, encode
 from bot.images.errors import CONVERTED, DOWNSCALED, ImageError, TooManyPixels, UnreadableImage, pack_error
 from bot.process_isolation import serve_one_request
 
 
-def reencode(content: bytes) -> EncodedImage:
-    """Decode an image, turn it upright and encode it within the limits.
+def reencode(content: bytes) -> tuple[bytes, bool]:
+    """Decode an image, turn it upright and encode it within the limits; return the file, and whether it is downscaled.
 
     Raises ImageError and whatever decoders raise.
     """
-    image, is_halved = open_image(content)
+    image, is_halved = decode.open_image(content)
     declared_size = image.size
     try:
         image.load()
-        orientation = read_orientation(image)
-        source = source_encoding(image, is_sideways=orientation in SIDEWAYS_ORIENTATIONS)
-        image, profile = normalise_colour_mode(image)
+        orientation, is_lossless = decode.read_orientation(image), image.format in encode.LOSSLESS_FORMATS
+        jpeg_options = encode.jpeg_options_like_source(image, is_sideways=orientation in decode.SIDEWAYS_ORIENTATIONS)
+        image, profile = colour_modes.normalise_colour_mode(image)
         size = image.size
         # Scale before turning, which takes memory for every pixel that is left. Always assign to `image`: a second
         # name would keep the pixels of the step before.
-        image = downscale_to_max_pixels(image)
+        image = encode.downscale_to_max_pixels(image)
         is_downscaled = is_halved or image.size != size
-        encoded = encode_within_limits(turn_upright(image, orientation), profile, source)
+        image = decode.turn_upright(image, orientation)
+        encoded, has_shrunk = encode.encode_within_limits(
+            image, profile, is_lossless=is_lossless, jpeg_options=jpeg_options
+        )
     except MemoryError:
         raise TooManyPixels(*declared_size) from None
-    return EncodedImage(encoded.content, is_downscaled=is_downscaled or encoded.is_downscaled)
+    return encoded, is_downscaled or has_shrunk
 
 
 def _convert(content: bytes) -> bytes:
     try:
-        encoded = reencode(content)
+        encoded, is_downscaled = reencode(content)
     except ImageError as error:
         return pack_error(error)
     except Exception as error:  # noqa: BLE001 - decoders raise anything when they meet a broken file
         return pack_error(UnreadableImage(f"the image cannot be decoded ({type(error).__name__})"))
-    return (DOWNSCALED if encoded.is_downscaled else CONVERTED) + encoded.content
+    return (DOWNSCALED if is_downscaled else CONVERTED) + encoded
 
 
 if __name__ == "__main__":
-    serve_one_request(load_decoders, _convert)
+    serve_one_request(decode.load_decoders, _convert)

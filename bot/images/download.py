@@ -134,7 +134,6 @@ class Downloader:
         raise DownloadNotAllowed(f"{url.host} redirects in circles")
 
     async def _request_once(self, url: httpx.URL) -> bytes | httpx.URL:
-        """Return the content, or the target of a redirect."""
         host, is_trusted = _ascii_host(url), _origin(url) in self._trusted_origins
         _check_url(url, is_trusted=is_trusted)
         if not is_trusted and ssrf_guard.is_ip_address(host):
@@ -149,7 +148,7 @@ class Downloader:
     async def _send_and_read(
         self, url: httpx.URL, client: httpx.AsyncClient, requests: list[httpx.Request]
     ) -> bytes | httpx.URL:
-        """Send the first of these requests whose address accepts a connection."""
+        """Return the content, or the target of a redirect, from the first address that accepts a connection."""
         response = await _send_to_first_reachable(client, requests)
         try:
             if response.status_code in _REDIRECT_STATUSES and "location" in response.headers:
@@ -221,7 +220,6 @@ def _build_request(url: httpx.URL, address: str | None = None) -> httpx.Request:
 
 
 async def _send_to_first_reachable(client: httpx.AsyncClient, requests: list[httpx.Request]) -> httpx.Response:
-    """Try the requests in turn until an address accepts the connection."""
     for request in requests[:-1]:
         try:
             return await client.send(request, stream=True)

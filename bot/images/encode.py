@@ -5,48 +5,25 @@ slip through.
 """
 
 import math
-from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
 from bot.images.limits import MAX_FILE_BYTES, MAX_PIXELS
 
 #: These contain the exact image (WebP may), so the copy should too.
-_LOSSLESS_FORMATS = {"PNG", "WEBP", "GIF", "BMP", "TIFF"}
+LOSSLESS_FORMATS = {"PNG", "WEBP", "GIF", "BMP", "TIFF"}
 #: Chroma subsampling 4:4:4, 4:2:2 and 4:2:0, in Pillow's numbers.
 _SUBSAMPLINGS = _SUBSAMPLING_444, _SUBSAMPLING_422, _SUBSAMPLING_420 = 0, 1, 2
 
-
-@dataclass(frozen=True, slots=True)
-class SourceEncoding:
-    """How the source was encoded, as far as it decides how to encode the copy."""
-
-    is_lossless: bool
-    #: for a JPEG source: Pillow's options for a copy that loses next to nothing more
-    jpeg_options: dict[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedImage:
-    """The finished file."""
-
-    content: bytes
-    #: it has fewer pixels than the source
-    is_downscaled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _EncoderSettings:
-    pillow_format: str
-    #: the longest side that the format allows (pixels)
-    max_side: int
-    options: dict[str, object] = field(default_factory=dict)
-
-
-_PNG = _EncoderSettings("PNG", 2**31 - 1)
+#: The options of Pillow's `save`.
+_Options = dict[str, Any]
+_PNG: _Options = {"format": "PNG"}
 #: One attempt only: WebP takes ten times as long as JPEG.
-_WEBP = _EncoderSettings("WEBP", 16_383, {"quality": 90, "method": 2})
+_WEBP: _Options = {"format": "WEBP", "quality": 90, "method": 2}
+#: The longest side that a format allows (pixels); that of PNG is out of reach.
+_MAX_SIDES = {"JPEG": 65_500, "WEBP": 16_383}
 
 
 class _OutputTooLarge(Exception):
@@ -62,25 +39,19 @@ class _LimitedBuffer(BytesIO):
         return super().write(data)  # type: ignore[arg-type] # whatever buffer the encoder gives
 
 
-def source_encoding(image: Image.Image, *, is_sideways: bool) -> SourceEncoding:
-    """Return how an image was encoded; `is_sideways` if it will be turned by a right angle."""
-    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode in {"L", "RGB"}:
-        return SourceEncoding(is_lossless=False, jpeg_options=_jpeg_options_like_source(image, is_sideways))
-    return SourceEncoding(is_lossless=image.format in _LOSSLESS_FORMATS)
-
-
-def encode_within_limits(image: Image.Image, profile: bytes | None, source: SourceEncoding) -> EncodedImage:
-    """Encode an image in L, LA, RGB or RGBA to at most MAX_FILE_BYTES and MAX_PIXELS.
+def encode_within_limits(
+    image: Image.Image, profile: bytes | None, *, is_lossless: bool, jpeg_options: _Options | None
+) -> tuple[bytes, bool]:
+    """Encode an image in L, LA, RGB or RGBA to at most MAX_FILE_BYTES; return the file, and whether it is downscaled.
 
     Transparent images become PNG, or WebP if that is too large; others become PNG if the source was lossless and it is
-    small enough, else JPEG.
+    small enough, else JPEG, with `jpeg_options` first.
     """
-    size = image.size
-    image = downscale_to_max_pixels(image)
-    content = _encode_losslessly(image, profile) if source.is_lossless or image.mode.endswith("A") else None
-    if content is None:
-        image, content = _encode_in_steps(image, profile, _settings_to_try(image, source))
-    return EncodedImage(content, is_downscaled=image.size != size)
+    if is_lossless or image.mode.endswith("A"):
+        content = _encode_losslessly(image, profile)
+        if content is not None:
+            return content, False
+    return _encode_in_steps(image, profile, _options_to_try(image, jpeg_options))
 
 
 def downscale_to_max_pixels(image: Image.Image) -> Image.Image:
@@ -88,18 +59,16 @@ def downscale_to_max_pixels(image: Image.Image) -> Image.Image:
     return _scale(image, math.sqrt(MAX_PIXELS / (image.width * image.height)))
 
 
-def _settings_to_try(image: Image.Image, source: SourceEncoding) -> list[_EncoderSettings]:
+def _options_to_try(image: Image.Image, jpeg_options: _Options | None) -> list[_Options]:
     """Return what to try before pixels are given up; below a quality of 85, losses become visible."""
     if image.mode.endswith("A"):
         return [_WEBP]
-    options: list[dict[str, object]] = [
-        {"quality": 95, "subsampling": 0},
-        {"quality": 90, "subsampling": 0},
-        {"quality": 85},
-    ]
-    if source.jpeg_options is not None:
-        options = [source.jpeg_options, {"quality": 95}, {"quality": 90}, {"quality": 85}]
-    return [_EncoderSettings("JPEG", 65_500, each) for each in options]
+    if jpeg_options is None:
+        full_colour = {"subsampling": _SUBSAMPLING_444}
+        options = [{"quality": 95} | full_colour, {"quality": 90} | full_colour, {"quality": 85}]
+    else:
+        options = [jpeg_options, {"quality": 95}, {"quality": 90}, {"quality": 85}]
+    return [{"format": "JPEG"} | each for each in options]
 
 
 def _encode_losslessly(image: Image.Image, profile: bytes | None) -> bytes | None:
@@ -111,35 +80,33 @@ def _encode_losslessly(image: Image.Image, profile: bytes | None) -> bytes | Non
     return out.getvalue() if out.tell() <= MAX_FILE_BYTES else None
 
 
-def _encode_in_steps(
-    image: Image.Image, profile: bytes | None, settings: list[_EncoderSettings]
-) -> tuple[Image.Image, bytes]:
-    """Try the settings in turn, then the last ones with fewer and fewer pixels of the same image."""
-    image = _scale(image, settings[-1].max_side / max(image.size))
+def _encode_in_steps(image: Image.Image, profile: bytes | None, options: list[_Options]) -> tuple[bytes, bool]:
+    """Try the options in turn, then the last ones with fewer and fewer pixels of the same image."""
+    size = image.size
+    image = _scale(image, _MAX_SIDES[options[-1]["format"]] / max(size))
     content = b""
-    for each in settings:
+    for each in options:
         content = _encode(image, profile, each)
         if len(content) <= MAX_FILE_BYTES:
-            return image, content
-    smaller, scale = image, 1.0
+            return content, image.size != size
+    scale = 1.0
     while len(content) > MAX_FILE_BYTES:
         # a little below the computed scale, and always a step on
         scale *= min(0.9, 0.97 * math.sqrt(MAX_FILE_BYTES / len(content)))
-        smaller = _scale(image, scale)
-        content = _encode(smaller, profile, settings[-1])
-    return smaller, content
+        content = _encode(_scale(image, scale), profile, options[-1])
+    return content, True
 
 
-def _encode(image: Image.Image, profile: bytes | None, settings: _EncoderSettings) -> bytes:
+def _encode(image: Image.Image, profile: bytes | None, options: _Options) -> bytes:
     out = BytesIO()
-    _save(image, out, profile, settings)
+    _save(image, out, profile, options)
     return out.getvalue()
 
 
-def _save(image: Image.Image, out: BytesIO, profile: bytes | None, settings: _EncoderSettings) -> None:
+def _save(image: Image.Image, out: BytesIO, profile: bytes | None, options: _Options) -> None:
     """Empty the image's info first: encoders write what they find there, such as a comment."""
     image.info.clear()
-    image.save(out, settings.pillow_format, icc_profile=profile, **settings.options)
+    image.save(out, icc_profile=profile, **options)
 
 
 def _scale(image: Image.Image, scale: float) -> Image.Image:
@@ -149,13 +116,15 @@ def _scale(image: Image.Image, scale: float) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def _jpeg_options_like_source(image: JpegImagePlugin.JpegImageFile, is_sideways: bool) -> dict[str, object]:
-    """Return options with which a copy of a JPEG loses next to nothing more.
+def jpeg_options_like_source(image: Image.Image, *, is_sideways: bool) -> _Options | None:
+    """Return options with which a copy of a JPEG loses next to nothing more; None for other sources.
 
     Where the same blocks of pixels are encoded again, rounded values stay as they are under the same tables (measured:
     closer than quality 95, in two thirds of the bytes). Elsewhere quality 95 is closer. Subsampling that differs
-    between the directions cannot be kept when they are swapped.
+    between the directions cannot be kept when they are swapped (`is_sideways`).
     """
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in {"L", "RGB"}:
+        return None
     subsampling = JpegImagePlugin.get_sampling(image)
     if subsampling not in _SUBSAMPLINGS or (subsampling == _SUBSAMPLING_422 and is_sideways):
         subsampling = _SUBSAMPLING_444

@@ -1,4 +1,4 @@
-"""Image formats, and their detection by the first bytes.
+"""Image formats and their detection by the first bytes, and the types that the readers of all formats share.
 
 Never by file name or declared type: senders choose these freely, and Telegram's file host calls every file
 application/octet-stream.
@@ -7,6 +7,7 @@ application/octet-stream.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ImageFormat(StrEnum):
@@ -68,19 +69,23 @@ class ImageInfo:
     animated: bool = False
 
 
+class Chunk(NamedTuple):
+    """A chunk of a PNG or WebP file, or a box of a HEIF file."""
+
+    name: bytes
+    #: byte offset of its data
+    body: int
+    #: byte offset after its data
+    end: int
+
+
 _SIGNATURES = {
-    b"GIF87a": OtherImageFormat.GIF,
-    b"GIF89a": OtherImageFormat.GIF,
-    b"II*\x00": OtherImageFormat.TIFF,
-    b"MM\x00*": OtherImageFormat.TIFF,
-    b"II+\x00": OtherImageFormat.TIFF,
-    b"MM\x00+": OtherImageFormat.TIFF,
-    b"\xff\x0a": OtherImageFormat.JPEG_XL,
-    b"\x00\x00\x00\x0cJXL \r\n\x87\n": OtherImageFormat.JPEG_XL,
-    b"\x00\x00\x00\x0cjP  \r\n\x87\n": OtherImageFormat.JPEG_2000,
-    b"\xff\x4f\xff\x51": OtherImageFormat.JPEG_2000,
-    b"8BPS": OtherImageFormat.PSD,
-    b"\x00\x00\x01\x00": OtherImageFormat.ICO,
+    OtherImageFormat.GIF: (b"GIF87a", b"GIF89a"),
+    OtherImageFormat.TIFF: (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+    OtherImageFormat.JPEG_XL: (b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n"),
+    OtherImageFormat.JPEG_2000: (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+    OtherImageFormat.PSD: (b"8BPS",),
+    OtherImageFormat.ICO: (b"\x00\x00\x01\x00",),
 }
 #: The brands of ISO base media files, the most specific first.
 _BRANDS = {
@@ -98,8 +103,8 @@ _SVG = re.compile(rb"\s*(?:<[?!][^<]*)*<svg[\s>]")
 
 def detect_format(content: bytes) -> OtherImageFormat | None:
     """Name the format of a file that is neither JPEG, PNG nor WebP; None if it is no image that we know."""
-    for signature, found in _SIGNATURES.items():
-        if content.startswith(signature):
+    for found, signatures in _SIGNATURES.items():
+        if content.startswith(signatures):
             return found
     if content[4:8] == b"ftyp":
         return _detect_brand(content)

@@ -12,18 +12,9 @@ from io import BytesIO
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2 as TiffDirectory
 
+from bot.images import limits
 from bot.images.errors import DecodingTooCostly, UnreadableImage
-from bot.images.limits import (
-    MAX_HEIF_ITEM_DEPTH,
-    MAX_HEIF_ITEM_PIXELS,
-    MAX_TIFF_DIRECTORIES,
-    MAX_TIFF_STRIPS_OR_TILES,
-    MAX_TIFF_TAGS,
-    check_part_count,
-)
-
-#: Name, byte offset of the body, byte offset after it.
-_Box = tuple[bytes, int, int]
+from bot.images.format_detection import Chunk
 
 
 def check_heif_items(content: bytes) -> None:
@@ -32,10 +23,11 @@ def check_heif_items(content: bytes) -> None:
     Where a file contradicts itself, the larger value counts, because the decoder may choose it.
     """
     try:
-        pixels = _HeifItems(content).count_pixels()
+        items = _HeifItems(content)
+        pixels = sum(items.count_pixels(each) for each in items.primary_items)
     except struct.error:
         raise UnreadableImage("the file ends before its items do") from None
-    if pixels > MAX_HEIF_ITEM_PIXELS:
+    if pixels > limits.MAX_HEIF_ITEM_PIXELS:
         raise DecodingTooCostly("the image is derived from too many others")
 
 
@@ -44,34 +36,32 @@ class _HeifItems:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._primary_items: list[int] = []
+        self.primary_items: list[int] = []
         self._derived_from: dict[int, list[int]] = defaultdict(list)
         self._auxiliaries: dict[int, list[int]] = defaultdict(list)
-        self._property_areas: list[int] = []
+        #: by number, which is counted from 1; 0 for properties other than dimensions
+        self._property_areas = [0]
         self._item_areas: dict[int, int] = {}
         self._counted: dict[int, int] = {}
         for name, start, end in self._read_boxes(0, len(content)):
             if name == b"meta":
                 self._read_meta(start + 4, end)
 
-    def count_pixels(self) -> int:
-        """Return how many pixels are decoded for the image and its auxiliary images."""
-        return sum(self._count_item_pixels(item, 0) for item in self._primary_items)
-
-    def _count_item_pixels(self, item: int, depth: int) -> int:
-        if depth > MAX_HEIF_ITEM_DEPTH:
+    def count_pixels(self, item: int, depth: int = 0) -> int:
+        """Return how many pixels are decoded for an item and its auxiliary images."""
+        if depth > limits.MAX_HEIF_ITEM_DEPTH:
             raise DecodingTooCostly("the image is derived from others without an end")
         if item not in self._counted:
             own = 0 if item in self._derived_from else self._item_areas.get(item, 0)
             others = [*self._derived_from.get(item, []), *self._auxiliaries.get(item, [])]
-            self._counted[item] = own + sum(self._count_item_pixels(each, depth + 1) for each in others)
+            self._counted[item] = own + sum(self.count_pixels(each, depth + 1) for each in others)
         return self._counted[item]
 
-    def _read_boxes(self, start: int, end: int) -> Iterator[_Box]:
+    def _read_boxes(self, start: int, end: int) -> Iterator[Chunk]:
         number = 0
         while start + 8 <= end:
             number += 1
-            check_part_count(number)
+            limits.check_part_count(number)
             size, name = struct.unpack_from(">I4s", self._content, start)
             body = start + 8
             if size == 1:
@@ -79,13 +69,13 @@ class _HeifItems:
             stop = end if size == 0 else min(start + size, end)
             if stop < body:
                 return
-            yield name, body, stop
+            yield Chunk(name, body, stop)
             start = stop
 
     def _read_meta(self, start: int, end: int) -> None:
         for name, body, stop in self._read_boxes(start, end):
             if name == b"pitm":
-                self._primary_items += struct.unpack_from(self._read_id_format(body), self._content, body + 4)
+                self.primary_items += struct.unpack_from(self._read_id_format(body), self._content, body + 4)
             elif name == b"iref":
                 self._read_references(body, stop)
             elif name == b"iprp":
@@ -99,7 +89,7 @@ class _HeifItems:
             others = struct.unpack_from(f">{count}{id_format[1]}", self._content, body + head.size)
             if name == b"dimg":
                 self._derived_from[item] += others
-                check_part_count(len(self._derived_from[item]))
+                limits.check_part_count(len(self._derived_from[item]))
             elif name == b"auxl":
                 for other in others:
                     self._auxiliaries[other].append(item)
@@ -111,35 +101,29 @@ class _HeifItems:
 
     def _read_properties(self, start: int, end: int) -> None:
         boxes = list(self._read_boxes(start, end))
-        for _, body, stop in (box for box in boxes if box[0] == b"ipco"):
-            self._property_areas += [self._read_area(box) for box in self._read_boxes(body, stop)]
-        for _, body, _ in (box for box in boxes if box[0] == b"ipma"):
-            self._read_associations(body)
-
-    def _read_area(self, box: _Box) -> int:
-        name, body, _ = box
-        if name != b"ispe":
-            return 0
-        width, height = struct.unpack_from(">II", self._content, body + 4)
-        return int(width * height)
+        properties = (each for box in boxes if box.name == b"ipco" for each in self._read_boxes(box.body, box.end))
+        for each in properties:
+            is_dimensions = each.name == b"ispe"
+            width, height = struct.unpack_from(">II", self._content, each.body + 4) if is_dimensions else (0, 0)
+            self._property_areas.append(width * height)
+        for box in boxes:
+            if box.name == b"ipma":
+                self._read_associations(box.body)
 
     def _read_associations(self, start: int) -> None:
         version, flags, entries = struct.unpack_from(">B2xBI", self._content, start)
         head = struct.Struct(">IB" if version else ">HB")
         number_format, mask = ("H", 0x7FFF) if flags & 1 else ("B", 0x7F)
         start += 8
-        check_part_count(entries)
+        limits.check_part_count(entries)
         for _ in range(entries):
             item, count = head.unpack_from(self._content, start)
             properties = struct.Struct(f">{count}{number_format}")
             numbers = properties.unpack_from(self._content, start + head.size)
             start += head.size + properties.size
-            areas = (self._area_of_property(number & mask) for number in numbers)
+            known = self._property_areas
+            areas = (known[number & mask] for number in numbers if number & mask < len(known))
             self._item_areas[item] = max([self._item_areas.get(item, 0), *areas])
-
-    def _area_of_property(self, number: int) -> int:
-        """Return the area in a property, by its number, counted from 1."""
-        return self._property_areas[number - 1] if 0 < number <= len(self._property_areas) else 0
 
 
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 256, 257, 262, 330, 0xC612
@@ -175,7 +159,7 @@ def _check_strip_count(content: bytes) -> None:
     entry = struct.Struct(f"{order}HH{'Q8x' if is_big else 'I4x'}")
     for number in range(count):
         tag, _, strips = entry.unpack_from(content, start + head.size + number * entry.size)
-        if tag in (_STRIP_OFFSETS, _TILE_OFFSETS) and strips > MAX_TIFF_STRIPS_OR_TILES:
+        if tag in (_STRIP_OFFSETS, _TILE_OFFSETS) and strips > limits.MAX_TIFF_STRIPS_OR_TILES:
             raise DecodingTooCostly("the TIFF has too many strips or tiles")
 
 
@@ -184,7 +168,7 @@ def is_camera_raw(content: bytes) -> bool:
     first = _read_first_directory(content)
     if content[_CR2_FIELD] == _CR2_MAGIC or _DNG_VERSION in first or first.get(_SUBFILE_TYPE) == _REDUCED:
         return True
-    inner = [_read_directory(content, offset) for offset in _sub_ifd_offsets(first)[:MAX_TIFF_DIRECTORIES]]
+    inner = [_read_directory(content, offset) for offset in _sub_ifd_offsets(first)[: limits.MAX_TIFF_DIRECTORIES]]
     return any(
         each.get(_PHOTOMETRIC) in _SENSOR_PHOTOMETRICS or _pixel_count(each) > _pixel_count(first)
         for each in (first, *inner)
@@ -194,7 +178,7 @@ def is_camera_raw(content: bytes) -> bool:
 def has_several_pages(content: bytes) -> bool:
     """Tell whether a TIFF has further images that are neither smaller copies nor masks."""
     offset = _read_first_directory(content).next
-    for _ in range(MAX_TIFF_DIRECTORIES):
+    for _ in range(limits.MAX_TIFF_DIRECTORIES):
         if not offset:
             return False
         page = _read_directory(content, offset)
@@ -223,7 +207,7 @@ def _read_directory(content: bytes, offset: int) -> TiffDirectory:
     directory = _empty_directory(content)
     size = 8 if content.startswith(_BIG_TIFF) else 2
     count = int.from_bytes(content[offset : offset + size], "little" if content.startswith(b"II") else "big")
-    if count <= MAX_TIFF_TAGS:
+    if count <= limits.MAX_TIFF_TAGS:
         stream = BytesIO(content)
         stream.seek(offset)
         directory.load(stream)

@@ -14,16 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from bot.images import limits
 from bot.images.errors import DecodingTooCostly, UnreadableImage, UnsupportedImageFormat
 from bot.images.exif import is_upright
 from bot.images.format_detection import ImageFormat, ImageInfo, OtherImageFormat
-from bot.images.limits import (
-    MAX_JPEG_SCANS,
-    MAX_JPEG_SCANS_TIMES_PIXELS,
-    MAX_PIXELS_TO_DECODE,
-    check_dimensions,
-    check_part_count,
-)
 
 SIGNATURE = b"\xff\xd8\xff"
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
@@ -46,8 +40,6 @@ _KNOWN = {_SCAN, *_SKIPPED, *_TABLES, *_FRAMES, *_RARE_FRAMES}
 
 #: Application segments of one standard size: marker, beginning, bytes.
 _STANDARD_HEADERS = ((_APP0, b"JFIF\x00", 14), (_APP14, b"Adobe", 12))
-#: The dimensions of the thumbnail in a JFIF header.
-_JFIF_THUMBNAIL = slice(12, 14)
 #: Newer phones put a gain map for HDR screens behind the photo, with the same index that stereo cameras use.
 _GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496")
 
@@ -90,32 +82,27 @@ class JpegSegment:
         return self.marker == _APP2 and self.data.startswith(b"MPF\x00")
 
     @property
-    def is_metadata(self) -> bool:
-        """Tell whether decoders do not need it.
+    def has_metadata(self) -> bool:
+        return len(self.without_metadata()) < len(self.raw)
 
-        They need a colour profile, and JFIF and Adobe headers. One of more than the standard size carries a thumbnail
-        (JFIF) or anything at all (Adobe).
+    def without_metadata(self) -> bytes | memoryview:
+        """Return what decoders need of the segment: all of it, nothing, or the standard part of a longer header.
+
+        A longer JFIF header contains a thumbnail, and a longer Adobe header anything at all.
         """
-        if self.marker not in _APPS:
-            return self.marker == _COMMENT or self.marker in _EXTENSIONS
-        data = self.data
-        return not (
-            (self.marker == _APP2 and data.startswith(b"ICC_PROFILE\x00"))
-            or any(
-                self.marker == marker and data.startswith(name) and len(data) == size
-                for marker, name, size in _STANDARD_HEADERS
-            )
-        )
-
-    def standard_part(self) -> bytes:
-        """Return what must stay of a metadata segment, as a segment: the standard part of a longer header."""
-        data = bytearray(self.data)
+        data = self.data if self.marker in _APPS else b""
+        if data.startswith(b"ICC_PROFILE\x00") and self.marker == _APP2:
+            return self.raw
         for marker, name, size in _STANDARD_HEADERS:
-            if self.marker == marker and data.startswith(name) and len(data) > size:
-                if marker == _APP0:
-                    data[_JFIF_THUMBNAIL] = bytes(2)
-                return struct.pack(">BBH", 0xFF, marker, size + _LENGTH) + bytes(data[:size])
-        return b""
+            if self.marker == marker and data.startswith(name) and len(data) >= size:
+                return self.raw if len(data) == size else _shorten_header(marker, data[:size])
+        return b"" if self.marker in _SKIPPED else self.raw
+
+
+def _shorten_header(marker: int, data: bytes) -> bytes:
+    if marker == _APP0:
+        data = data[:-2] + bytes(2)  # the dimensions of the JFIF thumbnail
+    return struct.pack(">BBH", 0xFF, marker, len(data) + _LENGTH) + data
 
 
 def read_jpeg(content: bytes) -> ImageInfo:
@@ -126,14 +113,9 @@ def read_jpeg(content: bytes) -> ImageInfo:
     segments = list(read_segments(content))
     _refuse_mpo(segments)
     width, height = _read_dimensions(segments)
-    return ImageInfo(
-        ImageFormat.JPEG,
-        width,
-        height,
-        len(content),
-        upright=all(is_upright(each.data) for each in segments if each.is_exif),
-        has_metadata=_has_stray_bytes(content, segments) or any(each.is_metadata for each in segments),
-    )
+    upright = all(is_upright(each.data) for each in segments if each.is_exif)
+    has_metadata = _has_stray_bytes(content, segments) or any(each.has_metadata for each in segments)
+    return ImageInfo(ImageFormat.JPEG, width, height, len(content), upright=upright, has_metadata=has_metadata)
 
 
 def read_segments(content: bytes) -> Iterator[JpegSegment]:
@@ -143,7 +125,7 @@ def read_segments(content: bytes) -> Iterator[JpegSegment]:
     """
     start = len(SOI)
     for number in count(1):
-        check_part_count(number)
+        limits.check_part_count(number)
         segment = _read_segment(content, start)
         yield segment
         if segment.marker == _END:
@@ -203,7 +185,7 @@ def count_scans(content: bytes) -> int:
 
 def check_scans(scans: int, pixels: int) -> None:
     """Raise DecodingTooCostly for more scans than a real JPEG of so many pixels has."""
-    if scans > MAX_JPEG_SCANS or scans * pixels > MAX_JPEG_SCANS_TIMES_PIXELS:
+    if scans > limits.MAX_JPEG_SCANS or scans * pixels > limits.MAX_JPEG_SCANS_TIMES_PIXELS:
         raise DecodingTooCostly("the JPEG paints over itself too often")
 
 
@@ -269,9 +251,9 @@ def _read_dimensions(segments: Sequence[JpegSegment]) -> tuple[int, int]:
         raise UnreadableImage("the header of the JPEG is too short") from None
     if bits != 8 or components not in {1, 3, 4} or len(data) != 6 + 3 * components:
         raise UnreadableImage("the header of the JPEG makes no sense")
-    pixels = min(width * height, MAX_PIXELS_TO_DECODE["JPEG"])  # larger ones are never decoded
+    pixels = min(width * height, limits.MAX_PIXELS_TO_DECODE["JPEG"])  # larger ones are never decoded
     check_scans(markers.count(_SCAN), pixels)
-    check_dimensions(width, height)
+    limits.check_dimensions(width, height)
     return width, height
 
 

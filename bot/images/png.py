@@ -7,12 +7,11 @@ not checked: decoders skip those chunks, too.
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 from bot.images.errors import UnreadableImage, WrongChecksum
 from bot.images.exif import is_upright
-from bot.images.format_detection import ImageFormat, ImageInfo
+from bot.images.format_detection import Chunk, ImageFormat, ImageInfo
 from bot.images.limits import check_dimensions, check_part_count
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -21,25 +20,10 @@ _CRITICAL_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _COLOUR_CHUNKS = {b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD"}
 #: Resolution, and hints for screens with few colours.
 _TECHNICAL_CHUNKS = {b"pHYs", b"hIST", b"sPLT"}
-_KEPT_CHUNKS = _CRITICAL_CHUNKS | _COLOUR_CHUNKS | _TECHNICAL_CHUNKS
+#: Without any other chunk, the image looks the same.
+KEPT_CHUNKS = _CRITICAL_CHUNKS | _COLOUR_CHUNKS | _TECHNICAL_CHUNKS
 #: The bits per sample that the specification allows, by colour type.
 _BIT_DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
-
-
-@dataclass(frozen=True, slots=True)
-class PngChunk:
-    """One chunk."""
-
-    name: bytes
-    #: byte offset of its data
-    body: int
-    #: byte offset after its data, where the checksum begins
-    end: int
-
-    @property
-    def is_metadata(self) -> bool:
-        """Tell whether the image looks the same without it."""
-        return self.name not in _KEPT_CHUNKS
 
 
 def read_png(content: bytes) -> ImageInfo:
@@ -49,21 +33,14 @@ def read_png(content: bytes) -> ImageInfo:
     names = {each.name for each in chunks}
     if b"IDAT" not in names:
         raise UnreadableImage("the PNG contains no image")
-    has_trailing_bytes = chunks[-1].end + 4 < len(content)
     view = memoryview(content)
-    return ImageInfo(
-        ImageFormat.PNG,
-        width,
-        height,
-        len(content),
-        upright=all(is_upright(view[each.body : each.end]) for each in chunks if each.name == b"eXIf"),
-        has_metadata=has_trailing_bytes or any(each.is_metadata for each in chunks),
-        # the first frame may be the image itself (IDAT); every other one is in fdAT
-        animated={b"acTL", b"fdAT"} <= names,
-    )
+    upright = all(is_upright(view[each.body : each.end]) for each in chunks if each.name == b"eXIf")
+    has_metadata = chunks[-1].end + 4 < len(content) or not names <= KEPT_CHUNKS
+    animated = {b"acTL", b"fdAT"} <= names  # the first frame may be the image itself (IDAT), every other one is in fdAT
+    return ImageInfo(ImageFormat.PNG, width, height, len(content), upright, has_metadata, animated)
 
 
-def read_png_chunks(content: bytes) -> Iterator[PngChunk]:
+def read_png_chunks(content: bytes) -> Iterator[Chunk]:
     """Yield the chunks from the header to IEND. Raises UnreadableImage."""
     start = len(SIGNATURE)
     for number in count(1):
@@ -75,7 +52,7 @@ def read_png_chunks(content: bytes) -> Iterator[PngChunk]:
         start = chunk.end + 4
 
 
-def _read_chunk(content: bytes, start: int) -> PngChunk:
+def _read_chunk(content: bytes, start: int) -> Chunk:
     head = content[start : start + 8]
     body = start + 8
     end = body + int.from_bytes(head[:4], "big")
@@ -89,7 +66,7 @@ def _read_chunk(content: bytes, start: int) -> PngChunk:
     elif not name.isalpha() or name[:1].isupper():
         # a capital first letter means that the image cannot be shown without this chunk
         raise UnreadableImage("the PNG has a critical chunk of an unknown kind")
-    return PngChunk(name, body, end)
+    return Chunk(name, body, end)
 
 
 def _read_dimensions(content: bytes) -> tuple[int, int]:

@@ -5,7 +5,7 @@ thumbnails and whatever follows the end are gone.
 """
 
 from bot.images import jpeg, png, webp
-from bot.images.format_detection import ImageFormat
+from bot.images.format_detection import Chunk, ImageFormat
 
 #: Of the header chunk of a WebP: EXIF and XMP.
 _WEBP_METADATA_FLAGS = 0x08 | 0x04
@@ -18,9 +18,7 @@ def strip_metadata(file_format: ImageFormat, content: bytes) -> bytes:
     """
     match file_format:
         case ImageFormat.JPEG:
-            return jpeg.SOI + b"".join(
-                each.standard_part() if each.is_metadata else each.raw for each in jpeg.read_segments(content)
-            )
+            return jpeg.SOI + b"".join(each.without_metadata() for each in jpeg.read_segments(content))
         case ImageFormat.PNG:
             return _strip_png(content)
         case ImageFormat.WEBP:
@@ -33,19 +31,19 @@ def keep_first_jpeg(content: bytes) -> bytes:
 
 
 def _strip_png(content: bytes) -> bytes:
-    """Length and name (8 bytes) come before the data of a chunk, the checksum (4 bytes) after it."""
     view = memoryview(content)
-    kept = (view[each.body - 8 : each.end + 4] for each in png.read_png_chunks(content) if not each.is_metadata)
-    return b"".join([png.SIGNATURE, *kept])
+    kept = (each for each in png.read_png_chunks(content) if each.name in png.KEPT_CHUNKS)
+    # length and name (8 bytes) come before the data of a chunk, its checksum (4 bytes) after it
+    return png.SIGNATURE + b"".join(view[each.body - 8 : each.end + 4] for each in kept)
 
 
 def _strip_webp(content: bytes) -> bytes:
     chunks = webp.read_webp_chunks(content, webp.read_declared_end(content))
-    body = b"".join(_copy_webp_chunk(content, each) for each in chunks if not each.is_metadata)
+    body = b"".join(_copy_webp_chunk(content, each) for each in chunks if each.name in webp.KEPT_CHUNKS)
     return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
 
 
-def _copy_webp_chunk(content: bytes, chunk: webp.WebpChunk) -> bytes:
+def _copy_webp_chunk(content: bytes, chunk: Chunk) -> bytes:
     data = bytearray(content[chunk.body : chunk.end])
     if chunk.name == b"VP8X":
         data[0] &= ~_WEBP_METADATA_FLAGS

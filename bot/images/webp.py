@@ -6,32 +6,16 @@ must be as large as its canvas, because some readers trust the canvas.
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from bot.images.errors import UnreadableImage
 from bot.images.exif import is_upright
-from bot.images.format_detection import ImageFormat, ImageInfo
+from bot.images.format_detection import Chunk, ImageFormat, ImageInfo
 from bot.images.limits import check_dimensions, check_part_count
 
 _IMAGE_CHUNKS = {b"VP8 ", b"VP8L"}
-_KEPT_CHUNKS = _IMAGE_CHUNKS | {b"VP8X", b"ALPH", b"ICCP", b"ANIM", b"ANMF"}
+#: Without any other chunk, the image looks the same.
+KEPT_CHUNKS = _IMAGE_CHUNKS | {b"VP8X", b"ALPH", b"ICCP", b"ANIM", b"ANMF"}
 _ANIMATION_FLAG = 0x02
-
-
-@dataclass(frozen=True, slots=True)
-class WebpChunk:
-    """One chunk."""
-
-    name: bytes
-    #: byte offset of its data
-    body: int
-    #: byte offset after its data, before the byte that pads it to an even length
-    end: int
-
-    @property
-    def is_metadata(self) -> bool:
-        """Tell whether the image looks the same without it."""
-        return self.name not in _KEPT_CHUNKS
 
 
 def is_webp(content: bytes) -> bool:
@@ -46,18 +30,13 @@ def read_webp(content: bytes) -> ImageInfo:
     width, height = _read_dimensions(content, chunks)
     check_dimensions(width, height)
     view = memoryview(content)
-    return ImageInfo(
-        ImageFormat.WEBP,
-        width,
-        height,
-        len(content),
-        upright=all(is_upright(view[each.body : each.end]) for each in chunks if each.name == b"EXIF"),
-        has_metadata=end < len(content) or any(each.is_metadata for each in chunks),
-        animated=_is_animated(content, chunks[0]),
-    )
+    upright = all(is_upright(view[each.body : each.end]) for each in chunks if each.name == b"EXIF")
+    has_metadata = end < len(content) or any(each.name not in KEPT_CHUNKS for each in chunks)
+    animated = _is_animated(content, chunks[0])
+    return ImageInfo(ImageFormat.WEBP, width, height, len(content), upright, has_metadata, animated)
 
 
-def read_webp_chunks(content: bytes, end: int) -> Iterator[WebpChunk]:
+def read_webp_chunks(content: bytes, end: int) -> Iterator[Chunk]:
     """Yield the chunks up to the byte offset where the WebP ends.
 
     Raises UnreadableImage if there is none, or one reaches beyond it.
@@ -68,7 +47,7 @@ def read_webp_chunks(content: bytes, end: int) -> Iterator[WebpChunk]:
         check_part_count(number)
         chunk = _read_chunk(content, start, end)
         yield chunk
-        start = chunk.end + (chunk.end - chunk.body) % 2
+        start = chunk.end + (chunk.end - chunk.body) % 2  # padded to an even length
 
 
 def has_single_frame(content: bytes) -> bool:
@@ -84,19 +63,19 @@ def read_declared_end(content: bytes) -> int:
     return end
 
 
-def _read_chunk(content: bytes, start: int, limit: int) -> WebpChunk:
+def _read_chunk(content: bytes, start: int, limit: int) -> Chunk:
     body = start + 8
     end = body + int.from_bytes(content[start + 4 : body], "little")
     if body > limit or end > limit:
         raise UnreadableImage("the WebP is damaged: a chunk is longer than the file")
-    return WebpChunk(content[start : start + 4], body, end)
+    return Chunk(content[start : start + 4], body, end)
 
 
-def _is_animated(content: bytes, first: WebpChunk) -> bool:
+def _is_animated(content: bytes, first: Chunk) -> bool:
     return first.name == b"VP8X" and bool(content[first.body] & _ANIMATION_FLAG)
 
 
-def _read_dimensions(content: bytes, chunks: Sequence[WebpChunk]) -> tuple[int, int]:
+def _read_dimensions(content: bytes, chunks: Sequence[Chunk]) -> tuple[int, int]:
     header = chunks[0]
     if header.name != b"VP8X":
         return _read_image_dimensions(content, header)
@@ -113,7 +92,7 @@ def _read_dimensions(content: bytes, chunks: Sequence[WebpChunk]) -> tuple[int, 
     return width, height
 
 
-def _read_image_dimensions(content: bytes, chunk: WebpChunk) -> tuple[int, int]:
+def _read_image_dimensions(content: bytes, chunk: Chunk) -> tuple[int, int]:
     data = content[chunk.body : min(chunk.end, chunk.body + 10)]
     if len(data) == 10 and chunk.name == b"VP8 " and data[3:6] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<HH", data, 6)

@@ -323,14 +323,34 @@ UNTRUE_REPLIES = {
 }
 
 
+@pytest.fixture
+def hostile_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Replaces the converter process by a shell script."""
+
+    def replace(script: str) -> None:
+        file = tmp_path / "hostile"
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o700)
+        monkeypatch.setattr(sys, "executable", str(file))
+
+    return replace
+
+
 @pytest.mark.parametrize("reply", UNTRUE_REPLIES.values(), ids=UNTRUE_REPLIES.keys())
-async def test_the_process_is_not_believed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reply: bytes) -> None:
-    (tmp_path / "said").write_bytes(FILTERED + reply)
-    liar = tmp_path / "liar"
-    liar.write_text(f"#!/bin/sh\n/bin/cat {tmp_path}/said\nexec /usr/bin/head -c {4 + len(ROTATED_JPEG)} >/dev/null\n")
-    liar.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(liar))
+async def test_the_process_is_not_believed(
+    hostile_process: Callable[[str], None], tmp_path: Path, reply: bytes
+) -> None:
+    (tmp_path / "reply").write_bytes(FILTERED + reply)
+    hostile_process(f"/bin/cat {tmp_path}/reply\nexec /usr/bin/head -c {4 + len(ROTATED_JPEG)} >/dev/null")
     converter = ImageConverter(timeout=20)
     with pytest.raises(UnreadableImage):
         await converter.convert(ROTATED_JPEG)
     await converter.aclose()
+
+
+async def test_a_process_that_reads_nothing_and_writes_without_an_end_is_killed(
+    hostile_process: Callable[[str], None], own: ImageConverter
+) -> None:
+    hostile_process("exec 0<&-\nprintf F\nexec /usr/bin/yes")
+    with pytest.raises(UnreadableImage, match="crashes"):
+        await own.convert(LARGE_PNG)
