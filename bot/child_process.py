@@ -1,7 +1,7 @@
 """Child processes for work that the bot does not trust itself with: one process and one request each.
 
 The child isolates itself before it reads the request (`process_isolation.serve_one_request`, which describes the
-protocol). It inherits neither files nor environment of the bot, and is killed at the end, whatever it does.
+protocol). It inherits neither files nor environment of the bot, and is always killed at the end.
 """
 
 import asyncio

@@ -19,7 +19,7 @@ from bot.images.errors import (
     CONVERTED,
     DOWNSCALED,
     AnimatedImage,
-    ConversionFailed,
+    ConverterUnavailable,
     DecodingTooCostly,
     ImageError,
     TooManyPixels,
@@ -85,7 +85,7 @@ class ImageConverter:
     async def convert(self, content: bytes) -> SendableImage:
         """Return this image in a form that can be sent.
 
-        Raises ImageError if these bytes cannot be used, and ConversionFailed if a later try may succeed.
+        Raises ImageError if these bytes cannot be used, and ConverterUnavailable if a later try may succeed.
         """
         image = await self.convert_without_decoding(content)
         if image is not None:
@@ -101,7 +101,7 @@ class ImageConverter:
         return await asyncio.to_thread(_convert_without_decoding, content)
 
     async def aclose(self) -> None:
-        """Kill the process; its image, and any later one, fails with ConversionFailed."""
+        """Kill the process; its image, and any later one, fails with ConverterUnavailable."""
         self._is_closed = True
         if self._process is not None:
             self._process.kill()
@@ -116,14 +116,14 @@ class ImageConverter:
                 except ChildProcessFailed:
                     continue
                 except ChildProcessNotStarted as error:
-                    raise ConversionFailed(str(error)) from None
+                    raise ConverterUnavailable(str(error)) from None
                 except TimeoutError:
                     raise DecodingTooCostly("the image takes too long to decode") from None
         raise UnreadableImage("the decoder crashes over the image")
 
     async def _run_process(self, content: bytes) -> bytes:
         if self._is_closed:
-            raise ConversionFailed("the converter is closed")
+            raise ConverterUnavailable("the converter is closed")
         async with start_child_process("bot.images.converter_main", seconds=self._timeout) as process:
             if not process.is_filtered and not self._has_warned:
                 self._has_warned = True

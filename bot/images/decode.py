@@ -45,7 +45,7 @@ SIDEWAYS_ORIENTATIONS = range(5, 9)
 _FORMATS_WITH_COMPANIONS = {"JPEG", "MPO", "HEIF"}
 #: MPO is opened as the JPEG that it begins with.
 _DECODED_FORMATS = tuple(limits.MAX_PIXELS_TO_DECODE.keys() - {"MPO"})
-#: Beside those that Pillow always loads (BMP, GIF, JPEG, PNG and PPM). Each of the forty others is one more way in.
+#: Loaded in addition to Pillow's usual ones (BMP, GIF, JPEG, PNG, PPM). Each of its forty others is an attack surface.
 _PLUGINS = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)
 
 #: Rows that are hashed at a time.
@@ -175,7 +175,7 @@ def _has_several_frames(image: Image.Image, content: bytes) -> bool:
 def refuse_truncated_jpeg(content: bytes, *, is_halved: bool = False) -> None:
     """Decode a JPEG with an added end marker twice; raise UnreadableImage if a part of the image is missing.
 
-    Other data behind the last scan changes the pixels of a truncated image only.
+    Other data after the last scan changes only the pixels of a truncated image.
     """
     filled = content.removesuffix(jpeg.EOI).removesuffix(b"\xff") + _FILLER + jpeg.EOI
     if jpeg.lacks_scans(content) or _hash_pixels(content, is_halved) != _hash_pixels(filled, is_halved):

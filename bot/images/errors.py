@@ -11,8 +11,8 @@ ImageError
 ├── ExtremeAspectRatio       a strip rather than an image
 └── TooManyPixels            would take too much memory to decode
 
-Another try with the same bytes never helps. ConversionFailed is no ImageError: the image may be fine, and a later try
-may succeed.
+Another try with the same bytes never helps. ConverterUnavailable is no ImageError: the image may be fine, and a later
+try may succeed.
 """
 
 import struct
@@ -37,7 +37,7 @@ class UnsupportedImageFormat(ImageError):
 
 
 class AnimatedImage(ImageError):
-    """The file has several frames or pages, and nobody said which one is meant."""
+    """The file has several frames or pages, and it is unclear which one is meant."""
 
 
 class UnreadableImage(ImageError):
@@ -61,7 +61,7 @@ class WrongChecksum(UnreadableImage):
 
 
 class DecodingTooCostly(UnreadableImage):
-    """Decoding the file would keep everybody else waiting."""
+    """Decoding the file would keep other users waiting."""
 
 
 class _UnsuitableDimensions(ImageError):
@@ -81,7 +81,7 @@ class TooManyPixels(_UnsuitableDimensions):
     """The image is larger than we can afford to decode."""
 
 
-class ConversionFailed(Exception):
+class ConverterUnavailable(Exception):
     """The converter process did not start, or the converter is closed; a later try may succeed."""
 
 
@@ -109,7 +109,7 @@ def pack_error(error: ImageError) -> bytes:
 
 
 def unpack_error(reply: bytes, source_format: OtherImageFormat | None) -> ImageError:
-    """Return the error in a reply; whatever makes no sense is UnreadableImage.
+    """Return the error in a reply; UnreadableImage for a reply that makes no sense.
 
     `source_format` is that of the file that the converter was given.
     """

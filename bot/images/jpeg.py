@@ -40,7 +40,7 @@ _KNOWN = {_SCAN, *_SKIPPED, *_TABLES, *_FRAMES, *_RARE_FRAMES}
 
 #: Application segments of one standard size: marker, beginning, bytes.
 _STANDARD_HEADERS = ((_APP0, b"JFIF\x00", 14), (_APP14, b"Adobe", 12))
-#: Newer phones put a gain map for HDR screens behind the photo, with the same index that stereo cameras use.
+#: Newer phones append a gain map for HDR screens to the photo, with the same index that stereo cameras use.
 _GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496")
 
 #: In a scan, FF 00 is image data, FF D0 to FF D7 are restarts and FF FF is padding. Decoders skip them elsewhere.

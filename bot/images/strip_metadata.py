@@ -1,7 +1,7 @@
 """Removes metadata from image files and changes nothing else.
 
 The parts that stay are copied byte for byte, so the compressed image is the same. Places, names, serial numbers,
-thumbnails and whatever follows the end are gone.
+thumbnails and anything after the end are gone.
 """
 
 from bot.images import jpeg, png, webp

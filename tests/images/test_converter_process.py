@@ -1,4 +1,4 @@
-"""The converter process: whatever happens to it costs one image, and it holds no secret.
+"""The converter process: its failure costs one image, and it holds no secret.
 
 `tests/test_process_isolation.py` attacks from inside such a process.
 """
@@ -19,7 +19,7 @@ import pytest
 from bot.child_process import ChildProcessFailed, start_child_process
 from bot.images import limits
 from bot.images.convert import ImageChange, ImageConverter
-from bot.images.errors import CONVERTED, DOWNSCALED, ConversionFailed, UnreadableImage
+from bot.images.errors import CONVERTED, DOWNSCALED, ConverterUnavailable, UnreadableImage
 from bot.images.format_detection import ImageFormat
 from bot.images.limits import CONVERSION_TIMEOUT
 from bot.process_isolation import FILTERED, FRAME_HEADER, MAX_MEMORY_BYTES
@@ -161,14 +161,14 @@ async def test_closing_does_not_wait_for_pictures(own: ImageConverter) -> None:
     task = await freeze_while_converting(own)
     pid = running(own)
     await own.aclose()
-    with pytest.raises(ConversionFailed):
+    with pytest.raises(ConverterUnavailable):
         await task
     assert wait_until_gone(pid, seconds=0)
 
 
 async def test_a_closed_converter_starts_nothing(own: ImageConverter) -> None:
     await own.aclose()
-    with pytest.raises(ConversionFailed):
+    with pytest.raises(ConverterUnavailable):
         await own.convert(ROTATED_JPEG)
     assert (await own.convert(encode_image("JPEG"))).change is ImageChange.AS_IS
 
@@ -275,10 +275,10 @@ def test_the_process_ends_itself_over_a_picture_that_nobody_waits_for() -> None:
 async def test_a_process_that_cannot_start_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     converter = ImageConverter()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(ConversionFailed):
+    with pytest.raises(ConverterUnavailable):
         await converter.convert(ROTATED_JPEG)
     monkeypatch.setattr(sys, "executable", "/bin/true")
-    with pytest.raises(ConversionFailed):
+    with pytest.raises(ConverterUnavailable):
         await converter.convert(ROTATED_JPEG)
     await converter.aclose()
 
