@@ -258,17 +258,17 @@ async def download_image(downloader: Downloader, url: str) -> tuple[bytes, Image
     content = await downloader.download(url)
     try:
         return content, await inspect_image_in_thread(content)
-    except (NotAnImage, UnreadableImage, UnsupportedImageFormat) as error:
-        if _is_final(error):
-            raise
-        raise DownloadUnavailable(f"the {len(content)} bytes are no complete image: {error}") from None
+    except ImageError as error:
+        if _is_incomplete(error):
+            raise DownloadUnavailable(f"the {len(content)} bytes are no complete image: {error}") from None
+        raise
 
 
-def _is_final(error: ImageError) -> bool:
-    """Tell whether another download would end the same; an SVG is a page with a drawing, which no image model makes."""
-    return isinstance(error, DecodingTooCostly) or (
-        isinstance(error, UnsupportedImageFormat) and error.format is not OtherImageFormat.SVG
-    )
+def _is_incomplete(error: ImageError) -> bool:
+    """Tell whether another try may help. No image model makes an SVG, so that is a web page with a drawing."""
+    if isinstance(error, UnsupportedImageFormat):
+        return error.format is OtherImageFormat.SVG
+    return isinstance(error, NotAnImage | UnreadableImage) and not isinstance(error, DecodingTooCostly)
 
 
 @dataclass

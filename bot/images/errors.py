@@ -114,7 +114,7 @@ def unpack_error(reply: bytes, source_format: OtherImageFormat | None) -> ImageE
     `source_format` is that of the file that the converter was given.
     """
     code, body = reply[:1], reply[1:]
-    reason = body.decode(errors="replace")
+    reason = body[:200].decode(errors="replace")
     if code == _CODES[AnimatedImage]:
         return AnimatedImage("several frames or pages")
     if code == _CODES[UnsupportedImageFormat]:
