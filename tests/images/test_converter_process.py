@@ -36,7 +36,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
 @pytest.fixture
-async def own() -> AsyncIterator[ImageConverter]:
+async def fresh_converter() -> AsyncIterator[ImageConverter]:
     """A converter for one test, which may kill its processes."""
     made = ImageConverter()
     yield made
@@ -86,110 +86,110 @@ def wait_until_gone(pid: int, seconds: float = 10) -> bool:
         os.close(handle)
 
 
-async def test_no_process_is_started_before_it_is_needed(own: ImageConverter) -> None:
-    assert (await own.convert(encode_image("JPEG"))).change is ImageChange.AS_IS
-    assert own.pid is None
+async def test_no_process_is_started_before_it_is_needed(fresh_converter: ImageConverter) -> None:
+    assert (await fresh_converter.convert(encode_image("JPEG"))).change is ImageChange.AS_IS
+    assert fresh_converter.pid is None
 
 
-async def test_each_picture_has_a_process_of_its_own_one_at_a_time(own: ImageConverter) -> None:
+async def test_each_picture_has_a_process_of_its_own_one_at_a_time(fresh_converter: ImageConverter) -> None:
     seen: set[int | None] = set()
-    tasks = [asyncio.create_task(own.convert(ROTATED_JPEG)) for _ in range(3)]
+    tasks = [asyncio.create_task(fresh_converter.convert(ROTATED_JPEG)) for _ in range(3)]
     while not all(task.done() for task in tasks):
-        seen.add(own.pid)
+        seen.add(fresh_converter.pid)
         await asyncio.sleep(0)
     assert {task.result().change for task in tasks} == {ImageChange.CONVERTED}
     assert len(seen - {None}) == 3
 
 
-async def test_no_process_is_left_when_nothing_is_to_be_done(own: ImageConverter) -> None:
-    task = await freeze_while_converting(own)
-    pid = running(own)
+async def test_no_process_is_left_when_nothing_is_to_be_done(fresh_converter: ImageConverter) -> None:
+    task = await freeze_while_converting(fresh_converter)
+    pid = running(fresh_converter)
     os.kill(pid, signal.SIGCONT)
     assert await task is ImageChange.CONVERTED
-    assert own.pid is None
+    assert fresh_converter.pid is None
     assert wait_until_gone(pid, seconds=0)
 
 
-async def test_a_process_that_is_killed_once_costs_nothing(own: ImageConverter) -> None:
-    task = await freeze_while_converting(own)
-    first = running(own)
+async def test_a_process_that_is_killed_once_costs_nothing(fresh_converter: ImageConverter) -> None:
+    task = await freeze_while_converting(fresh_converter)
+    first = running(fresh_converter)
     os.kill(first, signal.SIGKILL)
     assert await task is ImageChange.CONVERTED
-    assert own.pid != first
+    assert fresh_converter.pid != first
 
 
-async def test_a_picture_that_kills_twice_is_to_blame_and_the_next_is_served(own: ImageConverter) -> None:
-    task = await freeze_while_converting(own)
-    first = running(own)
-    waiting = asyncio.create_task(own.convert(ROTATED_JPEG))
+async def test_a_picture_that_kills_twice_is_to_blame_and_the_next_is_served(fresh_converter: ImageConverter) -> None:
+    task = await freeze_while_converting(fresh_converter)
+    first = running(fresh_converter)
+    waiting = asyncio.create_task(fresh_converter.convert(ROTATED_JPEG))
     os.kill(first, signal.SIGKILL)
-    await wait_until(lambda: own.pid not in {None, first})
-    os.kill(running(own), signal.SIGKILL)
+    await wait_until(lambda: fresh_converter.pid not in {None, first})
+    os.kill(running(fresh_converter), signal.SIGKILL)
     with pytest.raises(UnreadableImage):
         await task
     assert (await waiting).change is ImageChange.CONVERTED
 
 
-async def test_a_process_that_hangs_is_ended(own: ImageConverter) -> None:
-    own._timeout = 0.1
-    task = await freeze_while_converting(own)
-    first = running(own)
+async def test_a_process_that_hangs_is_ended(fresh_converter: ImageConverter) -> None:
+    fresh_converter._timeout = 0.1
+    task = await freeze_while_converting(fresh_converter)
+    first = running(fresh_converter)
     with pytest.raises(UnreadableImage):
         await task
     assert wait_until_gone(first)
-    own._timeout = 60
-    assert (await own.convert(ROTATED_JPEG)).change is ImageChange.CONVERTED
+    fresh_converter._timeout = 60
+    assert (await fresh_converter.convert(ROTATED_JPEG)).change is ImageChange.CONVERTED
 
 
-async def test_nobody_gets_the_answer_to_a_picture_that_was_given_up(own: ImageConverter) -> None:
-    task = await freeze_while_converting(own)
-    first = running(own)
+async def test_nobody_gets_the_answer_to_a_picture_that_was_given_up(fresh_converter: ImageConverter) -> None:
+    task = await freeze_while_converting(fresh_converter)
+    first = running(fresh_converter)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert wait_until_gone(first)
-    assert (await own.convert(ROTATED_JPEG)).format is ImageFormat.JPEG
+    assert (await fresh_converter.convert(ROTATED_JPEG)).format is ImageFormat.JPEG
 
 
-async def test_no_process_is_left_after_closing(own: ImageConverter) -> None:
-    await own.convert(ROTATED_JPEG)
-    await own.aclose()
-    assert own.pid is None
+async def test_no_process_is_left_after_closing(fresh_converter: ImageConverter) -> None:
+    await fresh_converter.convert(ROTATED_JPEG)
+    await fresh_converter.aclose()
+    assert fresh_converter.pid is None
 
 
-async def test_closing_does_not_wait_for_pictures(own: ImageConverter) -> None:
-    task = await freeze_while_converting(own)
-    pid = running(own)
-    await own.aclose()
+async def test_closing_does_not_wait_for_pictures(fresh_converter: ImageConverter) -> None:
+    task = await freeze_while_converting(fresh_converter)
+    pid = running(fresh_converter)
+    await fresh_converter.aclose()
     with pytest.raises(ConverterUnavailable):
         await task
     assert wait_until_gone(pid, seconds=0)
 
 
-async def test_a_closed_converter_starts_nothing(own: ImageConverter) -> None:
-    await own.aclose()
+async def test_a_closed_converter_starts_nothing(fresh_converter: ImageConverter) -> None:
+    await fresh_converter.aclose()
     with pytest.raises(ConverterUnavailable):
-        await own.convert(ROTATED_JPEG)
-    assert (await own.convert(encode_image("JPEG"))).change is ImageChange.AS_IS
+        await fresh_converter.convert(ROTATED_JPEG)
+    assert (await fresh_converter.convert(encode_image("JPEG"))).change is ImageChange.AS_IS
 
 
 @linux
 async def test_the_process_knows_nothing_of_our_environment(
-    monkeypatch: pytest.MonkeyPatch, own: ImageConverter
+    monkeypatch: pytest.MonkeyPatch, fresh_converter: ImageConverter
 ) -> None:
     monkeypatch.setenv("KIE_API_KEY", "canary")
-    task = await freeze_while_converting(own)
-    environment = as_root(lambda: Path(f"/proc/{own.pid}/environ").read_bytes())
+    task = await freeze_while_converting(fresh_converter)
+    environment = as_root(lambda: Path(f"/proc/{fresh_converter.pid}/environ").read_bytes())
     assert b"canary" not in environment
     assert {entry.split(b"=")[0] for entry in environment.split(b"\0") if entry} == {b"PYTHONPATH", b"MALLOC_ARENA_MAX"}
     task.cancel()
 
 
 @linux
-async def test_the_process_is_bounded_and_can_open_nothing(own: ImageConverter) -> None:
-    task = await freeze_while_converting(own)
-    bounds = Path(f"/proc/{own.pid}/limits").read_text()
-    status = Path(f"/proc/{own.pid}/status").read_text()
+async def test_the_process_is_bounded_and_can_open_nothing(fresh_converter: ImageConverter) -> None:
+    task = await freeze_while_converting(fresh_converter)
+    bounds = Path(f"/proc/{fresh_converter.pid}/limits").read_text()
+    status = Path(f"/proc/{fresh_converter.pid}/status").read_text()
     assert re.search(rf"Max address space +{MAX_MEMORY_BYTES} +{MAX_MEMORY_BYTES} ", bounds)
     for bound in ("open files", "file size", "core file size"):
         assert re.search(rf"Max {bound} +0 +0 ", bounds)
@@ -201,12 +201,12 @@ async def test_the_process_is_bounded_and_can_open_nothing(own: ImageConverter) 
 
 
 @linux
-async def test_the_process_holds_none_of_our_files(tmp_path: Path, own: ImageConverter) -> None:
+async def test_the_process_holds_none_of_our_files(tmp_path: Path, fresh_converter: ImageConverter) -> None:
     with (tmp_path / "ours").open("w") as ours:
         ours_too = os.dup2(ours.fileno(), 200)  # inheritable, unlike the first
-        task = await freeze_while_converting(own)
+        task = await freeze_while_converting(fresh_converter)
         os.close(ours_too)
-    held = as_root(lambda: [str(entry.readlink()) for entry in Path(f"/proc/{own.pid}/fd").iterdir()])
+    held = as_root(lambda: [str(entry.readlink()) for entry in Path(f"/proc/{fresh_converter.pid}/fd").iterdir()])
     assert sorted(each.partition(":")[0] for each in held) == ["/dev/null", "/dev/null", "socket", "socket"]
     task.cancel()
 
@@ -285,28 +285,28 @@ async def test_a_process_that_cannot_start_is_not_the_pictures_fault(monkeypatch
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_to_the_whole_group_does_not_end_a_picture_at_work(
-    own: ImageConverter, number: signal.Signals
+    fresh_converter: ImageConverter, number: signal.Signals
 ) -> None:
-    task = await freeze_while_converting(own)
-    first = running(own)
+    task = await freeze_while_converting(fresh_converter)
+    first = running(fresh_converter)
     os.kill(first, number)
     os.kill(first, signal.SIGCONT)
-    await wait_until(lambda: own.pid != first)
-    assert task.done() or own.pid is None  # it was not tried again
+    await wait_until(lambda: fresh_converter.pid != first)
+    assert task.done() or fresh_converter.pid is None  # it was not tried again
     assert await task is ImageChange.CONVERTED
 
 
 @linux
-async def test_what_libraries_print_does_not_get_between_the_replies(own: ImageConverter) -> None:
-    task = await freeze_while_converting(own)
-    assert as_root(lambda: str(Path(f"/proc/{own.pid}/fd/1").readlink())) == "/dev/null"
+async def test_what_libraries_print_does_not_get_between_the_replies(fresh_converter: ImageConverter) -> None:
+    task = await freeze_while_converting(fresh_converter)
+    assert as_root(lambda: str(Path(f"/proc/{fresh_converter.pid}/fd/1").readlink())) == "/dev/null"
     task.cancel()
 
 
 @linux
-async def test_the_process_is_in_a_group_of_its_own(own: ImageConverter) -> None:
-    task = await freeze_while_converting(own)
-    assert os.getpgid(running(own)) == running(own)
+async def test_the_process_is_in_a_group_of_its_own(fresh_converter: ImageConverter) -> None:
+    task = await freeze_while_converting(fresh_converter)
+    assert os.getpgid(running(fresh_converter)) == running(fresh_converter)
     task.cancel()
 
 
@@ -349,8 +349,8 @@ async def test_the_process_is_not_believed(
 
 
 async def test_a_process_that_reads_nothing_and_writes_without_an_end_is_killed(
-    hostile_process: Callable[[str], None], own: ImageConverter
+    hostile_process: Callable[[str], None], fresh_converter: ImageConverter
 ) -> None:
     hostile_process("exec 0<&-\nprintf F\nexec /usr/bin/yes")
     with pytest.raises(UnreadableImage, match="crashes"):
-        await own.convert(LARGE_PNG)
+        await fresh_converter.convert(LARGE_PNG)
