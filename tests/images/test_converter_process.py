@@ -207,7 +207,9 @@ async def test_the_process_holds_none_of_our_files(tmp_path: Path, fresh_convert
         task = await freeze_while_converting(fresh_converter)
         os.close(ours_too)
     held = as_root(lambda: [str(entry.readlink()) for entry in Path(f"/proc/{fresh_converter.pid}/fd").iterdir()])
-    assert sorted(each.partition(":")[0] for each in held) == ["/dev/null", "/dev/null", "socket", "socket"]
+    *null_devices, request, reply = sorted(each.partition(":")[0] for each in held)
+    assert null_devices == ["/dev/null", "/dev/null"]
+    assert {request, reply} <= {"pipe", "socket"}
     task.cancel()
 
 

@@ -60,21 +60,8 @@ async def test_bytes_that_the_server_compressed_all_the_same_are_not_unpacked() 
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (400, DownloadGone),
-        (401, DownloadGone),
-        (403, DownloadGone),
-        (404, DownloadGone),
-        (410, DownloadGone),
-        (408, DownloadUnavailable),
-        (425, DownloadUnavailable),
-        (429, DownloadUnavailable),
-        (500, DownloadUnavailable),
-        (502, DownloadUnavailable),
-        (503, DownloadUnavailable),
-        (204, DownloadUnavailable),
-        (206, DownloadUnavailable),
-        (302, DownloadUnavailable),
-        (304, DownloadUnavailable),
+        *[(status, DownloadGone) for status in (400, 401, 403, 404, 410)],
+        *[(status, DownloadUnavailable) for status in (204, 206, 302, 304, 408, 425, 429, 500, 502, 503)],
     ],
 )
 async def test_a_status_says_what_to_do_next(status: int, error: type[DownloadError]) -> None:
