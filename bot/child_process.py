@@ -1,92 +1,128 @@
-"""Helper processes: started apart from the bot, with nothing of what it holds, and ended when they take too long.
+"""Child processes for work that the bot does not trust itself with: one process and one request each.
 
-What they do to themselves before they touch a stranger's bytes is in `confinement`.
+The child isolates itself before it reads the request (`process_isolation.serve_one_request`, which describes the
+protocol). It inherits neither files nor environment of the bot, and is always killed at the end.
 """
 
 import asyncio
 import contextlib
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-#: The folder that holds the package: an installed bot and a checkout are found alike.
-_ROOT = Path(__file__).parents[1]
+from bot.process_isolation import FILTERED, FRAME_HEADER, UNFILTERED
 
-#: All that a helper knows of our environment, which may hold the keys. One memory arena, because each further one
-#: reserves memory that counts although it is not used.
-_ENVIRONMENT = {"PYTHONPATH": str(_ROOT), "MALLOC_ARENA_MAX": "1"}
+#: Seconds. On a busy machine, loading a decoder takes a while.
+_START_TIMEOUT = 30
+#: Seconds for which the child outlives its deadline: it ends itself in case the bot was killed.
+_GRACE_PERIOD = 5
+
+#: The child's environment; ours may hold keys. Every further memory arena reserves address space, which is limited.
+_ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[1]), "MALLOC_ARENA_MAX": "1"}
 
 
-class ChildProcessExited(Exception):
-    """The process ended before it did what it was asked for."""
+class ChildProcessNotStarted(Exception):
+    """No child process could be started, or it ended before it had read a request."""
+
+
+class ChildProcessFailed(Exception):
+    """The child process ended without a reply, or sent something that is none."""
 
 
 class ChildProcess:
-    """One running process. Its stdin and stdout are ours."""
+    """A running child process, which waits for its request."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, seconds: float) -> None:
         self._process = process
+        self._seconds = seconds
+        #: whether the kernel filters its system calls
+        self.is_filtered = False
 
     @property
     def pid(self) -> int:
-        """The number that the system knows it by."""
+        """The process ID."""
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """None as long as it has not ended, as far as is known: it may end at any moment."""
+        """None as long as the process is not known to have ended."""
         return self._process.returncode
 
-    async def write(self, *parts: bytes) -> None:
-        """Send bytes; raises Broken."""
-        stdin = self._process.stdin
-        assert stdin is not None  # noqa: S101 - we asked for the pipe
-        if stdin.is_closing():  # the loop takes it for a mistake to write to it then
-            raise ChildProcessExited("the process ended")
-        try:
-            for part in parts:
-                stdin.write(part)
-            await stdin.drain()
-        except ConnectionError:
-            raise ChildProcessExited("the process ended") from None
+    async def wait_until_isolated(self) -> None:
+        """Wait until the child can do no harm. Raises ChildProcessFailed."""
+        answer = await self._read(1)
+        if answer not in (FILTERED, UNFILTERED):
+            raise ChildProcessFailed("the process did not say that it is isolated")
+        self.is_filtered = answer == FILTERED
 
-    async def read(self, size: int) -> bytes:
-        """Wait for so many bytes; raises Broken."""
+    async def request(self, content: bytes, *, max_reply_bytes: int) -> bytes:
+        """Send the request and return the reply. Raises ChildProcessFailed and TimeoutError."""
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101 - it is a pipe
+        async with asyncio.timeout(self._seconds):
+            if stdin.is_closing():  # uvloop logs a warning about writing to it then
+                raise ChildProcessFailed("the process has ended")
+            try:
+                stdin.write(FRAME_HEADER.pack(len(content)))
+                stdin.write(content)
+                await stdin.drain()
+            except ConnectionError:
+                raise ChildProcessFailed(await self._describe_exit()) from None
+            (size,) = FRAME_HEADER.unpack(await self._read(FRAME_HEADER.size))
+            if size > max_reply_bytes:
+                raise ChildProcessFailed("the reply is too long")
+            return await self._read(size)
+
+    async def _read(self, size: int) -> bytes:
         stdout = self._process.stdout
-        assert stdout is not None  # noqa: S101 - we asked for the pipe
+        assert stdout is not None  # noqa: S101 - it is a pipe
         try:
             return await stdout.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise ChildProcessExited("the process ended") from None
+            raise ChildProcessFailed(await self._describe_exit()) from None
 
-    async def communicate(self, sent: bytes) -> tuple[bytes, bytes]:
-        """Send all there is, wait for its end, and return its output and what it said to stderr."""
-        output, said = await self._process.communicate(sent)
-        return output, said or b""
+    async def _describe_exit(self) -> str:
+        if self._process.stderr is None:
+            return "no reply"
+        lines = (await self._process.stderr.read()).decode(errors="replace").strip().splitlines()
+        exit_code = await self._process.wait()
+        return f"exit code {exit_code}: {lines[-1][:200] if lines else 'no reply'}"
 
     def kill(self) -> None:
-        """End it at once: it holds nothing that could be lost. Whoever waits for its output gets Broken."""
+        """Kill the process, which holds nothing that could be lost; its request then fails."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
-    async def kill_and_wait(self) -> None:
-        """Kill it and wait until it is gone; nobody may be waiting for its output."""
-        self.kill()
-        await self._process.communicate()
 
-
+@contextlib.asynccontextmanager
 async def start_child_process(
-    module: str, *words: str, environment: Mapping[str, str] | None = None, keeps_errors: bool = False
-) -> ChildProcess:
-    """Start a module of ours with these words; raises OSError.
+    module: str, *, seconds: float, environment: Mapping[str, str] | None = None, keeps_stderr: bool = False
+) -> AsyncIterator[ChildProcess]:
+    """Start a module of ours and wait until it is isolated; kill it at the end and wait until it is gone.
 
-    It gets a session of its own, so that a signal to our whole group is not meant for it, and `environment` beside
-    what each helper has. What it says to stderr is kept for `communicate` on demand.
+    It gets `seconds` for its request. `keeps_stderr` has the last line of stderr in the message of ChildProcessFailed.
+    Raises ChildProcessNotStarted.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", module, *words,
-        stdin=PIPE, stdout=PIPE, stderr=PIPE if keeps_errors else DEVNULL,
-        env=_ENVIRONMENT | dict(environment or {}), cwd="/", start_new_session=True,
-    )  # fmt: skip
-    return ChildProcess(process)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", module, str(seconds + _GRACE_PERIOD),
+            stdin=PIPE, stdout=PIPE, stderr=PIPE if keeps_stderr else DEVNULL,
+            # its own session, so that signals to the bot's process group do not reach it
+            env=_ENVIRONMENT | dict(environment or {}), cwd="/", start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise ChildProcessNotStarted(f"no process could be started: {error.strerror}") from None
+    child = ChildProcess(process, seconds)
+    try:
+        try:
+            async with asyncio.timeout(_START_TIMEOUT):
+                await child.wait_until_isolated()
+        except TimeoutError:
+            raise ChildProcessNotStarted(f"the process was not ready within {_START_TIMEOUT} s") from None
+        except ChildProcessFailed as error:
+            raise ChildProcessNotStarted(f"the process did not start: {error}") from None
+        yield child
+    finally:
+        child.kill()
+        await process.communicate()

@@ -1,10 +1,10 @@
-"""Attacks from inside a process that has shut itself in, run one by one by `test_confinement`.
+"""Attacks from inside an isolated process, run by `test_process_isolation`.
 
-    python -m tests.isolation_attacks FENCES
+    python -m tests.isolation_attacks LEVEL
 
-It plays the bot: it gives up root, so that the kernel's rules for users hold as they do in the container; it starts a
-process that anybody might be, the `victim`; then, for each attack, a child that puts up FENCES ("all" of `confine`,
-what is left of them where the system has "no seccomp", or "none") and attacks. It prints what succeeded.
+It plays the bot and gives up root, so that the kernel treats it as in the container. For each attack it starts a
+`victim`, which stands for any other process, and a child that isolates itself and attacks. LEVEL is "all" of the
+isolation, "no seccomp" for a system without the filter, or "none". It prints the attacks that succeeded.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ folder = Path()
 
 
 def require_success(is_done: bool) -> None:
-    """Raise OSError if something did not work."""
+    """Raise OSError unless something worked."""
     if not is_done:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
@@ -49,7 +49,7 @@ def system_call(number: int, *arguments: object) -> int:
 
 
 def read_bot_proc_file(name: str) -> None:
-    """Look for the secret in what /proc shows of the bot."""
+    """Look for the secret in a /proc file of the bot."""
     content = Path(f"/proc/{os.getppid()}/{name}").read_bytes()
     require_success(SECRET in content)
 
@@ -72,7 +72,7 @@ def connect() -> None:
 
 
 def read_bot_memory() -> None:
-    """The bot is this process' parent, so what it remembers lies at the same place."""
+    """The bot is the parent of this process, so its secret has the same address."""
     found = ctypes.create_string_buffer(len(SECRET))
     local = struct.pack("PN", ctypes.addressof(found), len(SECRET))
     remote = struct.pack("PN", ctypes.addressof(remembered), len(SECRET))
@@ -87,7 +87,7 @@ def trace_bot() -> None:
 
 
 def clone(flags: int) -> None:
-    """Fork by clone(2), whose flags a filter might take for those of a thread."""
+    """Fork with clone(2); a filter might take its flags for those of a thread."""
     if system_call(56 if IS_X86 else 220, ctypes.c_long(flags | signal.SIGCHLD), 0, 0, 0, 0) == 0:
         os._exit(0)
 
@@ -158,7 +158,7 @@ ATTACKS: dict[str, Callable[[], object]] = {
     "start a thread": start_a_thread,
 }
 
-#: What systems forbid to everybody who is not root, or may forbid: by Yama, in a container, or by how they were built.
+#: What some systems allow only to root: because of Yama, a container, or how the kernel was built.
 OFTEN_FORBIDDEN = {
     "open the bot's memory", "read the bot's memory", "trace the bot", "ask the kernel by io_uring",
     "handle page faults", "load a program into the kernel", "watch events of the processor", "keep a key",
@@ -167,8 +167,8 @@ OFTEN_FORBIDDEN = {
 
 
 def refuse_seccomp() -> None:
-    """Make prctl(2) answer as a kernel that was built without filters: by a filter of our own."""
-    line, load, if_equal, back = (
+    """Make prctl(2) answer as on a kernel without filters, by means of a filter."""
+    instruction, load, if_equal, end = (
         process_isolation._bpf_instruction,
         process_isolation._LOAD,
         process_isolation._IF_EQUAL,
@@ -176,20 +176,20 @@ def refuse_seccomp() -> None:
     )
     prctl, no_filters = 157 if IS_X86 else 167, 0x00050000 | errno.EINVAL
     program = b"".join([
-        line(load, 0), line(if_equal, prctl, if_false=3),
-        line(load, 16), line(if_equal, 22, if_false=1), line(back, no_filters),
-        line(back, 0x7FFF0000),
+        instruction(load, 0), instruction(if_equal, prctl, if_false=3),
+        instruction(load, 16), instruction(if_equal, 22, if_false=1), instruction(end, no_filters),
+        instruction(end, 0x7FFF0000),
     ])  # fmt: skip
-    lines = ctypes.create_string_buffer(program, len(program))
+    buffer = ctypes.create_string_buffer(program, len(program))
     process_isolation._prctl(38, 1)
-    require_success(process_isolation._prctl(22, 2, struct.pack("HP", len(program) // 8, ctypes.addressof(lines))))
+    require_success(process_isolation._prctl(22, 2, struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))))
 
 
-def attack_succeeds(attack: Callable[[], object], fences: str) -> bool:
-    """Attack in a child of its own: it ends with 0 if it succeeded, and so does what it may have become."""
-    global victim  # noqa: PLW0603 - each attack has one of its own
+def attack_succeeds(attack: Callable[[], object], level: str) -> bool:
+    """Attack in a child, which exits with 0 after a success, as does a program that it may have become."""
+    global victim  # noqa: PLW0603 - each attack gets a new one
     victim = _fork_child(signal.pause)
-    child = _fork_child(lambda: _attack(attack, fences))
+    child = _fork_child(lambda: _attack(attack, level))
     _, status = os.waitpid(child, 0)
     os.kill(victim, signal.SIGKILL)
     os.waitpid(victim, 0)
@@ -204,13 +204,13 @@ def _fork_child(work: Callable[[], object]) -> int:
     return child
 
 
-def _attack(attack: Callable[[], object], fences: str) -> None:
-    if fences == "no seccomp":
+def _attack(attack: Callable[[], object], level: str) -> None:
+    if level == "no seccomp":
         refuse_seccomp()
-    if fences != "none":
-        is_filtered = process_isolation.isolate_process(memory=1 << 30, seconds=20)
-        if is_filtered is not (fences == "all"):
-            os.kill(os.getppid(), signal.SIGKILL)  # nothing that is found out would mean what it says
+    if level != "none":
+        is_filtered = process_isolation.isolate_process(20)
+        if is_filtered is not (level == "all"):
+            os.kill(os.getppid(), signal.SIGKILL)  # the results would be meaningless
     try:
         attack()
     except (OSError, RuntimeError, ValueError):
@@ -218,9 +218,9 @@ def _attack(attack: Callable[[], object], fences: str) -> None:
     os._exit(0)
 
 
-def main(fences: str) -> None:
-    """Play the bot, which hides its memory where anything is hidden, and try everything."""
-    global folder, remembered  # noqa: PLW0603 - the attacks know it
+def main(level: str) -> None:
+    """Play the bot, which hides its memory unless there is no isolation, and try everything."""
+    global folder, remembered  # noqa: PLW0603 - the attacks use them
     remembered = ctypes.create_string_buffer(SECRET, len(SECRET))
     with tempfile.TemporaryDirectory() as made, socket.socket(socket.AF_UNIX) as theirs:
         folder = Path(made)
@@ -233,13 +233,11 @@ def main(fences: str) -> None:
             os.setgroups([])
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
-        process_isolation._prctl(
-            4, 1
-        )  # whoever gives up root is not dumpable any more, which would hide what we look for
-        if fences != "none":
+        process_isolation._prctl(4, 1)  # giving up root has made it undumpable, which would hide what we look for
+        if level != "none":
             process_isolation.hide_memory()
         for name, attack in ATTACKS.items():
-            if attack_succeeds(attack, fences):
+            if attack_succeeds(attack, level):
                 print(name, flush=True)  # noqa: T201 - its output
 
 

@@ -1,65 +1,37 @@
-"""Writes a picture so that it fits: as good as possible, then smaller step by step.
+"""Encodes an image within the limits: losslessly or nearly so, then with more loss, and only then with fewer pixels.
 
-Runs in the converting process only. First the form that loses nothing or least;
-then the same pixels in fewer bytes; then, only then, fewer pixels. Nothing but
-pixels and a colour profile is ever handed to an encoder, so no metadata of the
-source can slip through.
+Runs in the converter process. Encoders get nothing but pixels and a colour profile, so no metadata of the source can
+slip through.
 """
 
 import math
-from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from bot.images import colour_modes, decode, limits
-from bot.images.errors import TooManyPixels
-from bot.images.limits import MAX_FILE_BYTES
+from bot.images.limits import MAX_FILE_BYTES, MAX_PIXELS
 
-#: aim a little lower than the computed size, and always move on
-_MARGIN, _MAX_SCALE_STEP = 0.97, 0.9
+#: These contain the exact image (WebP may), so the copy should too.
+LOSSLESS_FORMATS = {"PNG", "WEBP", "GIF", "BMP", "TIFF"}
+#: Chroma subsampling 4:4:4, 4:2:2 and 4:2:0, in Pillow's numbers.
+_SUBSAMPLINGS = _SUBSAMPLING_444, _SUBSAMPLING_422, _SUBSAMPLING_420 = 0, 1, 2
 
-
-@dataclass(frozen=True, slots=True)
-class SourceEncoding:
-    """What the picture was, as far as it decides how to write it."""
-
-    #: the source lost nothing, so the copy should not either
-    is_lossless: bool
-    #: of a JPEG: its tables and the spacing of its colours, with which a copy loses next to nothing
-    jpeg_options: dict[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedImage:
-    """The finished file."""
-
-    content: bytes
-    #: it has fewer pixels than it was given
-    is_downscaled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _EncoderSettings:
-    """A way to write a picture down, as Pillow calls it."""
-
-    pillow_format: str
-    #: pixels of a side that the format can say
-    max_side: int
-    options: dict[str, object] = field(default_factory=dict)
-
-
-_PNG = _EncoderSettings("PNG", 2**31 - 1)
-#: one try only: WebP takes ten times as long as JPEG
-_WEBP = _EncoderSettings("WEBP", 16_383, {"quality": 90, "method": 2})
+#: The options of Pillow's `save`.
+_Options = dict[str, Any]
+_PNG: _Options = {"format": "PNG"}
+#: One attempt only: WebP takes ten times as long as JPEG.
+_WEBP: _Options = {"format": "WEBP", "quality": 90, "method": 2}
+#: The longest side that a format allows (pixels); that of PNG is out of reach.
+_MAX_SIDES = {"JPEG": 65_500, "WEBP": 16_383}
 
 
 class _OutputTooLarge(Exception):
-    """The file grew above the limit while it was written."""
+    """The file has grown above MAX_FILE_BYTES."""
 
 
 class _LimitedBuffer(BytesIO):
-    """Stops an encoder as soon as its work is in vain."""
+    """Stops an encoder as soon as its output is too large."""
 
     def write(self, data: object, /) -> int:
         if self.tell() > MAX_FILE_BYTES:
@@ -67,37 +39,36 @@ class _LimitedBuffer(BytesIO):
         return super().write(data)  # type: ignore[arg-type] # whatever buffer the encoder gives
 
 
-def encode_within_limits(image: Image.Image, profile: bytes | None, origin: SourceEncoding) -> EncodedImage:
-    """Encode a picture in L, LA, RGB or RGBA to at most MOST_BYTES and MAX_PIXELS.
+def encode_within_limits(
+    image: Image.Image, profile: bytes | None, *, is_lossless: bool, jpeg_options: _Options | None
+) -> tuple[bytes, bool]:
+    """Encode an image in L, LA, RGB or RGBA to at most MAX_FILE_BYTES; return the file, and whether it is downscaled.
 
-    Transparent pictures become PNG, or WebP when that is too big; others become
-    PNG when they came without loss and fit, else JPEG.
+    Transparent images become PNG, or WebP if that is too large; others become PNG if the source was lossless and it is
+    small enough, else JPEG, with `jpeg_options` first.
     """
-    size = image.size
-    image = downscale_to_max_pixels(image)
-    content = _encode_losslessly(image, profile) if origin.is_lossless or image.mode.endswith("A") else None
-    if content is None:
-        image, content = _encode_in_steps(image, profile, _settings_to_try(image, origin))
-    return EncodedImage(content, is_downscaled=image.size != size)
+    if is_lossless or image.mode.endswith("A"):
+        content = _encode_losslessly(image, profile)
+        if content is not None:
+            return content, False
+    return _encode_in_steps(image, profile, _options_to_try(image, jpeg_options))
 
 
 def downscale_to_max_pixels(image: Image.Image) -> Image.Image:
-    """Shrink a picture to MAX_PIXELS, if it has more."""
-    return _scale(image, math.sqrt(limits.MAX_PIXELS / (image.width * image.height)))
+    """Scale an image down to MAX_PIXELS if it has more."""
+    return _scale(image, math.sqrt(MAX_PIXELS / (image.width * image.height)))
 
 
-def _settings_to_try(image: Image.Image, origin: SourceEncoding) -> list[_EncoderSettings]:
-    """List what to try before pixels are given up; below a quality of 85 losses can be seen."""
+def _options_to_try(image: Image.Image, jpeg_options: _Options | None) -> list[_Options]:
+    """Return what to try before pixels are given up; below a quality of 85, losses become visible."""
     if image.mode.endswith("A"):
         return [_WEBP]
-    tries: list[dict[str, object]] = [
-        {"quality": 95, "subsampling": 0},
-        {"quality": 90, "subsampling": 0},
-        {"quality": 85},
-    ]
-    if origin.jpeg_options is not None:
-        tries = [origin.jpeg_options, {"quality": 95}, {"quality": 90}, {"quality": 85}]
-    return [_EncoderSettings("JPEG", 65_500, options) for options in tries]
+    if jpeg_options is None:
+        full_colour = {"subsampling": _SUBSAMPLING_444}
+        options = [{"quality": 95} | full_colour, {"quality": 90} | full_colour, {"quality": 85}]
+    else:
+        options = [jpeg_options, {"quality": 95}, {"quality": 90}, {"quality": 85}]
+    return [{"format": "JPEG"} | each for each in options]
 
 
 def _encode_losslessly(image: Image.Image, profile: bytes | None) -> bytes | None:
@@ -109,34 +80,33 @@ def _encode_losslessly(image: Image.Image, profile: bytes | None) -> bytes | Non
     return out.getvalue() if out.tell() <= MAX_FILE_BYTES else None
 
 
-def _encode_in_steps(
-    image: Image.Image, profile: bytes | None, forms: list[_EncoderSettings]
-) -> tuple[Image.Image, bytes]:
-    """Go through the forms, then repeat the last one with fewer and fewer pixels of the same picture."""
-    image = _scale(image, forms[-1].max_side / max(image.size))
+def _encode_in_steps(image: Image.Image, profile: bytes | None, options: list[_Options]) -> tuple[bytes, bool]:
+    """Try the options in turn, then the last ones with fewer and fewer pixels of the same image."""
+    size = image.size
+    image = _scale(image, _MAX_SIDES[options[-1]["format"]] / max(size))
     content = b""
-    for form in forms:
-        content = _encode(image, profile, form)
+    for each in options:
+        content = _encode(image, profile, each)
         if len(content) <= MAX_FILE_BYTES:
-            return image, content
-    smaller, scale = image, 1.0
+            return content, image.size != size
+    scale = 1.0
     while len(content) > MAX_FILE_BYTES:
-        scale *= min(_MAX_SCALE_STEP, _MARGIN * math.sqrt(MAX_FILE_BYTES / len(content)))
-        smaller = _scale(image, scale)
-        content = _encode(smaller, profile, forms[-1])
-    return smaller, content
+        # a little below the computed scale, and always a step on
+        scale *= min(0.9, 0.97 * math.sqrt(MAX_FILE_BYTES / len(content)))
+        content = _encode(_scale(image, scale), profile, options[-1])
+    return content, True
 
 
-def _encode(image: Image.Image, profile: bytes | None, form: _EncoderSettings) -> bytes:
+def _encode(image: Image.Image, profile: bytes | None, options: _Options) -> bytes:
     out = BytesIO()
-    _save(image, out, profile, form)
+    _save(image, out, profile, options)
     return out.getvalue()
 
 
-def _save(image: Image.Image, out: BytesIO, profile: bytes | None, form: _EncoderSettings) -> None:
-    """Encoders copy what they find in a picture's notes (a comment, for one), so these are emptied."""
+def _save(image: Image.Image, out: BytesIO, profile: bytes | None, options: _Options) -> None:
+    """Empty the image's info first: encoders write what they find there, such as a comment."""
     image.info.clear()
-    image.save(out, form.pillow_format, icc_profile=profile, **form.options)
+    image.save(out, icc_profile=profile, **options)
 
 
 def _scale(image: Image.Image, scale: float) -> Image.Image:
@@ -146,63 +116,25 @@ def _scale(image: Image.Image, scale: float) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
-#: these hold the picture exactly, or (WebP) may do so, and the copy should not be the one that loses
-_LOSSLESS_FORMATS = {"PNG", "WEBP", "GIF", "BMP", "TIFF"}
-#: how colours are spaced, in Pillow's numbers: one for each pixel, for two in a row, or for two by two
-_SUBSAMPLINGS = _SUBSAMPLING_444, _SUBSAMPLING_422, _SUBSAMPLING_420 = 0, 1, 2
+def jpeg_options_like_source(image: Image.Image, *, is_sideways: bool) -> _Options | None:
+    """Return options with which a copy of a JPEG loses next to nothing more; None for other sources.
 
-
-def reencode(content: bytes) -> EncodedImage:
-    """Decode a picture and write it so that it fits.
-
-    Raises Animated, Recognised, TooManyPixels, TooMuchWork, TooNarrow, Unreadable, and whatever decoders raise.
+    Where the same blocks of pixels are encoded again, rounded values stay as they are under the same tables (measured:
+    closer than quality 95, in two thirds of the bytes). Elsewhere quality 95 is closer. Subsampling that differs
+    between the directions cannot be kept when they are swapped (`is_sideways`).
     """
-    image, is_halved = decode.open_image(content)
-    announced = image.size
-    try:
-        image.load()
-        orientation = decode.read_orientation(image)
-        origin = _source_encoding(image, orientation)
-        image, profile = colour_modes.normalise_colour_mode(image)
-        size = image.size
-        # Pixels go first, because turning takes memory for those that are left. The picture has this one
-        # name on purpose: a second one would keep what came before.
-        image = downscale_to_max_pixels(image)
-        is_smaller = is_halved or image.size != size
-        done = encode_within_limits(decode.turn_upright(image, orientation), profile, origin)
-    except MemoryError:
-        raise TooManyPixels(*announced) from None
-    return EncodedImage(done.content, is_downscaled=is_smaller or done.is_downscaled)
-
-
-def _source_encoding(image: Image.Image, orientation: int) -> SourceEncoding:
-    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode in {"L", "RGB"}:
-        return SourceEncoding(
-            is_lossless=False,
-            jpeg_options=_jpeg_options_like_source(image, is_sideways=orientation in decode.SIDEWAYS_ORIENTATIONS),
-        )
-    return SourceEncoding(is_lossless=image.format in _LOSSLESS_FORMATS)
-
-
-def _jpeg_options_like_source(image: JpegImagePlugin.JpegImageFile, *, is_sideways: bool) -> dict[str, object]:
-    """Write a JPEG so that it loses next to nothing more than it has already lost.
-
-    Where the same blocks of pixels come together again, values that were
-    rounded once stay as they are under the same tables (measured: closer than a quality of
-    95, in two thirds of the bytes). Where they do not, a quality of 95 is closer. A spacing of
-    colours that differs between the directions cannot be kept when they change
-    places.
-    """
-    spacing = JpegImagePlugin.get_sampling(image)
-    if spacing not in _SUBSAMPLINGS or (spacing == _SUBSAMPLING_422 and is_sideways):
-        spacing = _SUBSAMPLING_444
-    block = 8 if spacing == _SUBSAMPLING_444 else 16
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in {"L", "RGB"}:
+        return None
+    subsampling = JpegImagePlugin.get_sampling(image)
+    if subsampling not in _SUBSAMPLINGS or (subsampling == _SUBSAMPLING_422 and is_sideways):
+        subsampling = _SUBSAMPLING_444
+    block = 8 if subsampling == _SUBSAMPLING_444 else 16
     if image.width % block or image.height % block:
-        return {"quality": 95, "subsampling": spacing}
+        return {"quality": 95, "subsampling": subsampling}
     tables = [_transpose_table(table) if is_sideways else table for _, table in sorted(image.quantization.items())]
-    return {"qtables": tables, "subsampling": spacing}
+    return {"qtables": tables, "subsampling": subsampling}
 
 
 def _transpose_table(table: list[int]) -> list[int]:
-    """Mirror a table of 8 rows of 8 along its diagonal."""
+    """Transpose a table of 8 x 8 values."""
     return [table[8 * column + row] for row in range(8) for column in range(8)]

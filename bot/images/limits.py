@@ -1,73 +1,52 @@
-"""What the readers of the three formats find out, and the bounds that they share.
-
-The readers (`jpeg`, `png`, `webp`) walk through a file from part to part by the
-lengths written in it and never decode a pixel. So their work grows with the
-bytes that are there, not with the size that a header claims: a hundred bytes
-that announce 2.5 gigapixels cost as little as any other hundred bytes.
-"""
-
-from dataclasses import dataclass
+"""All limits on images. Those on structure and decoding are what real files need, so no small file causes much work."""
 
 from bot.images.errors import DecodingTooCostly, ExtremeAspectRatio, TooManyPixels, UnreadableImage
 
-#: about 150 MB once decoded; the largest phone sensors deliver 12 to 50 million by default
-MAX_PIXELS = 50_000_000
+# Images that we send
 
-#: how often the longer side may hold the shorter. Telegram's sendPhoto takes no more (Bot API), and the longest shape
-#: that any of Kie's models makes is 8:1.
-MAX_ASPECT_RATIO = 20
-
-#: segments or chunks in one file. Real files have tens, or thousands when they are cut in
-#: small pieces; a million empty ones exist only to keep a reader busy.
-MAX_PARTS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class ImageStructure:
-    """One picture file as its parts describe it."""
-
-    #: pixels, as stored, before any rotation
-    width: int
-    height: int
-    #: EXIF says nothing about the orientation, or that nothing needs turning
-    upright: bool
-    #: there is something beside the picture and its colours
-    has_metadata: bool
-    #: there is more than one frame
-    animated: bool = False
-
-
-def check_dimensions(width: int, height: int) -> None:
-    """Accept sides (pixels) that a picture can have and that we can afford.
-
-    Raises Unreadable for an empty side and TooManyPixels above MOST_PIXELS.
-    """
-    if width < 1 or height < 1:
-        raise UnreadableImage("a side of the picture is empty")
-    if width * height > MAX_PIXELS:
-        raise TooManyPixels(width, height)
-
-
-def check_aspect_ratio(width: int, height: int) -> None:
-    """Accept sides (pixels) of a shape that a model can do something with; raises TooNarrow."""
-    if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
-        raise ExtremeAspectRatio(width, height)
-
-
-def check_part_count(count: int) -> None:
-    """Give up on a file that is cut into more pieces than any real one."""
-    if count > MAX_PARTS:
-        raise DecodingTooCostly("the file consists of too many pieces")
-
-
-#: bytes. Kie allows "10.0 MB" and Telegram "10 MB" for a photo, neither says which megabyte:
-#: the smaller one is right under both readings.
+#: Bytes. Kie allows "10.0 MB" and Telegram "10 MB" for a photo; neither says which megabyte, so the smaller one it is.
 MAX_FILE_BYTES = 10_000_000
+#: About 150 MB decoded; the largest phone sensors deliver 12 to 50 million by default.
+MAX_PIXELS = 50_000_000
+#: Longer side to shorter side: the limit of Telegram's sendPhoto (Bot API). The longest shape of Kie's models is 8:1.
+MAX_ASPECT_RATIO = 20
+#: Pixels, for Telegram's sendPhoto (Bot API).
+MAX_WIDTH_PLUS_HEIGHT = 10_000
 
-#: bytes of address space of the converting process
-CONVERTER_MEMORY_BYTES = 1 << 30
+# Downloads
 
-#: pixels, by the name that Pillow has for the format
+MAX_DOWNLOAD_BYTES = 50 << 20
+#: Seconds for one download, redirects included.
+DOWNLOAD_TIMEOUT = 120.0
+MAX_REDIRECTS = 3
+
+# The structure of a file, checked before anything is decoded
+
+#: Segments, chunks or boxes in one file. Real files have tens, or thousands when they are cut in small pieces.
+MAX_PARTS = 50_000
+#: libjpeg writes 10 scans into a progressive JPEG, mozjpeg 11; libtiff and GDAL give up at 100, too.
+MAX_JPEG_SCANS = 100
+#: An empty scan has a few bytes, and takes a decoder as long as any other (libjpeg-turbo, "Two Issues with the JPEG
+#: Standard").
+MAX_JPEG_SCANS_TIMES_PIXELS = 2_500_000_000
+#: The largest image that we decode has 45,000 rows, and some scanners write one strip per row.
+MAX_TIFF_STRIPS_OR_TILES = 100_000
+#: Copies at half the size, a quarter and so on make at most 16.
+MAX_TIFF_DIRECTORIES = 32
+#: Of one directory; real ones have tens, and Pillow takes a few microseconds for each.
+MAX_TIFF_TAGS = 4096
+#: All items that a HEIF image is derived from: those of a phone are tiles of 512 x 512, which reach beyond its edges,
+#: and smaller auxiliary images such as alpha or a gain map.
+MAX_HEIF_ITEM_PIXELS = 3 * MAX_PIXELS
+#: Items derived from items derived from items.
+MAX_HEIF_ITEM_DEPTH = 4
+
+# Decoding
+
+#: Seconds for one image. The slowest that we accept take a quarter of it on a small server (100 million pixels in 100
+#: scans within a TIFF 7 s, as a JPEG of noise 5 s, 49 million as HEIC of noise 5 s), and photos a second or two.
+CONVERSION_TIMEOUT = 30.0
+#: By Pillow's name of the format.
 MAX_PIXELS_TO_DECODE = {
     "JPEG": 100_000_000,
     "MPO": 100_000_000,
@@ -75,13 +54,37 @@ MAX_PIXELS_TO_DECODE = {
     "BMP": 100_000_000,
     "GIF": 100_000_000,
     "TIFF": 100_000_000,
-    # The decoders of the others hold the picture several times over.
+    # these decoders hold the image several times over
     "WEBP": MAX_PIXELS,
     "AVIF": MAX_PIXELS,
     "HEIF": MAX_PIXELS,
 }
-#: Pillow decodes a run-length encoded bitmap in Python, pixel by pixel. Such files have at most 256 colours, and are
-#: of a time when screens had less than two million pixels.
+#: Pillow decodes run-length encoded bitmaps in Python, pixel by pixel. They have at most 256 colours, and come from a
+#: time when screens had less than two million pixels.
 MAX_PIXELS_OF_RLE_BMP = 16_000_000
-#: such a JPEG can be read at half its sides, line by line
+#: Such a JPEG can be decoded at half its width and height, row by row.
 MAX_PIXELS_OF_SINGLE_SCAN_JPEG = 200_000_000
+#: Bytes: the capacity of a JPEG segment, which other formats have taken over.
+MAX_EXIF_BYTES = 1 << 16
+#: Bytes; profiles of cameras and screens have a few thousand.
+MAX_PROFILE_BYTES = 1_000_000
+
+
+def check_dimensions(width: int, height: int) -> None:
+    """Raise UnreadableImage for an empty side (pixels), and TooManyPixels above MAX_PIXELS."""
+    if width < 1 or height < 1:
+        raise UnreadableImage("the image has an empty side")
+    if width * height > MAX_PIXELS:
+        raise TooManyPixels(width, height)
+
+
+def check_aspect_ratio(width: int, height: int) -> None:
+    """Raise ExtremeAspectRatio above MAX_ASPECT_RATIO."""
+    if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
+        raise ExtremeAspectRatio(width, height)
+
+
+def check_part_count(count: int) -> None:
+    """Raise DecodingTooCostly above MAX_PARTS."""
+    if count > MAX_PARTS:
+        raise DecodingTooCostly("the file has too many parts")

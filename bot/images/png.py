@@ -1,112 +1,79 @@
-"""PNG from chunk to chunk, until the one that ends the picture.
+"""Reads a PNG chunk by chunk, up to its end chunk.
 
-A PNG is whole when its IEND is reached and every chunk that holds the picture
-has the checksum that it names. Checksums of other chunks are not looked at:
-decoders skip those too, and what they hold does not reach anybody.
+A PNG is complete when IEND is reached and every critical chunk matches its checksum. The checksums of other chunks are
+not checked: decoders skip those chunks, too.
 """
 
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import count
 
 from bot.images.errors import UnreadableImage, WrongChecksum
 from bot.images.exif import is_upright
-from bot.images.limits import ImageStructure, check_dimensions, check_part_count
+from bot.images.format_detection import Chunk, ImageFormat, ImageInfo
+from bot.images.limits import check_dimensions, check_part_count
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _CRITICAL_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _COLOUR_CHUNKS = {b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD"}
-#: resolution, and hints for screens with few colours
+#: Resolution, and hints for screens with few colours.
 _TECHNICAL_CHUNKS = {b"pHYs", b"hIST", b"sPLT"}
-_KEPT_CHUNKS = _CRITICAL_CHUNKS | _COLOUR_CHUNKS | _TECHNICAL_CHUNKS
-
-#: bits per sample that the specification allows, by colour type
+#: Without any other chunk, the image looks the same.
+KEPT_CHUNKS = _CRITICAL_CHUNKS | _COLOUR_CHUNKS | _TECHNICAL_CHUNKS
+#: The bits per sample that the specification allows, by colour type.
 _BIT_DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
 
 
-@dataclass(frozen=True, slots=True)
-class PngChunk:
-    """One chunk in its place."""
-
-    name: bytes
-    #: byte offset of its data
-    body: int
-    #: byte offset behind its data, where the checksum begins
-    end: int
-
-
-def read_png(content: bytes) -> ImageStructure:
-    """Describe a PNG whose first eight bytes are SIGNATURE.
-
-    Raises Unreadable or TooManyPixels.
-    """
+def read_png(content: bytes) -> ImageInfo:
+    """Describe a PNG that begins with SIGNATURE. Raises UnreadableImage and TooManyPixels."""
     width, height = _read_dimensions(content)
-    parts = list(read_png_chunks(content))
-    names = {part.name for part in parts}
+    chunks = list(read_png_chunks(content))
+    names = {each.name for each in chunks}
     if b"IDAT" not in names:
-        raise UnreadableImage("the PNG holds no picture")
-    trailing = parts[-1].end + 4 < len(content)
+        raise UnreadableImage("the PNG contains no image")
     view = memoryview(content)
-    return ImageStructure(
-        width=width,
-        height=height,
-        upright=all(is_upright(view[part.body : part.end]) for part in parts if part.name == b"eXIf"),
-        has_metadata=trailing or any(is_png_metadata(part) for part in parts),
-        # The first frame may be the picture itself (IDAT); fdAT holds every other one.
-        animated={b"acTL", b"fdAT"} <= names,
-    )
+    upright = all(is_upright(view[each.body : each.end]) for each in chunks if each.name == b"eXIf")
+    has_metadata = chunks[-1].end + 4 < len(content) or not names <= KEPT_CHUNKS
+    animated = {b"acTL", b"fdAT"} <= names  # the first frame may be the image itself (IDAT), every other one is in fdAT
+    return ImageInfo(ImageFormat.PNG, width, height, len(content), upright, has_metadata, animated)
 
 
-def read_png_chunks(content: bytes) -> Iterator[PngChunk]:
-    """Walk from the header chunk to IEND, both included.
-
-    Raises Unreadable where the walk cannot go on.
-    """
-    place, count = len(PNG_SIGNATURE), 0
-    while True:
-        count += 1
-        check_part_count(count)
-        part = _read_chunk(content, place)
-        yield part
-        if part.name == b"IEND":
+def read_png_chunks(content: bytes) -> Iterator[Chunk]:
+    """Yield the chunks from the header to IEND. Raises UnreadableImage."""
+    start = len(SIGNATURE)
+    for number in count(1):
+        check_part_count(number)
+        chunk = _read_chunk(content, start)
+        yield chunk
+        if chunk.name == b"IEND":
             return
-        place = part.end + 4
+        start = chunk.end + 4
 
 
-def is_png_metadata(part: PngChunk) -> bool:
-    """Tell whether a chunk can go without changing how the picture looks."""
-    return part.name not in _KEPT_CHUNKS
-
-
-def _read_chunk(content: bytes, place: int) -> PngChunk:
-    head = content[place : place + 8]
-    body = place + 8
+def _read_chunk(content: bytes, start: int) -> Chunk:
+    head = content[start : start + 8]
+    body = start + 8
     end = body + int.from_bytes(head[:4], "big")
     if len(head) < 8 or end + 4 > len(content):
-        raise UnreadableImage("the PNG is cut short")
+        raise UnreadableImage("the PNG is truncated")
     name = head[4:]
     if name in _CRITICAL_CHUNKS:
-        _check_crc(content, body, end)
+        # the checksum covers the name, in the four bytes before the data
+        if zlib.crc32(memoryview(content)[body - 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
+            raise WrongChecksum("the PNG is damaged")
     elif not name.isalpha() or name[:1].isupper():
-        # A capital first letter means that the picture cannot be shown without this chunk.
-        raise UnreadableImage("the PNG holds a chunk of no known kind")
-    return PngChunk(name, body, end)
-
-
-def _check_crc(content: bytes, body: int, end: int) -> None:
-    """The checksum covers the name, which lies in the four bytes before the data."""
-    if zlib.crc32(memoryview(content)[body - 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
-        raise WrongChecksum("the PNG is damaged")
+        # a capital first letter means that the image cannot be shown without this chunk
+        raise UnreadableImage("the PNG has a critical chunk of an unknown kind")
+    return Chunk(name, body, end)
 
 
 def _read_dimensions(content: bytes) -> tuple[int, int]:
-    """Read the header at its fixed place, before anything else is looked at."""
-    head = _read_chunk(content, len(PNG_SIGNATURE))
-    if head.name != b"IHDR" or head.end - head.body != 13:
+    header = _read_chunk(content, len(SIGNATURE))
+    if header.name != b"IHDR" or header.end - header.body != 13:
         raise UnreadableImage("the PNG does not begin with its header")
-    width, height, depth, colour, packing, filtering, interlace = struct.unpack_from(">IIBBBBB", content, head.body)
+    width, height, depth, colour, packing, filtering, interlace = struct.unpack_from(">IIBBBBB", content, header.body)
     if depth not in _BIT_DEPTHS.get(colour, ()) or packing or filtering or interlace > 1:
         raise UnreadableImage("the header of the PNG makes no sense")
     check_dimensions(width, height)

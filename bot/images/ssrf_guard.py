@@ -1,9 +1,8 @@
-"""Which hosts our process may be sent to by a URL that somebody else wrote.
+"""Which hosts an untrusted URL may lead to (protection against SSRF).
 
-A URL can name a machine in our own network, by number, by a name that resolves
-to one, or by a name that resolves differently the second time. So a name is
-resolved once, every address it has must be public, and the connection then goes
-to one of these very addresses.
+A URL can name a host in our own network by its address, by a name that resolves to it, or by a name that resolves
+differently the second time. So a name is resolved once, all its addresses must be public, and the connection goes to
+one of these addresses.
 """
 
 import asyncio
@@ -12,45 +11,44 @@ import re
 import socket
 from collections.abc import Awaitable, Callable
 
-#: host and port in, addresses out; raises OSError when the name cannot be resolved
+#: Resolves host and port to addresses. Raises OSError.
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 
-#: the part of IPv6 that is routed in public, and what is reserved inside it
+#: The publicly routed part of IPv6, and what is reserved inside it.
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _RESERVED_V6 = [ipaddress.IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "3fff::/20")]
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-#: protocol assignments and the old 6to4 relays; Python counts parts of both as public
+#: Protocol assignments and the old 6to4 relays; Python takes parts of both for public.
 _RESERVED_V4 = [ipaddress.IPv4Network(text) for text in ("192.0.0.0/24", "192.88.99.0/24")]
 
 _HOST_NAME = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
-#: 127.1, 0x7f.0.0.1 and 2130706433 are numbers to a resolver, though not to Python
+#: 127.1, 0x7f.0.0.1 and 2130706433 are addresses to a resolver, but not to Python.
 _NUMERIC_HOST = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.IGNORECASE)
 
 
 async def resolve_host(host: str, port: int) -> list[str]:
-    """Ask the system for all addresses of a host, in the order in which to try them."""
+    """Return all addresses of a host, in the order in which to try them. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def is_public_address(address: str) -> bool:
-    """Tell whether an IP address belongs to the open internet.
+    """Tell whether an IP address is on the public internet; False for anything that is no address.
 
-    IPv6 addresses that stand for an IPv4 one are judged by that one. Anything
-    that is no address at all is not public.
+    An IPv6 address that embeds an IPv4 address is judged by that.
     """
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = _embedded_ipv4(found)
-        return _is_public_v6(found) if inner is None else _is_public_v4(inner)
-    return _is_public_v4(found)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return _is_public_v4(parsed)
+    embedded = _embedded_ipv4(parsed)
+    return _is_public_v6(parsed) if embedded is None else _is_public_v4(embedded)
 
 
 def is_ip_address(host: str) -> bool:
-    """Tell whether the host of a URL is an IP address in its usual spelling."""
+    """Tell whether the host of a URL is an IP address in its usual notation."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -59,7 +57,7 @@ def is_ip_address(host: str) -> bool:
 
 
 def is_unambiguous_host(host: str) -> bool:
-    """Tell whether a host is an IP address or a name, spelled so that everybody reads the same."""
+    """Tell whether a host is an IP address or a name that every resolver reads the same way."""
     return is_ip_address(host) or (_HOST_NAME.fullmatch(host) is not None and _NUMERIC_HOST.fullmatch(host) is None)
 
 

@@ -1,28 +1,24 @@
-"""Removes what a picture tells beside what it shows, and touches nothing else.
+"""Removes metadata from image files and changes nothing else.
 
-Parts of the file are left out; those that stay are copied byte for byte. So
-the compressed picture is the very same, and what is gone (places, names,
-serial numbers, thumbnails, whatever hung behind the end) is gone entirely.
+The parts that stay are copied byte for byte, so the compressed image is the same. Places, names, serial numbers,
+thumbnails and anything after the end are gone.
 """
 
 from bot.images import jpeg, png, webp
-from bot.images.inspect import ImageFormat
+from bot.images.format_detection import Chunk, ImageFormat
 
-#: begins every JPEG, before its first segment
-_SOI = b"\xff\xd8"
-#: what the header chunk of a WebP announces: EXIF and XMP
+#: Of the header chunk of a WebP: EXIF and XMP.
 _WEBP_METADATA_FLAGS = 0x08 | 0x04
 
 
-def strip_metadata(kind: ImageFormat, content: bytes) -> bytes:
-    """Give the same picture without its metadata; colour profiles stay.
+def strip_metadata(file_format: ImageFormat, content: bytes) -> bytes:
+    """Return the image without metadata but with its colour profile.
 
-    The content must be a whole file of this kind, as inspect found it. EXIF
-    goes too, with what it says about the orientation: only for upright pictures.
+    The file must be complete, as `inspect_image` found it, and upright: the orientation in EXIF is lost.
     """
-    match kind:
+    match file_format:
         case ImageFormat.JPEG:
-            return _strip_jpeg(content)
+            return jpeg.SOI + b"".join(each.without_metadata() for each in jpeg.read_segments(content))
         case ImageFormat.PNG:
             return _strip_png(content)
         case ImageFormat.WEBP:
@@ -30,41 +26,25 @@ def strip_metadata(kind: ImageFormat, content: bytes) -> bytes:
 
 
 def keep_first_jpeg(content: bytes) -> bytes:
-    """Cut a JPEG with further pictures behind it (MPO) down to the first, its own metadata included.
-
-    Raises Unreadable.
-    """
-    parts = (part for part in jpeg.read_segments(content) if not jpeg.is_mpo_index(content, part))
-    return _SOI + b"".join(content[part.start : part.end] for part in parts)
-
-
-def _strip_jpeg(content: bytes) -> bytes:
-    view = memoryview(content)
-    return _SOI + b"".join(
-        jpeg.keep_standard_header(content, part)
-        if jpeg.is_jpeg_metadata(content, part)
-        else view[part.start : part.end]
-        for part in jpeg.read_segments(content)
-    )
+    """Return the first image of an MPO, with its own metadata. Raises UnreadableImage."""
+    return jpeg.SOI + b"".join(each.raw for each in jpeg.read_segments(content) if not each.is_mpo_index)
 
 
 def _strip_png(content: bytes) -> bytes:
-    """A chunk begins with its length and name, 8 bytes, and ends with its checksum, 4 bytes."""
     view = memoryview(content)
-    kept = (
-        view[part.body - 8 : part.end + 4] for part in png.read_png_chunks(content) if not png.is_png_metadata(part)
-    )
-    return b"".join([png.PNG_SIGNATURE, *kept])
+    kept = (each for each in png.read_png_chunks(content) if each.name in png.KEPT_CHUNKS)
+    # length and name (8 bytes) come before the data of a chunk, its checksum (4 bytes) after it
+    return png.SIGNATURE + b"".join(view[each.body - 8 : each.end + 4] for each in kept)
 
 
 def _strip_webp(content: bytes) -> bytes:
-    parts = webp.read_webp_chunks(content, webp.read_declared_end(content))
-    body = b"".join(_write_webp_chunk(content, part) for part in parts if not webp.is_webp_metadata(part))
+    chunks = webp.read_webp_chunks(content, webp.read_declared_end(content))
+    body = b"".join(_copy_webp_chunk(content, each) for each in chunks if each.name in webp.KEPT_CHUNKS)
     return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
 
 
-def _write_webp_chunk(content: bytes, part: webp.WebpChunk) -> bytes:
-    data = bytearray(content[part.body : part.end])
-    if part.name == b"VP8X":
+def _copy_webp_chunk(content: bytes, chunk: Chunk) -> bytes:
+    data = bytearray(content[chunk.body : chunk.end])
+    if chunk.name == b"VP8X":
         data[0] &= ~_WEBP_METADATA_FLAGS
-    return part.name + len(data).to_bytes(4, "little") + bytes(data) + bytes(len(data) % 2)
+    return chunk.name + len(data).to_bytes(4, "little") + bytes(data) + bytes(len(data) % 2)

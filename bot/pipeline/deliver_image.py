@@ -16,7 +16,8 @@ from bot.edit_options import AnswerAs
 from bot.i18n import Sentence, sentence
 from bot.images.download import Downloader, download_image
 from bot.images.errors import ImageError
-from bot.images.inspect import ImageInfo, fits_as_photo
+from bot.images.format_detection import ImageInfo
+from bot.images.inspect import fits_as_photo
 from bot.job import Job
 from bot.pipeline.finish_job import check_still_wanted, confirm_still_wanted
 from bot.pipeline.retry_limits import MAX_UNCERTAIN_SENDS

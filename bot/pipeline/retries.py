@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.clock import Instant, add_seconds, backoff, seconds_between
 from bot.i18n import DEFAULT_LANGUAGE, Sentence, sentence
 from bot.images.download import DownloadError, DownloadUnavailable
-from bot.images.errors import ConversionFailed
+from bot.images.errors import ConverterUnavailable
 from bot.job import FailureReason, Job
 from bot.kie.errors import AccountBlocked, KieError, KieUnavailable, RequestRefused
 from bot.kie.models import RESULT_RETENTION_DAYS, is_result_retained
@@ -63,7 +63,7 @@ class RetryRules:
     album_window: float
 
 
-ExpectedError = TelegramApiError | KieError | DownloadError | ConversionFailed | Undeliverable | DeliveryUnconfirmed
+ExpectedError = TelegramApiError | KieError | DownloadError | ConverterUnavailable | Undeliverable | DeliveryUnconfirmed
 
 
 def handle_job_failure(tx: Transaction, job: Job, error: Exception, rules: RetryRules, now: Instant) -> None:

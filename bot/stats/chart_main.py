@@ -1,24 +1,19 @@
-"""The process that draws, apart from the bot: what it needs for that is slow to load, and takes memory.
+"""The process that draws charts, apart from the bot: matplotlib is slow to load and takes memory.
 
-Started by `drawing_process` as `python -m bot.stats.chart_main SECONDS`. It loads what it draws with, shuts
-itself in (`bot.process_isolation`), reads sheets from its stdin, as JSON, writes a PNG to its
-stdout, and ends. When that takes longer than SECONDS it ends as well, so that it never outlives a bot that was killed.
+`chart_process` starts it as `python -m bot.stats.chart_main SECONDS`. The request is chart data as JSON, the reply is a
+PNG.
 """
 
 import json
-import signal
-import sys
 from typing import Any
 
-from bot.process_isolation import close_inherited_files, isolate_process
+from bot.process_isolation import serve_one_request
+from bot.stats import chart
 from bot.stats.chart_data import ChartBar, ChartData, OutcomeRow, WaitRow
-
-#: Bytes of address space; most of it is only reserved.
-_MAX_MEMORY = 1 << 30
 
 
 def parse_chart_data(entry: dict[str, Any]) -> ChartData:
-    """Return a sheet that was written as JSON."""
+    """Return chart data that was written as JSON."""
     parts = {
         "tiles": tuple(map(tuple, entry["tiles"])),
         "columns": tuple(ChartBar(**each) for each in entry["columns"]),
@@ -31,17 +26,9 @@ def parse_chart_data(entry: dict[str, Any]) -> ChartData:
     return ChartData(**(entry | parts))
 
 
-def _main() -> None:
-    seconds = float(sys.argv[1])
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    close_inherited_files()
-    from bot.stats import chart  # noqa: PLC0415 - only here, within its time, is it worth its second
-
-    chart.preload()
-    isolate_process(memory=_MAX_MEMORY, seconds=seconds)
-    sheets = [parse_chart_data(each) for each in json.load(sys.stdin)]
-    sys.stdout.buffer.write(chart.render_png(sheets))
+def _render(request: bytes) -> bytes:
+    return chart.render_png([parse_chart_data(each) for each in json.loads(request)])
 
 
 if __name__ == "__main__":
-    _main()
+    serve_one_request(chart.preload, _render)

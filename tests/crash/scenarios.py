@@ -11,7 +11,7 @@ from functools import partial
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.tasks import SUCCESS, failure
 from tests.crash.simulated_users import SimulatedUsers, list_pictures
-from tests.images.sample_files import encode_picture
+from tests.images.sample_files import encode_image
 from tests.process_harness import ProcessHarness, make_photo, render_english
 from tests.stateful.fault_catalogue import POLICY_TEXT, SERVER_ERROR_TEXT
 
@@ -126,7 +126,7 @@ async def play_group(stage: SimulatedUsers) -> None:
 async def play_decoding(stage: SimulatedUsers) -> None:
     """Ask with an album of files that have to be decoded, one after the other."""
     stage.ada.send_album(
-        [encode_picture("BMP"), encode_picture("TIFF"), make_photo()], {0: "make it snow"}, as_documents=True
+        [encode_image("BMP"), encode_image("TIFF"), make_photo()], {0: "make it snow"}, as_documents=True
     )
     await stage.wait_for_pictures(stage.ada.id)
 

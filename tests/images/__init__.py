@@ -1,1 +1,1 @@
-"""Promises of the room that looks at pictures and brings them home."""
+"""Tests of `bot.images`."""

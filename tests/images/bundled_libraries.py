@@ -1,13 +1,12 @@
-"""The C libraries inside the process that decodes pictures: which there are, and the oldest versions that may be there.
+"""The C libraries in the converter process, and the minimum version of each.
 
-They come inside the wheels of Pillow and pillow-heif, so no audit of Python packages knows them: advisories name
-libheif or libtiff. `make audit` shows them, and fails when one is older than its floor:
+They come in the wheels of Pillow and pillow-heif, so audits of Python packages miss them: advisories name libheif or
+libtiff. `make audit` lists them, and fails when one is below its minimum:
 
     python -m tests.images.bundled_libraries [SBOM]
 
-With a path it also writes them as CycloneDX, under the CPE names that advisories use, for a scanner that asks a
-database (Grype and Dependency-Track read it). A floor is raised when an advisory says so; the test fails until the
-locks have followed.
+With a path, it also writes an SBOM (CycloneDX) with the CPE names that advisories use, for scanners such as Grype and
+Dependency-Track. Raise a minimum when an advisory says so; the test fails until the lock files have followed.
 """
 
 import json
@@ -23,25 +22,25 @@ from PIL import _avif, features
 
 _ROOT = Path(__file__).parents[2]
 
-#: what is mapped into the process once its decoders are loaded, from the wheels alone
+#: prints the memory map of a process that has loaded the decoders
 _LIST_LOADED_SCRIPT = """
-from bot.images import opening, redraw
-opening.prepare()
+from bot.images import converter_main, decode
+decode.load_decoders()
 print(open("/proc/self/maps").read())
 """
 
 
 @dataclass(frozen=True)
 class BundledLibrary:
-    """One library, as advisories call it."""
+    """A library, as advisories name it."""
 
     name: str
     #: vendor and product of its CPE name
     cpe: str
-    #: how its files begin; none for what is linked into another library's file
+    #: the beginnings of its file names; none if it is linked into another file
     files: tuple[str, ...]
     floor: str
-    #: the advisories that the floor answers, with the version that mended each
+    #: the advisories behind the minimum, with the version that fixed each
     why: str
 
 
@@ -60,9 +59,7 @@ LIBRARIES = (
         "1.1.3",
         "CVE-2026-33165 (1.0.17), GHSA-xp3h-6f5r-8cxp and GHSA-mm7m-v26f-wf8x (use after free, 1.1.2)",
     ),
-    BundledLibrary(
-        "x265", "multicorewareinc:x265", ("libx265",), "4.2", "loaded with libheif, and never asked to encode"
-    ),
+    BundledLibrary("x265", "multicorewareinc:x265", ("libx265",), "4.2", "loaded with libheif, never used to encode"),
     BundledLibrary("libtiff", "libtiff:libtiff", ("libtiff",), "4.7.2", "CVE-2026-4775 (heap write, after 4.7.1)"),
     BundledLibrary(
         "libwebp",
@@ -72,31 +69,31 @@ LIBRARIES = (
         "CVE-2023-4863 (heap write, 1.3.2)",
     ),
     BundledLibrary("libavif", "aomedia:libavif", ("libavif",), "1.3.0", "CVE-2025-48174 and CVE-2025-48175 (1.3.0)"),
-    BundledLibrary("dav1d", "videolan:dav1d", (), "1.4.0", "CVE-2024-1580 (1.4.0); inside the file of libavif"),
+    BundledLibrary("dav1d", "videolan:dav1d", (), "1.4.0", "CVE-2024-1580 (1.4.0); in the file of libavif"),
     BundledLibrary(
         "libjpeg-turbo", "libjpeg-turbo:libjpeg-turbo", ("libjpeg",), "3.0.0", "CVE-2023-2804 (heap write, 3.0.0)"
     ),
-    BundledLibrary("zlib-ng", "zlib-ng:zlib-ng", (), "2.2.0", "the line that is maintained; inside Pillow's own file"),
+    BundledLibrary("zlib-ng", "zlib-ng:zlib-ng", (), "2.2.0", "the maintained line; in Pillow's own file"),
     BundledLibrary("openjpeg", "uclouvain:openjpeg", ("libopenjp2",), "2.5.4", "CVE-2025-54874 (2.5.4); not called"),
     BundledLibrary("lcms2", "littlecms:little_cms_color_engine", ("liblcms2",), "2.19", "CVE-2026-41254 (2.19)"),
     BundledLibrary("xz", "tukaani:xz", ("liblzma",), "5.8.4", "CVE-2026-34743 (5.8.3), GHSA-5qpq-xqfv-j9pg (5.8.4)"),
     BundledLibrary("zstd", "facebook:zstandard", ("libzstd",), "1.5.4", "CVE-2022-4899 (1.5.4)"),
     BundledLibrary(
-        "libxcb", "x.org:libxcb", ("libxcb",), "1.9.1", "CVE-2013-2064 (1.9.1); without a screen nothing calls it"
+        "libxcb", "x.org:libxcb", ("libxcb",), "1.9.1", "CVE-2013-2064 (1.9.1); nothing calls it without a screen"
     ),
     BundledLibrary("libxau", "x.org:libxau", ("libXau",), "1.0.8", "no advisory; comes with libxcb"),
 )
 
 
 def loaded_libraries() -> dict[str, str]:
-    """Return the wheels' libraries that the decoding process has in memory: the beginning of each file, its version."""
+    """Return the versions of the wheels' libraries in the converter process, by the beginning of the file name."""
     command = [sys.executable, "-c", _LIST_LOADED_SCRIPT]
     maps = subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, text=True).stdout
     return dict(re.findall(r"\.libs/(\w+?)-[0-9a-f]{8}\.so\.([\d.]+)$", maps, re.MULTILINE))
 
 
 def library_versions() -> dict[str, str]:
-    """Return which version each library has: what it says itself, else what its file or Pillow's own list says."""
+    """Return the version of each library: its own answer, or that of its file name or Pillow's SBOM."""
     heif, files, listed = pillow_heif.libheif_info(), loaded_libraries(), _read_pillow_sbom()
     said = {
         "libheif": heif["libheif"],
@@ -121,7 +118,7 @@ def library_versions() -> dict[str, str]:
 
 
 def _read_pillow_sbom() -> dict[str, str]:
-    """Read the lists of parts (SBOM) that Pillow's wheel brings along."""
+    """Read the SBOMs in Pillow's wheel."""
     found = [file for file in distribution("pillow").files or () if file.parent.name == "sboms"]
     parts = [part for file in found for part in json.loads(file.read_text())["components"]]
     return {part["name"]: part.get("version", "") for part in parts}
@@ -135,7 +132,7 @@ def _parse_version(text: str | None) -> str:
 
 
 def outdated_libraries(found: dict[str, str]) -> list[BundledLibrary]:
-    """Return the libraries that are older than may be."""
+    """Return the libraries below their minimum version."""
     return [each for each in LIBRARIES if _version_numbers(found[each.name]) < _version_numbers(each.floor)]
 
 
@@ -144,7 +141,7 @@ def _version_numbers(version: str) -> tuple[int, ...]:
 
 
 def build_sbom(found: dict[str, str]) -> str:
-    """Write the libraries as CycloneDX."""
+    """Return the libraries as CycloneDX."""
     parts = [
         {
             "type": "library",

@@ -1,4 +1,4 @@
-"""An environment without proxies, so that loopback is reached directly, and one converter for a whole file."""
+"""An environment without proxies, so that loopback is reached directly, and one converter per test file."""
 
 from collections.abc import AsyncIterator
 
@@ -17,7 +17,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def converter() -> AsyncIterator[ImageConverter]:
-    """Used by files whose tests share one event loop."""
+    """Shared by the tests of a file that share one event loop."""
     made = ImageConverter()
     yield made
     await made.aclose()

@@ -1,22 +1,22 @@
-"""Files of a few kilobytes that keep a decoder at work for minutes; each is as valid as its format wants it."""
+"""Valid files of a few kilobytes that would keep a decoder busy for minutes."""
 
 import struct
 from collections.abc import Sequence
 
-from tests.images.sample_files import encode_picture, jpeg_segment, make_exif
+from tests.images.sample_files import encode_image, jpeg_segment, make_exif
 
-#: codes of four bits for runs of 1, 2, 4 ... 16384 blocks without anything (and as many more as the bits behind say)
+#: four-bit codes for runs of 1, 2, 4 ... 16384 empty blocks, plus as many as the following bits say
 _RUNS = range(15)
 
 
 def jpeg_with_scans(scans: int, width: int = 64, height: int = 64, *, orientation: int = 1) -> bytes:
-    """A progressive JPEG in one even grey, of so many scans, of which all but the first change nothing."""
+    """A progressive JPEG, plain grey, of so many scans; all but the first change nothing."""
     frame = struct.pack(">BHHB", 8, height, width, 1) + bytes([1, 0x11, 0])
     blocks = -(-width // 8) * -(-height // 8)
-    nothing = _empty_scan_data(blocks)
+    empty = _empty_scan_data(blocks)
     first = jpeg_segment(0xDA, bytes([1, 1, 0, 0, 0, 0])) + bytes(-(-blocks // 8))
-    second = jpeg_segment(0xDA, bytes([1, 1, 0, 1, 63, 0x01])) + nothing
-    refined = jpeg_segment(0xDA, bytes([1, 1, 0, 1, 63, 0x10])) + nothing
+    second = jpeg_segment(0xDA, bytes([1, 1, 0, 1, 63, 0x01])) + empty
+    refined = jpeg_segment(0xDA, bytes([1, 1, 0, 1, 63, 0x10])) + empty
     return b"".join(
         [
             b"\xff\xd8",
@@ -32,7 +32,7 @@ def jpeg_with_scans(scans: int, width: int = 64, height: int = 64, *, orientatio
 
 
 def _empty_scan_data(blocks: int) -> bytes:
-    """Say of so many blocks that there is nothing in them, as a scan of AC coefficients does."""
+    """Encode so many empty blocks, as in a scan of AC coefficients."""
     bits = ""
     while blocks:
         run = min(_RUNS[-1], blocks.bit_length() - 1)
@@ -44,15 +44,15 @@ def _empty_scan_data(blocks: int) -> bytes:
 
 
 def jpeg_with_exif_segments(count: int, size: int) -> bytes:
-    """A JPEG to be turned whose EXIF goes on in so many further segments."""
-    content = encode_picture("JPEG", exif=make_exif(6))
+    """A rotated JPEG with so many further EXIF segments."""
+    content = encode_image("JPEG", exif=make_exif(6))
     place = content.index(b"\xff\xe1")
     behind = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
     return content[:behind] + jpeg_segment(0xE1, b"Exif\x00\x00" + bytes(size)) * count + content[behind:]
 
 
 def rle_bitmap(width: int, height: int) -> bytes:
-    """A bitmap that is black, in a few bytes for each row."""
+    """A black run-length encoded bitmap, with a few bytes per row."""
     rows = b"\x01\x00\x00\x00" * height + b"\x00\x01"
     colours = bytes(4 * 256)
     head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(rows), 0, 0, 256, 256)
@@ -61,7 +61,7 @@ def rle_bitmap(width: int, height: int) -> bytes:
 
 
 def tiff_with_strips(strips: int, *, big: bool = False) -> bytes:
-    """A TIFF of 64 x 64 pixels that names so many strips, all of them the same."""
+    """A TIFF of 64 x 64 pixels that refers to the same strip so many times."""
     number, entry = ("Q", "<HHQQ") if big else ("I", "<HHII")
     head = b"II+\x00\x08\x00\x00\x00" + struct.pack("<Q", 16) if big else b"II*\x00" + struct.pack("<I", 8)
     offsets = len(head) + (8 if big else 2) + 8 * struct.calcsize(entry) + struct.calcsize(number)
@@ -73,14 +73,14 @@ def tiff_with_strips(strips: int, *, big: bool = False) -> bytes:
 
 
 def heic_with_items(
-    made_of: dict[int, Sequence[int]], sizes: dict[int, tuple[int, int]], companions: dict[int, int] | None = None
+    derived_from: dict[int, Sequence[int]], sizes: dict[int, tuple[int, int]], auxiliaries: dict[int, int] | None = None
 ) -> bytes:
-    """The beginning of a HEIC whose item 1 is the picture: which items are made of which, and their sides in pixels."""
+    """The beginning of a HEIC whose primary item is 1."""
     references = b"".join(
-        _box(b"dimg", struct.pack(f">HH{len(to)}H", item, len(to), *to)) for item, to in made_of.items()
+        _box(b"dimg", struct.pack(f">HH{len(to)}H", item, len(to), *to)) for item, to in derived_from.items()
     )
-    references += b"".join(_box(b"auxl", struct.pack(">HHH", item, 1, of)) for item, of in (companions or {}).items())
-    properties = b"".join(_box(b"ispe", struct.pack(">III", 0, *sides)) for sides in sizes.values())
+    references += b"".join(_box(b"auxl", struct.pack(">HHH", item, 1, of)) for item, of in (auxiliaries or {}).items())
+    properties = b"".join(_box(b"ispe", struct.pack(">III", 0, *dimensions)) for dimensions in sizes.values())
     links = b"".join(struct.pack(">HBB", item, 1, 0x80 | number) for number, item in enumerate(sizes, start=1))
     meta = [
         _box(b"pitm", struct.pack(">IH", 0, 1)),

@@ -1,4 +1,4 @@
-"""The other side of a download: a web server on loopback, and a proxy that only listens."""
+"""Local servers to download from."""
 
 import asyncio
 import ssl
@@ -13,13 +13,13 @@ ResponseFactory = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class ImageHost:
-    """A running server, what it was asked, and how it answers."""
+    """A running server, its answers by path, and the requests that it received."""
 
     answers: dict[str, ResponseFactory]
     origin: str = ""
     port: int = 0
     requests: list[web.Request] = field(default_factory=list)
-    #: the other ends of the connections on which the requests came
+    #: the client addresses of the requests
     peers: list[object] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -36,7 +36,7 @@ async def host_images(
     port: int = 0,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ImageHost]:
-    """Serve these paths until the block ends."""
+    """Serve these answers until the block ends."""
     host = ImageHost(answers)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", host.answer)
@@ -53,7 +53,7 @@ async def host_images(
 
 @asynccontextmanager
 async def host_raw_bytes(reply: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Answer every request with these bytes and hang up: an origin, and the first lines received."""
+    """Answer every request with these bytes and close; yields the origin and the first lines received."""
     lines: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -72,7 +72,7 @@ async def host_raw_bytes(reply: bytes) -> AsyncIterator[tuple[str, list[bytes]]]
 
 
 def respond_with(body: bytes = b"", status: int = 200, **headers: str) -> ResponseFactory:
-    """Answer with this; underscores in header names stand for dashes."""
+    """Return an answer; underscores in header names stand for dashes."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
     async def answer(_: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Nothing broken, cut or untrue passes for a picture, and nothing costs more than its bytes."""
+"""No damaged, truncated or inconsistent file passes the inspection, whose work grows only with the file size."""
 
 import contextlib
 import struct
@@ -12,8 +12,8 @@ from bot.images.errors import ImageError, TooManyPixels, UnreadableImage
 from bot.images.inspect import inspect_image
 from tests.images.sample_files import (
     SRGB_PROFILE,
-    draw_picture,
-    encode_picture,
+    draw_image,
+    encode_image,
     jpeg_segment,
     jpeg_with_segment,
     make_exif,
@@ -21,21 +21,21 @@ from tests.images.sample_files import (
     png_header,
     webp_canvas_chunk,
     webp_file,
-    webp_picture_chunk,
+    webp_image_chunk,
 )
 
-THUMBNAIL = encode_picture("JPEG", draw_picture(size=(16, 16)))
+THUMBNAIL = encode_image("JPEG", draw_image(size=(16, 16)))
 
 WHOLE = [
-    encode_picture("JPEG", icc_profile=SRGB_PROFILE),
-    encode_picture("JPEG", progressive=True, exif=make_exif(6)),
+    encode_image("JPEG", icc_profile=SRGB_PROFILE),
+    encode_image("JPEG", progressive=True, exif=make_exif(6)),
     jpeg_with_segment(0xE1, make_exif(1) + THUMBNAIL),
-    encode_picture("PNG", exif=make_exif(6)),
-    encode_picture("PNG", draw_picture("P")),
-    encode_picture("WEBP"),
-    encode_picture("WEBP", lossless=True),
-    encode_picture("WEBP", exif=make_exif(6), icc_profile=SRGB_PROFILE),
-    encode_picture("WEBP", save_all=True, append_images=[draw_picture().rotate(180)]),
+    encode_image("PNG", exif=make_exif(6)),
+    encode_image("PNG", draw_image("P")),
+    encode_image("WEBP"),
+    encode_image("WEBP", lossless=True),
+    encode_image("WEBP", exif=make_exif(6), icc_profile=SRGB_PROFILE),
+    encode_image("WEBP", save_all=True, append_images=[draw_image().rotate(180)]),
 ]
 
 
@@ -79,10 +79,10 @@ def jpeg_frame(marker: int = 0xC0, height: int = 32, width: int = 48, colours: i
 START, END, SCAN = b"\xff\xd8", b"\xff\xd9", jpeg_segment(0xDA, bytes(10)) + b"\x12\xff\x00\x34"
 
 BROKEN_JPEG = {
-    "no picture": START + jpeg_frame() + END,
+    "no image": START + jpeg_frame() + END,
     "no header": START + SCAN + END,
-    "header after the picture": START + SCAN + jpeg_frame() + END,
-    "a picture before the header": START + SCAN + jpeg_frame() + SCAN + END,
+    "header after the image": START + SCAN + jpeg_frame() + END,
+    "an image before the header": START + SCAN + jpeg_frame() + SCAN + END,
     "two headers": START + jpeg_frame() + SCAN + jpeg_frame() + SCAN + END,
     "empty height": START + jpeg_frame(height=0) + SCAN + END,
     "empty width": START + jpeg_frame(width=0) + SCAN + END,
@@ -107,8 +107,8 @@ def test_a_broken_jpeg_is_unreadable(content: bytes) -> None:
 
 
 def test_the_parts_that_the_broken_ones_are_made_of_are_sound() -> None:
-    picture = inspect_image(START + jpeg_frame() + SCAN + END)
-    assert (picture.width, picture.height) == (48, 32)
+    image = inspect_image(START + jpeg_frame() + SCAN + END)
+    assert (image.width, image.height) == (48, 32)
 
 
 HEAD, DATA, LAST = png_header(48, 32), png_chunk(b"IDAT", b"x"), png_chunk(b"IEND")
@@ -120,11 +120,11 @@ def png_header_chunk(depth: int, colour: int, packing: int = 0, filtering: int =
 
 
 BROKEN_PNG = {
-    "no picture": HEAD + LAST,
+    "no image": HEAD + LAST,
     "no end": HEAD + DATA,
     "wrong checksum in the header": HEAD[:-1] + b"x" + DATA + LAST,
-    "wrong checksum in the picture": HEAD + DATA[:-1] + b"x" + LAST,
-    "sides changed": HEAD[:19] + b"\x31" + HEAD[20:] + DATA + LAST,
+    "wrong checksum in the image": HEAD + DATA[:-1] + b"x" + LAST,
+    "dimensions changed": HEAD[:19] + b"\x31" + HEAD[20:] + DATA + LAST,
     "header not first": HEAD[:8] + png_chunk(b"tIME", bytes(7)) + HEAD[8:] + DATA + LAST,
     "header too long": HEAD[:8] + png_chunk(b"IHDR", bytes(14)) + DATA + LAST,
     "chunk beyond the end": HEAD + b"\x7f\xff\xff\xffIDAT" + DATA + LAST,
@@ -146,17 +146,17 @@ def test_a_broken_png_is_unreadable(content: bytes) -> None:
         inspect_image(content)
 
 
-LOSSY, LOSSLESS = webp_picture_chunk(encode_picture("WEBP")), webp_picture_chunk(encode_picture("WEBP", lossless=True))
+LOSSY, LOSSLESS = webp_image_chunk(encode_image("WEBP")), webp_image_chunk(encode_image("WEBP", lossless=True))
 
 BROKEN_WEBP = {
     "no chunk": webp_file(),
-    "no picture": webp_file((b"ICCP", b"x" * 20)),
+    "no image": webp_file((b"ICCP", b"x" * 20)),
     "a canvas alone": webp_file(webp_canvas_chunk(48, 32)),
     "an animation without frames": webp_file(webp_canvas_chunk(48, 32, flags=2), (b"ANIM", bytes(6))),
-    "a canvas of other sides": webp_file(webp_canvas_chunk(32, 48), LOSSY),
-    "two pictures": webp_file(webp_canvas_chunk(48, 32), LOSSY, LOSSLESS),
+    "a canvas of other dimensions": webp_file(webp_canvas_chunk(32, 48), LOSSY),
+    "two images": webp_file(webp_canvas_chunk(48, 32), LOSSY, LOSSLESS),
     "canvas too short": webp_file((b"VP8X", bytes(4)), LOSSY),
-    "picture too short": webp_file((b"VP8 ", LOSSY[1][:8])),
+    "image too short": webp_file((b"VP8 ", LOSSY[1][:8])),
     "lossy under the wrong name": webp_file((b"VP8L", LOSSY[1])),
     "lossless under the wrong name": webp_file((b"VP8 ", LOSSLESS[1])),
     "chunk beyond the end": webp_file(LOSSY)[:16] + b"\xff\xff\xff\x7f" + webp_file(LOSSY)[20:],
@@ -205,7 +205,7 @@ MANY_TINY_PIECES = {
 
 @pytest.mark.parametrize("content", MANY_TINY_PIECES.values(), ids=MANY_TINY_PIECES.keys())
 def test_a_file_of_endless_tiny_pieces_is_given_up(content: bytes) -> None:
-    with pytest.raises(UnreadableImage, match="too many pieces"):
+    with pytest.raises(UnreadableImage, match="too many parts"):
         inspect_image(content)
 
 

@@ -1,4 +1,4 @@
-"""Results come home whole, or with an error that says what to do next."""
+"""Downloads are complete, or raise an error that says what to do next."""
 
 import asyncio
 import gzip
@@ -20,26 +20,22 @@ from tests.images.image_host import ImageHost, ResponseFactory, host_images, hos
 
 
 @asynccontextmanager
-async def open_downloader(
-    *trusted: str,
-    within: float = 30,
-    most: int = 1000,
-) -> AsyncIterator[Downloader]:
-    fetcher = Downloader(trusted_origins=trusted, timeout=within, most=most)
+async def open_downloader(*trusted: str, within: float = 30, max_bytes: int = 1000) -> AsyncIterator[Downloader]:
+    downloader = Downloader(trusted_origins=trusted, timeout=within, max_bytes=max_bytes)
     try:
-        yield fetcher
+        yield downloader
     finally:
-        await fetcher.aclose()
+        await downloader.aclose()
 
 
 async def download_from(answers: dict[str, ResponseFactory], path: str = "/a.png") -> tuple[bytes, ImageHost]:
-    async with host_images(answers) as host, open_downloader(host.origin) as fetcher:
-        return await fetcher.download(host.origin + path), host
+    async with host_images(answers) as host, open_downloader(host.origin) as downloader:
+        return await downloader.download(host.origin + path), host
 
 
 async def test_a_picture_is_brought_home_whole() -> None:
-    content, host = await download_from({"/a.png": respond_with(b"picture")})
-    assert content == b"picture"
+    content, host = await download_from({"/a.png": respond_with(b"image")})
+    assert content == b"image"
     assert len(host.requests) == 1
 
 
@@ -49,7 +45,7 @@ async def test_the_longest_allowed_picture_arrives() -> None:
 
 
 async def test_nothing_of_ours_is_sent_along() -> None:
-    _, host = await download_from({"/a.png": respond_with(b"picture", Set_Cookie="a=b")})
+    _, host = await download_from({"/a.png": respond_with(b"image", Set_Cookie="a=b")})
     assert host.requests[0].method == "GET"
     assert not {"Authorization", "Cookie", "Referer"} & set(host.requests[0].headers)
     assert host.requests[0].headers["Accept-Encoding"] == "identity"
@@ -64,27 +60,14 @@ async def test_bytes_that_the_server_compressed_all_the_same_are_not_unpacked() 
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (400, DownloadGone),
-        (401, DownloadGone),
-        (403, DownloadGone),
-        (404, DownloadGone),
-        (410, DownloadGone),
-        (408, DownloadUnavailable),
-        (425, DownloadUnavailable),
-        (429, DownloadUnavailable),
-        (500, DownloadUnavailable),
-        (502, DownloadUnavailable),
-        (503, DownloadUnavailable),
-        (204, DownloadUnavailable),
-        (206, DownloadUnavailable),
-        (302, DownloadUnavailable),
-        (304, DownloadUnavailable),
+        *[(status, DownloadGone) for status in (400, 401, 403, 404, 410)],
+        *[(status, DownloadUnavailable) for status in (204, 206, 302, 304, 408, 425, 429, 500, 502, 503)],
     ],
 )
 async def test_a_status_says_what_to_do_next(status: int, error: type[DownloadError]) -> None:
-    with pytest.raises(error) as caught:
+    with pytest.raises(error) as raised:
         await download_from({"/a.png": respond_with(status=status)})
-    assert type(caught.value) is error
+    assert type(raised.value) is error
 
 
 async def test_redirects_within_the_origin_are_followed() -> None:
@@ -93,19 +76,19 @@ async def test_redirects_within_the_origin_are_followed() -> None:
             "/a.png": respond_with(status=302, Location="/b.png"),
             "/b.png": respond_with(status=307, Location="c.png"),
             "/c.png": respond_with(status=301, Location="/d.png"),
-            "/d.png": respond_with(b"picture"),
+            "/d.png": respond_with(b"image"),
         }
     )
-    assert content == b"picture"
+    assert content == b"image"
 
 
 async def test_redirects_in_circles_come_to_an_end() -> None:
     async with (
         host_images({"/a.png": respond_with(status=302, Location="/a.png")}) as host,
-        open_downloader(host.origin) as fetcher,
+        open_downloader(host.origin) as downloader,
     ):
         with pytest.raises(DownloadNotAllowed, match="circles"):
-            await fetcher.download(host.origin + "/a.png")
+            await downloader.download(host.origin + "/a.png")
     assert len(host.requests) == 4
 
 
@@ -126,21 +109,21 @@ async def test_a_redirect_elsewhere_is_refused(elsewhere: str) -> None:
 
 
 async def test_a_redirect_from_one_trusted_origin_to_another_is_refused_too() -> None:
-    async with host_images({"/b.png": respond_with(b"picture")}) as other:
+    async with host_images({"/b.png": respond_with(b"image")}) as other:
         answers = {"/a.png": respond_with(status=302, Location=other.origin + "/b.png")}
-        async with host_images(answers) as host, open_downloader(host.origin, other.origin) as fetcher:
+        async with host_images(answers) as host, open_downloader(host.origin, other.origin) as downloader:
             with pytest.raises(DownloadNotAllowed):
-                await fetcher.download(host.origin + "/a.png")
+                await downloader.download(host.origin + "/a.png")
         assert not other.requests
 
 
 async def test_a_length_above_the_limit_is_refused_before_the_body() -> None:
     async with (
         host_raw_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n") as (origin, _),
-        open_downloader(origin) as fetcher,
+        open_downloader(origin) as downloader,
     ):
         with pytest.raises(DownloadTooLarge, match="1001 bytes"):
-            await fetcher.download(origin + "/a.png")
+            await downloader.download(origin + "/a.png")
 
 
 async def test_an_endless_body_is_cut_off() -> None:
@@ -164,10 +147,10 @@ async def test_a_body_byte_by_byte_runs_into_the_deadline() -> None:
 
     async with (
         host_images({"/a.png": drip}) as host,
-        open_downloader(host.origin, within=0.1, most=10**9) as fetcher,
+        open_downloader(host.origin, within=0.1, max_bytes=10**9) as downloader,
     ):
         with pytest.raises(DownloadUnavailable, match=r"within 0\.1 s"):
-            await fetcher.download(host.origin + "/a.png")
+            await downloader.download(host.origin + "/a.png")
 
 
 async def test_a_server_that_falls_silent_runs_into_the_deadline() -> None:
@@ -175,9 +158,9 @@ async def test_a_server_that_falls_silent_runs_into_the_deadline() -> None:
         await asyncio.Event().wait()
         raise AssertionError("nobody rings")
 
-    async with host_images({"/a.png": silent}) as host, open_downloader(host.origin, within=0.1) as fetcher:
+    async with host_images({"/a.png": silent}) as host, open_downloader(host.origin, within=0.1) as downloader:
         with pytest.raises(DownloadUnavailable):
-            await fetcher.download(host.origin + "/a.png")
+            await downloader.download(host.origin + "/a.png")
 
 
 SHORT_BODIES = {
@@ -192,21 +175,22 @@ SHORT_BODIES = {
 
 @pytest.mark.parametrize("reply", SHORT_BODIES.values(), ids=SHORT_BODIES.keys())
 async def test_a_cut_or_garbled_answer_is_worth_another_try(reply: bytes) -> None:
-    async with host_raw_bytes(reply) as (origin, _), open_downloader(origin) as fetcher:
+    async with host_raw_bytes(reply) as (origin, _), open_downloader(origin) as downloader:
         with pytest.raises(DownloadUnavailable):
-            await fetcher.download(origin + "/a.png")
+            await downloader.download(origin + "/a.png")
 
 
 async def test_a_closed_port_is_unreachable() -> None:
     async with host_raw_bytes(b"") as (origin, _):
         pass
-    async with open_downloader(origin) as fetcher:
+    async with open_downloader(origin) as downloader:
         with pytest.raises(DownloadUnavailable):
-            await fetcher.download(origin + "/a.png")
+            await downloader.download(origin + "/a.png")
 
 
 async def test_errors_do_not_tell_the_url() -> None:
-    async with host_images({"/secret.png": respond_with(status=404)}) as host, open_downloader(host.origin) as fetcher:
-        with pytest.raises(DownloadGone) as caught:
-            await fetcher.download(host.origin + "/secret.png")
-    assert "secret" not in str(caught.value)
+    answers = {"/secret.png": respond_with(status=404)}
+    async with host_images(answers) as host, open_downloader(host.origin) as downloader:
+        with pytest.raises(DownloadGone) as raised:
+            await downloader.download(host.origin + "/secret.png")
+    assert "secret" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""A URL that somebody else wrote leads nowhere but to the open internet."""
+"""An untrusted URL leads only to the public internet."""
 
 import shutil
 import ssl
@@ -18,7 +18,7 @@ TRUSTED = "http://127.0.0.1:18080"
 
 
 class FakeResolver:
-    """A name server that gives one answer after the other, the last one for ever."""
+    """A resolver that gives one answer after the other, and repeats the last one."""
 
     def __init__(self, *answers: Iterable[str]) -> None:
         self.answers = [list(answer) for answer in answers]
@@ -33,16 +33,16 @@ class FakeResolver:
 async def open_downloader(
     resolve: Callable[[str, int], Awaitable[list[str]]], is_allowed: Callable[[str], bool] = is_public_address
 ) -> AsyncIterator[Downloader]:
-    fetcher = Downloader(trusted_origins=[TRUSTED], resolve=resolve, is_allowed_address=is_allowed)
+    downloader = Downloader(trusted_origins=[TRUSTED], resolve=resolve, is_allowed_address=is_allowed)
     try:
-        yield fetcher
+        yield downloader
     finally:
-        await fetcher.aclose()
+        await downloader.aclose()
 
 
 HOSTILE_URLS = [
     "",
-    "picture.png",
+    "image.png",
     "//example.com/a.png",
     "http://example.com/a.png",
     "ftp://example.com/a.png",
@@ -80,9 +80,9 @@ HOSTILE_URLS = [
 @pytest.mark.parametrize("url", HOSTILE_URLS)
 async def test_a_hostile_url_is_refused_without_asking_for_its_name(url: str) -> None:
     names = FakeResolver(["8.8.8.8"])
-    async with open_downloader(names) as fetcher:
+    async with open_downloader(names) as downloader:
         with pytest.raises(DownloadNotAllowed):
-            await fetcher.download(url)
+            await downloader.download(url)
     assert not names.asked
 
 
@@ -90,16 +90,16 @@ async def test_a_hostile_url_is_refused_without_asking_for_its_name(url: str) ->
     "found", [["127.0.0.1"], ["10.0.0.1"], ["::1"], ["169.254.169.254"], ["8.8.8.8", "127.0.0.1"], ["nonsense"]]
 )
 async def test_a_name_with_an_address_that_is_not_public_is_refused(found: list[str]) -> None:
-    async with open_downloader(FakeResolver(found)) as fetcher:
+    async with open_downloader(FakeResolver(found)) as downloader:
         with pytest.raises(DownloadNotAllowed, match="not a public address"):
-            await fetcher.download("https://example.com/a.png")
+            await downloader.download("https://example.com/a.png")
 
 
 async def test_a_name_of_this_machine_is_refused_by_the_real_resolver() -> None:
-    fetcher = Downloader(trusted_origins=[])
+    downloader = Downloader(trusted_origins=[])
     with pytest.raises(DownloadNotAllowed):
-        await fetcher.download("https://localhost/a.png")
-    await fetcher.aclose()
+        await downloader.download("https://localhost/a.png")
+    await downloader.aclose()
 
 
 async def test_a_name_that_nobody_knows_is_worth_another_try() -> None:
@@ -107,27 +107,27 @@ async def test_a_name_that_nobody_knows_is_worth_another_try() -> None:
         raise OSError("no such name")
 
     for resolve in (unknown, FakeResolver([])):
-        async with open_downloader(resolve) as fetcher:
+        async with open_downloader(resolve) as downloader:
             with pytest.raises(DownloadUnavailable):
-                await fetcher.download("https://example.com/a.png")
+                await downloader.download("https://example.com/a.png")
 
 
 async def test_a_name_that_cannot_even_be_asked_for_is_refused() -> None:
-    fetcher = Downloader(trusted_origins=[])
+    downloader = Downloader(trusted_origins=[])
     with pytest.raises(DownloadNotAllowed):
-        await fetcher.download(f"https://{'a' * 64}.com/a.png")
-    await fetcher.aclose()
+        await downloader.download(f"https://{'a' * 64}.com/a.png")
+    await downloader.aclose()
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for pictures.example, with its key, made for this run only."""
+    """A certificate for images.example, with its key."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("needs the openssl command to make a certificate")
     file = tmp_path_factory.mktemp("tls") / "both.pem"
-    command = f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=pictures.example"
-    names = ["-addext", "subjectAltName=DNS:pictures.example"]
+    command = f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=images.example"
+    names = ["-addext", "subjectAltName=DNS:images.example"]
     paths = ["-keyout", str(file), "-out", str(file.with_suffix(".crt"))]
     subprocess.run([*command.split(), *names, *paths], check=True, capture_output=True)
     file.write_text(file.read_text() + file.with_suffix(".crt").read_text())
@@ -136,7 +136,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """The server's side of TLS; the client trusts it by the usual variable."""
+    """The server's side of TLS; the client trusts it through SSL_CERT_FILE."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
@@ -144,49 +144,49 @@ def tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
 
 
 def is_treated_as_public(address: str) -> bool:
-    """In these tests one loopback address plays the internet and the others the network at home."""
+    """One loopback address plays the internet here; the others play our own network."""
     return address == "127.0.0.1"
 
 
 async def test_the_connection_goes_to_the_checked_address_under_the_name(tls: ssl.SSLContext) -> None:
     names = FakeResolver(["127.0.0.1"])
     async with (
-        host_images({"/a.png": respond_with(b"picture")}, tls=tls) as host,
-        open_downloader(names, is_treated_as_public) as fetcher,
+        host_images({"/a.png": respond_with(b"image")}, tls=tls) as host,
+        open_downloader(names, is_treated_as_public) as downloader,
     ):
-        assert await fetcher.download(f"https://pictures.example:{host.port}/a.png") == b"picture"
-    assert host.requests[0].headers["Host"] == f"pictures.example:{host.port}"
-    assert names.asked == [f"pictures.example:{host.port}"]
+        assert await downloader.download(f"https://images.example:{host.port}/a.png") == b"image"
+    assert host.requests[0].headers["Host"] == f"images.example:{host.port}"
+    assert names.asked == [f"images.example:{host.port}"]
 
 
 async def test_the_certificate_must_be_the_one_of_the_name(tls: ssl.SSLContext) -> None:
     async with (
         host_images({}, tls=tls) as host,
-        open_downloader(FakeResolver(["127.0.0.1"]), is_treated_as_public) as fetcher,
+        open_downloader(FakeResolver(["127.0.0.1"]), is_treated_as_public) as downloader,
     ):
         with pytest.raises(DownloadUnavailable):
-            await fetcher.download(f"https://other.example:{host.port}/a.png")
+            await downloader.download(f"https://other.example:{host.port}/a.png")
     assert not host.requests
 
 
 async def test_two_names_at_one_address_never_share_a_connection(tls: ssl.SSLContext) -> None:
-    """Otherwise the second name would be served under the certificate of the first."""
-    answers = {"/a.png": respond_with(b"picture")}
+    """The second name would be served under the certificate of the first."""
+    answers = {"/a.png": respond_with(b"image")}
     async with (
         host_images(answers, tls=tls) as host,
-        open_downloader(FakeResolver(["127.0.0.1"]), is_treated_as_public) as fetcher,
+        open_downloader(FakeResolver(["127.0.0.1"]), is_treated_as_public) as downloader,
     ):
-        await fetcher.download(f"https://pictures.example:{host.port}/a.png")
+        await downloader.download(f"https://images.example:{host.port}/a.png")
         with pytest.raises(DownloadUnavailable):
-            await fetcher.download(f"https://other.example:{host.port}/a.png")
+            await downloader.download(f"https://other.example:{host.port}/a.png")
 
 
 async def test_the_next_picture_of_a_name_comes_over_the_same_connection(tls: ssl.SSLContext) -> None:
-    answers = {"/a.png": respond_with(b"picture"), "/b.png": respond_with(b"another")}
+    answers = {"/a.png": respond_with(b"image"), "/b.png": respond_with(b"another")}
     names = FakeResolver(["127.0.0.1"])
-    async with host_images(answers, tls=tls) as host, open_downloader(names, is_treated_as_public) as fetcher:
+    async with host_images(answers, tls=tls) as host, open_downloader(names, is_treated_as_public) as downloader:
         for path in answers:
-            await fetcher.download(f"https://pictures.example:{host.port}{path}")
+            await downloader.download(f"https://images.example:{host.port}{path}")
     assert len(set(host.peers)) == 1
     assert len(names.asked) == 2, "and where it may lead is checked each time"
 
@@ -194,11 +194,11 @@ async def test_the_next_picture_of_a_name_comes_over_the_same_connection(tls: ss
 async def test_only_connections_to_the_latest_names_are_kept() -> None:
     made: list[httpx.AsyncClient] = []
 
-    def make() -> httpx.AsyncClient:
+    def create_client() -> httpx.AsyncClient:
         made.append(httpx.AsyncClient())
         return made[-1]
 
-    pools = ConnectionPools(make)
+    pools = ConnectionPools(create_client)
     async with pools.client_for("in use"):
         for number in range(MAX_POOLS + 2):
             async with pools.client_for(f"{number}"):
@@ -214,42 +214,42 @@ async def test_only_connections_to_the_latest_names_are_kept() -> None:
 async def test_a_name_that_resolves_differently_the_second_time_gains_nothing(tls: ssl.SSLContext) -> None:
     names = FakeResolver(["127.0.0.1"], ["127.0.0.2"])
     async with (
-        host_images({"/a.png": respond_with(b"picture")}, tls=tls) as host,
+        host_images({"/a.png": respond_with(b"image")}, tls=tls) as host,
         host_images({}, address="127.0.0.2", port=host.port, tls=tls) as home,
-        open_downloader(names, is_treated_as_public) as fetcher,
+        open_downloader(names, is_treated_as_public) as downloader,
     ):
-        url = f"https://pictures.example:{host.port}/a.png"
-        assert await fetcher.download(url) == b"picture"
+        url = f"https://images.example:{host.port}/a.png"
+        assert await downloader.download(url) == b"image"
         with pytest.raises(DownloadNotAllowed):
-            await fetcher.download(url)
+            await downloader.download(url)
     assert (len(host.requests), len(home.requests)) == (1, 0)
 
 
 async def test_a_redirect_to_the_same_name_is_checked_again(tls: ssl.SSLContext) -> None:
     names = FakeResolver(["127.0.0.1"], ["127.0.0.2"])
     answers = {"/a.png": respond_with(status=302, Location="/b.png")}
-    async with host_images(answers, tls=tls) as host, open_downloader(names, is_treated_as_public) as fetcher:
+    async with host_images(answers, tls=tls) as host, open_downloader(names, is_treated_as_public) as downloader:
         with pytest.raises(DownloadNotAllowed, match="not a public address"):
-            await fetcher.download(f"https://pictures.example:{host.port}/a.png")
+            await downloader.download(f"https://images.example:{host.port}/a.png")
     assert len(host.requests) == 1
 
 
 async def test_the_next_address_is_tried_when_one_does_not_answer(tls: ssl.SSLContext) -> None:
     names = FakeResolver(["127.0.0.3", "127.0.0.1"])
     async with (
-        host_images({"/a.png": respond_with(b"picture")}, tls=tls) as host,
-        open_downloader(names, lambda _: True) as fetcher,
+        host_images({"/a.png": respond_with(b"image")}, tls=tls) as host,
+        open_downloader(names, lambda _: True) as downloader,
     ):
-        assert await fetcher.download(f"https://pictures.example:{host.port}/a.png") == b"picture"
+        assert await downloader.download(f"https://images.example:{host.port}/a.png") == b"image"
 
 
 async def test_a_proxy_is_asked_for_the_name_that_we_do_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     names = FakeResolver(["127.0.0.1"])
     async with host_raw_bytes(b"HTTP/1.1 502 Bad Gateway\r\n\r\n") as (proxy, lines):
         monkeypatch.setenv("HTTPS_PROXY", proxy)
-        async with open_downloader(names) as fetcher:
+        async with open_downloader(names) as downloader:
             with pytest.raises(DownloadUnavailable):
-                await fetcher.download("https://example.com/a.png")
+                await downloader.download("https://example.com/a.png")
     assert lines == [b"CONNECT example.com:443 HTTP/1.1\r\n"]
     assert not names.asked
 
@@ -260,9 +260,9 @@ async def test_a_proxy_is_asked_for_the_name_that_we_do_not_resolve(monkeypatch:
 async def test_a_proxy_does_not_soften_the_rules_for_the_url_itself(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with host_raw_bytes(b"") as (proxy, lines):
         monkeypatch.setenv("ALL_PROXY", proxy.removeprefix("http://"))
-        async with open_downloader(FakeResolver(["8.8.8.8"])) as fetcher:
+        async with open_downloader(FakeResolver(["8.8.8.8"])) as downloader:
             with pytest.raises(DownloadNotAllowed):
-                await fetcher.download(url)
+                await downloader.download(url)
     assert not lines
 
 
@@ -270,7 +270,7 @@ async def test_a_host_that_is_exempt_from_the_proxy_is_checked_like_any_other(mo
     async with host_raw_bytes(b"") as (proxy, lines):
         monkeypatch.setenv("HTTPS_PROXY", proxy)
         monkeypatch.setenv("NO_PROXY", "example.com")
-        async with open_downloader(FakeResolver(["127.0.0.1"])) as fetcher:
+        async with open_downloader(FakeResolver(["127.0.0.1"])) as downloader:
             with pytest.raises(DownloadNotAllowed):
-                await fetcher.download("https://example.com/a.png")
+                await downloader.download("https://example.com/a.png")
     assert not lines

@@ -1,10 +1,11 @@
-"""Which pictures are handed on as they are, and which ones Telegram shows as a photo."""
+"""Which images are sent as they are, and which ones Telegram shows as a photo."""
 
 from dataclasses import replace
 
 import pytest
 
-from bot.images.inspect import ImageFormat, ImageInfo, SendObstacle, fits_as_photo, obstacle_to_sending
+from bot.images.format_detection import ImageFormat, ImageInfo
+from bot.images.inspect import SendObstacle, fits_as_photo, obstacle_to_sending
 
 PLAIN_PHOTO = ImageInfo(
     format=ImageFormat.JPEG, width=1280, height=960, file_size=200_000, upright=True, has_metadata=False, animated=False
@@ -12,7 +13,7 @@ PLAIN_PHOTO = ImageInfo(
 
 
 @pytest.mark.parametrize(
-    ("picture", "expected"),
+    ("image", "expected"),
     [
         (PLAIN_PHOTO, None),
         (replace(PLAIN_PHOTO, file_size=10_000_000), None),
@@ -25,8 +26,8 @@ PLAIN_PHOTO = ImageInfo(
         (replace(PLAIN_PHOTO, file_size=10_000_001, animated=True), SendObstacle.ANIMATED),
     ],
 )
-def test_the_gravest_obstacle_is_named(picture: ImageInfo, expected: SendObstacle | None) -> None:
-    assert obstacle_to_sending(picture) is expected
+def test_the_gravest_obstacle_is_named(image: ImageInfo, expected: SendObstacle | None) -> None:
+    assert obstacle_to_sending(image) is expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a picture tells beside what it shows, and which way up it is."""
+"""Metadata and the orientation are recognised."""
 
 import struct
 from io import BytesIO
@@ -12,8 +12,8 @@ from bot.images.exif import is_upright
 from bot.images.inspect import inspect_image
 from tests.images.sample_files import (
     ORIENTATION_TAG,
-    draw_picture,
-    encode_picture,
+    draw_image,
+    encode_image,
     jpeg_with_segment,
     make_exif,
     make_exif_with_position,
@@ -23,7 +23,7 @@ from tests.images.sample_files import (
     png_with_chunk,
     webp_canvas_chunk,
     webp_file,
-    webp_picture_chunk,
+    webp_image_chunk,
 )
 
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
@@ -33,37 +33,37 @@ FORMATS = ["JPEG", "PNG", "WEBP"]
 @pytest.mark.parametrize("file_format", FORMATS)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_read_from_exif(file_format: str, orientation: int) -> None:
-    picture = inspect_image(encode_picture(file_format, exif=make_exif(orientation)))
-    assert picture.upright is (orientation == 1)
-    assert picture.has_metadata
-    assert (picture.width, picture.height) == (48, 32)
+    image = inspect_image(encode_image(file_format, exif=make_exif(orientation)))
+    assert image.upright is (orientation == 1)
+    assert image.has_metadata
+    assert (image.width, image.height) == (48, 32)
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_exif_without_orientation_is_upright(file_format: str) -> None:
-    picture = inspect_image(encode_picture(file_format, exif=make_exif(title="a holiday")))
-    assert (picture.upright, picture.has_metadata) == (True, True)
+    image = inspect_image(encode_image(file_format, exif=make_exif(title="a holiday")))
+    assert (image.upright, image.has_metadata) == (True, True)
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_a_position_is_metadata(file_format: str) -> None:
-    assert inspect_image(encode_picture(file_format, exif=make_exif_with_position())).has_metadata
+    assert inspect_image(encode_image(file_format, exif=make_exif_with_position())).has_metadata
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])
 def test_xmp_is_metadata(file_format: str) -> None:
-    assert inspect_image(encode_picture(file_format, xmp=XMP)).has_metadata
+    assert inspect_image(encode_image(file_format, xmp=XMP)).has_metadata
 
 
 JPEG_EXTRAS = {
-    "comment": encode_picture("JPEG", comment=b"made by me"),
+    "comment": encode_image("JPEG", comment=b"made by me"),
     "IPTC": jpeg_with_segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04" + bytes(8)),
     "thumbnail in JFIF": jpeg_with_segment(0xE0, b"JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x01\x01\x09\x09\x09"),
     "thumbnail in JFXX": jpeg_with_segment(0xE0, b"JFXX\x00\x13\x01\x01\x09\x09\x09"),
     "something behind Adobe's header": jpeg_with_segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00\x00secret"),
     "FlashPix": jpeg_with_segment(0xE2, b"FPXR\x00" + bytes(8)),
     "a maker's own segment": jpeg_with_segment(0xE5, b"whatever"),
-    "a film behind the photo": encode_picture("JPEG") + b"\x00\x00\x00\x18ftypmp42",
+    "a film behind the photo": encode_image("JPEG") + b"\x00\x00\x00\x18ftypmp42",
 }
 
 
@@ -73,11 +73,11 @@ def test_whatever_a_jpeg_carries_beside_its_picture_is_metadata(content: bytes) 
 
 
 PNG_EXTRAS = {
-    "text": encode_picture("PNG", pnginfo=png_texts(Author="me")),
+    "text": encode_image("PNG", pnginfo=png_texts(Author="me")),
     "time": png_with_chunk(b"tIME", bytes(7)),
-    "exif behind the picture": png_with_chunk(b"eXIf", make_plain_exif(1), behind_picture=True),
+    "exif behind the image": png_with_chunk(b"eXIf", make_plain_exif(1), behind_image=True),
     "a program's own chunk": png_with_chunk(b"prVt", b"secret"),
-    "something behind the end": encode_picture("PNG") + b"secret",
+    "something behind the end": encode_image("PNG") + b"secret",
 }
 
 
@@ -87,13 +87,13 @@ def test_whatever_a_png_carries_beside_its_picture_is_metadata(content: bytes) -
 
 
 def test_whatever_a_webp_carries_beside_its_picture_is_metadata() -> None:
-    picture = webp_picture_chunk(encode_picture("WEBP"))
-    assert inspect_image(webp_file(webp_canvas_chunk(48, 32), picture, (b"what", b"secret"))).has_metadata
-    assert inspect_image(encode_picture("WEBP") + b"secret").has_metadata
+    image = webp_image_chunk(encode_image("WEBP"))
+    assert inspect_image(webp_file(webp_canvas_chunk(48, 32), image, (b"what", b"secret"))).has_metadata
+    assert inspect_image(encode_image("WEBP") + b"secret").has_metadata
 
 
 def test_exif_behind_the_picture_of_a_png_turns_it_too() -> None:
-    assert not inspect_image(png_with_chunk(b"eXIf", make_plain_exif(6), behind_picture=True)).upright
+    assert not inspect_image(png_with_chunk(b"eXIf", make_plain_exif(6), behind_image=True)).upright
 
 
 def test_of_two_exif_blocks_one_that_turns_is_enough() -> None:
@@ -123,8 +123,8 @@ BROKEN_EXIF = {
 
 @pytest.mark.parametrize("block", BROKEN_EXIF.values(), ids=BROKEN_EXIF.keys())
 def test_exif_that_cannot_be_read_is_not_taken_for_upright(block: bytes) -> None:
-    picture = inspect_image(jpeg_with_segment(0xE1, b"Exif\x00\x00" + block))
-    assert (picture.upright, picture.has_metadata) == (False, True)
+    image = inspect_image(jpeg_with_segment(0xE1, b"Exif\x00\x00" + block))
+    assert (image.upright, image.has_metadata) == (False, True)
 
 
 @settings(deadline=None)
@@ -146,14 +146,14 @@ def test_we_agree_with_pillow_about_orientation(entries: dict[int, int]) -> None
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
 def test_more_than_one_frame_is_animated(file_format: str) -> None:
-    frames = [draw_picture(), draw_picture().rotate(180), draw_picture().rotate(90)]
-    content = encode_picture(file_format, frames[0], save_all=True, append_images=frames[1:])
+    frames = [draw_image(), draw_image().rotate(180), draw_image().rotate(90)]
+    content = encode_image(file_format, frames[0], save_all=True, append_images=frames[1:])
     assert Image.open(BytesIO(content)).is_animated  # type: ignore[attr-defined] # Pillow types the base class only
     assert inspect_image(content).animated
 
 
 def test_a_single_frame_announced_as_animation_is_a_still_picture() -> None:
-    content = encode_picture("PNG")
+    content = encode_image("PNG")
     announced = content[:33] + png_chunk(b"acTL", struct.pack(">II", 1, 0)) + content[33:]
-    picture = inspect_image(announced)
-    assert (picture.animated, picture.has_metadata) == (False, True)
+    image = inspect_image(announced)
+    assert (image.animated, image.has_metadata) == (False, True)

@@ -1,4 +1,4 @@
-"""What counts as the open internet."""
+"""Which addresses are public, and which hosts are unambiguous."""
 
 import pytest
 

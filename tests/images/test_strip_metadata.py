@@ -1,4 +1,4 @@
-"""What is taken out of a file goes entirely, and what stays is the very same."""
+"""Metadata is removed completely, and the rest of the file stays the same."""
 
 from io import BytesIO
 
@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bot.images import jpeg, png, webp
-from bot.images.inspect import ImageFormat, inspect_image, obstacle_to_sending
+from bot.images.format_detection import ImageFormat
+from bot.images.inspect import inspect_image, obstacle_to_sending
 from bot.images.strip_metadata import keep_first_jpeg, strip_metadata
 from tests.images.sample_files import (
     SRGB_PROFILE,
-    draw_picture,
-    draw_transparent_picture,
-    encode_picture,
+    draw_image,
+    draw_transparent_image,
+    encode_image,
     jpeg_segment,
     jpeg_with_segment,
     make_exif,
@@ -23,24 +24,24 @@ from tests.images.sample_files import (
     png_texts,
     webp_canvas_chunk,
     webp_file,
-    webp_picture_chunk,
+    webp_image_chunk,
 )
 
 CANARY = b"canary-52.5163N-13.3777E"
 KINDS = {"JPEG": ImageFormat.JPEG, "PNG": ImageFormat.PNG, "WEBP": ImageFormat.WEBP}
 
 PLAIN = {
-    "baseline": encode_picture("JPEG", icc_profile=SRGB_PROFILE),
-    "progressive": encode_picture("JPEG", progressive=True),
-    "restarts": encode_picture("JPEG", restart_marker_blocks=1),
-    "grey": encode_picture("JPEG", draw_picture("L")),
-    "CMYK": encode_picture("JPEG", draw_picture("CMYK")),
-    "PNG": encode_picture("PNG", icc_profile=SRGB_PROFILE, dpi=(300, 300)),
-    "palette": encode_picture("PNG", draw_picture("P"), transparency=1),
-    "16 bit": encode_picture("PNG", draw_picture("I").convert("I;16")),
-    "WebP": encode_picture("WEBP"),
-    "lossless": encode_picture("WEBP", draw_transparent_picture(), lossless=True),
-    "WebP with profile": encode_picture("WEBP", draw_transparent_picture(), icc_profile=SRGB_PROFILE),
+    "baseline": encode_image("JPEG", icc_profile=SRGB_PROFILE),
+    "progressive": encode_image("JPEG", progressive=True),
+    "restarts": encode_image("JPEG", restart_marker_blocks=1),
+    "grey": encode_image("JPEG", draw_image("L")),
+    "CMYK": encode_image("JPEG", draw_image("CMYK")),
+    "PNG": encode_image("PNG", icc_profile=SRGB_PROFILE, dpi=(300, 300)),
+    "palette": encode_image("PNG", draw_image("P"), transparency=1),
+    "16 bit": encode_image("PNG", draw_image("I").convert("I;16")),
+    "WebP": encode_image("WEBP"),
+    "lossless": encode_image("WEBP", draw_transparent_image(), lossless=True),
+    "WebP with profile": encode_image("WEBP", draw_transparent_image(), icc_profile=SRGB_PROFILE),
 }
 
 
@@ -53,11 +54,11 @@ def pixels(content: bytes) -> bytes:
 
 
 def with_canary_metadata(content: bytes, places: list[int]) -> bytes:
-    """The picture with the canary put wherever its format takes something in."""
-    kind = format_of(content)
-    if kind is ImageFormat.JPEG:
+    """The file with the canary wherever its format allows metadata."""
+    file_format = format_of(content)
+    if file_format is ImageFormat.JPEG:
         return _jpeg_with_canary(content, places)
-    return _png_with_canary(content, places) if kind is ImageFormat.PNG else _webp_with_canary(content, places)
+    return _png_with_canary(content, places) if file_format is ImageFormat.PNG else _webp_with_canary(content, places)
 
 
 def _jpeg_with_canary(content: bytes, places: list[int]) -> bytes:
@@ -115,7 +116,7 @@ def test_what_has_no_metadata_comes_out_the_same(content: bytes) -> None:
 
 @pytest.mark.parametrize("file_format", KINDS)
 def test_the_colour_profile_stays(file_format: str) -> None:
-    content = encode_picture(file_format, icc_profile=SRGB_PROFILE, exif=make_exif(1, title="canary"))
+    content = encode_image(file_format, icc_profile=SRGB_PROFILE, exif=make_exif(1, title="canary"))
     clean = strip_metadata(KINDS[file_format], content)
     assert Image.open(BytesIO(clean)).info["icc_profile"] == SRGB_PROFILE
     assert b"canary" not in clean
@@ -124,7 +125,7 @@ def test_the_colour_profile_stays(file_format: str) -> None:
 def test_a_webp_announces_no_metadata_that_it_does_not_hold() -> None:
     clean = strip_metadata(
         ImageFormat.WEBP,
-        encode_picture("WEBP", draw_transparent_picture(), exif=make_exif(1), xmp=b"<x/>", icc_profile=SRGB_PROFILE),
+        encode_image("WEBP", draw_transparent_image(), exif=make_exif(1), xmp=b"<x/>", icc_profile=SRGB_PROFILE),
     )
     (header, *_) = webp.read_webp_chunks(clean, len(clean))
     assert clean[header.body] == 0x20 | 0x10
@@ -132,7 +133,7 @@ def test_a_webp_announces_no_metadata_that_it_does_not_hold() -> None:
 
 
 def test_odd_chunks_of_a_webp_stay_padded() -> None:
-    name, data = webp_picture_chunk(encode_picture("WEBP"))
+    name, data = webp_image_chunk(encode_image("WEBP"))
     odd = webp_file(
         webp_canvas_chunk(48, 32, 0x08),
         (b"ICCP", SRGB_PROFILE[:-1] + b"x" * (len(SRGB_PROFILE) % 2)),
@@ -143,28 +144,28 @@ def test_odd_chunks_of_a_webp_stay_padded() -> None:
 
 
 def test_texts_of_a_png_go_and_its_resolution_stays() -> None:
-    content = encode_picture("PNG", pnginfo=png_texts(Author="canary"), dpi=(300, 300))
+    content = encode_image("PNG", pnginfo=png_texts(Author="canary"), dpi=(300, 300))
     clean = strip_metadata(ImageFormat.PNG, content)
     assert b"canary" not in clean
     assert b"pHYs" in clean
 
 
 def test_a_thumbnail_in_the_jfif_header_goes_and_the_header_stays() -> None:
-    plain = encode_picture("JPEG", dpi=(72, 72))
+    plain = encode_image("JPEG", dpi=(72, 72))
     with_thumbnail = plain[:2] + jpeg_segment(0xE0, plain[6:18] + b"\x01\x01" + b"xyz") + plain[20:]
     assert inspect_image(with_thumbnail).has_metadata
     assert strip_metadata(ImageFormat.JPEG, with_thumbnail) == plain
 
 
 def test_what_hangs_on_an_adobe_header_goes_and_the_colours_stay() -> None:
-    plain = encode_picture("JPEG", draw_picture("CMYK"))
+    plain = encode_image("JPEG", draw_image("CMYK"))
     place = plain.index(b"\xff\xee")
     longer = plain[:place] + jpeg_segment(0xEE, plain[place + 4 : place + 16] + CANARY) + plain[place + 16 :]
     assert strip_metadata(ImageFormat.JPEG, longer) == plain
 
 
 def test_the_first_of_several_pictures_keeps_its_own_exif() -> None:
-    several = encode_picture("MPO", save_all=True, append_images=[draw_picture().rotate(180)], exif=make_exif(6))
+    several = encode_image("MPO", save_all=True, append_images=[draw_image().rotate(180)], exif=make_exif(6))
     first = keep_first_jpeg(several)
     assert pixels(first) == pixels(several)
     assert not inspect_image(first).upright
@@ -172,8 +173,6 @@ def test_the_first_of_several_pictures_keeps_its_own_exif() -> None:
 
 def test_a_brightness_map_goes_with_its_index() -> None:
     note = b"http://ns.adobe.com/xap/1.0/\x00<x hdrgm:Version='1.0'/>"
-    plain = encode_picture("JPEG")
-    photo = jpeg_with_segment(0xE1, note, jpeg_with_segment(0xE2, b"MPF\x00" + bytes(30), plain)) + encode_picture(
-        "JPEG"
-    )
+    plain = encode_image("JPEG")
+    photo = jpeg_with_segment(0xE1, note, jpeg_with_segment(0xE2, b"MPF\x00" + bytes(30), plain)) + encode_image("JPEG")
     assert strip_metadata(ImageFormat.JPEG, photo) == plain

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.images.jpeg import MAX_SCANS
+from bot.images.limits import MAX_JPEG_SCANS
 from bot.job import State
 from bot.pipeline.retry_limits import MAX_TRIES
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
@@ -446,7 +446,7 @@ async def test_a_result_that_asks_for_too_much_is_not_fetched_again(house: BotHa
     await _make_answer_due(house)
     [task] = house.kie.tasks.values()
     await house.advance_time(1)
-    task.result = jpeg_with_scans(MAX_SCANS + 1)
+    task.result = jpeg_with_scans(MAX_JPEG_SCANS + 1)
     await house.advance_time(30)
     assert "could not send it to you" in house.sent_texts()[0]
     assert "paints over itself" in house.sent_texts(9009)[0]

@@ -15,8 +15,8 @@ from tests.images.costly_files import jpeg_with_scans, tiff_with_strips
 from tests.images.sample_files import (
     FILES_WITH_METADATA,
     ROTATED_HEIC,
-    draw_picture,
-    encode_picture,
+    draw_image,
+    encode_image,
     make_exif,
     png_chunk,
     png_header,
@@ -105,7 +105,7 @@ async def test_a_picture_is_uploaded_under_a_name_that_nobody_can_guess(house: B
         (b"%PDF-1.7 not a picture at all", "not a picture that I can read"),
         (make_photo()[:-400], "damaged or incomplete"),
         (make_photo()[:-400], "send it again as a photo instead of a file, or open it and save it as JPEG or PNG"),
-        (encode_picture("TIFF", draw_picture("F")), "This is a TIFF file"),
+        (encode_image("TIFF", draw_image("F")), "This is a TIFF file"),
         (b"8BPS\x00\x01" + bytes(100), "This is a Photoshop file"),
         (
             _encode_picture("WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48), "red")]),
@@ -230,7 +230,7 @@ async def test_kie_is_given_telegrams_address_which_is_stored_nowhere(tmp_path: 
 
 #: Already upright, so that there is nothing to do but to cut out what they tell.
 UPRIGHT_FILES = {
-    f"upright {kind}": encode_picture(kind, exif=make_exif(1, camera="canary")) for kind in ("JPEG", "PNG", "WEBP")
+    f"upright {kind}": encode_image(kind, exif=make_exif(1, camera="canary")) for kind in ("JPEG", "PNG", "WEBP")
 }
 FILES_THAT_TELL = FILES_WITH_METADATA | UPRIGHT_FILES
 

@@ -21,7 +21,7 @@ from bot.store import database
 from bot.store.job_details import JobDetailsReader
 from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
-from tests.images.sample_files import encode_picture
+from tests.images.sample_files import encode_image
 from tests.process_harness import make_photo
 
 #: Tables with a row or two, whatever happens.
@@ -105,7 +105,7 @@ async def _send_every_kind_of_message(house: BotHarness) -> None:
     photo = await house.request_edit(make_photo())
     house.ada.edit_caption(photo, "too late")
     house.ada.send_album([make_photo("red"), make_photo("blue")])
-    house.ada.send_album([encode_picture("BMP"), encode_picture("TIFF")], {0: "to be decoded"}, as_documents=True)
+    house.ada.send_album([encode_image("BMP"), encode_image("TIFF")], {0: "to be decoded"}, as_documents=True)
     await house.receive_updates()
     await house.advance_time(60)
     house.ada.send_text("make it snow", reply_to=house.pictures()[0]["message_id"])
