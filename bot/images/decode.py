@@ -4,6 +4,7 @@ The header is checked before any pixel is decoded; after that, only the memory o
 """
 
 import hashlib
+import re
 from io import BytesIO
 
 import pillow_heif
@@ -50,8 +51,6 @@ _PLUGINS = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)
 
 #: Rows that are hashed at a time.
 _ROWS_PER_HASH = 64
-#: Arbitrary compressed data, with every restart marker that a scan may be waiting for.
-_FILLER = b"".join(bytes(range(1, 0xFF, 2)) + bytes([0xFF, 0xD0 + number]) for number in range(8)) * 2
 
 
 def load_decoders() -> None:
@@ -177,9 +176,22 @@ def refuse_truncated_jpeg(content: bytes, *, is_halved: bool = False) -> None:
 
     Other data after the last scan changes only the pixels of a truncated image.
     """
-    filled = content.removesuffix(jpeg.EOI).removesuffix(b"\xff") + _FILLER + jpeg.EOI
+    filled = content.removesuffix(jpeg.EOI).removesuffix(b"\xff") + _filler(content) + jpeg.EOI
     if jpeg.lacks_scans(content) or _hash_pixels(content, is_halved) != _hash_pixels(filled, is_halved):
         raise UnreadableImage("the JPEG is truncated inside a scan")
+
+
+def _filler(content: bytes) -> bytes:
+    """Return arbitrary compressed data with all restart markers.
+
+    The first is the one that the last scan expects: libjpeg takes one of the next two for a sign that data is missing,
+    and fills that with the same grey as without a marker.
+    """
+    last_scan = jpeg.read_segments_until_damage(content)[-2].data
+    restarts = re.findall(rb"\xff[\xd0-\xd7]", last_scan)
+    expected = restarts[-1][1] - 0xD0 + 1 if restarts else 0
+    markers = (bytes([0xFF, 0xD0 + (expected + number) % 8]) for number in range(16))
+    return b"".join(bytes(range(1, 0xFF, 2)) + marker for marker in markers)
 
 
 def _hash_pixels(content: bytes, is_halved: bool) -> bytes:

@@ -126,6 +126,8 @@ TRUNCATED = {
     "half of a progressive one": PROGRESSIVE[: len(PROGRESSIVE) // 2],
     "ten bytes": BASELINE[:-12],
     "at a restart": RESTARTS[: find_markers(RESTARTS, rb"\xff[\xd0-\xd7]")[3]],
+    "at the last restart": RESTARTS[: find_markers(RESTARTS, rb"\xff[\xd0-\xd7]")[-1]],
+    "at the last restart but one": RESTARTS[: find_markers(RESTARTS, rb"\xff[\xd0-\xd7]")[-2]],
     "behind a restart": RESTARTS[: find_markers(RESTARTS, rb"\xff[\xd0-\xd7]")[3] + 2],
     "before the last scan": PROGRESSIVE[: find_markers(PROGRESSIVE, rb"\xff\xda")[-1]],
     "where the second scan ends": PROGRESSIVE[: jpeg.read_segments_until_damage(PROGRESSIVE)[-3].start],
