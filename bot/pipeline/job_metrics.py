@@ -57,7 +57,7 @@ class JobMetrics:
             case RequestAccepted():
                 self.metrics.accepted.add()
             case JobTransitioned(job, to, changes):
-                self._on_moved(job, to, changes.get("reason"), changes.get("took"))
+                self._on_moved(job, to, changes.get("reason"), changes.get("kie_duration_ms"))
             case TaskCompleted(job_id, at):
                 _remember(self._completed_at, job_id, at)
             case JobAnswered(job, at):

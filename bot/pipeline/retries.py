@@ -262,12 +262,12 @@ def _show_unfetched(tx: Transaction, job_id: int, parcel: OutboxMessage, error: 
     waited = seconds_between(parcel.written_at, now)
     if (
         job is None
-        or job.unfetched_at is not None
+        or job.download_failing_since is not None
         or waited < DOWNLOAD_DELAY_NOTICE_SECONDS
         or not isinstance(error, DownloadError)
     ):
         return
-    tx.jobs.update(job, unfetched_at=now)
+    tx.jobs.update(job, download_failing_since=now)
     tx.progress_messages.open_or_refresh(job, now)
 
 

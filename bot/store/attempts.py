@@ -19,7 +19,7 @@ class AttemptOutcome(StrEnum):
     #: certainly no task
     NOT_ORDERED = "not_ordered"
     #: nobody can say
-    UNCERTAIN = "unclear"
+    UNCERTAIN = "uncertain"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class Preference(StrEnum):
     """What can be chosen for a chat: the names of its columns."""
 
     FORMAT = "format"
-    ASPECT_RATIO = "shape"
+    ASPECT_RATIO = "aspect_ratio"
     ANSWER_AS = "answer_as"
     #: None: that of the speaker's app
     LANGUAGE = "language"
@@ -49,7 +49,7 @@ class Chats:
             return DEFAULT_OPTIONS
         return EditOptions(
             ResultFormat(row["format"] or DEFAULT_OPTIONS.format),
-            AspectRatio(row["shape"] or DEFAULT_OPTIONS.aspect_ratio),
+            AspectRatio(row["aspect_ratio"] or DEFAULT_OPTIONS.aspect_ratio),
             AnswerAs(row["answer_as"] or DEFAULT_OPTIONS.answer_as),
         )
 
@@ -73,16 +73,16 @@ class Chats:
     def get_added_by(self, chat_id: int) -> int | None:
         """Return the person who added the bot to a group, None where nobody knows."""
         row = self._row(chat_id)
-        return None if row is None else row["placed_by"]
+        return None if row is None else row["added_by"]
 
     def set_added_by(self, chat_id: int, user_id: int) -> None:
         """Note who added the bot to a group; a supergroup keeps the one who added it to the group that it was."""
         if self.get_former_id(chat_id) is None or self.get_added_by(chat_id) is None:
-            self._set(chat_id, "placed_by", user_id)
+            self._set(chat_id, "added_by", user_id)
 
     def clear_added_by(self, chat_id: int) -> None:
         """Forget who added the bot to a group that it is no longer in."""
-        self._set(chat_id, "placed_by", None)
+        self._set(chat_id, "added_by", None)
 
     def is_known(self, chat_id: int) -> bool:
         """Say whether anything is known of a chat."""
@@ -91,11 +91,11 @@ class Chats:
     def receives_all_messages(self, chat_id: int) -> bool:
         """Say whether the bot is shown everything there because it is an administrator."""
         row = self._row(chat_id)
-        return row is not None and bool(row["hears_all"])
+        return row is not None and bool(row["receives_all_messages"])
 
     def set_receives_all_messages(self, chat_id: int, *, hears_all: bool) -> None:
         """Note whether the bot is an administrator of a group."""
-        self._set(chat_id, "hears_all", int(hears_all))
+        self._set(chat_id, "receives_all_messages", int(hears_all))
 
     def get_former_id(self, chat_id: int) -> int | None:
         """Return the id that a supergroup had as a group, if it was one."""
@@ -171,8 +171,9 @@ class Chats:
         self._set(new_id, "former_id", old_id)
         kept = ", ".join(f"{column} = coalesce(chats.{column}, old.{column})" for column in MIGRATED_COLUMNS)
         self._db.execute(
-            f"UPDATE chats SET {kept}, hears_all = max(chats.hears_all, old.hears_all),"  # noqa: S608 - names of ours
-            " placed_by = coalesce(old.placed_by, chats.placed_by)"
+            f"UPDATE chats SET {kept},"  # noqa: S608 - names of ours
+            " receives_all_messages = max(chats.receives_all_messages, old.receives_all_messages),"
+            " added_by = coalesce(old.added_by, chats.added_by)"
             " FROM chats AS old WHERE chats.chat_id = ? AND old.chat_id = ?",
             (new_id, old_id),
         )

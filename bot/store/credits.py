@@ -44,7 +44,7 @@ class Credits:
 
     def request_balance(self, now: Instant) -> None:
         """Have the balance asked for, unless that is so already."""
-        self._db.execute("UPDATE account SET due_at = ? WHERE only = 1 AND due_at IS NULL", (now,))
+        self._db.execute("UPDATE credit_balance SET due_at = ? WHERE id = 1 AND due_at IS NULL", (now,))
 
     def get_balance_due_at(self) -> Instant | None:
         """Return since when somebody wants the balance to be asked for, None while nobody does."""
@@ -53,11 +53,13 @@ class Credits:
 
     def postpone_balance(self, due_at: Instant) -> None:
         """Ask later, because there was no answer."""
-        self._db.execute("UPDATE account SET due_at = ? WHERE only = 1", (due_at,))
+        self._db.execute("UPDATE credit_balance SET due_at = ? WHERE id = 1", (due_at,))
 
     def set_balance(self, balance: float, now: Instant) -> None:
         """Write down what Kie said."""
-        self._db.execute("UPDATE account SET balance = ?, asked_at = ?, due_at = NULL WHERE only = 1", (balance, now))
+        self._db.execute(
+            "UPDATE credit_balance SET balance = ?, asked_at = ?, due_at = NULL WHERE id = 1", (balance, now)
+        )
 
     def get_low_since(self) -> Instant | None:
         """Return since when the balance is known to be low."""
@@ -66,12 +68,12 @@ class Credits:
 
     def set_low_since(self, since: Instant | None) -> None:
         """Note since when the balance is low, None for one that is not."""
-        self._db.execute("UPDATE account SET low_since = ? WHERE only = 1", (since,))
+        self._db.execute("UPDATE credit_balance SET low_since = ? WHERE id = 1", (since,))
 
     def add_spending(self, credits_: float, day: int) -> None:
         """Add what a task cost to what was spent on a UTC day."""
         self._db.execute(
-            "INSERT INTO spending (day, credits) VALUES (?, ?)"
+            "INSERT INTO daily_spending (day, credits) VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
             (day, credits_),
         )
@@ -79,7 +81,7 @@ class Credits:
 
     def get_spending(self, day: int) -> float:
         """Return the credits that were spent on a UTC day."""
-        row = self._db.execute("SELECT credits FROM spending WHERE day = ?", (day,)).fetchone()
+        row = self._db.execute("SELECT credits FROM daily_spending WHERE day = ?", (day,)).fetchone()
         return 0.0 if row is None else float(row["credits"])
 
     def count_affordable_edits(self, ceiling: float, committed: int, day: int) -> int:
@@ -94,7 +96,7 @@ class Credits:
     def estimate_price(self) -> float:
         """Return the credits that an edit costs at most, by the latest ones, or as usual where none is known."""
         row = self._db.execute(
-            "SELECT max(credits) AS price FROM (SELECT credits FROM jobs WHERE took IS NOT NULL"
+            "SELECT max(credits) AS price FROM (SELECT credits FROM jobs WHERE kie_duration_ms IS NOT NULL"
             " ORDER BY finished_at DESC LIMIT ?)",
             (PRICE_SAMPLE_SIZE,),
         ).fetchone()
@@ -108,5 +110,5 @@ class Credits:
         return int(row["n"]) + count_jobs_in_states(self._db, COMMITTED_STATES)
 
     def _row(self) -> sqlite3.Row:
-        row: sqlite3.Row = self._db.execute("SELECT * FROM account WHERE only = 1").fetchone()
+        row: sqlite3.Row = self._db.execute("SELECT * FROM credit_balance WHERE id = 1").fetchone()
         return row

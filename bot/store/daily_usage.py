@@ -49,9 +49,9 @@ class Quota:
     def refund_ended(self, job_id: int, to: State) -> None:
         """Give back what a job holds that came to nothing, as far as it is given back."""
         job = self._read_job(job_id)
-        if job["counted_on"] is None or not self._attempts.is_free(job_id):
+        if job["counted_day"] is None or not self._attempts.is_free(job_id):
             return
-        if to is State.CANCELLED or self._daily_usage.refund_failure(job["charged_to"], job["counted_on"]):
+        if to is State.CANCELLED or self._daily_usage.refund_failure(job["charged_to"], job["counted_day"]):
             self.refund(job_id)
         else:
             self._refund_shared(job_id)
@@ -60,24 +60,24 @@ class Quota:
         """Count a job no longer."""
         self._refund_shared(job_id)
         job = self._read_job(job_id)
-        if job["counted_on"] is not None:
-            self._daily_usage.subtract(job["charged_to"], job["chat_id"], job["counted_on"], OWN_SCOPES)
+        if job["counted_day"] is not None:
+            self._daily_usage.subtract(job["charged_to"], job["chat_id"], job["counted_day"], OWN_SCOPES)
             self._set_counted(job_id, None, for_all=False)
 
     def _refund_shared(self, job_id: int) -> None:
         job = self._read_job(job_id)
         if job["counted_for_all"]:
-            self._daily_usage.subtract(job["charged_to"], job["chat_id"], job["counted_on"], SHARED_SCOPES)
-            self._set_counted(job_id, job["counted_on"], for_all=False)
+            self._daily_usage.subtract(job["charged_to"], job["chat_id"], job["counted_day"], SHARED_SCOPES)
+            self._set_counted(job_id, job["counted_day"], for_all=False)
 
     def _read_job(self, job_id: int) -> sqlite3.Row:
         row: sqlite3.Row = self._db.execute(
-            "SELECT charged_to, chat_id, counted_on, counted_for_all FROM jobs WHERE id = ?", (job_id,)
+            "SELECT charged_to, chat_id, counted_day, counted_for_all FROM jobs WHERE id = ?", (job_id,)
         ).fetchone()
         return row
 
     def _set_counted(self, job_id: int, day: int | None, *, for_all: bool) -> None:
-        self._db.execute("UPDATE jobs SET counted_on = ?, counted_for_all = ? WHERE id = ?", (day, for_all, job_id))
+        self._db.execute("UPDATE jobs SET counted_day = ?, counted_for_all = ? WHERE id = ?", (day, for_all, job_id))
 
 
 #: The id under which the edits of everybody are counted.
@@ -87,7 +87,7 @@ EVERYONE_ID = 0
 class UsageScope(StrEnum):
     """What is counted apart."""
 
-    USER = "person"
+    USER = "user"
     CHAT = "chat"
     ALL = "all"
 
@@ -108,14 +108,14 @@ class DailyUsage:
     def get(self, whose: UsageScope, principal: int, day: int) -> int:
         """Return how many edits were accepted."""
         row = self._db.execute(
-            "SELECT edits FROM counts WHERE day = ? AND whose = ? AND id = ?", (day, whose, principal)
+            "SELECT edits FROM daily_usage WHERE day = ? AND scope = ? AND scope_id = ?", (day, whose, principal)
         ).fetchone()
         return 0 if row is None else int(row["edits"])
 
     def add(self, charged_to: int, chat_id: int, day: int, whose: Collection[UsageScope] = tuple(UsageScope)) -> None:
         """Count an edit."""
         self._db.executemany(
-            "INSERT INTO counts (day, whose, id, edits) VALUES (?, ?, ?, 1)"
+            "INSERT INTO daily_usage (day, scope, scope_id, edits) VALUES (?, ?, ?, 1)"
             " ON CONFLICT DO UPDATE SET edits = edits + 1",
             [(day, *counted) for counted in _scopes_with_ids(charged_to, chat_id, whose)],
         )
@@ -125,14 +125,15 @@ class DailyUsage:
     ) -> None:
         """Count it no longer; a day that was forgotten has nothing to give back."""
         self._db.executemany(
-            "UPDATE counts SET edits = edits - 1 WHERE day = ? AND whose = ? AND id = ? AND edits > 0",
+            "UPDATE daily_usage SET edits = edits - 1 WHERE day = ? AND scope = ? AND scope_id = ? AND edits > 0",
             [(day, *counted) for counted in _scopes_with_ids(charged_to, chat_id, whose)],
         )
 
     def refund_failure(self, charged_to: int, day: int) -> bool:
         """Note that a failure is given back; False where so many were on that day that this one is not."""
         cursor = self._db.execute(
-            "UPDATE counts SET forgiven = forgiven + 1 WHERE day = ? AND whose = ? AND id = ? AND forgiven < ?",
+            "UPDATE daily_usage SET refunded_failures = refunded_failures + 1 WHERE day = ? AND scope = ?"
+            " AND scope_id = ? AND refunded_failures < ?",
             (day, UsageScope.USER, charged_to, MAX_REFUNDED_FAILURES),
         )
         return cursor.rowcount == 1
@@ -140,17 +141,20 @@ class DailyUsage:
     def migrate_chat(self, old_id: int, new_id: int) -> None:
         """Count for a supergroup what was counted for the group that it was, in whoever's name it was asked for."""
         self._db.execute(
-            "INSERT INTO counts (day, whose, id, edits, forgiven) SELECT day, whose, ?2, edits, forgiven FROM counts"
-            " WHERE whose <> ?3 AND id = ?1"
-            " ON CONFLICT DO UPDATE SET edits = edits + excluded.edits, forgiven = forgiven + excluded.forgiven",
+            "INSERT INTO daily_usage (day, scope, scope_id, edits, refunded_failures) SELECT day, scope, ?2, edits,"
+            " refunded_failures FROM daily_usage"
+            " WHERE scope <> ?3 AND scope_id = ?1"
+            " ON CONFLICT DO UPDATE SET edits = edits + excluded.edits,"
+            " refunded_failures = refunded_failures + excluded.refunded_failures",
             (old_id, new_id, UsageScope.ALL),
         )
-        self._db.execute("DELETE FROM counts WHERE whose <> ? AND id = ?", (UsageScope.ALL, old_id))
+        self._db.execute("DELETE FROM daily_usage WHERE scope <> ? AND scope_id = ?", (UsageScope.ALL, old_id))
 
     def delete_before(self, before: int) -> bool:
         """Forget some of the days before one; return whether there may be more."""
         forgotten = self._db.execute(
-            "DELETE FROM counts WHERE (day, whose, id) IN (SELECT day, whose, id FROM counts WHERE day < ? LIMIT ?)",
+            "DELETE FROM daily_usage WHERE (day, scope, scope_id) IN (SELECT day, scope, scope_id FROM daily_usage"
+            " WHERE day < ? LIMIT ?)",
             (before, DELETE_BATCH_SIZE),
         )
         return forgotten.rowcount == DELETE_BATCH_SIZE

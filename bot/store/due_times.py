@@ -29,17 +29,14 @@ class DueTimes:
 
 def read_due_times(db: sqlite3.Connection) -> DueTimes:
     """Return what there is to do."""
-    jobs_at, groups_at, somebody_waits, *lanes_at = db.execute(
-        "SELECT (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL),"
+    lanes = ", ".join(f"(SELECT min(queue_turn) FROM outbox_lanes WHERE lane = '{lane}')" for lane in OutboxLane)  # noqa: S608 - ours
+    jobs_at, admins_at, first_queued, *lanes_at = db.execute(
+        "SELECT (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL),"  # noqa: S608 - names of ours
         " (SELECT min(admins_due_at) FROM chats WHERE admins_due_at IS NOT NULL),"
-        " (SELECT min(job_id) FROM line) IS NOT NULL,"
-        " (SELECT min(turn) FROM chat_queues WHERE lane = ?), (SELECT min(turn) FROM chat_queues WHERE lane = ?),"
-        " (SELECT min(turn) FROM chat_queues WHERE lane = ?), (SELECT min(turn) FROM chat_queues WHERE lane = ?),"
-        " (SELECT min(turn) FROM chat_queues WHERE lane = ?)",
-        tuple(OutboxLane),
+        f" (SELECT min(job_id) FROM fair_queue), {lanes}"
     ).fetchone()
-    lanes = {lane: at for lane, at in zip(OutboxLane, lanes_at, strict=True) if at is not None}
-    return DueTimes(jobs_at, lanes, groups_at, bool(somebody_waits))
+    due = {lane: at for lane, at in zip(OutboxLane, lanes_at, strict=True) if at is not None}
+    return DueTimes(jobs_at, due, admins_at, first_queued is not None)
 
 
 def is_due(moment: Instant | None, now: Instant) -> bool:
@@ -55,11 +52,11 @@ SHIFTED_COLUMNS = (
     ("jobs", "due_at", ""),
     ("jobs", "closes_by", " AND state = 'gathering'"),
     ("outbox", "due_at", ""),
-    ("chat_queues", "served_at", ""),
-    ("breakers", "until", ""),
+    ("outbox_lanes", "served_at", ""),
+    ("circuit_breakers", "open_until", ""),
     ("attempts", "ended_at", ""),
-    ("account", "asked_at", ""),
-    ("account", "due_at", ""),
+    ("credit_balance", "asked_at", ""),
+    ("credit_balance", "due_at", ""),
 )
 
 

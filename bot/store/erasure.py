@@ -43,12 +43,15 @@ _VARIATIONS_CTE = (
 
 #: Says of a request that something about it is still to be sent.
 _HAS_PENDING_MESSAGE = (
-    "EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND ended_at IS NULL AND kind NOT IN ('status', 'menu'))"
+    "EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND ended_at IS NULL"
+    " AND kind NOT IN ('progress_message', 'menu'))"
 )
 
 #: Groups to which somebody added the bot. Of those whom an admin has shut out it stays, like that decision itself: who
 #: speaks there in the name of the group would be let in again otherwise.
-_ADDED_BY_USER = "placed_by = ?1 AND NOT EXISTS (SELECT 1 FROM standings WHERE id = ?1 AND standing <> 'allowed')"
+_ADDED_BY_USER = (
+    "added_by = ?1 AND NOT EXISTS (SELECT 1 FROM access_rules WHERE principal_id = ?1 AND rule <> 'allowed')"
+)
 
 #: Requests of groups and channels that somebody answers for.
 _CHARGED_TO_USER = "charged_to = ?1 AND charged_to <> user_id"
@@ -106,10 +109,10 @@ class Erasure:
             edits=len(states),
             unordered=sum(state in UNORDERED_STATES for state in states),
             ordered=sum(state in (State.SUBMITTING, State.RUNNING) for state in states),
-            texts=self._count(f"FROM parts WHERE job_id {_IN_JSON_LIST} AND words <> ''", theirs),
-            images=self._count(f"FROM sources WHERE job_id {_IN_JSON_LIST}", theirs),
+            texts=self._count(f"FROM request_messages WHERE job_id {_IN_JSON_LIST} AND text <> ''", theirs),
+            images=self._count(f"FROM source_images WHERE job_id {_IN_JSON_LIST}", theirs),
             messages=messages,
-            has_settings=chosen + self._count("FROM people WHERE user_id = ?", user_id) > 0,
+            has_settings=chosen + self._count("FROM users WHERE user_id = ?", user_id) > 0,
             groups=self._count(f"FROM ({_GROUPS_OF_USER})", user_id),
             is_truncated=MAX_COUNTED in (len(states), messages),
         )
@@ -130,7 +133,8 @@ class Erasure:
         for job_id in ids:
             self._db.execute(
                 "UPDATE jobs SET chat_id = ?1, user_id = ?1, charged_to = ?1, message_id = NULL, thread_id = NULL,"
-                " album = NULL, language = 'en', due_at = NULL, closes_by = NULL, erased_at = ?2 WHERE id = ?3",
+                " media_group_id = NULL, language = 'en', due_at = NULL, closes_by = NULL, erased_at = ?2"
+                " WHERE id = ?3",
                 (ERASED_ID, now, job_id),
             )
             self._erase_content(job_id)
@@ -168,29 +172,31 @@ class Erasure:
         What is stored about them from now on stays.
         """
         self._db.execute(
-            "INSERT OR REPLACE INTO erasures (user_id, asked_at, last_job) SELECT ?, ?, coalesce(max(id), 0) FROM jobs",
+            "INSERT OR REPLACE INTO erasures (user_id, asked_at, last_job_id) SELECT ?, ?, coalesce(max(id), 0)"
+            " FROM jobs",
             (user_id, now),
         )
         for beginning in USER_KEY_PREFIXES:
             self._erase_all_messages(
                 "key >= ? AND key < ?", (f"{beginning}:{user_id}:", f"{beginning}:{user_id};"), now
             )
-        self._db.execute("DELETE FROM lanes WHERE user_id = ?1 OR chat_id = ?1", (user_id,))
-        self._db.execute("DELETE FROM people WHERE user_id = ?", (user_id,))
+        self._db.execute("DELETE FROM fair_queue_lanes WHERE user_id = ?1 OR chat_id = ?1", (user_id,))
+        self._db.execute("DELETE FROM users WHERE user_id = ?", (user_id,))
         self._db.execute("DELETE FROM chats WHERE chat_id = ?", (user_id,))
-        self._db.execute(f"UPDATE chats SET placed_by = NULL WHERE {_ADDED_BY_USER}", (user_id,))  # noqa: S608 - no data in it
+        self._db.execute(f"UPDATE chats SET added_by = NULL WHERE {_ADDED_BY_USER}", (user_id,))  # noqa: S608 - no data in it
         # they stay counted, as all that somebody asked for
         self._db.execute(f"UPDATE jobs SET charged_to = user_id WHERE {_CHARGED_TO_USER}", (user_id,))  # noqa: S608 - the same
         # who administers a group is asked again whenever it matters
         self._db.execute("UPDATE chats SET admins = NULL, admins_known_at = NULL WHERE admins_known_at IS NOT NULL")
         self._db.execute(
-            "UPDATE inbox SET body = NULL WHERE fault IS NOT NULL"
+            "UPDATE inbox SET body = NULL WHERE quarantine_reason IS NOT NULL"
             " AND EXISTS (SELECT 1 FROM json_tree(inbox.body) WHERE atom = ?)",
             (user_id,),
         )
         # what waits for the administrators of a group is not done any more
         self._db.execute(
-            "UPDATE inbox SET body = NULL, awaits = NULL, handled_at = ?2 WHERE handled_at IS NULL AND awaits NOTNULL"
+            "UPDATE inbox SET body = NULL, waits_for_admins_of = NULL, handled_at = ?2 WHERE handled_at IS NULL"
+            " AND waits_for_admins_of NOTNULL"
             " AND ?1 IN (json_extract(body, '$.message.from.id'), json_extract(body, '$.callback_query.from.id'))",
             (user_id, now),
         )
@@ -204,12 +210,12 @@ class Erasure:
         return row is not None
 
     def _continue_erasure_of(self, user_id: int, now: Instant) -> None:
-        asked_at, last_job = self._db.execute(
-            "SELECT asked_at, last_job FROM erasures WHERE user_id = ?", (user_id,)
+        asked_at, last_job_id = self._db.execute(
+            "SELECT asked_at, last_job_id FROM erasures WHERE user_id = ?", (user_id,)
         ).fetchone()
         rows = self._db.execute(
             "SELECT id FROM jobs WHERE user_id = ? AND id <= ? ORDER BY id DESC LIMIT ?",
-            (user_id, last_job, DELETE_BATCH_SIZE),
+            (user_id, last_job_id, DELETE_BATCH_SIZE),
         ).fetchall()
         self.erase_requests([row["id"] for row in rows], now)
         if (
@@ -228,11 +234,11 @@ class Erasure:
 
     def _erase_content(self, job_id: int) -> None:
         self._db.execute(
-            "UPDATE jobs SET prompt = '', result_url = NULL, unread_result = NULL, erase_when_ended = 0 WHERE id = ?",
+            "UPDATE jobs SET prompt = '', result_url = NULL, unparsed_result = NULL, erase_when_ended = 0 WHERE id = ?",
             (job_id,),
         )
-        self._db.execute("DELETE FROM sources WHERE job_id = ?", (job_id,))
-        self._db.execute("DELETE FROM parts WHERE job_id = ?", (job_id,))
+        self._db.execute("DELETE FROM source_images WHERE job_id = ?", (job_id,))
+        self._db.execute("DELETE FROM request_messages WHERE job_id = ?", (job_id,))
 
     def _erase_all_messages(self, which: str, values: Sequence[int | str], now: Instant) -> None:
         while self._erase_messages(which, values, now) == DELETE_BATCH_SIZE:
@@ -246,7 +252,7 @@ class Erasure:
         ).fetchall()
         ids = json.dumps([row["id"] for row in rows])
         self._db.execute(
-            "UPDATE outbox SET body = '', shown = NULL, is_over = 1, touched = touched + 1, due_at = ?"  # noqa: S608 - no data in it
+            "UPDATE outbox SET body = '', shown = NULL, is_to_be_deleted = 1, revision = revision + 1, due_at = ?"  # noqa: S608 - no data in it
             f" WHERE id {_IN_JSON_LIST} AND ended_at IS NULL AND kind IN (?, ?)",
             (now, ids, *EDITABLE_KINDS),
         )

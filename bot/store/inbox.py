@@ -25,7 +25,7 @@ class StoredUpdate:
 
 
 #: Which updates wait to be handled. The indexes of the table say the same.
-WAITING_SQL = "handled_at IS NULL AND awaits IS NULL"
+WAITING_SQL = "handled_at IS NULL AND waits_for_admins_of IS NULL"
 
 
 class Inbox:
@@ -37,9 +37,9 @@ class Inbox:
     def add(self, letters: Iterable[StoredUpdate]) -> int:
         """Keep each update, unless one of its id was kept before; return how many are new."""
         cursor = self._db.executemany(
-            "INSERT INTO inbox (update_id, body, received_at, turn)"  # noqa: S608 - no data in it
-            f" SELECT ?1, ?2, ?3, max(coalesce((SELECT min(turn) FROM inbox WHERE {WAITING_SQL}), 0),"
-            f" coalesce((SELECT turn + 1 FROM inbox WHERE {WAITING_SQL} AND chat_id = {_chat_id_sql('?2')}"
+            "INSERT INTO inbox (update_id, body, received_at, queue_turn)"  # noqa: S608 - no data in it
+            f" SELECT ?1, ?2, ?3, max(coalesce((SELECT min(queue_turn) FROM inbox WHERE {WAITING_SQL}), 0),"
+            f" coalesce((SELECT queue_turn + 1 FROM inbox WHERE {WAITING_SQL} AND chat_id = {_chat_id_sql('?2')}"
             " ORDER BY update_id DESC LIMIT 1), 0)) WHERE true ON CONFLICT DO NOTHING",
             [(letter.update_id, letter.body, letter.received_at) for letter in letters],
         )
@@ -49,23 +49,28 @@ class Inbox:
         """Return the oldest update that was not handled of the chat whose turn it is."""
         row = self._db.execute(
             f"SELECT update_id, body, received_at FROM inbox WHERE {WAITING_SQL} AND chat_id ="  # noqa: S608 - no data in it
-            f" (SELECT chat_id FROM inbox WHERE {WAITING_SQL} ORDER BY turn, update_id LIMIT 1)"
+            f" (SELECT chat_id FROM inbox WHERE {WAITING_SQL} ORDER BY queue_turn, update_id LIMIT 1)"
             " ORDER BY update_id LIMIT 1"
         ).fetchone()
         return None if row is None else StoredUpdate(*row)
 
     def hold_for_admins(self, update_id: int, chat_id: int) -> None:
         """Leave an update until the administrators of a group are known; those behind it do not wait."""
-        self._db.execute("UPDATE inbox SET awaits = ? WHERE update_id = ?", (chat_id, update_id))
+        self._db.execute("UPDATE inbox SET waits_for_admins_of = ? WHERE update_id = ?", (chat_id, update_id))
 
     def has_held(self, chat_id: int) -> bool:
         """Say whether an update waits for the administrators of a group."""
-        row = self._db.execute("SELECT 1 FROM inbox WHERE handled_at IS NULL AND awaits = ? LIMIT 1", (chat_id,))
+        row = self._db.execute(
+            "SELECT 1 FROM inbox WHERE handled_at IS NULL AND waits_for_admins_of = ? LIMIT 1", (chat_id,)
+        )
         return row.fetchone() is not None
 
     def release_held(self, chat_id: int) -> None:
         """Let the updates be handled that waited for a group's administrators."""
-        self._db.execute("UPDATE inbox SET awaits = NULL WHERE handled_at IS NULL AND awaits = ?", (chat_id,))
+        self._db.execute(
+            "UPDATE inbox SET waits_for_admins_of = NULL WHERE handled_at IS NULL AND waits_for_admins_of = ?",
+            (chat_id,),
+        )
 
     def has_waiting(self, chat_id: int, *, message_id: int | None = None, album: str | None = None) -> bool:
         """Say whether a message, or an item of an album, waits to be handled."""
@@ -87,7 +92,9 @@ class Inbox:
 
     def quarantine(self, update_id: int, fault: str, now: Instant) -> None:
         """Put an update that cannot be handled out of the way, with its body, for somebody to look at."""
-        self._db.execute("UPDATE inbox SET handled_at = ?, fault = ? WHERE update_id = ?", (now, fault, update_id))
+        self._db.execute(
+            "UPDATE inbox SET handled_at = ?, quarantine_reason = ? WHERE update_id = ?", (now, fault, update_id)
+        )
 
     def delete_handled(self, handled_before: Instant, set_aside_before: Instant) -> bool:
         """Delete some of what was handled, or set aside, before these moments; return whether there may be more.
@@ -98,7 +105,7 @@ class Inbox:
         forgotten = [
             self._db.execute(
                 f"DELETE FROM inbox WHERE update_id IN"  # noqa: S608 - no data in it
-                f" (SELECT update_id FROM inbox WHERE handled_at < ? AND fault {which} LIMIT ?)",
+                f" (SELECT update_id FROM inbox WHERE handled_at < ? AND quarantine_reason {which} LIMIT ?)",
                 (before, DELETE_BATCH_SIZE),
             ).rowcount
             for which, before in (("IS NULL", handled_before), ("IS NOT NULL", set_aside_before))

@@ -49,7 +49,7 @@ def inspect_database(path: Path, *, is_written: bool, seconds: float) -> Databas
 
 
 def _read_bot_id(db: sqlite3.Connection, version: int) -> int | None:
-    row = db.execute("SELECT bot_id FROM owner").fetchone() if version else None
+    row = db.execute("SELECT bot_id FROM bot_identity").fetchone() if version else None
     return None if row is None else int(row[0])
 
 

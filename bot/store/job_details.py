@@ -11,11 +11,20 @@ from bot.job import Job, State
 from bot.store.circuit_breakers import CircuitBreakers
 from bot.store.jobs import OPEN_STATES, Jobs
 
-#: Columns with a moment of a job's life, in the order in which most jobs pass them.
-MILESTONES = (
-    "received_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "unfetched_at", "answering_at",
-    "answered_at", "answer_deleted_at", "erased_at",
-)  # fmt: skip
+#: The columns with a time of a job's life, in the order in which most jobs pass them, and how it is called in a list.
+MILESTONES = {
+    "received_at": "received",
+    "queued_at": "queued",
+    "submitted_at": "submitted",
+    "asked_at": "asked",
+    "overdue_at": "overdue",
+    "finished_at": "finished",
+    "download_failing_since": "unavailable",
+    "answering_at": "answering",
+    "answered_at": "answered",
+    "answer_deleted_at": "deleted",
+    "erased_at": "erased",
+}
 
 
 @dataclass(frozen=True)
@@ -57,10 +66,10 @@ class MessageDetails:
     is_answer: bool
     written_at: Instant
     ended_at: Instant | None
-    ending: str | None
+    outcome: str | None
     message_id: int | None
     tries: int
-    in_doubt: int
+    uncertain_sends: int
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,8 @@ class JobDetailsReader:
         """Return the jobs that are not settled, at most so many, the oldest first."""
         rows = self._db.execute(
             "SELECT jobs.id, state, received_at, jobs.due_at, jobs.tries, closes_by, asked_at, is_ready, 0 AS answer"
-            " FROM jobs LEFT JOIN line ON line.job_id = jobs.id WHERE state IN (SELECT value FROM json_each(?))"
+            " FROM jobs LEFT JOIN fair_queue ON fair_queue.job_id = jobs.id WHERE state IN (SELECT value"
+            " FROM json_each(?))"
             " UNION ALL SELECT jobs.id, state, received_at, outbox.due_at, outbox.tries, closes_by, asked_at, NULL, 1"
             " FROM outbox JOIN jobs ON jobs.id = outbox.job_id WHERE outbox.ended_at IS NULL AND outbox.is_answer"
             " ORDER BY 1 LIMIT ?",
@@ -108,10 +118,10 @@ class JobDetailsReader:
         row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return JobDetails(
             job=job,
-            milestones={name: row[name] for name in MILESTONES if row[name] is not None},
-            kie_duration_ms=row["took"],
+            milestones={name: row[column] for column, name in MILESTONES.items() if row[column] is not None},
+            kie_duration_ms=row["kie_duration_ms"],
             credits=row["credits"],
-            unparsed_result=row["unread_result"],
+            unparsed_result=row["unparsed_result"],
             attempts=self._list_attempts(job_id),
             messages=self._list_messages(job_id),
         )
@@ -124,7 +134,7 @@ class JobDetailsReader:
 
     def _list_messages(self, job_id: int) -> list[MessageDetails]:
         rows = self._db.execute(
-            "SELECT kind, is_answer, written_at, ended_at, ending, message_id, tries, in_doubt FROM outbox"
+            "SELECT kind, is_answer, written_at, ended_at, outcome, message_id, tries, uncertain_sends FROM outbox"
             " WHERE job_id = ? ORDER BY id",
             (job_id,),
         )

@@ -59,15 +59,16 @@ class JobStatistics:
         anew; there it is counted from when the request began.
         """
         rows = self._db.execute(
-            "SELECT answered_at - iif(reorders > 0, received_at, coalesce(queued_at, received_at)) AS whole, took"
+            "SELECT answered_at - iif(reorders > 0, received_at, coalesce(queued_at, received_at)) AS total_ms,"
+            " kie_duration_ms"
             " FROM jobs WHERE received_at >= ? AND received_at < ? AND +state = ? AND answered_at IS NOT NULL",
             (begin, end, State.SUCCEEDED),
         ).fetchall()
-        return [EditDuration(max(0, row["whole"]), row["took"] or 0) for row in rows]
+        return [EditDuration(max(0, row["total_ms"]), row["kie_duration_ms"] or 0) for row in rows]
 
     def sum_credits_spent(self, first_day: int, last_day: int) -> float:
         """Return the credits that were spent from one UTC day to another one, both included."""
         row = self._db.execute(
-            "SELECT total(credits) AS credits FROM spending WHERE day BETWEEN ? AND ?", (first_day, last_day)
+            "SELECT total(credits) AS credits FROM daily_spending WHERE day BETWEEN ? AND ?", (first_day, last_day)
         ).fetchone()
         return float(row["credits"])

@@ -18,8 +18,8 @@ from bot.store.job_log import ColumnValue
 UPDATABLE_COLUMNS = frozenset({
     "due_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at",
     "answered_at", "task_id", "tries", "rejections", "reorders", "reason", "result_url", "credits",
-    "prompt", "message_id", "closes_by", "took", "format", "shape", "answer_as", "answer_deleted_at",
-    "unread_result", "unfetched_at",
+    "prompt", "message_id", "closes_by", "kie_duration_ms", "format", "aspect_ratio", "answer_as", "answer_deleted_at",
+    "unparsed_result", "download_failing_since",
 })  # fmt: skip
 
 #: States in which there is something left to do.
@@ -70,7 +70,7 @@ class Jobs:
         """Add a job for a request, which counts for this day, and return its id."""
         cursor = self._db.execute(
             "INSERT INTO jobs (state, chat_id, user_id, charged_to, message_id, thread_id, prompt, received_at,"
-            " queued_at, due_at, album, closes_by, language, format, shape, answer_as, variation_of)"
+            " queued_at, due_at, media_group_id, closes_by, language, format, aspect_ratio, answer_as, variation_of)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 state,
@@ -103,7 +103,7 @@ class Jobs:
     def add_source_images(self, job_id: int, sources: Iterable[SourceImage]) -> None:
         """Add pictures to a job; they are taken in the order of their places."""
         self._db.executemany(
-            "INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo, size, full_url)"
+            "INSERT INTO source_images (job_id, position, file_id, file_unique_id, is_photo, size, full_url)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (job_id, one.position, one.file_id, one.file_unique_id, one.is_photo, one.size, one.full_url)
@@ -118,13 +118,15 @@ class Jobs:
 
     def get_by_album(self, chat_id: int, album: str) -> Job | None:
         """Return the job that an album became, whatever has become of it."""
-        row = self._db.execute("SELECT * FROM jobs WHERE chat_id = ? AND album = ?", (chat_id, album)).fetchone()
+        row = self._db.execute(
+            "SELECT * FROM jobs WHERE chat_id = ? AND media_group_id = ?", (chat_id, album)
+        ).fetchone()
         return None if row is None else self._read_job(row)
 
     def is_from_album(self, job_id: int) -> bool:
         """Say whether a job came from an album."""
-        row = self._db.execute("SELECT album FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return row is not None and row["album"] is not None
+        row = self._db.execute("SELECT media_group_id FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return row is not None and row["media_group_id"] is not None
 
     def has_pending_variation(self, job_id: int) -> bool:
         """Say whether another variation of a job is on its way already, or its answer is."""
@@ -168,14 +170,17 @@ class Jobs:
     def list_latest_durations(self, limit: int) -> list[KieDuration]:
         """Return how long Kie worked on the pictures that were found finished last, the last one first."""
         rows = self._db.execute(
-            "SELECT took, shape FROM jobs WHERE took IS NOT NULL ORDER BY finished_at DESC LIMIT ?", (limit,)
+            "SELECT kie_duration_ms, aspect_ratio FROM jobs WHERE kie_duration_ms IS NOT NULL"
+            " ORDER BY finished_at DESC LIMIT ?",
+            (limit,),
         ).fetchall()
-        return [KieDuration(AspectRatio(row["shape"]), row["took"] / 1000) for row in rows]
+        return [KieDuration(AspectRatio(row["aspect_ratio"]), row["kie_duration_ms"] / 1000) for row in rows]
 
     def median_seconds(self, known: int, too_few: int) -> float | None:
         """Return how long Kie mostly takes, by so many pictures that were finished last; None where too few were."""
         rows = self._db.execute(
-            "SELECT took FROM jobs WHERE took IS NOT NULL ORDER BY finished_at DESC LIMIT ?", (known,)
+            "SELECT kie_duration_ms FROM jobs WHERE kie_duration_ms IS NOT NULL ORDER BY finished_at DESC LIMIT ?",
+            (known,),
         ).fetchall()
         return median(row[0] for row in rows) / 1000 if len(rows) >= too_few else None
 
@@ -223,7 +228,7 @@ class Jobs:
         """Count the jobs charged to somebody on a UTC day that still wait for words."""
         row = self._db.execute(
             "SELECT count(*) AS n FROM jobs WHERE charged_to = ? AND state IN ('gathering', 'queued')"
-            " AND +state = 'gathering' AND counted_on = ? AND NOT counted_for_all",
+            " AND +state = 'gathering' AND counted_day = ? AND NOT counted_for_all",
             (charged_to, day),
         ).fetchone()
         return int(row["n"])
@@ -285,7 +290,7 @@ class Jobs:
     def set_upload_url(self, job_id: int, place: int, url: str | None, now: Instant) -> None:
         """Note since when, and where, Kie can fetch a picture; no address for one that must not be stored."""
         self._db.execute(
-            "UPDATE sources SET upload_url = ?, uploaded_at = ? WHERE job_id = ? AND place = ?",
+            "UPDATE source_images SET upload_url = ?, uploaded_at = ? WHERE job_id = ? AND position = ?",
             (url, now, job_id, place),
         )
 
@@ -297,8 +302,8 @@ class Jobs:
         """Return the jobs of a person in a chat whose pictures are made and cannot be fetched yet, the oldest first."""
         rows = self._db.execute(
             "SELECT jobs.* FROM outbox JOIN jobs ON jobs.id = job_id"
-            " WHERE outbox.chat_id = ? AND outbox.ended_at IS NULL AND is_answer AND kind = 'picture'"
-            " AND user_id = ? AND unfetched_at IS NOT NULL AND answering_at IS NULL ORDER BY jobs.id",
+            " WHERE outbox.chat_id = ? AND outbox.ended_at IS NULL AND is_answer AND kind = 'image'"
+            " AND user_id = ? AND download_failing_since IS NOT NULL AND answering_at IS NULL ORDER BY jobs.id",
             (chat_id, user_id),
         ).fetchall()
         return [self._read_job(row) for row in rows]
@@ -324,7 +329,7 @@ class Jobs:
 
     def _read_job(self, row: sqlite3.Row) -> Job:
         sources = self._db.execute(
-            "SELECT * FROM sources WHERE job_id = ? ORDER BY place",
+            "SELECT * FROM source_images WHERE job_id = ? ORDER BY position",
             (row["id"],),
         ).fetchall()
         return Job(
@@ -340,7 +345,9 @@ class Jobs:
                 sources=tuple(_read_source(source) for source in sources),
                 received_at=row["received_at"],
                 language=row["language"],
-                options=EditOptions(ResultFormat(row["format"]), AspectRatio(row["shape"]), AnswerAs(row["answer_as"])),
+                options=EditOptions(
+                    ResultFormat(row["format"]), AspectRatio(row["aspect_ratio"]), AnswerAs(row["answer_as"])
+                ),
                 variation_of=row["variation_of"],
             ),
             due_at=row["due_at"],
@@ -359,14 +366,14 @@ class Jobs:
             reorders=row["reorders"],
             reason=None if row["reason"] is None else FailureReason(row["reason"]),
             result_url=row["result_url"],
-            unfetched_at=row["unfetched_at"],
+            download_failing_since=row["download_failing_since"],
         )
 
 
 def count_jobs_in_states(db: sqlite3.Connection, states: Sequence[State]) -> int:
     """Return how many jobs are in some states; they are counted as they come and go."""
     row = db.execute(
-        f"SELECT coalesce(sum(jobs), 0) AS n FROM job_counts WHERE state IN ({_placeholders(states)})",  # noqa: S608 - no data in it
+        f"SELECT coalesce(sum(count), 0) AS n FROM job_counts WHERE state IN ({_placeholders(states)})",  # noqa: S608 - no data in it
         tuple(states),
     ).fetchone()
     return int(row["n"])
@@ -374,7 +381,7 @@ def count_jobs_in_states(db: sqlite3.Connection, states: Sequence[State]) -> int
 
 def edit_option_columns(form: EditOptions) -> dict[str, str]:
     """Return a form as the columns of a job."""
-    return {"format": form.format, "shape": form.aspect_ratio, "answer_as": form.answer_as}
+    return {"format": form.format, "aspect_ratio": form.aspect_ratio, "answer_as": form.answer_as}
 
 
 def _placeholders(values: Sequence[object]) -> str:
@@ -383,7 +390,7 @@ def _placeholders(values: Sequence[object]) -> str:
 
 def _read_source(row: sqlite3.Row) -> SourceImage:
     return SourceImage(
-        position=row["place"],
+        position=row["position"],
         file_id=row["file_id"],
         file_unique_id=row["file_unique_id"],
         is_photo=bool(row["is_photo"]),

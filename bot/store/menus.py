@@ -40,15 +40,15 @@ class Menus:
         """Send a menu, and take away the one that the chat had."""
         if self._outbox.add(say, now):
             self._db.execute(
-                "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ?"
-                " WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0 AND key <> ?",
+                "UPDATE outbox SET is_to_be_deleted = 1, revision = revision + 1, due_at = ?"
+                " WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_to_be_deleted = 0 AND key <> ?",
                 (now, say.chat_id, MessageKind.MENU, say.key),
             )
 
     def has_pending(self, chat_id: int, what: str) -> bool:
         """Say whether a menu whose key begins with `what` is still to be sent to a chat."""
         row = self._db.execute(
-            "SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0"
+            "SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_to_be_deleted = 0"
             " AND message_id IS NULL AND key GLOB ? || ':*'",
             (chat_id, MessageKind.MENU, what),
         ).fetchone()
@@ -61,7 +61,7 @@ class Menus:
         Telegram shows that the message offers it, and by being newer than the command.
         """
         row = self._db.execute(
-            "SELECT * FROM outbox WHERE chat_id = ?1 AND kind = ?2 AND ended_at IS NULL AND is_over = 0"
+            "SELECT * FROM outbox WHERE chat_id = ?1 AND kind = ?2 AND ended_at IS NULL AND is_to_be_deleted = 0"
             " AND (message_id = ?3 OR ?4 AND message_id IS NULL AND reply_to < ?3)",
             (chat_id, MessageKind.MENU, message_id, is_offered),
         ).fetchone()
@@ -70,7 +70,7 @@ class Menus:
     def queue_deletion(self, parcel: OutboxMessage, now: Instant) -> None:
         """Let the message be deleted."""
         self._db.execute(
-            "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ? WHERE id = ?", (now, parcel.id)
+            "UPDATE outbox SET is_to_be_deleted = 1, revision = revision + 1, due_at = ? WHERE id = ?", (now, parcel.id)
         )
 
     def delete_expired(self, shown_before: Instant) -> bool:
@@ -88,6 +88,6 @@ class Menus:
     def set_content(self, parcel: OutboxMessage, menu: Menu, now: Instant) -> None:
         """Let the message show something else."""
         self._db.execute(
-            "UPDATE outbox SET body = ?, touched = touched + 1, due_at = ? WHERE id = ?",
+            "UPDATE outbox SET body = ?, revision = revision + 1, due_at = ? WHERE id = ?",
             (menu.serialize(), now, parcel.id),
         )

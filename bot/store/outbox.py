@@ -22,17 +22,17 @@ class MessageKind(StrEnum):
     #: `body` is the text
     TEXT = "text"
     #: the job's result, with `body` as its caption
-    IMAGE = "picture"
+    IMAGE = "image"
     #: the job's result as Kie made it, byte for byte
     FILE = "file"
     #: the figures of a time, as a picture that is drawn when it is due; `body` says which, and in which language
-    STATS_CHART = "figures"
+    STATS_CHART = "stats_chart"
     #: `body` is the emoji to put on the message `reply_to`
     REACTION = "reaction"
     #: tells how the job stands; what it says is composed when it is due (see `statuses`)
-    PROGRESS_MESSAGE = "status"
+    PROGRESS_MESSAGE = "progress_message"
     #: `body`, which may be empty, answers the press `press_id` of a button
-    CALLBACK_ANSWER = "toast"
+    CALLBACK_ANSWER = "callback_answer"
     #: buttons to choose from; `body` holds them (see `menus`)
     MENU = "menu"
     #: takes our message `reply_to` away
@@ -47,13 +47,13 @@ class OutboxLane(StrEnum):
     """Which queue of its chat a message waits in. The column of the table says the same."""
 
     #: for nobody's turn: it appears in no chat
-    CALLBACK_ANSWER = "toast"
+    CALLBACK_ANSWER = "callback_answer"
     #: what is HEAVY
     HEAVY = "heavy"
     #: what else is said
-    MESSAGE = "said"
+    MESSAGE = "message"
     #: what only tells how things stand, and comes after what is said
-    PROGRESS = "told"
+    PROGRESS = "progress"
     #: a status whose message is there, to be brought up to date when there is nothing else to do
     REFRESH = "refresh"
 
@@ -178,7 +178,7 @@ class Outbox:
         Of an erased job nothing is said.
         """
         cursor = self._db.execute(
-            "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, press_id, job_id, is_answer,"
+            "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, callback_query_id, job_id, is_answer,"
             " written_at, due_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11"
             " WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?8 AND erased_at IS NOT NULL)"
             " ON CONFLICT (key) DO NOTHING",
@@ -223,7 +223,7 @@ class Outbox:
 
         told = first(OutboxLane.PROGRESS)
         said = [] if busy.is_progress_turn and told else first(OutboxLane.MESSAGE)
-        in_turn = sorted(first(OutboxLane.HEAVY) + said, key=lambda row: (row["turn"], row["id"]))
+        in_turn = sorted(first(OutboxLane.HEAVY) + said, key=lambda row: (row["queue_turn"], row["id"]))
         found = [*first(OutboxLane.CALLBACK_ANSWER, limit // 2), *in_turn, *told][:limit]
         return _keep_one_per_chat(
             [read_outbox_message(row) for row in [*found, *first(OutboxLane.REFRESH, MAX_REFRESH_CANDIDATES)]]
@@ -238,13 +238,13 @@ class Outbox:
         """
         closed = [] if lane is OutboxLane.CALLBACK_ANSWER else [*busy.chat_ids, *busy.held_chat_ids]
         return self._db.execute(
-            "SELECT outbox.*, queue.turn FROM chat_queues AS queue JOIN outbox ON outbox.id ="
+            "SELECT outbox.*, queue.queue_turn FROM outbox_lanes AS queue JOIN outbox ON outbox.id ="
             " (SELECT id FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?1"
             " AND id NOT IN (SELECT value FROM json_each(?2))"
             " AND (?6 OR ifnull((SELECT charged_to FROM jobs WHERE jobs.id = job_id), 0)"
             " NOT IN (SELECT value FROM json_each(?7))) ORDER BY due_at, id LIMIT 1)"
-            " WHERE queue.lane = ?3 AND queue.turn <= ?1"
-            " AND queue.chat_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY queue.turn LIMIT ?5",
+            " WHERE queue.lane = ?3 AND queue.queue_turn <= ?1"
+            " AND queue.chat_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY queue.queue_turn LIMIT ?5",
             (
                 now,
                 json.dumps([*busy.message_ids]),
@@ -262,7 +262,7 @@ class Outbox:
         What is being written down may be due again, for another try or as something else, as soon as that has ended.
         """
         row = self._db.execute(
-            "SELECT 1 FROM chat_queues AS queue WHERE lane IN (?1, ?2, ?3, ?4, ?5) AND turn <= ?6"
+            "SELECT 1 FROM outbox_lanes AS queue WHERE lane IN (?1, ?2, ?3, ?4, ?5) AND queue_turn <= ?6"
             " AND (lane = ?1 OR chat_id NOT IN (SELECT value FROM json_each(?7)))"
             " AND EXISTS (SELECT 1 FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?6"
             " AND id NOT IN (SELECT value FROM json_each(?8))) LIMIT 1",
@@ -298,7 +298,7 @@ class Outbox:
         """Write down how it ended; it is never sent again."""
         self._record_answers_ended(ending, "id = ?", parcel_id)
         self._db.execute(
-            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE id = ?", (now, ending, parcel_id)
+            "UPDATE outbox SET ended_at = ?, outcome = ?, due_at = NULL WHERE id = ?", (now, ending, parcel_id)
         )
         self._delete_ephemeral("id = ?", parcel_id)
 
@@ -316,8 +316,8 @@ class Outbox:
         `may_be_had` says whether it is offered to try that once more.
         """
         self._db.execute(
-            "UPDATE outbox SET instead_of = CASE WHEN ? THEN kind END, kind = ?, body = ?, due_at = ?, tries = 0,"
-            " in_doubt = 0 WHERE id = ? AND ended_at IS NULL",
+            "UPDATE outbox SET replaces = CASE WHEN ? THEN kind END, kind = ?, body = ?, due_at = ?, tries = 0,"
+            " uncertain_sends = 0 WHERE id = ? AND ended_at IS NULL",
             (may_be_had, MessageKind.TEXT, body, now, parcel_id),
         )
 
@@ -326,7 +326,7 @@ class Outbox:
     ) -> None:
         """Have the texts deleted that stand in place of a job's picture or file, all but that of one row."""
         rows = self._db.execute(
-            "SELECT message_id FROM outbox WHERE job_id = ? AND chat_id = ? AND instead_of = ? AND id IS NOT ?"
+            "SELECT message_id FROM outbox WHERE job_id = ? AND chat_id = ? AND replaces = ? AND id IS NOT ?"
             " AND message_id IS NOT NULL",
             (job_id, chat_id, kind, but),
         ).fetchall()
@@ -358,9 +358,9 @@ class Outbox:
         Empty for one of which it is not known (yet) that it arrived.
         """
         rows = self._db.execute(
-            "SELECT job_id, kind, instead_of FROM outbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+            "SELECT job_id, kind, replaces FROM outbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
         ).fetchall()
-        return [MessageSubject(row["job_id"], MessageKind(row["kind"]), _read_kind(row["instead_of"])) for row in rows]
+        return [MessageSubject(row["job_id"], MessageKind(row["kind"]), _read_kind(row["replaces"])) for row in rows]
 
     def is_pending(self, parcel: OutboxMessage) -> bool:
         """Say whether something is still to be sent: neither sent, nor withdrawn, nor forgotten."""
@@ -437,7 +437,7 @@ class Outbox:
 
     def count_uncertain_send(self, parcel_id: int) -> None:
         """Count a send after which no answer came."""
-        self._db.execute("UPDATE outbox SET in_doubt = in_doubt + 1 WHERE id = ?", (parcel_id,))
+        self._db.execute("UPDATE outbox SET uncertain_sends = uncertain_sends + 1 WHERE id = ?", (parcel_id,))
 
     def mark_interrupted_answers_uncertain(self) -> None:
         """Count the sends that a process that died left without an end; for the start of the process.
@@ -446,7 +446,7 @@ class Outbox:
         """
         sent_at = "(SELECT answering_at FROM jobs WHERE jobs.id = outbox.job_id AND answered_at IS NULL)"
         self._db.execute(
-            f"UPDATE outbox SET in_doubt = in_doubt + 1, due_at = {sent_at} + 1"  # noqa: S608 - no data in it
+            f"UPDATE outbox SET uncertain_sends = uncertain_sends + 1, due_at = {sent_at} + 1"  # noqa: S608 - no data in it
             f" WHERE due_at IS NOT NULL AND kind = ? AND due_at <= {sent_at}",
             (MessageKind.IMAGE,),
         )
@@ -484,7 +484,7 @@ class Outbox:
         """End what has not ended yet."""
         self._record_answers_ended(ending, which, *values)
         self._db.execute(
-            f"UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE {which} AND ended_at IS NULL",  # noqa: S608 - no data in it
+            f"UPDATE outbox SET ended_at = ?, outcome = ?, due_at = NULL WHERE {which} AND ended_at IS NULL",  # noqa: S608 - no data in it
             (now, ending, *values),
         )
         self._delete_ephemeral(which, *values)
@@ -506,7 +506,7 @@ class Outbox:
     def delete_ended(self, ended_before: Instant) -> bool:
         """Delete some of what ended before a moment and belongs to no job; return whether there may be more."""
         forgotten = self._db.execute(
-            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_to_forget"
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_to_delete"
             " WHERE ended_at < ? AND job_id IS NULL LIMIT ?)",
             (ended_before, DELETE_BATCH_SIZE),
         )
@@ -537,19 +537,19 @@ def read_outbox_message(row: sqlite3.Row) -> OutboxMessage:
         reply_to=row["reply_to"],
         job_id=row["job_id"],
         is_answer=bool(row["is_answer"]),
-        callback_query_id=row["press_id"],
+        callback_query_id=row["callback_query_id"],
     )
     return OutboxMessage(
         id=row["id"],
         draft=say,
         written_at=row["written_at"],
         tries=row["tries"],
-        uncertain_sends=row["in_doubt"],
+        uncertain_sends=row["uncertain_sends"],
         message_id=row["message_id"],
         shown=row["shown"],
         shown_at=row["shown_at"],
-        revision=row["touched"],
-        is_to_be_deleted=bool(row["is_over"]),
-        is_requested=bool(row["is_asked_for"]),
-        replaces=_read_kind(row["instead_of"]),
+        revision=row["revision"],
+        is_to_be_deleted=bool(row["is_to_be_deleted"]),
+        is_requested=bool(row["is_requested"]),
+        replaces=_read_kind(row["replaces"]),
     )

@@ -56,8 +56,8 @@ class ProgressMessages:
 
     def _request_pending(self, job_id: int) -> bool:
         cursor = self._db.execute(
-            "UPDATE outbox SET is_asked_for = 1, touched = touched + 1"
-            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0 AND message_id IS NULL",
+            "UPDATE outbox SET is_requested = 1, revision = revision + 1"
+            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_to_be_deleted = 0 AND message_id IS NULL",
             (job_id, MessageKind.PROGRESS_MESSAGE),
         )
         return cursor.rowcount > 0
@@ -76,7 +76,7 @@ class ProgressMessages:
             return
         self._outbox.cancel_pending(job.id, MessageKind.REACTION, now)
         say = MessageDraft(
-            key=f"job:{job.id}:sign:{sign.name.lower()}",
+            key=f"job:{job.id}:reaction:{sign.name.lower()}",
             kind=MessageKind.REACTION,
             chat_id=job.request.chat_id,
             reply_to=job.request.message_id,
@@ -88,16 +88,16 @@ class ProgressMessages:
     def mark_stale(self, job_id: int, now: Instant) -> None:
         """Say that what the message shows may no longer be so."""
         self._db.execute(
-            "UPDATE outbox SET touched = touched + 1, due_at = max(?, coalesce(shown_at, 0) + ?)"
-            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0",
+            "UPDATE outbox SET revision = revision + 1, due_at = max(?, coalesce(shown_at, 0) + ?)"
+            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_to_be_deleted = 0",
             (now, add_seconds(0, MIN_EDIT_INTERVAL), job_id, MessageKind.PROGRESS_MESSAGE),
         )
 
     def queue_deletion(self, job_id: int, now: Instant) -> None:
         """Let the message be deleted: what it said has come, or is said elsewhere."""
         self._db.execute(
-            "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ?"
-            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0",
+            "UPDATE outbox SET is_to_be_deleted = 1, revision = revision + 1, due_at = ?"
+            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_to_be_deleted = 0",
             (now, job_id, MessageKind.PROGRESS_MESSAGE),
         )
 
@@ -105,7 +105,7 @@ class ProgressMessages:
         """Return the status of a job, if its message stands in the chat."""
         row = self._db.execute(
             "SELECT * FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND message_id IS NOT NULL"
-            " AND is_over = 0",
+            " AND is_to_be_deleted = 0",
             (job_id, MessageKind.PROGRESS_MESSAGE),
         ).fetchone()
         return None if row is None else read_outbox_message(row)
@@ -120,7 +120,8 @@ class ProgressMessages:
         It is looked after again as in `shown`.
         """
         self._db.execute(
-            "UPDATE outbox SET in_doubt = 0, tries = 0, due_at = CASE WHEN touched > ? THEN max(due_at, ?) ELSE ? END"
+            "UPDATE outbox SET uncertain_sends = 0, tries = 0, due_at = CASE WHEN revision > ? THEN max(due_at,"
+            " ?) ELSE ? END"
             " WHERE id = ? AND ended_at IS NULL",
             (status.revision, add_seconds(now, MIN_EDIT_INTERVAL), look_at, status.id),
         )
@@ -134,9 +135,9 @@ class ProgressMessages:
         Of one that is to be deleted nothing more is kept than which message it is.
         """
         self._db.execute(
-            "UPDATE outbox SET shown = CASE WHEN is_over THEN shown ELSE ? END,"
-            " message_id = ?, shown_at = ?, tries = 0, in_doubt = 0, due_at ="
-            " CASE WHEN is_over THEN due_at WHEN touched > ? THEN max(due_at, ?) ELSE ? END"
+            "UPDATE outbox SET shown = CASE WHEN is_to_be_deleted THEN shown ELSE ? END,"
+            " message_id = ?, shown_at = ?, tries = 0, uncertain_sends = 0, due_at ="
+            " CASE WHEN is_to_be_deleted THEN due_at WHEN revision > ? THEN max(due_at, ?) ELSE ? END"
             " WHERE id = ? AND chat_id = ? AND ended_at IS NULL",
             (
                 shown,
@@ -152,17 +153,19 @@ class ProgressMessages:
 
     def is_current(self, status: OutboxMessage) -> bool:
         """Say whether nothing has happened since a status was read that may change what it shows."""
-        row = self._db.execute("SELECT touched FROM outbox WHERE id = ?", (status.id,)).fetchone()
-        return row is not None and row["touched"] == status.revision and self._outbox.is_pending(status)
+        row = self._db.execute("SELECT revision FROM outbox WHERE id = ?", (status.id,)).fetchone()
+        return row is not None and row["revision"] == status.revision and self._outbox.is_pending(status)
 
     def is_to_be_deleted(self, parcel_id: int) -> bool:
         """Say whether a message is to be deleted."""
-        row = self._db.execute("SELECT 1 FROM outbox WHERE id = ? AND is_over AND ended_at IS NULL", (parcel_id,))
+        row = self._db.execute(
+            "SELECT 1 FROM outbox WHERE id = ? AND is_to_be_deleted AND ended_at IS NULL", (parcel_id,)
+        )
         return row.fetchone() is not None
 
     def _is_open(self, job_id: int) -> bool:
         row = self._db.execute(
-            "SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0",
+            "SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_to_be_deleted = 0",
             (job_id, MessageKind.PROGRESS_MESSAGE),
         ).fetchone()
         return row is not None
@@ -171,8 +174,8 @@ class ProgressMessages:
         request = job.request
         self._db.execute(
             "INSERT INTO outbox"
-            " (key, kind, chat_id, thread_id, reply_to, body, job_id, is_asked_for, written_at, due_at)"
-            " SELECT printf('job:%d:status:%d', ?1, count(*)), ?2, ?3, ?4, ?5, '', ?1, ?6, ?7, ?7 FROM outbox"
+            " (key, kind, chat_id, thread_id, reply_to, body, job_id, is_requested, written_at, due_at)"
+            " SELECT printf('job:%d:progress:%d', ?1, count(*)), ?2, ?3, ?4, ?5, '', ?1, ?6, ?7, ?7 FROM outbox"
             " WHERE job_id = ?1 AND kind = ?2",
             (
                 job.id,

@@ -42,9 +42,12 @@ class Snapshots:
         """Return what there is to see."""
         jobs, queued_at, submitted_at = self._read_jobs()
         messages, due_at = self._fetch_one(
-            "SELECT count(*), min(due_at) FROM outbox WHERE due_at IS NOT NULL AND lane IN ('toast', 'heavy', 'said')"
+            "SELECT count(*), min(due_at) FROM outbox WHERE due_at IS NOT NULL AND lane IN ('callback_answer',"
+            " 'heavy', 'message')"
         )
-        waiting = self._fetch_one("SELECT count(*) FROM inbox WHERE handled_at IS NULL AND awaits IS NULL")[0]
+        waiting = self._fetch_one(
+            "SELECT count(*) FROM inbox WHERE handled_at IS NULL AND waits_for_admins_of IS NULL"
+        )[0]
         return Snapshot(
             jobs=jobs,
             oldest_queued_seconds=_age_seconds(queued_at, now),
@@ -52,7 +55,7 @@ class Snapshots:
             outbox_size=messages,
             outbox_delay_seconds=_age_seconds(due_at, now),
             inbox_size=waiting,
-            open_breakers=frozenset(row["name"] for row in self._db.execute("SELECT name FROM breakers")),
+            open_breakers=frozenset(row["name"] for row in self._db.execute("SELECT name FROM circuit_breakers")),
             balance=self._read_balance(),
         )
 
@@ -81,7 +84,7 @@ class Snapshots:
         )
 
     def _read_balance(self) -> LastKnownBalance | None:
-        credits_, asked_at = self._fetch_one("SELECT balance, asked_at FROM account WHERE only = 1")
+        credits_, asked_at = self._fetch_one("SELECT balance, asked_at FROM credit_balance WHERE id = 1")
         return None if asked_at is None else LastKnownBalance(credits_, asked_at)
 
     def _fetch_one(self, question: str) -> sqlite3.Row:

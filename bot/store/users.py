@@ -16,7 +16,7 @@ class Users:
     def set_language(self, user_id: int, language: str) -> None:
         """Note in which language a person's app speaks."""
         self._db.execute(
-            "INSERT INTO people (user_id, language) VALUES (?, ?)"
+            "INSERT INTO users (user_id, language) VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET language = excluded.language WHERE language <> excluded.language",
             (user_id, language),
         )
@@ -24,7 +24,7 @@ class Users:
     def delete_all_except(self, user_ids: Iterable[int]) -> bool:
         """Forget everybody else: nobody wants to tell them anything any more. Returns whether there may be more."""
         forgotten = self._db.execute(
-            "DELETE FROM people WHERE user_id IN (SELECT user_id FROM people"
+            "DELETE FROM users WHERE user_id IN (SELECT user_id FROM users"
             " WHERE user_id NOT IN (SELECT value FROM json_each(?)) LIMIT ?)",
             (json.dumps(list(user_ids)), DELETE_BATCH_SIZE),
         )
@@ -32,5 +32,5 @@ class Users:
 
     def get_language(self, user_id: int) -> str:
         """Return a person's language, empty for one that was never heard."""
-        row = self._db.execute("SELECT language FROM people WHERE user_id = ?", (user_id,)).fetchone()
+        row = self._db.execute("SELECT language FROM users WHERE user_id = ?", (user_id,)).fetchone()
         return "" if row is None else str(row["language"])

@@ -14,7 +14,7 @@ DAY = 86_400.0
 TABLES_THAT_STAY = ("inbox", "jobs")
 
 #: Filled like the others of their table, and not in this life.
-SAME_FOR_OTHERS = {("chats", "format"), ("chats", "shape"), ("chats", "answer_as")}
+SAME_FOR_OTHERS = {("chats", "format"), ("chats", "aspect_ratio"), ("chats", "answer_as")}
 
 #: Filled only while somebody with very much is erased: see `tests/privacy/test_delete_my_data.py`.
 TEMPORARY_COLUMNS = {("erasures", "user_id")}

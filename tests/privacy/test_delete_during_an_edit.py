@@ -91,7 +91,7 @@ class DeletionScene:
         path = Path(self.harness.bot.settings.database_path)
         return [
             tuple(row)
-            for table in ("jobs", "sources", "parts")
+            for table in ("jobs", "source_images", "request_messages")
             for row in query_database(path, f"SELECT * FROM {table}")  # noqa: S608 - our own names
         ]
 
@@ -236,7 +236,7 @@ async def test_what_a_message_shows_that_is_to_be_taken_away_is_not_written_down
         scene.harness.telegram.faults.always("deleteMessage", server_error())
         await scene.delete_during_call("editMessageText", HELD_CALL)
         kept = query_database(
-            tmp_path / "darkroom.db", "SELECT shown, body FROM outbox WHERE kind IN ('status', 'menu')"
+            tmp_path / "darkroom.db", "SELECT shown, body FROM outbox WHERE kind IN ('progress_message', 'menu')"
         )
         assert {tuple(row) for row in kept} == {(None, "")}
 

@@ -40,7 +40,9 @@ async def test_nothing_of_somebody_can_be_found_after_delete(tmp_path: Path) -> 
         life = CanaryUser(house)
         await life.cause_errors()
         await life.create_history()
-        files = {row["file_id"] for row in query_database(tmp_path / "darkroom.db", "SELECT file_id FROM sources")}
+        files = {
+            row["file_id"] for row in query_database(tmp_path / "darkroom.db", "SELECT file_id FROM source_images")
+        }
         traces = [CANARY.encode(), str(CANARY_USER_ID).encode(), *(each.encode() for each in files)]
         assert [each for each in [*traces, _encode_id(CANARY_USER_ID)] if each not in _database_bytes(house)] == []
         assert await life.answer_delete_question("Borrar todo") == ""
@@ -176,7 +178,7 @@ def _dump_rows(house: BotHarness) -> str:
     held = [
         row
         for table in COLUMN_CLASSES
-        if table != "counts"
+        if table != "daily_usage"
         for row in query_database(path, f"SELECT * FROM {table}")  # noqa: S608 - our own names
     ]
     return "\n".join(str(tuple(row)) for row in held)

@@ -11,24 +11,25 @@ DAY = 86_400_000
 #: Everything that is stored about an edit that has ended and was answered, for each number in `n`.
 _EDITS = (
     """INSERT INTO jobs (id, state, chat_id, user_id, message_id, prompt, received_at, queued_at, submitted_at,
-        finished_at, answering_at, answered_at, task_id, result_url, credits, took)
+        finished_at, answering_at, answered_at, task_id, result_url, credits, kie_duration_ms)
     SELECT i, 'succeeded', 1000 + i % $people, 1000 + i % $people, i, hex(randomblob($words / 2)), at, at, at,
         at + 20000, at + 20000, at + 21000, hex(randomblob(16)),
         'https://results.test/' || hex(randomblob(20)), 4, 1000
         FROM (SELECT i, $since + i * 1000 AS at FROM n)""",
-    """INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo, size, upload_url, uploaded_at)
+    """INSERT INTO source_images (job_id, position, file_id, file_unique_id, is_photo, size, upload_url, uploaded_at)
     SELECT i, 0, hex(randomblob(40)), hex(randomblob(8)), 1, 100000, 'https://uploads.test/' || hex(randomblob(30)), 1
         FROM n""",
-    """INSERT INTO parts (chat_id, message_id, job_id, words, kind)
-    SELECT chat_id, message_id, id, prompt, 'picture' FROM jobs""",
+    """INSERT INTO request_messages (chat_id, message_id, job_id, text, kind)
+    SELECT chat_id, message_id, id, prompt, 'image' FROM jobs""",
     """INSERT INTO attempts (job_id, reference, started_at, ended_at, outcome, task_id)
     SELECT id, hex(randomblob(16)), submitted_at, submitted_at + 500, 'accepted', task_id FROM jobs""",
-    """INSERT INTO outbox (key, kind, chat_id, reply_to, body, job_id, is_answer, written_at, ended_at, ending,
+    """INSERT INTO outbox (key, kind, chat_id, reply_to, body, job_id, is_answer, written_at, ended_at, outcome,
         message_id)
-    SELECT 'job:' || id || ':answer', 'picture', chat_id, message_id, 'Here it is.', id, 1, finished_at, answered_at,
+    SELECT 'job:' || id || ':answer', 'image', chat_id, message_id, 'Here it is.', id, 1, finished_at, answered_at,
         'sent', message_id * 2 FROM jobs""",
-    """INSERT INTO outbox (key, kind, chat_id, reply_to, body, job_id, written_at, ended_at, ending, message_id)
-    SELECT 'job:' || id || ':status:0', 'status', chat_id, message_id, '', id, queued_at, answered_at, 'sent',
+    """INSERT INTO outbox (key, kind, chat_id, reply_to, body, job_id, written_at, ended_at, outcome, message_id)
+    SELECT 'job:' || id || ':progress:0', 'progress_message', chat_id, message_id, '', id, queued_at, answered_at,
+        'sent',
         message_id * 2 + 1 FROM jobs""",
 )
 

@@ -129,13 +129,15 @@ def test_lanes_that_mean_nothing_more_are_forgotten(queue: ConversionQueueHarnes
     queue.tx.conversion_queue.enqueue(queue.add_picture(BOB))
     for row in queue.tx.conversion_queue.list_due(9):
         queue.tx.fair_queue.remove(row)
-    queue.tx.jobs._db.execute("DELETE FROM line")
+    queue.tx.jobs._db.execute("DELETE FROM fair_queue")
     queue.tx.fair_queue.delete_stale_lanes()
     assert _lanes(queue) == []
 
 
 def _lanes(queue: ConversionQueueHarness) -> list[int]:
-    return [row["user_id"] for row in queue.tx.jobs._db.execute("SELECT user_id FROM lanes WHERE chat_id = 0")]
+    return [
+        row["user_id"] for row in queue.tx.jobs._db.execute("SELECT user_id FROM fair_queue_lanes WHERE chat_id = 0")
+    ]
 
 
 @settings(deadline=None, max_examples=50)

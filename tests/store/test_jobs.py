@@ -80,14 +80,23 @@ async def test_an_unfinished_job_is_never_erased(db: Database) -> None:
         ("SELECT id FROM jobs WHERE due_at <= 1 AND +state = 'a' ORDER BY due_at LIMIT 9", "jobs_due"),
         ("SELECT min(due_at) FROM jobs WHERE due_at > 1", "jobs_due"),
         ("SELECT count(*) FROM jobs WHERE state IN ('a', 'b') AND submitted_at > 1", "jobs_by_state"),
-        ("SELECT job_id FROM line WHERE is_ready = 1 ORDER BY turn, job_id LIMIT 1", "line_by_turn"),
-        ("SELECT job_id FROM line WHERE is_ready = 1 AND chat_id = 1 ORDER BY place LIMIT 1", "line_by_chat"),
+        ("SELECT job_id FROM fair_queue WHERE is_ready = 1 ORDER BY chat_turn, job_id LIMIT 1", "fair_queue_ready"),
+        (
+            "SELECT job_id FROM fair_queue WHERE is_ready = 1 AND chat_id = 1 ORDER BY user_turn LIMIT 1",
+            "fair_queue_by_chat",
+        ),
         ("SELECT * FROM outbox WHERE due_at <= 1 ORDER BY due_at, id LIMIT 9", "outbox_due"),
         ("SELECT min(due_at) FROM outbox WHERE due_at > 1", "outbox_due"),
-        ("SELECT * FROM inbox WHERE handled_at IS NULL AND awaits IS NULL ORDER BY update_id LIMIT 1", "inbox_waiting"),
+        (
+            "SELECT * FROM inbox WHERE handled_at IS NULL AND waits_for_admins_of IS NULL ORDER BY update_id LIMIT 1",
+            "inbox_waiting",
+        ),
         ("SELECT chat_id FROM chats WHERE admins_due_at <= 1 ORDER BY admins_due_at LIMIT 4", "chats_admins_due"),
-        ("SELECT * FROM chat_queues WHERE lane = 'said' AND turn <= 1 ORDER BY turn LIMIT 4", "chat_queues_by_turn"),
-        ("SELECT min(turn) FROM chat_queues WHERE lane = 'told'", "chat_queues_by_turn"),
+        (
+            "SELECT * FROM outbox_lanes WHERE lane = 'message' AND queue_turn <= 1 ORDER BY queue_turn LIMIT 4",
+            "outbox_lanes_by_turn",
+        ),
+        ("SELECT min(queue_turn) FROM outbox_lanes WHERE lane = 'progress'", "outbox_lanes_by_turn"),
         ("SELECT ended_at FROM attempts WHERE ended_at > 1 ORDER BY ended_at DESC LIMIT 20", "attempts_ended"),
         ("SELECT count(*) FROM attempts WHERE ended_at IS NULL", "attempts_open"),
     ],
@@ -100,7 +109,8 @@ async def test_the_questions_of_an_idle_bot_are_answered_by_an_index(db: Databas
 
 def _insert_finished_job(job_id: int, took: int, finished_at: int, shape: str, tx: Transaction) -> None:
     tx.jobs._db.execute(
-        "UPDATE jobs SET took = ?, finished_at = ?, shape = ? WHERE id = ?", (took, finished_at, shape, job_id)
+        "UPDATE jobs SET kie_duration_ms = ?, finished_at = ?, aspect_ratio = ? WHERE id = ?",
+        (took, finished_at, shape, job_id),
     )
 
 

@@ -252,7 +252,7 @@ async def test_a_disk_that_does_not_answer_is_left_to_those_who_wait_for_it() ->
 def _execute_elsewhere(statement: str) -> Callable[[Path], None]:
     def change(path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("UPDATE owner SET menus = hex(randomblob(9))")
+            other.execute("UPDATE bot_identity SET command_menus_digest = hex(randomblob(9))")
             other.execute(statement)
 
     return change

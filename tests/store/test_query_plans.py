@@ -25,10 +25,10 @@ from tests.images.sample_files import encode_picture
 from tests.process_harness import make_photo
 
 #: Tables with a row or two, whatever happens.
-SMALL_TABLES = frozenset({"breakers", "line_clock", "owner"})
+SMALL_TABLES = frozenset({"circuit_breakers", "fair_queue_clock", "bot_identity"})
 
 #: Questions that stop at the first row.
-CHEAP_SCANS = frozenset({"SELECT 1 FROM line LIMIT 1"})
+CHEAP_SCANS = frozenset({"SELECT 1 FROM fair_queue LIMIT 1"})
 
 SCAN_STEP = re.compile(r"SCAN (?!CONSTANT ROW|json_each|value )(\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
 
@@ -143,7 +143,18 @@ async def _cause_every_kind_of_fault(house: BotHarness) -> None:
 
 #: Tables that hold a day's people or a single row, those that are read no further than to the first one, what is no
 #: table but was just found in one, and the chats for which messages wait, which all change when the clock was set.
-AT_HAND = frozenset({"lanes", "people", "erasures", "account", "line", "variations", "json_tree", "chat_queues"})
+AT_HAND = frozenset(
+    {
+        "fair_queue_lanes",
+        "users",
+        "erasures",
+        "credit_balance",
+        "fair_queue",
+        "variations",
+        "json_tree",
+        "outbox_lanes",
+    }
+)
 
 
 async def test_what_is_done_now_and_then_reads_no_whole_table_either(tmp_path: Path, asked: RecordedQueries) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bot.job import State
 from bot.store import DELETE_BATCH_SIZE, secure_delete
 from bot.store.database import Database
-from bot.store.migrations import APPLICATION_ID, _read_migrations
+from bot.store.migrations import migrate
 from bot.store.outbox import MessageDraft
 from bot.store.request_messages import RequestMessageKind
 from bot.store.transaction import Transaction
@@ -53,7 +53,7 @@ async def test_whoever_reads_is_not_waited_for_and_it_is_done_later(db: Database
     await db.transact(lambda tx: tx.users.set_language(5, "en"))
     with closing(sqlite3.connect(tmp_path / "darkroom.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM parts").fetchone()
+        reader.execute("SELECT count(*) FROM request_messages").fetchone()
         assert not await db.scrub()
     assert await db.scrub()
 
@@ -120,12 +120,12 @@ def _delete_user_data(tx: Transaction) -> None:
 
 
 def _rewrite_every_page(tx: Transaction) -> None:
-    for change in ("jobs SET tries = tries + 1", "outbox SET tries = tries + 1", "parts SET kind = 'other'"):
+    for change in ("jobs SET tries = tries + 1", "outbox SET tries = tries + 1", "request_messages SET kind = 'other'"):
         tx.jobs._db.execute(f"UPDATE {change}")
 
 
 def _rows(tx: Transaction) -> dict[str, list[tuple[object, ...]]]:
-    tables = ("jobs", "parts", "sources", "outbox")
+    tables = ("jobs", "request_messages", "source_images", "outbox")
     return {table: [tuple(row) for row in tx.jobs._db.execute(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 - names from above
 
 
@@ -205,9 +205,7 @@ async def test_a_file_with_pointer_maps_is_cleaned_and_stays_sound(tmp_path: Pat
     path = tmp_path / "darkroom.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         raw.execute("PRAGMA auto_vacuum = FULL")  # as some builds of SQLite have it
-        for script in _read_migrations():
-            raw.executescript(script)
-        raw.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(_read_migrations())};")
+        migrate(raw, lambda _: None)
     async with _open_database(path) as db:
         assert await db.transact(lambda tx: tx.jobs._db.execute("PRAGMA auto_vacuum").fetchone()[0]) == 1
         await _live(db, random.Random(8))  # noqa: S311 - the same each time
