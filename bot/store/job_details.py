@@ -11,20 +11,14 @@ from bot.job import Job, State
 from bot.store.circuit_breakers import CircuitBreakers
 from bot.store.jobs import OPEN_STATES, Jobs
 
-#: The columns with a time of a job's life, in the order in which most jobs pass them, and how it is called in a list.
-MILESTONES = {
-    "received_at": "received",
-    "queued_at": "queued",
-    "submitted_at": "submitted",
-    "asked_at": "asked",
-    "overdue_at": "overdue",
-    "finished_at": "finished",
-    "download_failing_since": "unavailable",
-    "answering_at": "answering",
-    "answered_at": "answered",
-    "answer_deleted_at": "deleted",
-    "erased_at": "erased",
-}
+#: The columns with a time of a job's life, in the order in which most jobs pass them.
+MILESTONES = (
+    "received_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "download_failing_since",
+    "answering_at", "answered_at", "answer_deleted_at", "erased_at",
+)  # fmt: skip
+
+#: How those are called in a list whose names are too long for it.
+MILESTONE_NAMES = {"download_failing_since": "unavailable", "answer_deleted_at": "deleted"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +112,11 @@ class JobDetailsReader:
         row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return JobDetails(
             job=job,
-            milestones={name: row[column] for column, name in MILESTONES.items() if row[column] is not None},
+            milestones={
+                MILESTONE_NAMES.get(column, column.removesuffix("_at")): row[column]
+                for column in MILESTONES
+                if row[column] is not None
+            },
             kie_duration_ms=row["kie_duration_ms"],
             credits=row["credits"],
             unparsed_result=row["unparsed_result"],
