@@ -14,8 +14,7 @@ from aiohttp import web
 
 from bot.inbound.http_server import HttpServer
 from bot.metrics import Meters
-from bot.store.disk_space import DiskSpace
-from bot.store.snapshot import Snapshot
+from bot.store.snapshot import DiskSpace, Snapshot
 
 PATH = "/metrics"
 

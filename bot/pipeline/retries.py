@@ -330,7 +330,7 @@ def _replace_with_text(
     may_be_had = job is not None and not is_gone and _is_result_available(job, now)
     words = told if may_be_had else sentence(GONE_TEXTS[parcel.draft.kind])
     language = DEFAULT_LANGUAGE if job is None else job.request.language
-    tx.outbox.replace_with_text(parcel.id, words.translate(language), now, may_be_had=may_be_had)
+    tx.outbox.replace_with_text(parcel.id, words.translate(language), now, is_retryable=may_be_had)
 
 
 def _is_result_available(job: Job, now: Instant) -> bool:

@@ -58,7 +58,7 @@ async def test_units_that_wait_together_are_committed_together(db: Database) -> 
 
 
 async def test_a_unit_that_comes_last_sees_what_the_others_of_its_commit_wrote(db: Database) -> None:
-    seen = asyncio.ensure_future(db.transact(lambda tx: (tx.outbox.has_key("one"), tx.total_changes), comes_last=True))
+    seen = asyncio.ensure_future(db.transact(lambda tx: (tx.outbox.has_key("one"), tx.total_changes), runs_last=True))
     written = asyncio.ensure_future(
         db.transact(lambda tx: tx.outbox.add(MessageDraft(key="one", chat_id=5, body="one"), 1))
     )

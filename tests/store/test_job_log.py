@@ -15,7 +15,7 @@ from bot.job import TRANSITIONS, FailureReason, Job, State
 from bot.logs import Redaction
 from bot.store import database
 from bot.store.database import Database, StoreError, UnitOfWork
-from bot.store.job_log import ColumnValue
+from bot.store.table import Value
 from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo
@@ -39,7 +39,7 @@ async def test_each_step_is_one_line_with_its_facts_in_fields(
     job = await db.transact(lambda tx: _job_in_state(tx, start))
     caplog.set_level(logging.INFO, "bot")
     caplog.clear()
-    changes: dict[str, ColumnValue] = {
+    changes: dict[str, Value] = {
         "reason": FailureReason.REFUSED,
         "task_id": "3f",
         "finished_at": add_seconds(NOON, 9),

@@ -20,9 +20,8 @@ from bot.ops.check.findings import FindingStatus
 from bot.ops.watchdog import Watchdog
 from bot.settings import CannotRun, MustRestart
 from bot.store import database, secure_delete
+from bot.store.backup import DatabaseFileLost, copy_database, list_rescued_files
 from bot.store.database import Database
-from bot.store.lost_file import DatabaseFileLost, list_rescued_files
-from bot.store.online_backup import copy_database
 from bot.store.process_lock import hold_process_lock
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from bot.job import State
-from bot.store import DELETE_BATCH_SIZE, secure_delete
+from bot.store import secure_delete
 from bot.store.database import Database
 from bot.store.migrations import migrate
 from bot.store.outbox import MessageDraft
 from bot.store.request_messages import RequestMessageKind
+from bot.store.table import DELETE_BATCH_SIZE
 from bot.store.transaction import Transaction
 from tests.store.large_database import create_large_database
 from tests.store.sample_requests import NOON, make_request

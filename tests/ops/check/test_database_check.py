@@ -16,9 +16,9 @@ from bot.job import State
 from bot.ops.check import checks
 from bot.ops.check.findings import Finding, FindingStatus
 from bot.store.database import Database
-from bot.store.integrity_check import inspect_database
 from bot.store.migrations import newest_schema_version
 from bot.store.process_lock import hold_process_lock, is_process_lock_held
+from bot.store.read_only import inspect_database
 from tests.process_harness import query_database
 from tests.store.sample_requests import NOON, make_request
 
