@@ -22,14 +22,14 @@ class AccessRules(Table):
 
     def get(self, principal: int | None) -> AccessRule | None:
         """Return the rule for a user or a chat, None where no admin has decided."""
-        row = self._row("SELECT rule FROM access_rules WHERE principal_id = ?", principal)
+        row = self._row("SELECT rule FROM access_rules WHERE principal_id = ?", (principal,))
         return None if row is None else AccessRule(row["rule"])
 
     def set_rule(self, principal: int, rule: AccessRule, decided_by: int, now: Instant) -> None:
         """Store what an admin decided, in place of an earlier decision."""
-        self._change("INSERT OR REPLACE INTO access_rules VALUES (?, ?, ?, ?)", principal, rule, decided_by, now)
+        self._change("INSERT OR REPLACE INTO access_rules VALUES (?, ?, ?, ?)", (principal, rule, decided_by, now))
 
     def migrate_chat(self, old_id: int, new_id: int) -> None:
         """Apply the rule for a group to the supergroup that it became."""
-        self._change("UPDATE OR IGNORE access_rules SET principal_id = ? WHERE principal_id = ?", new_id, old_id)
-        self._change("DELETE FROM access_rules WHERE principal_id = ?", old_id)
+        self._change("UPDATE OR IGNORE access_rules SET principal_id = ? WHERE principal_id = ?", (new_id, old_id))
+        self._change("DELETE FROM access_rules WHERE principal_id = ?", (old_id,))

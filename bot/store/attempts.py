@@ -46,23 +46,20 @@ class Attempts(Table):
 
     def begin(self, job_id: int, reference: str, now: Instant) -> None:
         """Record that a paid call is about to be made."""
-        self._change("INSERT INTO attempts (job_id, reference, started_at) VALUES (?, ?, ?)", job_id, reference, now)
+        self._change("INSERT INTO attempts (job_id, reference, started_at) VALUES (?, ?, ?)", (job_id, reference, now))
 
     def end(self, job_id: int, outcome: AttemptOutcome, now: Instant, task_id: str | None = None) -> None:
         """Record how a job's call ended that is under way."""
         self._change(
             "UPDATE attempts SET ended_at = ?, outcome = ?, task_id = coalesce(?, task_id)"
             " WHERE job_id = ? AND ended_at IS NULL",
-            now,
-            outcome,
-            task_id,
-            job_id,
+            (now, outcome, task_id, job_id),
         )
 
     def mark_interrupted_uncertain(self, now: Instant) -> None:
         """Mark calls that a crashed process left open as uncertain, whatever the job's state."""
         self._change(
-            "UPDATE attempts SET ended_at = ?, outcome = ? WHERE ended_at IS NULL", now, AttemptOutcome.UNCERTAIN
+            "UPDATE attempts SET ended_at = ?, outcome = ? WHERE ended_at IS NULL", (now, AttemptOutcome.UNCERTAIN)
         )
 
     def get_latest(self, job_id: int) -> Attempt | None:
@@ -74,7 +71,7 @@ class Attempts(Table):
         return self._get("reference = ?", reference)
 
     def _get(self, where: str, value: int | str) -> Attempt | None:
-        row = self._row(f"SELECT * FROM attempts WHERE {where}", value)  # noqa: S608 - no data in it
+        row = self._row(f"SELECT * FROM attempts WHERE {where}", (value,))
         if row is None:
             return None
         outcome = None if row["outcome"] is None else AttemptOutcome(row["outcome"])
@@ -84,18 +81,14 @@ class Attempts(Table):
         """Record which task a call may have led to, in place of an earlier one."""
         self._change(
             "UPDATE attempts SET task_id = ? WHERE id = ? AND (outcome IS NULL OR outcome = ?)",
-            task_id,
-            attempt.id,
-            AttemptOutcome.UNCERTAIN,
+            (task_id, attempt.id, AttemptOutcome.UNCERTAIN),
         )
 
     def drop_candidate_task(self, attempt: Attempt) -> None:
         """Drop a task that turned out to be another order's, unless another one was named meanwhile."""
         self._change(
             "UPDATE attempts SET task_id = NULL WHERE id = ? AND task_id = ? AND outcome = ?",
-            attempt.id,
-            attempt.task_id,
-            AttemptOutcome.UNCERTAIN,
+            (attempt.id, attempt.task_id, AttemptOutcome.UNCERTAIN),
         )
 
     def has_candidate_task(self, job_id: int) -> bool:
@@ -107,52 +100,43 @@ class Attempts(Table):
         """Record that an uncertain call was accepted after all."""
         self._change(
             "UPDATE attempts SET outcome = ?, task_id = ? WHERE id = ? AND outcome = ?",
-            AttemptOutcome.ACCEPTED,
-            task_id,
-            attempt_id,
-            AttemptOutcome.UNCERTAIN,
+            (AttemptOutcome.ACCEPTED, task_id, attempt_id, AttemptOutcome.UNCERTAIN),
         )
 
     def mark_uncertain(self, attempt: Attempt, candidate: str | None) -> None:
         """Record that the task of an accepted call is another order's; `candidate` is a task to check next."""
         self._change(
             "UPDATE attempts SET outcome = ?, task_id = ? WHERE id = ? AND outcome = ?",
-            AttemptOutcome.UNCERTAIN,
-            candidate,
-            attempt.id,
-            AttemptOutcome.ACCEPTED,
+            (AttemptOutcome.UNCERTAIN, candidate, attempt.id, AttemptOutcome.ACCEPTED),
         )
 
     def is_task_claimed(self, task_id: str) -> bool:
         """Say whether a task belongs to an accepted call: one task never answers two orders."""
         # the outcome is no parameter, so that SQLite sees that the partial index holds all rows in question
-        return self._exists("SELECT 1 FROM attempts WHERE task_id = ? AND outcome = 'accepted'", task_id)
+        return self._exists("SELECT 1 FROM attempts WHERE task_id = ? AND outcome = 'accepted'", (task_id,))
 
     def list_references(self, job_id: int) -> frozenset[str]:
         """Return the references of all calls of a job."""
-        return frozenset(row[0] for row in self._rows("SELECT reference FROM attempts WHERE job_id = ?", job_id))
+        return frozenset(row[0] for row in self._rows("SELECT reference FROM attempts WHERE job_id = ?", (job_id,)))
 
     def has_uncertain(self, job_id: int) -> bool:
         """Say whether Kie may have accepted a call of a job without our knowing."""
         return self._exists(
-            "SELECT 1 FROM attempts WHERE job_id = ? AND outcome = ? LIMIT 1", job_id, AttemptOutcome.UNCERTAIN
+            "SELECT 1 FROM attempts WHERE job_id = ? AND outcome = ? LIMIT 1", (job_id, AttemptOutcome.UNCERTAIN)
         )
 
     def set_cost(self, job_id: int, credits_: float | None) -> None:
         """Record the credits that a job's latest task cost, None where Kie does not say."""
         self._change(
             "UPDATE attempts SET cost = ? WHERE outcome = ? AND id = (SELECT max(id) FROM attempts WHERE job_id = ?)",
-            credits_,
-            AttemptOutcome.ACCEPTED,
-            job_id,
+            (credits_, AttemptOutcome.ACCEPTED, job_id),
         )
 
     def is_free(self, job_id: int) -> bool:
         """Say whether a job has certainly cost nothing: no call was accepted, or Kie says that its task cost 0."""
         return not self._exists(
             "SELECT 1 FROM attempts WHERE job_id = ? AND coalesce(outcome, '') <> ? AND coalesce(cost, 1) > 0 LIMIT 1",
-            job_id,
-            AttemptOutcome.NOT_ORDERED,
+            (job_id, AttemptOutcome.NOT_ORDERED),
         )
 
     def count_recent(self, since: Instant, limit: int) -> tuple[int, list[Instant]]:
@@ -162,4 +146,4 @@ class Attempts(Table):
         """
         under_way = self._count("SELECT count(*) FROM attempts WHERE ended_at IS NULL")
         ended = "SELECT ended_at FROM attempts WHERE ended_at > ? ORDER BY ended_at DESC LIMIT ?"
-        return under_way, self._ints(ended, since, limit)
+        return under_way, self._ints(ended, (since, limit))

@@ -107,18 +107,17 @@ class Chats(Table):
         self._change(
             "INSERT INTO chats (chat_id, admins_due_at) VALUES (?1, ?2)"
             " ON CONFLICT DO UPDATE SET admins_due_at = coalesce(admins_due_at, ?2)",
-            chat_id,
-            now,
+            (chat_id, now),
         )
 
     def list_admins_due(self, now: Instant, limit: int) -> list[int]:
         """Return the groups whose administrators are to be asked for."""
         sql = "SELECT chat_id FROM chats WHERE admins_due_at <= ? ORDER BY admins_due_at LIMIT ?"
-        return self._ints(sql, now, limit)
+        return self._ints(sql, (now, limit))
 
     def next_admins_due_at(self, now: Instant) -> Instant | None:
         """Return the first moment after `now` at which a group's administrators are to be asked for."""
-        return self._int("SELECT min(admins_due_at) FROM chats WHERE admins_due_at > ?", now)
+        return self._int("SELECT min(admins_due_at) FROM chats WHERE admins_due_at > ?", (now,))
 
     def get_admins_tries(self, chat_id: int) -> int:
         """Return how often they were asked for without success."""
@@ -127,7 +126,7 @@ class Chats(Table):
     def postpone_admins(self, chat_id: int, due_at: Instant) -> None:
         """Ask for them again later, because that failed."""
         self._change(
-            "UPDATE chats SET admins_due_at = ?, admins_tries = admins_tries + 1 WHERE chat_id = ?", due_at, chat_id
+            "UPDATE chats SET admins_due_at = ?, admins_tries = admins_tries + 1 WHERE chat_id = ?", (due_at, chat_id)
         )
 
     def set_admins(self, chat_id: int, ids: Iterable[int], now: Instant) -> None:
@@ -135,22 +134,19 @@ class Chats(Table):
         self._change(
             "UPDATE chats SET admins = ?, admins_known_at = ?, admins_due_at = NULL, admins_tries = 0"
             " WHERE chat_id = ?",
-            json.dumps(sorted(ids)),
-            now,
-            chat_id,
+            (json.dumps(sorted(ids)), now, chat_id),
         )
 
     def cancel_admins_request(self, chat_id: int) -> None:
         """Ask for the administrators of a group no more, because nothing waits for them."""
-        self._change("UPDATE chats SET admins_due_at = NULL, admins_tries = 0 WHERE chat_id = ?", chat_id)
+        self._change("UPDATE chats SET admins_due_at = NULL, admins_tries = 0 WHERE chat_id = ?", (chat_id,))
 
     def delete_old_admins(self, known_before: Instant) -> bool:
         """Delete the administrators of some groups, known before a moment; return whether there may be more."""
         changed = self._change(
             "UPDATE chats SET admins = NULL, admins_known_at = NULL"
             " WHERE chat_id IN (SELECT chat_id FROM chats WHERE admins_known_at < ? LIMIT ?)",
-            known_before,
-            DELETE_BATCH_SIZE,
+            (known_before, DELETE_BATCH_SIZE),
         )
         return changed == DELETE_BATCH_SIZE
 
@@ -159,17 +155,16 @@ class Chats(Table):
         self._set(new_id, "former_id", old_id)
         kept = ", ".join(f"{column} = coalesce(chats.{column}, old.{column})" for column in MIGRATED_COLUMNS)
         self._change(
-            f"UPDATE chats SET {kept},"  # noqa: S608 - names of ours
+            f"UPDATE chats SET {kept},"
             " receives_all_messages = max(chats.receives_all_messages, old.receives_all_messages),"
             " added_by = coalesce(old.added_by, chats.added_by)"
             " FROM chats AS old WHERE chats.chat_id = ? AND old.chat_id = ?",
-            new_id,
-            old_id,
+            (new_id, old_id),
         )
-        self._change("DELETE FROM chats WHERE chat_id = ?", old_id)
+        self._change("DELETE FROM chats WHERE chat_id = ?", (old_id,))
 
     def _get_row(self, chat_id: int) -> sqlite3.Row | None:
-        return self._row("SELECT * FROM chats WHERE chat_id = ?", chat_id)
+        return self._row("SELECT * FROM chats WHERE chat_id = ?", (chat_id,))
 
     def _get_int(self, chat_id: int, column: str) -> int | None:
         row = self._get_row(chat_id)
@@ -177,8 +172,6 @@ class Chats(Table):
 
     def _set(self, chat_id: int, column: str, value: str | int | None) -> None:
         self._change(
-            f"INSERT INTO chats (chat_id, {column}) VALUES (?1, ?2)"  # noqa: S608 - names of ours, no data
-            f" ON CONFLICT DO UPDATE SET {column} = ?2",
-            chat_id,
-            value,
+            f"INSERT INTO chats (chat_id, {column}) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET {column} = ?2",
+            (chat_id, value),
         )

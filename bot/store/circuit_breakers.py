@@ -28,27 +28,23 @@ class CircuitBreakers(Table):
 
     def get(self, name: str) -> CircuitBreaker | None:
         """Return a breaker, None if it is closed."""
-        row = self._row("SELECT * FROM circuit_breakers WHERE name = ?", name)
+        row = self._row("SELECT * FROM circuit_breakers WHERE name = ?", (name,))
         return None if row is None else _read_breaker(*row)
 
     def open(self, breaker: CircuitBreaker) -> None:
         """Open a breaker, or change how it is open."""
         self._change(
             "INSERT OR REPLACE INTO circuit_breakers VALUES (?, ?, ?, ?, ?)",
-            breaker.name,
-            breaker.since,
-            breaker.until,
-            breaker.trips,
-            breaker.is_probed,
+            (breaker.name, breaker.since, breaker.until, breaker.trips, breaker.is_probed),
         )
 
     def mark_probed(self, name: str) -> None:
         """Note that the reason seems to be gone, so that one order may try."""
-        self._change("UPDATE circuit_breakers SET is_probed = 1 WHERE name = ?", name)
+        self._change("UPDATE circuit_breakers SET is_probed = 1 WHERE name = ?", (name,))
 
     def close(self, name: str) -> None:
         """Close a breaker."""
-        self._change("DELETE FROM circuit_breakers WHERE name = ?", name)
+        self._change("DELETE FROM circuit_breakers WHERE name = ?", (name,))
 
 
 def _read_breaker(name: str, since: Instant, until: Instant, trips: int, is_probed: int) -> CircuitBreaker:

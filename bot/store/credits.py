@@ -45,7 +45,7 @@ class Credits(Table):
 
     def request_balance(self, now: Instant) -> None:
         """Have the balance asked for, unless that is so already."""
-        self._change("UPDATE credit_balance SET due_at = ? WHERE due_at IS NULL", now)
+        self._change("UPDATE credit_balance SET due_at = ? WHERE due_at IS NULL", (now,))
 
     def get_balance_due_at(self) -> Instant | None:
         """Return when the balance is to be asked for, None while nothing needs it."""
@@ -53,11 +53,11 @@ class Credits(Table):
 
     def postpone_balance(self, due_at: Instant) -> None:
         """Ask for the balance later, because Kie did not answer."""
-        self._change("UPDATE credit_balance SET due_at = ?", due_at)
+        self._change("UPDATE credit_balance SET due_at = ?", (due_at,))
 
     def set_balance(self, balance: float, now: Instant) -> None:
         """Store the balance as Kie told it."""
-        self._change("UPDATE credit_balance SET balance = ?, asked_at = ?, due_at = NULL", balance, now)
+        self._change("UPDATE credit_balance SET balance = ?, asked_at = ?, due_at = NULL", (balance, now))
 
     def get_low_since(self) -> Instant | None:
         """Return since when the balance is known to be low."""
@@ -65,21 +65,20 @@ class Credits(Table):
 
     def set_low_since(self, since: Instant | None) -> None:
         """Store since when the balance is low, None if it is not."""
-        self._change("UPDATE credit_balance SET low_since = ?", since)
+        self._change("UPDATE credit_balance SET low_since = ?", (since,))
 
     def add_spending(self, credits_: float, day: int) -> None:
         """Add the cost of a task to the spending of a UTC day."""
         self._change(
             "INSERT INTO daily_spending (day, credits) VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
-            day,
-            credits_,
+            (day, credits_),
         )
         self._events.append(CreditsSpent(credits_))
 
     def get_spending(self, day: int) -> float:
         """Return the credits that were spent on a UTC day."""
-        row = self._row("SELECT credits FROM daily_spending WHERE day = ?", day)
+        row = self._row("SELECT credits FROM daily_spending WHERE day = ?", (day,))
         return 0.0 if row is None else float(row["credits"])
 
     def count_affordable_edits(self, ceiling: float, committed: int, day: int) -> int:
@@ -96,7 +95,7 @@ class Credits(Table):
         row = self._row(
             "SELECT max(credits) AS price FROM (SELECT credits FROM jobs WHERE kie_duration_ms IS NOT NULL"
             " ORDER BY finished_at DESC LIMIT ?)",
-            PRICE_SAMPLE_SIZE,
+            (PRICE_SAMPLE_SIZE,),
         )
         return DEFAULT_PRICE if row is None or row["price"] is None else float(row["price"])
 

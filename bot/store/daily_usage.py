@@ -89,11 +89,11 @@ class Quota(Table):
             self._set_counted(job_id, job["counted_day"], for_all=False)
 
     def _read_job(self, job_id: int) -> sqlite3.Row:
-        [job] = self._rows("SELECT charged_to, chat_id, counted_day, counted_for_all FROM jobs WHERE id = ?", job_id)
+        [job] = self._rows("SELECT charged_to, chat_id, counted_day, counted_for_all FROM jobs WHERE id = ?", (job_id,))
         return job
 
     def _set_counted(self, job_id: int, day: int | None, *, for_all: bool) -> None:
-        self._change("UPDATE jobs SET counted_day = ?, counted_for_all = ? WHERE id = ?", day, for_all, job_id)
+        self._change("UPDATE jobs SET counted_day = ?, counted_for_all = ? WHERE id = ?", (day, for_all, job_id))
 
 
 class DailyUsage(Table):
@@ -102,7 +102,7 @@ class DailyUsage(Table):
     def get(self, scope: UsageScope, scope_id: int, day: int) -> int:
         """Return how many edits were accepted."""
         return self._count(
-            "SELECT edits FROM daily_usage WHERE day = ? AND scope = ? AND scope_id = ?", day, scope, scope_id
+            "SELECT edits FROM daily_usage WHERE day = ? AND scope = ? AND scope_id = ?", (day, scope, scope_id)
         )
 
     def add(self, charged_to: int, chat_id: int, day: int, scopes: Collection[UsageScope] = tuple(UsageScope)) -> None:
@@ -111,9 +111,7 @@ class DailyUsage(Table):
             self._change(
                 "INSERT INTO daily_usage (day, scope, scope_id, edits) VALUES (?, ?, ?, 1)"
                 " ON CONFLICT DO UPDATE SET edits = edits + 1",
-                day,
-                scope,
-                scope_id,
+                (day, scope, scope_id),
             )
 
     def subtract(
@@ -123,9 +121,7 @@ class DailyUsage(Table):
         for scope, scope_id in _scopes_with_ids(charged_to, chat_id, scopes):
             self._change(
                 "UPDATE daily_usage SET edits = edits - 1 WHERE day = ? AND scope = ? AND scope_id = ? AND edits > 0",
-                day,
-                scope,
-                scope_id,
+                (day, scope, scope_id),
             )
 
     def refund_failure(self, charged_to: int, day: int) -> bool:
@@ -133,10 +129,7 @@ class DailyUsage(Table):
         changed = self._change(
             "UPDATE daily_usage SET refunded_failures = refunded_failures + 1"
             " WHERE day = ? AND scope = ? AND scope_id = ? AND refunded_failures < ?",
-            day,
-            UsageScope.USER,
-            charged_to,
-            MAX_REFUNDED_FAILURES,
+            (day, UsageScope.USER, charged_to, MAX_REFUNDED_FAILURES),
         )
         return changed == 1
 
@@ -147,19 +140,16 @@ class DailyUsage(Table):
             " SELECT day, scope, ?2, edits, refunded_failures FROM daily_usage WHERE scope <> ?3 AND scope_id = ?1"
             " ON CONFLICT DO UPDATE SET edits = edits + excluded.edits,"
             " refunded_failures = refunded_failures + excluded.refunded_failures",
-            old_id,
-            new_id,
-            UsageScope.ALL,
+            (old_id, new_id, UsageScope.ALL),
         )
-        self._change("DELETE FROM daily_usage WHERE scope <> ? AND scope_id = ?", UsageScope.ALL, old_id)
+        self._change("DELETE FROM daily_usage WHERE scope <> ? AND scope_id = ?", (UsageScope.ALL, old_id))
 
     def delete_before(self, day: int) -> bool:
         """Delete some of the days before one; return whether there may be more."""
         deleted = self._change(
             "DELETE FROM daily_usage WHERE (day, scope, scope_id) IN"
             " (SELECT day, scope, scope_id FROM daily_usage WHERE day < ? LIMIT ?)",
-            day,
-            DELETE_BATCH_SIZE,
+            (day, DELETE_BATCH_SIZE),
         )
         return deleted == DELETE_BATCH_SIZE
 

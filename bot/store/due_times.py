@@ -29,9 +29,9 @@ class DueTimes:
 
 def read_due_times(db: sqlite3.Connection) -> DueTimes:
     """Return the due times."""
-    lanes = ", ".join(f"(SELECT min(queue_turn) FROM outbox_lanes WHERE lane = '{lane}')" for lane in OutboxLane)  # noqa: S608 - ours
+    lanes = ", ".join(f"(SELECT min(queue_turn) FROM outbox_lanes WHERE lane = '{lane}')" for lane in OutboxLane)
     jobs_at, admins_at, first_queued, *lanes_at = db.execute(
-        "SELECT (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL),"  # noqa: S608 - names of ours
+        "SELECT (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL),"
         " (SELECT min(admins_due_at) FROM chats WHERE admins_due_at IS NOT NULL),"
         f" (SELECT min(job_id) FROM fair_queue), {lanes}"
     ).fetchone()
@@ -72,8 +72,8 @@ class ClockShift(Table):
         if ahead <= add_seconds(0, MIN_SHIFT_SECONDS):
             return 0.0
         for table, column, where in SHIFTED_COLUMNS:
-            sql = f"UPDATE {table} SET {column} = {column} - ?1 WHERE {column} > ?2{where}"  # noqa: S608 - from above
-            self._change(sql, ahead, now)
+            sql = f"UPDATE {table} SET {column} = {column} - ?1 WHERE {column} > ?2{where}"
+            self._change(sql, (ahead, now))
         return ahead / 1000
 
     def _read_latest(self) -> Instant:

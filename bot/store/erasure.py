@@ -34,7 +34,7 @@ _NOT_EPHEMERAL = f"key NOT GLOB '{EPHEMERAL_KEY_PREFIX}*'"
 
 #: All requests that are variations of some, directly or not.
 _VARIATIONS_CTE = (
-    f"WITH RECURSIVE variations (id) AS (SELECT id FROM jobs WHERE variation_of IS NOT NULL"  # noqa: S608 - no data
+    f"WITH RECURSIVE variations (id) AS (SELECT id FROM jobs WHERE variation_of IS NOT NULL"
     f" AND variation_of {_IN_JSON_LIST}"
     " UNION SELECT jobs.id FROM jobs JOIN variations ON jobs.variation_of = variations.id)"
 )
@@ -54,7 +54,7 @@ _ADDED_BY_USER = (
 _CHARGED_TO_USER = "charged_to = ?1 AND charged_to <> user_id"
 
 _GROUPS_OF_USER = (
-    f"SELECT chat_id FROM chats WHERE {_ADDED_BY_USER} UNION SELECT chat_id FROM jobs WHERE {_CHARGED_TO_USER}"  # noqa: S608 - no data
+    f"SELECT chat_id FROM chats WHERE {_ADDED_BY_USER} UNION SELECT chat_id FROM jobs WHERE {_CHARGED_TO_USER}"
 )
 
 
@@ -88,17 +88,18 @@ class Erasure(Table):
 
     def count_stored_data(self, user_id: int) -> StoredPersonalData:
         """Count what is stored about a user, up to `MAX_COUNTED` of the latest edits and messages."""
-        rows = self._rows("SELECT id, state FROM jobs WHERE user_id = ? ORDER BY id DESC LIMIT ?", user_id, MAX_COUNTED)
+        rows = self._rows(
+            "SELECT id, state FROM jobs WHERE user_id = ? ORDER BY id DESC LIMIT ?", (user_id, MAX_COUNTED)
+        )
         job_ids, states = json.dumps([row["id"] for row in rows]), [row["state"] for row in rows]
         messages = self._count(
-            f"SELECT count(*) FROM (SELECT 1 FROM outbox WHERE (chat_id = ? OR job_id {_IN_JSON_LIST})"  # noqa: S608 - no data in it
+            f"SELECT count(*) FROM (SELECT 1 FROM outbox WHERE (chat_id = ? OR job_id {_IN_JSON_LIST})"
             f" AND {_NOT_EPHEMERAL} LIMIT {MAX_COUNTED})",
-            user_id,
-            job_ids,
+            (user_id, job_ids),
         )
 
         def count(table: str, where: str, value: int | str) -> int:
-            return self._count(f"SELECT count(*) FROM {table} WHERE {where}", value)  # noqa: S608 - no data in it
+            return self._count(f"SELECT count(*) FROM {table} WHERE {where}", (value,))
 
         has_chosen = count("chats", f"chat_id = ? AND coalesce({', '.join(Preference)}) NOTNULL", user_id)
         return StoredPersonalData(
@@ -116,9 +117,8 @@ class Erasure(Table):
     def list_ended_before(self, moment: Instant) -> list[int]:
         """Return the ids of some requests that ended before a moment, and about which nothing is still to be sent."""
         return self._ints(
-            f"SELECT id FROM jobs WHERE finished_at < ? AND erased_at IS NULL AND NOT {_HAS_PENDING_MESSAGE} LIMIT ?",  # noqa: S608 - no data
-            moment,
-            DELETE_BATCH_SIZE,
+            f"SELECT id FROM jobs WHERE finished_at < ? AND erased_at IS NULL AND NOT {_HAS_PENDING_MESSAGE} LIMIT ?",
+            (moment, DELETE_BATCH_SIZE),
         )
 
     def erase_requests(self, ids: Sequence[int], now: Instant) -> None:
@@ -128,9 +128,7 @@ class Erasure(Table):
                 "UPDATE jobs SET chat_id = ?1, user_id = ?1, charged_to = ?1, message_id = NULL, thread_id = NULL,"
                 " media_group_id = NULL, language = 'en', due_at = NULL, closes_by = NULL, erased_at = ?2"
                 " WHERE id = ?3",
-                ERASED_ID,
-                now,
-                job_id,
+                (ERASED_ID, now, job_id),
             )
             self._erase_content(job_id)
             self._erase_all_messages("job_id = ?", (job_id,), now)
@@ -143,9 +141,9 @@ class Erasure(Table):
         One that somebody still waits for is erased once it is answered. Returns whether there may be more.
         """
         ids = self._ints(
-            "SELECT id FROM jobs WHERE erase_when_ended = 1 AND finished_at IS NOT NULL"  # noqa: S608 - no data
+            "SELECT id FROM jobs WHERE erase_when_ended = 1 AND finished_at IS NOT NULL"
             f" AND NOT {_HAS_PENDING_MESSAGE} LIMIT ?",
-            DELETE_BATCH_SIZE,
+            (DELETE_BATCH_SIZE,),
         )
         for job_id in ids:
             self._erase_content(job_id)
@@ -155,9 +153,9 @@ class Erasure(Table):
     def _mark_variations(self, ids: Sequence[int]) -> None:
         """Have all variations of some requests erased when they have ended."""
         self._change(
-            f"{_VARIATIONS_CTE} UPDATE jobs SET erase_when_ended = 1"  # noqa: S608 - no data in it
+            f"{_VARIATIONS_CTE} UPDATE jobs SET erase_when_ended = 1"
             " WHERE id IN (SELECT id FROM variations) AND prompt <> ''",
-            json.dumps(list(ids)),
+            (json.dumps(list(ids)),),
         )
 
     def erase_user(self, user_id: int, now: Instant) -> None:
@@ -165,31 +163,29 @@ class Erasure(Table):
         self._change(
             "INSERT OR REPLACE INTO erasures (user_id, asked_at, last_job_id)"
             " SELECT ?, ?, coalesce(max(id), 0) FROM jobs",
-            user_id,
-            now,
+            (user_id, now),
         )
         for prefix in USER_KEY_PREFIXES:
             self._erase_all_messages("key >= ? AND key < ?", (f"{prefix}:{user_id}:", f"{prefix}:{user_id};"), now)
-        self._change("DELETE FROM fair_queue_lanes WHERE user_id = ?1 OR chat_id = ?1", user_id)
-        self._change("DELETE FROM users WHERE user_id = ?", user_id)
-        self._change("DELETE FROM chats WHERE chat_id = ?", user_id)
-        self._change(f"UPDATE chats SET added_by = NULL WHERE {_ADDED_BY_USER}", user_id)  # noqa: S608 - no data in it
+        self._change("DELETE FROM fair_queue_lanes WHERE user_id = ?1 OR chat_id = ?1", (user_id,))
+        self._change("DELETE FROM users WHERE user_id = ?", (user_id,))
+        self._change("DELETE FROM chats WHERE chat_id = ?", (user_id,))
+        self._change(f"UPDATE chats SET added_by = NULL WHERE {_ADDED_BY_USER}", (user_id,))
         # they stay counted, like everything that the user asked for
-        self._change(f"UPDATE jobs SET charged_to = user_id WHERE {_CHARGED_TO_USER}", user_id)  # noqa: S608 - the same
+        self._change(f"UPDATE jobs SET charged_to = user_id WHERE {_CHARGED_TO_USER}", (user_id,))
         # Telegram is asked for the administrators of a group again whenever they matter
         self._change("UPDATE chats SET admins = NULL, admins_known_at = NULL WHERE admins_known_at IS NOT NULL")
         self._change(
             "UPDATE inbox SET body = NULL WHERE quarantine_reason IS NOT NULL"
             " AND EXISTS (SELECT 1 FROM json_tree(inbox.body) WHERE atom = ?)",
-            user_id,
+            (user_id,),
         )
         # updates that wait for the administrators of a group are not handled any more
         self._change(
             "UPDATE inbox SET body = NULL, waits_for_admins_of = NULL, handled_at = ?2 WHERE handled_at IS NULL"
             " AND waits_for_admins_of NOTNULL"
             " AND ?1 IN (json_extract(body, '$.message.from.id'), json_extract(body, '$.callback_query.from.id'))",
-            user_id,
-            now,
+            (user_id, now),
         )
         self._continue_erasure_of(user_id, now)
 
@@ -201,33 +197,33 @@ class Erasure(Table):
         return user_id is not None
 
     def _continue_erasure_of(self, user_id: int, now: Instant) -> None:
-        [(asked_at, last_job_id)] = self._rows("SELECT asked_at, last_job_id FROM erasures WHERE user_id = ?", user_id)
+        [(asked_at, last_job_id)] = self._rows(
+            "SELECT asked_at, last_job_id FROM erasures WHERE user_id = ?", (user_id,)
+        )
         ids = self._ints(
             "SELECT id FROM jobs WHERE user_id = ? AND id <= ? ORDER BY id DESC LIMIT ?",
-            user_id,
-            last_job_id,
-            DELETE_BATCH_SIZE,
+            (user_id, last_job_id, DELETE_BATCH_SIZE),
         )
         self.erase_requests(ids, now)
         if (
             len(ids) < DELETE_BATCH_SIZE
             and self._erase_messages("chat_id = ? AND written_at <= ?", (user_id, asked_at), now) < DELETE_BATCH_SIZE
         ):
-            self._change("DELETE FROM erasures WHERE user_id = ?", user_id)
+            self._change("DELETE FROM erasures WHERE user_id = ?", (user_id,))
 
     def has_pending(self) -> bool:
         """Say whether something is kept only until it has ended."""
         return self._exists(
-            "SELECT 1 FROM outbox WHERE key >= ? AND key < ?", EPHEMERAL_KEY_PREFIX, f"{EPHEMERAL_KEY_PREFIX}~"
+            "SELECT 1 FROM outbox WHERE key >= ? AND key < ?", (EPHEMERAL_KEY_PREFIX, f"{EPHEMERAL_KEY_PREFIX}~")
         ) or self._exists("SELECT 1 FROM jobs WHERE erase_when_ended = 1 LIMIT 1")
 
     def _erase_content(self, job_id: int) -> None:
         self._change(
             "UPDATE jobs SET prompt = '', result_url = NULL, unparsed_result = NULL, erase_when_ended = 0 WHERE id = ?",
-            job_id,
+            (job_id,),
         )
-        self._change("DELETE FROM source_images WHERE job_id = ?", job_id)
-        self._change("DELETE FROM request_messages WHERE job_id = ?", job_id)
+        self._change("DELETE FROM source_images WHERE job_id = ?", (job_id,))
+        self._change("DELETE FROM request_messages WHERE job_id = ?", (job_id,))
 
     def _erase_all_messages(self, where: str, values: Sequence[Value], now: Instant) -> None:
         while self._erase_messages(where, values, now) == DELETE_BATCH_SIZE:
@@ -235,22 +231,18 @@ class Erasure(Table):
 
     def _erase_messages(self, where: str, values: Sequence[Value], now: Instant) -> int:
         """Erase some messages, but for those that clean up in a chat; return how many."""
-        sql = f"SELECT id FROM outbox WHERE {where} AND {_NOT_EPHEMERAL} LIMIT ?"  # noqa: S608 - no data in it
-        found = self._ints(sql, *values, DELETE_BATCH_SIZE)
+        sql = f"SELECT id FROM outbox WHERE {where} AND {_NOT_EPHEMERAL} LIMIT ?"
+        found = self._ints(sql, (*values, DELETE_BATCH_SIZE))
         ids = json.dumps(found)
         self._change(
-            "UPDATE outbox SET body = '', shown = NULL, is_to_be_deleted = 1, revision = revision + 1, due_at = ?"  # noqa: S608 - no data in it
+            "UPDATE outbox SET body = '', shown = NULL, is_to_be_deleted = 1, revision = revision + 1, due_at = ?"
             f" WHERE id {_IN_JSON_LIST} AND ended_at IS NULL AND kind IN (?, ?)",
-            now,
-            ids,
-            *EDITABLE_KINDS,
+            (now, ids, *EDITABLE_KINDS),
         )
         self._change(
-            f"UPDATE outbox SET key = '{EPHEMERAL_KEY_PREFIX}' || id, job_id = NULL"  # noqa: S608 - no data in it
+            f"UPDATE outbox SET key = '{EPHEMERAL_KEY_PREFIX}' || id, job_id = NULL"
             f" WHERE id {_IN_JSON_LIST} AND ended_at IS NULL AND kind IN (?, ?, ?, ?)",
-            ids,
-            *EDITABLE_KINDS,
-            *CLEANUP_KINDS,
+            (ids, *EDITABLE_KINDS, *CLEANUP_KINDS),
         )
-        self._change(f"DELETE FROM outbox WHERE id {_IN_JSON_LIST} AND {_NOT_EPHEMERAL}", ids)  # noqa: S608 - no data
+        self._change(f"DELETE FROM outbox WHERE id {_IN_JSON_LIST} AND {_NOT_EPHEMERAL}", (ids,))
         return len(found)

@@ -76,16 +76,15 @@ class FairQueue(Table):
         """
         self.release_due(now)
         return self._ints(
-            f"SELECT job_id FROM fair_queue WHERE {_TO_PREPARE} ORDER BY chat_turn, job_id LIMIT ?",  # noqa: S608 - no data
-            limit,
+            f"SELECT job_id FROM fair_queue WHERE {_TO_PREPARE} ORDER BY chat_turn, job_id LIMIT ?",
+            (limit,),
         )
 
     def get_next_to_prepare(self, under_way: Collection[int], saturated_users: Collection[int]) -> int | None:
         """Return the id of the first of them that is not under way, and not charged to a saturated user."""
         return self._int(
-            f"SELECT job_id FROM fair_queue WHERE {_TO_PREPARE} AND {_OF_OTHERS} ORDER BY chat_turn, job_id LIMIT 1",  # noqa: S608 - no data
-            json.dumps(list(under_way)),
-            json.dumps(list(saturated_users)),
+            f"SELECT job_id FROM fair_queue WHERE {_TO_PREPARE} AND {_OF_OTHERS} ORDER BY chat_turn, job_id LIMIT 1",
+            (json.dumps(list(under_way)), json.dumps(list(saturated_users))),
         )
 
     def release_due(self, now: Instant) -> None:
@@ -93,19 +92,18 @@ class FairQueue(Table):
         self._change(
             "UPDATE fair_queue SET due_at = NULL WHERE job_id IN"
             " (SELECT job_id FROM fair_queue WHERE is_ready = 0 AND due_at <= ? ORDER BY due_at LIMIT ?)",
-            now,
-            JOBS_PER_PLAN,
+            (now, JOBS_PER_PLAN),
         )
 
     def list_waiting_long(self, now: Instant) -> list[int]:
         """Return the ids of prepared jobs whose users are to be told that it takes long."""
         return self._ints(
-            "SELECT job_id FROM fair_queue WHERE is_ready = 1 AND due_at <= ? LIMIT ?", now, JOBS_PER_PLAN
+            "SELECT job_id FROM fair_queue WHERE is_ready = 1 AND due_at <= ? LIMIT ?", (now, JOBS_PER_PLAN)
         )
 
     def set_ready(self, job_id: int, *, is_ready: bool) -> None:
         """Note that a job is prepared, or that it has to be prepared again from the beginning."""
-        self._change("UPDATE fair_queue SET is_ready = ?, conversion_turn = NULL WHERE job_id = ?", is_ready, job_id)
+        self._change("UPDATE fair_queue SET is_ready = ?, conversion_turn = NULL WHERE job_id = ?", (is_ready, job_id))
 
     def get_position(self, job_id: int, now: Instant | None = None) -> int | None:
         """Return a job's position, by the turns of the chats: 1 for the next one.
@@ -118,9 +116,7 @@ class FairQueue(Table):
         position = self._count(
             "SELECT count(*) FROM (SELECT 1 FROM fair_queue WHERE (chat_turn, job_id) <= (?, ?)"
             " ORDER BY chat_turn, job_id LIMIT ?)",
-            mine.turn,
-            mine.job_id,
-            EXACT_POSITIONS,
+            (mine.turn, mine.job_id, EXACT_POSITIONS),
         )
         if position < EXACT_POSITIONS:
             return position
@@ -146,20 +142,19 @@ class FairQueue(Table):
             " WHERE chat_id < 0 AND notified_outage < ?1 UNION ALL"
             " SELECT job_id FROM fair_queue INDEXED BY fair_queue_unnotified"
             " WHERE chat_id < 0 AND notified_outage > ?1 LIMIT ?2) RETURNING chat_id",
-            outage,
-            JOBS_PER_PLAN,
+            (outage, JOBS_PER_PLAN),
         )
         return sorted(set(rows))
 
     def get_longest_waiting(self, chat_id: int) -> int | None:
         """Return the id of the job that waits longest in a group."""
-        return self._int("SELECT min(job_id) FROM fair_queue WHERE chat_id = ? AND chat_id < 0", chat_id)
+        return self._int("SELECT min(job_id) FROM fair_queue WHERE chat_id = ? AND chat_id < 0", (chat_id,))
 
     def get_next_to_order(self) -> int | None:
         """Return the id of the prepared job whose turn it is."""
         head = self._head()
         sql = "SELECT job_id FROM fair_queue WHERE is_ready = 1 AND chat_id = ? ORDER BY user_turn, job_id LIMIT 1"
-        return None if head is None else self._int(sql, head.chat_id)
+        return None if head is None else self._int(sql, (head.chat_id,))
 
     def dequeue(self, job_id: int) -> None:
         """Take a job out whose turn it is; it uses up its chat's next turn."""
@@ -167,18 +162,18 @@ class FairQueue(Table):
         if head is None or mine is None:
             return
         if mine.chat_id == head.chat_id:
-            self._change("UPDATE fair_queue SET chat_turn = ? WHERE job_id = ?", mine.turn, head.job_id)
-            self._change("UPDATE fair_queue_clock SET virtual_time = max(virtual_time, ?)", head.turn)
+            self._change("UPDATE fair_queue SET chat_turn = ? WHERE job_id = ?", (mine.turn, head.job_id))
+            self._change("UPDATE fair_queue_clock SET virtual_time = max(virtual_time, ?)", (head.turn,))
         self.remove(job_id)
 
     def remove(self, job_id: int) -> None:
         """Take a job out that will not be ordered; its turn is not used up."""
-        self._change("DELETE FROM fair_queue WHERE job_id = ?", job_id)
+        self._change("DELETE FROM fair_queue WHERE job_id = ?", (job_id,))
 
     def migrate_chat(self, old_id: int, new_id: int) -> None:
         """Keep the turns of a group that became a supergroup."""
-        self._change("UPDATE fair_queue SET chat_id = ? WHERE chat_id = ?", new_id, old_id)
-        self._change("UPDATE OR REPLACE fair_queue_lanes SET chat_id = ? WHERE chat_id = ?", new_id, old_id)
+        self._change("UPDATE fair_queue SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+        self._change("UPDATE OR REPLACE fair_queue_lanes SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
 
     def delete_stale_lanes(self) -> bool:
         """Delete some lanes whose last turn was passed long ago, or while nothing waits.
@@ -190,9 +185,7 @@ class FairQueue(Table):
             " WHERE NOT EXISTS (SELECT 1 FROM fair_queue) OR last_turn + 1 <= CASE chat_id"
             " WHEN ?1 THEN (SELECT last_turn FROM fair_queue_lanes WHERE chat_id = ?1 AND user_id = ?2)"
             " ELSE (SELECT virtual_time FROM fair_queue_clock) END LIMIT ?3)",
-            CONVERSION_LANES,
-            VIRTUAL_TIME_LANE,
-            DELETE_BATCH_SIZE,
+            (CONVERSION_LANES, VIRTUAL_TIME_LANE, DELETE_BATCH_SIZE),
         )
         return deleted == DELETE_BATCH_SIZE
 
@@ -200,7 +193,7 @@ class FairQueue(Table):
         return self._find("is_ready = 1 ORDER BY chat_turn, job_id LIMIT 1")
 
     def _find(self, where: str, *values: Value) -> _QueueEntry | None:
-        row = self._row(f"SELECT job_id, chat_id, chat_turn FROM fair_queue WHERE {where}", *values)  # noqa: S608 - no data
+        row = self._row(f"SELECT job_id, chat_id, chat_turn FROM fair_queue WHERE {where}", values)
         return None if row is None else _QueueEntry(*row)
 
     def _virtual_time(self) -> float:
@@ -210,11 +203,7 @@ class FairQueue(Table):
     def _insert(self, job_id: int, chat_id: int, chat_turn: float, user_turn: float, *, is_ready: bool) -> None:
         self._change(
             "INSERT INTO fair_queue (job_id, chat_id, chat_turn, user_turn, is_ready) VALUES (?, ?, ?, ?, ?)",
-            job_id,
-            chat_id,
-            chat_turn,
-            user_turn,
-            is_ready,
+            (job_id, chat_id, chat_turn, user_turn, is_ready),
         )
 
 
@@ -224,13 +213,13 @@ class ConversionQueue(Table):
     def enqueue(self, job: Job) -> None:
         """Give a job a turn for one image, behind those of the same user."""
         turn = _next_turn(self._db, CONVERSION_LANES, job.charged_to, self._virtual_time())
-        self._change("UPDATE fair_queue SET conversion_turn = ? WHERE job_id = ?", turn, job.id)
+        self._change("UPDATE fair_queue SET conversion_turn = ? WHERE job_id = ?", (turn, job.id))
 
     def list_due(self, limit: int) -> list[int]:
         """Return the ids of the jobs that wait, in turn, including those under way, without postponed ones."""
         return self._ints(
-            f"SELECT job_id FROM fair_queue WHERE {_TO_CONVERT} ORDER BY conversion_turn, job_id LIMIT ?",  # noqa: S608 - no data
-            limit,
+            f"SELECT job_id FROM fair_queue WHERE {_TO_CONVERT} ORDER BY conversion_turn, job_id LIMIT ?",
+            (limit,),
         )
 
     def take_next(self, under_way: Collection[int], users: Collection[int]) -> int | None:
@@ -239,19 +228,16 @@ class ConversionQueue(Table):
         Returns its id, None where there is none.
         """
         row = self._row(
-            f"SELECT job_id, conversion_turn FROM fair_queue WHERE {_TO_CONVERT} AND {_OF_OTHERS}"  # noqa: S608 - no data
+            f"SELECT job_id, conversion_turn FROM fair_queue WHERE {_TO_CONVERT} AND {_OF_OTHERS}"
             " ORDER BY conversion_turn, job_id LIMIT 1",
-            json.dumps(list(under_way)),
-            json.dumps(list(users)),
+            (json.dumps(list(under_way)), json.dumps(list(users))),
         )
         if row is None:
             return None
         self._change(
             "INSERT INTO fair_queue_lanes (chat_id, user_id, last_turn) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET last_turn = max(last_turn, excluded.last_turn)",
-            CONVERSION_LANES,
-            VIRTUAL_TIME_LANE,
-            row["conversion_turn"],
+            (CONVERSION_LANES, VIRTUAL_TIME_LANE, row["conversion_turn"]),
         )
         return int(row["job_id"])
 
@@ -262,8 +248,7 @@ class ConversionQueue(Table):
     def _virtual_time(self) -> float:
         row = self._row(
             "SELECT last_turn FROM fair_queue_lanes WHERE chat_id = ? AND user_id = ?",
-            CONVERSION_LANES,
-            VIRTUAL_TIME_LANE,
+            (CONVERSION_LANES, VIRTUAL_TIME_LANE),
         )
         return 0.0 if row is None else float(row["last_turn"])
 

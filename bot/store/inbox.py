@@ -33,7 +33,7 @@ class Inbox(Table):
     def add(self, updates: Iterable[StoredUpdate]) -> int:
         """Store each update unless its id is known; return how many are new."""
         cursor = self._db.executemany(
-            "INSERT INTO inbox (update_id, body, received_at, queue_turn)"  # noqa: S608 - no data in it
+            "INSERT INTO inbox (update_id, body, received_at, queue_turn)"
             f" SELECT ?1, ?2, ?3, max(coalesce((SELECT min(queue_turn) FROM inbox WHERE {WAITING_SQL}), 0),"
             f" coalesce((SELECT queue_turn + 1 FROM inbox WHERE {WAITING_SQL} AND chat_id = {_chat_id_sql('?2')}"
             " ORDER BY update_id DESC LIMIT 1), 0)) WHERE true ON CONFLICT DO NOTHING",
@@ -44,7 +44,7 @@ class Inbox(Table):
     def get_next_waiting(self) -> StoredUpdate | None:
         """Return the oldest waiting update of the chat whose turn it is."""
         row = self._row(
-            f"SELECT update_id, body, received_at FROM inbox WHERE {WAITING_SQL} AND chat_id ="  # noqa: S608 - no data in it
+            f"SELECT update_id, body, received_at FROM inbox WHERE {WAITING_SQL} AND chat_id ="
             f" (SELECT chat_id FROM inbox WHERE {WAITING_SQL} ORDER BY queue_turn, update_id LIMIT 1)"
             " ORDER BY update_id LIMIT 1"
         )
@@ -52,39 +52,41 @@ class Inbox(Table):
 
     def hold_for_admins(self, update_id: int, chat_id: int) -> None:
         """Hold an update until the administrators of a group are known; later updates do not wait for it."""
-        self._change("UPDATE inbox SET waits_for_admins_of = ? WHERE update_id = ?", chat_id, update_id)
+        self._change("UPDATE inbox SET waits_for_admins_of = ? WHERE update_id = ?", (chat_id, update_id))
 
     def has_held(self, chat_id: int) -> bool:
         """Say whether an update waits for the administrators of a group."""
-        return self._exists("SELECT 1 FROM inbox WHERE handled_at IS NULL AND waits_for_admins_of = ? LIMIT 1", chat_id)
+        return self._exists(
+            "SELECT 1 FROM inbox WHERE handled_at IS NULL AND waits_for_admins_of = ? LIMIT 1", (chat_id,)
+        )
 
     def release_held(self, chat_id: int) -> None:
         """Release the updates that waited for the administrators of a group."""
         self._change(
-            "UPDATE inbox SET waits_for_admins_of = NULL WHERE handled_at IS NULL AND waits_for_admins_of = ?", chat_id
+            "UPDATE inbox SET waits_for_admins_of = NULL WHERE handled_at IS NULL AND waits_for_admins_of = ?",
+            (chat_id,),
         )
 
     def has_waiting(self, chat_id: int, *, message_id: int | None = None, album: str | None = None) -> bool:
         """Say whether a message, or an item of an album (by its media_group_id), waits to be handled."""
         field, value = ("media_group_id", album) if message_id is None else ("message_id", message_id)
         return self._exists(
-            f"SELECT 1 FROM inbox WHERE {WAITING_SQL} AND chat_id = ? AND {_json_extract_sql('message', field)} = ?",  # noqa: S608 - no data
-            chat_id,
-            value,
+            f"SELECT 1 FROM inbox WHERE {WAITING_SQL} AND chat_id = ? AND {_json_extract_sql('message', field)} = ?",
+            (chat_id, value),
         )
 
     def mark_handled(self, update_id: int, now: Instant) -> None:
         """Mark an update handled and erase its body; the id stays, so that a redelivery is recognised."""
-        self._change("UPDATE inbox SET handled_at = ?, body = NULL WHERE update_id = ?", now, update_id)
+        self._change("UPDATE inbox SET handled_at = ?, body = NULL WHERE update_id = ?", (now, update_id))
 
     def increment_tries(self, update_id: int) -> int:
         """Count a failed try to handle an update that stays in the inbox; return how many there were."""
-        return self._count("UPDATE inbox SET tries = tries + 1 WHERE update_id = ? RETURNING tries", update_id)
+        return self._count("UPDATE inbox SET tries = tries + 1 WHERE update_id = ? RETURNING tries", (update_id,))
 
     def quarantine(self, update_id: int, reason: str, now: Instant) -> None:
         """Set an update that cannot be handled aside, with its body, for the operator."""
         self._change(
-            "UPDATE inbox SET handled_at = ?, quarantine_reason = ? WHERE update_id = ?", now, reason, update_id
+            "UPDATE inbox SET handled_at = ?, quarantine_reason = ? WHERE update_id = ?", (now, reason, update_id)
         )
 
     def delete_handled(self, handled_before: Instant, quarantined_before: Instant) -> bool:
@@ -95,10 +97,9 @@ class Inbox(Table):
         """
         deleted = [
             self._change(
-                "DELETE FROM inbox WHERE update_id IN"  # noqa: S608 - no data in it
+                "DELETE FROM inbox WHERE update_id IN"
                 f" (SELECT update_id FROM inbox WHERE handled_at < ? AND quarantine_reason {condition} LIMIT ?)",
-                before,
-                DELETE_BATCH_SIZE,
+                (before, DELETE_BATCH_SIZE),
             )
             for condition, before in (("IS NULL", handled_before), ("IS NOT NULL", quarantined_before))
         ]

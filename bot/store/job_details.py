@@ -99,8 +99,7 @@ class JobDetailsReader(Table):
             " UNION ALL SELECT jobs.id, state, received_at, outbox.due_at, outbox.tries, closes_by IS NOT NULL,"
             " asked_at IS NOT NULL, NULL, 1 FROM outbox JOIN jobs ON jobs.id = outbox.job_id"
             " WHERE outbox.ended_at IS NULL AND outbox.is_answer ORDER BY 1 LIMIT ?",
-            json.dumps(OPEN_STATES),
-            limit,
+            (json.dumps(OPEN_STATES), limit),
         )
         return [
             OpenJob(
@@ -124,14 +123,14 @@ class JobDetailsReader(Table):
         job = Jobs(self._db, []).get(job_id)
         if job is None:
             return None
-        [row] = self._rows("SELECT * FROM jobs WHERE id = ?", job_id)
+        [row] = self._rows("SELECT * FROM jobs WHERE id = ?", (job_id,))
         attempts = self._rows(
-            "SELECT started_at, ended_at, outcome, task_id FROM attempts WHERE job_id = ? ORDER BY id", job_id
+            "SELECT started_at, ended_at, outcome, task_id FROM attempts WHERE job_id = ? ORDER BY id", (job_id,)
         )
         messages = self._rows(
             "SELECT kind, is_answer, written_at, ended_at, outcome, message_id, tries, uncertain_sends FROM outbox"
             " WHERE job_id = ? ORDER BY id",
-            job_id,
+            (job_id,),
         )
         return JobDetails(
             job=job,

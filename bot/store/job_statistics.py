@@ -37,9 +37,7 @@ class JobStatistics(Table):
         rows = self._rows(
             "SELECT received_at / ? AS hour, state, reason, count(*) FROM jobs"
             " WHERE received_at >= ? AND received_at < ? GROUP BY 1, 2, 3",
-            HOUR_MS,
-            begin,
-            end,
+            (HOUR_MS, begin, end),
         )
         return [
             EndedRequests(hour, State(state), None if reason is None else FailureReason(reason), count)
@@ -55,13 +53,11 @@ class JobStatistics(Table):
         rows = self._rows(
             "SELECT answered_at - iif(reorders > 0, received_at, coalesce(queued_at, received_at)), kie_duration_ms"
             " FROM jobs WHERE received_at >= ? AND received_at < ? AND +state = ? AND answered_at IS NOT NULL",
-            begin,
-            end,
-            State.SUCCEEDED,
+            (begin, end, State.SUCCEEDED),
         )
         return [EditDuration(max(0, total), kie or 0) for total, kie in rows]
 
     def sum_credits_spent(self, first_day: int, last_day: int) -> float:
         """Return the credits that were spent from one UTC day to another one, both included."""
-        [row] = self._rows("SELECT total(credits) FROM daily_spending WHERE day BETWEEN ? AND ?", first_day, last_day)
+        [row] = self._rows("SELECT total(credits) FROM daily_spending WHERE day BETWEEN ? AND ?", (first_day, last_day))
         return float(row[0])

@@ -92,7 +92,7 @@ class Jobs(Table):
             **edit_option_columns(request.options),
         }
         cursor = self._db.execute(
-            f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({_placeholders(columns)})",  # noqa: S608 - names from above
+            f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({_placeholders(columns)})",
             tuple(columns.values()),
         )
         job_id = int(cursor.lastrowid or 0)
@@ -124,15 +124,14 @@ class Jobs(Table):
 
     def is_from_album(self, job_id: int) -> bool:
         """Say whether a job came from an album."""
-        return self._exists("SELECT 1 FROM jobs WHERE id = ? AND media_group_id IS NOT NULL", job_id)
+        return self._exists("SELECT 1 FROM jobs WHERE id = ? AND media_group_id IS NOT NULL", (job_id,))
 
     def has_pending_variation(self, job_id: int) -> bool:
         """Say whether another variation of a job is under way, or its answer is."""
         return self._exists(
-            f"SELECT 1 FROM jobs WHERE variation_of = ? AND (state IN ({_placeholders(OPEN_STATES)})"  # noqa: S608 - no data in it
+            f"SELECT 1 FROM jobs WHERE variation_of = ? AND (state IN ({_placeholders(OPEN_STATES)})"
             " OR EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND is_answer AND ended_at IS NULL))",
-            job_id,
-            *OPEN_STATES,
+            (job_id, *OPEN_STATES),
         )
 
     def migrate_chat(self, old_id: int, new_id: int) -> set[int]:
@@ -143,8 +142,7 @@ class Jobs(Table):
         moved = self._ints(
             "UPDATE jobs SET chat_id = ?1, message_id = NULL, user_id = CASE user_id WHEN ?2 THEN ?1 ELSE user_id END,"
             " charged_to = CASE charged_to WHEN ?2 THEN ?1 ELSE charged_to END WHERE chat_id = ?2 RETURNING id",
-            new_id,
-            old_id,
+            (new_id, old_id),
         )
         return set(moved)
 
@@ -157,13 +155,11 @@ class Jobs(Table):
     def extend_collection_deadlines(self, due_at: Instant, closes_by: Instant) -> None:
         """Give incomplete requests more time, after a time in which nothing could arrive."""
         self._change(
-            "UPDATE jobs SET due_at = max(due_at, ?) WHERE state = ? AND closes_by IS NULL", due_at, State.GATHERING
+            "UPDATE jobs SET due_at = max(due_at, ?) WHERE state = ? AND closes_by IS NULL", (due_at, State.GATHERING)
         )
         self._change(
             "UPDATE jobs SET due_at = ?, closes_by = ? WHERE state = ? AND closes_by IS NOT NULL",
-            due_at,
-            closes_by,
-            State.GATHERING,
+            (due_at, closes_by, State.GATHERING),
         )
 
     def list_latest_durations(self, limit: int) -> list[KieDuration]:
@@ -171,7 +167,7 @@ class Jobs(Table):
         rows = self._rows(
             "SELECT aspect_ratio, kie_duration_ms FROM jobs WHERE kie_duration_ms IS NOT NULL"
             " ORDER BY finished_at DESC LIMIT ?",
-            limit,
+            (limit,),
         )
         return [KieDuration(AspectRatio(aspect_ratio), duration / 1000) for aspect_ratio, duration in rows]
 
@@ -183,26 +179,24 @@ class Jobs(Table):
     def list_due(self, state: State, now: Instant, limit: int) -> list[int]:
         """Return the ids of due jobs in a state, the longest due first."""
         sql = "SELECT id FROM jobs WHERE due_at <= ? AND state = ? ORDER BY due_at LIMIT ?"
-        return self._ints(sql, now, state, limit)
+        return self._ints(sql, (now, state, limit))
 
     def list_due_incomplete(self, now: Instant, limit: int) -> list[int]:
         """Return the ids of incomplete requests that are due, and for which no earlier update waits in the inbox."""
         return self._ints(
-            "SELECT id FROM jobs WHERE due_at <= ? AND state = ? AND coalesce((SELECT received_at FROM inbox"  # noqa: S608 - no data in it
+            "SELECT id FROM jobs WHERE due_at <= ? AND state = ? AND coalesce((SELECT received_at FROM inbox"
             f" WHERE {WAITING_SQL} AND inbox.chat_id = jobs.chat_id ORDER BY update_id LIMIT 1), due_at + 1) > due_at"
             " ORDER BY due_at LIMIT ?",
-            now,
-            State.GATHERING,
-            limit,
+            (now, State.GATHERING, limit),
         )
 
     def next_due_at(self, now: Instant) -> Instant | None:
         """Return the first moment after `now` at which a job is due."""
-        return self._int("SELECT min(due_at) FROM jobs WHERE due_at > ?", now)
+        return self._int("SELECT min(due_at) FROM jobs WHERE due_at > ?", (now,))
 
     def list_in_state(self, state: State) -> list[int]:
         """Return the ids of every job in a state; for the start of the process."""
-        return self._ints("SELECT id FROM jobs WHERE state = ? ORDER BY submitted_at", state)
+        return self._ints("SELECT id FROM jobs WHERE state = ? ORDER BY submitted_at", (state,))
 
     def count_waiting(self, limit: int) -> int:
         """Count the jobs that are not ordered yet, no further than to `limit`."""
@@ -213,8 +207,7 @@ class Jobs(Table):
         return self._count(
             "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE charged_to = ? AND state IN ('gathering', 'queued')"
             " LIMIT ?)",
-            charged_to,
-            limit,
+            (charged_to, limit),
         )
 
     def count_without_prompt(self, charged_to: int, day: int) -> int:
@@ -222,17 +215,14 @@ class Jobs(Table):
         return self._count(
             "SELECT count(*) FROM jobs WHERE charged_to = ? AND state IN ('gathering', 'queued')"
             " AND +state = 'gathering' AND counted_day = ? AND NOT counted_for_all",
-            charged_to,
-            day,
+            (charged_to, day),
         )
 
     def count_at_kie(self, since: Instant) -> int:
         """Count the jobs that were ordered after `since` and may take a place at Kie."""
         return self._count(
             "SELECT count(*) FROM jobs WHERE state IN (?, ?) AND submitted_at > ?",
-            State.SUBMITTING,
-            State.RUNNING,
-            since,
+            (State.SUBMITTING, State.RUNNING, since),
         )
 
     def transition(self, job: Job, to: State, **changes: Value) -> bool:
@@ -262,33 +252,28 @@ class Jobs(Table):
             raise ValueError(f"not for a step to change: {', '.join(sorted(unknown))}")
         columns = ", ".join(f"{name} = ?" for name in changes)
         changed = self._change(
-            f"UPDATE jobs SET {columns} WHERE id = ? AND state = ? AND erased_at IS NULL",  # noqa: S608 - names from UPDATABLE_COLUMNS
-            *changes.values(),
-            job.id,
-            job.state,
+            f"UPDATE jobs SET {columns} WHERE id = ? AND state = ? AND erased_at IS NULL",
+            (*changes.values(), job.id, job.state),
         )
         return changed == 1
 
     def is_still_in_state(self, job: Job) -> bool:
         """Say whether a job is still in the state that was read."""
-        return self._exists("SELECT 1 FROM jobs WHERE id = ? AND state = ?", job.id, job.state)
+        return self._exists("SELECT 1 FROM jobs WHERE id = ? AND state = ?", (job.id, job.state))
 
     def increment_tries(self, job_id: int) -> int:
         """Count a failed try, also of a job that cannot be read; return how many there were."""
-        return self._count("UPDATE jobs SET tries = tries + 1 WHERE id = ? RETURNING tries", job_id)
+        return self._count("UPDATE jobs SET tries = tries + 1 WHERE id = ? RETURNING tries", (job_id,))
 
     def postpone(self, job_id: int, due_at: Instant) -> None:
         """Take a job up later, whatever its state."""
-        self._change("UPDATE jobs SET due_at = ? WHERE id = ? AND erased_at IS NULL", due_at, job_id)
+        self._change("UPDATE jobs SET due_at = ? WHERE id = ? AND erased_at IS NULL", (due_at, job_id))
 
     def set_upload_url(self, job_id: int, position: int, url: str | None, now: Instant) -> None:
         """Store where Kie can fetch an image, and since when; no URL for one that must not be stored."""
         self._change(
             "UPDATE source_images SET upload_url = ?, uploaded_at = ? WHERE job_id = ? AND position = ?",
-            url,
-            now,
-            job_id,
-            position,
+            (url, now, job_id, position),
         )
 
     def list_awaiting_download(self, user_id: int, chat_id: int) -> list[Job]:
@@ -324,10 +309,10 @@ class Jobs(Table):
         return list(self._iter(f"{where} AND {states} ORDER BY id", *values, *OPEN_STATES))
 
     def _iter(self, where: str, *values: Value) -> Iterator[Job]:
-        return map(self._read_job, self._db.execute(f"SELECT * FROM jobs WHERE {where}", values))  # noqa: S608 - no data
+        return map(self._read_job, self._db.execute(f"SELECT * FROM jobs WHERE {where}", values))
 
     def _read_job(self, row: sqlite3.Row) -> Job:
-        sources = self._rows("SELECT * FROM source_images WHERE job_id = ? ORDER BY position", row["id"])
+        sources = self._rows("SELECT * FROM source_images WHERE job_id = ? ORDER BY position", (row["id"],))
         return Job(
             id=row["id"],
             state=State(row["state"]),
@@ -361,7 +346,7 @@ PLAIN_COLUMNS = (
 
 def count_jobs_in_states(db: sqlite3.Connection, states: Sequence[State]) -> int:
     """Return how many jobs are in some states, by the counts that the triggers keep."""
-    sql = f"SELECT coalesce(sum(count), 0) FROM job_counts WHERE state IN ({_placeholders(states)})"  # noqa: S608 - no data
+    sql = f"SELECT coalesce(sum(count), 0) FROM job_counts WHERE state IN ({_placeholders(states)})"
     return int(db.execute(sql, tuple(states)).fetchone()[0])
 
 

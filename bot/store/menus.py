@@ -44,16 +44,14 @@ class Menus(Table):
         """Send a menu, and delete the earlier one of the chat."""
         if self._outbox.add(draft, now):
             where = f"WHERE chat_id = ? AND kind = ? AND {_OPEN} AND key <> ?"
-            self._change(f"{_DELETE} {where}", now, draft.chat_id, MessageKind.MENU, draft.key)
+            self._change(f"{_DELETE} {where}", (now, draft.chat_id, MessageKind.MENU, draft.key))
 
     def has_pending(self, chat_id: int, prefix: str) -> bool:
         """Say whether a menu whose key begins with `prefix` is still to be sent to a chat."""
         return self._exists(
-            f"SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND {_OPEN}"  # noqa: S608 - no data in it
+            f"SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND {_OPEN}"
             " AND message_id IS NULL AND key GLOB ? || ':*'",
-            chat_id,
-            MessageKind.MENU,
-            prefix,
+            (chat_id, MessageKind.MENU, prefix),
         )
 
     def get(self, chat_id: int, message_id: int, *, is_offered: bool) -> OutboxMessage | None:
@@ -64,18 +62,15 @@ class Menus(Table):
         command.
         """
         row = self._row(
-            f"SELECT * FROM outbox WHERE chat_id = ?1 AND kind = ?2 AND {_OPEN}"  # noqa: S608 - no data in it
+            f"SELECT * FROM outbox WHERE chat_id = ?1 AND kind = ?2 AND {_OPEN}"
             " AND (message_id = ?3 OR ?4 AND message_id IS NULL AND reply_to < ?3)",
-            chat_id,
-            MessageKind.MENU,
-            message_id,
-            is_offered,
+            (chat_id, MessageKind.MENU, message_id, is_offered),
         )
         return None if row is None else read_outbox_message(row)
 
     def queue_deletion(self, menu: OutboxMessage, now: Instant) -> None:
         """Delete a menu from its chat."""
-        self._change(f"{_DELETE} WHERE id = ?", now, menu.id)
+        self._change(f"{_DELETE} WHERE id = ?", (now, menu.id))
 
     def delete_expired(self, shown_before: Instant) -> bool:
         """Delete the rows of some menus that nobody has pressed since a moment, so that their buttons are too old.
@@ -83,10 +78,9 @@ class Menus(Table):
         Returns whether there may be more.
         """
         deleted = self._change(
-            f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = '{MessageKind.MENU}'"  # noqa: S608 - no data in it
+            f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = '{MessageKind.MENU}'"
             " AND ended_at IS NULL AND coalesce(shown_at, written_at) < ? LIMIT ?)",
-            shown_before,
-            DELETE_BATCH_SIZE,
+            (shown_before, DELETE_BATCH_SIZE),
         )
         return deleted == DELETE_BATCH_SIZE
 
@@ -94,7 +88,5 @@ class Menus(Table):
         """Show something else in a menu's message."""
         self._change(
             "UPDATE outbox SET body = ?, revision = revision + 1, due_at = ? WHERE id = ?",
-            menu.serialize(),
-            now,
-            message.id,
+            (menu.serialize(), now, message.id),
         )

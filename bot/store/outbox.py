@@ -178,17 +178,19 @@ class Outbox(Table):
             " written_at, due_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11"
             " WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?8 AND erased_at IS NOT NULL)"
             " ON CONFLICT (key) DO NOTHING",
-            draft.key,
-            draft.kind,
-            draft.chat_id,
-            draft.thread_id,
-            draft.reply_to,
-            draft.body,
-            draft.callback_query_id,
-            draft.job_id,
-            draft.is_answer,
-            now,
-            due_at or now,
+            (
+                draft.key,
+                draft.kind,
+                draft.chat_id,
+                draft.thread_id,
+                draft.reply_to,
+                draft.body,
+                draft.callback_query_id,
+                draft.job_id,
+                draft.is_answer,
+                now,
+                due_at or now,
+            ),
         )
         return added == 1
 
@@ -238,13 +240,15 @@ class Outbox(Table):
             " NOT IN (SELECT value FROM json_each(?7))) ORDER BY due_at, id LIMIT 1)"
             " WHERE queue.lane = ?3 AND queue.queue_turn <= ?1"
             " AND queue.chat_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY queue.queue_turn LIMIT ?5",
-            now,
-            json.dumps([*busy.message_ids]),
-            lane,
-            json.dumps(closed),
-            limit,
-            lane is not OutboxLane.HEAVY or not busy.saturated_users,
-            json.dumps([*busy.saturated_users]),
+            (
+                now,
+                json.dumps([*busy.message_ids]),
+                lane,
+                json.dumps(closed),
+                limit,
+                lane is not OutboxLane.HEAVY or not busy.saturated_users,
+                json.dumps([*busy.saturated_users]),
+            ),
         )
 
     def has_more_due(self, now: Instant, found: Iterable[int], busy: OutboxExclusions) -> bool:
@@ -257,24 +261,26 @@ class Outbox(Table):
             " AND (lane = ?1 OR chat_id NOT IN (SELECT value FROM json_each(?7)))"
             " AND EXISTS (SELECT 1 FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?6"
             " AND id NOT IN (SELECT value FROM json_each(?8))) LIMIT 1",
-            *OutboxLane,
-            now,
-            json.dumps(list(busy.held_chat_ids)),
-            json.dumps([*(busy.message_ids - busy.finishing_ids), *found]),
+            (
+                *OutboxLane,
+                now,
+                json.dumps(list(busy.held_chat_ids)),
+                json.dumps([*(busy.message_ids - busy.finishing_ids), *found]),
+            ),
         )
 
     def has_max_pending(self, chat_id: int, kind: MessageKind) -> bool:
         """Say whether `MAX_PENDING_PER_KIND` messages of a kind wait for a chat."""
         sql = "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL LIMIT ?)"
-        return self._count(sql, chat_id, kind, MAX_PENDING_PER_KIND) >= MAX_PENDING_PER_KIND
+        return self._count(sql, (chat_id, kind, MAX_PENDING_PER_KIND)) >= MAX_PENDING_PER_KIND
 
     def was_written_since(self, key: str, moment: Instant) -> bool:
         """Say whether the message with a key was written since a moment."""
-        return self._exists("SELECT 1 FROM outbox WHERE key = ? AND written_at > ?", key, moment)
+        return self._exists("SELECT 1 FROM outbox WHERE key = ? AND written_at > ?", (key, moment))
 
     def next_due_at(self, now: Instant) -> Instant | None:
         """Return the first moment after `now` at which a message is due."""
-        return self._int("SELECT min(due_at) FROM outbox WHERE due_at > ?", now)
+        return self._int("SELECT min(due_at) FROM outbox WHERE due_at > ?", (now,))
 
     def mark_ended(self, outbox_id: int, outcome: DeliveryOutcome, now: Instant) -> None:
         """Store how a delivery ended; the message is never sent again."""
@@ -284,9 +290,7 @@ class Outbox(Table):
         """Store that a message was sent, and Telegram's id for it unless its chat was migrated meanwhile."""
         self._change(
             "UPDATE outbox SET message_id = ? WHERE id = ? AND chat_id = ?",
-            message_id,
-            message.id,
-            message.draft.chat_id,
+            (message_id, message.id, message.draft.chat_id),
         )
         self.mark_ended(message.id, DeliveryOutcome.SENT, now)
 
@@ -295,11 +299,7 @@ class Outbox(Table):
         self._change(
             "UPDATE outbox SET replaces = CASE WHEN ? THEN kind END, kind = ?, body = ?, due_at = ?, tries = 0,"
             " uncertain_sends = 0 WHERE id = ? AND ended_at IS NULL",
-            is_retryable,
-            MessageKind.TEXT,
-            body,
-            now,
-            outbox_id,
+            (is_retryable, MessageKind.TEXT, body, now, outbox_id),
         )
 
     def delete_replacement_texts(
@@ -309,10 +309,7 @@ class Outbox(Table):
         sent = self._ints(
             "SELECT message_id FROM outbox WHERE job_id = ? AND chat_id = ? AND replaces = ? AND id IS NOT ?"
             " AND message_id IS NOT NULL",
-            job_id,
-            chat_id,
-            kind,
-            except_id,
+            (job_id, chat_id, kind, except_id),
         )
         for message_id in sent:
             self.queue_deletion(job_id, chat_id, message_id, now)
@@ -321,19 +318,18 @@ class Outbox(Table):
         """Send a message later; `failed` counts it as a try."""
         self._change(
             "UPDATE outbox SET due_at = ?, tries = tries + ? WHERE id = ? AND ended_at IS NULL",
-            due_at,
-            int(failed),
-            outbox_id,
+            (due_at, int(failed), outbox_id),
         )
 
     def has_key(self, key: str) -> bool:
         """Say whether there is a message with a key, sent or not."""
-        return self._exists("SELECT 1 FROM outbox WHERE key = ?", key)
+        return self._exists("SELECT 1 FROM outbox WHERE key = ?", (key,))
 
     def get_job_id(self, chat_id: int, message_id: int) -> int | None:
         """Return the id of the job that a message of ours is about."""
         return self._int(
-            "SELECT job_id FROM outbox WHERE chat_id = ? AND message_id = ? AND job_id IS NOT NULL", chat_id, message_id
+            "SELECT job_id FROM outbox WHERE chat_id = ? AND message_id = ? AND job_id IS NOT NULL",
+            (chat_id, message_id),
         )
 
     def list_subjects(self, chat_id: int, message_id: int) -> list[MessageSubject]:
@@ -342,7 +338,7 @@ class Outbox(Table):
         Empty for a message of which it is not known (yet) that it arrived.
         """
         rows = self._rows(
-            "SELECT job_id, kind, replaces FROM outbox WHERE chat_id = ? AND message_id = ?", chat_id, message_id
+            "SELECT job_id, kind, replaces FROM outbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
         )
         return [MessageSubject(row["job_id"], MessageKind(row["kind"]), _read_kind(row["replaces"])) for row in rows]
 
@@ -357,36 +353,32 @@ class Outbox(Table):
     def _is_stored(self, message: OutboxMessage, condition: str) -> bool:
         # SQLite gives the id of a deleted row to the next one; only the key says which of the two it is
         return self._exists(
-            f"SELECT 1 FROM outbox WHERE id = ?1 AND key IN (?2, '{EPHEMERAL_KEY_PREFIX}' || ?1)"  # noqa: S608 - no data in it
+            f"SELECT 1 FROM outbox WHERE id = ?1 AND key IN (?2, '{EPHEMERAL_KEY_PREFIX}' || ?1)"
             f" AND written_at = ?3 AND {condition}",
-            message.id,
-            message.draft.key,
-            message.written_at,
+            (message.id, message.draft.key, message.written_at),
         )
 
     def get_pending_answer(self, job_id: int) -> OutboxMessage | None:
         """Return the answer to a job whose delivery has not ended."""
-        row = self._row("SELECT * FROM outbox WHERE job_id = ? AND is_answer AND ended_at IS NULL", job_id)
+        row = self._row("SELECT * FROM outbox WHERE job_id = ? AND is_answer AND ended_at IS NULL", (job_id,))
         return None if row is None else read_outbox_message(row)
 
     def has_pending(self, job_id: int, kind: MessageKind) -> bool:
         """Say whether a message of a kind about a job is still to be sent."""
-        return self._exists("SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL", job_id, kind)
+        return self._exists("SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL", (job_id, kind))
 
     def list_sent_images(self, job_id: int) -> list[OutboxMessage]:
         """Return the images and files of a job that were sent."""
         rows = self._rows(
             "SELECT * FROM outbox WHERE job_id = ? AND kind IN (?, ?) AND message_id IS NOT NULL ORDER BY id",
-            job_id,
-            MessageKind.IMAGE,
-            MessageKind.FILE,
+            (job_id, MessageKind.IMAGE, MessageKind.FILE),
         )
         return [read_outbox_message(row) for row in rows]
 
     def last_sent_at(self, job_id: int, kind: MessageKind) -> Instant | None:
         """Return when the last message of a kind about a job was sent."""
         sql = "SELECT max(ended_at) FROM outbox WHERE job_id = ? AND kind = ? AND message_id IS NOT NULL"
-        return self._int(sql, job_id, kind)
+        return self._int(sql, (job_id, kind))
 
     def queue_deletion(self, job_id: int, chat_id: int, message_id: int, now: Instant) -> None:
         """Delete a message of ours about a job from its chat, once."""
@@ -409,7 +401,7 @@ class Outbox(Table):
 
     def count_uncertain_send(self, outbox_id: int) -> None:
         """Count a send that Telegram did not answer."""
-        self._change("UPDATE outbox SET uncertain_sends = uncertain_sends + 1 WHERE id = ?", outbox_id)
+        self._change("UPDATE outbox SET uncertain_sends = uncertain_sends + 1 WHERE id = ?", (outbox_id,))
 
     def mark_interrupted_answers_uncertain(self) -> None:
         """Count the sends of answers that a crashed process left without an outcome; for the start of the process.
@@ -418,22 +410,23 @@ class Outbox(Table):
         """
         sent_at = "(SELECT answering_at FROM jobs WHERE jobs.id = outbox.job_id AND answered_at IS NULL)"
         self._change(
-            f"UPDATE outbox SET uncertain_sends = uncertain_sends + 1, due_at = {sent_at} + 1"  # noqa: S608 - no data in it
+            f"UPDATE outbox SET uncertain_sends = uncertain_sends + 1, due_at = {sent_at} + 1"
             f" WHERE due_at IS NOT NULL AND kind = ? AND due_at <= {sent_at}",
-            MessageKind.IMAGE,
+            (MessageKind.IMAGE,),
         )
 
     def drop_topic(self, outbox_id: int, now: Instant) -> None:
         """Send a message to the chat itself, because its topic is gone and so is what it replied to."""
         self._change(
             "UPDATE outbox SET thread_id = NULL, reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL",
-            now,
-            outbox_id,
+            (now, outbox_id),
         )
 
     def drop_reply(self, outbox_id: int, now: Instant) -> None:
         """Send a message without the one that it replied to, which is gone."""
-        self._change("UPDATE outbox SET reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL", now, outbox_id)
+        self._change(
+            "UPDATE outbox SET reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL", (now, outbox_id)
+        )
 
     def migrate_chat(self, old_id: int, new_id: int, now: Instant) -> None:
         """Send what waits for a group to the supergroup that it became, where old messages have other ids."""
@@ -444,9 +437,7 @@ class Outbox(Table):
         self._change(
             "UPDATE outbox SET chat_id = ?, reply_to = NULL, due_at = min(due_at, ?)"
             " WHERE chat_id = ? AND ended_at IS NULL",
-            new_id,
-            now,
-            old_id,
+            (new_id, now, old_id),
         )
 
     def drop_chat(self, chat_id: int, now: Instant) -> None:
@@ -457,18 +448,16 @@ class Outbox(Table):
         self, outcome: DeliveryOutcome, now: Instant, which: str, *values: Value, only_pending: bool = True
     ) -> None:
         """End messages, with an event for each pending answer; delete the ephemeral ones."""
-        answers = self._count(f"SELECT count(*) FROM outbox WHERE {which} AND is_answer AND ended_at IS NULL", *values)  # noqa: S608 - no data
+        answers = self._count(f"SELECT count(*) FROM outbox WHERE {which} AND is_answer AND ended_at IS NULL", values)
         self._events += [AnswerDeliveryEnded(outcome)] * answers
         pending = " AND ended_at IS NULL" if only_pending else ""
         self._change(
-            f"UPDATE outbox SET ended_at = ?, outcome = ?, due_at = NULL WHERE {which}{pending}",  # noqa: S608 - no data
-            now,
-            outcome,
-            *values,
+            f"UPDATE outbox SET ended_at = ?, outcome = ?, due_at = NULL WHERE {which}{pending}",
+            (now, outcome, *values),
         )
         self._change(
-            f"DELETE FROM outbox WHERE {which} AND ended_at IS NOT NULL AND key GLOB '{EPHEMERAL_KEY_PREFIX}*'",  # noqa: S608 - no data
-            *values,
+            f"DELETE FROM outbox WHERE {which} AND ended_at IS NOT NULL AND key GLOB '{EPHEMERAL_KEY_PREFIX}*'",
+            values,
         )
 
     def delete_ended(self, ended_before: Instant) -> bool:
@@ -476,8 +465,7 @@ class Outbox(Table):
         deleted = self._change(
             "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_to_delete"
             " WHERE ended_at < ? AND job_id IS NULL LIMIT ?)",
-            ended_before,
-            DELETE_BATCH_SIZE,
+            (ended_before, DELETE_BATCH_SIZE),
         )
         return deleted == DELETE_BATCH_SIZE
 

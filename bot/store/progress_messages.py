@@ -42,7 +42,7 @@ class ProgressMessages(Table):
 
     def open_or_refresh(self, job: Job, now: Instant) -> None:
         """Give a job a progress message, or refresh the one that it has."""
-        if self._exists(f"SELECT 1 FROM outbox WHERE {_OPEN}", job.id):  # noqa: S608 - no data in it
+        if self._exists(f"SELECT 1 FROM outbox WHERE {_OPEN}", (job.id,)):
             self.mark_stale(job.id, now)
         elif not job.request.is_in_group or job.state is State.GATHERING:
             self._insert(job, now)
@@ -58,8 +58,8 @@ class ProgressMessages(Table):
         self._insert(job, now, is_requested=is_requested)
 
     def _request_pending(self, job_id: int) -> bool:
-        sql = f"UPDATE outbox SET is_requested = 1, revision = revision + 1 WHERE {_OPEN} AND message_id IS NULL"  # noqa: S608 - no data
-        return self._change(sql, job_id) > 0
+        sql = f"UPDATE outbox SET is_requested = 1, revision = revision + 1 WHERE {_OPEN} AND message_id IS NULL"
+        return self._change(sql, (job_id,)) > 0
 
     def acknowledge(self, job: Job, now: Instant) -> None:
         """Show that a request is complete: by its progress message, or in a group by a reaction instead of one."""
@@ -87,35 +87,30 @@ class ProgressMessages(Table):
     def mark_stale(self, job_id: int, now: Instant) -> None:
         """Note that what the message shows may be out of date."""
         self._change(
-            f"UPDATE outbox SET revision = revision + 1, due_at = max(?, coalesce(shown_at, 0) + ?) WHERE {_OPEN}",  # noqa: S608 - no data
-            now,
-            add_seconds(0, MIN_EDIT_INTERVAL),
-            job_id,
+            f"UPDATE outbox SET revision = revision + 1, due_at = max(?, coalesce(shown_at, 0) + ?) WHERE {_OPEN}",
+            (now, add_seconds(0, MIN_EDIT_INTERVAL), job_id),
         )
 
     def queue_deletion(self, job_id: int, now: Instant) -> None:
         """Delete the message from its chat."""
-        sql = f"UPDATE outbox SET is_to_be_deleted = 1, revision = revision + 1, due_at = ? WHERE {_OPEN}"  # noqa: S608 - no data
-        self._change(sql, now, job_id)
+        sql = f"UPDATE outbox SET is_to_be_deleted = 1, revision = revision + 1, due_at = ? WHERE {_OPEN}"
+        self._change(sql, (now, job_id))
 
     def get(self, job_id: int) -> OutboxMessage | None:
         """Return the progress message of a job, if it was sent."""
-        row = self._row(f"SELECT * FROM outbox WHERE {_OPEN} AND message_id IS NOT NULL", job_id)  # noqa: S608 - no data
+        row = self._row(f"SELECT * FROM outbox WHERE {_OPEN} AND message_id IS NOT NULL", (job_id,))
         return None if row is None else read_outbox_message(row)
 
     def postpone(self, outbox_id: int, due_at: Instant | None) -> None:
         """Leave a message as it is until a moment, or until it is stale."""
-        self._change("UPDATE outbox SET due_at = ?, tries = 0 WHERE id = ?", due_at, outbox_id)
+        self._change("UPDATE outbox SET due_at = ?, tries = 0 WHERE id = ?", (due_at, outbox_id))
 
     def give_up_edit(self, message: OutboxMessage, now: Instant, refresh_at: Instant | None) -> None:
         """Give up an edit that Telegram never confirmed, and forget the tries; refresh as in `mark_shown`."""
         self._change(
             "UPDATE outbox SET uncertain_sends = 0, tries = 0,"
             " due_at = CASE WHEN revision > ? THEN max(due_at, ?) ELSE ? END WHERE id = ? AND ended_at IS NULL",
-            message.revision,
-            add_seconds(now, MIN_EDIT_INTERVAL),
-            refresh_at,
-            message.id,
+            (message.revision, add_seconds(now, MIN_EDIT_INTERVAL), refresh_at, message.id),
         )
 
     def mark_shown(
@@ -131,24 +126,26 @@ class ProgressMessages(Table):
             " message_id = ?, shown_at = ?, tries = 0, uncertain_sends = 0, due_at ="
             " CASE WHEN is_to_be_deleted THEN due_at WHEN revision > ? THEN max(due_at, ?) ELSE ? END"
             " WHERE id = ? AND chat_id = ? AND ended_at IS NULL",
-            shown,
-            message_id,
-            now,
-            message.revision,
-            add_seconds(now, MIN_EDIT_INTERVAL),
-            refresh_at,
-            message.id,
-            message.draft.chat_id,
+            (
+                shown,
+                message_id,
+                now,
+                message.revision,
+                add_seconds(now, MIN_EDIT_INTERVAL),
+                refresh_at,
+                message.id,
+                message.draft.chat_id,
+            ),
         )
 
     def is_current(self, message: OutboxMessage) -> bool:
         """Say whether a message has not become stale since it was read."""
-        revision = self._int("SELECT revision FROM outbox WHERE id = ?", message.id)
+        revision = self._int("SELECT revision FROM outbox WHERE id = ?", (message.id,))
         return revision == message.revision and self._outbox.is_pending(message)
 
     def is_to_be_deleted(self, outbox_id: int) -> bool:
         """Say whether a message is to be deleted."""
-        return self._exists("SELECT 1 FROM outbox WHERE id = ? AND is_to_be_deleted AND ended_at IS NULL", outbox_id)
+        return self._exists("SELECT 1 FROM outbox WHERE id = ? AND is_to_be_deleted AND ended_at IS NULL", (outbox_id,))
 
     def _insert(self, job: Job, now: Instant, *, is_requested: bool = False) -> None:
         self._change(
@@ -156,11 +153,13 @@ class ProgressMessages(Table):
             " (key, kind, chat_id, thread_id, reply_to, body, job_id, is_requested, written_at, due_at)"
             " SELECT printf('job:%d:progress:%d', ?1, count(*)), ?2, ?3, ?4, ?5, '', ?1, ?6, ?7, ?7 FROM outbox"
             " WHERE job_id = ?1 AND kind = ?2",
-            job.id,
-            MessageKind.PROGRESS_MESSAGE,
-            job.request.chat_id,
-            job.request.thread_id,
-            job.request.message_id,
-            is_requested,
-            now,
+            (
+                job.id,
+                MessageKind.PROGRESS_MESSAGE,
+                job.request.chat_id,
+                job.request.thread_id,
+                job.request.message_id,
+                is_requested,
+                now,
+            ),
         )

@@ -35,38 +35,34 @@ class RequestMessages(Table):
         """Add a message to a request; False if it belongs to one already."""
         added = self._change(
             "INSERT INTO request_messages VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            chat_id,
-            message_id,
-            job_id,
-            text,
-            kind,
+            (chat_id, message_id, job_id, text, kind),
         )
         return added == 1
 
     def get(self, chat_id: int, message_id: int) -> RequestMessage | None:
         """Return a message of a request, None for one that belongs to none."""
         row = self._row(
-            "SELECT job_id, text FROM request_messages WHERE chat_id = ? AND message_id = ?", chat_id, message_id
+            "SELECT job_id, text FROM request_messages WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
         )
         return None if row is None else RequestMessage(*row)
 
     def set_text(self, chat_id: int, message_id: int, text: str) -> None:
         """Store the text that a user has changed a message to."""
         self._change(
-            "UPDATE request_messages SET text = ? WHERE chat_id = ? AND message_id = ?", text, chat_id, message_id
+            "UPDATE request_messages SET text = ? WHERE chat_id = ? AND message_id = ?", (text, chat_id, message_id)
         )
 
     def clear_texts(self, job_id: int) -> None:
         """Drop the texts of a request, because better ones have come."""
-        self._change("UPDATE request_messages SET text = '' WHERE job_id = ?", job_id)
+        self._change("UPDATE request_messages SET text = '' WHERE job_id = ?", (job_id,))
 
     def get_prompt(self, job_id: int) -> str:
         """Return the prompt of a request, empty while there is none."""
         row = self._row(
-            "SELECT text FROM request_messages WHERE job_id = ? AND text <> '' ORDER BY message_id LIMIT 1", job_id
+            "SELECT text FROM request_messages WHERE job_id = ? AND text <> '' ORDER BY message_id LIMIT 1", (job_id,)
         )
         return "" if row is None else str(row["text"])
 
     def count(self, job_id: int, kind: RequestMessageKind) -> int:
         """Count the messages of a kind."""
-        return self._count("SELECT count(*) FROM request_messages WHERE job_id = ? AND kind = ?", job_id, kind)
+        return self._count("SELECT count(*) FROM request_messages WHERE job_id = ? AND kind = ?", (job_id, kind))

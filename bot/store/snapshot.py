@@ -47,7 +47,7 @@ class Snapshots(Table):
         rows = self._rows(
             "SELECT state, count(*) AS n, min(queued_at) AS queued_at, min(submitted_at) AS submitted_at FROM jobs"
             " WHERE state IN (?, ?, ?, ?) GROUP BY state",
-            *OPEN_STATES,
+            OPEN_STATES,
         )
         jobs = {State(row["state"]): row for row in rows}
         submitted = [jobs[state]["submitted_at"] for state in (State.SUBMITTING, State.RUNNING) if state in jobs]
@@ -61,7 +61,7 @@ class Snapshots(Table):
             oldest_at_kie_seconds=_age_seconds(min((each for each in submitted if each), default=None), now),
             outbox_size=messages,
             outbox_delay_seconds=_age_seconds(due_at, now),
-            inbox_size=self._count(f"SELECT count(*) FROM inbox WHERE {WAITING_SQL}"),  # noqa: S608 - no data in it
+            inbox_size=self._count(f"SELECT count(*) FROM inbox WHERE {WAITING_SQL}"),
             open_breakers=frozenset(row["name"] for row in self._rows("SELECT name FROM circuit_breakers")),
             balance=Credits(self._db, []).get_balance(),
         )

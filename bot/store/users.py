@@ -11,7 +11,7 @@ class BotIdentity(Table):
 
     def claim(self, bot_id: int) -> int:
         """Return the id of the bot that the database belongs to; a new database is claimed for `bot_id`."""
-        self._change("INSERT INTO bot_identity (id, bot_id) VALUES (1, ?) ON CONFLICT DO NOTHING", bot_id)
+        self._change("INSERT INTO bot_identity (id, bot_id) VALUES (1, ?) ON CONFLICT DO NOTHING", (bot_id,))
         return self._count("SELECT bot_id FROM bot_identity")
 
     def get_command_menus_digest(self) -> str | None:
@@ -21,7 +21,7 @@ class BotIdentity(Table):
 
     def set_command_menus_digest(self, digest: str) -> None:
         """Store which command menus Telegram has from us."""
-        self._change("UPDATE bot_identity SET command_menus_digest = ?", digest)
+        self._change("UPDATE bot_identity SET command_menus_digest = ?", (digest,))
 
 
 class Users(Table):
@@ -32,13 +32,12 @@ class Users(Table):
         self._change(
             "INSERT INTO users (user_id, language) VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET language = excluded.language WHERE language <> excluded.language",
-            user_id,
-            language,
+            (user_id, language),
         )
 
     def get_language(self, user_id: int) -> str:
         """Return a user's language, empty where it is unknown."""
-        row = self._row("SELECT language FROM users WHERE user_id = ?", user_id)
+        row = self._row("SELECT language FROM users WHERE user_id = ?", (user_id,))
         return "" if row is None else str(row["language"])
 
     def delete_all_except(self, user_ids: Iterable[int]) -> bool:
@@ -46,7 +45,6 @@ class Users(Table):
         deleted = self._change(
             "DELETE FROM users WHERE user_id IN (SELECT user_id FROM users"
             " WHERE user_id NOT IN (SELECT value FROM json_each(?)) LIMIT ?)",
-            json.dumps(list(user_ids)),
-            DELETE_BATCH_SIZE,
+            (json.dumps(list(user_ids)), DELETE_BATCH_SIZE),
         )
         return deleted == DELETE_BATCH_SIZE

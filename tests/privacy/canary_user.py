@@ -147,15 +147,15 @@ class CanaryUser:
         self.filled_columns |= set(_filled_columns(self.harness, set(ColumnClass)))
 
 
-def _filled_columns(house: BotHarness, fates: set[ColumnClass]) -> Iterator[tuple[str, str]]:
+def _filled_columns(house: BotHarness, classes: set[ColumnClass]) -> Iterator[tuple[str, str]]:
     path = Path(house.bot.settings.database_path)
     for table, columns in COLUMN_CLASSES.items():
         for row in query_database(path, f"SELECT * FROM {table}"):  # noqa: S608 - our own names
-            for column, fate in columns.items():
-                if fate in fates and row[column] not in (None, "", 0, "en"):
+            for column, column_class in columns.items():
+                if column_class in classes and row[column] not in (None, "", 0, "en"):
                     yield table, column
 
 
-def columns_with_data(house: BotHarness, *fates: ColumnClass) -> set[tuple[str, str]]:
-    """Return the columns of these fates that hold something."""
-    return set(_filled_columns(house, set(fates)))
+def columns_with_data(house: BotHarness, *classes: ColumnClass) -> set[tuple[str, str]]:
+    """Return the columns of these classes that hold something."""
+    return set(_filled_columns(house, set(classes)))

@@ -33,11 +33,15 @@ def _columns_to_fill() -> set[tuple[str, str]]:
     """Return the columns that have to be emptied, and of the tables whose rows go the first one."""
     found: set[tuple[str, str]] = set()
     for table, columns in COLUMN_CLASSES.items():
-        going = [column for column, fate in columns.items() if fate in (ColumnClass.ERASED, ColumnClass.PREFERENCE)]
-        if len(going) < len(columns) or table in TABLES_THAT_STAY:
-            found |= {(table, column) for column in going}
+        erased = [
+            column
+            for column, column_class in columns.items()
+            if column_class in (ColumnClass.ERASED, ColumnClass.PREFERENCE)
+        ]
+        if len(erased) < len(columns) or table in TABLES_THAT_STAY:
+            found |= {(table, column) for column in erased}
         else:
-            found |= {(table, column) for column in going[:1]}
+            found |= {(table, column) for column in erased[:1]}
     return found - SAME_FOR_OTHERS - TEMPORARY_COLUMNS
 
 

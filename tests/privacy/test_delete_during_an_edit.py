@@ -54,11 +54,11 @@ class DeletionScene:
         fault = replace(fault, release=asyncio.Event())
         self.faults(call).add(call, LET_THROUGH, times=nth - 1)
         self.faults(call).add(call, fault)
-        going = await self._run_until_held(call)
+        edit = await self._run_until_held(call)
         await self.delete_everything()
         known = self.stored_rows()
         fault.release.set()
-        await going
+        await edit
         await self.harness.advance_time(100)
         assert self.stored_rows() == known, "nothing is written into what was erased"
 
@@ -66,20 +66,20 @@ class DeletionScene:
         """Let time pass until a call waits; let something be done meanwhile, and then the call be answered."""
         fault = replace(fault, release=asyncio.Event())
         self.faults(call).add(call, fault)
-        going = await self._run_until_held(call)
+        edit = await self._run_until_held(call)
         does()
         await self.harness.receive_updates()
         fault.release.set()
-        await going
+        await edit
         await self.harness.advance_time(100)
 
     async def _run_until_held(self, call: str) -> "asyncio.Task[None]":
         """Let time pass until a call has run into its fault; return what lets it pass."""
-        going = asyncio.create_task(self.harness.advance_time(60))
-        while (waiting := self.faults(call)._queued[call]) and not going.done():  # noqa: ASYNC110 - a fault is no event
+        edit = asyncio.create_task(self.harness.advance_time(60))
+        while (waiting := self.faults(call)._queued[call]) and not edit.done():  # noqa: ASYNC110 - a fault is no event
             await asyncio.sleep(0)
         assert not waiting, f"{call} was never made"
-        return going
+        return edit
 
     async def delete_everything(self) -> None:
         """Let her press the button, and the bot hear of it."""

@@ -74,13 +74,13 @@ def _jobs(house: BotHarness) -> int:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [(_simulate_full_disk, DISK_FULL_REMEDY), (_make_read_only, UNWRITABLE_REMEDY)]
+    ("fault", "remedy"), [(_simulate_full_disk, DISK_FULL_REMEDY), (_make_read_only, UNWRITABLE_REMEDY)]
 )
 async def test_what_could_not_be_kept_was_not_confirmed_and_is_done_when_it_can(
-    house: BotHarness, fault: Callable[[Transaction], None], told: str
+    house: BotHarness, fault: Callable[[Transaction], None], remedy: str
 ) -> None:
     await house.bot.db.transact(fault)
-    assert told in await _send_until_failure(house)
+    assert remedy in await _send_until_failure(house)
     assert len(house.progress_messages()) <= _jobs(house), "nobody was told that something was accepted which was not"
     asked_for = [
         message for message in house.telegram.state.chats[house.ada.id].messages.values() if "photo" in message
@@ -96,10 +96,10 @@ async def test_what_could_not_be_kept_was_not_confirmed_and_is_done_when_it_can(
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [(_simulate_full_disk, DISK_FULL_REMEDY), (_make_read_only, UNWRITABLE_REMEDY)]
+    ("fault", "remedy"), [(_simulate_full_disk, DISK_FULL_REMEDY), (_make_read_only, UNWRITABLE_REMEDY)]
 )
 async def test_a_bot_whose_disk_fails_ends_with_a_reason_and_asks_for_a_restart(
-    house: BotHarness, fault: Callable[[Transaction], None], told: str, caplog: pytest.LogCaptureFixture
+    house: BotHarness, fault: Callable[[Transaction], None], remedy: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     house.telegram.faults.add("getMe", Fault(FaultKind.CUT_BEFORE), 50)
     serving = asyncio.create_task(house.bot._run_parts(asyncio.Event()))
@@ -113,7 +113,7 @@ async def test_a_bot_whose_disk_fails_ends_with_a_reason_and_asks_for_a_restart(
     assert _log_fatal_error(failed.value) == 1
     last = caplog.records[-1].getMessage()
     assert "DATABASE_PATH" in last
-    assert told in last
+    assert remedy in last
 
 
 async def test_a_file_that_is_damaged_while_the_bot_runs_is_named_with_a_remedy(tmp_path: Path) -> None:

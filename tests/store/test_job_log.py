@@ -48,8 +48,8 @@ async def test_each_step_is_one_line_with_its_facts_in_fields(
     assert await db.transact(lambda tx: tx.jobs.transition(job, end, **changes))
     [entry] = _read_job_log_entries(caplog)
     assert entry["message"] == f"job {job.id}: {end} task_id 3f reason {FailureReason.REFUSED}"
-    told = {name: entry[name] for name in ("job", "from", "to", "task", "reason", "seconds")}
-    assert list(told.values()) == [job.id, start, end, "3f", FailureReason.REFUSED, 7.0]
+    facts = {name: entry[name] for name in ("job", "from", "to", "task", "reason", "seconds")}
+    assert list(facts.values()) == [job.id, start, end, "3f", FailureReason.REFUSED, 7.0]
     assert "snow" not in json.dumps(entry)
 
 
@@ -59,13 +59,13 @@ def _order_and_roll_back(tx: Transaction, job: Job) -> None:
     raise KeyError("a mistake")
 
 
-@pytest.mark.parametrize("place", range(3))
-async def test_what_is_undone_is_in_no_log(db: Database, caplog: pytest.LogCaptureFixture, place: int) -> None:
+@pytest.mark.parametrize("position", range(3))
+async def test_what_is_undone_is_in_no_log(db: Database, caplog: pytest.LogCaptureFixture, position: int) -> None:
     jobs = [await db.transact(lambda tx: _job_in_state(tx, State.QUEUED)) for _ in range(3)]
     caplog.set_level(logging.INFO, "bot")
     caplog.clear()
     works: list[UnitOfWork] = [partial(_cancel, job=job) for job in jobs[1:]]
-    works.insert(place, partial(_order_and_roll_back, job=jobs[0]))
+    works.insert(position, partial(_order_and_roll_back, job=jobs[0]))
     await asyncio.gather(*map(db.transact, works), return_exceptions=True)
     assert [record.getMessage() for record in caplog.records] == [f"job {job.id}: cancelled" for job in jobs[1:]]
 

@@ -56,8 +56,8 @@ async def test_old_jobs_forget_what_was_asked_and_keep_that_it_was(db: Database)
     job_id = await _insert_queued_job(db)
     seen = await db.transact(lambda tx: tx.jobs.get(job_id))
     assert seen is not None
-    say = MessageDraft(key="answer", kind=MessageKind.TEXT, chat_id=5, body="no", job_id=job_id)
-    await db.transact(lambda tx: tx.outbox.add(say, NOON))
+    draft = MessageDraft(key="answer", kind=MessageKind.TEXT, chat_id=5, body="no", job_id=job_id)
+    await db.transact(lambda tx: tx.outbox.add(draft, NOON))
     await db.transact(lambda tx: tx.outbox.mark_ended(1, DeliveryOutcome.SENT, NOON))
     await db.transact(lambda tx: tx.jobs.transition(seen, State.CANCELLED, finished_at=NOON, due_at=None))
     assert await db.transact(lambda tx: tx.erasure.list_ended_before(NOON)) == []
@@ -107,17 +107,25 @@ async def test_the_questions_of_an_idle_bot_are_answered_by_an_index(db: Databas
     assert not [row["detail"] for row in plan if "TEMP B-TREE" in row["detail"]]
 
 
-def _insert_finished_job(job_id: int, took: int, finished_at: int, shape: str, tx: Transaction) -> None:
+def _insert_finished_job(
+    job_id: int, kie_duration_ms: int, finished_at: int, aspect_ratio: str, tx: Transaction
+) -> None:
     tx.jobs._db.execute(
         "UPDATE jobs SET kie_duration_ms = ?, finished_at = ?, aspect_ratio = ? WHERE id = ?",
-        (took, finished_at, shape, job_id),
+        (kie_duration_ms, finished_at, aspect_ratio, job_id),
     )
 
 
 async def test_how_long_the_latest_pictures_took_is_told_with_their_shape_and_the_last_one_first(db: Database) -> None:
-    for place, shape in enumerate(("auto", "16:9", "1:1")):
+    for number, aspect_ratio in enumerate(("auto", "16:9", "1:1")):
         await db.transact(
-            partial(_insert_finished_job, await _insert_queued_job(db, 10 + place), 1500 * place, NOON + place, shape)
+            partial(
+                _insert_finished_job,
+                await _insert_queued_job(db, 10 + number),
+                1500 * number,
+                NOON + number,
+                aspect_ratio,
+            )
         )
     latest = await db.transact(lambda tx: tx.jobs.list_latest_durations(2))
     assert latest == [KieDuration(AspectRatio.SQUARE, 3.0), KieDuration(AspectRatio.WIDE, 1.5)]

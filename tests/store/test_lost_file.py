@@ -89,7 +89,7 @@ async def _start_order(house: BotHarness) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "error"),
     [
         (Path.unlink, "was deleted or moved away"),
         (lambda path: path.rename(path.with_name("elsewhere.db")), "was deleted or moved away"),
@@ -98,16 +98,16 @@ async def _start_order(house: BotHarness) -> Path:
 )
 @pytest.mark.parametrize("is_wal_left", [True, False])
 async def test_what_a_lost_file_held_is_saved_and_goes_on(
-    tmp_path: Path, harm: DamageFile, told: str, is_wal_left: bool
+    tmp_path: Path, harm: DamageFile, error: str, is_wal_left: bool
 ) -> None:
     async with _open_harness(tmp_path) as house:
         path = await _start_order(house)
         harm(path)
         if not is_wal_left:
             _damage_beside("-wal", Path.unlink)(path)
-        with pytest.raises(CannotRun, match=told):
+        with pytest.raises(CannotRun, match=error):
             await house.bot.watchdog.check_files(TIMEOUT_SECONDS)
-        with pytest.raises(DatabaseFileLost, match=told) as ended:
+        with pytest.raises(DatabaseFileLost, match=error) as ended:
             await house.close()
         [saved] = list_rescued_files(str(path))
         assert str(saved) in str(ended.value)

@@ -62,9 +62,9 @@ class RecordingConnection:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> RecordedQueries:
     """What the database is asked from here on, but for the opening of the file."""
-    heard: RecordedQueries = {}
-    monkeypatch.setattr(database, "Transaction", lambda db: Transaction(RecordingConnection(db, heard)))  # type: ignore[arg-type]  # all that is used of it
-    return heard
+    recorded: RecordedQueries = {}
+    monkeypatch.setattr(database, "Transaction", lambda db: Transaction(RecordingConnection(db, recorded)))  # type: ignore[arg-type]  # all that is used of it
+    return recorded
 
 
 async def test_no_question_of_the_worker_or_the_intake_reads_a_whole_table(
