@@ -1,7 +1,7 @@
-"""What every column of the database is about, and how it goes: a column that is not here fails a test.
+"""Every column of the database, and how its contents are erased: a column that is not listed here fails a test.
 
-Ask of a new one: could it lead to a person, or hold their words, or where their picture is? Then say by
-what it is erased, and let `bot/store/erasure.py` do so.
+Ask of a new column: could it lead to a user, or hold their text or the address of their image? Then classify it as
+erased, and erase it in `bot/store/erasure.py`.
 """
 
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from enum import StrEnum
 
 
 class ColumnClass(StrEnum):
-    """How what a column holds goes."""
+    """How a column's contents are erased."""
 
-    #: leads to nobody: a number, a moment, a word of ours
+    #: leads to nobody: a number, a time, a word of ours
     NOT_PERSONAL = "nobody's"
-    #: erased by /delete, and when its days are over
+    #: erased by /delete, and after `KEEP_DAYS`
     ERASED = "erased"
     #: somebody's choice, erased by /delete
     PREFERENCE = "chosen"
     #: what an admin has decided about somebody; it stays
     ADMIN_DECISION = "decided"
-    #: how much somebody asked for on a day; /delete must not begin it anew, and it is forgotten two days later
+    #: how much somebody asked for on a day; /delete must not reset it, and it is deleted two days later
     DAILY_USAGE = "counted"
 
 
@@ -60,17 +60,17 @@ COLUMN_CLASSES: Mapping[str, Mapping[str, ColumnClass]] = {
          "is_requested", "replaces", "written_at", "due_at", "tries", "uncertain_sends", "ended_at", "outcome",
          "message_id", "shown", "shown_at", "revision", "is_to_be_deleted"), _E,
     ),
-    # follows the outbox, as long as something waits there
+    # follows the outbox while a message waits there
     "outbox_lanes": dict.fromkeys(("chat_id", "lane", "due_at", "served_at"), _E),
     "job_counts": dict.fromkeys(("state", "count"), _N),
-    # for as long as it takes to erase all the rest
+    # until everything else is erased
     "erasures": dict.fromkeys(("user_id", "asked_at", "last_job_id"), _E),
     "access_rules": dict.fromkeys(("principal_id", "rule", "decided_by", "decided_at"), _D),
     "daily_usage": dict.fromkeys(("day", "scope", "scope_id", "edits", "refunded_failures"), ColumnClass.DAILY_USAGE),
     "daily_spending": dict.fromkeys(("day", "credits"), _N),
     "credit_balance": dict.fromkeys(("id", "balance", "asked_at", "due_at", "low_since"), _N),
     "circuit_breakers": dict.fromkeys(("name", "opened_at", "open_until", "trips", "is_probed"), _N),
-    # the language of admins, for as long as they are
+    # only the languages of admins are kept
     "users": {"user_id": _C, "language": _C},
     # a private chat has the user's id; a group's is nobody's
     "chats": {

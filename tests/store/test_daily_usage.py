@@ -1,4 +1,4 @@
-"""Counts and credits by themselves: what is given back, what a ceiling allows, and a clock that was set back."""
+"""Daily usage and credits: what is given back, what a ceiling allows, and a clock that was set back."""
 
 from dataclasses import replace
 

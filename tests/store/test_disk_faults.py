@@ -1,4 +1,4 @@
-"""A disk that is full, a file that cannot be written or is damaged: said clearly, and nobody is told what is not so."""
+"""A full disk, and a file that is read-only or damaged: the error is clear, and users are told nothing untrue."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ DISK_FULL_REMEDY = "make room on the disk"
 UNWRITABLE_REMEDY = "let this user write the file and its folder"
 DAMAGED_REMEDY = "put back a backup"
 
-#: What only a large part of a page can hold.
+#: More than a small part of a page can hold.
 LONG_PROMPT = "make it snow " * 300
 
 
@@ -34,13 +34,13 @@ async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
 
 
 def _simulate_full_disk(tx: Transaction) -> None:
-    """Let the file grow no more, as on a full disk."""
+    """Keep the file from growing, as on a full disk."""
     pages = tx.jobs._db.execute("PRAGMA page_count").fetchone()[0]
     tx.jobs._db.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def _make_read_only(tx: Transaction) -> None:
-    """Let nothing be written any more, as into a read-only file."""
+    """Refuse writes, as to a read-only file."""
     tx.jobs._db.execute("PRAGMA query_only = ON")
 
 
@@ -55,7 +55,7 @@ def _damage_page(path: Path, name: str) -> None:
 
 
 async def _send_until_failure(house: BotHarness) -> str:
-    """Let Ada send pictures until the bot cannot keep them, and return why."""
+    """Let Ada send images until the bot cannot store them; return the error."""
     for _ in range(20):
         house.ada.send_photo(make_photo(size=(16, 16)), caption=LONG_PROMPT[:900])
         try:
@@ -89,7 +89,7 @@ async def test_what_could_not_be_kept_was_not_confirmed_and_is_done_when_it_can(
     await house.process_updates()
     for _ in range(3):
         await house.advance_time(30)
-    # where the room ended while Kie was being asked, nobody can know whether it took the order
+    # if the disk was full when Kie was called, it is unknown whether it accepted the order
     questions = [message for message in house.progress_messages() if message["text"] == render_english("doubt")]
     assert len(house.pictures()) + len(questions) == len(asked_for)
     assert len(questions) <= 1

@@ -1,4 +1,4 @@
-"""The line is fair: who asks little is not kept waiting by who asks much."""
+"""The fair queue: a user with few requests does not wait for one with many."""
 
 import sqlite3
 from collections import Counter

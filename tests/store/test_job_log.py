@@ -1,4 +1,4 @@
-"""The log of a job is its biography: a line for each step, with the facts in fields, and no word of the person's."""
+"""The job log: a line for each step of a job, with its facts in fields, and no text of the user's."""
 
 import asyncio
 import json
@@ -122,7 +122,7 @@ async def test_an_edit_tells_when_it_was_ordered_taken_made_and_answered(
 
 
 def _read_job_log_entries(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """Return what it says at INFO about jobs."""
+    """Return the fields of the INFO lines about jobs."""
     form = logs.JsonFormatter(Redaction([]))
     said = [json.loads(form.format(record)) for record in caplog.records if record.levelno == logging.INFO]
     return [each for each in said if "job" in each]

@@ -1,4 +1,4 @@
-"""Whoever takes away the database file under the running bot, or one beside it, ends it: with a remedy, and no loss."""
+"""When the database file or one beside it is taken away, the running bot ends with a remedy, and loses nothing."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ from bot.store.process_lock import hold_process_lock
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo
 
-#: Seconds for a look at the files.
+#: Seconds for a check of the files.
 TIMEOUT_SECONDS = 20.0
 
 DamageFile = Callable[[Path], None]
@@ -34,7 +34,7 @@ DamageFile = Callable[[Path], None]
 
 @asynccontextmanager
 async def _open_harness(folder: Path) -> AsyncIterator[BotHarness]:
-    """Open a house whose connection to the database may be left open, as is right where the file is lost."""
+    """Open a harness whose database connection may be left open, as it has to be for a lost file."""
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(open_bot_harness(folder))
         first = house.bot.db
@@ -46,14 +46,14 @@ async def _open_harness(folder: Path) -> AsyncIterator[BotHarness]:
 
 
 async def _close_connection(db: Database) -> None:
-    """Close what the end of the process would have closed."""
+    """Close what the end of a process closes."""
     if db._connection._running:
         await db._connection.close()
         db._file.close()
 
 
 def _older_copy_path(path: Path) -> Path:
-    """Return where a copy is kept that was made some time before."""
+    """Return the path of a copy that was made earlier."""
     return path.with_name("older.db")
 
 

@@ -1,4 +1,4 @@
-"""The status of a job: when it is due again, and what comes before it."""
+"""Progress messages: when they are due again, and what is sent before them."""
 
 from bot.job import Job, State
 from bot.store.database import Database
@@ -10,7 +10,7 @@ SECOND = 1000
 
 
 def _queue_job_with_progress_message(tx: Transaction, message_id: int = 1, chat_id: int = 5) -> Job:
-    """Queue a job that has a status, which is due."""
+    """Queue a job with a progress message that is due."""
     job = tx.jobs.get(tx.jobs.add(make_request(message_id, chat_id=chat_id), State.QUEUED, NOON))
     assert job is not None
     tx.progress_messages.open_or_refresh(job, NOON)
@@ -27,7 +27,7 @@ def _only_due_message(tx: Transaction, now: int) -> OutboxMessage:
 
 
 def _show_due_message(tx: Transaction, now: int, refresh_at: int | None = None) -> OutboxMessage:
-    """Show the status that is due as the message 77."""
+    """Send the due progress message as message 77."""
     status = _only_due_message(tx, now)
     tx.progress_messages.mark_shown(status, "something", 77, now, refresh_at)
     return status
