@@ -27,7 +27,10 @@ class AccessRules(Table):
 
     def set_rule(self, principal: int, rule: AccessRule, decided_by: int, now: Instant) -> None:
         """Store what an admin decided, in place of an earlier decision."""
-        self._change("INSERT OR REPLACE INTO access_rules VALUES (?, ?, ?, ?)", (principal, rule, decided_by, now))
+        self._change(
+            "INSERT OR REPLACE INTO access_rules (principal_id, rule, decided_by, decided_at) VALUES (?, ?, ?, ?)",
+            (principal, rule, decided_by, now),
+        )
 
     def migrate_chat(self, old_id: int, new_id: int) -> None:
         """Apply the rule for a group to the supergroup that it became."""

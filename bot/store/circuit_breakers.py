@@ -1,5 +1,6 @@
 """Circuit breakers: the stored reasons why nothing is ordered at present."""
 
+import sqlite3
 from dataclasses import dataclass
 
 from bot.clock import Instant
@@ -24,17 +25,18 @@ class CircuitBreakers(Table):
 
     def list_open(self) -> list[CircuitBreaker]:
         """Return every open breaker."""
-        return [_read_breaker(*row) for row in self._rows("SELECT * FROM circuit_breakers")]
+        return [_read_breaker(row) for row in self._rows("SELECT * FROM circuit_breakers")]
 
     def get(self, name: str) -> CircuitBreaker | None:
         """Return a breaker, None if it is closed."""
         row = self._row("SELECT * FROM circuit_breakers WHERE name = ?", (name,))
-        return None if row is None else _read_breaker(*row)
+        return None if row is None else _read_breaker(row)
 
     def open(self, breaker: CircuitBreaker) -> None:
         """Open a breaker, or change how it is open."""
         self._change(
-            "INSERT OR REPLACE INTO circuit_breakers VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO circuit_breakers (name, opened_at, open_until, trips, is_probed)"
+            " VALUES (?, ?, ?, ?, ?)",
             (breaker.name, breaker.since, breaker.until, breaker.trips, breaker.is_probed),
         )
 
@@ -47,5 +49,5 @@ class CircuitBreakers(Table):
         self._change("DELETE FROM circuit_breakers WHERE name = ?", (name,))
 
 
-def _read_breaker(name: str, since: Instant, until: Instant, trips: int, is_probed: int) -> CircuitBreaker:
-    return CircuitBreaker(name, since, until, trips, bool(is_probed))
+def _read_breaker(row: sqlite3.Row) -> CircuitBreaker:
+    return CircuitBreaker(row["name"], row["opened_at"], row["open_until"], row["trips"], bool(row["is_probed"]))

@@ -34,7 +34,8 @@ class RequestMessages(Table):
     def add(self, job_id: int, chat_id: int, message_id: int, kind: RequestMessageKind, text: str) -> bool:
         """Add a message to a request; False if it belongs to one already."""
         added = self._change(
-            "INSERT INTO request_messages VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO request_messages (chat_id, message_id, job_id, text, kind) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
             (chat_id, message_id, job_id, text, kind),
         )
         return added == 1

@@ -83,13 +83,9 @@ async def _open_database(path: Path) -> AsyncIterator[Database]:
         await db.close()
 
 
-def _database_bytes(path: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
-
-
 def _count_traces(path: Path) -> tuple[int, int]:
     """Count the traces of her letters, and of her id."""
-    found = _database_bytes(path)
+    found = _file_bytes(path)
     return found.count(USER_LETTERS.encode()), found.count(USER_ID.to_bytes(6, "big"))
 
 
