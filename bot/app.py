@@ -57,8 +57,8 @@ from bot.settings import CannotRun, Settings
 from bot.stats.chart_process import ChartRenderer
 from bot.stats.report import StatsReport
 from bot.store.database import Database
-from bot.store.disk_space import read_disk_space
 from bot.store.process_lock import ProcessLock, hold_process_lock
+from bot.store.snapshot import read_disk_space
 from bot.telegram.client import BotAccount, TelegramClient, load_tls_context
 from bot.telegram.errors import TelegramApiError, Unauthorized
 from bot.telegram.send_rate_limit import SendRateLimiter
@@ -234,7 +234,7 @@ async def _wire_parts(
     token, redact = settings.telegram_bot_token.get_secret_value(), Redaction(settings.secrets)
     metrics = Metrics()
     measure = JobMetrics(metrics)
-    db = await Database.open(settings.database_path, tell=measure.on_event)
+    db = await Database.open(settings.database_path, on_event=measure.on_event)
     stack.push_async_callback(db.close)
     tls = load_tls_context()
     chat = TelegramClient(

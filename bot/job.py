@@ -168,7 +168,7 @@ class Job:
     reason: FailureReason | None
     result_url: str | None
     #: when the person was first to be told that the picture is made and cannot be fetched yet
-    unfetched_at: Instant | None = None
+    download_failing_since: Instant | None = None
 
     @property
     def charged_to(self) -> int:

@@ -275,7 +275,7 @@ def query_database(path: Path, sql: str) -> list[sqlite3.Row]:
 def read_progress_message_ids(path: Path, chat_id: int) -> set[int]:
     """Return the ids of the messages in a chat that only tell how an edit stands."""
     found = query_database(
-        path, "SELECT chat_id, message_id FROM outbox WHERE kind = 'status' AND message_id IS NOT NULL"
+        path, "SELECT chat_id, message_id FROM outbox WHERE kind = 'progress_message' AND message_id IS NOT NULL"
     )
     return {row["message_id"] for row in found if row["chat_id"] == chat_id}
 

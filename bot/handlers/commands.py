@@ -37,7 +37,7 @@ def show_status(tx: Transaction, origin: UpdateOrigin, now: Instant) -> Sentence
     jobs += tx.jobs.list_awaiting_download(origin.user_id, origin.chat_id)
     most = MAX_STATUS_MESSAGES_IN_GROUP if origin.is_group else MAX_STATUS_MESSAGES
     for job in jobs[:most]:
-        tx.progress_messages.send_anew(job, now, is_asked_for=True)
+        tx.progress_messages.send_anew(job, now, is_requested=True)
     if len(jobs) > most:
         return sentence("more-under-way", count=len(jobs) - most)
     return None if jobs else sentence("nothing-under-way")

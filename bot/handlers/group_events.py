@@ -15,7 +15,7 @@ def handle_membership_change(
     tx: Transaction, origin: UpdateOrigin, placed: BotMembershipChanged, now: Instant, *, is_welcome: bool
 ) -> None:
     """Note what the bot may do in a group, and who added it; say hello where it is new, but not to strangers."""
-    tx.chats.set_receives_all_messages(origin.chat_id, hears_all=placed.is_admin)
+    tx.chats.set_receives_all_messages(origin.chat_id, receives_all=placed.is_admin)
     if placed.is_new:
         # an administrator who remains anonymous is the same made-up user everywhere: `NAMELESS`
         tx.chats.set_added_by(origin.chat_id, origin.user_id)
@@ -30,7 +30,7 @@ def handle_membership_change(
 def handle_bot_removed(tx: Transaction, origin: UpdateOrigin, now: Instant) -> None:
     """Drop what waits for a chat that cannot be written to any more."""
     if origin.is_group:
-        tx.chats.set_receives_all_messages(origin.chat_id, hears_all=False)
+        tx.chats.set_receives_all_messages(origin.chat_id, receives_all=False)
         tx.chats.clear_added_by(origin.chat_id)
     tx.drop_chat(origin.chat_id, now)
 

@@ -50,7 +50,7 @@ class RemainingQuota:
         """Return how the one is called in sentences whose limit it is; in private that of the chat is the person's."""
         if self.scope is UsageScope.ALL or (self.scope is UsageScope.CHAT and origin.is_group):
             return self.scope
-        return "nameless" if origin.is_sender_chat else UsageScope.USER
+        return "nameless" if origin.is_sender_chat else "person"
 
 
 class QuotaPolicy:

@@ -356,11 +356,11 @@ settings = { $where ->
     }
 settings-for-admins = Only the admins of this group can change its settings. In your chat with me you have settings of your own.
 setting-format = Format: { $value }
-setting-shape = Shape: { $value }
+setting-aspect-ratio = Shape: { $value }
 setting-answer-as = Sent as: { $value }
 setting-language = Language: { $value }
 choose-format = In which format should the model make the pictures? PNG keeps every detail, JPEG is smaller.
-choose-shape = Which shape should the pictures get? Any but “as it is” may cost extra. A ratio at the end of your words, like “make it snow 16:9”, counts for that one picture.
+choose-aspect-ratio = Which shape should the pictures get? Any but “as it is” may cost extra. A ratio at the end of your words, like “make it snow 16:9”, counts for that one picture.
 choose-answer-as = How should I send the pictures? Telegram compresses photos, and files come as the model made them.
 choose-language = Which language should I speak here?
 as-auto = as it is

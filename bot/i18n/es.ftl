@@ -367,11 +367,11 @@ settings = { $where ->
     }
 settings-for-admins = Solo los administradores de este grupo pueden cambiar sus ajustes. En tu chat conmigo tienes tus propios ajustes.
 setting-format = Formato: { $value }
-setting-shape = Proporción: { $value }
+setting-aspect-ratio = Proporción: { $value }
 setting-answer-as = Envío: { $value }
 setting-language = Idioma: { $value }
 choose-format = ¿En qué formato debe hacer las imágenes el modelo? PNG conserva cada detalle; JPEG ocupa menos.
-choose-shape = ¿Qué proporción deben tener las imágenes? Cualquiera que no sea «la original» puede costar más. Una proporción al final de tu texto, como «haz que nieve 16:9», vale solo para esa imagen.
+choose-aspect-ratio = ¿Qué proporción deben tener las imágenes? Cualquiera que no sea «la original» puede costar más. Una proporción al final de tu texto, como «haz que nieve 16:9», vale solo para esa imagen.
 choose-answer-as = ¿Cómo te envío las imágenes? Telegram comprime las fotos; los archivos llegan tal como los creó el modelo.
 choose-language = ¿Qué idioma debo hablar aquí?
 as-auto = la original

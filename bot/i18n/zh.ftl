@@ -305,11 +305,11 @@ settings = { $where ->
     }
 settings-for-admins = 只有本群管理员可以更改设置。在与我的私聊里，你有自己的设置。
 setting-format = 格式：{ $value }
-setting-shape = 比例：{ $value }
+setting-aspect-ratio = 比例：{ $value }
 setting-answer-as = 发送为：{ $value }
 setting-language = 语言：{ $value }
 choose-format = 图片用哪种格式？PNG 保留全部细节，JPEG 文件更小。
-choose-shape = 图片要什么比例？除“保持原样”外都可能额外收费。在文字末尾写上比例，比如“让它下雪 16:9”，只对那一张图片有效。
+choose-aspect-ratio = 图片要什么比例？除“保持原样”外都可能额外收费。在文字末尾写上比例，比如“让它下雪 16:9”，只对那一张图片有效。
 choose-answer-as = 图片怎样发送？照片会被 Telegram 压缩，文件则与模型生成的完全一样。
 choose-language = 我在这里该说什么语言？
 as-auto = 保持原样

@@ -20,8 +20,7 @@ from bot.clock import seconds_between
 from bot.http_paths import METRICS_PATH
 from bot.inbound.http_server import HttpServer
 from bot.pipeline.circuit_breakers import BREAKER_PAUSES
-from bot.store.disk_space import DiskSpace
-from bot.store.snapshot import Snapshot
+from bot.store.snapshot import DiskSpace, Snapshot
 
 log = logging.getLogger(__name__)
 

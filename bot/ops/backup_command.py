@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bot.ops.terminal_progress import TerminalProgress
 from bot.settings import CannotRun, DatabaseSettings, redact_for_terminal
-from bot.store.online_backup import copy_database
+from bot.store.backup import copy_database
 
 
 def run_backup_command(path: str) -> int:

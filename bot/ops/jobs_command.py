@@ -151,7 +151,7 @@ def _milestone_lines(life: JobDetails) -> Iterator[str]:
     before = None
     for name, at in sorted(life.milestones.items(), key=lambda each: each[1]):
         gap = "" if before is None else f"  +{format_duration(before, at)}"
-        yield _labelled_line(name.removesuffix("_at"), f"{format_timestamp(at)}{gap}")
+        yield _labelled_line(name, f"{format_timestamp(at)}{gap}")
         before = at
 
 
@@ -172,10 +172,12 @@ def _message_lines(messages: list[MessageDetails]) -> Iterator[str]:
         end = (
             "waits"
             if said.ended_at is None
-            else f"{said.ending} after {format_duration(said.written_at, said.ended_at)}"
+            else f"{said.outcome} after {format_duration(said.written_at, said.ended_at)}"
         )
         message = "" if said.message_id is None else f", message {said.message_id}"
-        trouble = [f"{count} {what}" for count, what in ((said.tries, "in vain"), (said.in_doubt, "in doubt")) if count]
+        trouble = [
+            f"{count} {what}" for count, what in ((said.tries, "in vain"), (said.uncertain_sends, "in doubt")) if count
+        ]
         yield _labelled_line(
             "said", f"{format_timestamp(said.written_at)}  {name}: {', '.join([f'{end}{message}', *trouble])}"
         )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TextIO
 
-from bot.store.progress_throttle import REPORT_INTERVAL, ProgressThrottle
+from bot.store.backup import REPORT_INTERVAL, ProgressThrottle
 
 #: Seconds after which the line of a terminal is renewed.
 REFRESH_SECONDS = 0.25

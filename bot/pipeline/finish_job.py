@@ -37,7 +37,7 @@ def fail_job(
     if was_ordered:
         tx.attempts.set_cost(job.id, credits_)  # by which it is decided whether the edit is given back
     failed = tx.jobs.transition(
-        job, State.FAILED, reason=reason, finished_at=now, due_at=None, credits=credits_, unread_result=unread
+        job, State.FAILED, reason=reason, finished_at=now, due_at=None, credits=credits_, unparsed_result=unread
     )
     if failed:
         if was_ordered:
@@ -55,7 +55,7 @@ def succeed_job(tx: Transaction, job: Job, seen: TaskRecord, now: Instant) -> bo
         result_url=seen.result_url,
         credits=seen.credits,
         finished_at=now,
-        took=_duration(job, seen, now),
+        kie_duration_ms=_duration(job, seen, now),
     )
     if moved:
         if seen.completed_at is not None and _is_plausible_completion(job, seen.completed_at, now):

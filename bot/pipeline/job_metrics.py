@@ -56,7 +56,7 @@ class JobMetrics:
             case RequestAccepted():
                 self.metrics.requests_accepted.inc()
             case JobTransitioned(job, to, changes):
-                self._on_transition(job, to, changes.get("reason"), changes.get("took"))
+                self._on_transition(job, to, changes.get("reason"), changes.get("kie_duration_ms"))
             case TaskCompleted(job_id, at):
                 _remember(self._completed_at, job_id, at)
             case JobAnswered(job, at):

@@ -124,7 +124,7 @@ def _ended_content(tx: Transaction, job: Job) -> ProgressContent | None:
         return ProgressContent(_localize(job, _cancelled_text(tx, job)), is_final=True)
     if job.reason is FailureReason.ORDER_UNCERTAIN:
         return ProgressContent(_localize(job, sentence("doubt-left")), is_final=True)
-    if job.unfetched_at is not None and job.answering_at is None:
+    if job.download_failing_since is not None and job.answering_at is None:
         return ProgressContent(_localize(job, sentence("made-not-fetched")))
     return None  # the answer follows, and this goes when it has come
 

@@ -262,12 +262,12 @@ def _show_unfetched(tx: Transaction, job_id: int, parcel: OutboxMessage, error: 
     waited = seconds_between(parcel.written_at, now)
     if (
         job is None
-        or job.unfetched_at is not None
+        or job.download_failing_since is not None
         or waited < DOWNLOAD_DELAY_NOTICE_SECONDS
         or not isinstance(error, DownloadError)
     ):
         return
-    tx.jobs.update(job, unfetched_at=now)
+    tx.jobs.update(job, download_failing_since=now)
     tx.progress_messages.open_or_refresh(job, now)
 
 
@@ -330,7 +330,7 @@ def _replace_with_text(
     may_be_had = job is not None and not is_gone and _is_result_available(job, now)
     words = told if may_be_had else sentence(GONE_TEXTS[parcel.draft.kind])
     language = DEFAULT_LANGUAGE if job is None else job.request.language
-    tx.outbox.replace_with_text(parcel.id, words.translate(language), now, may_be_had=may_be_had)
+    tx.outbox.replace_with_text(parcel.id, words.translate(language), now, is_retryable=may_be_had)
 
 
 def _is_result_available(job: Job, now: Instant) -> bool:

@@ -233,7 +233,7 @@ class Worker:
                 make_plan(tx, self._steps.order_submitter, self._containment, self._clock(), busy),
                 tx.total_changes,
             ),
-            comes_last=True,
+            runs_last=True,
         )
         before, self._is_rate_limited = len(self._messages_in_flight), False
         self._start_plan(tasks, plan)

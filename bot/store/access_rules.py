@@ -1,13 +1,13 @@
-"""Standings: what an admin decided about a person, a group or a channel."""
+"""Access rules: what an admin decided about a user, a group or a channel."""
 
-import sqlite3
 from enum import StrEnum
 
 from bot.clock import Instant
+from bot.store.table import Table
 
 
 class AccessRule(StrEnum):
-    """What somebody may do by the word of an admin."""
+    """What an admin decided about somebody."""
 
     #: may use the bot, whatever the settings say
     ALLOWED = "allowed"
@@ -17,25 +17,22 @@ class AccessRule(StrEnum):
     BLOCKED = "blocked"
 
 
-class AccessRules:
-    """The standings by id; whom nobody decided about has none."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+class AccessRules(Table):
+    """The rules by the id of a user or a chat."""
 
     def get(self, principal: int | None) -> AccessRule | None:
-        """Return the standing of a person or a chat, None where nobody has decided."""
-        row = self._db.execute("SELECT standing FROM standings WHERE id = ?", (principal,)).fetchone()
-        return None if row is None else AccessRule(row["standing"])
+        """Return the rule for a user or a chat, None where no admin has decided."""
+        row = self._row("SELECT rule FROM access_rules WHERE principal_id = ?", (principal,))
+        return None if row is None else AccessRule(row["rule"])
 
-    def set_rule(self, principal: int, standing: AccessRule, decided_by: int, now: Instant) -> None:
-        """Write down what an admin decided, in place of what was decided before."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO standings (id, standing, decided_by, decided_at) VALUES (?, ?, ?, ?)",
-            (principal, standing, decided_by, now),
+    def set_rule(self, principal: int, rule: AccessRule, decided_by: int, now: Instant) -> None:
+        """Store what an admin decided, in place of an earlier decision."""
+        self._change(
+            "INSERT OR REPLACE INTO access_rules (principal_id, rule, decided_by, decided_at) VALUES (?, ?, ?, ?)",
+            (principal, rule, decided_by, now),
         )
 
     def migrate_chat(self, old_id: int, new_id: int) -> None:
-        """Let what was decided about a group hold for the supergroup that it became."""
-        self._db.execute("UPDATE OR IGNORE standings SET id = ? WHERE id = ?", (new_id, old_id))
-        self._db.execute("DELETE FROM standings WHERE id = ?", (old_id,))
+        """Apply the rule for a group to the supergroup that it became."""
+        self._change("UPDATE OR IGNORE access_rules SET principal_id = ? WHERE principal_id = ?", (new_id, old_id))
+        self._change("DELETE FROM access_rules WHERE principal_id = ?", (old_id,))

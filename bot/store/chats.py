@@ -1,6 +1,6 @@
-"""Chats: what has been chosen there, and what is known of a group.
+"""Chats: what was chosen there, and what is known of a group.
 
-A person's chat has the person's id, so the preferences of people and of groups are one thing.
+A private chat has the user's id, so the preferences of users and of groups are one thing.
 """
 
 import json
@@ -10,108 +10,101 @@ from enum import StrEnum
 
 from bot.clock import Instant
 from bot.edit_options import DEFAULT_OPTIONS, AnswerAs, AspectRatio, EditOptions, ResultFormat
-from bot.store import DELETE_BATCH_SIZE
+from bot.store.table import DELETE_BATCH_SIZE, Table
 
 
 class Preference(StrEnum):
     """What can be chosen for a chat: the names of its columns."""
 
     FORMAT = "format"
-    ASPECT_RATIO = "shape"
+    ASPECT_RATIO = "aspect_ratio"
     ANSWER_AS = "answer_as"
     #: None: that of the speaker's app
     LANGUAGE = "language"
 
 
-#: What a group keeps that becomes a supergroup.
+#: What a group keeps when it becomes a supergroup.
 MIGRATED_COLUMNS = (*Preference, "greeted_at")
 
 
 def greeting_key(chat_id: int) -> str:
-    """Return the key under which a group is said hello to."""
+    """Return the outbox key of a group's greeting."""
     return f"hello:{chat_id}"
 
 
-class Chats:
+class Chats(Table):
     """Chats by their Telegram id."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
     def set_preference(self, chat_id: int, preference: Preference, value: str | None) -> None:
-        """Note what was chosen for a chat."""
+        """Store what was chosen for a chat."""
         self._set(chat_id, preference, value)
 
     def get_edit_options(self, chat_id: int) -> EditOptions:
-        """Return how edited pictures are to come there."""
-        row = self._row(chat_id)
+        """Return how edited images are to come there."""
+        row = self._get_row(chat_id)
         if row is None:
             return DEFAULT_OPTIONS
         return EditOptions(
             ResultFormat(row["format"] or DEFAULT_OPTIONS.format),
-            AspectRatio(row["shape"] or DEFAULT_OPTIONS.aspect_ratio),
+            AspectRatio(row["aspect_ratio"] or DEFAULT_OPTIONS.aspect_ratio),
             AnswerAs(row["answer_as"] or DEFAULT_OPTIONS.answer_as),
         )
 
     def get_language(self, chat_id: int) -> str | None:
         """Return the language that was chosen there, None for that of the speaker's app."""
-        row = self._row(chat_id)
+        row = self._get_row(chat_id)
         return None if row is None else row["language"]
 
     def mark_greeted(self, chat_id: int, now: Instant) -> bool:
-        """Note that a group is said hello to; False if that was done before."""
+        """Note that a group is greeted; False if it was greeted before."""
         if self.is_greeted(chat_id):
             return False
         self._set(chat_id, "greeted_at", now)
         return True
 
     def is_greeted(self, chat_id: int) -> bool:
-        """Say whether a group was said hello to."""
-        row = self._row(chat_id)
-        return row is not None and row["greeted_at"] is not None
+        """Say whether a group was greeted."""
+        return self._get_int(chat_id, "greeted_at") is not None
 
     def get_added_by(self, chat_id: int) -> int | None:
-        """Return the person who added the bot to a group, None where nobody knows."""
-        row = self._row(chat_id)
-        return None if row is None else row["placed_by"]
+        """Return the user who added the bot to a group, None where that is unknown."""
+        return self._get_int(chat_id, "added_by")
 
     def set_added_by(self, chat_id: int, user_id: int) -> None:
-        """Note who added the bot to a group; a supergroup keeps the one who added it to the group that it was."""
+        """Store who added the bot to a group; a supergroup keeps the user who added it to the former group."""
         if self.get_former_id(chat_id) is None or self.get_added_by(chat_id) is None:
-            self._set(chat_id, "placed_by", user_id)
+            self._set(chat_id, "added_by", user_id)
 
     def clear_added_by(self, chat_id: int) -> None:
-        """Forget who added the bot to a group that it is no longer in."""
-        self._set(chat_id, "placed_by", None)
+        """Forget who added the bot to a group, because it is no longer a member."""
+        self._set(chat_id, "added_by", None)
 
     def is_known(self, chat_id: int) -> bool:
         """Say whether anything is known of a chat."""
-        return self._row(chat_id) is not None
+        return self._get_row(chat_id) is not None
 
     def receives_all_messages(self, chat_id: int) -> bool:
-        """Say whether the bot is shown everything there because it is an administrator."""
-        row = self._row(chat_id)
-        return row is not None and bool(row["hears_all"])
+        """Say whether Telegram sends the bot every message there because it is an administrator."""
+        return bool(self._get_int(chat_id, "receives_all_messages"))
 
-    def set_receives_all_messages(self, chat_id: int, *, hears_all: bool) -> None:
-        """Note whether the bot is an administrator of a group."""
-        self._set(chat_id, "hears_all", int(hears_all))
+    def set_receives_all_messages(self, chat_id: int, *, receives_all: bool) -> None:
+        """Store whether the bot is an administrator of a group."""
+        self._set(chat_id, "receives_all_messages", int(receives_all))
 
     def get_former_id(self, chat_id: int) -> int | None:
         """Return the id that a supergroup had as a group, if it was one."""
-        row = self._row(chat_id)
-        return None if row is None else row["former_id"]
+        return self._get_int(chat_id, "former_id")
 
     def get_admins(self, chat_id: int, known_since: Instant) -> frozenset[int] | None:
         """Return the ids of a group's administrators, None where they were not asked for since a moment."""
-        row = self._row(chat_id)
+        row = self._get_row(chat_id)
         if row is None or row["admins_known_at"] is None or row["admins_known_at"] < known_since:
             return None
         return frozenset(json.loads(row["admins"]))
 
     def request_admins(self, chat_id: int, now: Instant) -> None:
-        """Have the administrators of a group asked for, unless they already are."""
-        self._db.execute(
+        """Have the administrators of a group asked for, unless that is so already."""
+        self._change(
             "INSERT INTO chats (chat_id, admins_due_at) VALUES (?1, ?2)"
             " ON CONFLICT DO UPDATE SET admins_due_at = coalesce(admins_due_at, ?2)",
             (chat_id, now),
@@ -119,72 +112,66 @@ class Chats:
 
     def list_admins_due(self, now: Instant, limit: int) -> list[int]:
         """Return the groups whose administrators are to be asked for."""
-        rows = self._db.execute(
-            "SELECT chat_id FROM chats WHERE admins_due_at <= ? ORDER BY admins_due_at LIMIT ?", (now, limit)
-        ).fetchall()
-        return [row["chat_id"] for row in rows]
+        sql = "SELECT chat_id FROM chats WHERE admins_due_at <= ? ORDER BY admins_due_at LIMIT ?"
+        return self._ints(sql, (now, limit))
 
     def next_admins_due_at(self, now: Instant) -> Instant | None:
-        """Return the first moment after `now` at which somebody's administrators are to be asked for."""
-        row = self._db.execute(
-            "SELECT min(admins_due_at) AS due_at FROM chats WHERE admins_due_at > ?", (now,)
-        ).fetchone()
-        return None if row["due_at"] is None else int(row["due_at"])
+        """Return the first moment after `now` at which a group's administrators are to be asked for."""
+        return self._int("SELECT min(admins_due_at) FROM chats WHERE admins_due_at > ?", (now,))
 
     def get_admins_tries(self, chat_id: int) -> int:
-        """Return how often they were asked for in vain."""
-        row = self._row(chat_id)
-        return 0 if row is None else int(row["admins_tries"])
+        """Return how often they were asked for without success."""
+        return self._get_int(chat_id, "admins_tries") or 0
 
     def postpone_admins(self, chat_id: int, due_at: Instant) -> None:
-        """Ask again later, because that did not work."""
-        self._db.execute(
+        """Ask for them again later, because that failed."""
+        self._change(
             "UPDATE chats SET admins_due_at = ?, admins_tries = admins_tries + 1 WHERE chat_id = ?", (due_at, chat_id)
         )
 
     def set_admins(self, chat_id: int, ids: Iterable[int], now: Instant) -> None:
-        """Note who the administrators of a group are."""
-        self._db.execute(
+        """Store who the administrators of a group are."""
+        self._change(
             "UPDATE chats SET admins = ?, admins_known_at = ?, admins_due_at = NULL, admins_tries = 0"
             " WHERE chat_id = ?",
             (json.dumps(sorted(ids)), now, chat_id),
         )
 
     def cancel_admins_request(self, chat_id: int) -> None:
-        """Note that nobody waits any more to know who the administrators of a group are."""
-        self._db.execute("UPDATE chats SET admins_due_at = NULL, admins_tries = 0 WHERE chat_id = ?", (chat_id,))
+        """Ask for the administrators of a group no more, because nothing waits for them."""
+        self._change("UPDATE chats SET admins_due_at = NULL, admins_tries = 0 WHERE chat_id = ?", (chat_id,))
 
     def delete_old_admins(self, known_before: Instant) -> bool:
-        """Forget who administers some groups that were asked about before a moment.
-
-        Returns whether there may be more.
-        """
-        forgotten = self._db.execute(
+        """Delete the administrators of some groups, known before a moment; return whether there may be more."""
+        changed = self._change(
             "UPDATE chats SET admins = NULL, admins_known_at = NULL"
             " WHERE chat_id IN (SELECT chat_id FROM chats WHERE admins_known_at < ? LIMIT ?)",
             (known_before, DELETE_BATCH_SIZE),
         )
-        return forgotten.rowcount == DELETE_BATCH_SIZE
+        return changed == DELETE_BATCH_SIZE
 
     def migrate_chat(self, old_id: int, new_id: int) -> None:
         """Keep what is known of a group that became a supergroup, beside what is known of that already."""
         self._set(new_id, "former_id", old_id)
         kept = ", ".join(f"{column} = coalesce(chats.{column}, old.{column})" for column in MIGRATED_COLUMNS)
-        self._db.execute(
-            f"UPDATE chats SET {kept}, hears_all = max(chats.hears_all, old.hears_all),"  # noqa: S608 - names of ours
-            " placed_by = coalesce(old.placed_by, chats.placed_by)"
+        self._change(
+            f"UPDATE chats SET {kept},"
+            " receives_all_messages = max(chats.receives_all_messages, old.receives_all_messages),"
+            " added_by = coalesce(old.added_by, chats.added_by)"
             " FROM chats AS old WHERE chats.chat_id = ? AND old.chat_id = ?",
             (new_id, old_id),
         )
-        self._db.execute("DELETE FROM chats WHERE chat_id = ?", (old_id,))
+        self._change("DELETE FROM chats WHERE chat_id = ?", (old_id,))
 
-    def _row(self, chat_id: int) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._db.execute("SELECT * FROM chats WHERE chat_id = ?", (chat_id,)).fetchone()
-        return row
+    def _get_row(self, chat_id: int) -> sqlite3.Row | None:
+        return self._row("SELECT * FROM chats WHERE chat_id = ?", (chat_id,))
+
+    def _get_int(self, chat_id: int, column: str) -> int | None:
+        row = self._get_row(chat_id)
+        return None if row is None else row[column]
 
     def _set(self, chat_id: int, column: str, value: str | int | None) -> None:
-        self._db.execute(
-            f"INSERT INTO chats (chat_id, {column}) VALUES (?1, ?2)"  # noqa: S608 - names of ours, no data
-            f" ON CONFLICT DO UPDATE SET {column} = ?2",
+        self._change(
+            f"INSERT INTO chats (chat_id, {column}) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET {column} = ?2",
             (chat_id, value),
         )

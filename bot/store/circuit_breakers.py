@@ -1,14 +1,15 @@
-"""Breakers: the stored reasons why nothing is ordered at present."""
+"""Circuit breakers: the stored reasons why nothing is ordered at present."""
 
 import sqlite3
 from dataclasses import dataclass
 
 from bot.clock import Instant
+from bot.store.table import Table
 
 
 @dataclass(frozen=True)
 class CircuitBreaker:
-    """One reason; nothing is ordered before `until`, and then one at a time until one was taken."""
+    """An open breaker: nothing is ordered before `until`, and then one order at a time until Kie accepts one."""
 
     name: str
     since: Instant
@@ -19,39 +20,34 @@ class CircuitBreaker:
     is_probed: bool = False
 
 
-class CircuitBreakers:
+class CircuitBreakers(Table):
     """The open breakers by name."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
     def list_open(self) -> list[CircuitBreaker]:
-        """Return every breaker that is open."""
-        rows = self._db.execute("SELECT name, since, until, trips, probed FROM breakers").fetchall()
-        return [_read_breaker(row) for row in rows]
+        """Return every open breaker."""
+        return [_read_breaker(row) for row in self._rows("SELECT * FROM circuit_breakers")]
 
     def get(self, name: str) -> CircuitBreaker | None:
         """Return a breaker, None if it is closed."""
-        row = self._db.execute(
-            "SELECT name, since, until, trips, probed FROM breakers WHERE name = ?", (name,)
-        ).fetchone()
+        row = self._row("SELECT * FROM circuit_breakers WHERE name = ?", (name,))
         return None if row is None else _read_breaker(row)
 
     def open(self, breaker: CircuitBreaker) -> None:
-        """Open it, or change how it is open."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO breakers (name, since, until, trips, probed) VALUES (?, ?, ?, ?, ?)",
+        """Open a breaker, or change how it is open."""
+        self._change(
+            "INSERT OR REPLACE INTO circuit_breakers (name, opened_at, open_until, trips, is_probed)"
+            " VALUES (?, ?, ?, ?, ?)",
             (breaker.name, breaker.since, breaker.until, breaker.trips, breaker.is_probed),
         )
 
     def mark_probed(self, name: str) -> None:
-        """Note that its reason seems to be gone, so that one order may try."""
-        self._db.execute("UPDATE breakers SET probed = 1 WHERE name = ?", (name,))
+        """Note that the reason seems to be gone, so that one order may try."""
+        self._change("UPDATE circuit_breakers SET is_probed = 1 WHERE name = ?", (name,))
 
     def close(self, name: str) -> None:
-        """Forget it: all is well again."""
-        self._db.execute("DELETE FROM breakers WHERE name = ?", (name,))
+        """Close a breaker."""
+        self._change("DELETE FROM circuit_breakers WHERE name = ?", (name,))
 
 
 def _read_breaker(row: sqlite3.Row) -> CircuitBreaker:
-    return CircuitBreaker(row["name"], row["since"], row["until"], row["trips"], bool(row["probed"]))
+    return CircuitBreaker(row["name"], row["opened_at"], row["open_until"], row["trips"], bool(row["is_probed"]))

@@ -1,4 +1,4 @@
-"""Account: what Kie's figures say about the operator's credits."""
+"""Credits: the operator's balance at Kie, what was spent on each day, and what an edit costs."""
 
 import math
 import sqlite3
@@ -8,8 +8,9 @@ from bot.clock import Instant
 from bot.job import State
 from bot.store.events import CreditsSpent, DomainEvent
 from bot.store.jobs import OPEN_STATES, count_jobs_in_states
+from bot.store.table import Table
 
-#: Credits for one picture of google/nano-banana-edit, by Kie's list of September 2026.
+#: Credits for one image of google/nano-banana-edit, by Kie's list of September 2026.
 DEFAULT_PRICE = 4.0
 
 #: Accepted by all limits, and not finished.
@@ -18,60 +19,58 @@ COMMITTED_STATES = tuple(state for state in OPEN_STATES if state is not State.GA
 #: More than anybody orders in a day.
 UNLIMITED_EDITS = 1_000_000
 
-#: Pictures whose price is remembered.
+#: How many of the latest images the price is estimated from.
 PRICE_SAMPLE_SIZE = 20
 
 
 @dataclass(frozen=True)
 class LastKnownBalance:
-    """What Kie said last."""
+    """The balance as Kie told it last."""
 
     credits: float
     asked_at: Instant
 
 
-class Credits:
-    """The balance, what was spent on each day, and what an edit costs."""
+class Credits(Table):
+    """The balance, the spending by UTC day, and the price of an edit."""
 
-    def __init__(self, db: sqlite3.Connection, facts: list[DomainEvent]) -> None:
-        self._db = db
-        self._events = facts
+    def __init__(self, db: sqlite3.Connection, events: list[DomainEvent]) -> None:
+        super().__init__(db)
+        self._events = events
 
     def get_balance(self) -> LastKnownBalance | None:
-        """Return what Kie said last, None if it was never asked."""
-        row = self._row()
-        return None if row["asked_at"] is None else LastKnownBalance(row["balance"], row["asked_at"])
+        """Return the last known balance, None before Kie was asked."""
+        row = self._row("SELECT balance, asked_at FROM credit_balance WHERE asked_at IS NOT NULL")
+        return None if row is None else LastKnownBalance(*row)
 
     def request_balance(self, now: Instant) -> None:
         """Have the balance asked for, unless that is so already."""
-        self._db.execute("UPDATE account SET due_at = ? WHERE only = 1 AND due_at IS NULL", (now,))
+        self._change("UPDATE credit_balance SET due_at = ? WHERE due_at IS NULL", (now,))
 
     def get_balance_due_at(self) -> Instant | None:
-        """Return since when somebody wants the balance to be asked for, None while nobody does."""
-        due_at: Instant | None = self._row()["due_at"]
-        return due_at
+        """Return when the balance is to be asked for, None while nothing needs it."""
+        return self._int("SELECT due_at FROM credit_balance")
 
     def postpone_balance(self, due_at: Instant) -> None:
-        """Ask later, because there was no answer."""
-        self._db.execute("UPDATE account SET due_at = ? WHERE only = 1", (due_at,))
+        """Ask for the balance later, because Kie did not answer."""
+        self._change("UPDATE credit_balance SET due_at = ?", (due_at,))
 
     def set_balance(self, balance: float, now: Instant) -> None:
-        """Write down what Kie said."""
-        self._db.execute("UPDATE account SET balance = ?, asked_at = ?, due_at = NULL WHERE only = 1", (balance, now))
+        """Store the balance as Kie told it."""
+        self._change("UPDATE credit_balance SET balance = ?, asked_at = ?, due_at = NULL", (balance, now))
 
     def get_low_since(self) -> Instant | None:
         """Return since when the balance is known to be low."""
-        since: Instant | None = self._row()["low_since"]
-        return since
+        return self._int("SELECT low_since FROM credit_balance")
 
     def set_low_since(self, since: Instant | None) -> None:
-        """Note since when the balance is low, None for one that is not."""
-        self._db.execute("UPDATE account SET low_since = ? WHERE only = 1", (since,))
+        """Store since when the balance is low, None if it is not."""
+        self._change("UPDATE credit_balance SET low_since = ?", (since,))
 
     def add_spending(self, credits_: float, day: int) -> None:
-        """Add what a task cost to what was spent on a UTC day."""
-        self._db.execute(
-            "INSERT INTO spending (day, credits) VALUES (?, ?)"
+        """Add the cost of a task to the spending of a UTC day."""
+        self._change(
+            "INSERT INTO daily_spending (day, credits) VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
             (day, credits_),
         )
@@ -79,11 +78,11 @@ class Credits:
 
     def get_spending(self, day: int) -> float:
         """Return the credits that were spent on a UTC day."""
-        row = self._db.execute("SELECT credits FROM spending WHERE day = ?", (day,)).fetchone()
+        row = self._row("SELECT credits FROM daily_spending WHERE day = ?", (day,))
         return 0.0 if row is None else float(row["credits"])
 
     def count_affordable_edits(self, ceiling: float, committed: int, day: int) -> int:
-        """Return how many more edits a UTC day's `ceiling` in credits allows, beside those that are committed.
+        """Return how many more edits a UTC day's `ceiling` in credits allows, beside the committed ones.
 
         One is allowed even where it seems to cost more than the whole ceiling: what edits cost is learned from edits.
         """
@@ -92,21 +91,16 @@ class Credits:
         return math.floor(left / price) if price > 0 else UNLIMITED_EDITS
 
     def estimate_price(self) -> float:
-        """Return the credits that an edit costs at most, by the latest ones, or as usual where none is known."""
-        row = self._db.execute(
-            "SELECT max(credits) AS price FROM (SELECT credits FROM jobs WHERE took IS NOT NULL"
+        """Return the most credits that one of the latest edits cost, or the usual price where none is known."""
+        row = self._row(
+            "SELECT max(credits) AS price FROM (SELECT credits FROM jobs WHERE kie_duration_ms IS NOT NULL"
             " ORDER BY finished_at DESC LIMIT ?)",
             (PRICE_SAMPLE_SIZE,),
-        ).fetchone()
-        return DEFAULT_PRICE if row["price"] is None else float(row["price"])
+        )
+        return DEFAULT_PRICE if row is None or row["price"] is None else float(row["price"])
 
     def count_open_edits(self) -> int:
-        """Count the edits that are accepted and not finished, without those that only wait for words."""
-        row = self._db.execute(
-            "SELECT count(*) AS n FROM jobs WHERE state = 'gathering' AND counted_for_all"  # by an index of its own
-        ).fetchone()
-        return int(row["n"]) + count_jobs_in_states(self._db, COMMITTED_STATES)
-
-    def _row(self) -> sqlite3.Row:
-        row: sqlite3.Row = self._db.execute("SELECT * FROM account WHERE only = 1").fetchone()
-        return row
+        """Count the edits that are accepted and not finished, without those that only wait for a prompt."""
+        # by an index of its own: most of what is incomplete waits for a prompt
+        complete = self._count("SELECT count(*) FROM jobs WHERE state = 'gathering' AND counted_for_all")
+        return complete + count_jobs_in_states(self._db, COMMITTED_STATES)

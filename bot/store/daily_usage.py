@@ -1,11 +1,11 @@
-"""Quota: how an edit counts for the limits of its day, and when it is given back. Nothing else decides about that.
+"""Daily usage: how edits count for the limits of a day, and when they are given back.
 
-It counts for the one to whom it is charged from the moment in which it is accepted, and for its chat and for everybody
-as soon as it has words: what only waits for them holds no place of others'.
+An edit counts for the user to whom it is charged from its acceptance on, and for its chat and for everybody as soon as
+it has a prompt: a request that only waits for one takes no place of others.
 
-What came to nothing is given back only if it certainly cost nothing: each call was certainly not taken, or Kie's record
-says that its task cost 0. Where nobody can know, it counts. What failed is given back to the one to whom it is charged
-`FREE_FAILURES` times a day, however little it cost: looking at pictures is work, and must not be endless.
+An edit without a result is given back only if it certainly cost nothing: each call was certainly not accepted, or Kie's
+record says that its task cost 0. In any doubt it counts. Failures are given back to the user to whom they are charged
+`MAX_REFUNDED_FAILURES` times a day, however little they cost: inspecting images is work, and must not be endless.
 """
 
 import sqlite3
@@ -13,45 +13,63 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from bot.job import State
-from bot.store import DELETE_BATCH_SIZE
 from bot.store.attempts import Attempts
+from bot.store.table import DELETE_BATCH_SIZE, Table
+
+#: The id under which the edits of everybody are counted.
+EVERYONE_ID = 0
+
+#: Failures of a user that are given back on one day.
+MAX_REFUNDED_FAILURES = 3
 
 
-class Quota:
-    """The edits that count, by job."""
+class UsageScope(StrEnum):
+    """What is counted apart."""
+
+    USER = "user"
+    CHAT = "chat"
+    ALL = "all"
+
+
+#: What is a user's own, and what is shared with others.
+OWN_SCOPES, SHARED_SCOPES = (UsageScope.USER,), (UsageScope.CHAT, UsageScope.ALL)
+
+
+class Quota(Table):
+    """The edits that count, by job. Nothing else decides what counts."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+        super().__init__(db)
         self._daily_usage = DailyUsage(db)
         self._attempts = Attempts(db)
 
-    def charge(self, job_id: int, day: int, *, waits_for_words: bool) -> None:
+    def charge(self, job_id: int, day: int, *, awaits_prompt: bool) -> None:
         """Count a job that was accepted."""
         job = self._read_job(job_id)
-        whose = OWN_SCOPES if waits_for_words else (*OWN_SCOPES, *SHARED_SCOPES)
-        self._daily_usage.add(job["charged_to"], job["chat_id"], day, whose)
-        self._set_counted(job_id, day, for_all=not waits_for_words)
+        scopes = OWN_SCOPES if awaits_prompt else (*OWN_SCOPES, *SHARED_SCOPES)
+        self._daily_usage.add(job["charged_to"], job["chat_id"], day, scopes)
+        self._set_counted(job_id, day, for_all=not awaits_prompt)
 
     def await_prompt(self, job_id: int) -> None:
-        """Give back what a job holds of others', because it has no words any more."""
+        """Give back what a job holds of others' limits, because it no longer has a prompt."""
         self._refund_shared(job_id)
 
     def is_charged_to_all(self, job_id: int) -> bool:
-        """Say whether a job counts for others as well."""
+        """Say whether a job counts for its chat and for everybody as well."""
         return bool(self._read_job(job_id)["counted_for_all"])
 
     def charge_to_all(self, job_id: int, day: int) -> None:
-        """Count a job whose words have come as one of this day, for others as well."""
+        """Count a job that now has a prompt as one of this day, for its chat and for everybody as well."""
         if not self.is_charged_to_all(job_id):
             self.refund(job_id)
-            self.charge(job_id, day, waits_for_words=False)
+            self.charge(job_id, day, awaits_prompt=False)
 
     def refund_ended(self, job_id: int, to: State) -> None:
-        """Give back what a job holds that came to nothing, as far as it is given back."""
+        """Give back what a job without a result holds, as far as it is given back."""
         job = self._read_job(job_id)
-        if job["counted_on"] is None or not self._attempts.is_free(job_id):
+        if job["counted_day"] is None or not self._attempts.is_free(job_id):
             return
-        if to is State.CANCELLED or self._daily_usage.refund_failure(job["charged_to"], job["counted_on"]):
+        if to is State.CANCELLED or self._daily_usage.refund_failure(job["charged_to"], job["counted_day"]):
             self.refund(job_id)
         else:
             self._refund_shared(job_id)
@@ -60,102 +78,82 @@ class Quota:
         """Count a job no longer."""
         self._refund_shared(job_id)
         job = self._read_job(job_id)
-        if job["counted_on"] is not None:
-            self._daily_usage.subtract(job["charged_to"], job["chat_id"], job["counted_on"], OWN_SCOPES)
+        if job["counted_day"] is not None:
+            self._daily_usage.subtract(job["charged_to"], job["chat_id"], job["counted_day"], OWN_SCOPES)
             self._set_counted(job_id, None, for_all=False)
 
     def _refund_shared(self, job_id: int) -> None:
         job = self._read_job(job_id)
         if job["counted_for_all"]:
-            self._daily_usage.subtract(job["charged_to"], job["chat_id"], job["counted_on"], SHARED_SCOPES)
-            self._set_counted(job_id, job["counted_on"], for_all=False)
+            self._daily_usage.subtract(job["charged_to"], job["chat_id"], job["counted_day"], SHARED_SCOPES)
+            self._set_counted(job_id, job["counted_day"], for_all=False)
 
     def _read_job(self, job_id: int) -> sqlite3.Row:
-        row: sqlite3.Row = self._db.execute(
-            "SELECT charged_to, chat_id, counted_on, counted_for_all FROM jobs WHERE id = ?", (job_id,)
-        ).fetchone()
-        return row
+        [job] = self._rows("SELECT charged_to, chat_id, counted_day, counted_for_all FROM jobs WHERE id = ?", (job_id,))
+        return job
 
     def _set_counted(self, job_id: int, day: int | None, *, for_all: bool) -> None:
-        self._db.execute("UPDATE jobs SET counted_on = ?, counted_for_all = ? WHERE id = ?", (day, for_all, job_id))
+        self._change("UPDATE jobs SET counted_day = ?, counted_for_all = ? WHERE id = ?", (day, for_all, job_id))
 
 
-#: The id under which the edits of everybody are counted.
-EVERYONE_ID = 0
+class DailyUsage(Table):
+    """The counts of each UTC day; users are those to whom edits are charged."""
 
-
-class UsageScope(StrEnum):
-    """What is counted apart."""
-
-    USER = "person"
-    CHAT = "chat"
-    ALL = "all"
-
-
-#: What is a person's alone, and what they share with others.
-OWN_SCOPES, SHARED_SCOPES = (UsageScope.USER,), (UsageScope.CHAT, UsageScope.ALL)
-
-#: Failures of a person and day that are given back; from then on each counts, because each is work.
-MAX_REFUNDED_FAILURES = 3
-
-
-class DailyUsage:
-    """The counts of each day; `quota` says what counts and when. Persons are those to whom edits are charged."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def get(self, whose: UsageScope, principal: int, day: int) -> int:
+    def get(self, scope: UsageScope, scope_id: int, day: int) -> int:
         """Return how many edits were accepted."""
-        row = self._db.execute(
-            "SELECT edits FROM counts WHERE day = ? AND whose = ? AND id = ?", (day, whose, principal)
-        ).fetchone()
-        return 0 if row is None else int(row["edits"])
-
-    def add(self, charged_to: int, chat_id: int, day: int, whose: Collection[UsageScope] = tuple(UsageScope)) -> None:
-        """Count an edit."""
-        self._db.executemany(
-            "INSERT INTO counts (day, whose, id, edits) VALUES (?, ?, ?, 1)"
-            " ON CONFLICT DO UPDATE SET edits = edits + 1",
-            [(day, *counted) for counted in _scopes_with_ids(charged_to, chat_id, whose)],
+        return self._count(
+            "SELECT edits FROM daily_usage WHERE day = ? AND scope = ? AND scope_id = ?", (day, scope, scope_id)
         )
+
+    def add(self, charged_to: int, chat_id: int, day: int, scopes: Collection[UsageScope] = tuple(UsageScope)) -> None:
+        """Count an edit."""
+        for scope, scope_id in _scopes_with_ids(charged_to, chat_id, scopes):
+            self._change(
+                "INSERT INTO daily_usage (day, scope, scope_id, edits) VALUES (?, ?, ?, 1)"
+                " ON CONFLICT DO UPDATE SET edits = edits + 1",
+                (day, scope, scope_id),
+            )
 
     def subtract(
-        self, charged_to: int, chat_id: int, day: int, whose: Collection[UsageScope] = tuple(UsageScope)
+        self, charged_to: int, chat_id: int, day: int, scopes: Collection[UsageScope] = tuple(UsageScope)
     ) -> None:
-        """Count it no longer; a day that was forgotten has nothing to give back."""
-        self._db.executemany(
-            "UPDATE counts SET edits = edits - 1 WHERE day = ? AND whose = ? AND id = ? AND edits > 0",
-            [(day, *counted) for counted in _scopes_with_ids(charged_to, chat_id, whose)],
-        )
+        """Count an edit no longer; nothing happens for a day that was deleted."""
+        for scope, scope_id in _scopes_with_ids(charged_to, chat_id, scopes):
+            self._change(
+                "UPDATE daily_usage SET edits = edits - 1 WHERE day = ? AND scope = ? AND scope_id = ? AND edits > 0",
+                (day, scope, scope_id),
+            )
 
     def refund_failure(self, charged_to: int, day: int) -> bool:
-        """Note that a failure is given back; False where so many were on that day that this one is not."""
-        cursor = self._db.execute(
-            "UPDATE counts SET forgiven = forgiven + 1 WHERE day = ? AND whose = ? AND id = ? AND forgiven < ?",
+        """Note that a failure is given back; False if the user has had the most of that day."""
+        changed = self._change(
+            "UPDATE daily_usage SET refunded_failures = refunded_failures + 1"
+            " WHERE day = ? AND scope = ? AND scope_id = ? AND refunded_failures < ?",
             (day, UsageScope.USER, charged_to, MAX_REFUNDED_FAILURES),
         )
-        return cursor.rowcount == 1
+        return changed == 1
 
     def migrate_chat(self, old_id: int, new_id: int) -> None:
-        """Count for a supergroup what was counted for the group that it was, in whoever's name it was asked for."""
-        self._db.execute(
-            "INSERT INTO counts (day, whose, id, edits, forgiven) SELECT day, whose, ?2, edits, forgiven FROM counts"
-            " WHERE whose <> ?3 AND id = ?1"
-            " ON CONFLICT DO UPDATE SET edits = edits + excluded.edits, forgiven = forgiven + excluded.forgiven",
+        """Add what was counted for a group to the supergroup that it became, also where it spoke as a user."""
+        self._change(
+            "INSERT INTO daily_usage (day, scope, scope_id, edits, refunded_failures)"
+            " SELECT day, scope, ?2, edits, refunded_failures FROM daily_usage WHERE scope <> ?3 AND scope_id = ?1"
+            " ON CONFLICT DO UPDATE SET edits = edits + excluded.edits,"
+            " refunded_failures = refunded_failures + excluded.refunded_failures",
             (old_id, new_id, UsageScope.ALL),
         )
-        self._db.execute("DELETE FROM counts WHERE whose <> ? AND id = ?", (UsageScope.ALL, old_id))
+        self._change("DELETE FROM daily_usage WHERE scope <> ? AND scope_id = ?", (UsageScope.ALL, old_id))
 
-    def delete_before(self, before: int) -> bool:
-        """Forget some of the days before one; return whether there may be more."""
-        forgotten = self._db.execute(
-            "DELETE FROM counts WHERE (day, whose, id) IN (SELECT day, whose, id FROM counts WHERE day < ? LIMIT ?)",
-            (before, DELETE_BATCH_SIZE),
+    def delete_before(self, day: int) -> bool:
+        """Delete some of the days before one; return whether there may be more."""
+        deleted = self._change(
+            "DELETE FROM daily_usage WHERE (day, scope, scope_id) IN"
+            " (SELECT day, scope, scope_id FROM daily_usage WHERE day < ? LIMIT ?)",
+            (day, DELETE_BATCH_SIZE),
         )
-        return forgotten.rowcount == DELETE_BATCH_SIZE
+        return deleted == DELETE_BATCH_SIZE
 
 
-def _scopes_with_ids(charged_to: int, chat_id: int, whose: Collection[UsageScope]) -> list[tuple[UsageScope, int]]:
+def _scopes_with_ids(charged_to: int, chat_id: int, scopes: Collection[UsageScope]) -> list[tuple[UsageScope, int]]:
     ids = {UsageScope.USER: charged_to, UsageScope.CHAT: chat_id, UsageScope.ALL: EVERYONE_ID}
-    return [(each, ids[each]) for each in whose]
+    return [(scope, ids[scope]) for scope in scopes]

@@ -1,9 +1,7 @@
 """The one connection to the database file, and whole transactions on it.
 
-A unit of work runs in the connection's own thread from BEGIN to COMMIT without
-ever giving way, so a cancelled coroutine cannot leave a transaction open.
-Units that wait at the same time are committed together; one that fails is
-undone alone.
+A unit of work runs in the connection's own thread from BEGIN to COMMIT without a pause, so a cancelled coroutine cannot
+leave a transaction open. Units that wait at the same time are committed together; one that fails is rolled back alone.
 """
 
 import asyncio
@@ -17,10 +15,15 @@ from typing import Any, NamedTuple, TypeVar
 import aiosqlite
 
 from bot.settings import CannotRun, MustRestart
+from bot.store.backup import (
+    DatabaseFileLost,
+    ProgressThrottle,
+    build_loss_error,
+    refuse_to_start_empty,
+    rescue_database,
+)
 from bot.store.events import DomainEvent, LogAfterCommit, OnEvent, ignore_event
-from bot.store.lost_file import DatabaseFileLost, build_loss_error, refuse_to_start_empty, rescue_database
 from bot.store.migrations import migrate
-from bot.store.progress_throttle import ProgressThrottle
 from bot.store.secure_delete import BUSY_TIMEOUT_PRAGMA, DatabaseFile, ScrubProgress
 from bot.store.transaction import Transaction
 
@@ -35,132 +38,131 @@ class QueuedUnit(NamedTuple):
 
     work: UnitOfWork
     future: "asyncio.Future[Any]"
-    #: whether it wants to see what all others of the same transaction have written
+    #: whether it sees what all others of the same transaction have written
     runs_last: bool
 
 
-#: STRICT tables came with this version.
+#: The first version with STRICT tables.
 MIN_SQLITE_VERSION = (3, 37, 0)
 
-#: What SQLite says of a value or a statement, as against the file.
+#: Errors about a value or a statement, not about the file.
 PROGRAMMING_ERRORS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 
 PRAGMAS = (
-    # before there is any table, else it stays as it is; some builds of SQLite make it otherwise
+    # only takes effect before there is any table; some builds of SQLite have another default
     "PRAGMA auto_vacuum = NONE",
     "PRAGMA journal_mode = WAL",
-    # NORMAL may forget the last commits at a power cut: a task that was paid for could vanish.
+    # NORMAL may lose the last commits at a power cut: a task that was paid for could vanish
     "PRAGMA synchronous = FULL",
     BUSY_TIMEOUT_PRAGMA,
     "PRAGMA temp_store = MEMORY",
-    # what is deleted is overwritten; copies that pages leave behind when they are reordered are left to `scrub`
+    # overwrites what is deleted; `scrub` does so with copies that stay in pages when they are reordered
     "PRAGMA secure_delete = ON",
 )
 
-#: Seconds until it is tried again to save what was in a file that is lost.
+#: Seconds between two tries to rescue the contents of a lost file.
 RESCUE_RETRY_DELAY = 10.0
 
-#: Waits between two steps of long work; it is told how many seconds the one before took.
+#: Waits between two steps of long work; it gets the seconds that the last step took.
 PauseBetweenSteps = Callable[[float], Awaitable[None]]
 
 
 async def no_pause(_: float) -> None:
-    """Go on at once."""
+    """Do not wait."""
 
 
 class UnitResult(NamedTuple):
-    """What became of a unit of work."""
+    """The result of a unit of work."""
 
-    #: what it returned, or the exception for which it was undone
+    #: what it returned, or the exception for which it was rolled back
     outcome: Any
     events: tuple[DomainEvent, ...] = ()
 
 
 class StoreError(MustRestart):
-    """SQLite could not keep what it was given: disk full, file damaged or taken away."""
+    """SQLite could not store something: disk full, file damaged or taken away."""
 
 
 class Database:
-    """Open with `Database.open`, always close with `close`."""
+    """Opened with `Database.open`; must be closed with `close`."""
 
-    def __init__(self, connection: aiosqlite.Connection, file: DatabaseFile, path: str, tell: OnEvent) -> None:
+    def __init__(self, connection: aiosqlite.Connection, file: DatabaseFile, path: str, on_event: OnEvent) -> None:
         self._connection = connection
         self._file = file
         self._transaction = Transaction(connection._conn)  # noqa: SLF001 - see `_in_one_hop`
         self._path = path
-        self._on_event = tell
-        #: how many changes of rows there were, by every unit that has ended
+        self._on_event = on_event
+        #: the changes of rows by every unit that has ended
         self.total_changes = 0
         self._queued_units: list[QueuedUnit] = []
         self._unit_queued = asyncio.Event()
         self._is_closing = False
         self._is_closed = False
-        #: after how many changes of this connection there are no traces of what was deleted
+        #: the changes of rows after which no traces of deleted data were left
         self._scrubbed_at_changes: int | None = None
         self._writer = asyncio.create_task(self._run_writer(), name="database writer")
 
     @classmethod
-    async def open(cls, path: str, *, tell: OnEvent = ignore_event) -> "Database":
-        """Open the file, made with its folders if need be, and bring its schema up to date.
+    async def open(cls, path: str, *, on_event: OnEvent = ignore_event) -> "Database":
+        """Open the file, create it with its folders if there is none, and bring its schema up to date.
 
-        `tell` hears of each fact once it is committed.
+        `on_event` receives each event once it is committed.
         Raises CannotRun when the file cannot be opened or is not ours.
         """
         if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
             raise CannotRun(f"SQLite {sqlite3.sqlite_version} is too old: use a Python with SQLite 3.37 or later")
         _create_private_file(path)
         try:
-            return cls(*await _connect(path), path, tell)
+            return cls(*await _connect(path), path, on_event)
         except (sqlite3.Error, OSError) as error:
             raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {suggest_remedy(error)}") from error
 
-    async def transact(self, work: Callable[[Transaction], T], *, comes_last: bool = False) -> T:
-        """Run `work` as one transaction and return what it returned, committed.
+    async def transact(self, work: Callable[[Transaction], T], *, runs_last: bool = False) -> T:
+        """Run `work` as one transaction and return its result, committed.
 
-        Where others are committed together with it, `comes_last` lets it see what they have written.
-        An exception of `work` undoes what it wrote and is raised here; StoreFailed
-        means that nothing of it was kept. When the caller is cancelled the unit
-        still runs to its end.
+        With `runs_last` it sees what the other units have written that are committed together with it.
+        An exception of `work` rolls back what it wrote and is raised here; StoreError means that nothing of it was
+        stored. When the caller is cancelled, the unit still runs to its end.
         """
         if self._is_closing:
             raise StoreError("the database is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queued_units.append(QueuedUnit(work, future, comes_last))
+        self._queued_units.append(QueuedUnit(work, future, runs_last))
         self._unit_queued.set()
         return await future
 
-    async def scrub(self, rest: PauseBetweenSteps = no_pause) -> bool:
-        """Leave nothing in the file, nor beside it, of what was deleted; False if it has to be done once more.
+    async def scrub(self, pause: PauseBetweenSteps = no_pause) -> bool:
+        """Overwrite all traces of deleted data in the file and beside it; False if that has to be done again.
 
-        It is done in short steps between which others have their turn: over all pages once after the start, and then
-        over those that were written since; not at all where no row has changed since the last time.
+        Works in short steps between which other units run: over all pages the first time after the start, and then over
+        those written since; does nothing if no row has changed since the last time.
         """
         try:
-            return await self._scrub(rest)
+            return await self._scrub(pause)
         except (sqlite3.Error, OSError) as error:
             log.warning(
                 "traces of what was deleted stay in %s for now (%s): %s", self._path, error, suggest_remedy(error)
             )
             return False
 
-    async def _scrub(self, rest: PauseBetweenSteps) -> bool:
+    async def _scrub(self, pause: PauseBetweenSteps) -> bool:
         step = ScrubProgress.MORE
         while step is ScrubProgress.MORE:
             step, seconds = await _run_in_connection_thread(self._connection, self._scrub_step)
-            await rest(seconds)
+            await pause(seconds)
         return step is ScrubProgress.DONE
 
     def _scrub_step(self, db: sqlite3.Connection) -> tuple[ScrubProgress, float]:
-        began = time.monotonic()
+        started = time.monotonic()
         step = ScrubProgress.DONE if db.total_changes == self._scrubbed_at_changes else self._file.scrub_step(db)
         self._scrubbed_at_changes = db.total_changes if step is ScrubProgress.DONE else None
-        return step, time.monotonic() - began
+        return step, time.monotonic() - started
 
     async def check_files(self) -> None:
-        """Look whether the files are still there and ours.
+        """Check that the files are still there and ours.
 
-        Raises FileLost where the database itself is not, after which `close` saves what can be saved; MustRestart
-        where it is one of those beside it.
+        Raises DatabaseFileLost if the database itself is lost, after which `close` rescues its contents; MustRestart
+        if a file beside it is.
         """
         await _run_in_connection_thread(self._connection, self._check_files)
 
@@ -174,9 +176,9 @@ class Database:
             raise StoreError(f"DATABASE_PATH {self._path} failed ({error}): {suggest_remedy(error)}") from error
 
     async def close(self) -> None:
-        """Commit what waits, then close the file.
+        """Run the waiting units, then close the file.
 
-        Raises FileLost where it is no longer ours; what can be saved of it is saved then.
+        Raises DatabaseFileLost if the file is no longer ours, after its contents were rescued.
         """
         if self._is_closed:
             return
@@ -184,13 +186,13 @@ class Database:
         self._unit_queued.set()
         await self._writer
         self._is_closed = True
-        if (told := await self._rescue_until_saved()) is not None:
-            raise told  # and leave the connection as it is: see `rescue`
+        if (loss := await self._rescue_until_saved()) is not None:
+            raise loss  # without closing the connection: see `rescue_database`
         await self._connection.close()
         self._file.close()
 
     async def _rescue_until_saved(self) -> DatabaseFileLost | None:
-        """Save what was in a file that is lost, however long it takes to make room for it: it is nowhere else."""
+        """Rescue the contents of a lost file, however long it takes to make room for them: they are nowhere else."""
         while True:
             try:
                 return await _run_in_connection_thread(self._connection, self._rescue)
@@ -219,33 +221,33 @@ class Database:
     async def _run_batch(self, batch: list[QueuedUnit]) -> None:
         try:
             works = [each.work for each in batch]
-            kept = await _run_in_connection_thread(
+            results = await _run_in_connection_thread(
                 self._connection, _commit_together, self._transaction, works, self._file
             )
             self.total_changes = self._transaction.total_changes
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-            kept = [
+        except Exception as error:  # noqa: BLE001 - nobody may wait forever, whatever it is
+            results = [
                 UnitResult(StoreError(f"DATABASE_PATH {self._path} failed ({error}): {suggest_remedy(error)}"))
             ] * len(batch)
-        for (_, future, _), (outcome, facts) in zip(batch, kept, strict=True):
-            self._notify_all(facts)
-            if future.done():  # its caller was cancelled meanwhile, and will not look
+        for (_, future, _), (outcome, events) in zip(batch, results, strict=True):
+            self._notify_all(events)
+            if future.done():  # its caller was cancelled meanwhile
                 continue
             if isinstance(outcome, BaseException):
                 future.set_exception(outcome)
-                future.exception()  # a caller that is cancelled at this moment will not look either
+                future.exception()  # marks it as retrieved: a caller that is cancelled at this moment will not ask
             else:
                 future.set_result(outcome)
 
-    def _notify_all(self, facts: tuple[DomainEvent, ...]) -> None:
-        for fact in facts:
+    def _notify_all(self, events: tuple[DomainEvent, ...]) -> None:
+        for event in events:
             try:
-                if isinstance(fact, LogAfterCommit):
-                    fact.write()
+                if isinstance(event, LogAfterCommit):
+                    event.write()
                 else:
-                    self._on_event(fact)
+                    self._on_event(event)
             except Exception:
-                log.exception("a figure was not kept: a mistake in the bot")  # but everything else goes on
+                log.exception("a figure was not kept: a mistake in the bot")  # everything else goes on
 
 
 async def _connect(path: str) -> tuple[aiosqlite.Connection, DatabaseFile]:
@@ -272,8 +274,7 @@ def _create_private_file(path: str) -> None:
 async def _run_in_connection_thread(connection: aiosqlite.Connection, work: Callable[..., T], *arguments: Any) -> T:
     """Run `work(db, ...)` in the connection's thread, in one piece.
 
-    aiosqlite has no public call for more than one statement at a time; `_execute`
-    is what all its own calls go through.
+    aiosqlite has no public call for more than one statement at a time; all its own calls go through `_execute`.
     """
     execute: Callable[..., Awaitable[T]] = connection._execute  # noqa: SLF001 - see above
     return await execute(work, connection._conn, *arguments)  # noqa: SLF001 - see above
@@ -284,7 +285,7 @@ def _prepare_connection(db: sqlite3.Connection) -> None:
     for pragma in PRAGMAS:
         db.execute(pragma)
     migrate(db, ProgressThrottle(log.info))
-    # before anybody waits: what a process that died has left in the WAL, or a new schema has written
+    # before anything waits: what a crashed process has left in the WAL, or a migration has written
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     db.execute("PRAGMA wal_autocheckpoint = 0")  # from here on see `DatabaseFile`
 
@@ -294,7 +295,7 @@ def _commit_together(
 ) -> list[UnitResult]:
     db.execute("BEGIN IMMEDIATE")
     try:
-        kept = [
+        results = [
             _run_first_unit(db, transaction, works[0]),
             *(_run_unit_in_savepoint(db, transaction, work) for work in works[1:]),
         ]
@@ -304,48 +305,48 @@ def _commit_together(
             db.execute("ROLLBACK")
         raise
     file.on_commit(db)
-    return kept
+    return results
 
 
 def commit(db: sqlite3.Connection) -> None:
-    """Make the transaction durable: the only place where anything becomes a fact."""
+    """Make the transaction durable; the only place with a COMMIT of a unit."""
     db.execute("COMMIT")
 
 
 def _run_first_unit(db: sqlite3.Connection, transaction: Transaction, work: UnitOfWork) -> UnitResult:
-    """Run the first unit of a transaction, which needs no savepoint: where it is undone there is nothing to keep."""
-    kept = _run_unit(transaction, work)
-    if isinstance(kept.outcome, Exception):
+    """Run the first unit of a transaction, which needs no savepoint: nothing else can be rolled back with it."""
+    result = _run_unit(transaction, work)
+    if isinstance(result.outcome, Exception):
         db.execute("ROLLBACK")
         db.execute("BEGIN IMMEDIATE")
-    return kept
+    return result
 
 
 def _run_unit_in_savepoint(db: sqlite3.Connection, transaction: Transaction, work: UnitOfWork) -> UnitResult:
     db.execute("SAVEPOINT unit")
-    kept = _run_unit(transaction, work)
-    if isinstance(kept.outcome, Exception):
+    result = _run_unit(transaction, work)
+    if isinstance(result.outcome, Exception):
         db.execute("ROLLBACK TO unit")
     db.execute("RELEASE unit")
-    return kept
+    return result
 
 
 def _run_unit(transaction: Transaction, work: UnitOfWork) -> UnitResult:
-    """Run a unit of work; where its outcome is an exception, what it wrote is to be undone."""
+    """Run a unit of work; if its outcome is an exception, what it wrote is to be rolled back."""
     transaction.events.clear()
     try:
         outcome = work(transaction)
     except PROGRAMMING_ERRORS as error:
         return UnitResult(error)
     except sqlite3.Error:
-        raise  # the file is in trouble, which concerns every unit of the batch
-    except Exception as error:  # noqa: BLE001 - whatever it is belongs to the caller, who gets it
+        raise  # an error of the file concerns every unit of the batch
+    except Exception as error:  # noqa: BLE001 - any error of the unit belongs to its caller
         return UnitResult(error)
     return UnitResult(outcome, tuple(transaction.events))
 
 
 def suggest_remedy(error: Exception) -> str:
-    """Say what to do about what SQLite says of the file."""
+    """Return what an operator can do about an error of the file."""
     text = str(error)
     if "full" in text or "No space" in text:
         return "make room on the disk"

@@ -1,18 +1,24 @@
-"""Facts: what a unit of work has brought about, told to whoever keeps figures once it is committed, and only then.
+"""Domain events: what a unit of work has brought about, for metrics and the log once it is committed, and only then.
 
-What is undone, by an error or because somebody was faster, is never told.
+Changes that are rolled back, or that lost a race, cause no event. The log has one line for each step of a job's life,
+with the same facts in fields of their own (docs/operating.md), and no text of a user's.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from bot.clock import Instant
+from bot.clock import Instant, seconds_between
 from bot.job import Job, State
+from bot.store.table import Value
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RequestAccepted:
-    """A request is complete and has got into the line, for the first time."""
+    """A request is complete and entered the fair queue for the first time."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +27,13 @@ class JobTransitioned:
 
     job: Job
     new_state: State
-    changes: Mapping[str, int | float | str | None]
+    #: the columns that were set
+    changes: Mapping[str, Value]
 
 
 @dataclass(frozen=True)
 class TaskCompleted:
-    """Kie's record says when it had a job's picture: milliseconds since 1970, by Kie's clock."""
+    """Kie finished a job's image, at that time by Kie's clock."""
 
     job_id: int
     completed_at: Instant
@@ -42,7 +49,7 @@ class JobAnswered:
 
 @dataclass(frozen=True)
 class AnswerDeliveryEnded:
-    """It ended with an answer, whether it was sent or not; `ending` is the outbox's word."""
+    """The delivery of an answer ended, with a value of `DeliveryOutcome`."""
 
     outcome: str
 
@@ -56,7 +63,7 @@ class CreditsSpent:
 
 @dataclass(frozen=True)
 class LogAfterCommit:
-    """Something that is logged once it is committed: what is undone is in no log."""
+    """A line of the log."""
 
     write: Callable[[], None]
 
@@ -71,9 +78,46 @@ DomainEvent = (
     | LogAfterCommit
 )
 
-#: Is told each fact, in the order of what happened.
+#: Receives each event, in the order in which they happened.
 OnEvent = Callable[[DomainEvent], None]
 
 
 def ignore_event(_: DomainEvent) -> None:
-    """Keep no figures."""
+    """Do nothing."""
+
+
+def log_job_created(job_id: int, state: State) -> LogAfterCommit:
+    """Log a new job."""
+    return _log_job(job_id, state, {"to": state.value})
+
+
+def log_job_transition(job: Job, to: State, changes: Mapping[str, Value]) -> LogAfterCommit:
+    """Log that a job, as it was read, went on to another state."""
+    task, reason = changes.get("task_id"), changes.get("reason")
+    text = [to, *(f"{name} {fact}" for name, fact in (("task_id", task), ("reason", reason)) if fact is not None)]
+    fields = {
+        "from": job.state.value,
+        "to": to.value,
+        "task": task,
+        "reason": reason and str(reason),
+        "seconds": _seconds_since_milestone(job, changes),
+        "credits": changes.get("credits"),
+    }
+    return _log_job(job.id, " ".join(text), fields)
+
+
+def log_job_answered(job: Job, now: Instant) -> LogAfterCommit:
+    """Log that the user has the answer to a job, as it was read."""
+    seconds = None if job.finished_at is None else seconds_between(job.finished_at, now)
+    return _log_job(job.id, "answered", {"milestone": "answered", "seconds": seconds})
+
+
+def _seconds_since_milestone(job: Job, changes: Mapping[str, Value]) -> float | None:
+    """Return the seconds between the milestone that is reached, if one is, and the one before it."""
+    reached = [at for name in ("queued_at", "submitted_at", "finished_at") if isinstance(at := changes.get(name), int)]
+    earlier = (job.request.received_at, job.queued_at, job.submitted_at)
+    return seconds_between(max(at for at in earlier if at is not None), max(reached)) if reached else None
+
+
+def _log_job(job_id: int, text: str, fields: Mapping[str, object]) -> LogAfterCommit:
+    return LogAfterCommit(partial(log.info, "job %d: %s", job_id, text, extra={"job": job_id, **fields}))

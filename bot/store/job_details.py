@@ -1,41 +1,45 @@
-"""The lives of jobs, for whoever is asked what became of one: no words of people, and nothing that is secret but
-where a picture may be that was not found.
+"""Job details: what support needs to know of a job, without any text of a user's.
+
+Nothing in it is secret but the address of an image that was not found in Kie's answer.
 """
 
 import json
-import sqlite3
 from dataclasses import dataclass
 
 from bot.clock import Instant
 from bot.job import Job, State
 from bot.store.circuit_breakers import CircuitBreakers
 from bot.store.jobs import OPEN_STATES, Jobs
+from bot.store.table import Table
 
-#: Columns with a moment of a job's life, in the order in which most jobs pass them.
+#: The columns with a time of a job's life, in the order in which most jobs pass them.
 MILESTONES = (
-    "received_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "unfetched_at", "answering_at",
-    "answered_at", "answer_deleted_at", "erased_at",
+    "received_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "download_failing_since",
+    "answering_at", "answered_at", "answer_deleted_at", "erased_at",
 )  # fmt: skip
+
+#: How those are called in a list whose names are too long for it.
+MILESTONE_NAMES = {"download_failing_since": "unavailable", "answer_deleted_at": "deleted"}
 
 
 @dataclass(frozen=True)
 class OpenJob:
-    """A job that is not settled."""
+    """A job that has not ended, or whose answer is still to be sent."""
 
     id: int
     state: State
     received_at: Instant
     #: when it, or its answer, is taken up next; None: not by time
     due_at: Instant | None
-    #: tries of the present step that failed
+    #: failed tries of the present step
     tries: int
-    #: its album still arrives
+    #: whether more items of its album may arrive
     is_album_open: bool
-    #: the person was asked about an order in doubt
+    #: whether the user was asked about an uncertain order
     is_decision_pending: bool
-    #: None where it is not in the line, else whether it only waits for its turn
+    #: whether it is prepared; None where it is not in the fair queue
     is_prepared: bool | None
-    #: its end is known, and its answer still has to be sent
+    #: whether it has ended, and its answer is still to be sent
     is_answer_due: bool
 
 
@@ -51,95 +55,93 @@ class AttemptDetails:
 
 @dataclass(frozen=True)
 class MessageDetails:
-    """Something that was said about a job, or is to be; not what."""
+    """A message about a job, without its text."""
 
     kind: str
     is_answer: bool
     written_at: Instant
     ended_at: Instant | None
-    ending: str | None
+    outcome: str | None
     message_id: int | None
     tries: int
-    in_doubt: int
+    uncertain_sends: int
 
 
 @dataclass(frozen=True)
 class JobDetails:
-    """All that support needs to know of a job."""
+    """A job with its history."""
 
     job: Job
+    #: by the name of the milestone
     milestones: dict[str, Instant]
-    #: milliseconds that Kie worked on it, and what it cost, as far as Kie said so
+    #: None where Kie did not say
     kie_duration_ms: int | None
     credits: float | None
-    #: what Kie said of a success in which no picture was found
+    #: Kie's answer for a success in which no image was found
     unparsed_result: str | None
     attempts: list[AttemptDetails]
     messages: list[MessageDetails]
 
 
-class JobDetailsReader:
-    """The jobs, as they are looked at from outside."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+class JobDetailsReader(Table):
+    """Reads jobs for the `jobs` command."""
 
     def list_open_breakers(self) -> list[str]:
-        """Name what keeps everything from being ordered at present."""
+        """Return the names of the open circuit breakers."""
         return [breaker.name for breaker in CircuitBreakers(self._db).list_open()]
 
     def list_open(self, limit: int) -> list[OpenJob]:
-        """Return the jobs that are not settled, at most so many, the oldest first."""
-        rows = self._db.execute(
-            "SELECT jobs.id, state, received_at, jobs.due_at, jobs.tries, closes_by, asked_at, is_ready, 0 AS answer"
-            " FROM jobs LEFT JOIN line ON line.job_id = jobs.id WHERE state IN (SELECT value FROM json_each(?))"
-            " UNION ALL SELECT jobs.id, state, received_at, outbox.due_at, outbox.tries, closes_by, asked_at, NULL, 1"
-            " FROM outbox JOIN jobs ON jobs.id = outbox.job_id WHERE outbox.ended_at IS NULL AND outbox.is_answer"
-            " ORDER BY 1 LIMIT ?",
+        """Return the open jobs, at most `limit`, the oldest first."""
+        rows = self._rows(
+            "SELECT jobs.id, state, received_at, jobs.due_at, jobs.tries, closes_by IS NOT NULL,"
+            " asked_at IS NOT NULL, is_ready, 0 FROM jobs LEFT JOIN fair_queue ON fair_queue.job_id = jobs.id"
+            " WHERE state IN (SELECT value FROM json_each(?))"
+            " UNION ALL SELECT jobs.id, state, received_at, outbox.due_at, outbox.tries, closes_by IS NOT NULL,"
+            " asked_at IS NOT NULL, NULL, 1 FROM outbox JOIN jobs ON jobs.id = outbox.job_id"
+            " WHERE outbox.ended_at IS NULL AND outbox.is_answer ORDER BY 1 LIMIT ?",
             (json.dumps(OPEN_STATES), limit),
-        ).fetchall()
-        return [_read_open_job(row) for row in rows]
+        )
+        return [
+            OpenJob(
+                job_id,
+                State(state),
+                received_at,
+                due_at,
+                tries,
+                is_album_open=bool(is_album_open),
+                is_decision_pending=bool(is_decision_pending),
+                is_prepared=None if is_ready is None else bool(is_ready),
+                is_answer_due=bool(is_answer_due),
+            )
+            for (
+                job_id, state, received_at, due_at, tries, is_album_open, is_decision_pending, is_ready, is_answer_due,
+            ) in rows
+        ]  # fmt: skip
 
     def get(self, job_id: int) -> JobDetails | None:
-        """Return the life of a job, None where there is no such job."""
+        """Return a job with its history, None where there is no such job."""
         job = Jobs(self._db, []).get(job_id)
         if job is None:
             return None
-        row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return JobDetails(
-            job=job,
-            milestones={name: row[name] for name in MILESTONES if row[name] is not None},
-            kie_duration_ms=row["took"],
-            credits=row["credits"],
-            unparsed_result=row["unread_result"],
-            attempts=self._list_attempts(job_id),
-            messages=self._list_messages(job_id),
-        )
-
-    def _list_attempts(self, job_id: int) -> list[AttemptDetails]:
-        rows = self._db.execute(
+        [row] = self._rows("SELECT * FROM jobs WHERE id = ?", (job_id,))
+        attempts = self._rows(
             "SELECT started_at, ended_at, outcome, task_id FROM attempts WHERE job_id = ? ORDER BY id", (job_id,)
         )
-        return [AttemptDetails(**dict(row)) for row in rows]
-
-    def _list_messages(self, job_id: int) -> list[MessageDetails]:
-        rows = self._db.execute(
-            "SELECT kind, is_answer, written_at, ended_at, ending, message_id, tries, in_doubt FROM outbox"
+        messages = self._rows(
+            "SELECT kind, is_answer, written_at, ended_at, outcome, message_id, tries, uncertain_sends FROM outbox"
             " WHERE job_id = ? ORDER BY id",
             (job_id,),
         )
-        return [MessageDetails(**dict(row) | {"is_answer": bool(row["is_answer"])}) for row in rows]
-
-
-def _read_open_job(row: sqlite3.Row) -> OpenJob:
-    return OpenJob(
-        id=row["id"],
-        state=State(row["state"]),
-        received_at=row["received_at"],
-        due_at=row["due_at"],
-        tries=row["tries"],
-        is_album_open=row["closes_by"] is not None,
-        is_decision_pending=row["asked_at"] is not None,
-        is_prepared=None if row["is_ready"] is None else bool(row["is_ready"]),
-        is_answer_due=bool(row["answer"]),
-    )
+        return JobDetails(
+            job=job,
+            milestones={
+                MILESTONE_NAMES.get(column, column.removesuffix("_at")): row[column]
+                for column in MILESTONES
+                if row[column] is not None
+            },
+            kie_duration_ms=row["kie_duration_ms"],
+            credits=row["credits"],
+            unparsed_result=row["unparsed_result"],
+            attempts=[AttemptDetails(*each) for each in attempts],
+            messages=[MessageDetails(**dict(each) | {"is_answer": bool(each["is_answer"])}) for each in messages],
+        )

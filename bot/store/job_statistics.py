@@ -1,10 +1,10 @@
-"""History: what became of the edits of a time, as numbers that lead to nobody; what was erased still counts."""
+"""Job statistics: how the edits of a period ended, as numbers that lead to nobody; erased edits still count."""
 
-import sqlite3
 from dataclasses import dataclass
 
 from bot.clock import Instant
 from bot.job import FailureReason, State
+from bot.store.table import Table
 
 #: Milliseconds.
 HOUR_MS = 3_600_000
@@ -12,7 +12,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class EndedRequests:
-    """How many requests of one hour came to one end."""
+    """How many requests of one hour ended, or stand, in the same way."""
 
     #: hours since 1970, UTC
     hour: int
@@ -23,51 +23,41 @@ class EndedRequests:
 
 @dataclass(frozen=True)
 class EditDuration:
-    """How long somebody waited for a picture, in milliseconds, and for how much of it Kie worked."""
+    """How long a user waited for an image, and how much of that Kie worked on it, in milliseconds."""
 
     total_ms: int
     kie_ms: int
 
 
-class JobStatistics:
-    """The requests by the moment at which they came. Whoever asks about a long time does so in short pieces."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+class JobStatistics(Table):
+    """The requests by the time at which they came. Callers ask for a long period in short pieces."""
 
     def count_ended(self, begin: Instant, end: Instant) -> list[EndedRequests]:
-        """Count the requests that came from `begin` until before `end`, by hour and by what became of them."""
-        rows = self._db.execute(
-            "SELECT received_at / ? AS hour, state, reason, count(*) AS n FROM jobs"
+        """Count the requests received from `begin` until before `end`, by hour, state and reason."""
+        rows = self._rows(
+            "SELECT received_at / ? AS hour, state, reason, count(*) FROM jobs"
             " WHERE received_at >= ? AND received_at < ? GROUP BY 1, 2, 3",
             (HOUR_MS, begin, end),
-        ).fetchall()
+        )
         return [
-            EndedRequests(
-                row["hour"],
-                State(row["state"]),
-                None if row["reason"] is None else FailureReason(row["reason"]),
-                row["n"],
-            )
-            for row in rows
+            EndedRequests(hour, State(state), None if reason is None else FailureReason(reason), count)
+            for hour, state, reason, count in rows
         ]
 
     def list_durations(self, begin: Instant, end: Instant) -> list[EditDuration]:
-        """Return how long people waited whose requests came from `begin` until before `end`, if they got a picture.
+        """Return how long users waited for their images, for requests received from `begin` until before `end`.
 
-        It is counted from when the request was complete. A task that broke is ordered once more, and queues its job
-        anew; there it is counted from when the request began.
+        The wait begins when the request was complete. A job whose task failed and was ordered once more was queued
+        anew; its wait begins when the request began.
         """
-        rows = self._db.execute(
-            "SELECT answered_at - iif(reorders > 0, received_at, coalesce(queued_at, received_at)) AS whole, took"
+        rows = self._rows(
+            "SELECT answered_at - iif(reorders > 0, received_at, coalesce(queued_at, received_at)), kie_duration_ms"
             " FROM jobs WHERE received_at >= ? AND received_at < ? AND +state = ? AND answered_at IS NOT NULL",
             (begin, end, State.SUCCEEDED),
-        ).fetchall()
-        return [EditDuration(max(0, row["whole"]), row["took"] or 0) for row in rows]
+        )
+        return [EditDuration(max(0, total), kie or 0) for total, kie in rows]
 
     def sum_credits_spent(self, first_day: int, last_day: int) -> float:
         """Return the credits that were spent from one UTC day to another one, both included."""
-        row = self._db.execute(
-            "SELECT total(credits) AS credits FROM spending WHERE day BETWEEN ? AND ?", (first_day, last_day)
-        ).fetchone()
-        return float(row["credits"])
+        [row] = self._rows("SELECT total(credits) FROM daily_spending WHERE day BETWEEN ? AND ?", (first_day, last_day))
+        return float(row[0])

@@ -1,4 +1,4 @@
-"""Menus: messages of ours with buttons to choose from, that change as somebody presses."""
+"""Menus: messages with buttons to choose from, which change as somebody presses."""
 
 import json
 import sqlite3
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.clock import Instant
-from bot.store import DELETE_BATCH_SIZE
 from bot.store.events import DomainEvent
 from bot.store.outbox import MessageDraft, MessageKind, Outbox, OutboxMessage, read_outbox_message
+from bot.store.table import DELETE_BATCH_SIZE, Table
 
 
 @dataclass(frozen=True)
 class Menu:
-    """What a menu says, and its buttons: a label and what stands behind it."""
+    """The text of a menu, and its buttons: a label and the callback data of each."""
 
     text: str
     buttons: Sequence[tuple[str, str]]
@@ -24,70 +24,69 @@ class Menu:
 
 
 def parse_menu(body: str) -> Menu:
-    """Return what a row keeps."""
+    """Return the menu that a row keeps."""
     text, buttons = json.loads(body)
     return Menu(text, [(label, data) for label, data in buttons])
 
 
-class Menus:
-    """The menu of each chat that has one: the one that was asked for last."""
+_OPEN = "ended_at IS NULL AND is_to_be_deleted = 0"
+_DELETE = "UPDATE outbox SET is_to_be_deleted = 1, revision = revision + 1, due_at = ?"
 
-    def __init__(self, db: sqlite3.Connection, facts: list[DomainEvent]) -> None:
-        self._db = db
-        self._outbox = Outbox(db, facts)
 
-    def open(self, say: MessageDraft, now: Instant) -> None:
-        """Send a menu, and take away the one that the chat had."""
-        if self._outbox.add(say, now):
-            self._db.execute(
-                "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ?"
-                " WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0 AND key <> ?",
-                (now, say.chat_id, MessageKind.MENU, say.key),
-            )
+class Menus(Table):
+    """The menu of each chat that has one: the latest."""
 
-    def has_pending(self, chat_id: int, what: str) -> bool:
-        """Say whether a menu whose key begins with `what` is still to be sent to a chat."""
-        row = self._db.execute(
-            "SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0"
+    def __init__(self, db: sqlite3.Connection, events: list[DomainEvent]) -> None:
+        super().__init__(db)
+        self._outbox = Outbox(db, events)
+
+    def open(self, draft: MessageDraft, now: Instant) -> None:
+        """Send a menu, and delete the earlier one of the chat."""
+        if self._outbox.add(draft, now):
+            where = f"WHERE chat_id = ? AND kind = ? AND {_OPEN} AND key <> ?"
+            self._change(f"{_DELETE} {where}", (now, draft.chat_id, MessageKind.MENU, draft.key))
+
+    def has_pending(self, chat_id: int, prefix: str) -> bool:
+        """Say whether a menu whose key begins with `prefix` is still to be sent to a chat."""
+        return self._exists(
+            f"SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND {_OPEN}"
             " AND message_id IS NULL AND key GLOB ? || ':*'",
-            (chat_id, MessageKind.MENU, what),
-        ).fetchone()
-        return row is not None
-
-    def get(self, chat_id: int, message_id: int, *, is_offered: bool) -> OutboxMessage | None:
-        """Return the menu that a message is, if it still serves.
-
-        Somebody may press before the answer to its sending is here: then it is known by what was pressed, where
-        Telegram shows that the message offers it, and by being newer than the command.
-        """
-        row = self._db.execute(
-            "SELECT * FROM outbox WHERE chat_id = ?1 AND kind = ?2 AND ended_at IS NULL AND is_over = 0"
-            " AND (message_id = ?3 OR ?4 AND message_id IS NULL AND reply_to < ?3)",
-            (chat_id, MessageKind.MENU, message_id, is_offered),
-        ).fetchone()
-        return None if row is None else read_outbox_message(row)
-
-    def queue_deletion(self, parcel: OutboxMessage, now: Instant) -> None:
-        """Let the message be deleted."""
-        self._db.execute(
-            "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ? WHERE id = ?", (now, parcel.id)
+            (chat_id, MessageKind.MENU, prefix),
         )
 
+    def get(self, chat_id: int, message_id: int, *, is_offered: bool) -> OutboxMessage | None:
+        """Return the menu that a message is, if it is still open.
+
+        Somebody may press a button before Telegram's answer to the send is here. Then a menu without a message is
+        meant, if Telegram shows that the message offers what was pressed (`is_offered`) and it is newer than the
+        command.
+        """
+        row = self._row(
+            f"SELECT * FROM outbox WHERE chat_id = ?1 AND kind = ?2 AND {_OPEN}"
+            " AND (message_id = ?3 OR ?4 AND message_id IS NULL AND reply_to < ?3)",
+            (chat_id, MessageKind.MENU, message_id, is_offered),
+        )
+        return None if row is None else read_outbox_message(row)
+
+    def queue_deletion(self, menu: OutboxMessage, now: Instant) -> None:
+        """Delete a menu from its chat."""
+        self._change(f"{_DELETE} WHERE id = ?", (now, menu.id))
+
     def delete_expired(self, shown_before: Instant) -> bool:
-        """Forget some menus that nobody has pressed since a moment: their buttons are too old from then on.
+        """Delete the rows of some menus that nobody has pressed since a moment, so that their buttons are too old.
 
         Returns whether there may be more.
         """
-        forgotten = self._db.execute(
-            f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = '{MessageKind.MENU}'"  # noqa: S608 - no data in it
+        deleted = self._change(
+            f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = '{MessageKind.MENU}'"
             " AND ended_at IS NULL AND coalesce(shown_at, written_at) < ? LIMIT ?)",
             (shown_before, DELETE_BATCH_SIZE),
         )
-        return forgotten.rowcount == DELETE_BATCH_SIZE
+        return deleted == DELETE_BATCH_SIZE
 
-    def set_content(self, parcel: OutboxMessage, menu: Menu, now: Instant) -> None:
-        """Let the message show something else."""
-        self._db.execute(
-            "UPDATE outbox SET body = ?, touched = touched + 1, due_at = ? WHERE id = ?",
-            (menu.serialize(), now, parcel.id),
+    def set_content(self, message: OutboxMessage, menu: Menu, now: Instant) -> None:
+        """Show something else in a menu's message."""
+        self._change(
+            "UPDATE outbox SET body = ?, revision = revision + 1, due_at = ? WHERE id = ?",
+            (menu.serialize(), now, message.id),
         )

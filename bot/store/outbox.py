@@ -1,6 +1,6 @@
-"""The outbox: everything we say, written in the transaction that caused it, sent later.
+"""The outbox: every message that the bot sends, written in the transaction that caused it and sent later.
 
-A key makes each thing said once, however often its cause is repeated.
+A key makes each message sent once, however often its cause is repeated.
 """
 
 import json
@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from bot.clock import Instant
 from bot.job import Job
-from bot.store import DELETE_BATCH_SIZE
 from bot.store.events import AnswerDeliveryEnded, DomainEvent
+from bot.store.table import DELETE_BATCH_SIZE, Table, Value
 from bot.store.users import Users
 
 
@@ -22,20 +22,20 @@ class MessageKind(StrEnum):
     #: `body` is the text
     TEXT = "text"
     #: the job's result, with `body` as its caption
-    IMAGE = "picture"
+    IMAGE = "image"
     #: the job's result as Kie made it, byte for byte
     FILE = "file"
-    #: the figures of a time, as a picture that is drawn when it is due; `body` says which, and in which language
-    STATS_CHART = "figures"
+    #: statistics as an image that is drawn when it is due; `body` names the period and the language
+    STATS_CHART = "stats_chart"
     #: `body` is the emoji to put on the message `reply_to`
     REACTION = "reaction"
-    #: tells how the job stands; what it says is composed when it is due (see `statuses`)
-    PROGRESS_MESSAGE = "status"
-    #: `body`, which may be empty, answers the press `press_id` of a button
-    CALLBACK_ANSWER = "toast"
-    #: buttons to choose from; `body` holds them (see `menus`)
+    #: shows how the job stands; its text is composed when it is due (see `progress_messages`)
+    PROGRESS_MESSAGE = "progress_message"
+    #: `body`, which may be empty, answers the button press `callback_query_id`
+    CALLBACK_ANSWER = "callback_answer"
+    #: text with buttons to choose from; `body` holds both (see `menus`)
     MENU = "menu"
-    #: takes our message `reply_to` away
+    #: deletes our message `reply_to`
     DELETION = "deletion"
 
 
@@ -44,40 +44,40 @@ HEAVY_KINDS = frozenset({MessageKind.IMAGE, MessageKind.FILE, MessageKind.STATS_
 
 
 class OutboxLane(StrEnum):
-    """Which queue of its chat a message waits in. The column of the table says the same."""
+    """The queue of its chat in which a message waits, as the table's generated column says."""
 
-    #: for nobody's turn: it appears in no chat
-    CALLBACK_ANSWER = "toast"
-    #: what is HEAVY
+    #: waits for no turn: it appears in no chat
+    CALLBACK_ANSWER = "callback_answer"
+    #: the `HEAVY_KINDS`
     HEAVY = "heavy"
-    #: what else is said
-    MESSAGE = "said"
-    #: what only tells how things stand, and comes after what is said
-    PROGRESS = "told"
-    #: a status whose message is there, to be brought up to date when there is nothing else to do
+    #: other messages
+    MESSAGE = "message"
+    #: progress messages, menus and reactions, which come after messages
+    PROGRESS = "progress"
+    #: edits of progress messages, when there is nothing else to do
     REFRESH = "refresh"
 
 
-#: Lanes of what counts against the limit of all messages together.
+#: Lanes whose messages count against Telegram's limit of all messages together.
 RATE_LIMITED_LANES = frozenset({OutboxLane.HEAVY, OutboxLane.MESSAGE, OutboxLane.PROGRESS})
 
-#: Statuses that are looked at at once to be brought up to date, of which one may be.
+#: Progress messages to refresh that one query returns; one of them may be sent.
 MAX_REFRESH_CANDIDATES = 2
 
-#: Messages of a kind that may wait for a chat before those are left out that nobody needs: a chat takes one a second.
+#: Messages of a kind that may wait for a chat before further ones are dropped: a chat takes one a second.
 MAX_PENDING_PER_KIND = 20
 
-#: Begins the key of what is the last that somebody hears of something: it is forgotten once it has ended.
+#: Begins the keys of messages that are deleted as soon as they have ended.
 EPHEMERAL_KEY_PREFIX = "last:"
 
 
 class DeliveryOutcome(StrEnum):
-    """How it ended with a message."""
+    """How the delivery of a message ended; a metric label (docs/monitoring.md)."""
 
     SENT = "sent"
     #: the chat cannot be written to: blocked, deleted
     CHAT_GONE = "gone"
-    #: Telegram will never take it as it is
+    #: Telegram will never accept the message as it is
     REJECTED = "rejected"
     #: tried for so long that it no longer makes sense
     EXPIRED = "expired"
@@ -87,7 +87,7 @@ class DeliveryOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class MessageDraft:
-    """Something to be said; `key` says what it is about, once and for all."""
+    """A message to send; two with one `key` are the same message."""
 
     key: str
     chat_id: int
@@ -96,19 +96,19 @@ class MessageDraft:
     thread_id: int | None = None
     reply_to: int | None = None
     job_id: int | None = None
-    #: whether the job has its answer with it
+    #: whether it is the answer to the job
     is_answer: bool = False
     callback_query_id: str | None = None
 
     @property
     def is_ephemeral(self) -> bool:
-        """Whether it is forgotten once it has ended."""
+        """Whether it is deleted as soon as it has ended."""
         return self.key.startswith(EPHEMERAL_KEY_PREFIX)
 
 
 @dataclass(frozen=True)
 class OutboxMessage:
-    """Something to be said, on its way."""
+    """A message in the outbox."""
 
     id: int
     draft: MessageDraft
@@ -117,20 +117,20 @@ class OutboxMessage:
     tries: int
     #: those of them that may have arrived all the same
     uncertain_sends: int
-    #: the message, once it was sent
+    #: Telegram's id, once it was sent
     message_id: int | None = None
-    #: of a status or a menu: what its message shows, and since when
+    #: of a progress message or a menu: what it shows in the chat, and since when
     shown: str | None = None
     shown_at: Instant | None = None
-    #: of these: how often something happened that may change it
+    #: of these: counts the events that may change what it shows
     revision: int = 0
-    #: of these: its message is to be deleted
+    #: of these: whether it is to be deleted from the chat
     is_to_be_deleted: bool = False
-    #: of a status: somebody wants to see it
+    #: of a progress message: whether the user asked for it
     is_requested: bool = False
-    #: of a text that is said in place of what did not come and may still be had: whether that is a picture or a file
+    #: of a text that stands in place of an image or a file which may still be sent: that kind
     replaces: MessageKind | None = None
-    #: of a picture, or a text in place of one, that is to be sent now: its job, as it stands
+    #: of an image, or a text in place of one, that is to be sent now: its job
     job: Job | None = None
 
 
@@ -140,70 +140,66 @@ class MessageSubject:
 
     job_id: int | None
     kind: MessageKind
-    #: of a text: what it stands in place of, if that may still be had
     replaces: MessageKind | None
 
 
 @dataclass(frozen=True)
 class OutboxExclusions:
-    """What must not be taken up now."""
+    """What must not be sent now."""
 
-    #: being written to
+    #: chats to which something is being sent
     chat_ids: frozenset[int] = frozenset()
-    #: to be left alone for a moment
+    #: chats to be left alone for a moment
     held_chat_ids: frozenset[int] = frozenset()
-    #: on their way
+    #: messages under way
     message_ids: frozenset[int] = frozenset()
-    #: those of them that have left, so that what became of them is being written down
+    #: those of them that have left, so that their outcome is being stored
     finishing_ids: frozenset[int] = frozenset()
-    #: out of which nothing may leave at this moment
+    #: lanes from which nothing may be sent
     closed_lanes: frozenset[OutboxLane] = frozenset()
-    #: persons who have as many pictures on their way as one may
+    #: users who have as many images under way as one may
     saturated_users: frozenset[int] = frozenset()
-    #: whether so much was said that something has to be told, where anything is to be
+    #: whether so many messages were sent that it is the turn of the progress lane
     is_progress_turn: bool = False
 
 
-class Outbox:
-    """What is to be said, by the moment when it is due."""
+class Outbox(Table):
+    """The messages, by the moment when they are due."""
 
-    def __init__(self, db: sqlite3.Connection, facts: list[DomainEvent]) -> None:
-        self._db = db
+    def __init__(self, db: sqlite3.Connection, events: list[DomainEvent]) -> None:
+        super().__init__(db)
         self._users = Users(db)
-        self._events = facts
+        self._events = events
 
-    def add(self, say: MessageDraft, now: Instant, *, due_at: Instant | None = None) -> bool:
-        """Add it, due at once unless it says otherwise; False if the same was said, or is about to be.
-
-        Of an erased job nothing is said.
-        """
-        cursor = self._db.execute(
-            "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, press_id, job_id, is_answer,"
+    def add(self, draft: MessageDraft, now: Instant, *, due_at: Instant | None = None) -> bool:
+        """Add a message, due at once by default; False if its key is known, or its job was erased."""
+        added = self._change(
+            "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, callback_query_id, job_id, is_answer,"
             " written_at, due_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11"
             " WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?8 AND erased_at IS NOT NULL)"
             " ON CONFLICT (key) DO NOTHING",
             (
-                say.key,
-                say.kind,
-                say.chat_id,
-                say.thread_id,
-                say.reply_to,
-                say.body,
-                say.callback_query_id,
-                say.job_id,
-                say.is_answer,
+                draft.key,
+                draft.kind,
+                draft.chat_id,
+                draft.thread_id,
+                draft.reply_to,
+                draft.body,
+                draft.callback_query_id,
+                draft.job_id,
+                draft.is_answer,
                 now,
                 due_at or now,
             ),
         )
-        return cursor.rowcount == 1
+        return added == 1
 
     def notify_admins(
         self, admin_ids: Iterable[int], key: str, in_language: Callable[[str], str], now: Instant
     ) -> None:
-        """Tell every admin something once, each in the language that was last heard from them.
+        """Send every admin a text once, each in the language of their app.
 
-        The log is where it is told to an operator without admins.
+        An operator without admins reads it in the log.
         """
         for admin_id in admin_ids:
             body = in_language(self._users.get_language(admin_id))
@@ -212,19 +208,18 @@ class Outbox:
     def list_due(
         self, now: Instant, busy: OutboxExclusions, limit: int, lanes: Collection[OutboxLane] = frozenset(OutboxLane)
     ) -> list[OutboxMessage]:
-        """Return what is due in some lanes, at most one message per chat, leaving out chats that are being written to.
+        """Return due messages of some lanes, at most one per chat.
 
-        What is said comes before what only tells how things stand. Toasts wait for nobody: they appear in no chat; they
-        do not take all the room either.
+        Messages come before progress messages. Callback answers wait for no chat, but take at most half of the places.
         """
 
-        def first(lane: OutboxLane, most: int = limit) -> list[sqlite3.Row]:
-            return self._list_first_in_lane(lane, now, busy, most) if lane in lanes else []
+        def first(lane: OutboxLane, limit: int = limit) -> list[sqlite3.Row]:
+            return self._list_first_in_lane(lane, now, busy, limit) if lane in lanes else []
 
-        told = first(OutboxLane.PROGRESS)
-        said = [] if busy.is_progress_turn and told else first(OutboxLane.MESSAGE)
-        in_turn = sorted(first(OutboxLane.HEAVY) + said, key=lambda row: (row["turn"], row["id"]))
-        found = [*first(OutboxLane.CALLBACK_ANSWER, limit // 2), *in_turn, *told][:limit]
+        progress = first(OutboxLane.PROGRESS)
+        messages = [] if busy.is_progress_turn and progress else first(OutboxLane.MESSAGE)
+        in_turn = sorted(first(OutboxLane.HEAVY) + messages, key=lambda row: (row["queue_turn"], row["id"]))
+        found = [*first(OutboxLane.CALLBACK_ANSWER, limit // 2), *in_turn, *progress][:limit]
         return _keep_one_per_chat(
             [read_outbox_message(row) for row in [*found, *first(OutboxLane.REFRESH, MAX_REFRESH_CANDIDATES)]]
         )
@@ -232,19 +227,19 @@ class Outbox:
     def _list_first_in_lane(
         self, lane: OutboxLane, now: Instant, busy: OutboxExclusions, limit: int
     ) -> list[sqlite3.Row]:
-        """Return the first message of each chat in a lane, the chat first that was served longest ago.
+        """Return the first message of each chat in a lane, beginning with the chat that was served longest ago.
 
-        Chats that must not be written to are passed over; what is behind a first message is never read.
+        Excluded chats are passed over; rows behind a first message are never read.
         """
         closed = [] if lane is OutboxLane.CALLBACK_ANSWER else [*busy.chat_ids, *busy.held_chat_ids]
-        return self._db.execute(
-            "SELECT outbox.*, queue.turn FROM chat_queues AS queue JOIN outbox ON outbox.id ="
+        return self._rows(
+            "SELECT outbox.*, queue.queue_turn FROM outbox_lanes AS queue JOIN outbox ON outbox.id ="
             " (SELECT id FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?1"
             " AND id NOT IN (SELECT value FROM json_each(?2))"
             " AND (?6 OR ifnull((SELECT charged_to FROM jobs WHERE jobs.id = job_id), 0)"
             " NOT IN (SELECT value FROM json_each(?7))) ORDER BY due_at, id LIMIT 1)"
-            " WHERE queue.lane = ?3 AND queue.turn <= ?1"
-            " AND queue.chat_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY queue.turn LIMIT ?5",
+            " WHERE queue.lane = ?3 AND queue.queue_turn <= ?1"
+            " AND queue.chat_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY queue.queue_turn LIMIT ?5",
             (
                 now,
                 json.dumps([*busy.message_ids]),
@@ -254,15 +249,15 @@ class Outbox:
                 lane is not OutboxLane.HEAVY or not busy.saturated_users,
                 json.dumps([*busy.saturated_users]),
             ),
-        ).fetchall()
+        )
 
     def has_more_due(self, now: Instant, found: Iterable[int], busy: OutboxExclusions) -> bool:
-        """Say whether more is due than what was found: what waits for another one to end, but not for a time.
+        """Say whether more is due than what was found, also where it waits for another message to end.
 
-        What is being written down may be due again, for another try or as something else, as soon as that has ended.
+        A message whose outcome is being stored may be due again, for another try or as something else.
         """
-        row = self._db.execute(
-            "SELECT 1 FROM chat_queues AS queue WHERE lane IN (?1, ?2, ?3, ?4, ?5) AND turn <= ?6"
+        return self._exists(
+            "SELECT 1 FROM outbox_lanes AS queue WHERE lane IN (?1, ?2, ?3, ?4, ?5) AND queue_turn <= ?6"
             " AND (lane = ?1 OR chat_id NOT IN (SELECT value FROM json_each(?7)))"
             " AND EXISTS (SELECT 1 FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?6"
             " AND id NOT IN (SELECT value FROM json_each(?8))) LIMIT 1",
@@ -272,205 +267,174 @@ class Outbox:
                 json.dumps(list(busy.held_chat_ids)),
                 json.dumps([*(busy.message_ids - busy.finishing_ids), *found]),
             ),
-        ).fetchone()
-        return row is not None
+        )
 
     def has_max_pending(self, chat_id: int, kind: MessageKind) -> bool:
-        """Say whether so much of a kind waits for a chat that nobody would see the end of it."""
-        row = self._db.execute(
-            "SELECT count(*) AS n FROM (SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL"
-            " LIMIT ?)",
-            (chat_id, kind, MAX_PENDING_PER_KIND),
-        ).fetchone()
-        return int(row["n"]) >= MAX_PENDING_PER_KIND
+        """Say whether `MAX_PENDING_PER_KIND` messages of a kind wait for a chat."""
+        sql = "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL LIMIT ?)"
+        return self._count(sql, (chat_id, kind, MAX_PENDING_PER_KIND)) >= MAX_PENDING_PER_KIND
 
     def was_written_since(self, key: str, moment: Instant) -> bool:
-        """Say whether something was said, or is about to be, since a moment."""
-        row = self._db.execute("SELECT 1 FROM outbox WHERE key = ? AND written_at > ?", (key, moment)).fetchone()
-        return row is not None
+        """Say whether the message with a key was written since a moment."""
+        return self._exists("SELECT 1 FROM outbox WHERE key = ? AND written_at > ?", (key, moment))
 
     def next_due_at(self, now: Instant) -> Instant | None:
-        """Return the first moment after `now` at which something is due."""
-        row = self._db.execute("SELECT min(due_at) AS due_at FROM outbox WHERE due_at > ?", (now,)).fetchone()
-        return None if row["due_at"] is None else int(row["due_at"])
+        """Return the first moment after `now` at which a message is due."""
+        return self._int("SELECT min(due_at) FROM outbox WHERE due_at > ?", (now,))
 
-    def mark_ended(self, parcel_id: int, ending: DeliveryOutcome, now: Instant) -> None:
-        """Write down how it ended; it is never sent again."""
-        self._record_answers_ended(ending, "id = ?", parcel_id)
-        self._db.execute(
-            "UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE id = ?", (now, ending, parcel_id)
-        )
-        self._delete_ephemeral("id = ?", parcel_id)
+    def mark_ended(self, outbox_id: int, outcome: DeliveryOutcome, now: Instant) -> None:
+        """Store how a delivery ended; the message is never sent again."""
+        self._end(outcome, now, "id = ?", outbox_id, only_pending=False)
 
-    def mark_sent(self, parcel: OutboxMessage, message_id: int | None, now: Instant) -> None:
-        """Write down that it was sent, and as which message; that means nothing where the chat moved meanwhile."""
-        self._db.execute(
+    def mark_sent(self, message: OutboxMessage, message_id: int | None, now: Instant) -> None:
+        """Store that a message was sent, and Telegram's id for it unless its chat was migrated meanwhile."""
+        self._change(
             "UPDATE outbox SET message_id = ? WHERE id = ? AND chat_id = ?",
-            (message_id, parcel.id, parcel.draft.chat_id),
+            (message_id, message.id, message.draft.chat_id),
         )
-        self.mark_ended(parcel.id, DeliveryOutcome.SENT, now)
+        self.mark_ended(message.id, DeliveryOutcome.SENT, now)
 
-    def replace_with_text(self, parcel_id: int, body: str, now: Instant, *, may_be_had: bool) -> None:
-        """Send a text in place of what cannot be sent; nothing in place of what nobody wants any more.
-
-        `may_be_had` says whether it is offered to try that once more.
-        """
-        self._db.execute(
-            "UPDATE outbox SET instead_of = CASE WHEN ? THEN kind END, kind = ?, body = ?, due_at = ?, tries = 0,"
-            " in_doubt = 0 WHERE id = ? AND ended_at IS NULL",
-            (may_be_had, MessageKind.TEXT, body, now, parcel_id),
+    def replace_with_text(self, outbox_id: int, body: str, now: Instant, *, is_retryable: bool) -> None:
+        """Send a text in place of a pending message that cannot be sent; `is_retryable`: the user may try again."""
+        self._change(
+            "UPDATE outbox SET replaces = CASE WHEN ? THEN kind END, kind = ?, body = ?, due_at = ?, tries = 0,"
+            " uncertain_sends = 0 WHERE id = ? AND ended_at IS NULL",
+            (is_retryable, MessageKind.TEXT, body, now, outbox_id),
         )
 
     def delete_replacement_texts(
-        self, job_id: int, chat_id: int, kind: MessageKind, now: Instant, *, but: int | None
+        self, job_id: int, chat_id: int, kind: MessageKind, now: Instant, *, except_id: int | None
     ) -> None:
-        """Have the texts deleted that stand in place of a job's picture or file, all but that of one row."""
-        rows = self._db.execute(
-            "SELECT message_id FROM outbox WHERE job_id = ? AND chat_id = ? AND instead_of = ? AND id IS NOT ?"
+        """Delete the texts in the chat that stand in place of a job's image or file, except one outbox row's."""
+        sent = self._ints(
+            "SELECT message_id FROM outbox WHERE job_id = ? AND chat_id = ? AND replaces = ? AND id IS NOT ?"
             " AND message_id IS NOT NULL",
-            (job_id, chat_id, kind, but),
-        ).fetchall()
-        for row in rows:
-            self.queue_deletion(job_id, chat_id, row["message_id"], now)
+            (job_id, chat_id, kind, except_id),
+        )
+        for message_id in sent:
+            self.queue_deletion(job_id, chat_id, message_id, now)
 
-    def postpone(self, parcel_id: int, due_at: Instant, *, failed: bool) -> None:
-        """Send it later; `failed` counts it as a try."""
-        self._db.execute(
+    def postpone(self, outbox_id: int, due_at: Instant, *, failed: bool) -> None:
+        """Send a message later; `failed` counts it as a try."""
+        self._change(
             "UPDATE outbox SET due_at = ?, tries = tries + ? WHERE id = ? AND ended_at IS NULL",
-            (due_at, int(failed), parcel_id),
+            (due_at, int(failed), outbox_id),
         )
 
     def has_key(self, key: str) -> bool:
-        """Say whether something was said, or is about to be."""
-        return self._db.execute("SELECT 1 FROM outbox WHERE key = ?", (key,)).fetchone() is not None
+        """Say whether there is a message with a key, sent or not."""
+        return self._exists("SELECT 1 FROM outbox WHERE key = ?", (key,))
 
     def get_job_id(self, chat_id: int, message_id: int) -> int | None:
         """Return the id of the job that a message of ours is about."""
-        row = self._db.execute(
+        return self._int(
             "SELECT job_id FROM outbox WHERE chat_id = ? AND message_id = ? AND job_id IS NOT NULL",
             (chat_id, message_id),
-        ).fetchone()
-        return None if row is None else int(row["job_id"])
+        )
 
     def list_subjects(self, chat_id: int, message_id: int) -> list[MessageSubject]:
-        """Return which job a message of ours is about, if any, and what it is: a status that became an answer is both.
+        """Return what a message of ours is about: two subjects for a progress message that became an answer.
 
-        Empty for one of which it is not known (yet) that it arrived.
+        Empty for a message of which it is not known (yet) that it arrived.
         """
-        rows = self._db.execute(
-            "SELECT job_id, kind, instead_of FROM outbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
-        ).fetchall()
-        return [MessageSubject(row["job_id"], MessageKind(row["kind"]), _read_kind(row["instead_of"])) for row in rows]
+        rows = self._rows(
+            "SELECT job_id, kind, replaces FROM outbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+        )
+        return [MessageSubject(row["job_id"], MessageKind(row["kind"]), _read_kind(row["replaces"])) for row in rows]
 
-    def is_pending(self, parcel: OutboxMessage) -> bool:
-        """Say whether something is still to be sent: neither sent, nor withdrawn, nor forgotten."""
-        return self._exists(parcel, "ended_at IS NULL")
+    def is_pending(self, message: OutboxMessage) -> bool:
+        """Say whether a message is still to be sent: its delivery has not ended, and it was not deleted."""
+        return self._is_stored(message, "ended_at IS NULL")
 
-    def exists(self, parcel: OutboxMessage) -> bool:
-        """Say whether something is remembered, be it that it has ended."""
-        return self._exists(parcel, "1")
+    def exists(self, message: OutboxMessage) -> bool:
+        """Say whether a message is still in the outbox, ended or not."""
+        return self._is_stored(message, "1")
 
-    def _exists(self, parcel: OutboxMessage, how: str) -> bool:
-        # the id of what was forgotten is given to what is said next; only the key says which of the two it is
-        row = self._db.execute(
-            f"SELECT 1 FROM outbox WHERE id = ?1 AND key IN (?2, '{EPHEMERAL_KEY_PREFIX}' || ?1)"  # noqa: S608 - no data in it
-            f" AND written_at = ?3 AND {how}",
-            (parcel.id, parcel.draft.key, parcel.written_at),
-        ).fetchone()
-        return row is not None
+    def _is_stored(self, message: OutboxMessage, condition: str) -> bool:
+        # SQLite gives the id of a deleted row to the next one; only the key says which of the two it is
+        return self._exists(
+            f"SELECT 1 FROM outbox WHERE id = ?1 AND key IN (?2, '{EPHEMERAL_KEY_PREFIX}' || ?1)"
+            f" AND written_at = ?3 AND {condition}",
+            (message.id, message.draft.key, message.written_at),
+        )
 
     def get_pending_answer(self, job_id: int) -> OutboxMessage | None:
-        """Return the answer to a job, if it is not known that it arrived."""
-        row = self._db.execute(
-            "SELECT * FROM outbox WHERE job_id = ? AND is_answer AND ended_at IS NULL", (job_id,)
-        ).fetchone()
+        """Return the answer to a job whose delivery has not ended."""
+        row = self._row("SELECT * FROM outbox WHERE job_id = ? AND is_answer AND ended_at IS NULL", (job_id,))
         return None if row is None else read_outbox_message(row)
 
     def has_pending(self, job_id: int, kind: MessageKind) -> bool:
-        """Say whether something of a kind is still to be sent about a job."""
-        row = self._db.execute(
-            "SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL", (job_id, kind)
-        ).fetchone()
-        return row is not None
+        """Say whether a message of a kind about a job is still to be sent."""
+        return self._exists("SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL", (job_id, kind))
 
     def list_sent_images(self, job_id: int) -> list[OutboxMessage]:
-        """Return the pictures and files of a job that stand in its chat."""
-        rows = self._db.execute(
+        """Return the images and files of a job that were sent."""
+        rows = self._rows(
             "SELECT * FROM outbox WHERE job_id = ? AND kind IN (?, ?) AND message_id IS NOT NULL ORDER BY id",
             (job_id, MessageKind.IMAGE, MessageKind.FILE),
-        ).fetchall()
+        )
         return [read_outbox_message(row) for row in rows]
 
     def last_sent_at(self, job_id: int, kind: MessageKind) -> Instant | None:
-        """Return when something of a kind last arrived that is about a job."""
-        row = self._db.execute(
-            "SELECT max(ended_at) AS at FROM outbox WHERE job_id = ? AND kind = ? AND message_id IS NOT NULL",
-            (job_id, kind),
-        ).fetchone()
-        return None if row["at"] is None else int(row["at"])
+        """Return when the last message of a kind about a job was sent."""
+        sql = "SELECT max(ended_at) FROM outbox WHERE job_id = ? AND kind = ? AND message_id IS NOT NULL"
+        return self._int(sql, (job_id, kind))
 
     def queue_deletion(self, job_id: int, chat_id: int, message_id: int, now: Instant) -> None:
-        """Have a message of ours about a job deleted, once."""
-        say = MessageDraft(
-            key=f"delete:{chat_id}:{message_id}",
-            kind=MessageKind.DELETION,
-            chat_id=chat_id,
-            reply_to=message_id,
-            body="",
-            job_id=job_id,
-        )
-        self.add(say, now)
+        """Delete a message of ours about a job from its chat, once."""
+        key = f"delete:{chat_id}:{message_id}"
+        self.add(MessageDraft(key, chat_id, "", MessageKind.DELETION, reply_to=message_id, job_id=job_id), now)
 
-    def queue_untracked_deletion(self, parcel: OutboxMessage, message_id: int, now: Instant) -> None:
-        """Have a message deleted that has arrived after it was forgotten; of that nothing is remembered either."""
-        chat_id = parcel.draft.chat_id
+    def queue_untracked_deletion(self, message: OutboxMessage, message_id: int, now: Instant) -> None:
+        """Delete a message from its chat that arrived after its row was deleted; the deletion leaves no row either."""
+        chat_id = message.draft.chat_id
         key = f"{EPHEMERAL_KEY_PREFIX}delete:{chat_id}:{message_id}"
-        self.add(MessageDraft(key=key, kind=MessageKind.DELETION, chat_id=chat_id, reply_to=message_id, body=""), now)
+        self.add(MessageDraft(key, chat_id, "", MessageKind.DELETION, reply_to=message_id), now)
 
     def cancel_pending(self, job_id: int, kind: MessageKind, now: Instant) -> None:
-        """Send something of a kind about a job no more, as far as it still waits."""
-        self._end_pending(DeliveryOutcome.EXPIRED, now, "job_id = ? AND kind = ?", job_id, kind)
+        """Cancel the pending messages of a kind about a job."""
+        self._end(DeliveryOutcome.EXPIRED, now, "job_id = ? AND kind = ?", job_id, kind)
 
     def cancel_by_key(self, key: str, now: Instant) -> None:
-        """Say something no more that was about to be said."""
-        self._end_pending(DeliveryOutcome.EXPIRED, now, "key = ?", key)
+        """Cancel a pending message."""
+        self._end(DeliveryOutcome.EXPIRED, now, "key = ?", key)
 
-    def count_uncertain_send(self, parcel_id: int) -> None:
-        """Count a send after which no answer came."""
-        self._db.execute("UPDATE outbox SET in_doubt = in_doubt + 1 WHERE id = ?", (parcel_id,))
+    def count_uncertain_send(self, outbox_id: int) -> None:
+        """Count a send that Telegram did not answer."""
+        self._change("UPDATE outbox SET uncertain_sends = uncertain_sends + 1 WHERE id = ?", (outbox_id,))
 
     def mark_interrupted_answers_uncertain(self) -> None:
-        """Count the sends that a process that died left without an end; for the start of the process.
+        """Count the sends of answers that a crashed process left without an outcome; for the start of the process.
 
-        Whatever has ended since, well or not, moved its due time beyond the moment at which it was sent.
+        A send that ended, well or not, moved the due time beyond the moment at which it began.
         """
         sent_at = "(SELECT answering_at FROM jobs WHERE jobs.id = outbox.job_id AND answered_at IS NULL)"
-        self._db.execute(
-            f"UPDATE outbox SET in_doubt = in_doubt + 1, due_at = {sent_at} + 1"  # noqa: S608 - no data in it
+        self._change(
+            f"UPDATE outbox SET uncertain_sends = uncertain_sends + 1, due_at = {sent_at} + 1"
             f" WHERE due_at IS NOT NULL AND kind = ? AND due_at <= {sent_at}",
             (MessageKind.IMAGE,),
         )
 
-    def drop_topic(self, parcel_id: int, now: Instant) -> None:
-        """Send it to the chat itself, because its topic is gone, and with it what it replied to."""
-        self._db.execute(
+    def drop_topic(self, outbox_id: int, now: Instant) -> None:
+        """Send a message to the chat itself, because its topic is gone and so is what it replied to."""
+        self._change(
             "UPDATE outbox SET thread_id = NULL, reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL",
-            (now, parcel_id),
+            (now, outbox_id),
         )
 
-    def drop_reply(self, parcel_id: int, now: Instant) -> None:
-        """Send it without the message that it replied to, which is gone."""
-        self._db.execute(
-            "UPDATE outbox SET reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL", (now, parcel_id)
+    def drop_reply(self, outbox_id: int, now: Instant) -> None:
+        """Send a message without the one that it replied to, which is gone."""
+        self._change(
+            "UPDATE outbox SET reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL", (now, outbox_id)
         )
 
     def migrate_chat(self, old_id: int, new_id: int, now: Instant) -> None:
-        """Send to a supergroup what waits for the group that it was; what was said there has other ids now."""
-        meant_there = "chat_id = ? AND (message_id IS NOT NULL OR kind IN (?, ?))"
-        self._end_pending(
-            DeliveryOutcome.CHAT_GONE, now, meant_there, old_id, MessageKind.REACTION, MessageKind.DELETION
+        """Send what waits for a group to the supergroup that it became, where old messages have other ids."""
+        about_old_messages = "chat_id = ? AND (message_id IS NOT NULL OR kind IN (?, ?))"
+        self._end(
+            DeliveryOutcome.CHAT_GONE, now, about_old_messages, old_id, MessageKind.REACTION, MessageKind.DELETION
         )
-        self._db.execute(
+        self._change(
             "UPDATE outbox SET chat_id = ?, reply_to = NULL, due_at = min(due_at, ?)"
             " WHERE chat_id = ? AND ended_at IS NULL",
             (new_id, now, old_id),
@@ -478,48 +442,41 @@ class Outbox:
 
     def drop_chat(self, chat_id: int, now: Instant) -> None:
         """End everything that waits for a chat that cannot be written to."""
-        self._end_pending(DeliveryOutcome.CHAT_GONE, now, "chat_id = ?", chat_id)
+        self._end(DeliveryOutcome.CHAT_GONE, now, "chat_id = ?", chat_id)
 
-    def _end_pending(self, ending: DeliveryOutcome, now: Instant, which: str, *values: int | str) -> None:
-        """End what has not ended yet."""
-        self._record_answers_ended(ending, which, *values)
-        self._db.execute(
-            f"UPDATE outbox SET ended_at = ?, ending = ?, due_at = NULL WHERE {which} AND ended_at IS NULL",  # noqa: S608 - no data in it
-            (now, ending, *values),
+    def _end(
+        self, outcome: DeliveryOutcome, now: Instant, which: str, *values: Value, only_pending: bool = True
+    ) -> None:
+        """End messages, with an event for each pending answer; delete the ephemeral ones."""
+        answers = self._count(f"SELECT count(*) FROM outbox WHERE {which} AND is_answer AND ended_at IS NULL", values)
+        self._events += [AnswerDeliveryEnded(outcome)] * answers
+        pending = " AND ended_at IS NULL" if only_pending else ""
+        self._change(
+            f"UPDATE outbox SET ended_at = ?, outcome = ?, due_at = NULL WHERE {which}{pending}",
+            (now, outcome, *values),
         )
-        self._delete_ephemeral(which, *values)
-
-    def _record_answers_ended(self, ending: DeliveryOutcome, which: str, *values: int | str) -> None:
-        """Tell how it ends with answers, each once; before it is written down."""
-        answers = self._db.execute(
-            f"SELECT 1 FROM outbox WHERE {which} AND is_answer AND ended_at IS NULL",  # noqa: S608 - no data in it
-            values,
-        ).fetchall()
-        self._events.extend(AnswerDeliveryEnded(ending) for _ in answers)
-
-    def _delete_ephemeral(self, which: str, *values: int | str) -> None:
-        self._db.execute(
-            f"DELETE FROM outbox WHERE {which} AND ended_at IS NOT NULL AND key GLOB '{EPHEMERAL_KEY_PREFIX}*'",  # noqa: S608 - no data in it
+        self._change(
+            f"DELETE FROM outbox WHERE {which} AND ended_at IS NOT NULL AND key GLOB '{EPHEMERAL_KEY_PREFIX}*'",
             values,
         )
 
     def delete_ended(self, ended_before: Instant) -> bool:
-        """Delete some of what ended before a moment and belongs to no job; return whether there may be more."""
-        forgotten = self._db.execute(
-            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_to_forget"
+        """Delete some messages that ended before a moment and belong to no job; return whether there may be more."""
+        deleted = self._change(
+            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_to_delete"
             " WHERE ended_at < ? AND job_id IS NULL LIMIT ?)",
             (ended_before, DELETE_BATCH_SIZE),
         )
-        return forgotten.rowcount == DELETE_BATCH_SIZE
+        return deleted == DELETE_BATCH_SIZE
 
 
-def _keep_one_per_chat(parcels: list[OutboxMessage]) -> list[OutboxMessage]:
-    toasts = [parcel for parcel in parcels if parcel.draft.kind is MessageKind.CALLBACK_ANSWER]
+def _keep_one_per_chat(messages: list[OutboxMessage]) -> list[OutboxMessage]:
+    answers = [message for message in messages if message.draft.kind is MessageKind.CALLBACK_ANSWER]
     first: dict[int, OutboxMessage] = {}
-    for parcel in parcels:
-        if parcel.draft.kind is not MessageKind.CALLBACK_ANSWER:
-            first.setdefault(parcel.draft.chat_id, parcel)
-    return [*toasts, *first.values()]
+    for message in messages:
+        if message.draft.kind is not MessageKind.CALLBACK_ANSWER:
+            first.setdefault(message.draft.chat_id, message)
+    return [*answers, *first.values()]
 
 
 def _read_kind(name: str | None) -> MessageKind | None:
@@ -527,8 +484,8 @@ def _read_kind(name: str | None) -> MessageKind | None:
 
 
 def read_outbox_message(row: sqlite3.Row) -> OutboxMessage:
-    """Return what a row says."""
-    say = MessageDraft(
+    """Read a row of the outbox."""
+    draft = MessageDraft(
         key=row["key"],
         chat_id=row["chat_id"],
         body=row["body"],
@@ -537,19 +494,19 @@ def read_outbox_message(row: sqlite3.Row) -> OutboxMessage:
         reply_to=row["reply_to"],
         job_id=row["job_id"],
         is_answer=bool(row["is_answer"]),
-        callback_query_id=row["press_id"],
+        callback_query_id=row["callback_query_id"],
     )
     return OutboxMessage(
         id=row["id"],
-        draft=say,
+        draft=draft,
         written_at=row["written_at"],
         tries=row["tries"],
-        uncertain_sends=row["in_doubt"],
+        uncertain_sends=row["uncertain_sends"],
         message_id=row["message_id"],
         shown=row["shown"],
         shown_at=row["shown_at"],
-        revision=row["touched"],
-        is_to_be_deleted=bool(row["is_over"]),
-        is_requested=bool(row["is_asked_for"]),
-        replaces=_read_kind(row["instead_of"]),
+        revision=row["revision"],
+        is_to_be_deleted=bool(row["is_to_be_deleted"]),
+        is_requested=bool(row["is_requested"]),
+        replaces=_read_kind(row["replaces"]),
     )

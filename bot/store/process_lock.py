@@ -1,4 +1,4 @@
-"""The lock that keeps a second process away from the database file."""
+"""The lock file that keeps a second process away from the database."""
 
 import fcntl
 import os
@@ -9,55 +9,55 @@ from pathlib import Path
 
 from bot.settings import CannotRun, MustRestart
 
-#: Seconds after which a lock is tried again: somebody may only have looked whether it is held.
+#: Seconds after which a lock is tried again: another process may only have checked whether it is held.
 RETRY_DELAY = 0.05
 
 
 class ProcessLock:
-    """A lock file that is held."""
+    """A lock file that this process holds."""
 
-    def __init__(self, name: Path, handle: int) -> None:
-        self._name = name
+    def __init__(self, path: Path, handle: int) -> None:
+        self._path = path
         self._handle = handle
 
     def check(self) -> None:
-        """Raise MustRestart if the file was taken away: what is held by nobody keeps no second process out."""
+        """Raise MustRestart if the file was deleted or replaced, so that it keeps no second process out."""
         ours = os.fstat(self._handle)
         try:
-            there = self._name.stat()
+            there = self._path.stat()
         except OSError:
             there = None
         if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
             raise MustRestart(
-                f"{self._name} was deleted or replaced while the bot ran: a restart is needed, and loses nothing; "
+                f"{self._path} was deleted or replaced while the bot ran: a restart is needed, and loses nothing; "
                 "let nobody but the bot touch it"
             )
 
 
 @contextmanager
 def hold_process_lock(path: str) -> Iterator[ProcessLock]:
-    """Hold the lock file beside `path`; the kernel lets go of it when the process dies, however it dies.
+    """Hold the lock file beside `path`; the kernel releases it when the process dies, however it dies.
 
     Raises CannotRun when another process holds it.
     """
-    name = Path(f"{path}.lock")
+    lock_path = Path(f"{path}.lock")
     try:
-        name.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+        lock_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise CannotRun(f"DATABASE_PATH {path} cannot be written ({error.strerror}): name another file") from error
     try:
         _acquire(handle, path)
-        yield ProcessLock(name, handle)
+        yield ProcessLock(lock_path, handle)
     finally:
         os.close(handle)
 
 
 def is_process_lock_held(path: str) -> bool:
-    """Say whether a process holds the lock beside `path`, without holding it up or making anything."""
+    """Say whether a process holds the lock beside `path`, without disturbing it or creating a file."""
     try:
         handle = os.open(f"{path}.lock", os.O_RDONLY)
-    except OSError:  # there is none; where we may not look, the database cannot be opened either
+    except OSError:  # there is no lock; without the permission to read it, the database cannot be opened either
         return False
     try:
         return not _try_acquire(handle, fcntl.LOCK_SH)
@@ -75,7 +75,7 @@ def _acquire(handle: int, path: str) -> None:
 
 
 def _try_acquire(handle: int, kind: int) -> bool:
-    """Take the lock if it is to be had at once, and say whether it was."""
+    """Take the lock without waiting; return whether that worked."""
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,11 +1,10 @@
-"""Statuses: the one message per job that tells how it stands, and changes.
+"""Progress messages: the one message per job that shows how it stands, and changes.
 
-In groups, where others read along, a sign on the request has to do: there is a
-message only where the person has to decide something, or has asked.
+In groups, where others read along, a reaction on the request has to do: there is a message only where the user has to
+decide something, or has asked.
 
-A status is a row of the outbox that is due whenever its message may have to be
-sent, changed or deleted. What it says is composed at that moment from what is
-stored, so it is never older than the moment at which it is sent.
+A progress message is a row of the outbox that is due whenever its message may have to be sent, edited or deleted. Its
+text is composed at that moment from what is stored, so it is never out of date when it is sent.
 """
 
 import sqlite3
@@ -15,8 +14,9 @@ from bot.clock import Instant, add_seconds
 from bot.job import Job, State
 from bot.store.events import DomainEvent
 from bot.store.outbox import MessageDraft, MessageKind, Outbox, OutboxMessage, read_outbox_message
+from bot.store.table import Table
 
-#: Seconds between two changes of a message, so that it can be read and Telegram is not bothered.
+#: Seconds between two edits of a message, so that it can be read and Telegram is not bothered.
 MIN_EDIT_INTERVAL = 3.0
 
 
@@ -25,162 +25,141 @@ class RequestReaction(StrEnum):
 
     ACCEPTED = "👀"
     DONE = "👌"
-    #: what there is to say about it is said in the answer
+    #: the answer says why
     NOT_DONE = "🤷"
     CANCELLED = "🫡"
 
 
-class ProgressMessages:
-    """The status of each job that has one."""
+_OPEN = f"job_id = ? AND kind = '{MessageKind.PROGRESS_MESSAGE}' AND ended_at IS NULL AND is_to_be_deleted = 0"
 
-    def __init__(self, db: sqlite3.Connection, facts: list[DomainEvent]) -> None:
-        self._db = db
-        self._outbox = Outbox(db, facts)
+
+class ProgressMessages(Table):
+    """The progress message of each job that has one."""
+
+    def __init__(self, db: sqlite3.Connection, events: list[DomainEvent]) -> None:
+        super().__init__(db)
+        self._outbox = Outbox(db, events)
 
     def open_or_refresh(self, job: Job, now: Instant) -> None:
-        """Give a job a status, or look after the one that it has."""
-        if self._is_open(job.id):
+        """Give a job a progress message, or refresh the one that it has."""
+        if self._exists(f"SELECT 1 FROM outbox WHERE {_OPEN}", (job.id,)):
             self.mark_stale(job.id, now)
         elif not job.request.is_in_group or job.state is State.GATHERING:
             self._insert(job, now)
 
-    def send_anew(self, job: Job, now: Instant, *, is_asked_for: bool = False) -> None:
-        """Tell how it stands by a fresh message, which the person is notified of, in a group as well.
+    def send_anew(self, job: Job, now: Instant, *, is_requested: bool = False) -> None:
+        """Send a new progress message, of which the user is notified, in a group as well.
 
-        One that somebody asked for and that is still to be sent is fresh enough for whoever asks again.
+        One that the user asked for and that is still to be sent also serves the next time that they ask.
         """
-        if is_asked_for and self._request_pending(job.id):
+        if is_requested and self._request_pending(job.id):
             return
         self.queue_deletion(job.id, now)
-        self._insert(job, now, is_asked_for=is_asked_for)
+        self._insert(job, now, is_requested=is_requested)
 
     def _request_pending(self, job_id: int) -> bool:
-        cursor = self._db.execute(
-            "UPDATE outbox SET is_asked_for = 1, touched = touched + 1"
-            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0 AND message_id IS NULL",
-            (job_id, MessageKind.PROGRESS_MESSAGE),
-        )
-        return cursor.rowcount > 0
+        sql = f"UPDATE outbox SET is_requested = 1, revision = revision + 1 WHERE {_OPEN} AND message_id IS NULL"
+        return self._change(sql, (job_id,)) > 0
 
     def acknowledge(self, job: Job, now: Instant) -> None:
-        """Tell that a request is complete: by its message, or in a group by a sign instead of one."""
+        """Show that a request is complete: by its progress message, or in a group by a reaction instead of one."""
         if job.request.is_in_group:
             self.queue_deletion(job.id, now)
             self.set_reaction(job, RequestReaction.ACCEPTED, now)
         else:
             self.open_or_refresh(job, now)
 
-    def set_reaction(self, job: Job, sign: RequestReaction, now: Instant) -> None:
-        """Put a sign on a request in a group; one that has not been put there yet is no longer needed."""
+    def set_reaction(self, job: Job, reaction: RequestReaction, now: Instant) -> None:
+        """Put a reaction on a request in a group, and cancel an earlier one that was not sent yet."""
         if not job.request.is_in_group or job.request.message_id is None:
             return
         self._outbox.cancel_pending(job.id, MessageKind.REACTION, now)
-        say = MessageDraft(
-            key=f"job:{job.id}:sign:{sign.name.lower()}",
+        draft = MessageDraft(
+            key=f"job:{job.id}:reaction:{reaction.name.lower()}",
             kind=MessageKind.REACTION,
             chat_id=job.request.chat_id,
             reply_to=job.request.message_id,
-            body=sign,
+            body=reaction,
             job_id=job.id,
         )
-        self._outbox.add(say, now)
+        self._outbox.add(draft, now)
 
     def mark_stale(self, job_id: int, now: Instant) -> None:
-        """Say that what the message shows may no longer be so."""
-        self._db.execute(
-            "UPDATE outbox SET touched = touched + 1, due_at = max(?, coalesce(shown_at, 0) + ?)"
-            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0",
-            (now, add_seconds(0, MIN_EDIT_INTERVAL), job_id, MessageKind.PROGRESS_MESSAGE),
+        """Note that what the message shows may be out of date."""
+        self._change(
+            f"UPDATE outbox SET revision = revision + 1, due_at = max(?, coalesce(shown_at, 0) + ?) WHERE {_OPEN}",
+            (now, add_seconds(0, MIN_EDIT_INTERVAL), job_id),
         )
 
     def queue_deletion(self, job_id: int, now: Instant) -> None:
-        """Let the message be deleted: what it said has come, or is said elsewhere."""
-        self._db.execute(
-            "UPDATE outbox SET is_over = 1, touched = touched + 1, due_at = ?"
-            " WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0",
-            (now, job_id, MessageKind.PROGRESS_MESSAGE),
-        )
+        """Delete the message from its chat."""
+        sql = f"UPDATE outbox SET is_to_be_deleted = 1, revision = revision + 1, due_at = ? WHERE {_OPEN}"
+        self._change(sql, (now, job_id))
 
     def get(self, job_id: int) -> OutboxMessage | None:
-        """Return the status of a job, if its message stands in the chat."""
-        row = self._db.execute(
-            "SELECT * FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND message_id IS NOT NULL"
-            " AND is_over = 0",
-            (job_id, MessageKind.PROGRESS_MESSAGE),
-        ).fetchone()
+        """Return the progress message of a job, if it was sent."""
+        row = self._row(f"SELECT * FROM outbox WHERE {_OPEN} AND message_id IS NOT NULL", (job_id,))
         return None if row is None else read_outbox_message(row)
 
-    def postpone(self, parcel_id: int, due_at: Instant | None) -> None:
-        """Leave a message as it is until a moment, or until it is touched."""
-        self._db.execute("UPDATE outbox SET due_at = ?, tries = 0 WHERE id = ?", (due_at, parcel_id))
+    def postpone(self, outbox_id: int, due_at: Instant | None) -> None:
+        """Leave a message as it is until a moment, or until it is stale."""
+        self._change("UPDATE outbox SET due_at = ?, tries = 0 WHERE id = ?", (due_at, outbox_id))
 
-    def give_up_edit(self, status: OutboxMessage, now: Instant, look_at: Instant | None) -> None:
-        """Give a change up that may have arrived each time; it is forgotten how often that was tried.
-
-        It is looked after again as in `shown`.
-        """
-        self._db.execute(
-            "UPDATE outbox SET in_doubt = 0, tries = 0, due_at = CASE WHEN touched > ? THEN max(due_at, ?) ELSE ? END"
-            " WHERE id = ? AND ended_at IS NULL",
-            (status.revision, add_seconds(now, MIN_EDIT_INTERVAL), look_at, status.id),
+    def give_up_edit(self, message: OutboxMessage, now: Instant, refresh_at: Instant | None) -> None:
+        """Give up an edit that Telegram never confirmed, and forget the tries; refresh as in `mark_shown`."""
+        self._change(
+            "UPDATE outbox SET uncertain_sends = 0, tries = 0,"
+            " due_at = CASE WHEN revision > ? THEN max(due_at, ?) ELSE ? END WHERE id = ? AND ended_at IS NULL",
+            (message.revision, add_seconds(now, MIN_EDIT_INTERVAL), refresh_at, message.id),
         )
 
     def mark_shown(
-        self, status: OutboxMessage, shown: str, message_id: int, now: Instant, look_at: Instant | None
+        self, message: OutboxMessage, shown: str, message_id: int, now: Instant, refresh_at: Instant | None
     ) -> None:
-        """Write down what the message shows; it is looked after again at `look_at`, or when it is touched.
+        """Store what a message shows; it is refreshed at `refresh_at`, or when it is stale.
 
-        Where it was touched while the message was on its way, it stays due; where its chat moved, it is sent again.
-        Of one that is to be deleted nothing more is kept than which message it is.
+        A message that became stale while it was sent stays due; one whose chat was migrated is sent again. Of one that
+        is to be deleted only Telegram's id is stored.
         """
-        self._db.execute(
-            "UPDATE outbox SET shown = CASE WHEN is_over THEN shown ELSE ? END,"
-            " message_id = ?, shown_at = ?, tries = 0, in_doubt = 0, due_at ="
-            " CASE WHEN is_over THEN due_at WHEN touched > ? THEN max(due_at, ?) ELSE ? END"
+        self._change(
+            "UPDATE outbox SET shown = CASE WHEN is_to_be_deleted THEN shown ELSE ? END,"
+            " message_id = ?, shown_at = ?, tries = 0, uncertain_sends = 0, due_at ="
+            " CASE WHEN is_to_be_deleted THEN due_at WHEN revision > ? THEN max(due_at, ?) ELSE ? END"
             " WHERE id = ? AND chat_id = ? AND ended_at IS NULL",
             (
                 shown,
                 message_id,
                 now,
-                status.revision,
+                message.revision,
                 add_seconds(now, MIN_EDIT_INTERVAL),
-                look_at,
-                status.id,
-                status.draft.chat_id,
+                refresh_at,
+                message.id,
+                message.draft.chat_id,
             ),
         )
 
-    def is_current(self, status: OutboxMessage) -> bool:
-        """Say whether nothing has happened since a status was read that may change what it shows."""
-        row = self._db.execute("SELECT touched FROM outbox WHERE id = ?", (status.id,)).fetchone()
-        return row is not None and row["touched"] == status.revision and self._outbox.is_pending(status)
+    def is_current(self, message: OutboxMessage) -> bool:
+        """Say whether a message has not become stale since it was read."""
+        revision = self._int("SELECT revision FROM outbox WHERE id = ?", (message.id,))
+        return revision == message.revision and self._outbox.is_pending(message)
 
-    def is_to_be_deleted(self, parcel_id: int) -> bool:
+    def is_to_be_deleted(self, outbox_id: int) -> bool:
         """Say whether a message is to be deleted."""
-        row = self._db.execute("SELECT 1 FROM outbox WHERE id = ? AND is_over AND ended_at IS NULL", (parcel_id,))
-        return row.fetchone() is not None
+        return self._exists("SELECT 1 FROM outbox WHERE id = ? AND is_to_be_deleted AND ended_at IS NULL", (outbox_id,))
 
-    def _is_open(self, job_id: int) -> bool:
-        row = self._db.execute(
-            "SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL AND is_over = 0",
-            (job_id, MessageKind.PROGRESS_MESSAGE),
-        ).fetchone()
-        return row is not None
-
-    def _insert(self, job: Job, now: Instant, *, is_asked_for: bool = False) -> None:
-        request = job.request
-        self._db.execute(
+    def _insert(self, job: Job, now: Instant, *, is_requested: bool = False) -> None:
+        self._change(
             "INSERT INTO outbox"
-            " (key, kind, chat_id, thread_id, reply_to, body, job_id, is_asked_for, written_at, due_at)"
-            " SELECT printf('job:%d:status:%d', ?1, count(*)), ?2, ?3, ?4, ?5, '', ?1, ?6, ?7, ?7 FROM outbox"
+            " (key, kind, chat_id, thread_id, reply_to, body, job_id, is_requested, written_at, due_at)"
+            " SELECT printf('job:%d:progress:%d', ?1, count(*)), ?2, ?3, ?4, ?5, '', ?1, ?6, ?7, ?7 FROM outbox"
             " WHERE job_id = ?1 AND kind = ?2",
             (
                 job.id,
                 MessageKind.PROGRESS_MESSAGE,
-                request.chat_id,
-                request.thread_id,
-                request.message_id,
-                is_asked_for,
+                job.request.chat_id,
+                job.request.thread_id,
+                job.request.message_id,
+                is_requested,
                 now,
             ),
         )

@@ -1,8 +1,13 @@
-"""Reading a database that another process may be writing, without changing it or leaving a file behind."""
+"""Reading a database beside a bot that may be writing it: rows, and an integrity check.
+
+Nothing is changed, and no file is left behind whose owner could keep the bot out.
+"""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.settings import CannotRun
@@ -10,22 +15,25 @@ from bot.store.database import suggest_remedy
 from bot.store.migrations import newest_schema_version, read_schema_version
 from bot.store.process_lock import is_process_lock_held
 
-#: Seconds to wait for a bot that is just writing.
+#: Seconds to wait for a bot that is writing.
 BUSY_TIMEOUT_SECONDS = 5.0
+
+#: SQLite virtual machine instructions between two looks at the clock.
+DEADLINE_CHECK_INTERVAL = 10_000
 
 
 def open_read_only(path: Path, *, is_written: bool) -> sqlite3.Connection:
-    """Open a database in which nothing can be changed; `is_written` says whether a bot has it open."""
-    log = path.with_name(f"{path.name}-wal")
-    # read as a file that nobody writes, SQLite makes no files beside it; but what is in a log would not be seen
-    alone = not is_written and not (log.exists() and log.stat().st_size)
-    address = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
-    return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS)
+    """Open a database in which nothing can be changed; `is_written`: a bot has it open."""
+    wal = path.with_name(f"{path.name}-wal")
+    # an immutable file makes SQLite create no files beside it; but it would not read a WAL
+    is_immutable = not is_written and not (wal.exists() and wal.stat().st_size)
+    uri = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if is_immutable else ''}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS)
 
 
 @contextmanager
 def read_database(path: Path) -> Iterator[sqlite3.Connection]:
-    """Read a database of ours as it is at this moment.
+    """Open a snapshot of a database of ours.
 
     Raises CannotRun when there is none, when it is not ours or of another version, or cannot be read.
     """
@@ -43,3 +51,46 @@ def read_database(path: Path) -> Iterator[sqlite3.Connection]:
             yield db
     except sqlite3.Error as error:
         raise CannotRun(f"DATABASE_PATH {path} cannot be read ({error}): {suggest_remedy(error)}") from error
+
+
+@dataclass(frozen=True)
+class DatabaseInspection:
+    """What a database file is."""
+
+    #: the steps that its schema has taken, of those that this program knows; 0 for an empty file
+    schema_version: int
+    newest_schema_version: int
+    #: the id of the bot that it belongs to; None for a new one
+    bot_id: int | None
+    #: whether there was time to check all of it
+    is_complete: bool
+
+
+def inspect_database(path: Path, *, is_written: bool, seconds: float) -> DatabaseInspection:
+    """Check a database file for at most `seconds`; `is_written`: a bot has it open.
+
+    Raises CannotRun when it cannot be read, is damaged, is not ours, or is of a later version.
+    """
+    deadline = time.monotonic() + seconds
+    try:
+        with closing(open_read_only(path, is_written=is_written)) as db:
+            version = read_schema_version(db)
+            row = db.execute("SELECT bot_id FROM bot_identity").fetchone() if version else None
+            bot_id = None if row is None else int(row[0])
+            return DatabaseInspection(version, newest_schema_version(), bot_id, _check_integrity(db, path, deadline))
+    except sqlite3.Error as error:
+        raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {suggest_remedy(error)}") from error
+
+
+def _check_integrity(db: sqlite3.Connection, path: Path, deadline: float) -> bool:
+    """Check every page and index; False if the deadline came first. Raises CannotRun for damage."""
+    db.set_progress_handler(lambda: time.monotonic() > deadline, DEADLINE_CHECK_INTERVAL)
+    try:
+        problems = [str(row[0]) for row in db.execute("PRAGMA integrity_check(1)")]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return False
+    if problems != ["ok"]:
+        raise CannotRun(f"DATABASE_PATH {path} is damaged ({problems[0]}): stop the bot and put back a backup")
+    return True

@@ -1,17 +1,17 @@
-"""The database file under its connection: what SQLite leaves in it of deleted rows, and whether it is still there.
+"""The database file under its connection: the traces of deleted rows in it, and whether it is still there.
 
-With `secure_delete` SQLite overwrites with zeros what is deleted, and leaves one thing: when it moves cells between
-pages, copies of them stay in the unallocated space of pages, out of its sight. VACUUM would write the whole file anew,
-which takes as long as the file is large. Instead it is followed, in the WAL, which pages are written, and their
-unallocated space is filled with zeros in place, in the file itself, a few pages at a time. That is safe:
+With `secure_delete` SQLite overwrites deleted data with zeros, with one exception: when it moves cells between pages,
+copies of them stay in the pages' unallocated space. VACUUM would rewrite the whole file, which takes long for a large
+one. Instead this module follows in the WAL which pages are written, and fills their unallocated space with zeros in
+the file itself, a few pages at a time. That is safe:
 
-* It is done in the connection's thread, within a write transaction and while the WAL is empty: nobody else writes to
-  the file, and what is read from it is what SQLite would read.
-* SQLite never reads unallocated space: whoever reads meanwhile, and a power cut at any byte, find the same rows.
-* A page that the connection has in its cache could be written again with its copies: so the cache is emptied.
+* It happens in the connection's thread, within a write transaction and while the WAL is empty: nothing else writes to
+  the file, and a page read from the file is the page that SQLite would read.
+* SQLite never reads unallocated space: a concurrent reader finds the same rows, and so does a start after a power cut
+  at any byte.
+* SQLite could write a page from its cache again, with its copies, so the cache is emptied.
 
-Checkpoints are made here and not by SQLite on its own: so nothing is written to a file that somebody has put in place
-of ours.
+Checkpoints are made here and not by SQLite itself, so that nothing is written to a file that replaced ours.
 """
 
 import logging
@@ -29,32 +29,32 @@ from bot.settings import MustRestart
 
 log = logging.getLogger(__name__)
 
-#: How long, in milliseconds, is waited for another program that uses the file.
+#: Waits at most that many milliseconds for another program that uses the file.
 BUSY_TIMEOUT_PRAGMA = "PRAGMA busy_timeout = 5000"
 
-#: Frames of the WAL from which on it is copied into the file; what SQLite does by itself unless it is told not to.
+#: Frames of the WAL after which it is copied into the file; SQLite's own default.
 CHECKPOINT_AFTER_FRAMES = 1000
 
-#: Pages that are cleaned in one step, beside those that were written since the last one; and at the most.
+#: Pages that are cleaned in one step, beside those written since the last one; and the maximum of both.
 SCRUBBED_PAGES_PER_STEP, MAX_SCRUBBED_PAGES_PER_STEP = 256, 1024
 
-#: How many of the pages that were written last are compared to find out whether somebody has overwritten the file.
+#: How many of the latest written pages are compared to detect that the file was overwritten.
 COMPARED_PAGES = 8
 
 
 class ScrubProgress(Enum):
     """How far the cleaning of the file is."""
 
-    #: nothing can be found any more of what was deleted before this step
+    #: there is no trace of what was deleted before this step
     DONE = "done"
-    #: there are more pages
+    #: there are more pages to clean
     MORE = "more"
-    #: somebody reads, or writes, so that the WAL cannot be emptied
+    #: the WAL cannot be emptied, because another connection reads or writes
     BLOCKED = "hindered"
 
 
 class FileLoss(StrEnum):
-    """What has become of a file that no longer holds what we wrote."""
+    """How a file was lost."""
 
     DELETED = "was deleted or moved away"
     REPLACED = "was replaced by another file"
@@ -62,7 +62,7 @@ class FileLoss(StrEnum):
 
 
 class _Fingerprint(NamedTuple):
-    """How the file looks: the time of its last change in nanoseconds, its bytes, and checksums of some pages."""
+    """A file's modification time in nanoseconds, size in bytes, and checksums of some pages by number."""
 
     changed_at: int
     size: int
@@ -70,40 +70,41 @@ class _Fingerprint(NamedTuple):
 
 
 class DatabaseFile:
-    """Handles of our own on the file and its WAL; for the thread of the connection only, and to be closed after it.
+    """Handles of our own on the file and its WAL; for the connection's thread only, to be closed after the connection.
 
-    When any handle on a file is closed, the kernel lets go of all locks that this process has on it, those of SQLite
-    as well.
+    When a process closes any handle on a file, the kernel releases all its POSIX locks on the file, SQLite's included.
     """
 
     def __init__(self, path: str) -> None:
-        """Open what a connection has opened before. Raises OSError."""
+        """Open a file that a connection has opened before. Raises OSError."""
         self._path = path
         self._handle = os.open(path, os.O_RDWR)
-        there = Path(path).resolve()  # SQLite follows links
-        self._wal_handle = os.open(f"{there}-wal", os.O_RDONLY)
-        self._companions = {f"{there}{suffix}": _read_file_identity(f"{there}{suffix}") for suffix in ("-wal", "-shm")}
+        target = Path(path).resolve()  # SQLite follows links
+        self._wal_handle = os.open(f"{target}-wal", os.O_RDONLY)
+        self._companions = {
+            f"{target}{suffix}": _read_file_identity(f"{target}{suffix}") for suffix in ("-wal", "-shm")
+        }
         self._header = os.pread(self._handle, DATABASE_HEADER_SIZE, 0)
         self._page_size = read_page_size(self._header)
         self._wal = WriteAheadLog(self._wal_handle, self._page_size)
-        #: a byte for each page by its number: 1 where unallocated space may hold something
+        #: a byte for each page by its number: 1 where the unallocated space may hold traces
         self._dirty_pages = bytearray(1) + b"\1" * (os.fstat(self._handle).st_size // self._page_size)
         self._dirtied_since = 0
-        #: pages that were cleaned, and perhaps are not on the disk yet
+        #: pages that were cleaned and not flushed to the disk yet
         self._unsynced = 0
         self._latest_pages: deque[int] = deque(maxlen=COMPARED_PAGES)
         self._checkpoint_at = CHECKPOINT_AFTER_FRAMES
-        #: whether we have copied the whole WAL into the file, so that SQLite is about to begin it anew
+        #: whether the whole WAL is copied into the file, so that SQLite's next write restarts it
         self._is_checkpointed = True
         self._known_fingerprint = self._fingerprint()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the handles."""
         os.close(self._wal_handle)
         os.close(self._handle)
 
     def on_commit(self, db: sqlite3.Connection) -> None:
-        """Note which pages a commit has written, and copy the WAL into the file where it has grown long."""
+        """Note which pages a commit has written, and copy the WAL into the file if it has grown long."""
         self._follow_wal()
         if self._wal.frames >= self._checkpoint_at and self.detect_loss() is None:
             self._checkpoint(db)
@@ -111,12 +112,12 @@ class DatabaseFile:
     def scrub_step(self, db: sqlite3.Connection) -> ScrubProgress:
         """Fill the unallocated space of some pages with zeros. Raises sqlite3.Error and OSError.
 
-        However large the file is, it reads a megabyte, four where others write much, and writes no more than that, most
-        of the time next to nothing; beside what there is in the WAL.
+        However large the file is, a step reads a megabyte (four where much is written at the same time) beside the
+        WAL, and writes no more than that; most steps write next to nothing.
         """
         if self.detect_loss() is not None:
-            return ScrubProgress.BLOCKED  # as the watchdog is about to tell
-        db.execute("PRAGMA busy_timeout = 0")  # whoever reads, a backup say, must not keep everybody else waiting
+            return ScrubProgress.BLOCKED  # the watchdog is about to detect that as well
+        db.execute("PRAGMA busy_timeout = 0")  # a reader, like a backup, must not block the writer
         try:
             return self._scrub_step(db)
         finally:
@@ -125,29 +126,29 @@ class DatabaseFile:
             self._known_fingerprint = self._fingerprint()
 
     def detect_loss(self) -> FileLoss | None:
-        """Say what has become of the file, if it is not the one that was opened or holds what others wrote."""
-        there = _read_file_identity(self._path)
-        if there is None:
+        """Return how the file was lost, None if it is still the one that was opened and only we wrote to it."""
+        identity = _read_file_identity(self._path)
+        if identity is None:
             return FileLoss.DELETED
         ours = os.fstat(self._handle)
-        if there != (ours.st_dev, ours.st_ino):
+        if identity != (ours.st_dev, ours.st_ino):
             return FileLoss.REPLACED
         return FileLoss.OVERWRITTEN if self._is_overwritten() else None
 
     def check_companions(self, db: sqlite3.Connection) -> None:
-        """Raise MustRestart if a file was taken away that SQLite has beside the database; all is in that then."""
-        gone = next(iter(self._list_lost_companions()), None)
-        if gone is not None:
+        """Raise MustRestart if the WAL or the shared memory file was taken away, after a checkpoint."""
+        lost = next(iter(self._list_lost_companions()), None)
+        if lost is not None:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             raise MustRestart(
-                f"{gone} was deleted or replaced while the bot ran: a restart is needed, and loses nothing; "
+                f"{lost} was deleted or replaced while the bot ran: a restart is needed, and loses nothing; "
                 "let nobody but the bot touch it"
             )
 
     def list_own_companions(self) -> list[str]:
         """Return the files beside the database that belong to this connection."""
-        gone = self._list_lost_companions()
-        return [path for path in self._companions if path not in gone]
+        lost = self._list_lost_companions()
+        return [path for path in self._companions if path not in lost]
 
     def _list_lost_companions(self) -> list[str]:
         return [path for path, known in self._companions.items() if _read_file_identity(path) != known]
@@ -172,11 +173,11 @@ class DatabaseFile:
         return ScrubProgress.DONE if is_done else ScrubProgress.MORE
 
     def _next_pages(self) -> Iterator[int]:
-        """Yield the pages whose turn it is: more than are new since the last time, so that it comes to an end."""
-        most = min(SCRUBBED_PAGES_PER_STEP + self._dirtied_since, MAX_SCRUBBED_PAGES_PER_STEP)
+        """Yield the pages of this step: more than were written since the last one, so that the work comes to an end."""
+        limit = min(SCRUBBED_PAGES_PER_STEP + self._dirtied_since, MAX_SCRUBBED_PAGES_PER_STEP)
         self._dirtied_since = 0
         number = 0
-        for _ in range(most):
+        for _ in range(limit):
             number = self._dirty_pages.find(1, number + 1)
             if number < 0:
                 return
@@ -195,7 +196,7 @@ class DatabaseFile:
         if self._wal.generation != generation:
             self._checkpoint_at = CHECKPOINT_AFTER_FRAMES
             if not self._is_checkpointed:
-                self._known_fingerprint = self._fingerprint()  # another program has copied it, by the rules of SQLite
+                self._known_fingerprint = self._fingerprint()  # another program has made a checkpoint
         self._is_checkpointed = self._is_checkpointed and not pages
         self._latest_pages.extend(pages)
         self._dirtied_since += len(pages)
@@ -204,23 +205,23 @@ class DatabaseFile:
             self._dirty_pages[number] = 1
 
     def _checkpoint(self, db: sqlite3.Connection) -> None:
-        self._checkpoint_at = self._wal.frames + CHECKPOINT_AFTER_FRAMES  # as whoever reads may be in the way
+        self._checkpoint_at = self._wal.frames + CHECKPOINT_AFTER_FRAMES  # later, as a reader may block this one
         try:
-            is_hindered, frames, copied = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            self._is_checkpointed = not is_hindered and frames == copied
+            is_blocked, frames, copied = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._is_checkpointed = not is_blocked and frames == copied
         except sqlite3.Error as error:
-            # the commit is kept, as it is in the WAL
+            # nothing is lost, as the commit is in the WAL
             log.warning("the WAL of %s cannot be copied into it, again later: %s", self._path, error)
         self._known_fingerprint = self._fingerprint()
 
     def _is_overwritten(self) -> bool:
-        """Say whether something was written to the file that comes neither from us nor from the WAL."""
+        """Say whether something was written to the file that comes neither from this process nor from the WAL."""
         now = os.fstat(self._handle)
         if (now.st_mtime_ns, now.st_size) == (self._known_fingerprint.changed_at, self._known_fingerprint.size):
             return False
         self._follow_wal()
         if not self._is_checkpointed and not os.fstat(self._wal_handle).st_size:
-            self._known_fingerprint = self._fingerprint()  # another program has copied the WAL, and emptied it
+            self._known_fingerprint = self._fingerprint()  # another program has made a checkpoint and emptied the WAL
         images = self._wal.read_images(frozenset(number for number, _ in self._known_fingerprint.checksums))
         written = {(number, crc32(image)) for number, image in images}
         if not all(
@@ -228,7 +229,7 @@ class DatabaseFile:
             for each in self._read_checksums(self._known_fingerprint.checksums)
         ):
             return True
-        self._known_fingerprint = self._fingerprint()  # another program has copied the WAL, or set the time of the file
+        self._known_fingerprint = self._fingerprint()  # another program has made a checkpoint, or touched the file
         return False
 
     def _fingerprint(self) -> _Fingerprint:
@@ -249,46 +250,46 @@ class DatabaseFile:
 
 
 def _read_file_identity(path: str) -> tuple[int, int] | None:
-    """Return what tells a file from every other one, None where there is none. Raises OSError."""
+    """Return a file's device and inode, None where there is no file. Raises OSError."""
     try:
-        found = Path(path).stat()
+        status = Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
-#: Bytes at the beginning of a database file, and where they hold the page size and, with auto-vacuum only, a root page.
+#: The length of a database file's header, and where it has the page size and, with auto-vacuum only, a root page.
 DATABASE_HEADER_SIZE, _PAGE_SIZE_FIELD, _LARGEST_ROOT_FIELD = 100, slice(16, 18), slice(52, 56)
 
-#: How a b-tree page begins: its type, its first freeblock, how many cells it has, and where they begin.
+#: The header of a b-tree page: its type, first freeblock, number of cells, and where the cells begin.
 _PAGE_HEADER = Struct(">BHHH")
 
-#: The lengths of such a header by the type of the page.
+#: The length of such a header by the type of the page.
 _PAGE_HEADER_LENGTHS = {2: 12, 5: 12, 10: 8, 13: 8}
 
-#: Overflow and freelist pages begin with the number of a page; from this one on it could look like a type.
+#: Overflow and freelist pages begin with a page number; from this one on it could look like a b-tree page's type.
 FIRST_AMBIGUOUS_PAGE = min(_PAGE_HEADER_LENGTHS) << 24
 
-#: The length of a WAL's header, where its salts are, and how a frame begins: the number of its page; after a commit
-#: the size of the database in pages, else 0; the salts of the WAL that it belongs to; a checksum.
+#: The length of a WAL's header, where its salts are, and the header of a frame: its page number; for a commit the size
+#: of the database in pages, else 0; the WAL's salts; a checksum.
 _WAL_HEADER_SIZE, _SALTS, _FRAME_HEADER = 32, slice(16, 24), Struct(">II8s8x")
 
 
 def read_page_size(header: bytes) -> int:
-    """Return the size of a page in bytes, by the header of the database."""
+    """Return the page size in bytes from the header of a database."""
     size = int.from_bytes(header[_PAGE_SIZE_FIELD], "big")
     return 65_536 if size == 1 else size
 
 
 def is_pointer_map(number: int, header: bytes) -> bool:
-    """Say whether a page is none of a b-tree, but a pointer map, which only databases with auto-vacuum have."""
+    """Say whether a page is a pointer map, which only databases with auto-vacuum have."""
     return any(header[_LARGEST_ROOT_FIELD]) and number > 1 and (number - 2) % (read_page_size(header) // 5 + 1) == 0
 
 
 def find_residue(page: bytes, number: int) -> slice | None:
-    """Return the unallocated space of a b-tree page where it is not all zeros; None for any other page.
+    """Return the unallocated space of a b-tree page if it is not all zeros, else None.
 
-    A page whose header and cells do not fit together is left alone.
+    None for other pages as well, and for one whose header and cells are inconsistent.
     """
     begin = DATABASE_HEADER_SIZE if number == 1 else 0
     try:
@@ -298,28 +299,28 @@ def find_residue(page: bytes, number: int) -> slice | None:
         if page.count(0, space.start, space.stop) == max(0, space.stop - space.start):
             return None
         pointers = unpack_from(f">{cells}H", page, begin + length)
-    except (error, KeyError):  # too short, or of another kind
+    except (error, KeyError):  # too short, or no b-tree page
         return None
     used = [*pointers, freeblock] if freeblock else pointers
     return space if space.stop <= len(page) and all(each >= space.stop for each in used) else None
 
 
 class WriteAheadLog:
-    """Follows an open WAL: which pages are written to it."""
+    """Follows which pages are written to an open WAL."""
 
     def __init__(self, handle: int, page_size: int) -> None:
         self._handle = handle
         self._frame_size = _FRAME_HEADER.size + page_size
         self._salts = b""
-        #: how often SQLite has begun at the WAL's beginning again, as it does once all of it is in the database
+        #: how often SQLite has restarted the WAL, as it does once all of it is in the database
         self.generation = 0
-        #: how many frames there are since then, up to the last commit
+        #: the frames since then, up to the last commit
         self.frames = 0
 
     def follow(self) -> list[int]:
         """Return the numbers of the pages that were written since the last call.
 
-        What was written behind the last commit, and undone, is named as well, and more than once.
+        May repeat pages, and includes those of a transaction that was not committed.
         """
         salts = os.pread(self._handle, _WAL_HEADER_SIZE, 0)[_SALTS]
         if salts and salts != self._salts:
@@ -335,7 +336,7 @@ class WriteAheadLog:
         return found
 
     def read_images(self, numbers: frozenset[int]) -> list[tuple[int, bytes]]:
-        """Return what was written of some pages in this generation, and is still there; call `follow` before."""
+        """Return the images of some pages in this generation of the WAL; call `follow` before."""
         found: list[tuple[int, bytes]] = []
         read = 0
         while (frame := self._read_frame(read)) is not None:
@@ -346,12 +347,12 @@ class WriteAheadLog:
             read += 1
         return found
 
-    def _read_frame(self, place: int) -> tuple[int, bool] | None:
-        begin = os.pread(self._handle, _FRAME_HEADER.size, self._offset_of(place))
+    def _read_frame(self, index: int) -> tuple[int, bool] | None:
+        begin = os.pread(self._handle, _FRAME_HEADER.size, self._offset_of(index))
         if len(begin) < _FRAME_HEADER.size:
             return None
         number, size, salts = _FRAME_HEADER.unpack(begin)
         return (number, size > 0) if salts == self._salts else None
 
-    def _offset_of(self, place: int) -> int:
-        return _WAL_HEADER_SIZE + place * self._frame_size
+    def _offset_of(self, index: int) -> int:
+        return _WAL_HEADER_SIZE + index * self._frame_size

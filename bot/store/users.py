@@ -1,36 +1,50 @@
-"""People: what has to be known of somebody beside their edits."""
+"""The bot that the database belongs to, and the languages of its users."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
 
-from bot.store import DELETE_BATCH_SIZE
+from bot.store.table import DELETE_BATCH_SIZE, Table
 
 
-class Users:
-    """Persons by their Telegram id."""
+class BotIdentity(Table):
+    """The bot that a database belongs to: message ids count per bot, so another bot's would mean other messages."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def claim(self, bot_id: int) -> int:
+        """Return the id of the bot that the database belongs to; a new database is claimed for `bot_id`."""
+        self._change("INSERT INTO bot_identity (id, bot_id) VALUES (1, ?) ON CONFLICT DO NOTHING", (bot_id,))
+        return self._count("SELECT bot_id FROM bot_identity")
+
+    def get_command_menus_digest(self) -> str | None:
+        """Return a digest of the command menus that Telegram has from us, None before there are any."""
+        row = self._row("SELECT command_menus_digest FROM bot_identity")
+        return None if row is None else row["command_menus_digest"]
+
+    def set_command_menus_digest(self, digest: str) -> None:
+        """Store which command menus Telegram has from us."""
+        self._change("UPDATE bot_identity SET command_menus_digest = ?", (digest,))
+
+
+class Users(Table):
+    """The language of each user's app, by Telegram's user id."""
 
     def set_language(self, user_id: int, language: str) -> None:
-        """Note in which language a person's app speaks."""
-        self._db.execute(
-            "INSERT INTO people (user_id, language) VALUES (?, ?)"
+        """Store the language of a user's app."""
+        self._change(
+            "INSERT INTO users (user_id, language) VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET language = excluded.language WHERE language <> excluded.language",
             (user_id, language),
         )
 
+    def get_language(self, user_id: int) -> str:
+        """Return a user's language, empty where it is unknown."""
+        row = self._row("SELECT language FROM users WHERE user_id = ?", (user_id,))
+        return "" if row is None else str(row["language"])
+
     def delete_all_except(self, user_ids: Iterable[int]) -> bool:
-        """Forget everybody else: nobody wants to tell them anything any more. Returns whether there may be more."""
-        forgotten = self._db.execute(
-            "DELETE FROM people WHERE user_id IN (SELECT user_id FROM people"
+        """Delete some of the other users; return whether there may be more."""
+        deleted = self._change(
+            "DELETE FROM users WHERE user_id IN (SELECT user_id FROM users"
             " WHERE user_id NOT IN (SELECT value FROM json_each(?)) LIMIT ?)",
             (json.dumps(list(user_ids)), DELETE_BATCH_SIZE),
         )
-        return forgotten.rowcount == DELETE_BATCH_SIZE
-
-    def get_language(self, user_id: int) -> str:
-        """Return a person's language, empty for one that was never heard."""
-        row = self._db.execute("SELECT language FROM people WHERE user_id = ?", (user_id,)).fetchone()
-        return "" if row is None else str(row["language"])
+        return deleted == DELETE_BATCH_SIZE

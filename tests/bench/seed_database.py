@@ -5,13 +5,19 @@ from contextlib import closing
 from pathlib import Path
 
 #: What belongs to a job, by the name of the column that holds its id.
-TABLES = {"jobs": "id", "sources": "job_id", "parts": "job_id", "attempts": "job_id", "outbox": "job_id"}
+TABLES = {
+    "jobs": "id",
+    "source_images": "job_id",
+    "request_messages": "job_id",
+    "attempts": "job_id",
+    "outbox": "job_id",
+}
 
 #: What is different in each copy; columns that are not named are the same.
 CHANGED_COLUMNS = {
     "jobs": {"id": "id + n", "chat_id": "? + n", "user_id": "? + n"},
-    "sources": {"job_id": "job_id + n"},
-    "parts": {"job_id": "job_id + n", "chat_id": "? + n"},
+    "source_images": {"job_id": "job_id + n"},
+    "request_messages": {"job_id": "job_id + n", "chat_id": "? + n"},
     "attempts": {"id": "NULL", "job_id": "job_id + n", "reference": "reference || ':' || n"},
     "outbox": {"id": "NULL", "key": "key || ':' || n", "chat_id": "? + n", "job_id": "job_id + n"},
 }
@@ -34,9 +40,9 @@ def copy_job(database: Path, job_id: int, count: int, first_chat: int) -> None:
         # the messages of the copies stand in no chat; what tells of them is told when there is something to tell
         db.execute("UPDATE outbox SET message_id = NULL, shown = NULL, due_at = NULL WHERE job_id > ?", (job_id,))
         db.execute(
-            f"{COUNT_UP_SQL} INSERT INTO line (job_id, chat_id, turn, place, is_ready)"  # noqa: S608 - no data
-            " SELECT job_id + n, ? + n, turn + n * 0.0, place, is_ready"
-            " FROM counted, line WHERE job_id = ?",
+            f"{COUNT_UP_SQL} INSERT INTO fair_queue (job_id, chat_id, chat_turn, user_turn, is_ready)"  # noqa: S608 - no data
+            " SELECT job_id + n, ? + n, chat_turn + n * 0.0, user_turn, is_ready"
+            " FROM counted, fair_queue WHERE job_id = ?",
             (count, first_chat, job_id),
         )
 
@@ -50,4 +56,4 @@ def mark_running(database: Path, job_id: int, share: int) -> None:
             " WHERE id > ? AND id % ? = 0",
             which,
         )
-        db.execute("DELETE FROM line WHERE job_id > ? AND job_id % ? = 0", which)
+        db.execute("DELETE FROM fair_queue WHERE job_id > ? AND job_id % ? = 0", which)

@@ -62,7 +62,7 @@ KIE_FAULTS = (
 #: is told so, and has a button for it.
 UNCONFIRMED_ANSWERS = """
     SELECT task_id FROM jobs JOIN outbox ON job_id = jobs.id AND is_answer
-        WHERE state = 'succeeded' AND kind = 'text' AND instead_of = 'picture' AND ending = 'sent'"""
+        WHERE state = 'succeeded' AND kind = 'text' AND replaces = 'image' AND outcome = 'sent'"""
 
 #: What people press by the way; what they are asked about an order in doubt, they answer in any case.
 PRESSED_ACTIONS = frozenset({ButtonAction.VARIATION, ButtonAction.SEND_ORIGINAL, ButtonAction.DELETE_ANSWER})
@@ -283,7 +283,7 @@ def _count_open_jobs(world: ProcessHarness) -> int:
 
 def _count_uncertain_orders(world: ProcessHarness) -> int:
     """Count the orders that were never clearly answered."""
-    return int(world.query("SELECT count(*) FROM attempts WHERE outcome = 'unclear'")[0][0])
+    return int(world.query("SELECT count(*) FROM attempts WHERE outcome = 'uncertain'")[0][0])
 
 
 def _summarise(
@@ -293,7 +293,7 @@ def _summarise(
     inside, outside = _repeated_answers(world, supervisor, witness)
     windows = world.query(
         "SELECT answered_at - answering_at FROM jobs JOIN outbox ON job_id = jobs.id AND is_answer"
-        " WHERE kind = 'picture' AND in_doubt = 0 AND outbox.tries = 0 AND answered_at IS NOT NULL"
+        " WHERE kind = 'image' AND uncertain_sends = 0 AND outbox.tries = 0 AND answered_at IS NOT NULL"
     )
     return RandomRunResult(
         rounds=rounds,
@@ -305,7 +305,7 @@ def _summarise(
         paid_twice=[wish for wish in crowd.prompts if _is_paid_twice(crowd, wish)],
         repeated_in_window=inside,
         repeated_outside_window=outside,
-        unanswered=[f"job {row['id']}: {row['ending']}" for row in world.query(UNANSWERED_JOBS)] + _never_shown(world),
+        unanswered=[f"job {row['id']}: {row['outcome']}" for row in world.query(UNANSWERED_JOBS)] + _never_shown(world),
         unconfirmed=len(world.query(UNCONFIRMED_ANSWERS)),
         windows_ms=[row[0] for row in windows],
     )

@@ -49,4 +49,7 @@ async def _killed_at(point: str, folder: Path, room: asyncio.Semaphore) -> None:
         await bot.start_until_ready()
         await world.wait_for_pictures(ada.id)
         assert world.query("PRAGMA integrity_check")[0][0] == "ok"
-        assert len(world.query("SELECT menus FROM owner WHERE menus IS NOT NULL")) == 1
+        assert (
+            len(world.query("SELECT command_menus_digest FROM bot_identity WHERE command_menus_digest IS NOT NULL"))
+            == 1
+        )

@@ -30,5 +30,11 @@ async def test_a_bot_without_a_free_descriptor_answers_in_every_language(world: 
     answers = {language: frozenset(await world.wait_for_texts(person.id, 2)) for language, person in people.items()}
     assert answers["en"] == answers["fr"] == {render_english("no-picture"), render_english("help")}
     assert len(set(answers.values())) == 4
-    assert query_database(world.database, "SELECT fault FROM inbox WHERE fault IS NOT NULL OR handled_at IS NULL") == []
+    assert (
+        query_database(
+            world.database,
+            "SELECT quarantine_reason FROM inbox WHERE quarantine_reason IS NOT NULL OR handled_at IS NULL",
+        )
+        == []
+    )
     assert await bot.stop() == 0

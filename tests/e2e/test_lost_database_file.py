@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.store.lost_file import list_rescued_files
+from bot.store.backup import list_rescued_files
 from tests.process_harness import ProcessHarness, make_photo
 
 

@@ -254,7 +254,9 @@ async def test_poison_is_set_aside_and_what_is_behind_it_is_handled(office: Disp
     await office.handle_updates(POISON_UPDATE, _photo_update(2))
     assert await office.job_states() == [State.QUEUED]
     assert "set aside" in (await office.queued_texts(ADMIN))[0]
-    kept = await office.db.transact(lambda tx: tx.inbox._db.execute("SELECT * FROM inbox WHERE fault <> ''").fetchall())
+    kept = await office.db.transact(
+        lambda tx: tx.inbox._db.execute("SELECT * FROM inbox WHERE quarantine_reason <> ''").fetchall()
+    )
     assert [json.loads(row["body"]) for row in kept] == [POISON_UPDATE]
 
 

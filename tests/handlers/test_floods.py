@@ -59,7 +59,7 @@ def _make_flood(content: dict[str, Any], count: int = FLOOD, first: int = 1, **w
 async def _count_waiting(office: DispatchHarness, kind: MessageKind) -> int:
     def count(tx: Transaction) -> int:
         found = tx.outbox._db.execute(
-            "SELECT count(*) AS n FROM outbox WHERE kind = ? AND ended_at IS NULL AND is_over = 0", (kind,)
+            "SELECT count(*) AS n FROM outbox WHERE kind = ? AND ended_at IS NULL AND is_to_be_deleted = 0", (kind,)
         )
         return int(found.fetchone()["n"])
 
@@ -164,9 +164,9 @@ async def test_how_an_edit_stands_is_told_once_until_that_has_been_sent(office: 
     )
     await office.handle_updates(*_make_flood({"text": "/status"}, first=100))
     rows = await office.db.transact(
-        lambda tx: tx.outbox._db.execute("SELECT is_asked_for FROM outbox WHERE kind = 'status'").fetchall()
+        lambda tx: tx.outbox._db.execute("SELECT is_requested FROM outbox WHERE kind = 'progress_message'").fetchall()
     )
-    assert [row["is_asked_for"] for row in rows] == [1, 1, 1]
+    assert [row["is_requested"] for row in rows] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("command", ["/settings", "/delete"])

@@ -431,7 +431,7 @@ def _read_contents(tx: Transaction) -> tuple[Rows, Rows]:
     """Return the jobs, and what is said and is to be said, by their ids."""
     db = tx.jobs._db
     jobs = {row["id"]: dict(row) for row in db.execute("SELECT * FROM jobs")}
-    return jobs, {row["id"]: dict(row) for row in db.execute("SELECT * FROM outbox WHERE kind <> 'toast'")}
+    return jobs, {row["id"]: dict(row) for row in db.execute("SELECT * FROM outbox WHERE kind <> 'callback_answer'")}
 
 
 class Rollback(Exception):

@@ -58,7 +58,7 @@ async def test_the_settings_show_what_is_chosen(house: BotHarness) -> None:
 
 async def test_a_page_marks_what_is_chosen_and_leads_back(house: BotHarness) -> None:
     page = await _press_through_settings(house, "Shape: as it is")
-    assert page["text"] == render_english("choose-shape")
+    assert page["text"] == render_english("choose-aspect-ratio")
     assert _button_labels(page) == ["✓ as it is", "1:1", "3:4", "9:16", "4:3", "16:9", "‹ Back"]
     house.ada.press_button(page["message_id"], "‹ Back")
     await house.process_updates()
@@ -249,7 +249,7 @@ async def test_a_menu_may_be_pressed_before_the_bot_knows_that_it_arrived(
     await turning
     await house.advance_time(4)
     assert (house.ada.callback_answer("992") or {}).get("text") == (told and render_english(told))
-    assert _shown_settings(house)["text"] == render_english("settings" if older else "choose-shape")
+    assert _shown_settings(house)["text"] == render_english("settings" if older else "choose-aspect-ratio")
 
 
 def _newer_than(house: BotHarness, message: dict[str, Any]) -> dict[str, Any] | None:

@@ -38,7 +38,8 @@ class StatsAdminChat:
         received = self.harness.clock.instant() - DAY_MS
         db = sqlite3.connect(self._path)
         db.execute(
-            "INSERT INTO jobs (state, received_at, queued_at, finished_at, answered_at, took, chat_id, user_id, prompt,"
+            "INSERT INTO jobs (state, received_at, queued_at, finished_at, answered_at, kie_duration_ms, chat_id,"
+            " user_id, prompt,"
             " erased_at) VALUES ('succeeded', ?1, ?1, ?1, ?1 + 40000, 30000, 0, 0, '', 1)",
             (received,),
         )

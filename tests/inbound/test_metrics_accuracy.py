@@ -121,7 +121,8 @@ def test_calls_are_counted_as_the_servers_saw_them(day: MeteredDay) -> None:
 def test_times_are_those_of_the_milestones(day: MeteredDay) -> None:
     metrics = day.metrics
     [[answered, waited, worked]] = day.query(
-        "SELECT sum(answered_at - received_at) / 1000.0, sum(submitted_at - queued_at) / 1000.0, sum(took) / 1000.0"
+        "SELECT sum(answered_at - received_at) / 1000.0, sum(submitted_at - queued_at) / 1000.0,"
+        " sum(kie_duration_ms) / 1000.0"
         " FROM jobs WHERE state = 'succeeded'",
     )
     assert metrics.value("darkroom_answer_seconds_sum", outcome=State.SUCCEEDED) == pytest.approx(answered)

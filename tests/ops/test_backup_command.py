@@ -8,8 +8,8 @@ import pytest
 
 from bot.__main__ import main
 from bot.job import State
+from bot.store.backup import copy_database
 from bot.store.database import Database
-from bot.store.online_backup import copy_database
 from tests.process_harness import make_photo, open_process_harness, query_database
 from tests.store.sample_requests import NOON, make_request
 
@@ -66,8 +66,8 @@ async def test_the_database_itself_is_left_as_it_is(tmp_path: Path, database: Pa
 
 
 async def test_it_says_how_far_it_is(tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.store.online_backup.PAGES_PER_STEP", 10)
-    monkeypatch.setattr("bot.store.online_backup.CHECK_PROGRESS_INTERVAL", 100)
+    monkeypatch.setattr("bot.store.backup.PAGES_PER_STEP", 10)
+    monkeypatch.setattr("bot.store.backup.CHECK_PROGRESS_INTERVAL", 100)
     said: list[str] = []
     copy_database(database, tmp_path / "copy.db", said.append)
     copied = [words.split() for words in said if words.startswith("copied")]
@@ -79,7 +79,7 @@ async def test_it_says_how_far_it_is(tmp_path: Path, database: Path, monkeypatch
 async def test_it_ends_beside_a_bot_that_commits_all_the_time(
     tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.store.online_backup.PAGES_PER_STEP", 10)
+    monkeypatch.setattr("bot.store.backup.PAGES_PER_STEP", 10)
     commits: list[int] = []
     with closing(sqlite3.connect(database, isolation_level=None)) as bot:
 

@@ -83,7 +83,7 @@ async def test_the_life_of_an_edit_tells_its_milestones_its_order_and_what_was_s
     assert names[:6] == ["received", "queued", "submitted", "finished", "answering", "answered"]
     assert sum("+" in line for line in lines) == 5, "the time between them"
     assert [line for line in lines if "order 1" in line and f", task {job.task_id}" in line and "accepted" in line]
-    assert [line for line in lines if "picture, the answer: sent after" in line]
+    assert [line for line in lines if "image, the answer: sent after" in line]
 
 
 async def test_a_life_holds_the_reason_and_no_words_or_secrets(desk: OperatorTerminal) -> None:
@@ -93,7 +93,7 @@ async def test_a_life_holds_the_reason_and_no_words_or_secrets(desk: OperatorTer
     told = "\n".join(desk.run_jobs_command(1))
     assert told.startswith("job 1: failed, refused")
     [attempt] = query_database(desk.path, "SELECT reference FROM attempts")
-    [source] = query_database(desk.path, "SELECT file_id, upload_url FROM sources")
+    [source] = query_database(desk.path, "SELECT file_id, upload_url FROM source_images")
     for secret in ("forbidden", attempt["reference"], source["file_id"], source["upload_url"], POLICY_TEXT):
         assert str(secret) not in told
 
@@ -137,7 +137,7 @@ async def test_no_secret_is_printed_that_was_put_in_the_wrong_place(
 
 
 @pytest.mark.parametrize(
-    ("pragma", "words"), [("application_id = 7", "another program"), ("user_version = 1", "an earlier version")]
+    ("pragma", "words"), [("application_id = 7", "another program"), ("user_version = 0", "an earlier version")]
 )
 async def test_a_database_that_is_not_this_versions_is_refused(desk: OperatorTerminal, pragma: str, words: str) -> None:
     await desk.harness.close()

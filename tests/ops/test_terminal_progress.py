@@ -6,7 +6,7 @@ import io
 import pytest
 
 from bot.ops.terminal_progress import TerminalProgress, show_progress
-from bot.store.progress_throttle import ProgressThrottle
+from bot.store.backup import ProgressThrottle
 
 
 class FakeTerminal(io.StringIO):

@@ -220,7 +220,7 @@ async def test_what_only_refreshes_a_status_is_bounded_and_keeps_no_message_wait
     await house.kie.stop()
     db, now = house.bot.db, house.clock.instant()
     await db.transact(lambda tx: insert_requests(tx.jobs._db, 1, 60, now, is_ready=False))
-    await db.transact(lambda tx: tx.jobs._db.execute("UPDATE line SET is_ready = 1"))
+    await db.transact(lambda tx: tx.jobs._db.execute("UPDATE fair_queue SET is_ready = 1"))
     await db.transact(lambda tx: tx.circuit_breakers.open(CircuitBreaker("credits", now, now + 600_000, 1)))
     for number in range(61):
         house.telegram.person(user_id=FIRST_CHAT + number)
@@ -308,18 +308,18 @@ def insert_requests(
     )
     theirs = (FIRST_JOB + first, FIRST_JOB + last)
     db.execute(
-        "INSERT INTO sources (job_id, place, file_id, file_unique_id, is_photo)"
+        "INSERT INTO source_images (job_id, position, file_id, file_unique_id, is_photo)"
         " SELECT id, 0, 'f', 'u', 1 FROM jobs WHERE id BETWEEN ? AND ?",
         theirs,
     )
     db.execute(
-        "INSERT INTO line (job_id, chat_id, turn, place, is_ready)"
+        "INSERT INTO fair_queue (job_id, chat_id, chat_turn, user_turn, is_ready)"
         " SELECT id, chat_id, id, id, ?3 FROM jobs WHERE id BETWEEN ?1 AND ?2",
         (*theirs, is_ready),
     )
     db.execute(
         "INSERT INTO outbox (key, kind, chat_id, body, job_id, written_at, due_at)"
-        " SELECT printf('job:%d:status:0', id), 'status', chat_id, '', id, ?3, ?3 - id FROM jobs"
+        " SELECT printf('job:%d:progress:0', id), 'progress_message', chat_id, '', id, ?3, ?3 - id FROM jobs"
         " WHERE id BETWEEN ?1 AND ?2",
         (*theirs, now),
     )

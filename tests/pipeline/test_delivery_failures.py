@@ -243,9 +243,9 @@ async def test_a_mistake_in_the_bot_is_no_delivery_and_does_not_go_on_for_ever(
     await house.process_updates()
     await house.advance_time(3600)
     [row] = query_database(
-        Path(house.bot.settings.database_path), "SELECT in_doubt, ending FROM outbox WHERE chat_id = 1001"
+        Path(house.bot.settings.database_path), "SELECT uncertain_sends, outcome FROM outbox WHERE chat_id = 1001"
     )
-    assert (row["in_doubt"], row["ending"]) == (0, DeliveryOutcome.EXPIRED)
+    assert (row["uncertain_sends"], row["outcome"]) == (0, DeliveryOutcome.EXPIRED)
     assert len(tries) <= 2 * (MAX_TRIES + 1), "of this message, and of the word to the admin about it"
 
 

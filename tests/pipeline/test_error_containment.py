@@ -255,7 +255,7 @@ async def test_a_row_that_cannot_be_read_keeps_no_bot_from_starting(house: BotHa
     await house.advance_time(25 if state == "succeeded" else 3)
 
     def damage(tx: Transaction) -> None:
-        tx._db.execute("UPDATE jobs SET state = ?, shape = 'round', due_at = 1 WHERE id = 1", (state,))
+        tx._db.execute("UPDATE jobs SET state = ?, aspect_ratio = 'round', due_at = 1 WHERE id = 1", (state,))
 
     await house.bot.db.transact(damage)
     await house.restart()

@@ -2,17 +2,14 @@
 
 import json
 import math
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.inbound.update_recorder import clear_out_of_range_numbers
-from bot.job import State
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.tasks import ScriptedOutcome
-from bot.store.migrations import APPLICATION_ID, _read_migrations
 from bot.telegram.errors import TelegramApiError
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, query_database
@@ -89,7 +86,10 @@ async def test_times_that_cannot_be_teach_nothing(tmp_path: Path, shows: dict[st
             await house.request_edit(make_photo())
             await house.advance_time(60)
         assert len(house.pictures()) == 4
-        took = [row["took"] for row in query_database(Path(house.bot.settings.database_path), "SELECT took FROM jobs")]
+        took = [
+            row["kie_duration_ms"]
+            for row in query_database(Path(house.bot.settings.database_path), "SELECT kie_duration_ms FROM jobs")
+        ]
         assert max(took) < 60_000
         assert (house.bot.metrics.registry.get_sample_value("darkroom_delivery_seconds_sum") or 0) < 600
         await house.request_edit(make_photo())
@@ -192,46 +192,3 @@ def test_only_what_cannot_be_is_taken_out_of_an_update() -> None:
         clear_out_of_range_numbers(each)
     assert update == {"update_id": 7, "message": {"date": None, "chat": {"id": None, "x": [None, {"y": None}]}}}
     assert json.dumps(as_it_can_be) == before
-
-
-# -- a database into which an earlier version has written what it was told
-
-
-def _database_of_before(path: Path, today: int) -> None:
-    db = sqlite3.connect(path, isolation_level=None)
-    for script in _read_migrations()[:6]:
-        db.executescript(script)
-    at = today * DAY_MS + 1000
-    for number, (credits_, took) in enumerate([(1e308, 5000), (1e308, 10**15), (-1000.0, -5), (6.0, 9000)], start=1):
-        db.execute(
-            "INSERT INTO jobs (id, state, chat_id, user_id, message_id, prompt, received_at, queued_at, submitted_at,"
-            " finished_at, answered_at, task_id, credits, took, result_url, counted_on)"
-            " VALUES (?, 'succeeded', 1001, 1001, ?, 'x', ?, ?, ?, ?, ?, ?, ?, ?, 'https://x.example/a.png', ?)",
-            (number, number, at, at, at, at + 7000, at + 8000, f"task-{number}", credits_, took, today),
-        )
-    db.execute("INSERT INTO spending VALUES (?, ?), (?, ?), (1, -7), (2, 9e99)", (today, math.inf, today - 1, 40.0))
-    db.execute("INSERT INTO owner (only, bot_id) VALUES (1, 424242)")
-    db.execute("UPDATE account SET balance = ?, asked_at = ?", (-math.inf, at))
-    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 6;")
-    db.close()
-
-
-async def test_a_database_that_holds_what_cannot_be_is_put_right_at_the_start(tmp_path: Path) -> None:
-    _database_of_before(tmp_path / "darkroom.db", today=1_800_000_000 // 86_400)
-    async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN}), daily_credits=26) as house:
-        house.telegram.person(user_id=ADMIN)
-        await house.bot.worker.recover()
-        assert "18 of 26" in await _usage(house), "three of an unknown price, and one of 6"
-        for colour in ("red", "blue"):
-            await house.request_edit(make_photo(colour))
-            await house.advance_time(30)
-        assert len(house.kie.tasks) == 1, "one more of 6 fits, and then there is less than that left"
-        spent = {
-            row["day"]: row["credits"] for row in query_database(tmp_path / "darkroom.db", "SELECT * FROM spending")
-        }
-        assert (spent[1], spent[2], spent[1_800_000_000 // 86_400 - 1]) == (0, 0, 40)
-        stored = query_database(tmp_path / "darkroom.db", "SELECT credits, took FROM jobs WHERE id <= 4 ORDER BY id")
-        assert [row["credits"] for row in stored] == [None, None, None, 6.0]
-        assert [row["took"] for row in stored] == [5000, 7000, 7000, 9000]
-        await house.restart()
-        assert (await house.read_job(5)).state is State.SUCCEEDED

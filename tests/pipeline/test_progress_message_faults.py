@@ -108,7 +108,8 @@ def _queue_thousands_before(tx: Transaction) -> None:
         " SELECT i, 'queued', i, i, i, 'x', 1, 9000000000000 FROM n"
     )
     db.execute(
-        "INSERT INTO line (job_id, chat_id, turn, place, is_ready) SELECT id, chat_id, -1, 0, 0 FROM jobs WHERE id > 1"
+        "INSERT INTO fair_queue (job_id, chat_id, chat_turn, user_turn, is_ready) SELECT id, chat_id, -1, 0, 0"
+        " FROM jobs WHERE id > 1"
     )
 
 
@@ -119,7 +120,7 @@ async def test_an_answer_is_found_before_any_number_of_statuses(house: BotHarnes
         tx.outbox._db.execute(
             "INSERT INTO outbox (key, kind, chat_id, body, written_at, due_at)"
             " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
-            " SELECT 'status:' || i, 'status', i, '', 1, 1 FROM n"
+            " SELECT 'status:' || i, 'progress_message', i, '', 1, 1 FROM n"
         )
         tx.outbox.add(MessageDraft("answer", chat_id=77_777, body="Here it is."), 5)
         return [parcel.draft.key for parcel in tx.outbox.list_due(9, OutboxExclusions(), 16)]
@@ -141,7 +142,7 @@ async def _crash_after_send(house: BotHarness) -> None:
     house.telegram.faults.add("sendPhoto", CUT_AFTER)
     house.telegram.faults.always("getMe", Fault(FaultKind.CUT_BEFORE))
     await house.advance_time(30)
-    forgets = "UPDATE outbox SET in_doubt = 0, tries = 0, due_at = 1 WHERE kind = 'picture'"
+    forgets = "UPDATE outbox SET uncertain_sends = 0, tries = 0, due_at = 1 WHERE kind = 'image'"
     await house.bot.db.transact(lambda tx: tx.outbox._db.execute(forgets))
     house.telegram.faults.clear()
     await house.bot.worker.recover()

@@ -147,7 +147,7 @@ async def test_a_trouble_of_telegrams_is_not_taken_for_one_of_kies(house: BotHar
     house.telegram.faults.always("getMe", server_error())
     await _finish_task(house)
     await house.advance_time(600)
-    assert (await house.read_job()).unfetched_at is None
+    assert (await house.read_job()).download_failing_since is None
     assert [each["text"] for each in house.progress_messages()] == [render_english("being-edited")]
 
 

@@ -19,12 +19,10 @@ from bot.pipeline.uncertain_orders import TaskOwnership, determine_ownership
 from bot.sandbox.kie.callbacks import CallbackOptions
 from bot.sandbox.kie.tasks import ScriptedOutcome, failure
 from bot.store.attempts import AttemptOutcome as Attempted
-from bot.store.database import Database
-from bot.store.migrations import APPLICATION_ID, _read_migrations
 from bot.store.transaction import Transaction
 from bot.telegram.client import load_tls_context
 from tests.bot_harness import BotHarness, open_bot_harness
-from tests.process_harness import KEY, make_photo, query_database, render_english
+from tests.process_harness import KEY, make_photo, render_english
 
 ADMIN, BOB = 9009, 2002
 
@@ -270,33 +268,14 @@ def test_a_reference_is_found_in_the_address_that_is_given() -> None:
         assert extract_reference(address) is None
 
 
-# -- a database in which one task answers two orders
-
-
-async def test_of_two_jobs_with_one_task_the_first_keeps_it_after_an_update(tmp_path: Path) -> None:
-    path = tmp_path / "darkroom.db"
-    db = sqlite3.connect(path, isolation_level=None)
-    for script in _read_migrations()[:6]:
-        db.executescript(script)
-    for job_id, state in ((1, "running"), (2, "running"), (3, "succeeded")):
-        db.execute(
-            "INSERT INTO jobs (id, state, chat_id, user_id, message_id, prompt, received_at, queued_at, submitted_at,"
-            " task_id, finished_at) VALUES (?, ?, 5, 5, ?, 'x', 1, 1, 2, 'same', ?)",
-            (job_id, state, job_id, 9 if state == "succeeded" else None),
-        )
-        db.execute(
-            "INSERT INTO attempts (job_id, reference, started_at, ended_at, outcome, task_id)"
-            " VALUES (?, ?, 1, 2, 'accepted', 'same')",
-            (job_id, f"r{job_id}"),
-        )
-    db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 6;")
-    db.close()
-    await (await Database.open(str(path))).close()
-    jobs = [tuple(row) for row in query_database(path, "SELECT state, task_id, due_at FROM jobs ORDER BY id")]
-    assert jobs == [("running", "same", None), ("submitting", None, 2), ("succeeded", "same", None)]
-    attempts = [tuple(row) for row in query_database(path, "SELECT outcome, task_id FROM attempts ORDER BY id")]
-    assert attempts == [("accepted", "same"), ("unclear", None), ("unclear", None)]
-    db = sqlite3.connect(path)
+async def test_no_second_order_can_be_accepted_with_the_same_task(house: BotHarness) -> None:
+    await house.request_edit(make_photo())
+    await house.advance_time(1)
+    db = sqlite3.connect(house.bot.settings.database_path)
+    insert = (
+        "INSERT INTO attempts (job_id, reference, started_at, ended_at, outcome, task_id)"
+        " SELECT job_id, 'second', started_at, ended_at, outcome, task_id FROM attempts WHERE outcome = 'accepted'"
+    )
     with pytest.raises(sqlite3.IntegrityError):
-        db.execute("UPDATE attempts SET outcome = 'accepted', task_id = 'same' WHERE id = 2")
+        db.execute(insert)
     db.close()

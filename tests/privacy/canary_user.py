@@ -1,4 +1,4 @@
-"""The life of somebody whose every word can be recognised, with all that a bot comes to know of a person."""
+"""A user whose every text can be recognised, and who causes everything that the bot stores about a user."""
 
 import json
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from tests.bot_harness import BotHarness
 from tests.privacy.column_classification import COLUMN_CLASSES, ColumnClass
 from tests.process_harness import make_photo, query_database
 
-#: In every word of hers, and her name.
+#: Part of each of her texts, and of her name.
 CANARY = "Canariensis"
 
-#: Long, so that it is found among other bytes.
+#: Long, so that it is recognised among other bytes.
 CANARY_USER_ID = 4_321_987_654_321
 
 
@@ -31,11 +31,11 @@ class CanaryUser:
         self.group.promote(self.user.user)
         self.group.set_bot_status("left", self.grace.user)
         self.group.set_bot_status("member", self.user.user)
-        #: columns in which something was seen
+        #: columns that held something at some time
         self.filled_columns: set[tuple[str, str]] = set()
 
     async def create_history(self) -> None:
-        """Let it all happen, and leave edits that wait, that are ordered, and that nobody can tell about."""
+        """Do everything once, and leave edits that wait, that are ordered and whose order is uncertain."""
         await self._use_private_chat()
         await self._use_group()
         await self._leave_edits_under_way()
@@ -69,7 +69,7 @@ class CanaryUser:
         await self._process_updates(40)
 
     async def cause_errors(self) -> None:
-        """Let Kie repeat her words in all that it says."""
+        """Let Kie repeat her texts in all its answers."""
         echo = self.canary_text("echo")
         for code in (455, 422, 500, 433, 777):
             self.harness.kie.refuse_next_create(code, f"I do not like “{echo}”")
@@ -85,7 +85,7 @@ class CanaryUser:
         await self._process_updates(60)
 
     async def receive_unreadable_result(self) -> None:
-        """Let Kie say that her picture is made, in a way that nobody understands, with her words in it."""
+        """Let Kie report her image as made in a form that the bot cannot read, with her texts in it."""
         self.harness.kie.script_outcomes(
             ScriptedOutcome(raw_result_json=json.dumps({"made of": self.canary_text("unread")}))
         )
@@ -103,7 +103,7 @@ class CanaryUser:
         await self._process_updates(1)
 
     async def ask_to_delete(self) -> dict[str, Any]:
-        """Let her send /delete, and return the question."""
+        """Send /delete, and return the question."""
         self.user.send_text("/delete")
         await self._process_updates(3)
         return [m for m in self.harness.telegram.bot_messages(CANARY_USER_ID) if "reply_markup" in m and "text" in m][
@@ -111,7 +111,7 @@ class CanaryUser:
         ]
 
     async def answer_delete_question(self, label: str) -> str | None:
-        """Let her press a button of the question, and return what answers it."""
+        """Press a button of the question, and return the answer."""
         question = await self.ask_to_delete()
         press = self.user.press_button(question["message_id"], label)
         await self._process_updates(5)
@@ -119,7 +119,7 @@ class CanaryUser:
         return None if answer is None else str(answer.get("text", ""))
 
     def canary_text(self, about: str) -> str:
-        """Return words of hers."""
+        """Return a text of hers."""
         return f"{CANARY} {about}"
 
     async def _press_menu_buttons(self, *labels: str) -> None:
@@ -143,19 +143,19 @@ class CanaryUser:
             self.record_filled_columns()
 
     def record_filled_columns(self) -> None:
-        """Remember which columns hold something now."""
+        """Record which columns hold something now."""
         self.filled_columns |= set(_filled_columns(self.harness, set(ColumnClass)))
 
 
-def _filled_columns(house: BotHarness, fates: set[ColumnClass]) -> Iterator[tuple[str, str]]:
+def _filled_columns(house: BotHarness, classes: set[ColumnClass]) -> Iterator[tuple[str, str]]:
     path = Path(house.bot.settings.database_path)
     for table, columns in COLUMN_CLASSES.items():
         for row in query_database(path, f"SELECT * FROM {table}"):  # noqa: S608 - our own names
-            for column, fate in columns.items():
-                if fate in fates and row[column] not in (None, "", 0, "en"):
+            for column, column_class in columns.items():
+                if column_class in classes and row[column] not in (None, "", 0, "en"):
                     yield table, column
 
 
-def columns_with_data(house: BotHarness, *fates: ColumnClass) -> set[tuple[str, str]]:
-    """Return the columns of these fates that hold something."""
-    return set(_filled_columns(house, set(fates)))
+def columns_with_data(house: BotHarness, *classes: ColumnClass) -> set[tuple[str, str]]:
+    """Return the columns of these classes that hold something."""
+    return set(_filled_columns(house, set(classes)))

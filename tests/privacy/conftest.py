@@ -1,4 +1,4 @@
-"""Lives are long: nothing here is about large pictures."""
+"""These tests are long, and none is about TLS."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.stateful.crashable_bot import skip_certificate_loading
 
 @pytest.fixture(autouse=True)
 def quick() -> Iterator[None]:
-    """Spare what takes most of the time."""
+    """Skip loading certificates, which takes most of the time."""
     with skip_certificate_loading():
         yield

@@ -1,4 +1,4 @@
-"""Every column of the database is known for what it holds, and what leads to a person goes."""
+"""Every column of the database is classified, and what leads to a user is erased."""
 
 import sqlite3
 from pathlib import Path
@@ -13,10 +13,10 @@ DAY = 86_400.0
 #: Tables whose rows stay, with some columns emptied.
 TABLES_THAT_STAY = ("inbox", "jobs")
 
-#: Filled like the others of their table, and not in this life.
-SAME_FOR_OTHERS = {("chats", "format"), ("chats", "shape"), ("chats", "answer_as")}
+#: Filled like other columns of their table, and not by the canary user.
+SAME_FOR_OTHERS = {("chats", "format"), ("chats", "aspect_ratio"), ("chats", "answer_as")}
 
-#: Filled only while somebody with very much is erased: see `tests/privacy/test_delete_my_data.py`.
+#: Filled only while a user with very much data is erased: see `tests/privacy/test_delete_my_data.py`.
 TEMPORARY_COLUMNS = {("erasures", "user_id")}
 
 
@@ -30,14 +30,18 @@ def test_every_column_is_classified() -> None:
 
 
 def _columns_to_fill() -> set[tuple[str, str]]:
-    """Return the columns that have to be emptied, and of the tables whose rows go the first one."""
+    """Return the columns to be emptied, and the first column of the tables whose rows are deleted."""
     found: set[tuple[str, str]] = set()
     for table, columns in COLUMN_CLASSES.items():
-        going = [column for column, fate in columns.items() if fate in (ColumnClass.ERASED, ColumnClass.PREFERENCE)]
-        if len(going) < len(columns) or table in TABLES_THAT_STAY:
-            found |= {(table, column) for column in going}
+        erased = [
+            column
+            for column, column_class in columns.items()
+            if column_class in (ColumnClass.ERASED, ColumnClass.PREFERENCE)
+        ]
+        if len(erased) < len(columns) or table in TABLES_THAT_STAY:
+            found |= {(table, column) for column in erased}
         else:
-            found |= {(table, column) for column in going[:1]}
+            found |= {(table, column) for column in erased[:1]}
     return found - SAME_FOR_OTHERS - TEMPORARY_COLUMNS
 
 

@@ -1,4 +1,4 @@
-"""Somebody deletes everything while a step of their edit is under way: nothing comes any more, and nothing is kept."""
+"""A user deletes everything while a step of their edit is under way: nothing is sent any more, and nothing is kept."""
 
 import asyncio
 from collections import Counter
@@ -20,9 +20,9 @@ from tests.group_harness import create_group
 from tests.privacy.canary_user import CANARY, CANARY_USER_ID
 from tests.process_harness import make_photo, query_database, render_english
 
-#: Takes the call and carries it out, but nobody hears of that before the gate is opened.
+#: Carries the call out, and answers it when the gate is opened.
 HELD_CALL = Fault(FaultKind.HOLD_ANSWER)
-#: Takes the call and refuses it once the gate is opened.
+#: Refuses the call when the gate is opened.
 REFUSED = replace(bad_request("PHOTO_INVALID_DIMENSIONS"), kind=FaultKind.HANG)
 UNCERTAIN = replace(server_error(), kind=FaultKind.HANG)
 RATE_LIMITED = replace(too_many_requests(1), kind=FaultKind.HANG)
@@ -34,7 +34,7 @@ KIE_CALLS = frozenset({"downloadUrl", "upload", "createTask", "recordInfo", "res
 
 @dataclass
 class DeletionScene:
-    """Her, who was asked whether everything is to be deleted, and has not answered yet."""
+    """The canary user, who was asked whether to delete everything and has not answered yet."""
 
     harness: BotHarness
     user: Person
@@ -45,65 +45,65 @@ class DeletionScene:
         return (self.harness.kie if call in KIE_CALLS else self.harness.telegram).faults
 
     async def request_edit(self, caption: str = "make it snow") -> None:
-        """Let her ask for an edit."""
+        """Request an edit."""
         self.user.send_photo(make_photo(), caption=f"{CANARY} {caption}")
         await self.harness.receive_updates()
 
     async def delete_during_call(self, call: str, fault: Fault, *, nth: int = 1) -> None:
-        """Let time pass until a call waits; let her delete everything meanwhile, and then the call be answered."""
+        """Advance time until a call waits, delete everything, and then let the call be answered."""
         fault = replace(fault, release=asyncio.Event())
         self.faults(call).add(call, LET_THROUGH, times=nth - 1)
         self.faults(call).add(call, fault)
-        going = await self._run_until_held(call)
+        edit = await self._run_until_held(call)
         await self.delete_everything()
         known = self.stored_rows()
         fault.release.set()
-        await going
+        await edit
         await self.harness.advance_time(100)
         assert self.stored_rows() == known, "nothing is written into what was erased"
 
     async def act_during_call(self, call: str, fault: Fault, does: Callable[[], object]) -> None:
-        """Let time pass until a call waits; let something be done meanwhile, and then the call be answered."""
+        """Advance time until a call waits, do something, and then let the call be answered."""
         fault = replace(fault, release=asyncio.Event())
         self.faults(call).add(call, fault)
-        going = await self._run_until_held(call)
+        edit = await self._run_until_held(call)
         does()
         await self.harness.receive_updates()
         fault.release.set()
-        await going
+        await edit
         await self.harness.advance_time(100)
 
     async def _run_until_held(self, call: str) -> "asyncio.Task[None]":
-        """Let time pass until a call has run into its fault; return what lets it pass."""
-        going = asyncio.create_task(self.harness.advance_time(60))
-        while (waiting := self.faults(call)._queued[call]) and not going.done():  # noqa: ASYNC110 - a fault is no event
+        """Advance time until a call has met its fault; return the task that goes on with the edit."""
+        edit = asyncio.create_task(self.harness.advance_time(60))
+        while (waiting := self.faults(call)._queued[call]) and not edit.done():  # noqa: ASYNC110 - a fault is no event
             await asyncio.sleep(0)
         assert not waiting, f"{call} was never made"
-        return going
+        return edit
 
     async def delete_everything(self) -> None:
-        """Let her press the button, and the bot hear of it."""
+        """Press the button, and let the bot receive it."""
         self.user.press_button(self.question, "Delete everything")
         await self.harness.receive_updates()
 
     def stored_rows(self) -> list[tuple[object, ...]]:
-        """Return all that is stored of the edits."""
+        """Return the stored rows of the edits."""
         path = Path(self.harness.bot.settings.database_path)
         return [
             tuple(row)
-            for table in ("jobs", "sources", "parts")
+            for table in ("jobs", "source_images", "request_messages")
             for row in query_database(path, f"SELECT * FROM {table}")  # noqa: S608 - our own names
         ]
 
     def texts_since_question(self) -> list[str]:
-        """Return what the bot has said in her chat since it asked her, pictures as "picture"."""
+        """Return what the bot has sent to her chat since it asked her, images as "picture"."""
         since = [
             each for each in self.harness.telegram.bot_messages(CANARY_USER_ID) if each["message_id"] > self.question
         ]
         return [each.get("text", "picture") for each in since]
 
     async def find_traces(self) -> list[bytes]:
-        """Return what leads to her and can be found in the database once it was written anew."""
+        """Return what leads to her and is found in the database after a scrub."""
         await self.harness.bot.retention.run_once()
         self.harness.clock.now += 2 * 86_400  # for as long as it counts how much she asked for
         await self.harness.bot.retention.run_once()
@@ -119,7 +119,7 @@ class DeletionScene:
 
 @asynccontextmanager
 async def open_deletion_scene(folder: Path, **settings: Any) -> AsyncIterator[DeletionScene]:
-    """Open a house in which she was asked whether everything is to be deleted."""
+    """Open a harness in which she was asked whether to delete everything."""
     async with open_bot_harness(folder, **settings) as house:
         her = house.telegram.person(user_id=CANARY_USER_ID, first_name=CANARY)
         her.send_text(f"{CANARY} says hello")
@@ -162,7 +162,7 @@ async def test_nothing_comes_and_nothing_stays_whatever_is_under_way(tmp_path: P
 
 
 async def _calls_of_an_edit(folder: Path) -> Counter[str]:
-    """Return how often an edit makes each call that can be held up."""
+    """Count how often an edit makes each call that can be held."""
     async with open_deletion_scene(folder) as scene:
         before = Counter(call.method for call in scene.harness.telegram.calls)
         await scene.request_edit()
@@ -236,7 +236,7 @@ async def test_what_a_message_shows_that_is_to_be_taken_away_is_not_written_down
         scene.harness.telegram.faults.always("deleteMessage", server_error())
         await scene.delete_during_call("editMessageText", HELD_CALL)
         kept = query_database(
-            tmp_path / "darkroom.db", "SELECT shown, body FROM outbox WHERE kind IN ('status', 'menu')"
+            tmp_path / "darkroom.db", "SELECT shown, body FROM outbox WHERE kind IN ('progress_message', 'menu')"
         )
         assert {tuple(row) for row in kept} == {(None, "")}
 

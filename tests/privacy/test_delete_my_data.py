@@ -1,4 +1,4 @@
-"""/delete: somebody sees what is stored about them, and nothing of it can be found any more when they say so."""
+"""/delete: a user sees what is stored about them, and after a confirmation nothing of it can be found any more."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,13 +24,13 @@ async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
 
 
 def _database_bytes(house: BotHarness) -> bytes:
-    """Return every byte of the database file and of those beside it."""
+    """Return the bytes of the database file and of the files beside it."""
     path = Path(house.bot.settings.database_path)
     return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
 
 
 def _encode_id(value: int) -> bytes:
-    """Return an id as SQLite writes it into a row."""
+    """Return an id as SQLite stores it in a row."""
     return value.to_bytes(6, "big")
 
 
@@ -40,7 +40,9 @@ async def test_nothing_of_somebody_can_be_found_after_delete(tmp_path: Path) -> 
         life = CanaryUser(house)
         await life.cause_errors()
         await life.create_history()
-        files = {row["file_id"] for row in query_database(tmp_path / "darkroom.db", "SELECT file_id FROM sources")}
+        files = {
+            row["file_id"] for row in query_database(tmp_path / "darkroom.db", "SELECT file_id FROM source_images")
+        }
         traces = [CANARY.encode(), str(CANARY_USER_ID).encode(), *(each.encode() for each in files)]
         assert [each for each in [*traces, _encode_id(CANARY_USER_ID)] if each not in _database_bytes(house)] == []
         assert await life.answer_delete_question("Borrar todo") == ""
@@ -48,7 +50,7 @@ async def test_nothing_of_somebody_can_be_found_after_delete(tmp_path: Path) -> 
         await house.bot.retention.run_once()
         assert [each for each in traces if each in _database_bytes(house)] == []
         assert not await house.bot.db.transact(lambda tx: tx.erasure.has_pending())
-        # how much she asked for is kept for two days, so that nobody begins anew by deleting
+        # the daily usage is kept for two days, so that /delete resets no limit
         assert _encode_id(CANARY_USER_ID) in _database_bytes(house)
         house.clock.now += 2 * 86_400
         await house.bot.retention.run_once()
@@ -68,14 +70,14 @@ def _delete_question(house: BotHarness) -> dict[str, Any]:
 
 
 async def _ask_to_delete(house: BotHarness) -> dict[str, Any]:
-    """Let Ada send /delete, and return what she is asked."""
+    """Let Ada send /delete, and return the question."""
     house.ada.send_text("/delete")
     await house.process_updates()
     return _delete_question(house)
 
 
 async def _answer_delete_question(house: BotHarness, label: str) -> str | None:
-    """Let Ada send /delete and press a button, and return what answers the press."""
+    """Let Ada send /delete and press a button, and return the callback answer."""
     press = house.ada.press_button((await _ask_to_delete(house))["message_id"], label)
     await house.process_updates()
     answer = house.ada.callback_answer(press)
@@ -171,12 +173,12 @@ async def test_a_crash_while_an_order_of_somebody_gone_is_made_keeps_no_gate_shu
 
 
 def _dump_rows(house: BotHarness) -> str:
-    """Return all that the rows hold, but for how much somebody asked for today."""
+    """Return the contents of all rows, without the daily usage."""
     path = Path(house.bot.settings.database_path)
     held = [
         row
         for table in COLUMN_CLASSES
-        if table != "counts"
+        if table != "daily_usage"
         for row in query_database(path, f"SELECT * FROM {table}")  # noqa: S608 - our own names
     ]
     return "\n".join(str(tuple(row)) for row in held)
@@ -203,7 +205,7 @@ async def test_the_old_buttons_say_that_nothing_is_known_any_more(house: BotHarn
 
 
 async def _add_bot_to_group(house: BotHarness) -> GroupHarness:
-    """Let Ada add the bot to a group, and speak there in its name."""
+    """Let Ada add the bot to a group, and speak there in the name of the group."""
     here = create_group(house)
     here.add_bot(here.ada)
     here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)

@@ -1,4 +1,4 @@
-"""/privacy says what is so: its figures are those that the code goes by."""
+"""/privacy is true: its figures are those of the code."""
 
 import re
 from importlib.resources import files

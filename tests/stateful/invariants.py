@@ -24,7 +24,7 @@ from tests.stateful.user_actions import MessageKey, UserActions
 SEND_METHODS = frozenset({"sendMessage", "sendPhoto", "sendDocument"})
 
 #: What updates change.
-TABLES = ("jobs", "sources", "parts", "line", "attempts", "outbox", "people", "chats")
+TABLES = ("jobs", "source_images", "request_messages", "fair_queue", "attempts", "outbox", "users", "chats")
 
 #: Seconds for which Telegram keeps an update.
 UPDATE_LIFETIME_SECONDS = 24 * 3600
@@ -36,44 +36,46 @@ COST_NOTHING = """NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id
 #: What may never be found, each with the question that finds it.
 _FORBIDDEN_TEMPLATES = {
     "a count of a day that is not the number of edits that count": """
-        SELECT counts.id FROM counts WHERE edits <> (SELECT count(*) FROM jobs WHERE counted_on = counts.day
-            AND CASE whose WHEN 'person' THEN charged_to = counts.id
-                WHEN 'chat' THEN counted_for_all AND chat_id = counts.id ELSE counted_for_all END)""",
+        SELECT daily_usage.scope_id FROM daily_usage WHERE edits <> (SELECT count(*) FROM jobs
+            WHERE counted_day = daily_usage.day
+            AND CASE scope WHEN 'user' THEN charged_to = daily_usage.scope_id
+                WHEN 'chat' THEN counted_for_all AND chat_id = daily_usage.scope_id ELSE counted_for_all END)""",
     "an edit that did not come to nothing and does not count": """
         SELECT id FROM jobs WHERE state NOT IN ('failed', 'cancelled')
-            AND (counted_on IS NULL OR (state <> 'gathering' AND NOT counted_for_all))""",
+            AND (counted_day IS NULL OR (state <> 'gathering' AND NOT counted_for_all))""",
     "an edit that waits for words and holds a place of others, or has them and does not": """
         SELECT id FROM jobs WHERE state = 'gathering' AND counted_for_all
-            <> EXISTS (SELECT 1 FROM parts WHERE job_id = jobs.id AND words <> '')""",
+            <> EXISTS (SELECT 1 FROM request_messages WHERE job_id = jobs.id AND text <> '')""",
     "an edit that was given back although it may have cost something": """
         SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND NOT (:free)
-            AND (counted_on IS NULL OR NOT counted_for_all)""",
+            AND (counted_day IS NULL OR NOT counted_for_all)""",
     "an edit that came to nothing for nothing and is not given back": """
         SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND :free AND (counted_for_all
-            OR (counted_on IS NOT NULL AND (state = 'cancelled' OR EXISTS (SELECT 1 FROM counts
-                WHERE day = counted_on AND whose = 'person' AND counts.id = charged_to AND forgiven < 3))))""",
+            OR (counted_day IS NOT NULL AND (state = 'cancelled' OR EXISTS (SELECT 1 FROM daily_usage
+                WHERE day = counted_day AND scope = 'user' AND daily_usage.scope_id = charged_to
+                    AND refunded_failures < 3))))""",
     "a day on which less was spent than Kie says that its edits cost": """
-        SELECT day FROM spending WHERE credits + 0.01 < (SELECT total(credits) FROM jobs
-            WHERE finished_at / 86400000 = spending.day)""",
+        SELECT day FROM daily_spending WHERE credits + 0.01 < (SELECT total(credits) FROM jobs
+            WHERE finished_at / 86400000 = daily_spending.day)""",
     "something else that was spent than all orders cost, or usually cost where nobody can know": """
-        SELECT spent FROM (SELECT total(credits) AS spent FROM spending) WHERE abs(spent - (
+        SELECT spent FROM (SELECT total(credits) AS spent FROM daily_spending) WHERE abs(spent - (
             SELECT total(coalesce(cost, 4)) FROM attempts AS one JOIN jobs ON jobs.id = job_id
-            WHERE outcome IN ('accepted', 'unclear') AND NOT (state IN ('submitting', 'running')
+            WHERE outcome IN ('accepted', 'uncertain') AND NOT (state IN ('submitting', 'running')
                 AND one.id = (SELECT max(id) FROM attempts WHERE job_id = jobs.id)))) > 0.01""",
     "a count of the jobs in a state that is not how many there are": """
-        SELECT state FROM job_counts WHERE jobs <> (SELECT count(*) FROM jobs WHERE jobs.state = job_counts.state)
+        SELECT state FROM job_counts WHERE count <> (SELECT count(*) FROM jobs WHERE jobs.state = job_counts.state)
         UNION SELECT state FROM jobs WHERE state NOT IN (SELECT state FROM job_counts)""",
     "a queue of a chat that does not say when its first message is due": """
-        SELECT chat_id, lane, due_at FROM chat_queues EXCEPT
+        SELECT chat_id, lane, due_at FROM outbox_lanes EXCEPT
             SELECT chat_id, lane, min(due_at) FROM outbox WHERE due_at IS NOT NULL GROUP BY 1, 2""",
     "a message that waits in no queue of its chat": """
         SELECT chat_id, lane, min(due_at) FROM outbox WHERE due_at IS NOT NULL GROUP BY 1, 2 EXCEPT
-            SELECT chat_id, lane, due_at FROM chat_queues""",
+            SELECT chat_id, lane, due_at FROM outbox_lanes""",
     "a job in the line that is put off until another moment than its row says": """
-        SELECT job_id FROM line JOIN jobs ON jobs.id = job_id WHERE line.due_at <> jobs.due_at
-            OR (line.due_at IS NOT NULL) > (jobs.due_at IS NOT NULL)""",
+        SELECT job_id FROM fair_queue JOIN jobs ON jobs.id = job_id WHERE fair_queue.due_at <> jobs.due_at
+            OR (fair_queue.due_at IS NOT NULL) > (jobs.due_at IS NOT NULL)""",
     "a queued job that is not in the line, or another one that is": """
-        SELECT id FROM jobs WHERE (state = 'queued') <> EXISTS (SELECT 1 FROM line WHERE job_id = jobs.id)""",
+        SELECT id FROM jobs WHERE (state = 'queued') <> EXISTS (SELECT 1 FROM fair_queue WHERE job_id = jobs.id)""",
     "a gathering job that will never close, or that has gone further": """
         SELECT id FROM jobs WHERE state = 'gathering' AND (due_at IS NULL OR coalesce(
             queued_at, submitted_at, asked_at, finished_at, answering_at, answered_at, task_id, reason, result_url
@@ -84,7 +86,7 @@ _FORBIDDEN_TEMPLATES = {
         ) IS NOT NULL)""",
     "a job that is complete without a picture": """
         SELECT id FROM jobs WHERE state NOT IN ('gathering', 'cancelled')
-            AND NOT EXISTS (SELECT 1 FROM sources WHERE job_id = jobs.id)""",
+            AND NOT EXISTS (SELECT 1 FROM source_images WHERE job_id = jobs.id)""",
     "a submitting job whose call is neither under way nor asked about": """
         SELECT id FROM jobs WHERE state = 'submitting' AND (submitted_at IS NULL
             OR (asked_at IS NULL) <> (due_at IS NULL)
@@ -104,7 +106,7 @@ _FORBIDDEN_TEMPLATES = {
             OR reason IS NOT NULL)""",
     "an answer that was deleted, and is still to come": """
         SELECT jobs.id FROM jobs JOIN outbox ON job_id = jobs.id WHERE answer_deleted_at IS NOT NULL
-            AND ended_at IS NULL AND kind IN ('picture', 'file')""",
+            AND ended_at IS NULL AND kind IN ('image', 'file')""",
     "a failure without a reason": """
         SELECT id FROM jobs WHERE state = 'failed' AND reason IS NULL""",
     "an answer to a job that has not ended, or was taken back": """
@@ -114,29 +116,32 @@ _FORBIDDEN_TEMPLATES = {
             <> (state = 'succeeded' OR (state = 'failed' AND reason <> 'doubt'))""",
     "a job that is answered although its answer was not sent, or the other way round": """
         SELECT id FROM jobs WHERE coalesce(reason, '') <> 'doubt' AND (answered_at IS NOT NULL) <>
-            EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND is_answer AND ending = 'sent')""",
+            EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND is_answer AND outcome = 'sent')""",
     "a picture that was sent without a word before": """
-        SELECT jobs.id FROM jobs JOIN outbox ON job_id = jobs.id AND is_answer AND kind = 'picture'
-            WHERE ending = 'sent' AND answering_at IS NULL""",
+        SELECT jobs.id FROM jobs JOIN outbox ON job_id = jobs.id AND is_answer AND kind = 'image'
+            WHERE outcome = 'sent' AND answering_at IS NULL""",
     "an attempt that has ended without an outcome, or was taken without a task": """
         SELECT id FROM attempts WHERE (ended_at IS NULL) <> (outcome IS NULL)
             OR (coalesce(outcome, '') = 'accepted') <> (task_id IS NOT NULL)""",
     "a task that two orders are said to have made": """
         SELECT task_id FROM attempts WHERE task_id IS NOT NULL GROUP BY task_id HAVING count(*) > 1""",
     "a message that has ended and is still due, or has not and never will be": """
-        SELECT id FROM outbox WHERE (ended_at IS NULL) <> (ending IS NULL)
+        SELECT id FROM outbox WHERE (ended_at IS NULL) <> (outcome IS NULL)
             OR (ended_at IS NOT NULL AND due_at IS NOT NULL)
-            OR (ended_at IS NULL AND due_at IS NULL AND (kind NOT IN ('status', 'menu') OR is_over))""",
+            OR (ended_at IS NULL AND due_at IS NULL AND (kind NOT IN ('progress_message', 'menu')
+                OR is_to_be_deleted))""",
     "a job with two messages that tell how it stands": """
-        SELECT job_id FROM outbox WHERE kind = 'status' AND ended_at IS NULL AND NOT is_over
+        SELECT job_id FROM outbox WHERE kind = 'progress_message' AND ended_at IS NULL AND NOT is_to_be_deleted
             GROUP BY job_id HAVING count(*) > 1""",
     "a job that is answered and still tells how it stands": """
-        SELECT jobs.id FROM jobs JOIN outbox ON job_id = jobs.id WHERE kind = 'status' AND ended_at IS NULL
-            AND NOT is_over AND answered_at IS NOT NULL AND coalesce(reason, '') <> 'doubt'""",
+        SELECT jobs.id FROM jobs JOIN outbox ON job_id = jobs.id WHERE kind = 'progress_message' AND ended_at IS NULL
+            AND NOT is_to_be_deleted AND answered_at IS NOT NULL AND coalesce(reason, '') <> 'doubt'""",
     "an update that was set aside, or whose words were kept": """
-        SELECT update_id FROM inbox WHERE fault IS NOT NULL OR (handled_at IS NOT NULL AND body IS NOT NULL)""",
+        SELECT update_id FROM inbox WHERE quarantine_reason IS NOT NULL OR (handled_at IS NOT NULL
+            AND body IS NOT NULL)""",
     "a request without the message that made it": """
-        SELECT id FROM jobs WHERE variation_of IS NULL AND NOT EXISTS (SELECT 1 FROM parts WHERE job_id = jobs.id)""",
+        SELECT id FROM jobs WHERE variation_of IS NULL AND NOT EXISTS (SELECT 1 FROM request_messages
+            WHERE job_id = jobs.id)""",
 }
 
 FORBIDDEN = {words: question.replace(":free", COST_NOTHING) for words, question in _FORBIDDEN_TEMPLATES.items()}
@@ -167,7 +172,7 @@ FORBIDDEN_AT_THE_END = {
 
 #: Jobs without an answer, and what has become of it.
 UNANSWERED_JOBS = """
-    SELECT jobs.id, jobs.chat_id, jobs.message_id, coalesce(outbox.ending, '') AS ending
+    SELECT jobs.id, jobs.chat_id, jobs.message_id, coalesce(outbox.outcome, '') AS outcome
         FROM jobs LEFT JOIN outbox ON job_id = jobs.id AND is_answer
         WHERE state <> 'cancelled' AND answered_at IS NULL"""
 
@@ -199,7 +204,8 @@ def take_snapshot(life: CrashableBot, ledger: UserActions) -> DatabaseSnapshot:
             states={row["id"]: State(row["state"]) for row in db.execute("SELECT id, state FROM jobs")},
             variation_of={row["id"]: row["variation_of"] for row in db.execute("SELECT id, variation_of FROM jobs")},
             request_messages={
-                (row["chat_id"], row["message_id"]): row["job_id"] for row in db.execute("SELECT * FROM parts")
+                (row["chat_id"], row["message_id"]): row["job_id"]
+                for row in db.execute("SELECT * FROM request_messages")
             },
             sent_messages=Counter((row["chat_id"], row["message_id"]) for row in sent),
             attempts=db.execute("SELECT job_id, outcome, task_id FROM attempts").fetchall(),
@@ -358,7 +364,8 @@ def _could_edit_progress_message(life: CrashableBot, job_id: int, earlier: int, 
     """Say whether the latest status of a job stood in the chat, and Telegram did not refuse to turn it."""
     with closing(sqlite3.connect(f"file:{life.path}?mode=ro", uri=True)) as db:
         found = db.execute(
-            "SELECT chat_id, message_id, ending FROM outbox WHERE job_id = ? AND kind = 'status' ORDER BY id DESC",
+            "SELECT chat_id, message_id, outcome FROM outbox WHERE job_id = ? AND kind = 'progress_message'"
+            " ORDER BY id DESC",
             (job_id,),
         ).fetchone()
     if found is None or found[1] is None or found[2] in ("gone", "rejected", "unclear"):
@@ -406,9 +413,9 @@ def violations_at_the_end(life: CrashableBot, ledger: UserActions, now: Database
 def _unanswered_jobs(life: CrashableBot, ledger: UserActions, db: sqlite3.Connection) -> Iterator[str]:
     """Name the jobs without an answer, unless nobody can be written to, or each of several sends may have arrived."""
     for row in db.execute(UNANSWERED_JOBS):
-        is_gone = row["ending"] == "gone" and row["chat_id"] in ledger.lost_chats
+        is_gone = row["outcome"] == "gone" and row["chat_id"] in ledger.lost_chats
         # one more may have been in the hands of a bot that died
-        is_unclear = row["ending"] == "unclear" and _unconfirmed_sends(life, row) >= MAX_UNCERTAIN_SENDS - 1
+        is_unclear = row["outcome"] == "unclear" and _unconfirmed_sends(life, row) >= MAX_UNCERTAIN_SENDS - 1
         if not is_gone and not is_unclear:
             yield f"job {row['id']} was never answered"
 
@@ -456,7 +463,7 @@ def _needs_no_reply(message: Mapping[str, Any], db: sqlite3.Connection) -> bool:
     asks how the edits stand, and each of them tells that.
     """
     found = db.execute(
-        "SELECT 1 FROM jobs WHERE (album = ? AND (state = 'cancelled'"
+        "SELECT 1 FROM jobs WHERE (media_group_id = ? AND (state = 'cancelled'"
         " OR EXISTS (SELECT 1 FROM outbox WHERE key = printf('late:%d', jobs.id)))) OR (? = '/status' AND chat_id = ?)",
         (message.get("media_group_id"), message.get("text"), message["chat"]["id"]),
     ).fetchone()
@@ -467,7 +474,7 @@ def _wrong_pictures(life: CrashableBot, db: sqlite3.Connection) -> Iterator[str]
     """Name the answers that are not the picture that was made for them."""
     question = (
         "SELECT jobs.id, jobs.task_id, outbox.chat_id, outbox.message_id FROM jobs JOIN outbox ON job_id = jobs.id"
-        " WHERE is_answer AND kind = 'picture' AND ending = 'sent'"
+        " WHERE is_answer AND kind = 'image' AND outcome = 'sent'"
     )
     shown = dict(_pictures(life.telegram.calls))
     for row in db.execute(question):

@@ -38,12 +38,13 @@ def insert_history(path: Path, now: Instant, *, days: int, edits: int) -> None:
     """Put a past of so many days, with about so many edits, into a database that is there."""
     db = sqlite3.connect(path)
     db.executemany(
-        "INSERT INTO jobs (state, reason, received_at, queued_at, finished_at, answered_at, took, chat_id, user_id,"
+        "INSERT INTO jobs (state, reason, received_at, queued_at, finished_at, answered_at, kie_duration_ms, chat_id,"
+        " user_id,"
         " prompt, erased_at) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, '', 1)",
         _job_rows(now, days, edits),
     )
     db.execute(
-        "INSERT INTO spending SELECT received_at / ?, count(*) * 4.0 FROM jobs WHERE state = ? GROUP BY 1",
+        "INSERT INTO daily_spending SELECT received_at / ?, count(*) * 4.0 FROM jobs WHERE state = ? GROUP BY 1",
         (DAY_MS, State.SUCCEEDED),
     )
     db.commit()

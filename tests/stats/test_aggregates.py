@@ -83,7 +83,8 @@ def _insert_answered_job(tx: Transaction, row: tuple[int, int, int, int, int]) -
     job_id = tx.jobs.add(make_request(answered), State.SUCCEEDED, NOW)
     start = NOW - HOUR_MS
     tx.jobs._db.execute(
-        "UPDATE jobs SET received_at = ?, queued_at = ?, answered_at = ?, took = ?, reorders = ? WHERE id = ?",
+        "UPDATE jobs SET received_at = ?, queued_at = ?, answered_at = ?, kie_duration_ms = ?, reorders = ?"
+        " WHERE id = ?",
         (start + received, start + queued, start + answered, took, reorders, job_id),
     )
 

@@ -1,4 +1,4 @@
-"""Requests to put into a database."""
+"""Requests for tests with a database."""
 
 from bot.job import EditRequest, SourceImage
 

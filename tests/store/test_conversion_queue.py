@@ -1,4 +1,4 @@
-"""The conversion queue is fair by person: who has many pictures to be decoded keeps nobody else waiting."""
+"""The conversion queue is fair by user: one with many images to be decoded keeps nobody else waiting."""
 
 import itertools
 import sqlite3
@@ -17,7 +17,7 @@ EVE, BOB, ADA = 6666, 7, 8
 
 
 class ConversionQueueHarness:
-    """A conversion queue with jobs to come."""
+    """A conversion queue, and jobs to put into it."""
 
     def __init__(self) -> None:
         raw = sqlite3.connect(":memory:", isolation_level=None)
@@ -26,7 +26,7 @@ class ConversionQueueHarness:
         self._ids = itertools.count(1)
 
     def add_picture(self, person: int, *, chat_id: int | None = None) -> Job:
-        """Let another picture wait."""
+        """Put another image into the queue."""
         request = make_request(next(self._ids), chat_id=chat_id or person, user_id=person)
         job = self.job(self.tx.jobs.add(request, State.QUEUED, NOON))
         self.tx.fair_queue.enqueue(job.id, job.request.chat_id, person)
@@ -40,7 +40,7 @@ class ConversionQueueHarness:
         return job
 
     def convert_next(self) -> int | None:
-        """Decode the next picture, which is the last of its job, and return whose it was."""
+        """Decode the next image, which is the last of its job, and return its user."""
         job_id = self.tx.conversion_queue.take_next((), ())
         if job_id is None:
             return None
@@ -129,13 +129,15 @@ def test_lanes_that_mean_nothing_more_are_forgotten(queue: ConversionQueueHarnes
     queue.tx.conversion_queue.enqueue(queue.add_picture(BOB))
     for row in queue.tx.conversion_queue.list_due(9):
         queue.tx.fair_queue.remove(row)
-    queue.tx.jobs._db.execute("DELETE FROM line")
+    queue.tx.jobs._db.execute("DELETE FROM fair_queue")
     queue.tx.fair_queue.delete_stale_lanes()
     assert _lanes(queue) == []
 
 
 def _lanes(queue: ConversionQueueHarness) -> list[int]:
-    return [row["user_id"] for row in queue.tx.jobs._db.execute("SELECT user_id FROM lanes WHERE chat_id = 0")]
+    return [
+        row["user_id"] for row in queue.tx.jobs._db.execute("SELECT user_id FROM fair_queue_lanes WHERE chat_id = 0")
+    ]
 
 
 @settings(deadline=None, max_examples=50)

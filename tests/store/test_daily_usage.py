@@ -1,4 +1,4 @@
-"""Counts and credits by themselves: what is given back, what a ceiling allows, and a clock that was set back."""
+"""Daily usage and credits: what is given back, what a ceiling allows, and a clock that was set back."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ async def test_what_was_asked_for_in_a_groups_name_is_counted_for_the_supergroup
             tx.daily_usage.add(chat_id, chat_id, TODAY)
         tx.daily_usage.migrate_chat(-4, -9)
         tx.daily_usage.migrate_chat(-4, -9)
-        return [tx.daily_usage.get(whose, -9, TODAY) for whose in (UsageScope.USER, UsageScope.CHAT)]
+        return [tx.daily_usage.get(scope, -9, TODAY) for scope in (UsageScope.USER, UsageScope.CHAT)]
 
     assert await db.transact(counted) == [2, 2]
 
@@ -110,18 +110,18 @@ async def test_the_balance_is_asked_for_as_soon_as_without_a_clock_that_was_set_
 async def test_the_last_edit_of_the_day_is_not_said_to_wait_while_it_is_ordered(db: Database) -> None:
     limits = OrderLimits(orders_per_window=20, max_running=5, deadline=900, daily_credits=4)
 
-    def told(tx: Transaction) -> list[str]:
+    def progress_texts(tx: Transaction) -> list[str]:
         job = tx.jobs.get(tx.jobs.add(make_request(), State.QUEUED, NOON))
         assert job is not None
         tx.enqueue(job, NOON)
-        [parcel] = [
+        [message] = [
             each
             for each in tx.outbox.list_due(NOON + 60_000, OutboxExclusions(), 9)
             if each.draft.kind is MessageKind.PROGRESS_MESSAGE
         ]
-        queued = progress_message.plan_progress_update(tx, parcel, limits, NOON)
+        queued = progress_message.plan_progress_update(tx, message, limits, NOON)
         tx.jobs.transition(job, State.SUBMITTING, submitted_at=NOON)
-        ordering = progress_message.plan_progress_update(tx, parcel, limits, NOON)
+        ordering = progress_message.plan_progress_update(tx, message, limits, NOON)
         return [each.content.text for each in (queued, ordering) if each is not None and each.content is not None]
 
-    assert await db.transact(told) == [render_english("got-it")] * 2
+    assert await db.transact(progress_texts) == [render_english("got-it")] * 2

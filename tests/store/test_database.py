@@ -35,16 +35,16 @@ async def test_a_cancelled_caller_leaves_no_transaction_open(db: Database) -> No
     assert await _count_jobs(db) == 2
 
 
-@pytest.mark.parametrize("place", range(3))
-async def test_a_unit_that_fails_is_undone_alone(db: Database, place: int) -> None:
+@pytest.mark.parametrize("position", range(3))
+async def test_a_unit_that_fails_is_undone_alone(db: Database, position: int) -> None:
     def fail(tx: Transaction) -> None:
         _add_job(tx, 1)
         raise KeyError("a mistake")
 
     works: list[UnitOfWork] = [partial(_add_job, message_id=2), partial(_add_job, message_id=3)]
-    works.insert(place, fail)
+    works.insert(position, fail)
     outcomes = await asyncio.gather(*map(db.transact, works), return_exceptions=True)
-    assert isinstance(outcomes[place], KeyError)
+    assert isinstance(outcomes[position], KeyError)
     assert await _count_jobs(db) == 2
 
 
@@ -58,7 +58,7 @@ async def test_units_that_wait_together_are_committed_together(db: Database) -> 
 
 
 async def test_a_unit_that_comes_last_sees_what_the_others_of_its_commit_wrote(db: Database) -> None:
-    seen = asyncio.ensure_future(db.transact(lambda tx: (tx.outbox.has_key("one"), tx.total_changes), comes_last=True))
+    seen = asyncio.ensure_future(db.transact(lambda tx: (tx.outbox.has_key("one"), tx.total_changes), runs_last=True))
     written = asyncio.ensure_future(
         db.transact(lambda tx: tx.outbox.add(MessageDraft(key="one", chat_id=5, body="one"), 1))
     )
@@ -120,13 +120,13 @@ def test_a_second_process_is_turned_away_with_a_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "error"),
     [
         (b"this is no database at all" * 100, "put back a backup"),
         (None, "database of another program"),
     ],
 )
-async def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path, content: bytes | None, told: str) -> None:
+async def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path, content: bytes | None, error: str) -> None:
     path = tmp_path / "other.db"
     if content is None:
         with sqlite3.connect(path) as other:
@@ -135,7 +135,7 @@ async def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path, content: by
     else:
         path.write_bytes(content)
     before = path.read_bytes()
-    with pytest.raises(CannotRun, match=told):
+    with pytest.raises(CannotRun, match=error):
         await Database.open(str(path))
     assert path.read_bytes()[: len(before)][100:] == before[100:]
 

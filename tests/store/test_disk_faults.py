@@ -1,4 +1,4 @@
-"""A disk that is full, a file that cannot be written or is damaged: said clearly, and nobody is told what is not so."""
+"""A full disk, and a file that is read-only or damaged: the error is clear, and users are told nothing untrue."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ DISK_FULL_REMEDY = "make room on the disk"
 UNWRITABLE_REMEDY = "let this user write the file and its folder"
 DAMAGED_REMEDY = "put back a backup"
 
-#: What only a large part of a page can hold.
+#: More than a small part of a page can hold.
 LONG_PROMPT = "make it snow " * 300
 
 
@@ -34,13 +34,13 @@ async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
 
 
 def _simulate_full_disk(tx: Transaction) -> None:
-    """Let the file grow no more, as on a full disk."""
+    """Keep the file from growing, as on a full disk."""
     pages = tx.jobs._db.execute("PRAGMA page_count").fetchone()[0]
     tx.jobs._db.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def _make_read_only(tx: Transaction) -> None:
-    """Let nothing be written any more, as into a read-only file."""
+    """Refuse writes, as to a read-only file."""
     tx.jobs._db.execute("PRAGMA query_only = ON")
 
 
@@ -55,7 +55,7 @@ def _damage_page(path: Path, name: str) -> None:
 
 
 async def _send_until_failure(house: BotHarness) -> str:
-    """Let Ada send pictures until the bot cannot keep them, and return why."""
+    """Let Ada send images until the bot cannot store them; return the error."""
     for _ in range(20):
         house.ada.send_photo(make_photo(size=(16, 16)), caption=LONG_PROMPT[:900])
         try:
@@ -74,13 +74,13 @@ def _jobs(house: BotHarness) -> int:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [(_simulate_full_disk, DISK_FULL_REMEDY), (_make_read_only, UNWRITABLE_REMEDY)]
+    ("fault", "remedy"), [(_simulate_full_disk, DISK_FULL_REMEDY), (_make_read_only, UNWRITABLE_REMEDY)]
 )
 async def test_what_could_not_be_kept_was_not_confirmed_and_is_done_when_it_can(
-    house: BotHarness, fault: Callable[[Transaction], None], told: str
+    house: BotHarness, fault: Callable[[Transaction], None], remedy: str
 ) -> None:
     await house.bot.db.transact(fault)
-    assert told in await _send_until_failure(house)
+    assert remedy in await _send_until_failure(house)
     assert len(house.progress_messages()) <= _jobs(house), "nobody was told that something was accepted which was not"
     asked_for = [
         message for message in house.telegram.state.chats[house.ada.id].messages.values() if "photo" in message
@@ -89,17 +89,17 @@ async def test_what_could_not_be_kept_was_not_confirmed_and_is_done_when_it_can(
     await house.process_updates()
     for _ in range(3):
         await house.advance_time(30)
-    # where the room ended while Kie was being asked, nobody can know whether it took the order
+    # if the disk was full when Kie was called, it is unknown whether it accepted the order
     questions = [message for message in house.progress_messages() if message["text"] == render_english("doubt")]
     assert len(house.pictures()) + len(questions) == len(asked_for)
     assert len(questions) <= 1
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [(_simulate_full_disk, DISK_FULL_REMEDY), (_make_read_only, UNWRITABLE_REMEDY)]
+    ("fault", "remedy"), [(_simulate_full_disk, DISK_FULL_REMEDY), (_make_read_only, UNWRITABLE_REMEDY)]
 )
 async def test_a_bot_whose_disk_fails_ends_with_a_reason_and_asks_for_a_restart(
-    house: BotHarness, fault: Callable[[Transaction], None], told: str, caplog: pytest.LogCaptureFixture
+    house: BotHarness, fault: Callable[[Transaction], None], remedy: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     house.telegram.faults.add("getMe", Fault(FaultKind.CUT_BEFORE), 50)
     serving = asyncio.create_task(house.bot._run_parts(asyncio.Event()))
@@ -113,7 +113,7 @@ async def test_a_bot_whose_disk_fails_ends_with_a_reason_and_asks_for_a_restart(
     assert _log_fatal_error(failed.value) == 1
     last = caplog.records[-1].getMessage()
     assert "DATABASE_PATH" in last
-    assert told in last
+    assert remedy in last
 
 
 async def test_a_file_that_is_damaged_while_the_bot_runs_is_named_with_a_remedy(tmp_path: Path) -> None:

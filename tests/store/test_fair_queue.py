@@ -1,4 +1,4 @@
-"""The line is fair: who asks little is not kept waiting by who asks much."""
+"""The fair queue: a user with few requests does not wait for one with many."""
 
 import sqlite3
 from collections import Counter
@@ -80,7 +80,7 @@ def test_preparation_is_as_fair_as_the_turn_at_kie() -> None:
     for _ in range(3):
         _serve_next(tx)
     newcomer = _queue_job(tx, 1, chat_id=7, user_id=7)
-    tx.jobs._db.execute("UPDATE line SET is_ready = 0")
+    tx.jobs._db.execute("UPDATE fair_queue SET is_ready = 0")
     assert newcomer in tx.fair_queue.list_to_prepare(NOON, 2)
     assert tx.fair_queue.get_next_to_order() is None
 

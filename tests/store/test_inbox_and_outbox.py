@@ -1,4 +1,4 @@
-"""Inbox and outbox: once each, in order, and forgotten in time."""
+"""Inbox and outbox: each row once, in order, and deleted in time."""
 
 from bot.store.database import Database
 from bot.store.due_times import is_due
@@ -8,10 +8,10 @@ from tests.store.sample_requests import NOON
 
 
 async def test_the_same_update_twice_is_kept_once_even_after_it_was_handled(db: Database) -> None:
-    letter = StoredUpdate(1, "{}", NOON)
-    await db.transact(lambda tx: tx.inbox.add([letter]))
+    update = StoredUpdate(1, "{}", NOON)
+    await db.transact(lambda tx: tx.inbox.add([update]))
     await db.transact(lambda tx: tx.inbox.mark_handled(1, NOON))
-    await db.transact(lambda tx: tx.inbox.add([letter]))
+    await db.transact(lambda tx: tx.inbox.add([update]))
     assert await db.transact(lambda tx: tx.inbox.get_next_waiting()) is None
 
 
@@ -31,25 +31,25 @@ async def test_an_old_id_does_not_shadow_a_random_later_one(db: Database) -> Non
 
 
 async def test_the_same_thing_is_said_once(db: Database) -> None:
-    say = MessageDraft(key="hello", chat_id=5, body="Hello!")
-    assert await db.transact(lambda tx: tx.outbox.add(say, NOON))
+    draft = MessageDraft(key="hello", chat_id=5, body="Hello!")
+    assert await db.transact(lambda tx: tx.outbox.add(draft, NOON))
     await db.transact(lambda tx: tx.outbox.mark_ended(1, DeliveryOutcome.SENT, NOON))
-    assert not await db.transact(lambda tx: tx.outbox.add(say, NOON))
+    assert not await db.transact(lambda tx: tx.outbox.add(draft, NOON))
     assert await db.transact(lambda tx: tx.outbox.list_due(NOON, OutboxExclusions(), 10)) == []
 
 
 async def test_one_message_per_chat_is_taken_and_busy_chats_are_left_out(db: Database) -> None:
     for number, chat_id in enumerate((5, 5, 6, 7)):
-        say = MessageDraft(key=str(number), chat_id=chat_id, body=str(number))
-        await db.transact(lambda tx, say=say: tx.outbox.add(say, NOON))  # type: ignore[misc]  # mypy: a default in a lambda
+        draft = MessageDraft(key=str(number), chat_id=chat_id, body=str(number))
+        await db.transact(lambda tx, draft=draft: tx.outbox.add(draft, NOON))  # type: ignore[misc]  # mypy: a default in a lambda
     due = await db.transact(lambda tx: tx.outbox.list_due(NOON, OutboxExclusions(chat_ids=frozenset({6})), 10))
-    assert [parcel.draft.body for parcel in due] == ["0", "3"]
+    assert [message.draft.body for message in due] == ["0", "3"]
 
 
 async def test_more_is_due_where_it_waits_for_another_message_and_not_where_it_waits_for_a_moment(db: Database) -> None:
     for key, chat_id in (("first", 5), ("second", 5), ("third", 6)):
-        say = MessageDraft(key=key, chat_id=chat_id, body=key)
-        await db.transact(lambda tx, say=say: tx.outbox.add(say, NOON))  # type: ignore[misc]  # mypy: a default in a lambda
+        draft = MessageDraft(key=key, chat_id=chat_id, body=key)
+        await db.transact(lambda tx, draft=draft: tx.outbox.add(draft, NOON))  # type: ignore[misc]  # mypy: a default in a lambda
     first, second, third = 1, 2, 3
     behind_the_first = OutboxExclusions(chat_ids=frozenset({5}), message_ids=frozenset({first}))
     assert await db.transact(lambda tx: tx.outbox.has_more_due(NOON, [third], behind_the_first))
@@ -72,7 +72,7 @@ async def test_the_agenda_names_the_first_moments_and_whether_anybody_waits(db: 
         lambda tx: tx.outbox.add(MessageDraft(key="sooner", chat_id=5, body="sooner"), NOON, due_at=NOON + 7)
     )
     await db.transact(lambda tx: tx.chats.request_admins(-5, NOON + 3))
-    agenda = await db.transact(lambda tx: tx.read_due_times())
-    assert (agenda.messages_at, agenda.admins_at) == (NOON + 7, NOON + 3)
-    assert is_due(agenda.admins_at, NOON + 3)
-    assert not is_due(agenda.messages_at, NOON + 6)
+    due_times = await db.transact(lambda tx: tx.read_due_times())
+    assert (due_times.messages_at, due_times.admins_at) == (NOON + 7, NOON + 3)
+    assert is_due(due_times.admins_at, NOON + 3)
+    assert not is_due(due_times.messages_at, NOON + 6)

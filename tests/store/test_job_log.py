@@ -1,4 +1,4 @@
-"""The log of a job is its biography: a line for each step, with the facts in fields, and no word of the person's."""
+"""The job log: a line for each step of a job, with its facts in fields, and no text of the user's."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from bot.job import TRANSITIONS, FailureReason, Job, State
 from bot.logs import Redaction
 from bot.store import database
 from bot.store.database import Database, StoreError, UnitOfWork
-from bot.store.job_log import ColumnValue
+from bot.store.table import Value
 from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo
@@ -39,7 +39,7 @@ async def test_each_step_is_one_line_with_its_facts_in_fields(
     job = await db.transact(lambda tx: _job_in_state(tx, start))
     caplog.set_level(logging.INFO, "bot")
     caplog.clear()
-    changes: dict[str, ColumnValue] = {
+    changes: dict[str, Value] = {
         "reason": FailureReason.REFUSED,
         "task_id": "3f",
         "finished_at": add_seconds(NOON, 9),
@@ -48,8 +48,8 @@ async def test_each_step_is_one_line_with_its_facts_in_fields(
     assert await db.transact(lambda tx: tx.jobs.transition(job, end, **changes))
     [entry] = _read_job_log_entries(caplog)
     assert entry["message"] == f"job {job.id}: {end} task_id 3f reason {FailureReason.REFUSED}"
-    told = {name: entry[name] for name in ("job", "from", "to", "task", "reason", "seconds")}
-    assert list(told.values()) == [job.id, start, end, "3f", FailureReason.REFUSED, 7.0]
+    facts = {name: entry[name] for name in ("job", "from", "to", "task", "reason", "seconds")}
+    assert list(facts.values()) == [job.id, start, end, "3f", FailureReason.REFUSED, 7.0]
     assert "snow" not in json.dumps(entry)
 
 
@@ -59,13 +59,13 @@ def _order_and_roll_back(tx: Transaction, job: Job) -> None:
     raise KeyError("a mistake")
 
 
-@pytest.mark.parametrize("place", range(3))
-async def test_what_is_undone_is_in_no_log(db: Database, caplog: pytest.LogCaptureFixture, place: int) -> None:
+@pytest.mark.parametrize("position", range(3))
+async def test_what_is_undone_is_in_no_log(db: Database, caplog: pytest.LogCaptureFixture, position: int) -> None:
     jobs = [await db.transact(lambda tx: _job_in_state(tx, State.QUEUED)) for _ in range(3)]
     caplog.set_level(logging.INFO, "bot")
     caplog.clear()
     works: list[UnitOfWork] = [partial(_cancel, job=job) for job in jobs[1:]]
-    works.insert(place, partial(_order_and_roll_back, job=jobs[0]))
+    works.insert(position, partial(_order_and_roll_back, job=jobs[0]))
     await asyncio.gather(*map(db.transact, works), return_exceptions=True)
     assert [record.getMessage() for record in caplog.records] == [f"job {job.id}: cancelled" for job in jobs[1:]]
 
@@ -122,7 +122,7 @@ async def test_an_edit_tells_when_it_was_ordered_taken_made_and_answered(
 
 
 def _read_job_log_entries(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """Return what it says at INFO about jobs."""
+    """Return the fields of the INFO lines about jobs."""
     form = logs.JsonFormatter(Redaction([]))
     said = [json.loads(form.format(record)) for record in caplog.records if record.levelno == logging.INFO]
     return [each for each in said if "job" in each]

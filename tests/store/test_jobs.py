@@ -56,8 +56,8 @@ async def test_old_jobs_forget_what_was_asked_and_keep_that_it_was(db: Database)
     job_id = await _insert_queued_job(db)
     seen = await db.transact(lambda tx: tx.jobs.get(job_id))
     assert seen is not None
-    say = MessageDraft(key="answer", kind=MessageKind.TEXT, chat_id=5, body="no", job_id=job_id)
-    await db.transact(lambda tx: tx.outbox.add(say, NOON))
+    draft = MessageDraft(key="answer", kind=MessageKind.TEXT, chat_id=5, body="no", job_id=job_id)
+    await db.transact(lambda tx: tx.outbox.add(draft, NOON))
     await db.transact(lambda tx: tx.outbox.mark_ended(1, DeliveryOutcome.SENT, NOON))
     await db.transact(lambda tx: tx.jobs.transition(seen, State.CANCELLED, finished_at=NOON, due_at=None))
     assert await db.transact(lambda tx: tx.erasure.list_ended_before(NOON)) == []
@@ -80,14 +80,23 @@ async def test_an_unfinished_job_is_never_erased(db: Database) -> None:
         ("SELECT id FROM jobs WHERE due_at <= 1 AND +state = 'a' ORDER BY due_at LIMIT 9", "jobs_due"),
         ("SELECT min(due_at) FROM jobs WHERE due_at > 1", "jobs_due"),
         ("SELECT count(*) FROM jobs WHERE state IN ('a', 'b') AND submitted_at > 1", "jobs_by_state"),
-        ("SELECT job_id FROM line WHERE is_ready = 1 ORDER BY turn, job_id LIMIT 1", "line_by_turn"),
-        ("SELECT job_id FROM line WHERE is_ready = 1 AND chat_id = 1 ORDER BY place LIMIT 1", "line_by_chat"),
+        ("SELECT job_id FROM fair_queue WHERE is_ready = 1 ORDER BY chat_turn, job_id LIMIT 1", "fair_queue_ready"),
+        (
+            "SELECT job_id FROM fair_queue WHERE is_ready = 1 AND chat_id = 1 ORDER BY user_turn LIMIT 1",
+            "fair_queue_by_chat",
+        ),
         ("SELECT * FROM outbox WHERE due_at <= 1 ORDER BY due_at, id LIMIT 9", "outbox_due"),
         ("SELECT min(due_at) FROM outbox WHERE due_at > 1", "outbox_due"),
-        ("SELECT * FROM inbox WHERE handled_at IS NULL AND awaits IS NULL ORDER BY update_id LIMIT 1", "inbox_waiting"),
+        (
+            "SELECT * FROM inbox WHERE handled_at IS NULL AND waits_for_admins_of IS NULL ORDER BY update_id LIMIT 1",
+            "inbox_waiting",
+        ),
         ("SELECT chat_id FROM chats WHERE admins_due_at <= 1 ORDER BY admins_due_at LIMIT 4", "chats_admins_due"),
-        ("SELECT * FROM chat_queues WHERE lane = 'said' AND turn <= 1 ORDER BY turn LIMIT 4", "chat_queues_by_turn"),
-        ("SELECT min(turn) FROM chat_queues WHERE lane = 'told'", "chat_queues_by_turn"),
+        (
+            "SELECT * FROM outbox_lanes WHERE lane = 'message' AND queue_turn <= 1 ORDER BY queue_turn LIMIT 4",
+            "outbox_lanes_by_turn",
+        ),
+        ("SELECT min(queue_turn) FROM outbox_lanes WHERE lane = 'progress'", "outbox_lanes_by_turn"),
         ("SELECT ended_at FROM attempts WHERE ended_at > 1 ORDER BY ended_at DESC LIMIT 20", "attempts_ended"),
         ("SELECT count(*) FROM attempts WHERE ended_at IS NULL", "attempts_open"),
     ],
@@ -98,16 +107,25 @@ async def test_the_questions_of_an_idle_bot_are_answered_by_an_index(db: Databas
     assert not [row["detail"] for row in plan if "TEMP B-TREE" in row["detail"]]
 
 
-def _insert_finished_job(job_id: int, took: int, finished_at: int, shape: str, tx: Transaction) -> None:
+def _insert_finished_job(
+    job_id: int, kie_duration_ms: int, finished_at: int, aspect_ratio: str, tx: Transaction
+) -> None:
     tx.jobs._db.execute(
-        "UPDATE jobs SET took = ?, finished_at = ?, shape = ? WHERE id = ?", (took, finished_at, shape, job_id)
+        "UPDATE jobs SET kie_duration_ms = ?, finished_at = ?, aspect_ratio = ? WHERE id = ?",
+        (kie_duration_ms, finished_at, aspect_ratio, job_id),
     )
 
 
 async def test_how_long_the_latest_pictures_took_is_told_with_their_shape_and_the_last_one_first(db: Database) -> None:
-    for place, shape in enumerate(("auto", "16:9", "1:1")):
+    for number, aspect_ratio in enumerate(("auto", "16:9", "1:1")):
         await db.transact(
-            partial(_insert_finished_job, await _insert_queued_job(db, 10 + place), 1500 * place, NOON + place, shape)
+            partial(
+                _insert_finished_job,
+                await _insert_queued_job(db, 10 + number),
+                1500 * number,
+                NOON + number,
+                aspect_ratio,
+            )
         )
     latest = await db.transact(lambda tx: tx.jobs.list_latest_durations(2))
     assert latest == [KieDuration(AspectRatio.SQUARE, 3.0), KieDuration(AspectRatio.WIDE, 1.5)]

@@ -1,4 +1,4 @@
-"""Whoever takes away the database file under the running bot, or one beside it, ends it: with a remedy, and no loss."""
+"""When the database file or one beside it is taken away, the running bot ends with a remedy, and loses nothing."""
 
 import asyncio
 import os
@@ -20,14 +20,13 @@ from bot.ops.check.findings import FindingStatus
 from bot.ops.watchdog import Watchdog
 from bot.settings import CannotRun, MustRestart
 from bot.store import database, secure_delete
+from bot.store.backup import DatabaseFileLost, copy_database, list_rescued_files
 from bot.store.database import Database
-from bot.store.lost_file import DatabaseFileLost, list_rescued_files
-from bot.store.online_backup import copy_database
 from bot.store.process_lock import hold_process_lock
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo
 
-#: Seconds for a look at the files.
+#: Seconds for a check of the files.
 TIMEOUT_SECONDS = 20.0
 
 DamageFile = Callable[[Path], None]
@@ -35,7 +34,7 @@ DamageFile = Callable[[Path], None]
 
 @asynccontextmanager
 async def _open_harness(folder: Path) -> AsyncIterator[BotHarness]:
-    """Open a house whose connection to the database may be left open, as is right where the file is lost."""
+    """Open a harness whose database connection may be left open, as it has to be for a lost file."""
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(open_bot_harness(folder))
         first = house.bot.db
@@ -47,14 +46,14 @@ async def _open_harness(folder: Path) -> AsyncIterator[BotHarness]:
 
 
 async def _close_connection(db: Database) -> None:
-    """Close what the end of the process would have closed."""
+    """Close what the end of a process closes."""
     if db._connection._running:
         await db._connection.close()
         db._file.close()
 
 
 def _older_copy_path(path: Path) -> Path:
-    """Return where a copy is kept that was made some time before."""
+    """Return the path of a copy that was made earlier."""
     return path.with_name("older.db")
 
 
@@ -90,7 +89,7 @@ async def _start_order(house: BotHarness) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "error"),
     [
         (Path.unlink, "was deleted or moved away"),
         (lambda path: path.rename(path.with_name("elsewhere.db")), "was deleted or moved away"),
@@ -99,16 +98,16 @@ async def _start_order(house: BotHarness) -> Path:
 )
 @pytest.mark.parametrize("is_wal_left", [True, False])
 async def test_what_a_lost_file_held_is_saved_and_goes_on(
-    tmp_path: Path, harm: DamageFile, told: str, is_wal_left: bool
+    tmp_path: Path, harm: DamageFile, error: str, is_wal_left: bool
 ) -> None:
     async with _open_harness(tmp_path) as house:
         path = await _start_order(house)
         harm(path)
         if not is_wal_left:
             _damage_beside("-wal", Path.unlink)(path)
-        with pytest.raises(CannotRun, match=told):
+        with pytest.raises(CannotRun, match=error):
             await house.bot.watchdog.check_files(TIMEOUT_SECONDS)
-        with pytest.raises(DatabaseFileLost, match=told) as ended:
+        with pytest.raises(DatabaseFileLost, match=error) as ended:
             await house.close()
         [saved] = list_rescued_files(str(path))
         assert str(saved) in str(ended.value)
@@ -252,7 +251,7 @@ async def test_a_disk_that_does_not_answer_is_left_to_those_who_wait_for_it() ->
 def _execute_elsewhere(statement: str) -> Callable[[Path], None]:
     def change(path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("UPDATE owner SET menus = hex(randomblob(9))")
+            other.execute("UPDATE bot_identity SET command_menus_digest = hex(randomblob(9))")
             other.execute(statement)
 
     return change

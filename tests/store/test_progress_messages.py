@@ -1,4 +1,4 @@
-"""The status of a job: when it is due again, and what comes before it."""
+"""Progress messages: when they are due again, and what is sent before them."""
 
 from bot.job import Job, State
 from bot.store.database import Database
@@ -10,7 +10,7 @@ SECOND = 1000
 
 
 def _queue_job_with_progress_message(tx: Transaction, message_id: int = 1, chat_id: int = 5) -> Job:
-    """Queue a job that has a status, which is due."""
+    """Queue a job with a progress message that is due."""
     job = tx.jobs.get(tx.jobs.add(make_request(message_id, chat_id=chat_id), State.QUEUED, NOON))
     assert job is not None
     tx.progress_messages.open_or_refresh(job, NOON)
@@ -22,14 +22,14 @@ def _due_messages(tx: Transaction, now: int) -> list[OutboxMessage]:
 
 
 def _only_due_message(tx: Transaction, now: int) -> OutboxMessage:
-    [parcel] = _due_messages(tx, now)
-    return parcel
+    [message] = _due_messages(tx, now)
+    return message
 
 
-def _show_due_message(tx: Transaction, now: int, look_at: int | None = None) -> OutboxMessage:
-    """Show the status that is due as the message 77."""
+def _show_due_message(tx: Transaction, now: int, refresh_at: int | None = None) -> OutboxMessage:
+    """Send the due progress message as message 77."""
     status = _only_due_message(tx, now)
-    tx.progress_messages.mark_shown(status, "something", 77, now, look_at)
+    tx.progress_messages.mark_shown(status, "something", 77, now, refresh_at)
     return status
 
 
@@ -82,7 +82,7 @@ async def test_a_status_that_ended_while_it_was_on_its_way_is_taken_away_at_once
 
 async def test_a_status_is_looked_after_at_the_moment_that_it_named(db: Database) -> None:
     await db.transact(_queue_job_with_progress_message)
-    await db.transact(lambda tx: _show_due_message(tx, NOON, look_at=NOON + 10 * SECOND))
+    await db.transact(lambda tx: _show_due_message(tx, NOON, refresh_at=NOON + 10 * SECOND))
     assert await db.transact(lambda tx: tx.outbox.next_due_at(NOON)) == NOON + 10 * SECOND
 
 
@@ -123,5 +123,5 @@ async def test_an_answer_goes_before_however_many_statuses_that_are_due(db: Data
         lambda tx: tx.outbox.add(MessageDraft(key="answer", chat_id=5, body="Here it is."), NOON + SECOND)
     )
     due = await db.transact(lambda tx: _due_messages(tx, NOON + SECOND))
-    assert "answer" in [parcel.draft.key for parcel in due]
-    assert {parcel.draft.kind for parcel in due[1:]} == {MessageKind.PROGRESS_MESSAGE}
+    assert "answer" in [message.draft.key for message in due]
+    assert {message.draft.kind for message in due[1:]} == {MessageKind.PROGRESS_MESSAGE}

@@ -1,6 +1,6 @@
-"""The worker never scans: every question that is asked while the bot works is answered by an index.
+"""The worker never scans a table: every query while the bot works is answered by an index.
 
-The questions are not listed here. A day of all sorts is played with the real
+The queries are not listed here. A day of all sorts is played with the real
 parts, and each statement that reaches the database is put before SQLite's planner,
 so one that somebody adds is looked at by itself.
 """
@@ -24,11 +24,11 @@ from tests.bot_harness import BotHarness, open_bot_harness
 from tests.images.sample_files import encode_image
 from tests.process_harness import make_photo
 
-#: Tables with a row or two, whatever happens.
-SMALL_TABLES = frozenset({"breakers", "line_clock", "owner"})
+#: Tables with a row or two at any time.
+SMALL_TABLES = frozenset({"circuit_breakers", "fair_queue_clock", "bot_identity", "credit_balance"})
 
-#: Questions that stop at the first row.
-CHEAP_SCANS = frozenset({"SELECT 1 FROM line LIMIT 1"})
+#: Queries that stop at the first row.
+CHEAP_SCANS = frozenset({"SELECT 1 FROM fair_queue LIMIT 1"})
 
 SCAN_STEP = re.compile(r"SCAN (?!CONSTANT ROW|json_each|value )(\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
 
@@ -36,7 +36,7 @@ RecordedQueries = dict[str, Any]
 
 
 class RecordingConnection:
-    """A connection that remembers what it was asked, with the values of the last time."""
+    """A connection that records its statements, each with the values of the last time."""
 
     def __init__(self, db: sqlite3.Connection, asked: RecordedQueries) -> None:
         self._db = db
@@ -48,12 +48,12 @@ class RecordingConnection:
         return self._db.total_changes
 
     def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
-        """Ask the database."""
+        """Record and run a statement."""
         self._asked[sql] = values
         return self._db.execute(sql, values)
 
     def executemany(self, sql: str, rows: list[Any]) -> sqlite3.Cursor:
-        """Ask the database for each row."""
+        """Record and run a statement for each row."""
         if rows:
             self._asked[sql] = rows[-1]
         return self._db.executemany(sql, rows)
@@ -61,10 +61,10 @@ class RecordingConnection:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> RecordedQueries:
-    """What the database is asked from here on, but for the opening of the file."""
-    heard: RecordedQueries = {}
-    monkeypatch.setattr(database, "Transaction", lambda db: Transaction(RecordingConnection(db, heard)))  # type: ignore[arg-type]  # all that is used of it
-    return heard
+    """The statements from here on, without those that open the file."""
+    recorded: RecordedQueries = {}
+    monkeypatch.setattr(database, "Transaction", lambda db: Transaction(RecordingConnection(db, recorded)))  # type: ignore[arg-type]  # all that is used of it
+    return recorded
 
 
 async def test_no_question_of_the_worker_or_the_intake_reads_a_whole_table(
@@ -84,7 +84,7 @@ async def test_no_question_of_the_worker_or_the_intake_reads_a_whole_table(
 
 
 async def _play_a_day(house: BotHarness) -> None:
-    """Let everything happen once that makes the bot ask its database something."""
+    """Let everything happen once that makes the bot run a statement."""
     await house.bot.worker.recover()
     await _send_every_kind_of_message(house)
     await _cause_every_kind_of_fault(house)
@@ -95,7 +95,7 @@ async def _play_a_day(house: BotHarness) -> None:
 
 
 async def _ask_as_operator(house: BotHarness) -> None:
-    """Ask what admins and operators ask."""
+    """Run the queries of admins and operators."""
     await aggregate_period(house.bot.db, DEFAULT_PERIOD, house.clock.instant())
     await house.bot.db.transact(lambda tx: JobDetailsReader(tx.jobs._db).list_open(10))
     await house.bot.db.transact(lambda tx: JobDetailsReader(tx.jobs._db).get(1))
@@ -141,9 +141,9 @@ async def _cause_every_kind_of_fault(house: BotHarness) -> None:
         await house.advance_time(60)
 
 
-#: Tables that hold a day's people or a single row, those that are read no further than to the first one, what is no
-#: table but was just found in one, and the chats for which messages wait, which all change when the clock was set.
-AT_HAND = frozenset({"lanes", "people", "erasures", "account", "line", "variations", "json_tree", "chat_queues"})
+#: Tables with the rows of a day's users, those that are read no further than to the first row, what is no table but was
+#: just found in one, and the lanes in which messages wait, which all change when the clock was set.
+AT_HAND = frozenset({"fair_queue_lanes", "users", "erasures", "fair_queue", "variations", "json_tree", "outbox_lanes"})
 
 
 async def test_what_is_done_now_and_then_reads_no_whole_table_either(tmp_path: Path, asked: RecordedQueries) -> None:
@@ -168,7 +168,7 @@ def _explain_queries(db: sqlite3.Connection, asked: Mapping[str, Any]) -> Iterat
 
 
 def _partial_indexes(db: sqlite3.Connection) -> frozenset[str]:
-    """Return the indexes that hold only the rows for which there is something to do."""
+    """Return the indexes that hold only rows with work to do."""
     rows = db.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql LIKE '% WHERE %'")
     return frozenset(row["name"] for row in rows)
 

@@ -1,4 +1,4 @@
-"""What was deleted is in no byte of the file any more, and nobody has to wait long for that."""
+"""Deleted data is in no byte of the file any more, and scrubbing keeps nobody waiting for long."""
 
 import random
 import sqlite3
@@ -10,23 +10,24 @@ from pathlib import Path
 import pytest
 
 from bot.job import State
-from bot.store import DELETE_BATCH_SIZE, secure_delete
+from bot.store import secure_delete
 from bot.store.database import Database
-from bot.store.migrations import APPLICATION_ID, _read_migrations
+from bot.store.migrations import migrate
 from bot.store.outbox import MessageDraft
 from bot.store.request_messages import RequestMessageKind
+from bot.store.table import DELETE_BATCH_SIZE
 from bot.store.transaction import Transaction
 from tests.store.large_database import create_large_database
 from tests.store.sample_requests import NOON, make_request
 
-#: Requests of seven people in turn.
+#: Requests of seven users in turn.
 MANY_ROWS = 1000
 
 SECRET_WORDS = "words that nobody is to find "
 
 
 def _write_texts(tx: Transaction) -> None:
-    """Write words short and long, so that pages are split and joined: copies stay behind that no row knows of."""
+    """Write short and long texts, so that pages are split and merged, and copies of rows stay in unallocated space."""
     lengths = random.Random(1)  # noqa: S311 - with these it happens
     for number in range(1, MANY_ROWS):
         words = (SECRET_WORDS if number % 7 == 3 else "what others say ") * lengths.choice((1, 3, 30, 400))
@@ -53,7 +54,7 @@ async def test_whoever_reads_is_not_waited_for_and_it_is_done_later(db: Database
     await db.transact(lambda tx: tx.users.set_language(5, "en"))
     with closing(sqlite3.connect(tmp_path / "darkroom.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM parts").fetchone()
+        reader.execute("SELECT count(*) FROM request_messages").fetchone()
         assert not await db.scrub()
     assert await db.scrub()
 
@@ -66,7 +67,7 @@ async def test_without_a_change_the_file_is_not_written_again(db: Database, tmp_
     assert (tmp_path / "darkroom.db").stat().st_mtime_ns == before
 
 
-#: Two letters of hers are four bytes that are found nowhere else, however small a piece of her words is left; her id is
+#: Two of her letters are four bytes that occur nowhere else, so that any trace of her texts is found; her id is
 #: long for the same reason.
 USER_LETTERS, USER_ID = "ЖЖ", 4_321_987_654_321
 
@@ -82,18 +83,14 @@ async def _open_database(path: Path) -> AsyncIterator[Database]:
         await db.close()
 
 
-def _database_bytes(path: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
-
-
 def _count_traces(path: Path) -> tuple[int, int]:
-    """Return how often letters of hers, and her id, are found."""
-    found = _database_bytes(path)
+    """Count the traces of her letters, and of her id."""
+    found = _file_bytes(path)
     return found.count(USER_LETTERS.encode()), found.count(USER_ID.to_bytes(6, "big"))
 
 
 def _play_random_edits(tx: Transaction, chance: random.Random, hers: float) -> None:
-    """Let people ask for edits, change their minds and delete them, at random places of the tables and the indexes."""
+    """Add, change and erase edits at random places of the tables and the indexes."""
     for _ in range(chance.choice((5, 60))):
         is_hers = chance.random() < hers
         user_id = USER_ID if is_hers else chance.randrange(1, 8)
@@ -120,12 +117,12 @@ def _delete_user_data(tx: Transaction) -> None:
 
 
 def _rewrite_every_page(tx: Transaction) -> None:
-    for change in ("jobs SET tries = tries + 1", "outbox SET tries = tries + 1", "parts SET kind = 'other'"):
+    for change in ("jobs SET tries = tries + 1", "outbox SET tries = tries + 1", "request_messages SET kind = 'other'"):
         tx.jobs._db.execute(f"UPDATE {change}")
 
 
 def _rows(tx: Transaction) -> dict[str, list[tuple[object, ...]]]:
-    tables = ("jobs", "parts", "sources", "outbox")
+    tables = ("jobs", "request_messages", "source_images", "outbox")
     return {table: [tuple(row) for row in tx.jobs._db.execute(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 - names from above
 
 
@@ -205,9 +202,7 @@ async def test_a_file_with_pointer_maps_is_cleaned_and_stays_sound(tmp_path: Pat
     path = tmp_path / "darkroom.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         raw.execute("PRAGMA auto_vacuum = FULL")  # as some builds of SQLite have it
-        for script in _read_migrations():
-            raw.executescript(script)
-        raw.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(_read_migrations())};")
+        migrate(raw, lambda _: None)
     async with _open_database(path) as db:
         assert await db.transact(lambda tx: tx.jobs._db.execute("PRAGMA auto_vacuum").fetchone()[0]) == 1
         await _live(db, random.Random(8))  # noqa: S311 - the same each time
@@ -233,7 +228,7 @@ async def test_a_step_is_no_longer_where_there_is_more_and_the_next_time_is_abou
     tmp_path: Path, edits: int
 ) -> None:
     path = tmp_path / "darkroom.db"
-    create_large_database(path, edits, since=NOON, words=2000)
+    create_large_database(path, edits, since=NOON, prompt_length=2000)
     turns, again = StepCounter(), StepCounter()
     async with _open_database(path) as db:
         await db.transact(lambda tx: tx.users.set_language(5, "en"))
@@ -264,7 +259,7 @@ async def test_the_wal_is_copied_before_it_grows_long(tmp_path: Path) -> None:
 
 
 async def _run_in_steps(db: Database, work: Callable[[Transaction], bool]) -> list[int]:
-    """Do it until there is no more; return how many rows each time had changed."""
+    """Repeat until there is no more; return how many rows each call changed."""
     changed, is_more = [], True
     while is_more:
         before = db.total_changes
@@ -275,7 +270,7 @@ async def _run_in_steps(db: Database, work: Callable[[Transaction], bool]) -> li
 
 async def test_whoever_has_very_much_is_erased_by_and_by_and_what_comes_later_stays(tmp_path: Path) -> None:
     path = tmp_path / "darkroom.db"
-    create_large_database(path, 3 * 250, since=NOON - 10**9, words=20, people=3)
+    create_large_database(path, 3 * 250, since=NOON - 10**9, prompt_length=20, users=3)
     async with _open_database(path) as db:
         before = db.total_changes
         await db.transact(lambda tx: tx.erase_user(1001, NOON))

@@ -1,4 +1,4 @@
-"""What is read from a database file and its WAL beside SQLite is what SQLite means."""
+"""What this code reads from a database file and its WAL agrees with SQLite."""
 
 import os
 import sqlite3
@@ -16,7 +16,7 @@ PAGE_SIZE = 4096
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A database with a table in it, all of it in the file."""
+    """A database with a table, without a WAL."""
     with closing(sqlite3.connect(tmp_path / "some.db", isolation_level=None)) as opened:
         opened.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         opened.execute("PRAGMA journal_mode = WAL")
@@ -99,7 +99,7 @@ def test_the_page_size_is_that_of_the_file(tmp_path: Path) -> None:
 
 
 def _make_page(*, kind: int = 13, freeblock: int = 0, pointers: tuple[int, ...] = (4000,), first: int = 4000) -> bytes:
-    """Return a page with something in its unallocated space."""
+    """Return a page with data in its unallocated space."""
     child = pack(">I", 9) if kind in (2, 5) else b""
     header = pack(">BHHHB", kind, freeblock, len(pointers), first, 0) + child + pack(f">{len(pointers)}H", *pointers)
     return header.ljust(1000, b"\0") + b"left".ljust(3000, b"\0") + b"cell".ljust(96, b"\0")

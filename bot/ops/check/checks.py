@@ -14,9 +14,9 @@ from bot.ops.check.findings import Finding, FindingStatus, failure, finding_from
 from bot.ops.check.http_probe import HttpProbe, ProbeError, displayed_host
 from bot.ops.config_warnings import find_config_warnings, refuse_unknown_model
 from bot.settings import CannotRun, Settings
-from bot.store.integrity_check import DatabaseInspection, inspect_database
-from bot.store.lost_file import list_rescued_files
+from bot.store.backup import list_rescued_files
 from bot.store.process_lock import is_process_lock_held
+from bot.store.read_only import DatabaseInspection, inspect_database
 from bot.telegram.client import BotAccount, TelegramClient, WebhookStatus
 from bot.telegram.errors import TelegramApiError, Unauthorized
 

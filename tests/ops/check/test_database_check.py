@@ -16,9 +16,9 @@ from bot.job import State
 from bot.ops.check import checks
 from bot.ops.check.findings import Finding, FindingStatus
 from bot.store.database import Database
-from bot.store.integrity_check import inspect_database
 from bot.store.migrations import newest_schema_version
 from bot.store.process_lock import hold_process_lock, is_process_lock_held
+from bot.store.read_only import inspect_database
 from tests.process_harness import query_database
 from tests.store.sample_requests import NOON, make_request
 
@@ -107,10 +107,10 @@ async def test_one_of_a_later_version_is_named(path: Path) -> None:
 
 
 async def test_one_of_an_earlier_version_says_that_it_will_be_brought_on(path: Path) -> None:
-    _execute(path, "PRAGMA user_version = 2")
+    _execute(path, "PRAGMA user_version = 0")
     finding = _check_database(path)
     assert finding.status is FindingStatus.OK
-    assert f"from schema 2 to {newest_schema_version()} at the start" in finding.found
+    assert f"from schema 0 to {newest_schema_version()} at the start" in finding.found
 
 
 async def test_one_of_another_program_is_named(tmp_path: Path) -> None:
