@@ -16,7 +16,6 @@ from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
 from bot.logs import hide_message
 from bot.pipeline import finish_job
-from bot.pipeline.retry_limits import MAX_TRIES
 from bot.settings import MustRestart
 from bot.store.database import PROGRAMMING_ERRORS, Database
 from bot.store.transaction import Transaction
@@ -24,6 +23,15 @@ from bot.store.transaction import Transaction
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+#: Tries before a step is given up whose failure is not known to be temporary; about five minutes.
+MAX_TRIES = 10
+
+#: Seconds before an edit that cannot even be ordered is given up; it survives an outage of a day.
+SUBMIT_GIVE_UP_SECONDS = 48 * 3600.0
+
+#: Seconds before a message that cannot be sent is given up.
+OUTBOX_MESSAGE_EXPIRY = 3 * 86_400.0
 
 #: Seconds until something is taken up again that has broken off as often as makes sense.
 QUARANTINE_SECONDS = 600.0

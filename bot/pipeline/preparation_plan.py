@@ -1,6 +1,6 @@
-"""Which jobs are prepared next: in fair order, and never so that one person holds what all need.
+"""The preparation plan: which jobs are prepared next, in fair order, and the limits for each user.
 
-Plain pictures and those that have to be decoded have places of their own, so that the first never wait for the second.
+Images that must be decoded have slots of their own (the conversion lane), so that the others never wait for them.
 """
 
 import asyncio
@@ -21,16 +21,19 @@ from bot.store.circuit_breakers import CircuitBreaker
 from bot.store.due_times import DueTimes, is_due
 from bot.store.transaction import Transaction
 
-#: Jobs prepared at once; how many of their pictures, `prepare` says.
+#: Jobs prepared at once; `prepare_images` limits how many of their images.
 MAX_PREPARATIONS = 4
 
-#: Of them, those of one person: Telegram and Kie may be slow with huge files, and one place is for everybody else.
-MAX_PREPARATIONS_PER_PERSON = MAX_PREPARATIONS - 1
+#: Of these, those of one user: Telegram and Kie may be slow with huge files, and one slot is left for everybody else.
+MAX_PREPARATIONS_PER_USER = MAX_PREPARATIONS - 1
+
+#: Images decoded at once: while the image of one user is decoded, that of the next is downloaded or uploaded.
+MAX_CONVERSIONS = 2
 
 
 @dataclass(frozen=True)
 class JobsInFlight:
-    """The jobs that are taken up already, by their ids, and whose they are."""
+    """The jobs in flight by id, each with its user."""
 
     preparing: Mapping[int, int]
     #: in the conversion lane
@@ -38,77 +41,72 @@ class JobsInFlight:
 
     @property
     def ids(self) -> frozenset[int]:
-        """All of them."""
+        """The ids of all of them."""
         return frozenset([*self.preparing, *self.converting])
 
 
 @dataclass(frozen=True)
 class DueJobs:
-    """What can be taken up now."""
+    """The jobs to start now."""
 
-    #: to be prepared, or to be asked about
+    #: to be prepared, or uncertain orders to be advanced
     jobs: list[Job]
-    #: to have a picture decoded
+    #: whose next image is to be decoded
     conversions: list[Job]
-    #: whether others are due, which have to wait until one that is under way has ended, be it that they are
-    has_more: bool
 
 
 def find_due_jobs(
     tx: Transaction,
     containment: ErrorContainment,
-    agenda: DueTimes,
+    due_times: DueTimes,
     breakers: list[CircuitBreaker],
     now: Instant,
-    under_way: JobsInFlight,
+    in_flight: JobsInFlight,
 ) -> DueJobs:
-    """Find the jobs that are due, as far as there are places, and begin the turns of those to be decoded."""
-    places, most = MAX_PREPARATIONS - len(under_way.preparing), MAX_PREPARATIONS + len(under_way.ids) + 1
-    all_in_doubt = tx.jobs.list_due(State.SUBMITTING, now, most) if is_due(agenda.jobs_at, now) else []
-    in_doubt = _read_jobs(
-        tx, containment, [job_id for job_id in all_in_doubt if job_id not in under_way.ids][: max(0, places)]
+    """Find the due jobs for which there are free slots, and count the turns of those to be converted."""
+    slots = MAX_PREPARATIONS - len(in_flight.preparing)
+    due_ids = (
+        tx.jobs.list_due(State.SUBMITTING, now, MAX_PREPARATIONS + len(in_flight.ids))
+        if is_due(due_times.jobs_at, now)
+        else []
     )
-    more = len(in_doubt) < len(all_in_doubt)
-    if not agenda.has_queued_jobs:
-        return DueJobs(in_doubt, [], more)
+    uncertain = _read_jobs(tx, containment, [id_ for id_ in due_ids if id_ not in in_flight.ids][: max(0, slots)])
+    if not due_times.has_queued_jobs:
+        return DueJobs(uncertain, [])
     tx.fair_queue.release_due(now)
-    uploads = _allowed_uploads(breakers, now, under_way)
-    to_prepare = _pick_to_prepare(tx, containment, min(places - len(in_doubt), uploads), under_way)
-    to_convert = _pick_to_convert(
-        tx, containment, min(MAX_CONVERSIONS - len(under_way.converting), uploads - len(to_prepare)), under_way
-    )
-    more |= len(to_prepare) < len(tx.fair_queue.list_to_prepare(now, len(to_prepare) + 1))
-    more |= len(to_convert) < len(tx.conversion_queue.list_due(len(to_convert) + 1))
-    return DueJobs([*in_doubt, *to_prepare], to_convert, more)
+    uploads = _allowed_uploads(breakers, now, in_flight)
+    prepared = _pick_to_prepare(tx, containment, min(slots - len(uncertain), uploads), in_flight)
+    slots = min(MAX_CONVERSIONS - len(in_flight.converting), uploads - len(prepared))
+    return DueJobs([*uncertain, *prepared], _pick_to_convert(tx, containment, slots, in_flight))
 
 
-def _allowed_uploads(breakers: list[CircuitBreaker], now: Instant, under_way: JobsInFlight) -> int:
-    """Return how many more jobs may come to upload something, beside what places there are."""
-    # without a good key no upload is taken either
+def _allowed_uploads(breakers: list[CircuitBreaker], now: Instant, in_flight: JobsInFlight) -> int:
+    """Return how many more jobs the circuit breakers let upload something."""
+    # Kie takes no upload either without a valid key
     if any(each.name in (BlockCause.KEY, UPLOADS) and blocks_orders(each, now) for each in breakers):
         return 0
-    # after a trouble the first one goes alone, to see whether its pictures are taken
-    is_in_trouble = any(each.name == UPLOADS for each in breakers)
-    return 1 - len(under_way.ids) if is_in_trouble else MAX_PREPARATIONS + MAX_CONVERSIONS
+    # after an outage the first upload goes alone, to see whether Kie takes it
+    is_recovering = any(each.name == UPLOADS for each in breakers)
+    return 1 - len(in_flight.ids) if is_recovering else MAX_PREPARATIONS + MAX_CONVERSIONS
 
 
-def _pick_to_prepare(tx: Transaction, containment: ErrorContainment, places: int, under_way: JobsInFlight) -> list[Job]:
+def _pick_to_prepare(tx: Transaction, containment: ErrorContainment, slots: int, in_flight: JobsInFlight) -> list[Job]:
     found: list[Job] = []
-    while len(found) < places:
-        of_each = Counter([*under_way.preparing.values(), *(job.charged_to for job in found)])
-        sated = [person for person, count in of_each.items() if count >= MAX_PREPARATIONS_PER_PERSON]
-        job_id = tx.fair_queue.get_next_to_prepare(under_way.ids | _job_ids(found), sated)
+    while len(found) < slots:
+        per_user = Counter([*in_flight.preparing.values(), *(job.charged_to for job in found)])
+        at_limit = [user for user, count in per_user.items() if count >= MAX_PREPARATIONS_PER_USER]
+        job_id = tx.fair_queue.get_next_to_prepare(in_flight.ids.union(job.id for job in found), at_limit)
         if job_id is None:
             break
         found += _read_jobs(tx, containment, [job_id])
     return found
 
 
-def _pick_to_convert(tx: Transaction, containment: ErrorContainment, places: int, under_way: JobsInFlight) -> list[Job]:
+def _pick_to_convert(tx: Transaction, containment: ErrorContainment, slots: int, in_flight: JobsInFlight) -> list[Job]:
     found: list[Job] = []
-    while len(found) < places:
-        persons = [*under_way.converting.values(), *(job.charged_to for job in found)]
-        job_id = tx.conversion_queue.take_next(under_way.ids | _job_ids(found), persons)
+    while len(found) < slots:
+        users = [*in_flight.converting.values(), *(job.charged_to for job in found)]
+        job_id = tx.conversion_queue.take_next(in_flight.ids.union(job.id for job in found), users)
         if job_id is None:
             break
         found += _read_jobs(tx, containment, [job_id])
@@ -120,49 +118,41 @@ def _read_jobs(tx: Transaction, containment: ErrorContainment, ids: list[int]) -
     return [job for job in jobs if job is not None]
 
 
-def _job_ids(jobs: list[Job]) -> frozenset[int]:
-    return frozenset(job.id for job in jobs)
-
-
-#: While a picture of one person is decoded, that of the next is fetched, or handed on.
-MAX_CONVERSIONS = 2
-
-
 class ConversionLane:
-    """Who is in the lane, in memory: whoever was there when the process ended is still in the queue."""
+    """The jobs whose image is being decoded, in memory: after a crash they are still in the conversion queue."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, int] = {}
 
     @property
     def jobs(self) -> Mapping[int, int]:
-        """The jobs in the lane, and whose they are."""
+        """The jobs in the lane by id, each with its user."""
         return dict(self._jobs)
 
     def enter(self, job: Job) -> bool:
-        """Take a place for a job; False if there is none, or its person has one."""
+        """Take a slot for a job; False if there is none, or if its user has one."""
         is_free = len(self._jobs) < MAX_CONVERSIONS and job.charged_to not in self._jobs.values()
         if is_free:
             self._jobs[job.id] = job.charged_to
         return is_free
 
     def leave(self, job: Job) -> None:
-        """Give the place of a job back."""
+        """Release the slot of a job."""
         self._jobs.pop(job.id, None)
 
 
 class FairSemaphore:
-    """So many places for all persons together, and one less for each of them; who waits is served in turn."""
+    """A semaphore of which one user gets all slots but one; waiting users are served in order."""
 
-    def __init__(self, places: int) -> None:
-        self._shared = asyncio.Semaphore(places)
-        self._max_per_person = places - 1
-        #: of the persons who hold a place, or wait for one
-        self._per_person: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+    def __init__(self, slots: int) -> None:
+        self._shared = asyncio.Semaphore(slots)
+        self._max_per_user = slots - 1
+        #: of the users who hold a slot or wait for one
+        self._per_user: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def slot_for(self, person: int) -> AsyncIterator[None]:
-        """Hold a place for somebody."""
-        of_one = self._per_person.setdefault(person, asyncio.Semaphore(self._max_per_person))
-        async with of_one, self._shared:
+    async def slot_for(self, user: int) -> AsyncIterator[None]:
+        """Hold a slot for a user."""
+        of_user = self._per_user.setdefault(user, asyncio.Semaphore(self._max_per_user))
+        async with of_user, self._shared:
             yield

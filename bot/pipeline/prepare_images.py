@@ -35,11 +35,10 @@ from bot.images.inspect import SendObstacle, inspect_image_in_thread, obstacle_t
 from bot.images.limits import MAX_ASPECT_RATIO
 from bot.job import FailureReason, Job, SourceImage, State
 from bot.pipeline import circuit_breakers, finish_job
+from bot.pipeline.error_containment import MAX_TRIES
 from bot.pipeline.finish_job import Withdrawn
 from bot.pipeline.image_upload import ImageUploader
 from bot.pipeline.preparation_plan import ConversionLane, FairSemaphore
-from bot.pipeline.retry_limits import MAX_TRIES
-from bot.pipeline.wakeup import Wakeup
 from bot.store.database import Database
 from bot.store.transaction import Transaction
 from bot.telegram.client import TelegramClient
@@ -91,7 +90,7 @@ class ImagePreparer:
         fetcher: Downloader,
         converter: ImageConverter,
         transport: ImageUploader,
-        bell: Wakeup,
+        wakeup: asyncio.Event,
         *,
         deadline: float,
         admins: frozenset[int],
@@ -105,7 +104,7 @@ class ImagePreparer:
         self.lane = ConversionLane()
         self._converter = converter
         self._uploader = transport
-        self._wakeup = bell
+        self._wakeup = wakeup
         self._deadline = deadline
         self._admins = admins
         self._clock = clock
@@ -148,9 +147,9 @@ class ImagePreparer:
         return [source for source in job.request.sources if not self._uploader.is_fresh(source, now)]
 
     async def _finish(self, job: Job, carried: list[_UploadedImage], *, is_ready: bool) -> None:
-        # by the bell, so that the order is written down in the same commit, if it is its turn
-        await self._wakeup.commit_and_wake(
-            self._db, lambda tx: (self._mark_ready if is_ready else self._queue_for_conversion)(tx, job, carried)
+        self._wakeup.set()  # before the commit, so that the worker begins the order in the same one, if it is its turn
+        await self._db.transact(
+            lambda tx: (self._mark_ready if is_ready else self._queue_for_conversion)(tx, job, carried)
         )
 
     async def _handle_failure(self, job: Job, carried: list[_UploadedImage], error: BaseException) -> None:
@@ -180,7 +179,7 @@ class ImagePreparer:
                 found, fitted = await self._fit(job, source, found, self._convert_content)
             finally:
                 self.lane.leave(job)
-                self._wakeup.wake()
+                self._wakeup.set()
             return await self._upload(job, source, found, fitted)
 
     async def _convert_image(self, job: Job, source: SourceImage) -> _UploadedImage:

@@ -7,7 +7,7 @@ import errno
 import logging
 from dataclasses import dataclass
 
-from bot.clock import Instant, add_seconds, backoff, seconds_between
+from bot.clock import MAX_BACKOFF, Instant, add_seconds, backoff, seconds_between
 from bot.i18n import DEFAULT_LANGUAGE, Sentence, sentence
 from bot.images.download import DownloadError, DownloadUnavailable
 from bot.images.errors import ConversionFailed
@@ -15,16 +15,14 @@ from bot.job import FailureReason, Job
 from bot.kie.errors import AccountBlocked, KieError, KieUnavailable, RequestRefused
 from bot.kie.models import RESULT_RETENTION_DAYS, is_result_retained
 from bot.pipeline import circuit_breakers, finish_job
-from bot.pipeline.deliver_image import DeliveryUnconfirmed, MessageEditUncertain, Undeliverable
-from bot.pipeline.progress_message import ProgressContent, ProgressUpdate
-from bot.pipeline.retry_limits import (
-    DOWNLOAD_DELAY_NOTICE_SECONDS,
-    MAX_TRIES,
+from bot.pipeline.deliver_image import (
     MAX_UNCERTAIN_SENDS,
-    OUTBOX_MESSAGE_EXPIRY,
-    SUBMIT_GIVE_UP_SECONDS,
-    UNCERTAIN_RESEND_DELAYS,
+    DeliveryUnconfirmed,
+    MessageEditUncertain,
+    Undeliverable,
 )
+from bot.pipeline.error_containment import MAX_TRIES, OUTBOX_MESSAGE_EXPIRY, SUBMIT_GIVE_UP_SECONDS
+from bot.pipeline.progress_message import ProgressContent, ProgressUpdate
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxMessage
 from bot.store.transaction import Transaction
 from bot.telegram.errors import (
@@ -41,6 +39,9 @@ from bot.telegram.errors import (
 )
 
 log = logging.getLogger(__name__)
+
+#: Seconds of failing downloads before the user is told that the image is finished.
+DOWNLOAD_DELAY_NOTICE_SECONDS = 60.0
 
 #: What the system says when file descriptors, memory or room on the disk run out.
 EXHAUSTION_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
@@ -233,7 +234,7 @@ def _end_message(tx: Transaction, parcel: OutboxMessage, ending: DeliveryOutcome
 def _retry_message_later(tx: Transaction, parcel: OutboxMessage, error: Exception, now: Instant) -> None:
     wait = error.retry_after if isinstance(error, RetryableError) else None
     usual = (
-        UNCERTAIN_RESEND_DELAYS[min(parcel.uncertain_sends, 1)]
+        (MAX_BACKOFF if parcel.uncertain_sends else 5.0)
         if isinstance(error, DeliveryUncertain)
         else backoff(parcel.tries)
     )

@@ -49,10 +49,8 @@ def _make_plan(house: BotHarness, *held: int) -> Callable[[Transaction], Dispatc
     busy = WorkInFlight(
         jobs=JobsInFlight({}, {}),
         messages=outbox.OutboxExclusions(held_chat_ids=frozenset(held)),
-        probes=frozenset(),
-        groups=frozenset(),
+        checks=frozenset(),
         deliveries=0,
-        is_checking_balance=False,
     )
     worker = house.bot.worker
     return lambda tx: make_plan(tx, worker._steps.order_submitter, worker._containment, house.clock.instant(), busy)

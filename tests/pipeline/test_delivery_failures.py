@@ -8,7 +8,7 @@ import pytest
 
 from bot.images.jpeg import MAX_SCANS
 from bot.job import State
-from bot.pipeline.retry_limits import MAX_TRIES
+from bot.pipeline.error_containment import MAX_TRIES
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.telegram.errors import bad_request, blocked, server_error, too_many_requests
 from bot.store import database

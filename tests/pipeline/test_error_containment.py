@@ -20,11 +20,10 @@ from bot.pipeline import (
     retries,
     uncertain_orders,
 )
-from bot.pipeline.error_containment import MAX_REMEMBERED, ErrorContainment
+from bot.pipeline.error_containment import MAX_REMEMBERED, MAX_TRIES, ErrorContainment
 from bot.pipeline.poll_task import TaskPoller
 from bot.pipeline.prepare_images import ImagePreparer
 from bot.pipeline.progress_message import ProgressMessageSender
-from bot.pipeline.retry_limits import MAX_TRIES
 from bot.pipeline.submit_order import OrderSubmitter
 from bot.pipeline.worker import Worker
 from bot.sandbox.fault_injection import Fault, FaultKind
@@ -380,7 +379,6 @@ async def test_nothing_of_an_edit_is_left_in_memory_once_a_mistake_has_ended_it(
     assert (
         worker._jobs_in_flight,
         worker._messages_in_flight,
-        worker._messages_being_recorded,
         worker._deliveries_in_flight,
-    ) == ({}, {}, set(), {})
+    ) == ({}, {}, {})
     assert (worker._polls._planned, worker._polls._in_flight, worker._callbacks._arrived) == ({}, {}, set())

@@ -10,7 +10,7 @@ from bot.pipeline import preparation_plan
 from bot.pipeline.preparation_plan import (
     MAX_CONVERSIONS,
     MAX_PREPARATIONS,
-    MAX_PREPARATIONS_PER_PERSON,
+    MAX_PREPARATIONS_PER_USER,
     DueJobs,
     FairSemaphore,
     JobsInFlight,
@@ -48,8 +48,7 @@ async def test_one_place_of_preparation_is_for_others_than_who_has_most(house: B
         await house.bot.db.transact(partial(_queue_job, message_id=number + 1, person=EVE))
     bobs = await house.bot.db.transact(lambda tx: _queue_job(tx, 99, BOB))
     due = await _due_jobs(house)
-    assert Counter(job.charged_to for job in due.jobs) == {EVE: MAX_PREPARATIONS_PER_PERSON, BOB: 1}
-    assert due.has_more
+    assert Counter(job.charged_to for job in due.jobs) == {EVE: MAX_PREPARATIONS_PER_USER, BOB: 1}
     under_way = {job.id: job.charged_to for job in due.jobs}
     assert (await _due_jobs(house, prepared=under_way)).jobs == []
     under_way.pop(bobs)
@@ -60,7 +59,7 @@ async def test_what_is_to_be_decoded_takes_no_place_of_what_is_not(house: BotHar
     for number in range(10):
         await house.bot.db.transact(partial(_queue_job, message_id=number + 1, person=100 + number, converts=True))
     due = await _due_jobs(house)
-    assert (len(due.jobs), len(due.conversions), due.has_more) == (0, MAX_CONVERSIONS, True)
+    assert (len(due.jobs), len(due.conversions)) == (0, MAX_CONVERSIONS)
     plain = [
         await house.bot.db.transact(partial(_queue_job, message_id=number, person=number)) for number in range(20, 30)
     ]
@@ -73,7 +72,7 @@ async def test_one_person_has_one_picture_decoded_at_a_time(house: BotHarness) -
     for number in range(3):
         await house.bot.db.transact(partial(_queue_job, message_id=number + 1, person=EVE, converts=True))
     due = await _due_jobs(house)
-    assert (len(due.conversions), due.has_more) == (1, True)
+    assert len(due.conversions) == 1
     assert (await _due_jobs(house, converted={due.conversions[0].id: EVE})).conversions == []
 
 
@@ -92,4 +91,4 @@ async def test_a_place_is_for_others_however_many_one_wants() -> None:
     gate.set()
     await asyncio.wait(tasks)
     assert held == {EVE: 10, BOB: 2}
-    assert len(semaphore._per_person) == 0
+    assert len(semaphore._per_user) == 0
