@@ -73,7 +73,7 @@ def test_whatever_tasks_took_the_shares_are_shares_of_all(latest: list[float], m
 
 START = 1_700_000_000_000
 WITHOUT_CALLBACKS = compute_poll_schedule(make_prior_distribution(10))
-WITH_CALLBACKS = compute_poll_schedule(make_prior_distribution(10), lost=1 / 64)
+WITH_CALLBACKS = compute_poll_schedule(make_prior_distribution(10), loss_rate=1 / 64)
 
 
 def _poll_ages(deadline: float, table: PollSchedule) -> list[float]:
