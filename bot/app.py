@@ -351,7 +351,7 @@ def _build_kie_callback(
         return None
     key = settings.kie_webhook_key
     return KieCallbackEndpoint(
-        CallbackProcessor(db, callbacks, measure, look_soon=worker.poll_soon).process,
+        CallbackProcessor(db, callbacks, measure, poll_soon=worker.poll_soon).process,
         is_ours=callbacks.is_signed_by_us,
         key=None if key is None else key.get_secret_value(),
         redact=redact,

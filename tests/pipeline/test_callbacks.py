@@ -151,7 +151,7 @@ async def test_the_operator_hears_once_that_callbacks_do_not_come(called: BotHar
     for colour in ("green", "red", "gold"):
         await called.request_edit(make_photo(colour))
         await called.advance_time(31)
-    assert sum("does not call back any more" in line for line in called.log_capture.lines) == 1
+    assert sum("callbacks do not arrive" in line for line in called.log_capture.lines) == 1
 
 
 async def test_a_callback_that_comes_before_the_record_is_up_to_date_is_followed_by_looks(called: BotHarness) -> None:
