@@ -1,19 +1,34 @@
-"""The dispatch plan: what the worker starts next, found by index in one transaction, and when more is due."""
+"""The dispatch plan: what the worker starts next, found by index in one transaction, and when more is due.
 
-from dataclasses import dataclass, replace
+Limits for each user and each chat keep anybody from holding what all need. Images that must be decoded have slots of
+their own (the conversion lane), so that the others never wait for them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bot.clock import Instant, add_seconds, seconds_between
-from bot.pipeline import collect_request, credit_balance, outage_notices, preparation_plan, progress_message
+from bot.job import Job, State
+from bot.kie.errors import BlockCause
+from bot.pipeline import collect_request, credit_balance, outage_notices, progress_message
 from bot.pipeline.circuit_breakers import UPLOADS
 from bot.pipeline.error_containment import MAX_TRIES, OUTBOX_MESSAGE_EXPIRY, QUARANTINE_SECONDS, ErrorContainment
-from bot.pipeline.order_limits import OrderAllowance, OrderLimits, needs_probe
-from bot.pipeline.preparation_plan import JobsInFlight
+from bot.pipeline.order_limits import OrderAllowance, OrderLimits, blocks_orders, needs_probe
+from bot.pipeline.prepare_images import MAX_CONVERSIONS
 from bot.pipeline.progress_message import ProgressUpdate
 from bot.pipeline.submit_order import Order, OrderSubmitter
+from bot.store.circuit_breakers import CircuitBreaker
 from bot.store.due_times import DueTimes, is_due
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxExclusions, OutboxLane, OutboxMessage
 from bot.store.transaction import Transaction
+
+#: Jobs prepared at once; `prepare_images` limits how many of their images.
+MAX_PREPARATIONS = 4
+
+#: Of these, those of one user: Telegram and Kie may be slow with huge files, and one slot is left for everybody else.
+MAX_PREPARATIONS_PER_USER = MAX_PREPARATIONS - 1
 
 #: Images and files being delivered at once: 50 MB of memory each at most, and usually 2.
 MAX_DELIVERIES = 6
@@ -41,19 +56,30 @@ MAX_MESSAGES_PER_PLAN = 4
 class WorkInFlight:
     """What is in flight, so that a plan does not start it again."""
 
-    jobs: JobsInFlight
-    messages: OutboxExclusions
+    #: jobs being prepared and uncertain orders being advanced by id, each with its user
+    preparing: Mapping[int, int] = field(default_factory=dict)
+    #: jobs in the conversion lane, likewise
+    converting: Mapping[int, int] = field(default_factory=dict)
+    messages: OutboxExclusions = field(default_factory=OutboxExclusions)
+    #: how many of the messages are images and files
+    deliveries: int = 0
     #: probes, balance checks and lookups of administrators: which kind, and of what
-    checks: frozenset[tuple[str, object]]
-    #: how many images and files
-    deliveries: int
+    checks: frozenset[tuple[str, object]] = frozenset()
+
+    @property
+    def job_ids(self) -> frozenset[int]:
+        """The ids of all jobs."""
+        return frozenset([*self.preparing, *self.converting])
 
 
 @dataclass(frozen=True)
 class DispatchPlan:
     """What to start now, and when more is due."""
 
-    jobs: preparation_plan.DueJobs
+    #: jobs to prepare and uncertain orders to advance
+    jobs: list[Job]
+    #: jobs whose next image is to be decoded
+    conversions: list[Job]
     orders: list[Order]
     messages: list[OutboxMessage]
     progress_updates: list[ProgressUpdate]
@@ -98,10 +124,12 @@ def make_plan(
     messages = [_attach_job(tx, containment, each, now) for each in found if each.draft.kind not in EDITABLE_KINDS]
     plan_again |= None in updates or None in messages  # behind these there may be others
     groups = tx.chats.list_admins_due(now, MAX_ADMIN_LOOKUPS) if is_due(due_times.admins_at, now) else []
+    jobs, conversions = find_due_jobs(tx, containment, due_times, breakers, now, in_flight)
     moments = [allowance.opens_at, balance_at, *_next_due_times(tx, due_times, now)]
     moments += [breaker.until for breaker in breakers if breaker in unproven or breaker.name == UPLOADS]
     return DispatchPlan(
-        jobs=preparation_plan.find_due_jobs(tx, containment, due_times, breakers, now, in_flight.jobs),
+        jobs=jobs,
+        conversions=conversions,
         orders=orders,
         messages=[each for each in messages if each is not None],
         progress_updates=[each for each in updates if each is not None],
@@ -141,6 +169,72 @@ def _next_due_times(tx: Transaction, due_times: DueTimes, now: Instant) -> list[
         tx.outbox.next_due_at(now) if is_due(due_times.messages_at, now) else due_times.messages_at,
         tx.chats.next_admins_due_at(now) if is_due(due_times.admins_at, now) else due_times.admins_at,
     ]
+
+
+def find_due_jobs(
+    tx: Transaction,
+    containment: ErrorContainment,
+    due_times: DueTimes,
+    breakers: list[CircuitBreaker],
+    now: Instant,
+    in_flight: WorkInFlight,
+) -> tuple[list[Job], list[Job]]:
+    """Return the due jobs to prepare or advance, and those to convert, as far as there are free slots.
+
+    This counts the turns of those to convert.
+    """
+    slots = MAX_PREPARATIONS - len(in_flight.preparing)
+    due_ids = (
+        tx.jobs.list_due(State.SUBMITTING, now, MAX_PREPARATIONS + len(in_flight.job_ids))
+        if is_due(due_times.jobs_at, now)
+        else []
+    )
+    uncertain = _read_jobs(tx, containment, [id_ for id_ in due_ids if id_ not in in_flight.job_ids][: max(0, slots)])
+    if not due_times.has_queued_jobs:
+        return uncertain, []
+    tx.fair_queue.release_due(now)
+    uploads = _allowed_uploads(breakers, now, in_flight)
+    prepared = _pick_to_prepare(tx, containment, min(slots - len(uncertain), uploads), in_flight)
+    slots = min(MAX_CONVERSIONS - len(in_flight.converting), uploads - len(prepared))
+    return [*uncertain, *prepared], _pick_to_convert(tx, containment, slots, in_flight)
+
+
+def _allowed_uploads(breakers: list[CircuitBreaker], now: Instant, in_flight: WorkInFlight) -> int:
+    """Return how many more jobs the circuit breakers let upload something."""
+    # Kie takes no upload either without a valid key
+    if any(each.name in (BlockCause.KEY, UPLOADS) and blocks_orders(each, now) for each in breakers):
+        return 0
+    # after an outage the first upload goes alone, to see whether Kie takes it
+    is_recovering = any(each.name == UPLOADS for each in breakers)
+    return 1 - len(in_flight.job_ids) if is_recovering else MAX_PREPARATIONS + MAX_CONVERSIONS
+
+
+def _pick_to_prepare(tx: Transaction, containment: ErrorContainment, slots: int, in_flight: WorkInFlight) -> list[Job]:
+    found: list[Job] = []
+    while len(found) < slots:
+        per_user = Counter([*in_flight.preparing.values(), *(job.charged_to for job in found)])
+        at_limit = [user for user, count in per_user.items() if count >= MAX_PREPARATIONS_PER_USER]
+        job_id = tx.fair_queue.get_next_to_prepare(in_flight.job_ids.union(job.id for job in found), at_limit)
+        if job_id is None:
+            break
+        found += _read_jobs(tx, containment, [job_id])
+    return found
+
+
+def _pick_to_convert(tx: Transaction, containment: ErrorContainment, slots: int, in_flight: WorkInFlight) -> list[Job]:
+    found: list[Job] = []
+    while len(found) < slots:
+        users = [*in_flight.converting.values(), *(job.charged_to for job in found)]
+        job_id = tx.conversion_queue.take_next(in_flight.job_ids.union(job.id for job in found), users)
+        if job_id is None:
+            break
+        found += _read_jobs(tx, containment, [job_id])
+    return found
+
+
+def _read_jobs(tx: Transaction, containment: ErrorContainment, ids: list[int]) -> list[Job]:
+    jobs = [containment.run_for_job(tx, job_id, partial(tx.jobs.get, job_id)) for job_id in ids]
+    return [job for job in jobs if job is not None]
 
 
 def _due_messages(

@@ -20,34 +20,19 @@ from bot.pipeline import circuit_breakers, dispatch_plan, retries, uncertain_ord
 from bot.pipeline.callback_tracker import CallbackTracker
 from bot.pipeline.circuit_breakers import RecoveryProbe
 from bot.pipeline.credit_balance import CreditBalanceChecker
-from bot.pipeline.dispatch_plan import (
-    EDITABLE_KINDS,
-    MAX_DELIVERIES,
-    MAX_DELIVERIES_PER_USER,
-    DispatchPlan,
-    WorkInFlight,
-    make_plan,
-)
+from bot.pipeline.dispatch_plan import EDITABLE_KINDS, DispatchPlan, WorkInFlight, make_plan
 from bot.pipeline.error_containment import ErrorContainment
 from bot.pipeline.group_admins import GroupAdminFinder
 from bot.pipeline.poll_schedule import MAX_POLL_INTERVAL, PollQueue
 from bot.pipeline.poll_task import TaskPoller
-from bot.pipeline.preparation_plan import JobsInFlight
 from bot.pipeline.prepare_images import ImagePreparer
 from bot.pipeline.progress_message import ProgressMessageSender, ProgressUpdate
 from bot.pipeline.send_message import MessageSender
 from bot.pipeline.submit_order import Order, OrderSubmitter
 from bot.settings import MustRestart
+from bot.store import outbox
 from bot.store.database import Database, StoreError, UnitOfWork
-from bot.store.outbox import (
-    HEAVY_KINDS,
-    RATE_LIMITED_LANES,
-    DeliveryOutcome,
-    MessageKind,
-    OutboxExclusions,
-    OutboxLane,
-    OutboxMessage,
-)
+from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxExclusions, OutboxLane, OutboxMessage
 from bot.store.transaction import Transaction
 from bot.telegram.errors import RetryableError
 from bot.telegram.send_rate_limit import SendRateLimiter
@@ -212,20 +197,19 @@ class Worker:
     def _limits_open_at(self, plan: DispatchPlan, now: float) -> list[float]:
         """Return when the limits for all chats together let more of what is due leave, `now` if they do already."""
         may_be_more = plan.messages or plan.progress_updates  # because one plan starts only a few
-        waits_to_send = may_be_more or plan.closed_lanes & RATE_LIMITED_LANES
+        waits_to_send = may_be_more or plan.closed_lanes & outbox.RATE_LIMITED_LANES
         opens_at = [self._rate_limiter.global_next_send_at(now)] if waits_to_send else []
         return opens_at + ([self._rate_limiter.next_edit_at(now)] if OutboxLane.REFRESH in plan.closed_lanes else [])
 
     def _snapshot(self) -> WorkInFlight:
         now, converting = self._monotonic(), self._steps.image_preparer.lane.jobs
         self._chats_held_until = {chat_id: opens for chat_id, opens in self._chats_held_until.items() if opens > now}
-        closed_lanes = RATE_LIMITED_LANES if self._rate_limiter.global_next_send_at(now) > now else frozenset()
+        closed_lanes = outbox.RATE_LIMITED_LANES if self._rate_limiter.global_next_send_at(now) > now else frozenset()
         if self._rate_limiter.next_edit_at(now) > now:
             closed_lanes |= {OutboxLane.REFRESH}
         return WorkInFlight(
-            jobs=JobsInFlight(
-                {job_id: user for job_id, user in self._jobs_in_flight.items() if job_id not in converting}, converting
-            ),
+            preparing={job_id: user for job_id, user in self._jobs_in_flight.items() if job_id not in converting},
+            converting=converting,
             messages=OutboxExclusions(
                 chat_ids=frozenset(chat for chat in self._messages_in_flight.values() if chat is not None),
                 held_chat_ids=frozenset(self._chats_held_until),
@@ -240,13 +224,13 @@ class Worker:
 
     def _users_at_delivery_limit(self) -> frozenset[int]:
         per_user = Counter(self._deliveries_in_flight.values())
-        at_limit = frozenset(user for user, count in per_user.items() if count >= MAX_DELIVERIES_PER_USER)
+        at_limit = frozenset(user for user, count in per_user.items() if count >= dispatch_plan.MAX_DELIVERIES_PER_USER)
         return at_limit - {ERASED_ID}
 
     def _start_plan(self, tasks: asyncio.TaskGroup, plan: DispatchPlan) -> None:
-        for job in plan.jobs.jobs:
+        for job in plan.jobs:
             self._start_job(tasks, job, self._advance_job)
-        for job in plan.jobs.conversions:
+        for job in plan.conversions:
             if self._steps.image_preparer.lane.enter(job):  # its slot may have been taken since
                 self._start_job(tasks, job, self._steps.image_preparer.convert)
         for order in plan.orders:
@@ -362,9 +346,11 @@ class Worker:
         self, tasks: asyncio.TaskGroup, message: OutboxMessage, send: Callable[[], Awaitable[None]]
     ) -> None:
         """Send a message, a change of one or a deletion, if the limits let it leave at this moment."""
-        is_heavy = message.draft.kind in HEAVY_KINDS
+        is_heavy = message.draft.kind in outbox.HEAVY_KINDS
         user = ERASED_ID if message.job is None else message.job.charged_to
-        if is_heavy and (len(self._deliveries_in_flight) >= MAX_DELIVERIES or user in self._users_at_delivery_limit()):
+        if is_heavy and (
+            len(self._deliveries_in_flight) >= dispatch_plan.MAX_DELIVERIES or user in self._users_at_delivery_limit()
+        ):
             return
         if not self._take_send_slot(message):
             return

@@ -12,7 +12,6 @@ from typing import Any
 from bot.clock import Instant
 from bot.pipeline import outage_notices
 from bot.pipeline.dispatch_plan import DispatchPlan, WorkInFlight, make_plan
-from bot.pipeline.preparation_plan import JobsInFlight
 from bot.store import outbox
 from bot.store.circuit_breakers import CircuitBreaker
 from bot.store.database import Database
@@ -46,14 +45,11 @@ async def _settle_database(db: Database, work: Callable[[Transaction], Any]) -> 
 
 def _make_plan(house: BotHarness, *held: int) -> Callable[[Transaction], DispatchPlan]:
     """Return what makes a plan while nothing is under way, and some chats are left alone."""
-    busy = WorkInFlight(
-        jobs=JobsInFlight({}, {}),
-        messages=outbox.OutboxExclusions(held_chat_ids=frozenset(held)),
-        checks=frozenset(),
-        deliveries=0,
-    )
+    in_flight = WorkInFlight(messages=outbox.OutboxExclusions(held_chat_ids=frozenset(held)))
     worker = house.bot.worker
-    return lambda tx: make_plan(tx, worker._steps.order_submitter, worker._containment, house.clock.instant(), busy)
+    return lambda tx: make_plan(
+        tx, worker._steps.order_submitter, worker._containment, house.clock.instant(), in_flight
+    )
 
 
 async def test_a_plan_costs_the_same_however_much_waits_for_a_chat_that_is_left_alone(house: BotHarness) -> None:
