@@ -1,4 +1,4 @@
-"""Which failures of a step end an edit, and which only put it off."""
+"""Which failures of a step end an edit, and which are retried."""
 
 import errno
 from functools import partial
@@ -17,7 +17,7 @@ RULES = RetryRules(frozenset(), 900.0, 2.0)
 
 
 async def _fail_repeatedly(house: BotHarness, error: Exception) -> State:
-    """Let a step of the only job fail again and again, and return where the job is then."""
+    """Let a step of the only job fail repeatedly, and return the state of the job."""
     job = await house.read_job()
     for _ in range(MAX_TRIES + 5):
         if job.state is State.QUEUED:
