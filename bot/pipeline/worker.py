@@ -147,7 +147,7 @@ class Worker:
     async def recover(self) -> None:
         """Take up what an earlier process left: orders it may have placed, and running tasks."""
         now = self._clock()
-        await self._run_contained("recall", "", self._steps.task_poller.load_history(), lambda _: None)
+        await self._run_contained("history", "", self._steps.task_poller.load_history(), lambda _: None)
         job_ids = await self._db.transact(lambda tx: self._recover_stored(tx, now))
         for position, job_id in enumerate(job_ids):
             self._callbacks.mark_possibly_missed(job_id)
@@ -178,7 +178,7 @@ class Worker:
         return job is not None and uncertain_orders.resume_uncertain(tx, job, self._callbacks, now)
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:
-        """Start what is due; return the seconds until more is due, if nothing wakes the worker earlier."""
+        """Start what is due; return the seconds until more is due, zero or less if that is at once."""
         in_flight = self._snapshot()
         plan = await self._db.transact(
             # by the clock at that moment: what the same commit has just written is due then
@@ -332,7 +332,7 @@ class Worker:
 
     async def _run_poll(self, job_id: int) -> None:
         again = await self._run_contained(
-            "look", job_id, self._steps.task_poller.poll(job_id), lambda tx: self._recover_failed_poll(tx, job_id)
+            "poll", job_id, self._steps.task_poller.poll(job_id), lambda tx: self._recover_failed_poll(tx, job_id)
         )
         self._polls.finish(job_id, again)
 
@@ -373,10 +373,9 @@ class Worker:
         now, chat_id, kind = self._monotonic(), message.draft.chat_id, message.draft.kind
         if kind in (MessageKind.CALLBACK_ANSWER, MessageKind.DELETION):
             return True
-        is_new = message.message_id is None and not message.is_to_be_deleted and kind is not MessageKind.REACTION
-        is_edit = (
-            message.message_id is not None and kind is MessageKind.PROGRESS_MESSAGE and not message.is_to_be_deleted
-        )
+        exists = message.message_id is not None
+        is_edit = exists and kind is MessageKind.PROGRESS_MESSAGE and not message.is_to_be_deleted
+        is_new = not exists and kind is not MessageKind.REACTION and not message.is_to_be_deleted
         opens = (
             max(self._rate_limiter.chat_next_send_at(chat_id, now), self._rate_limiter.next_edit_at(now))
             if is_edit
