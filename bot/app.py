@@ -51,7 +51,6 @@ from bot.pipeline.progress_message import ProgressMessageSender
 from bot.pipeline.retries import RetryRules
 from bot.pipeline.send_message import MessageSender
 from bot.pipeline.submit_order import OrderSubmitter
-from bot.pipeline.wakeup import Wakeup
 from bot.pipeline.worker import PipelineSteps, Worker
 from bot.settings import CannotRun, Settings
 from bot.stats.chart_process import ChartRenderer
@@ -246,7 +245,7 @@ async def _wire_parts(
     worker = _build_worker(settings, stack, db, chat, callbacks, measure, clocks, tls, redact, wake_intake=news.set)
     retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.wall_clock)
     intake = _build_dispatcher(
-        settings, db, address, news, clocks, wake_worker=worker.wake_without_changes, wake_retention=retention.wake
+        settings, db, address, news, clocks, wake_worker=worker.wake, wake_retention=retention.wake
     )
 
     def wake_others() -> None:
@@ -350,7 +349,7 @@ def _build_kie_callback(
         return None
     key = settings.kie_webhook_key
     return KieCallbackEndpoint(
-        CallbackProcessor(db, callbacks, measure, look_soon=worker.poll_soon).process,
+        CallbackProcessor(db, callbacks, measure, poll_soon=worker.poll_soon).process,
         is_own_reference=callbacks.is_signed_by_us,
         key=None if key is None else key.get_secret_value(),
         redact=redact,
@@ -403,7 +402,7 @@ def _build_worker(
     *,
     wake_intake: Callable[[], None],
 ) -> Worker:
-    clock, admins, bell = clocks.wall_clock, settings.admin_ids, Wakeup()
+    clock, admins, wakeup = clocks.wall_clock, settings.admin_ids, asyncio.Event()
     deadline = settings.task_deadline_seconds
     kie = KieClient(
         api_url=settings.kie_api_url,
@@ -426,17 +425,14 @@ def _build_worker(
     )
     steps = PipelineSteps(
         image_preparer=ImagePreparer(
-            db, chat, fetcher, converter, transport, bell, deadline=deadline, admins=admins, clock=clock
+            db, chat, fetcher, converter, transport, wakeup, deadline=deadline, admins=admins, clock=clock
         ),
-        order_submitter=OrderSubmitter(
-            db, kie, transport, limits, bell, callbacks=callbacks, admins=admins, clock=clock
-        ),
+        order_submitter=OrderSubmitter(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
         task_poller=TaskPoller(
             db,
             kie,
             callbacks,
             measure,
-            bell,
             usual=settings.task_usual_seconds,
             deadline=deadline,
             admins=admins,
@@ -445,7 +441,7 @@ def _build_worker(
         message_sender=MessageSender(
             db,
             chat,
-            ImageDeliverer(db, chat, fetcher, bell, clock=clock),
+            ImageDeliverer(db, chat, fetcher, clock=clock),
             StatsReport(db, chat, ChartRenderer(), clock=clock),
             clock=clock,
         ),
@@ -456,7 +452,7 @@ def _build_worker(
     )
     pacing = SendRateLimiter(settings.telegram_messages_per_second)
     rules = RetryRules(admins, deadline, settings.album_window_seconds)
-    return Worker(db, steps, pacing, bell, callbacks=callbacks, rules=rules, clock=clock, monotonic=clocks.monotonic)
+    return Worker(db, steps, pacing, wakeup, callbacks=callbacks, rules=rules, clock=clock, monotonic=clocks.monotonic)
 
 
 async def _run_unless_stopped(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:

@@ -20,8 +20,6 @@ from bot.images.format_detection import ImageInfo
 from bot.images.inspect import fits_as_photo
 from bot.job import Job
 from bot.pipeline.finish_job import check_still_wanted, confirm_still_wanted
-from bot.pipeline.retry_limits import MAX_UNCERTAIN_SENDS
-from bot.pipeline.wakeup import Wakeup
 from bot.store.database import Database
 from bot.store.outbox import MessageKind, OutboxMessage
 from bot.store.transaction import Transaction
@@ -30,6 +28,9 @@ from bot.telegram.client import Destination, OutgoingImage, TelegramClient
 from bot.telegram.errors import DeliveryUncertain, InvalidDestination, Rejected, TelegramApiError
 
 log = logging.getLogger(__name__)
+
+#: How often to send something of which each send may have arrived.
+MAX_UNCERTAIN_SENDS = 3
 
 #: Telegram shows an action for five seconds.
 CHAT_ACTION_INTERVAL = 4.5
@@ -57,12 +58,11 @@ class ImageDeliverer:
     """The step that gives a succeeded job's picture to the person."""
 
     def __init__(
-        self, db: Database, chat: TelegramClient, fetcher: Downloader, bell: Wakeup, *, clock: Callable[[], Instant]
+        self, db: Database, chat: TelegramClient, fetcher: Downloader, *, clock: Callable[[], Instant]
     ) -> None:
         self._db = db
         self._chat = chat
         self._fetcher = fetcher
-        self._wakeup = bell
         self._clock = clock
         #: answers in groups for which the action was shown
         self._action_shown_for: set[int] = set()
@@ -96,9 +96,7 @@ class ImageDeliverer:
 
     async def _mark_answering(self, parcel: OutboxMessage, job: Job) -> OutboxMessage | None:
         """Write down that the answer is on its way; return the message that it can be put into, if it is in doubt."""
-        status = await self._wakeup.commit_and_wake(
-            self._db, lambda tx: _record_answering(tx, parcel, job, self._clock())
-        )
+        status = await self._db.transact(lambda tx: _record_answering(tx, parcel, job, self._clock()))
         if job.answering_at is not None and parcel.draft.is_answer:
             log.warning("job %d: the answer may come twice", job.id, extra={"job": job.id})
         return status

@@ -1,162 +1,159 @@
-"""The plan: what the worker starts next, found by index in one transaction, and when it has to ask again."""
+"""The dispatch plan: what the worker starts next, found by index in one transaction, and when more is due.
 
-from dataclasses import dataclass, replace
+Limits for each user and each chat keep anybody from holding what all need. Images that must be decoded have slots of
+their own (the conversion lane), so that the others never wait for them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bot.clock import Instant, add_seconds, seconds_between
-from bot.pipeline import collect_request, credit_balance, outage_notices, preparation_plan, progress_message
+from bot.job import Job, State
+from bot.kie.errors import BlockCause
+from bot.pipeline import collect_request, credit_balance, outage_notices, progress_message
 from bot.pipeline.circuit_breakers import UPLOADS
-from bot.pipeline.error_containment import QUARANTINE_SECONDS, ErrorContainment
-from bot.pipeline.order_limits import OrderAllowance, OrderLimits, needs_probe
-from bot.pipeline.preparation_plan import JobsInFlight
+from bot.pipeline.error_containment import MAX_TRIES, OUTBOX_MESSAGE_EXPIRY, QUARANTINE_SECONDS, ErrorContainment
+from bot.pipeline.order_limits import OrderAllowance, OrderLimits, blocks_orders, needs_probe
+from bot.pipeline.prepare_images import MAX_CONVERSIONS
 from bot.pipeline.progress_message import ProgressUpdate
-from bot.pipeline.retry_limits import MAX_TRIES, OUTBOX_MESSAGE_EXPIRY
 from bot.pipeline.submit_order import Order, OrderSubmitter
-from bot.store import outbox
+from bot.store.circuit_breakers import CircuitBreaker
 from bot.store.due_times import DueTimes, is_due
-from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxLane, OutboxMessage
+from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxExclusions, OutboxLane, OutboxMessage
 from bot.store.transaction import Transaction
 
-#: Pictures being delivered at once: 50 MB of memory each at the most, and usually 2.
+#: Jobs prepared at once; `prepare_images` limits how many of their images.
+MAX_PREPARATIONS = 4
+
+#: Of these, those of one user: Telegram and Kie may be slow with huge files, and one slot is left for everybody else.
+MAX_PREPARATIONS_PER_USER = MAX_PREPARATIONS - 1
+
+#: Images and files being delivered at once: 50 MB of memory each at most, and usually 2.
 MAX_DELIVERIES = 6
 
-#: Of them, those of one person, in as many chats: one place is for everybody else.
-MAX_DELIVERIES_PER_PERSON = MAX_DELIVERIES - 1
+#: Of these, those of one user over all chats: one slot is left for everybody else.
+MAX_DELIVERIES_PER_USER = MAX_DELIVERIES - 1
 
-#: What changes as long as it stands.
+#: Messages that change after they were sent.
 EDITABLE_KINDS = frozenset({MessageKind.PROGRESS_MESSAGE, MessageKind.MENU})
 
-#: What is made from a job's result.
+#: Messages that need the job and its result.
 RESULT_KINDS = frozenset({MessageKind.IMAGE, MessageKind.FILE})
 
-#: Groups whose administrators are asked for at once.
+#: Groups whose administrators one plan looks up.
 MAX_ADMIN_LOOKUPS = 4
 
-#: Messages under way at once, each to another chat, pictures among them.
+#: Messages in flight at once, each to another chat, deliveries included.
 MAX_MESSAGES_IN_FLIGHT = 16
 
-#: Messages that one plan starts at most: Telegram's limit for all of them together lets hardly more than one leave.
+#: Messages that one plan starts: Telegram's global limit hardly lets more than one leave at a moment.
 MAX_MESSAGES_PER_PLAN = 4
 
 
 @dataclass(frozen=True)
 class WorkInFlight:
-    """What is under way already."""
+    """What is in flight, so that a plan does not start it again."""
 
-    jobs: JobsInFlight
-    messages: outbox.OutboxExclusions
-    probes: frozenset[str]
-    #: groups that are being asked about
-    groups: frozenset[int]
-    #: messages under way that are pictures
-    deliveries: int
-    #: whether Kie is being asked for the balance
-    is_checking_balance: bool
+    #: jobs being prepared and uncertain orders being advanced by id, each with its user
+    preparing: Mapping[int, int] = field(default_factory=dict)
+    #: jobs in the conversion lane, likewise
+    converting: Mapping[int, int] = field(default_factory=dict)
+    messages: OutboxExclusions = field(default_factory=OutboxExclusions)
+    #: how many of the messages are images and files
+    deliveries: int = 0
+    #: probes, balance checks and lookups of administrators: which kind, and of what
+    checks: frozenset[tuple[str, object]] = frozenset()
+
+    @property
+    def job_ids(self) -> frozenset[int]:
+        """The ids of all jobs."""
+        return frozenset([*self.preparing, *self.converting])
 
 
 @dataclass(frozen=True)
 class DispatchPlan:
-    """What to start now, and the next moment at which there may be more."""
+    """What to start now, and when more is due."""
 
-    jobs: preparation_plan.DueJobs
+    #: jobs to prepare and uncertain orders to advance
+    jobs: list[Job]
+    #: jobs whose next image is to be decoded
+    conversions: list[Job]
     orders: list[Order]
     messages: list[OutboxMessage]
-    #: messages that tell how a job stands
     progress_updates: list[ProgressUpdate]
-    #: whether messages are due that are neither of these nor under way: they wait for another one to end
-    has_more_messages: bool
+    #: lanes with messages that are due, out of which the rate limits let nothing leave at this moment
+    closed_lanes: frozenset[OutboxLane]
+    #: names of the circuit breakers to probe
     probes: list[str]
-    #: groups whose administrators somebody has to know
+    #: groups whose administrators are to be looked up
     groups: list[int]
-    #: whether Kie is to be asked for the balance
     is_balance_due: bool
     next_at: Instant | None
 
 
 def make_plan(
-    tx: Transaction, submit: OrderSubmitter, containment: ErrorContainment, now: Instant, busy: WorkInFlight
+    tx: Transaction,
+    submitter: OrderSubmitter,
+    containment: ErrorContainment,
+    now: Instant,
+    in_flight: WorkInFlight,
 ) -> DispatchPlan:
-    """Find what is due, write down the orders among it, and say when there may be more.
+    """Find what is due, begin the orders among it, and say when more is due.
 
-    A row about which something goes wrong is put off, and the others are planned all the same.
+    A row that causes an error is postponed, and the others are planned all the same.
     """
-    agenda, more_gathered, more_groups = tx.read_due_times(), False, False
-    if is_due(agenda.jobs_at, now):
-        more_gathered = collect_request.close_due_requests(tx, containment, now)
-        agenda = tx.read_due_times()
+    due_times, plan_again = tx.read_due_times(), False
+    if is_due(due_times.jobs_at, now):
+        plan_again = collect_request.close_due_requests(tx, containment, now)
+        due_times = tx.read_due_times()
     orders: list[Order] = []
-    gate = OrderAllowance(0)
-    if agenda.has_queued_jobs:
-        orders, gate, more_groups = _begin_orders(tx, submit, containment, now)
-        agenda = tx.read_due_times()
-    breakers = tx.circuit_breakers.list_open() if agenda.has_queued_jobs else []
-    balance_at = credit_balance.next_balance_check_at(tx) if submit.limits.has_admins else None
-    parcels = _due_messages(tx, agenda, now, busy)
-    errands, nothing_to_tell = _plan_progress_updates(tx, containment, parcels, submit.limits, now)
-    jobs = preparation_plan.find_due_jobs(tx, containment, agenda, breakers, now, busy.jobs)
-    to_send = [_attach_job(tx, containment, each, now) for each in parcels if each.draft.kind not in EDITABLE_KINDS]
-    groups = tx.chats.list_admins_due(now, MAX_ADMIN_LOOKUPS) if is_due(agenda.admins_at, now) else []
+    allowance = OrderAllowance(0)
+    if due_times.has_queued_jobs:
+        orders, allowance, more_groups = _begin_orders(tx, submitter, containment, now)
+        plan_again |= more_groups
+        due_times = tx.read_due_times()
+    breakers = tx.circuit_breakers.list_open() if due_times.has_queued_jobs else []
     unproven = [breaker for breaker in breakers if needs_probe(breaker)]
-    moments = [gate.opens_at, balance_at, *_next_due_times(tx, agenda, now)]
+    balance_at = credit_balance.next_balance_check_at(tx) if submitter.limits.has_admins else None
+    due_lanes = frozenset(lane for lane, due_at in due_times.lanes_at.items() if due_at <= now)
+    found = _due_messages(tx, due_lanes, now, in_flight)
+    shown = [each for each in found if each.draft.kind in EDITABLE_KINDS]
+    updates = [_plan_progress_update(tx, containment, each, submitter.limits, now) for each in shown]
+    messages = [_attach_job(tx, containment, each, now) for each in found if each.draft.kind not in EDITABLE_KINDS]
+    plan_again |= None in updates or None in messages  # behind these there may be others
+    groups = tx.chats.list_admins_due(now, MAX_ADMIN_LOOKUPS) if is_due(due_times.admins_at, now) else []
+    jobs, conversions = find_due_jobs(tx, containment, due_times, breakers, now, in_flight)
+    moments = [allowance.opens_at, balance_at, *_next_due_times(tx, due_times, now)]
     moments += [breaker.until for breaker in breakers if breaker in unproven or breaker.name == UPLOADS]
     return DispatchPlan(
         jobs=jobs,
+        conversions=conversions,
         orders=orders,
-        messages=[each for each in to_send if each is not None],
-        has_more_messages=is_due(agenda.messages_at, now)
-        and tx.outbox.has_more_due(now, (each.id for each in parcels), busy.messages),
-        progress_updates=errands,
-        probes=[each.name for each in unproven if each.until <= now and each.name not in busy.probes],
-        groups=[each for each in groups if each not in busy.groups],
-        is_balance_due=is_due(balance_at, now) and not busy.is_checking_balance,
-        # behind those that turned out to need nothing there may be others
-        next_at=now if nothing_to_tell or more_gathered or more_groups else _earliest(moments, now),
+        messages=[each for each in messages if each is not None],
+        progress_updates=[each for each in updates if each is not None],
+        closed_lanes=due_lanes & in_flight.messages.closed_lanes,
+        probes=[each.name for each in unproven if each.until <= now and ("probe", each.name) not in in_flight.checks],
+        groups=[each for each in groups if ("administrators", each) not in in_flight.checks],
+        is_balance_due=is_due(balance_at, now) and ("balance", "") not in in_flight.checks,
+        next_at=now if plan_again else min((at for at in moments if at is not None and at > now), default=None),
     )
 
 
 def _begin_orders(
-    tx: Transaction, submit: OrderSubmitter, containment: ErrorContainment, now: Instant
+    tx: Transaction, submitter: OrderSubmitter, containment: ErrorContainment, now: Instant
 ) -> tuple[list[Order], OrderAllowance, bool]:
-    """Write down the orders that may be made now; say to those who wait on what there is to say.
+    """Begin the orders that may be placed now, and update those who wait.
 
-    The last is whether there may be more groups to be told.
+    The last value says whether more groups may have to be notified.
     """
-    orders, gate = submit.begin_due_orders(tx, now)
+    orders, allowance = submitter.begin_due_orders(tx, now)
     if not tx.fair_queue.has_jobs():
         return orders, OrderAllowance(0), False
     for job_id in tx.fair_queue.list_waiting_long(now):
         containment.run_for_job(tx, job_id, partial(_show_waiting, tx, job_id, now))
-    return orders, gate, outage_notices.notify_groups(tx, containment, submit.limits, now)
-
-
-def _next_due_times(tx: Transaction, agenda: DueTimes, now: Instant) -> list[Instant | None]:
-    """Return when there is more to do by the rows, if nothing changes."""
-    return [
-        tx.jobs.next_due_at(now) if is_due(agenda.jobs_at, now) else agenda.jobs_at,
-        tx.outbox.next_due_at(now) if is_due(agenda.messages_at, now) else agenda.messages_at,
-        tx.chats.next_admins_due_at(now) if is_due(agenda.admins_at, now) else agenda.admins_at,
-    ]
-
-
-def _earliest(moments: list[Instant | None], now: Instant) -> Instant | None:
-    return min((moment for moment in moments if moment is not None and moment > now), default=None)
-
-
-def _plan_progress_updates(
-    tx: Transaction, containment: ErrorContainment, parcels: list[OutboxMessage], limits: OrderLimits, now: Instant
-) -> tuple[list[ProgressUpdate], bool]:
-    shown = [each for each in parcels if each.draft.kind in EDITABLE_KINDS]
-    due = [
-        containment.run_for_row(
-            tx,
-            "status",
-            each.id,
-            partial(progress_message.plan_progress_update, tx, each, limits, now),
-            partial(postpone_message, tx, each, now),
-        )
-        for each in shown
-    ]
-    return [each for each in due if each is not None], None in due
+    return orders, allowance, outage_notices.notify_groups(tx, containment, submitter.limits, now)
 
 
 def _show_waiting(tx: Transaction, job_id: int, now: Instant) -> None:
@@ -165,31 +162,115 @@ def _show_waiting(tx: Transaction, job_id: int, now: Instant) -> None:
         tx.progress_messages.open_or_refresh(job, now)
 
 
-def _due_messages(tx: Transaction, agenda: DueTimes, now: Instant, busy: WorkInFlight) -> list[OutboxMessage]:
-    lanes = {lane for lane, due_at in agenda.lanes_at.items() if due_at <= now} - busy.messages.closed_lanes
-    if busy.deliveries >= MAX_DELIVERIES:
-        lanes.discard(OutboxLane.HEAVY)
-    if not lanes or len(busy.messages.message_ids) >= MAX_MESSAGES_IN_FLIGHT:
+def _next_due_times(tx: Transaction, due_times: DueTimes, now: Instant) -> list[Instant | None]:
+    """Return the next due time of each kind of row; what is due already waits for the end of something in flight."""
+    return [
+        tx.jobs.next_due_at(now) if is_due(due_times.jobs_at, now) else due_times.jobs_at,
+        tx.outbox.next_due_at(now) if is_due(due_times.messages_at, now) else due_times.messages_at,
+        tx.chats.next_admins_due_at(now) if is_due(due_times.admins_at, now) else due_times.admins_at,
+    ]
+
+
+def find_due_jobs(
+    tx: Transaction,
+    containment: ErrorContainment,
+    due_times: DueTimes,
+    breakers: list[CircuitBreaker],
+    now: Instant,
+    in_flight: WorkInFlight,
+) -> tuple[list[Job], list[Job]]:
+    """Return the due jobs to prepare or advance, and those to convert, as far as there are free slots.
+
+    This counts the turns of those to convert.
+    """
+    slots = MAX_PREPARATIONS - len(in_flight.preparing)
+    due_ids = (
+        tx.jobs.list_due(State.SUBMITTING, now, MAX_PREPARATIONS + len(in_flight.job_ids))
+        if is_due(due_times.jobs_at, now)
+        else []
+    )
+    uncertain = _read_jobs(tx, containment, [id_ for id_ in due_ids if id_ not in in_flight.job_ids][: max(0, slots)])
+    if not due_times.has_queued_jobs:
+        return uncertain, []
+    tx.fair_queue.release_due(now)
+    uploads = _allowed_uploads(breakers, now, in_flight)
+    prepared = _pick_to_prepare(tx, containment, min(slots - len(uncertain), uploads), in_flight)
+    slots = min(MAX_CONVERSIONS - len(in_flight.converting), uploads - len(prepared))
+    return [*uncertain, *prepared], _pick_to_convert(tx, containment, slots, in_flight)
+
+
+def _allowed_uploads(breakers: list[CircuitBreaker], now: Instant, in_flight: WorkInFlight) -> int:
+    """Return how many more jobs the circuit breakers let upload something."""
+    # Kie takes no upload either without a valid key
+    if any(each.name in (BlockCause.KEY, UPLOADS) and blocks_orders(each, now) for each in breakers):
+        return 0
+    # after an outage the first upload goes alone, to see whether Kie takes it
+    is_recovering = any(each.name == UPLOADS for each in breakers)
+    return 1 - len(in_flight.job_ids) if is_recovering else MAX_PREPARATIONS + MAX_CONVERSIONS
+
+
+def _pick_to_prepare(tx: Transaction, containment: ErrorContainment, slots: int, in_flight: WorkInFlight) -> list[Job]:
+    found: list[Job] = []
+    while len(found) < slots:
+        per_user = Counter([*in_flight.preparing.values(), *(job.charged_to for job in found)])
+        at_limit = [user for user, count in per_user.items() if count >= MAX_PREPARATIONS_PER_USER]
+        job_id = tx.fair_queue.get_next_to_prepare(in_flight.job_ids.union(job.id for job in found), at_limit)
+        if job_id is None:
+            break
+        found += _read_jobs(tx, containment, [job_id])
+    return found
+
+
+def _pick_to_convert(tx: Transaction, containment: ErrorContainment, slots: int, in_flight: WorkInFlight) -> list[Job]:
+    found: list[Job] = []
+    while len(found) < slots:
+        users = [*in_flight.converting.values(), *(job.charged_to for job in found)]
+        job_id = tx.conversion_queue.take_next(in_flight.job_ids.union(job.id for job in found), users)
+        if job_id is None:
+            break
+        found += _read_jobs(tx, containment, [job_id])
+    return found
+
+
+def _read_jobs(tx: Transaction, containment: ErrorContainment, ids: list[int]) -> list[Job]:
+    jobs = [containment.run_for_job(tx, job_id, partial(tx.jobs.get, job_id)) for job_id in ids]
+    return [job for job in jobs if job is not None]
+
+
+def _due_messages(
+    tx: Transaction, due_lanes: frozenset[OutboxLane], now: Instant, in_flight: WorkInFlight
+) -> list[OutboxMessage]:
+    lanes = due_lanes - in_flight.messages.closed_lanes
+    if in_flight.deliveries >= MAX_DELIVERIES:
+        lanes -= {OutboxLane.HEAVY}
+    if not lanes or len(in_flight.messages.message_ids) >= MAX_MESSAGES_IN_FLIGHT:
         return []
-    return tx.outbox.list_due(now, busy.messages, MAX_MESSAGES_PER_PLAN, lanes)
+    return tx.outbox.list_due(now, in_flight.messages, MAX_MESSAGES_PER_PLAN, lanes)
+
+
+def _plan_progress_update(
+    tx: Transaction, containment: ErrorContainment, message: OutboxMessage, limits: OrderLimits, now: Instant
+) -> ProgressUpdate | None:
+    plan = partial(progress_message.plan_progress_update, tx, message, limits, now)
+    return containment.run_for_row(tx, "status", message.id, plan, partial(postpone_message, tx, message, now))
 
 
 def _attach_job(
-    tx: Transaction, containment: ErrorContainment, parcel: OutboxMessage, now: Instant
+    tx: Transaction, containment: ErrorContainment, message: OutboxMessage, now: Instant
 ) -> OutboxMessage | None:
-    job_id = parcel.draft.job_id
-    if (parcel.replaces or parcel.draft.kind) not in RESULT_KINDS or job_id is None:
-        return parcel
+    job_id = message.draft.job_id
+    if (message.replaces or message.draft.kind) not in RESULT_KINDS or job_id is None:
+        return message
     read = partial(tx.jobs.get, job_id)
-    job = containment.run_for_row(tx, "message", parcel.id, read, partial(postpone_message, tx, parcel, now))
-    return None if job is None else replace(parcel, job=job)
+    job = containment.run_for_row(tx, "message", message.id, read, partial(postpone_message, tx, message, now))
+    return None if job is None else replace(message, job=job)
 
 
-def postpone_message(tx: Transaction, parcel: OutboxMessage, now: Instant) -> None:
-    """Take a message up later about which the bot was mistaken; not for ever."""
-    if not tx.outbox.is_pending(parcel):
+def postpone_message(tx: Transaction, message: OutboxMessage, now: Instant) -> None:
+    """Retry a message later about which the bot made a mistake; give it up after too many tries or too long."""
+    if not tx.outbox.is_pending(message):
         return
-    if parcel.tries >= MAX_TRIES or seconds_between(parcel.written_at, now) > OUTBOX_MESSAGE_EXPIRY:
-        tx.outbox.mark_ended(parcel.id, DeliveryOutcome.EXPIRED, now)
+    if message.tries >= MAX_TRIES or seconds_between(message.written_at, now) > OUTBOX_MESSAGE_EXPIRY:
+        tx.outbox.mark_ended(message.id, DeliveryOutcome.EXPIRED, now)
     else:
-        tx.outbox.postpone(parcel.id, add_seconds(now, QUARANTINE_SECONDS), failed=True)
+        tx.outbox.postpone(message.id, add_seconds(now, QUARANTINE_SECONDS), failed=True)

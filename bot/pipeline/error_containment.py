@@ -1,8 +1,8 @@
-"""Containment: a mistake in the bot that one step or one row brings to light ends neither the process nor the others.
+"""Error containment: an unexpected error in one step or one row ends neither the process nor anything else.
 
-It is logged, the admins hear of it once a day, and what broke off is put off, so that nothing is tried in a hot loop.
-What only a new process can mend stays final, and so does, within a transaction, what is wrong with the machine or the
-file and not with a row.
+It is logged, the admins are notified once a day, and what failed is postponed, so that nothing is tried in a hot loop.
+Errors that only a new process can mend stay final. So do errors of the machine or the database file within a
+transaction, because no row is to blame for them.
 """
 
 import logging
@@ -16,7 +16,6 @@ from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
 from bot.logs import hide_message
 from bot.pipeline import finish_job
-from bot.pipeline.retry_limits import MAX_TRIES
 from bot.settings import MustRestart
 from bot.store.database import PROGRAMMING_ERRORS, Database
 from bot.store.transaction import Transaction
@@ -25,15 +24,24 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds until something is taken up again that has broken off as often as makes sense.
+#: Tries before a step is given up whose failure is not known to be temporary; about five minutes.
+MAX_TRIES = 10
+
+#: Seconds before an edit that cannot even be ordered is given up; it survives an outage of a day.
+SUBMIT_GIVE_UP_SECONDS = 48 * 3600.0
+
+#: Seconds before a message that cannot be sent is given up.
+OUTBOX_MESSAGE_EXPIRY = 3 * 86_400.0
+
+#: Seconds until the next try of what has failed too often.
 QUARANTINE_SECONDS = 600.0
 
-#: Things of which it is remembered that their mistake was logged with its traceback; beyond it all are forgotten.
+#: Errors of which it is remembered that their traceback was logged; beyond it all are forgotten.
 MAX_REMEMBERED = 1000
 
 
 class ErrorContainment:
-    """Runs steps, and looks at rows, that may hold a mistake."""
+    """Runs steps, and units of work about one row, that may raise unexpected errors."""
 
     def __init__(self, admins: Iterable[int], *, clock: Callable[[], Instant]) -> None:
         self._admins = frozenset(admins)
@@ -41,9 +49,9 @@ class ErrorContainment:
         self._logged: set[tuple[str, object]] = set()
 
     async def run_step(
-        self, db: Database, what: str, which: object, step: Awaitable[T], put_off: Callable[[Transaction], T]
+        self, db: Database, what: str, which: object, step: Awaitable[T], postpone: Callable[[Transaction], T]
     ) -> T:
-        """Return what a step returns or, where it broke off, what putting it off returns. Raises MustRestart."""
+        """Return the result of a step or, if it fails, that of `postpone`. Raises MustRestart."""
         try:
             return await step
         except MustRestart:
@@ -54,14 +62,14 @@ class ErrorContainment:
 
         def work(tx: Transaction) -> T:
             self._notify_admins(tx, what, failure)
-            return put_off(tx)
+            return postpone(tx)
 
         return await db.transact(work)
 
     def run_for_row(
-        self, tx: Transaction, what: str, which: object, step: Callable[[], T], put_off: Callable[[], object]
+        self, tx: Transaction, what: str, which: object, step: Callable[[], T], postpone: Callable[[], object]
     ) -> T | None:
-        """Return what a step about one row returns; where it broke off undo it, put the row off, and return None."""
+        """Return the result of a step about one row; if it fails, undo it, postpone the row, and return None."""
         try:
             with tx.savepoint():
                 return step()
@@ -71,30 +79,30 @@ class ErrorContainment:
             failure = error
         self._log_failure(what, which, failure)
         self._notify_admins(tx, what, failure)
-        put_off()
+        postpone()
         return None
 
     def run_for_job(self, tx: Transaction, job_id: int, step: Callable[[], T]) -> T | None:
-        """Return what a step about one job returns; where it broke off put the job off, and return None."""
+        """Return the result of a step about one job; if it fails, undo it, postpone the job, and return None."""
         return self.run_for_row(tx, "job", job_id, step, partial(self.postpone_job, tx, job_id))
 
     def postpone_job(self, tx: Transaction, job_id: int) -> None:
-        """Put off a job whose step broke off; end it with words once that has happened too often."""
+        """Postpone a job whose step failed; after too many failures, end it and tell the user."""
         now = self._clock()
         tries = tx.jobs.increment_tries(job_id)
         tx.jobs.postpone(job_id, add_seconds(now, backoff(tries) if tries <= MAX_TRIES else QUARANTINE_SECONDS))
-        tx.fair_queue.set_ready(job_id, is_ready=False)  # so that it keeps nobody waiting who is ready
+        tx.fair_queue.set_ready(job_id, is_ready=False)  # so that it keeps no ready job waiting
         if tries > MAX_TRIES:
             self.run_for_row(tx, "end of job", job_id, partial(_end_job, tx, job_id, now), lambda: None)
 
     def _log_failure(self, what: str, which: object, error: Exception) -> None:
         if (what, which) in self._logged:
-            log.info("%s %s broke off again: %s", what, which, type(error).__name__)
+            log.info("%s %s failed again: %s", what, which, type(error).__name__)
             return
         if len(self._logged) >= MAX_REMEMBERED:
             self._logged.clear()
         self._logged.add((what, which))
-        log.error("%s %s broke off: a mistake in the bot", what, which, exc_info=hide_message(error))
+        log.error("%s %s failed: a mistake in the bot", what, which, exc_info=hide_message(error))
 
     def _notify_admins(self, tx: Transaction, what: str, error: Exception) -> None:
         now = self._clock()
@@ -103,13 +111,13 @@ class ErrorContainment:
 
 
 def _is_environment_error(error: Exception) -> bool:
-    """Say whether an error is about the machine or the file, so that no row is to blame."""
+    """Say whether an error is about the machine or the database file, so that no row is to blame."""
     is_of_the_file = isinstance(error, sqlite3.Error) and not isinstance(error, PROGRAMMING_ERRORS)
     return is_of_the_file or isinstance(error, MustRestart | MemoryError | OSError)
 
 
 def _end_job(tx: Transaction, job_id: int, now: Instant) -> None:
-    """End a job that cannot go on, and say so."""
+    """End a job that cannot go on, and tell the user."""
     job = tx.jobs.get(job_id)
     if job is None:
         return

@@ -1,6 +1,6 @@
-"""The gates before the paid call: how many orders may leave now, and when that changes.
+"""Order limits: how many paid calls may be made now, and when that changes.
 
-Everything is counted from what is stored, so it holds across restarts.
+Everything is counted from stored rows, so the limits hold across restarts.
 """
 
 from dataclasses import dataclass
@@ -13,58 +13,80 @@ from bot.store.transaction import Transaction
 #: Seconds over which orders are counted: Kie's ten, and a little more because two clocks never quite agree.
 RATE_WINDOW = 10.2
 
-
-#: Paid calls under way at once. As many are left in doubt when Kie stops answering, or the process is killed; and
-#: the ten seconds' worth of orders still leaves in time as long as Kie takes no more than four for each.
+#: Paid calls in flight at once. As many orders become uncertain when Kie stops answering or the process is killed; and
+#: ten seconds' worth of orders can still be placed as long as Kie takes no more than four seconds for each.
 MAX_ORDERS_IN_FLIGHT = 8
+
+#: Circuit breakers for which a free balance check shows whether their cause may be gone.
+PROBED_BREAKERS = ("credits", "key", UNCERTAIN)
 
 
 @dataclass(frozen=True)
 class OrderLimits:
-    """What the settings allow."""
+    """The limits from the settings."""
 
     orders_per_window: int
     max_running: int
-    #: seconds after which a task no longer counts as occupying a place at Kie
+    #: seconds after which a task no longer counts as running
     deadline: float
-    #: credits that may be spent on a UTC day, 0 for as many as there are
+    #: credits that may be spent on a UTC day, 0 for no limit
     daily_credits: float = 0.0
-    #: whether there is anybody to tell about the balance, and about what only the operator can help
+    #: whether there is an admin to notify about the balance and about outages
     has_admins: bool = False
 
 
 @dataclass(frozen=True)
 class OrderAllowance:
-    """How many orders may leave now; when none, the moment to ask again (None: when something happens)."""
+    """How many orders may be placed now; if none, when that changes (None: when something happens)."""
 
     available: int
     opens_at: Instant | None = None
 
 
+#: What a limit allows that does not apply.
+UNLIMITED = OrderAllowance(1_000_000)
+
+
 def compute_order_allowance(tx: Transaction, limits: OrderLimits, now: Instant) -> OrderAllowance:
-    """Say how many orders may leave at `now`."""
-    under_way, ended = tx.attempts.count_recent(add_seconds(now, -RATE_WINDOW), limits.orders_per_window)
-    gates = (
-        _breaker_allowance(tx.circuit_breakers.list_open(), under_way, now),
-        _rate_allowance(limits.orders_per_window, under_way, ended),
-        OrderAllowance(MAX_ORDERS_IN_FLIGHT - under_way),
+    """Return how many orders may be placed at `now`."""
+    in_flight, ended = tx.attempts.count_recent(add_seconds(now, -RATE_WINDOW), limits.orders_per_window)
+    allowances = (
+        _breaker_allowance(tx.circuit_breakers.list_open(), in_flight, now),
+        _rate_allowance(limits.orders_per_window, in_flight, ended),
+        OrderAllowance(MAX_ORDERS_IN_FLIGHT - in_flight),
         OrderAllowance(limits.max_running - tx.jobs.count_at_kie(add_seconds(now, -limits.deadline))),
         _budget_allowance(tx, limits.daily_credits, now),
     )
-    narrowest = min(gates, key=lambda gate: gate.available)
+    narrowest = min(allowances, key=lambda each: each.available)
     if narrowest.available > 0:
         return narrowest
-    moments = [gate.opens_at for gate in gates if gate.available <= 0 and gate.opens_at is not None]
-    return OrderAllowance(0, max(moments, default=None))
+    opening_times = [each.opens_at for each in allowances if each.available <= 0 and each.opens_at is not None]
+    return OrderAllowance(0, max(opening_times, default=None))
 
 
-def _breaker_allowance(breakers: list[CircuitBreaker], under_way: int, now: Instant) -> OrderAllowance:
+def _breaker_allowance(breakers: list[CircuitBreaker], in_flight: int, now: Instant) -> OrderAllowance:
     of_orders = [breaker for breaker in breakers if breaker.name != UPLOADS]
-    shut = [breaker.until for breaker in of_orders if blocks_orders(breaker, now)]
-    if shut:
-        return OrderAllowance(0, max(shut))
-    # after a trouble the first order goes alone, to see whether it is taken
-    return OrderAllowance(1 - under_way if of_orders else 1_000_000)
+    blocked_until = [breaker.until for breaker in of_orders if blocks_orders(breaker, now)]
+    if blocked_until:
+        return OrderAllowance(0, max(blocked_until))
+    # after an outage the first order goes alone, to see whether Kie takes it
+    return OrderAllowance(1 - in_flight) if of_orders else UNLIMITED
+
+
+def _rate_allowance(limit: int, in_flight: int, ended: list[Instant]) -> OrderAllowance:
+    available = limit - in_flight - len(ended)
+    if available > 0 or not ended:
+        return OrderAllowance(available)
+    return OrderAllowance(0, add_seconds(ended[max(0, limit - in_flight - 1)], RATE_WINDOW))
+
+
+def _budget_allowance(tx: Transaction, daily_credits: float, now: Instant) -> OrderAllowance:
+    """Allow no more than can be paid today; orders in flight are paid today as well."""
+    if not daily_credits:
+        return UNLIMITED
+    today = utc_day(now)
+    affordable = tx.credits.count_affordable_edits(daily_credits, tx.jobs.count_at_kie(0), today)
+    return OrderAllowance(affordable, start_of_day(today + 1))
 
 
 def is_within_budget(tx: Transaction, limits: OrderLimits, now: Instant) -> bool:
@@ -72,33 +94,11 @@ def is_within_budget(tx: Transaction, limits: OrderLimits, now: Instant) -> bool
     return _budget_allowance(tx, limits.daily_credits, now).available > 0
 
 
-def _budget_allowance(tx: Transaction, ceiling: float, now: Instant) -> OrderAllowance:
-    """Let no more leave than can be paid today; what is under way is paid today as well."""
-    if not ceiling:
-        return OrderAllowance(1_000_000)
-    today = utc_day(now)
-    return OrderAllowance(
-        tx.credits.count_affordable_edits(ceiling, tx.jobs.count_at_kie(0), today), start_of_day(today + 1)
-    )
-
-
-def _rate_allowance(most: int, under_way: int, ended: list[Instant]) -> OrderAllowance:
-    room = most - under_way - len(ended)
-    if room > 0 or not ended:
-        return OrderAllowance(room)
-    leaves_last = ended[max(0, most - under_way - 1)]
-    return OrderAllowance(0, add_seconds(leaves_last, RATE_WINDOW))
-
-
-#: Troubles for which Kie's balance, a free question, shows whether the reason may be gone.
-PROBED_BREAKERS = ("credits", "key", UNCERTAIN)
-
-
 def blocks_orders(breaker: CircuitBreaker, now: Instant) -> bool:
-    """Say whether no order may leave because of this one."""
+    """Say whether an open circuit breaker lets no order through."""
     return breaker.until > now or needs_probe(breaker)
 
 
 def needs_probe(breaker: CircuitBreaker) -> bool:
-    """Say whether a free question must be answered well before the first order."""
+    """Say whether a free call must succeed before the first order."""
     return breaker.name in PROBED_BREAKERS and not breaker.is_probed

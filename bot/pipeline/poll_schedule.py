@@ -1,12 +1,9 @@
-"""How long tasks take, by the latest that finished: the share of tasks that end at each age.
+"""The poll schedule: how long tasks take, when to poll a task next, and which polls are due.
 
-It is an estimate without a formula behind it: every task that finished counts for
-ages around its own, the latest most, and what was believed before anything was known
-counts for a few tasks more. So it follows whatever Kie does: two kinds of tasks, a long
-tail, a day on which everything takes three times as long.
+The schedule is learned from the tasks that finished, so it follows whatever Kie does. It minimizes the mean of the
+time between the end of a task and the poll that finds it, plus a fixed cost for each poll.
 """
 
-import heapq
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
@@ -19,222 +16,201 @@ from bot.clock import Instant, add_seconds, seconds_between
 from bot.edit_options import AspectRatio
 from bot.store.jobs import KieDuration
 
-#: A share of tasks for each span between two of the AGES; together they are 1.
-DurationDistribution = tuple[float, ...]
+# 1. How long tasks take
 
-#: The width of a span, as a difference of natural logarithms: what is five per cent off costs nothing.
+#: The width of an age bin, as a difference of natural logarithms: an error of 5 % costs nothing.
 LOG_STEP = 0.05
 
-#: Seconds since Kie made the task: zero, and from half a second on in equal ratios up to half an hour.
+#: Ages of tasks in seconds: zero, and from half a second in equal ratios up to half an hour.
 AGES = (0.0, *(0.5 * math.exp(LOG_STEP * number) for number in range(165)))
 
-#: Tasks after which one counts half. Fewer would know less of what stays, more would be slower to see what changes.
+#: The share of tasks that end in each bin between two of the AGES; together they are 1.
+DurationDistribution = tuple[float, ...]
+
+#: Tasks after which an older one counts half. Fewer would be noisier, more would adapt more slowly.
 HALF_LIFE = 30
 
-#: Tasks that are remembered; what is older would count for less than a thousandth.
+#: Tasks that are remembered; an older one would count for less than a thousandth.
 REMEMBERED_TASKS = 10 * HALF_LIFE
 
-#: One task in ten is believed to wait behind something, and to take about six times as long: recordings are few.
+#: The prior: one task in ten waits in some queue and takes about six times as long; there are few recordings.
 SLOW_SHARE, SLOW_RATIO = 0.1, 6.0
 
-#: How far tasks spread, as standard deviations of the logarithm: most of them, and those that wait.
+#: The prior: standard deviations of the logarithm for most tasks and for those that wait.
 SPREAD, SLOW_SPREAD = 0.5, 0.8
 
-#: The least width, in logarithms, for which one task counts, and the most.
+#: The smallest and the largest width, in logarithms, over which one task is smoothed.
 MIN_BANDWIDTH, MAX_BANDWIDTH = 0.06, 0.25
 
 
 def make_prior_distribution(median: float) -> DurationDistribution:
-    """Return what is believed before anything is known but that half of the tasks take less than `median` seconds."""
-    ended = [
-        (1 - SLOW_SHARE) * _lognormal_cdf(age, median, SPREAD)
-        + SLOW_SHARE * _lognormal_cdf(age, SLOW_RATIO * median, SLOW_SPREAD)
-        for age in AGES[:-1]
-    ]
-    return tuple(until - since for since, until in pairwise([*ended, 1.0]))
+    """Return the distribution assumed before any task has finished; half of the tasks take less than `median`."""
+    usual = NormalDist(math.log(median), SPREAD)
+    slow = NormalDist(math.log(SLOW_RATIO * median), SLOW_SPREAD)
+    ended = [(1 - SLOW_SHARE) * usual.cdf(math.log(age)) + SLOW_SHARE * slow.cdf(math.log(age)) for age in AGES[1:-1]]
+    return tuple(until - since for since, until in pairwise([0.0, *ended, 1.0]))
 
 
 def estimate_distribution(latest: Sequence[float], prior: DurationDistribution, weight: float) -> DurationDistribution:
-    """Return what follows from the seconds that the latest tasks took, the last one first.
+    """Return a kernel estimate from the seconds that the latest tasks took, the last one first.
 
     `prior` counts for as many tasks as `weight` says.
     """
     if not latest:
         return prior
     counts = [0.0] * len(prior)
-    for place, seconds in enumerate(latest):
-        counts[_bin_of(seconds)] += 0.5 ** (place / HALF_LIFE)
-    number, before = sum(counts), [weight * share for share in prior]
-    width = _bandwidth([old + new for old, new in zip(before, counts, strict=True)], number)
+    for position, seconds in enumerate(latest):
+        counts[min(bisect_right(AGES, max(0.0, seconds)) - 1, len(counts) - 1)] += 0.5 ** (position / HALF_LIFE)
+    total, weighted = sum(counts), [weight * share for share in prior]
+    width = _bandwidth([old + new for old, new in zip(weighted, counts, strict=True)], total)
     smoothed = _smooth(counts, width)
-    return tuple((old + new) / (weight + number) for old, new in zip(before, smoothed, strict=True))
-
-
-def _lognormal_cdf(age: float, median: float, spread: float) -> float:
-    """Return the share that ended by an age, where the logarithm is normal."""
-    return NormalDist(math.log(median), spread).cdf(math.log(age)) if age > 0 else 0.0
-
-
-def _bin_of(seconds: float) -> int:
-    return min(bisect_right(AGES, max(0.0, seconds)) - 1, len(AGES) - 2)
+    return tuple((old + new) / (weight + total) for old, new in zip(weighted, smoothed, strict=True))
 
 
 def _bandwidth(counts: list[float], number: float) -> float:
-    """Return the width, in logarithms, for which each of `number` tasks counts, by Silverman's rule (1986, 3.30)."""
-    all_of_them = sum(counts)
-    middle_half = LOG_STEP * max(
-        1, _quantile_bin(counts, 0.75 * all_of_them) - _quantile_bin(counts, 0.25 * all_of_them)
-    )
+    """Return the kernel's width, in logarithms, for `number` tasks by Silverman's rule (1986, equation 3.30)."""
+    total = sum(counts)
+    middle_half = LOG_STEP * max(1, _quantile_bin(counts, 0.75 * total) - _quantile_bin(counts, 0.25 * total))
     return min(MAX_BANDWIDTH, max(MIN_BANDWIDTH, 0.9 * middle_half / 1.34 * math.pow(number, -0.2)))
 
 
 def _quantile_bin(counts: list[float], number: float) -> int:
-    """Return the span up to which `number` tasks ended."""
+    """Return the bin in which the cumulative count reaches `number`."""
     seen = 0.0
-    for span, count in enumerate(counts):
+    for index, count in enumerate(counts):
         seen += count
         if seen >= number:
-            return span
+            return index
     return len(counts) - 1
 
 
 def _smooth(counts: list[float], width: float) -> list[float]:
-    """Spread each task over the spans around its own; what would fall off the ends stays in the last ones."""
-    reach = math.ceil(3 * width / LOG_STEP)
-    bell = [math.exp(-0.5 * (LOG_STEP * away / width) ** 2) for away in range(-reach, reach + 1)]
-    whole, last = sum(bell), len(counts) - 1
+    """Spread each task over the bins around its own; the first and the last bin keep what would fall off."""
+    reach, last = math.ceil(3 * width / LOG_STEP), len(counts) - 1
+    kernel = [math.exp(-0.5 * (LOG_STEP * offset / width) ** 2) for offset in range(-reach, reach + 1)]
+    total = sum(kernel)
     smoothed = [0.0] * len(counts)
-    for span, count in enumerate(counts):
+    for index, count in enumerate(counts):
         if count:
-            for away, height in enumerate(bell, -reach):
-                smoothed[min(last, max(0, span + away))] += count * height / whole
+            for offset, height in enumerate(kernel, -reach):
+                smoothed[min(last, max(0, index + offset))] += count * height / total
     return smoothed
 
 
-#: Seconds of waiting that one look is worth.
+# 2. When to poll a task next
+
+#: Seconds of waiting that one poll is worth.
 POLL_COST = 0.5
 
-#: Seconds between two looks at a task.
+#: Seconds between two polls of a task.
 MIN_POLL_INTERVAL, MAX_POLL_INTERVAL = 0.5, 30.0
 
-#: Seconds between two looks where a callback is expected; the older the task, the more.
+#: The same where a callback is expected; an older task is polled even less often.
 MAX_INTERVAL_WITH_CALLBACKS = 60.0
+
+#: Ages in seconds of the few polls after the deadline; after the last one the bot gives up.
+LATE_POLL_AGES = (1800.0, 3600.0, 3 * 3600.0, 12 * 3600.0, 24 * 3600.0)
+
+#: Seconds from our order to Kie's task: a guess. An error of a second costs two or three per cent.
+ORDER_LATENCY = 0.5
 
 
 @dataclass(frozen=True)
 class PollSchedule:
-    """When to look, by the age of a task in seconds."""
+    """When to poll, by the age of a task in seconds."""
 
-    #: for each of the AGES but the last, the age of the next look
+    #: for each of the AGES but the last, the age of the next poll
     next_ages: tuple[float, ...]
-    #: whether a callback is expected to come before the looks
+    #: whether a callback is expected to arrive before the polls
     expects_callback: bool = False
 
     def next_age(self, age: float) -> float:
-        """Return the age at which to look at a task that is not finished at this one."""
+        """Return the age at which to poll a task again that is not finished at this one."""
         here = bisect_right(AGES, age) - 1
-        # of what is older than all that was ever expected nothing is known that would be worth an early look
+        # a task older than any that was expected is polled as rarely as allowed
         planned = self._interpolate(here, age) if here + 1 < len(self.next_ages) else math.inf
-        return min(max(planned, age + MIN_POLL_INTERVAL), age + _max_interval(age, awaits=self.expects_callback))
+        return min(max(planned, age + MIN_POLL_INTERVAL), age + _max_interval(age, self.expects_callback))
 
     def _interpolate(self, here: int, age: float) -> float:
         part = (age - AGES[here]) / (AGES[here + 1] - AGES[here])
         return self.next_ages[here] + part * (self.next_ages[here + 1] - self.next_ages[here])
 
 
-def compute_poll_schedule(shares: DurationDistribution, lost: float = 1.0) -> PollSchedule:
-    """Return the best timetable for tasks that take so long, where this share of the callbacks gets lost.
+def compute_poll_schedule(shares: DurationDistribution, loss_rate: float = 1.0) -> PollSchedule:
+    """Return the schedule of least expected cost, by dynamic programming from the oldest age down.
 
-    Without callbacks all of them are lost.
+    `loss_rate` is the share of callbacks that get lost; 1 without callbacks.
     """
-    ended, spent = _cumulative_sums(shares)
-    # what a look at each age costs as far as that does not depend on the one before: the look itself where a callback
-    # may come first, the wait for it, and, once it is known, all that is still to be paid after it
-    costs = [
-        POLL_COST * (1 - lost) * (1 - share) + lost * (age * share - seconds)
-        for age, share, seconds in zip(AGES, ended, spent, strict=True)
-    ]
-    after = [AGES[-1]] * (len(AGES) - 1)
-    for here in range(len(after) - 1, -1, -1):
-        # who had ended at the age before does not wait for this look
-        known = lost * ended[here]
-        least, best = min((costs[at] - known * AGES[at], at) for at in _candidate_polls(here, awaits=lost < 1))
-        after[here] = AGES[best]
-        costs[here] += least + lost * (spent[here] + POLL_COST * (1 - ended[here]))
-    return PollSchedule(tuple(after), expects_callback=lost < 1)
-
-
-def _cumulative_sums(shares: DurationDistribution) -> tuple[list[float], list[float]]:
-    """Return for each age the share that has ended by then, and the seconds that these took, per task."""
+    # for each age: the share of tasks that have ended by then, and the seconds that these took, per task
     ended, spent = [0.0], [0.0]
-    for share, since, until in zip(shares, AGES, AGES[1:], strict=False):
+    for share, (since, until) in zip(shares, pairwise(AGES), strict=True):
         ended.append(ended[-1] + share)
         spent.append(spent[-1] + share * (since + until) / 2)
-    return ended, spent
+    # the cost of a poll at each age, as far as it does not depend on the poll before: the poll itself where a callback
+    # may come first, the wait for it, and, once computed, everything after it
+    costs = [
+        POLL_COST * (1 - loss_rate) * (1 - share) + loss_rate * (age * share - seconds)
+        for age, share, seconds in zip(AGES, ended, spent, strict=True)
+    ]
+    next_ages = [AGES[-1]] * (len(AGES) - 1)
+    for here in range(len(next_ages) - 1, -1, -1):
+        # tasks that had ended at this age do not wait for the next poll
+        known = loss_rate * ended[here]
+        least, best = min((costs[at] - known * AGES[at], at) for at in _candidate_polls(AGES[here], loss_rate < 1))
+        next_ages[here] = AGES[best]
+        costs[here] += least + loss_rate * (spent[here] + POLL_COST * (1 - ended[here]))
+    return PollSchedule(tuple(next_ages), expects_callback=loss_rate < 1)
 
 
-def _candidate_polls(here: int, *, awaits: bool) -> range:
-    age = AGES[here]
+def _candidate_polls(age: float, expects_callback: bool) -> range:
     first = min(bisect_left(AGES, age + MIN_POLL_INTERVAL), len(AGES) - 1)
-    return range(first, max(first + 1, bisect_right(AGES, age + _max_interval(age, awaits=awaits))))
+    return range(first, max(first + 1, bisect_right(AGES, age + _max_interval(age, expects_callback))))
 
 
-def _max_interval(age: float, *, awaits: bool) -> float:
-    return max(MAX_INTERVAL_WITH_CALLBACKS, age) if awaits else MAX_POLL_INTERVAL
+def _max_interval(age: float, expects_callback: bool) -> float:
+    return max(MAX_INTERVAL_WITH_CALLBACKS, age) if expects_callback else MAX_POLL_INTERVAL
 
 
-#: Ages in seconds of the rare looks after the deadline; the last one gives up.
-LATE_POLL_AGES = (1800.0, 3600.0, 3 * 3600.0, 12 * 3600.0, 24 * 3600.0)
+def next_poll_at(submitted_at: Instant, now: Instant, deadline: float, schedule: PollSchedule) -> Instant | None:
+    """Return when to poll after a poll at `now`, None if that was the last one.
 
-#: Seconds from our order to Kie's task. It is a guess, which may be off by a second for two or three per cent more.
-ORDER_LATENCY = 0.5
-
-
-def next_poll_at(submitted_at: Instant, now: Instant, deadline: float, timetable: PollSchedule) -> Instant | None:
-    """Return the moment of the look after one at `now`, or None when that was the last.
-
-    The first look is the one after the order itself. `deadline` is the age in seconds at
-    which the person is told; there is a look at exactly that age.
+    For the first poll, `now` is the time of the order. `deadline` is the age in seconds at which the user is notified;
+    there is a poll at exactly that age.
     """
     age = seconds_between(submitted_at, now)
-    if age < deadline:
-        return add_seconds(submitted_at, min(_next_poll_age(age, timetable), deadline))
-    coming = (late for late in LATE_POLL_AGES if late > age)
-    return next((add_seconds(submitted_at, late) for late in coming), None)
+    if age >= deadline:
+        return next((add_seconds(submitted_at, late) for late in LATE_POLL_AGES if late > age), None)
+    if age < 0:  # the clock was set back since the order, so the age is unknown
+        next_age = age + min(MAX_POLL_INTERVAL, max(1.0, -age / 5))
+    else:
+        next_age = ORDER_LATENCY + schedule.next_age(max(0.0, age - ORDER_LATENCY))
+    return add_seconds(submitted_at, min(next_age, deadline))
 
 
-def _next_poll_age(age: float, timetable: PollSchedule) -> float:
-    if age < 0:
-        # an order that seems to lie ahead was made by a clock that was set back since: its age is anybody's guess
-        return age + min(MAX_POLL_INTERVAL, max(1.0, -age / 5))
-    return ORDER_LATENCY + timetable.next_age(max(0.0, age - ORDER_LATENCY))
-
-
-#: Tasks for which what was believed before counts: little, because it may be far off.
+#: Tasks for which the prior counts: few, because it may be far off.
 PRIOR_WEIGHT = 3.0
 
-#: The same for what tasks of all shapes took, as long as little is known of one shape.
+#: Tasks for which those of all aspect ratios count in the estimate for one of them.
 POOLED_WEIGHT = 20.0
 
-#: Tasks after which timetables are made anew; it takes a few milliseconds.
+#: Tasks after which the schedules are computed anew, which takes a few milliseconds.
 RECOMPUTE_EVERY = 5
 
 
 class AdaptivePollSchedule:
-    """The latest tasks, and the timetables that follow from them."""
+    """The latest tasks, and the schedules that follow from them."""
 
     def __init__(self, usual: float) -> None:
         self._prior = make_prior_distribution(usual)
         #: the last one first
         self._latest: deque[KieDuration] = deque(maxlen=REMEMBERED_TASKS)
-        #: by shape and share of lost callbacks; no more than there are of both
+        #: by aspect ratio and loss rate of callbacks, of which there are few
         self._schedules: dict[tuple[AspectRatio, float], PollSchedule] = {}
         self._since_recompute = 0
 
     def load_history(self, latest: Sequence[KieDuration]) -> None:
         """Start from the latest tasks, the last one first."""
-        self._latest.clear()
-        self._latest.extend(latest[:REMEMBERED_TASKS])
+        self._latest = deque(latest[:REMEMBERED_TASKS], maxlen=REMEMBERED_TASKS)
         self._schedules.clear()
 
     def record_duration(self, took: KieDuration) -> None:
@@ -245,75 +221,57 @@ class AdaptivePollSchedule:
             self._since_recompute = 0
             self._schedules.clear()
 
-    def schedule_for(self, shape: AspectRatio, lost: float) -> PollSchedule:
-        """Return when to look at a task of this shape while this share of the callbacks gets lost (1: none come)."""
-        known = self._schedules.get((shape, lost))
-        if known is None:
-            known = self._schedules[shape, lost] = compute_poll_schedule(self._estimate(shape), lost)
-        return known
+    def schedule_for(self, aspect_ratio: AspectRatio, loss_rate: float) -> PollSchedule:
+        """Return when to poll tasks of an aspect ratio while this share of callbacks gets lost (1: there are none)."""
+        key = aspect_ratio, loss_rate
+        if key not in self._schedules:
+            self._schedules[key] = compute_poll_schedule(self._estimate(aspect_ratio), loss_rate)
+        return self._schedules[key]
 
-    def _estimate(self, shape: AspectRatio) -> DurationDistribution:
+    def _estimate(self, aspect_ratio: AspectRatio) -> DurationDistribution:
         pooled = estimate_distribution([each.seconds for each in self._latest], self._prior, PRIOR_WEIGHT)
-        return estimate_distribution(
-            [each.seconds for each in self._latest if each.aspect_ratio == shape], pooled, POOLED_WEIGHT
-        )
+        alike = [each.seconds for each in self._latest if each.aspect_ratio == aspect_ratio]
+        return estimate_distribution(alike, pooled, POOLED_WEIGHT)
 
 
-#: Looks per second in all; Kie's documentation of 2025 allows ten per key.
+# 3. Which polls are due
+
+#: Polls per second over all tasks; Kie's documentation of 2025 allows ten per key.
 MAX_POLLS_PER_SECOND = 10
-
-#: Moments in the heap that count no more and are put up with beside as many as there are jobs.
-HEAP_SLACK = 64
 
 
 class PollQueue:
-    """A heap of moments, and the pace at which they may be used."""
+    """The next poll of each task, and the rate limit over all of them."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[Instant, int]] = []
-        #: what counts of the heap: the earliest look that is planned for each job
         self._planned: dict[int, Instant] = {}
-        #: looks under way, with the one that was asked for meanwhile
+        #: jobs whose poll is in flight, and when another one was asked for meanwhile
         self._in_flight: dict[int, Instant | None] = {}
         self._next_allowed_at: Instant = 0
 
     def schedule(self, job_id: int, at: Instant) -> None:
-        """Plan a look at a job's task, unless an earlier one is planned; it waits for the end of one under way."""
+        """Plan a poll, unless an earlier one is planned; it waits for the end of one in flight."""
         planned = self._in_flight.get(job_id) or self._planned.get(job_id)
-        if planned is not None and planned <= at:
-            return
-        if job_id in self._in_flight:
-            self._in_flight[job_id] = at
-        else:
-            self._planned[job_id] = at
-            heapq.heappush(self._heap, (at, job_id))
-            self._compact_heap()
-
-    def _compact_heap(self) -> None:
-        """Keep the heap as small as there are jobs, however often somebody makes us look."""
-        if len(self._heap) > 2 * len(self._planned) + HEAP_SLACK:
-            self._heap = [(at, job_id) for job_id, at in self._planned.items()]
-            heapq.heapify(self._heap)
+        if planned is None or at < planned:
+            (self._in_flight if job_id in self._in_flight else self._planned)[job_id] = at
 
     def next_at(self) -> Instant | None:
-        """Return the moment of the next look, None when there is none to come."""
-        while self._heap and self._planned.get(self._heap[0][1]) != self._heap[0][0]:
-            heapq.heappop(self._heap)
-        return max(self._heap[0][0], self._next_allowed_at) if self._heap else None
+        """Return when the next poll is due, None if none is planned."""
+        return max(min(self._planned.values()), self._next_allowed_at) if self._planned else None
 
     def pop_due(self, now: Instant) -> int | None:
-        """Return the job to look at now, if it is time for one; the look is under way until it is `done`."""
+        """Return the job to poll now, if a poll is due; it is in flight until `finish`."""
         next_at = self.next_at()
         if next_at is None or next_at > now:
             return None
         self._next_allowed_at = add_seconds(max(now, self._next_allowed_at), 1 / MAX_POLLS_PER_SECOND)
-        job_id = heapq.heappop(self._heap)[1]
+        _, job_id = min((at, job_id) for job_id, at in self._planned.items())
         del self._planned[job_id]
         self._in_flight[job_id] = None
         return job_id
 
     def finish(self, job_id: int, again: Instant | None) -> None:
-        """End a look, and plan the next one: at `again`, or earlier where that was asked for meanwhile."""
+        """End a poll, and plan the next one: at `again`, or when it was asked for meanwhile if that is earlier."""
         asked_for = self._in_flight.pop(job_id)
         for at in (asked_for, again):
             if at is not None:

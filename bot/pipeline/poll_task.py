@@ -18,7 +18,6 @@ from bot.pipeline import circuit_breakers, finish_job, uncertain_orders
 from bot.pipeline.callback_tracker import CallbackTracker
 from bot.pipeline.job_metrics import CALLBACK_MISSING, JobMetrics
 from bot.pipeline.poll_schedule import LATE_POLL_AGES, REMEMBERED_TASKS, AdaptivePollSchedule, next_poll_at
-from bot.pipeline.wakeup import Wakeup
 from bot.store.attempts import Attempt
 from bot.store.database import Database
 from bot.store.jobs import KieDuration
@@ -51,7 +50,6 @@ class TaskPoller:
         kie: KieClient,
         callbacks: CallbackTracker,
         measure: JobMetrics,
-        bell: Wakeup,
         *,
         usual: float,
         deadline: float,
@@ -62,7 +60,6 @@ class TaskPoller:
         self._kie = kie
         self._callbacks = callbacks
         self._metrics = measure
-        self._wakeup = bell
         self._schedule = AdaptivePollSchedule(usual)
         self._deadline = deadline
         self._admins = admins
@@ -123,8 +120,7 @@ class TaskPoller:
         if seen.outcome is TaskOutcome.PENDING:
             return self._keep_for_next_poll(job, await self._handle_pending(job))
         named = self._callbacks.reported_task_id(job.id)
-        # so that the picture is fetched as soon as this is committed
-        end = await self._wakeup.commit_and_wake(self._db, lambda tx: self._finish(tx, job, seen, named))
+        end = await self._db.transact(lambda tx: self._finish(tx, job, seen, named))
         if end in (_FinishResult.MIXED_UP, _FinishResult.MIXED_UP_WITH_HINT):
             return self._clock() if end is _FinishResult.MIXED_UP_WITH_HINT else None
         if self._callbacks.record_finished(job.id):

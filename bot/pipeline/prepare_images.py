@@ -11,11 +11,12 @@ lane is free it is decoded at once; else its bytes are dropped, the job enters t
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from bot.clock import Instant
 from bot.i18n import Sentence, sentence
@@ -35,11 +36,9 @@ from bot.images.inspect import SendObstacle, inspect_image_in_thread, obstacle_t
 from bot.images.limits import MAX_ASPECT_RATIO
 from bot.job import FailureReason, Job, SourceImage, State
 from bot.pipeline import circuit_breakers, finish_job
+from bot.pipeline.error_containment import MAX_TRIES
 from bot.pipeline.finish_job import Withdrawn
 from bot.pipeline.image_upload import ImageUploader
-from bot.pipeline.preparation_plan import ConversionLane, FairSemaphore
-from bot.pipeline.retry_limits import MAX_TRIES
-from bot.pipeline.wakeup import Wakeup
 from bot.store.database import Database
 from bot.store.transaction import Transaction
 from bot.telegram.client import TelegramClient
@@ -51,6 +50,9 @@ log = logging.getLogger(__name__)
 
 #: Pictures in memory at once, over all jobs and beside those in the conversion lane: 20 MB each at the most.
 MAX_IMAGES_IN_MEMORY = 4
+
+#: Images decoded at once: while the image of one user is decoded, that of the next is downloaded or uploaded.
+MAX_CONVERSIONS = 2
 
 #: Tries after which Telegram's copy of a picture has to do.
 TRIES_FOR_FULL_SIZE = 3
@@ -91,7 +93,7 @@ class ImagePreparer:
         fetcher: Downloader,
         converter: ImageConverter,
         transport: ImageUploader,
-        bell: Wakeup,
+        wakeup: asyncio.Event,
         *,
         deadline: float,
         admins: frozenset[int],
@@ -105,7 +107,7 @@ class ImagePreparer:
         self.lane = ConversionLane()
         self._converter = converter
         self._uploader = transport
-        self._wakeup = bell
+        self._wakeup = wakeup
         self._deadline = deadline
         self._admins = admins
         self._clock = clock
@@ -148,9 +150,9 @@ class ImagePreparer:
         return [source for source in job.request.sources if not self._uploader.is_fresh(source, now)]
 
     async def _finish(self, job: Job, carried: list[_UploadedImage], *, is_ready: bool) -> None:
-        # by the bell, so that the order is written down in the same commit, if it is its turn
-        await self._wakeup.commit_and_wake(
-            self._db, lambda tx: (self._mark_ready if is_ready else self._queue_for_conversion)(tx, job, carried)
+        self._wakeup.set()  # before the commit, so that the worker begins the order in the same one, if it is its turn
+        await self._db.transact(
+            lambda tx: (self._mark_ready if is_ready else self._queue_for_conversion)(tx, job, carried)
         )
 
     async def _handle_failure(self, job: Job, carried: list[_UploadedImage], error: BaseException) -> None:
@@ -180,7 +182,7 @@ class ImagePreparer:
                 found, fitted = await self._fit(job, source, found, self._convert_content)
             finally:
                 self.lane.leave(job)
-                self._wakeup.wake()
+                self._wakeup.set()
             return await self._upload(job, source, found, fitted)
 
     async def _convert_image(self, job: Job, source: SourceImage) -> _UploadedImage:
@@ -327,3 +329,43 @@ def _explain_error(error: ImageError) -> Sentence:
             return sentence("too-many-pixels")
         case _:
             return sentence("not-a-picture")
+
+
+class ConversionLane:
+    """The jobs whose image is being decoded, in memory: after a crash they are still in the conversion queue."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[int, int] = {}
+
+    @property
+    def jobs(self) -> Mapping[int, int]:
+        """The jobs in the lane by id, each with its user."""
+        return dict(self._jobs)
+
+    def enter(self, job: Job) -> bool:
+        """Take a slot for a job; False if there is none, or if its user has one."""
+        is_free = len(self._jobs) < MAX_CONVERSIONS and job.charged_to not in self._jobs.values()
+        if is_free:
+            self._jobs[job.id] = job.charged_to
+        return is_free
+
+    def leave(self, job: Job) -> None:
+        """Release the slot of a job."""
+        self._jobs.pop(job.id, None)
+
+
+class FairSemaphore:
+    """A semaphore of which one user gets all slots but one; waiting users are served in order."""
+
+    def __init__(self, slots: int) -> None:
+        self._shared = asyncio.Semaphore(slots)
+        self._max_per_user = slots - 1
+        #: of the users who hold a slot or wait for one
+        self._per_user: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def slot_for(self, user: int) -> AsyncIterator[None]:
+        """Hold a slot for a user."""
+        of_user = self._per_user.setdefault(user, asyncio.Semaphore(self._max_per_user))
+        async with of_user, self._shared:
+            yield

@@ -21,11 +21,9 @@ from bot.kie.errors import AccountBlocked, KieUnavailable, OrderUncertain, Reque
 from bot.kie.models import EditInput
 from bot.pipeline import circuit_breakers, finish_job, uncertain_orders
 from bot.pipeline.callback_tracker import CallbackTracker
-from bot.pipeline.error_containment import ErrorContainment
+from bot.pipeline.error_containment import MAX_TRIES, SUBMIT_GIVE_UP_SECONDS, ErrorContainment
 from bot.pipeline.image_upload import ImageUploader
 from bot.pipeline.order_limits import OrderAllowance, OrderLimits, compute_order_allowance
-from bot.pipeline.retry_limits import MAX_TRIES, SUBMIT_GIVE_UP_SECONDS
-from bot.pipeline.wakeup import Wakeup
 from bot.settings import MustRestart
 from bot.store.attempts import AttemptOutcome
 from bot.store.database import Database
@@ -55,7 +53,6 @@ class OrderSubmitter:
         kie: KieClient,
         transport: ImageUploader,
         limits: OrderLimits,
-        bell: Wakeup,
         *,
         callbacks: CallbackTracker,
         admins: frozenset[int],
@@ -65,7 +62,6 @@ class OrderSubmitter:
         self._kie = kie
         self._uploader = transport
         self.limits = limits
-        self._wakeup = bell
         self._callbacks = callbacks
         self._admins = admins
         self._clock = clock
@@ -163,7 +159,7 @@ class OrderSubmitter:
     async def _record_taken(self, job: Job, task_id: str) -> bool:
         """Write down that Kie took an order; where a mistake keeps that from being done, a look at the task does it."""
         try:
-            return await self._wakeup.commit_and_wake(self._db, lambda tx: self._accept(tx, job, task_id))
+            return await self._db.transact(lambda tx: self._accept(tx, job, task_id))
         except MustRestart:
             raise
         except Exception:

@@ -16,7 +16,7 @@ from bot.i18n import sentence
 from bot.job import Job, State
 from bot.kie.models import TaskRecord
 from bot.pipeline.callback_tracker import CallbackTracker, extract_reference
-from bot.pipeline.retry_limits import MAX_TRIES
+from bot.pipeline.error_containment import MAX_TRIES
 from bot.store.attempts import Attempt, AttemptOutcome
 from bot.store.transaction import Transaction
 

@@ -1,4 +1,4 @@
-"""What an event costs does not grow with what waits, and who asks little is not kept waiting by who asks much.
+"""The cost of an event does not grow with the backlog, and a user with few requests does not wait for one with many.
 
 The cost is counted in steps of SQLite's machine, not timed.
 """
@@ -12,7 +12,6 @@ from typing import Any
 from bot.clock import Instant
 from bot.pipeline import outage_notices
 from bot.pipeline.dispatch_plan import DispatchPlan, WorkInFlight, make_plan
-from bot.pipeline.preparation_plan import JobsInFlight
 from bot.store import outbox
 from bot.store.circuit_breakers import CircuitBreaker
 from bot.store.database import Database
@@ -24,14 +23,14 @@ from tests.process_harness import make_photo, render_english
 
 FEW, MANY = 200, 10_000
 
-#: How much more may be done beside fifty times as much that waits: a tree that is deeper, and no more.
+#: By how much the cost may grow with a backlog fifty times as large: deeper trees, and no more.
 MAX_FACTOR = 1.5
 
 FillBacklog = Callable[[Any, int, int, int], None]
 
 
 async def _compare_costs(house: BotHarness, fill: FillBacklog, work: Callable[[Transaction], Any]) -> tuple[int, int]:
-    """Return the steps of a unit of work beside few things that wait, and beside many."""
+    """Return the steps of a unit of work with a small backlog, and with a large one."""
     db, now = house.bot.db, house.clock.instant()
     await db.transact(lambda tx: fill(tx.jobs._db, 1, FEW, now))
     few = await _settle_database(db, work)
@@ -45,17 +44,12 @@ async def _settle_database(db: Database, work: Callable[[Transaction], Any]) -> 
 
 
 def _make_plan(house: BotHarness, *held: int) -> Callable[[Transaction], DispatchPlan]:
-    """Return what makes a plan while nothing is under way, and some chats are left alone."""
-    busy = WorkInFlight(
-        jobs=JobsInFlight({}, {}),
-        messages=outbox.OutboxExclusions(held_chat_ids=frozenset(held)),
-        probes=frozenset(),
-        groups=frozenset(),
-        deliveries=0,
-        is_checking_balance=False,
-    )
+    """Return a unit of work that plans with nothing in flight and some chats held."""
+    in_flight = WorkInFlight(messages=outbox.OutboxExclusions(held_chat_ids=frozenset(held)))
     worker = house.bot.worker
-    return lambda tx: make_plan(tx, worker._steps.order_submitter, worker._containment, house.clock.instant(), busy)
+    return lambda tx: make_plan(
+        tx, worker._steps.order_submitter, worker._containment, house.clock.instant(), in_flight
+    )
 
 
 async def test_a_plan_costs_the_same_however_much_waits_for_a_chat_that_is_left_alone(house: BotHarness) -> None:
@@ -64,7 +58,7 @@ async def test_a_plan_costs_the_same_however_much_waits_for_a_chat_that_is_left_
     few, many = await _compare_costs(house, insert_texts, _make_plan(house, EVE))
     assert many <= MAX_FACTOR * few
     plan = await house.bot.db.transact(_make_plan(house, EVE))
-    assert [parcel.draft.key for parcel in plan.messages] == ["reply"]
+    assert [message.draft.key for message in plan.messages] == ["reply"]
 
 
 async def test_a_plan_costs_the_same_however_much_waits_for_a_chat_that_is_written_to(house: BotHarness) -> None:
@@ -102,7 +96,7 @@ async def test_a_plan_costs_the_same_however_many_wait_in_groups_that_were_told_
     )
     limits = house.bot.worker._steps.order_submitter.limits
 
-    def told(tx: Transaction) -> None:
+    def notify(tx: Transaction) -> None:
         while outage_notices.notify_groups(tx, house.bot.worker._containment, limits, now):
             pass
         tx.outbox._db.execute("UPDATE outbox SET due_at = NULL")
@@ -112,15 +106,15 @@ async def test_a_plan_costs_the_same_however_many_wait_in_groups_that_were_told_
 
     db = house.bot.db
     await db.transact(lambda tx: fill(tx.jobs._db, 1, FEW, now))
-    await db.transact(told)
+    await db.transact(notify)
     few = await _settle_database(db, _make_plan(house))
     await db.transact(lambda tx: fill(tx.jobs._db, FEW + 1, MANY, now))
-    await db.transact(told)
+    await db.transact(notify)
     assert await _settle_database(db, _make_plan(house)) <= MAX_FACTOR * few
     keys = await db.transact(
         lambda tx: tx.outbox._db.execute("SELECT key FROM outbox WHERE key GLOB 'halted:*'").fetchall()
     )
-    assert len(keys) == 100, "each group was told once"
+    assert len(keys) == 100, "each group was notified once"
 
 
 async def test_to_accept_a_request_costs_the_same_however_many_wait(tmp_path: Path) -> None:
@@ -135,7 +129,7 @@ async def test_to_accept_a_request_costs_the_same_however_many_wait(tmp_path: Pa
             await house.bot.long_poller.poll_once()
             return await count_vm_steps(house.bot.db, handled)
 
-        await cost()  # a person's first is another matter
+        await cost()  # a user's first request costs more
         few = await cost()
         await house.bot.db.transact(lambda tx: insert_requests(tx.jobs._db, 1, MANY - 10, house.clock.instant()))
         assert await cost() <= MAX_FACTOR * few
@@ -190,9 +184,9 @@ async def test_each_chat_is_served_in_turn(house: BotHarness) -> None:
     db, now = house.bot.db, house.clock.instant()
 
     def serve(tx: Transaction, after: int) -> int:
-        [parcel] = tx.outbox.list_due(now + after, outbox.OutboxExclusions(), 1)
-        tx.outbox.mark_sent(parcel, 1, now + after)
-        return parcel.draft.chat_id
+        [message] = tx.outbox.list_due(now + after, outbox.OutboxExclusions(), 1)
+        tx.outbox.mark_sent(message, 1, now + after)
+        return message.draft.chat_id
 
     for chat_id in (5, 6, 7):
         await db.transact(lambda tx, chat_id=chat_id: insert_texts(tx.jobs._db, 1, 3, now - chat_id, chat_id=chat_id))  # type: ignore[misc]  # mypy: a default in a lambda
@@ -211,7 +205,7 @@ async def test_a_chat_that_was_served_does_not_wait_for_a_clock_that_was_set_bac
         [first] = tx.outbox.list_due(now, outbox.OutboxExclusions(), 9)
         tx.outbox.mark_sent(first, 1, now)
         tx.clock_shift.shift_due_times(before)
-        return [parcel.draft.key for parcel in tx.outbox.list_due(before, outbox.OutboxExclusions(), 9)]
+        return [message.draft.key for message in tx.outbox.list_due(before, outbox.OutboxExclusions(), 9)]
 
     assert await house.bot.db.transact(turned_back) == [f"text:{EVE}:2"]
 

@@ -1,4 +1,4 @@
-"""Kie calls back: a picture comes at once and with one look, and nothing depends on it."""
+"""Callbacks from Kie: the image comes at once and after a single poll, but nothing depends on them."""
 
 import asyncio
 import tempfile
@@ -30,7 +30,7 @@ DAY = 24 * 3600.0
 
 @pytest.fixture
 async def called(tmp_path: Path) -> AsyncIterator[BotHarness]:
-    """A house that Kie calls back, with one admin, 9009."""
+    """A bot that Kie calls back, with one admin, 9009."""
     async with open_bot_harness(tmp_path, is_called=True, admin_ids=frozenset({9009})) as opened:
         opened.telegram.person(user_id=9009)
         yield opened
@@ -52,14 +52,14 @@ async def _attempt(house: BotHarness, job_id: int = 1) -> Attempt:
 
 
 async def _call_back(house: BotHarness, reference: str, body: object) -> int:
-    """Let somebody who knows a reference call us back, and the bot do what comes of it."""
+    """Send a callback with a reference, and let the bot react."""
     status = await house.kie.send_callback(f"{house.reverse_proxy.url}/kie/callback/{reference}", body)
     await house.settle()
     return status
 
 
 async def _finish_tasks_without_callback(house: BotHarness) -> None:
-    """Let every task end of which nobody is called back about."""
+    """Let every task finish without a callback."""
     await house.kie.wait_for(house._are_results_ready)
     for task_id in house.kie.tasks:
         house.kie.finish_task(task_id)
@@ -69,7 +69,7 @@ def _question(house: BotHarness) -> bool:
     return bool(house.progress_message()["text"] == render_english("doubt"))
 
 
-# -- what it saves
+# -- what callbacks save
 
 
 async def test_a_picture_comes_when_kie_calls_and_costs_one_look(called: BotHarness) -> None:
@@ -114,7 +114,7 @@ async def test_every_vintage_brings_the_picture_and_the_reason_why_not(
         assert _count_polls(house) == 2
 
 
-# -- nothing depends on it
+# -- nothing depends on callbacks
 
 
 async def test_a_callback_that_is_lost_loses_no_picture(called: BotHarness) -> None:
@@ -151,7 +151,7 @@ async def test_the_operator_hears_once_that_callbacks_do_not_come(called: BotHar
     for colour in ("green", "red", "gold"):
         await called.request_edit(make_photo(colour))
         await called.advance_time(31)
-    assert sum("does not call back any more" in line for line in called.log_capture.lines) == 1
+    assert sum("callbacks do not arrive" in line for line in called.log_capture.lines) == 1
 
 
 async def test_a_callback_that_comes_before_the_record_is_up_to_date_is_followed_by_looks(called: BotHarness) -> None:
@@ -192,9 +192,8 @@ async def test_that_one_was_missed_while_the_bot_was_away_says_nothing_about_the
     await _finish_tasks_without_callback(called)
     await called.restart()
     await called.settle()
-    assert (
-        called.bot.metrics.registry.get_sample_value("darkroom_kie_callbacks_total", {"kind": CALLBACK_MISSING}) == 0
-    ), "else a restart would look like a trouble with callbacks"
+    missing = called.bot.metrics.registry.get_sample_value("darkroom_kie_callbacks_total", {"kind": CALLBACK_MISSING})
+    assert missing == 0, "else a restart would look like an outage of callbacks"
     before = _count_polls(called)
     called.kie.callbacks.options = CallbackOptions()
     await called.request_edit(make_photo("red"))
@@ -267,7 +266,7 @@ async def test_a_callback_about_an_order_that_kie_turned_away_is_too_late(called
     assert ((await called.read_job()).state, _count_polls(called)) == (State.CANCELLED, 0)
 
 
-# -- it is never believed
+# -- a callback is never believed
 
 
 @pytest.mark.parametrize(
@@ -310,7 +309,7 @@ async def test_a_flood_of_callbacks_about_one_task_leads_to_one_look_at_a_time(c
     assert _count_polls(called) == 2
 
 
-# -- an order in doubt
+# -- uncertain orders
 
 
 @pytest.mark.parametrize("fault", [CUT_AFTER, HTML_502, CUT_BEFORE])
@@ -396,7 +395,7 @@ async def test_a_callback_after_a_crash_brings_the_picture_without_a_question(ca
 
 
 async def _restart_during_order(house: BotHarness) -> None:
-    """Let the bot end while an order is under way: Kie has it, and the answer comes to nobody."""
+    """Stop the bot while an order is in flight: Kie has accepted it, and the answer is lost."""
     house.kie.faults.add("createTask", Fault(FaultKind.HOLD_ANSWER))
     house.ada.send_photo(make_photo(), caption="make it snow")
     await house.receive_updates()
@@ -464,7 +463,7 @@ async def test_where_kie_does_not_echo_the_address_our_upload_shows_that_it_is_o
 
 
 async def _make_two_orders_uncertain(house: BotHarness) -> tuple[Attempt, Attempt]:
-    """Let Ada and Bob each have an order in doubt, and their tasks be finished without a callback."""
+    """Give Ada and Bob an uncertain order each, whose tasks finish without a callback."""
     house.kie.callbacks.options = CallbackOptions(lost=True)
     house.kie.faults.add("createTask", CUT_AFTER)
     await house.request_edit(make_photo())
@@ -561,11 +560,11 @@ async def test_a_callback_that_names_no_task_leaves_a_doubt_as_it_is(called: Bot
     assert _question(called)
 
 
-# -- while the order is under way
+# -- while the order is in flight
 
 
 async def _hold_order_response(house: BotHarness, **answer: Any) -> tuple["asyncio.Task[None]", Fault, Attempt]:
-    """Let an order be under way whose answer Kie holds back, and its task be finished."""
+    """Place an order whose answer Kie holds back while its task finishes."""
     held = Fault(FaultKind.HOLD_ANSWER, **answer)
     house.kie.faults.add("createTask", held)
     house.ada.send_photo(make_photo(), caption="make it snow")
@@ -624,7 +623,7 @@ async def test_a_forged_callback_during_the_order_gives_way_to_the_answer(called
 async def test_a_callback_that_contradicts_the_answer_is_looked_into_before_anything_is_ordered(
     called: BotHarness, status: int, body: bytes
 ) -> None:
-    """Kie takes the order and calls back, and then a gateway, or Kie itself, says that there is none."""
+    """Kie accepts the order and calls back; then a gateway, or Kie itself, answers that there is no task."""
     turning, held, _ = await _hold_order_response(called, status=status, body=body)
     await called.kie.wait_for_callbacks()
     held.release.set()
@@ -636,11 +635,11 @@ async def test_a_callback_that_contradicts_the_answer_is_looked_into_before_anyt
     assert called.sent_texts() == []
 
 
-# -- and the person decides meanwhile
+# -- the user decides meanwhile
 
 
 async def _make_order_uncertain(house: BotHarness) -> Attempt:
-    """Let Ada be asked about an order in doubt, whose task is finished meanwhile; nobody calls back about it."""
+    """Let Ada be asked about an uncertain order whose task finishes meanwhile without a callback."""
     house.kie.callbacks.options = CallbackOptions(lost=True)
     house.kie.faults.add("createTask", CUT_AFTER)
     await house.request_edit(make_photo())
@@ -749,7 +748,7 @@ async def test_a_callback_after_leave_it_changes_nothing(called: BotHarness) -> 
 
 
 async def test_a_look_that_was_under_way_when_the_person_decided_does_not_undo_it(called: BotHarness) -> None:
-    """The 24 hours end while Kie is asked about a hint; what it says then is about nobody's order."""
+    """The 24 hours end during the poll of a candidate task; the record then belongs to no open order."""
     first = await _make_order_uncertain(called)
     held = Fault(FaultKind.HOLD_ANSWER)
     called.kie.faults.add("recordInfo", held)
@@ -767,7 +766,7 @@ async def test_a_look_that_was_under_way_when_the_person_decided_does_not_undo_i
     assert called.pictures() == []
 
 
-# -- whatever happens, in any order
+# -- any events in any order
 
 
 EVENTS = ("kie calls", "forged task", "garbage", "time passes", "much time passes", "restart", "Try again", "Leave it")

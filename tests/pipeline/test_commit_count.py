@@ -1,4 +1,4 @@
-"""What an edit costs is decided by how many commits it takes; `make bench` measures the rest."""
+"""The number of commits decides what an edit costs; `make bench` measures the rest."""
 
 import asyncio
 from pathlib import Path
@@ -13,11 +13,11 @@ from tests.process_harness import make_photo
 async def test_what_follows_at_once_is_committed_together(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path) as house:
         database, status = Path(house.bot.settings.database_path), Fault(FaultKind.HOLD_ANSWER)
-        house.telegram.faults.add("sendMessage", status)  # whose own commit would come at any time
+        house.telegram.faults.add("sendMessage", status)  # whose own commit might come at any time
         working = asyncio.create_task(house.bot.worker.run())
         handling = asyncio.create_task(house.bot.dispatcher.run())
         await asyncio.sleep(0)
-        for _ in range(2):  # what the start had to learn, and to write
+        for _ in range(2):  # what the start reads and writes
             await house.bot.db.transact(lambda tx: tx.total_changes)
         before = count_commits(database)
         house.ada.send_photo(make_photo(), caption="make it snow")
@@ -25,7 +25,7 @@ async def test_what_follows_at_once_is_committed_together(tmp_path: Path) -> Non
         await house.kie.wait_for(lambda: house.kie.tasks, 30.0)
         while (await house.read_job()).state is not State.RUNNING:  # noqa: ASYNC110 - a row is no event
             await asyncio.sleep(0)
-        # the update with its job; that it is prepared, and ordered; that Kie took it
+        # the update with its job; the preparation with the order; the acceptance by Kie
         assert count_commits(database) - before == 3
         status.release.set()
         handling.cancel()

@@ -1,4 +1,4 @@
-"""What happens when Telegram does not simply take what we say."""
+"""Messages that Telegram refuses, delays or does not confirm."""
 
 import asyncio
 import sqlite3
@@ -8,7 +8,7 @@ import pytest
 
 from bot.images.limits import MAX_JPEG_SCANS
 from bot.job import State
-from bot.pipeline.retry_limits import MAX_TRIES
+from bot.pipeline.error_containment import MAX_TRIES
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.telegram.errors import bad_request, blocked, server_error, too_many_requests
 from bot.store import database
@@ -72,7 +72,7 @@ async def test_a_picture_that_is_never_confirmed_is_not_sent_for_ever(house: Bot
 
 
 async def _crash_while_sending(house: BotHarness) -> None:
-    """Let the process die when the picture stands in the chat, before it learns of it."""
+    """Let the process die after the image was delivered, before the bot learns of it."""
     sends = _count_sends(house)
     house.telegram.faults.always("sendPhoto", Fault(FaultKind.HOLD_ANSWER))
     turn = asyncio.create_task(house.run_due_work())
@@ -91,7 +91,7 @@ async def test_deaths_while_a_picture_is_sent_do_not_repeat_it_for_ever(house: B
     house.telegram.faults.always("sendPhoto", too_many_requests(1))
     await house.advance_time(30)  # until it only has to be sent
     for _ in range(5):
-        await house.restart()  # a death before it was sent counts for nothing
+        await house.restart()  # a crash before the send does not count as one
         house.clock.now += 2
         await _crash_while_sending(house)
     assert len(house.pictures()) == 3
@@ -115,8 +115,8 @@ async def test_who_did_not_get_an_unconfirmed_picture_can_reply_for_another(hous
     house.ada.delete(house.progress_message()["message_id"])
     house.telegram.faults.add("sendPhoto", CUT_AFTER, times=3)
     await house.advance_time(600)
-    [told] = [each for each in house.telegram.bot_messages(house.ada.id) if "text" in each]
-    house.ada.send_text("make it rain", reply_to=told["message_id"])
+    [text] = [each for each in house.telegram.bot_messages(house.ada.id) if "text" in each]
+    house.ada.send_text("make it rain", reply_to=text["message_id"])
     await house.process_updates()
     await house.advance_time(60)
     assert [task.prompt for task in house.kie.tasks.values()] == ["make it snow", "make it rain"]
@@ -144,7 +144,7 @@ async def test_an_answer_that_may_stand_in_the_status_message_is_left_there(hous
     assert house.sent_texts() == [render_english("answer-unconfirmed")]
 
 
-#: What comes back after Telegram has delivered: a gateway's page, its own failure, and what is no answer at all.
+#: Answers after Telegram has delivered: a gateway's page, its own failure, and no valid answer at all.
 AFTER_DELIVERY = {
     "502 page": (502, b"<html>502 Bad Gateway</html>"),
     "500": (500, b'{"ok":false,"error_code":500,"description":"Internal Server Error"}'),
@@ -250,16 +250,16 @@ async def test_a_mistake_in_the_bot_is_no_delivery_and_does_not_go_on_for_ever(
 
 
 async def test_a_limit_of_the_whole_bot_makes_every_chat_wait(house: BotHarness) -> None:
-    people = [house.telegram.person(user_id=5000 + number) for number in range(10)]
-    for person in people:
-        person.send_text("/help")
+    users = [house.telegram.person(user_id=5000 + number) for number in range(10)]
+    for user in users:
+        user.send_text("/help")
     await house.receive_updates()
     house.telegram.faults.always("sendMessage", too_many_requests(30))
     await house.advance_time(29)
     assert _count_sends(house) + _count_sends(house, "sendMessage") <= 2
     house.telegram.faults.clear()
     await house.advance_time(60)
-    assert [len(house.sent_texts(person.id)) for person in people] == [1] * 10
+    assert [len(house.sent_texts(user.id)) for user in users] == [1] * 10
 
 
 async def test_a_limit_of_one_chat_makes_no_other_wait(house: BotHarness) -> None:
@@ -292,9 +292,9 @@ async def test_nothing_is_repeated_before_telegram_is_well_again(house: BotHarne
 
 async def test_results_that_hang_leave_room_for_words(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path, max_running=50) as house:
-        people = [house.telegram.person(user_id=5000 + number) for number in range(18)]
-        for person in people:
-            person.send_photo(make_photo(), caption="make it snow")
+        users = [house.telegram.person(user_id=5000 + number) for number in range(18)]
+        for user in users:
+            user.send_photo(make_photo(), caption="make it snow")
         await house.receive_updates()
         await house.settle()
         house.kie.faults.always("result", Fault(FaultKind.HANG))
@@ -410,8 +410,8 @@ async def test_a_chat_gets_one_message_a_second(house: BotHarness) -> None:
 async def test_who_waits_for_the_limit_of_all_messages_is_written_to_when_it_opens(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path, telegram_messages_per_second=0.1) as house:
         bob = house.telegram.person(user_id=1002)
-        for person in (house.ada, bob):
-            person.send_text("hello")
+        for user in (house.ada, bob):
+            user.send_text("hello")
         await house.receive_updates()
         assert await house.run_due_work() == pytest.approx(10.0)
         house.clock.now += 10.0

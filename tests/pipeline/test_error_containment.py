@@ -1,4 +1,4 @@
-"""A mistake in the bot ends neither the process nor what others wait for; here it is put into functions of the bot."""
+"""An unexpected error ends neither the process nor the work for others; here it is injected into functions."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,11 +20,10 @@ from bot.pipeline import (
     retries,
     uncertain_orders,
 )
-from bot.pipeline.error_containment import MAX_REMEMBERED, ErrorContainment
+from bot.pipeline.error_containment import MAX_REMEMBERED, MAX_TRIES, ErrorContainment
 from bot.pipeline.poll_task import TaskPoller
 from bot.pipeline.prepare_images import ImagePreparer
 from bot.pipeline.progress_message import ProgressMessageSender
-from bot.pipeline.retry_limits import MAX_TRIES
 from bot.pipeline.submit_order import OrderSubmitter
 from bot.pipeline.worker import Worker
 from bot.sandbox.fault_injection import Fault, FaultKind
@@ -41,7 +40,7 @@ ADMIN = 9009
 
 
 class InjectedError:
-    """A function of the bot that goes wrong where `when` says so of what it was given."""
+    """A function of the bot that raises an error where `when` says so of its arguments."""
 
     def __init__(
         self,
@@ -83,7 +82,7 @@ def _is_about_ada(each: object) -> bool:
 
 
 async def _two_users_request(house: BotHarness, seconds: float = 60) -> int:
-    """Let Ada and then Bob ask for an edit; return the id of his chat."""
+    """Let Ada and then Bob request an edit; return the id of his chat."""
     bob = house.telegram.person(user_id=1002)
     for person in (house.ada, bob):
         person.send_photo(make_photo(), caption="make it snow")
@@ -92,8 +91,8 @@ async def _two_users_request(house: BotHarness, seconds: float = 60) -> int:
     return bob.id
 
 
-def _told(house: BotHarness) -> list[str]:
-    return [words for words in house.sent_texts(ADMIN) if words.startswith("Something went wrong inside me")]
+def _mistake_notices(house: BotHarness) -> list[str]:
+    return [text for text in house.sent_texts(ADMIN) if text.startswith("Something went wrong inside me")]
 
 
 async def test_a_mistake_about_the_balance_stops_no_edit_and_is_no_hot_loop(
@@ -104,7 +103,7 @@ async def test_a_mistake_about_the_balance_stops_no_edit_and_is_no_hot_loop(
     assert (len(house.pictures()), len(house.pictures(bob))) == (1, 1)
     await house.advance_time(3600)
     assert 2 <= mistake.times <= 8, "it is asked again later"
-    assert len(_told(house)) == 1
+    assert len(_mistake_notices(house)) == 1
     assert sum("balance" in line and "Traceback" in line for line in house.log_capture.lines) <= 1
 
 
@@ -132,7 +131,7 @@ async def test_a_mistake_about_administrators_leaves_nobody_waiting(
     assert mistake.times == 1
 
 
-#: Where a mistake may be, and whether the picture comes all the same.
+#: Where to inject an error, and whether the image is delivered all the same.
 FAILING_STEPS: dict[str, tuple[object, str, bool]] = {
     "prepared": (ImagePreparer, "run", False),
     "prepared, and put off": (Worker, "_try_job_step", False),
@@ -240,7 +239,7 @@ async def test_a_group_that_cannot_be_told_keeps_no_other_from_being_told(
         here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group)
     await house.receive_updates()
     await house.advance_time(5)
-    house.ada.send_text("/help")  # after which it is looked at what is due
+    house.ada.send_text("/help")  # which wakes the worker
     await house.process_updates()
     await house.advance_time(5)
     assert [len(here.sent_texts()) for here in groups] == [0, 1]
@@ -331,12 +330,12 @@ async def test_what_a_row_wrote_before_it_broke_off_is_undone_and_the_others_sta
     containment = ErrorContainment((), clock=house.clock.instant)
 
     def write(tx: Transaction, number: int) -> None:
-        tx.log(lambda _: told.append(number), "")
+        tx.log(lambda _: logged.append(number), "")
         tx.chats.mark_greeted(-number, 1)
         if number == 2:
             raise KeyError
 
-    told: list[int] = []
+    logged: list[int] = []
 
     def play(tx: Transaction) -> None:
         for number in (1, 2, 3):
@@ -345,7 +344,7 @@ async def test_what_a_row_wrote_before_it_broke_off_is_undone_and_the_others_sta
     await house.bot.db.transact(play)
     greeted = query_database(Path(house.bot.settings.database_path), "SELECT chat_id FROM chats ORDER BY chat_id DESC")
     assert [row["chat_id"] for row in greeted] == [-1, -3]
-    assert told == [1, 3]
+    assert logged == [1, 3]
 
 
 async def test_a_round_of_retention_that_breaks_off_comes_again(
@@ -380,7 +379,6 @@ async def test_nothing_of_an_edit_is_left_in_memory_once_a_mistake_has_ended_it(
     assert (
         worker._jobs_in_flight,
         worker._messages_in_flight,
-        worker._messages_being_recorded,
         worker._deliveries_in_flight,
-    ) == ({}, {}, set(), {})
+    ) == ({}, {}, {})
     assert (worker._polls._planned, worker._polls._in_flight, worker._callbacks._arrived) == ({}, {}, set())

@@ -1,4 +1,4 @@
-"""The gates before the paid call."""
+"""The limits on paid calls."""
 
 from pathlib import Path
 

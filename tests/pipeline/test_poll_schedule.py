@@ -1,4 +1,4 @@
-"""What is known about how long tasks take."""
+"""How long tasks take, when a task is polled next, and which polls are due."""
 
 import json
 import math
@@ -35,7 +35,7 @@ PRIOR = make_prior_distribution(10)
 
 
 def _share_ended(shares: DurationDistribution, age: float) -> float:
-    """Return the share of tasks that has ended by an age, roughly."""
+    """Return roughly the share of tasks that have ended by an age."""
     return sum(share for share, until in zip(shares, AGES[1:], strict=True) if until <= age)
 
 
@@ -73,16 +73,16 @@ def test_whatever_tasks_took_the_shares_are_shares_of_all(latest: list[float], m
 
 START = 1_700_000_000_000
 WITHOUT_CALLBACKS = compute_poll_schedule(make_prior_distribution(10))
-WITH_CALLBACKS = compute_poll_schedule(make_prior_distribution(10), lost=1 / 64)
+WITH_CALLBACKS = compute_poll_schedule(make_prior_distribution(10), loss_rate=1 / 64)
 
 
-def _poll_ages(deadline: float, table: PollSchedule) -> list[float]:
-    """Return the ages in seconds of all looks at a task that never finishes, from the order on."""
+def _poll_ages(deadline: float, schedule: PollSchedule) -> list[float]:
+    """Return the ages in seconds, from the order on, of all polls of a task that never finishes."""
     ages: list[float] = []
-    moment = next_poll_at(START, START, deadline, table)
+    moment = next_poll_at(START, START, deadline, schedule)
     while moment is not None:
         ages.append(seconds_between(START, moment))
-        moment = next_poll_at(START, moment, deadline, table)
+        moment = next_poll_at(START, moment, deadline, schedule)
     return ages
 
 
@@ -100,16 +100,16 @@ def test_looks_become_rarer_with_the_age_but_never_more_than_half_a_minute_apart
     assert sum(gaps[:10]) < 0.5 * sum(gaps[-10:])
 
 
-@pytest.mark.parametrize("table", [WITHOUT_CALLBACKS, WITH_CALLBACKS])
-def test_however_late_the_deadline_is_a_task_that_hangs_is_never_looked_at_faster_again(table: PollSchedule) -> None:
-    ages = [age for age in _poll_ages(86_400, table) if 900 < age < 86_400]
+@pytest.mark.parametrize("schedule", [WITHOUT_CALLBACKS, WITH_CALLBACKS])
+def test_however_late_the_deadline_is_a_task_that_hangs_is_never_looked_at_faster_again(schedule: PollSchedule) -> None:
+    ages = [age for age in _poll_ages(86_400, schedule) if 900 < age < 86_400]
     assert min(after - before for before, after in pairwise(ages)) > 10
 
 
-@pytest.mark.parametrize("table", [WITHOUT_CALLBACKS, WITH_CALLBACKS])
-def test_after_the_deadline_looks_go_on_rarely_for_a_day(table: PollSchedule) -> None:
-    assert [age for age in _poll_ages(900, table) if age >= 900] == [900, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600]
-    assert _poll_ages(3, table)[:2] == [3, 1800]
+@pytest.mark.parametrize("schedule", [WITHOUT_CALLBACKS, WITH_CALLBACKS])
+def test_after_the_deadline_looks_go_on_rarely_for_a_day(schedule: PollSchedule) -> None:
+    assert [age for age in _poll_ages(900, schedule) if age >= 900] == [900, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600]
+    assert _poll_ages(3, schedule)[:2] == [3, 1800]
 
 
 def test_where_a_callback_is_expected_the_first_look_comes_late_and_the_others_ever_later() -> None:
@@ -119,9 +119,9 @@ def test_where_a_callback_is_expected_the_first_look_comes_late_and_the_others_e
 
 
 @given(st.floats(-90_000, 90_000), st.floats(0.1, 86_400), st.sampled_from([WITHOUT_CALLBACKS, WITH_CALLBACKS]))
-def test_a_look_always_leads_to_a_later_one_or_to_the_end(age: float, deadline: float, table: PollSchedule) -> None:
+def test_a_look_always_leads_to_a_later_one_or_to_the_end(age: float, deadline: float, schedule: PollSchedule) -> None:
     now = add_seconds(START, age)
-    following = next_poll_at(START, now, deadline, table)
+    following = next_poll_at(START, now, deadline, schedule)
     assert following is None or following > now or seconds_between(now, add_seconds(START, deadline)) < 0.001
 
 
@@ -137,82 +137,82 @@ START_MS = 1_700_000_000_000
 
 
 def test_an_earlier_look_takes_the_place_of_a_later_one_and_not_the_other_way_round() -> None:
-    looks = PollQueue()
+    polls = PollQueue()
     for at in (START_MS + 30_000, START_MS, START_MS + 60_000):
-        looks.schedule(7, at)
-    assert looks.pop_due(START_MS) == 7
-    looks.finish(7, None)
-    assert looks.next_at() is None
+        polls.schedule(7, at)
+    assert polls.pop_due(START_MS) == 7
+    polls.finish(7, None)
+    assert polls.next_at() is None
 
 
 def test_a_look_asked_for_during_one_follows_it_and_is_not_made_beside_it() -> None:
-    looks = PollQueue()
-    looks.schedule(7, START_MS)
-    assert looks.pop_due(START_MS) == 7
-    looks.schedule(7, START_MS + 500)
-    looks.schedule(7, START_MS + 400)
-    assert looks.pop_due(START_MS + 5000) is None
-    looks.finish(7, START_MS + 30_000)
-    assert looks.next_at() == START_MS + 400
+    polls = PollQueue()
+    polls.schedule(7, START_MS)
+    assert polls.pop_due(START_MS) == 7
+    polls.schedule(7, START_MS + 500)
+    polls.schedule(7, START_MS + 400)
+    assert polls.pop_due(START_MS + 5000) is None
+    polls.finish(7, START_MS + 30_000)
+    assert polls.next_at() == START_MS + 400
 
 
 def test_all_looks_together_never_exceed_ten_a_second() -> None:
-    looks = PollQueue()
+    polls = PollQueue()
     for job_id in range(50):
-        looks.schedule(job_id, START_MS)
-    taken = [moment for moment in range(START_MS, START_MS + 4900) if looks.pop_due(moment) is not None]
-    assert len(taken) == 49
-    assert min(after - before for before, after in zip(taken, taken[10:], strict=False)) >= 1000
+        polls.schedule(job_id, START_MS)
+    polled = [moment for moment in range(START_MS, START_MS + 4900) if polls.pop_due(moment) is not None]
+    assert len(polled) == 49
+    assert min(after - before for before, after in zip(polled, polled[10:], strict=False)) >= 1000
 
 
 def test_a_look_is_not_taken_before_its_time() -> None:
-    looks = PollQueue()
-    looks.schedule(7, START_MS)
-    assert looks.pop_due(START_MS - 1) is None
-    assert looks.next_at() == START_MS
-    assert looks.pop_due(START_MS) == 7
+    polls = PollQueue()
+    polls.schedule(7, START_MS)
+    assert polls.pop_due(START_MS - 1) is None
+    assert polls.next_at() == START_MS
+    assert polls.pop_due(START_MS) == 7
 
 
-def _simulate_polls(looks: PollQueue, seconds: int, gaps: dict[int, int]) -> list[tuple[int, int]]:
-    """Return who was looked at, and when, while each task wants to be looked at again after its gap in milliseconds."""
-    taken = []
+def _simulate_polls(polls: PollQueue, seconds: int, intervals: dict[int, int]) -> list[tuple[int, int]]:
+    """Return which job was polled when, while each asks for its next poll after its interval in milliseconds."""
+    polled = []
     for now in range(START_MS, START_MS + seconds * 1000, 1000 // MAX_POLLS_PER_SECOND):
-        job_id = looks.pop_due(now)
+        job_id = polls.pop_due(now)
         if job_id is not None:
-            taken.append((job_id, now))
-            looks.finish(job_id, now + gaps[job_id])
-    return taken
+            polled.append((job_id, now))
+            polls.finish(job_id, now + intervals[job_id])
+    return polled
 
 
 def test_where_all_want_more_than_may_be_had_none_gets_more_than_another() -> None:
-    gaps = dict.fromkeys(range(100), 1000)
-    looks = PollQueue()
-    for job_id in gaps:
-        looks.schedule(job_id, START_MS)
-    each = [job_id for job_id, _ in _simulate_polls(looks, 50, gaps)]
-    assert {each.count(job_id) for job_id in gaps} == {5}
+    intervals = dict.fromkeys(range(100), 1000)
+    polls = PollQueue()
+    for job_id in intervals:
+        polls.schedule(job_id, START_MS)
+    each = [job_id for job_id, _ in _simulate_polls(polls, 50, intervals)]
+    assert {each.count(job_id) for job_id in intervals} == {5}
 
 
 def test_the_one_that_has_waited_longest_for_its_look_goes_first() -> None:
-    looks = PollQueue()
+    polls = PollQueue()
     for job_id, at in ((1, START_MS + 300), (2, START_MS + 100), (3, START_MS + 200)):
-        looks.schedule(job_id, at)
-    assert [looks.pop_due(START_MS + late) for late in (1000, 1100, 1200)] == [2, 3, 1]
+        polls.schedule(job_id, at)
+    assert [polls.pop_due(START_MS + late) for late in (1000, 1100, 1200)] == [2, 3, 1]
 
 
 def test_one_that_wants_to_be_looked_at_all_the_time_keeps_nobody_waiting() -> None:
-    gaps = {1: 0, 2: 0} | dict.fromkeys(range(10, 50), 5000)
-    looks = PollQueue()
-    for job_id in gaps:
-        looks.schedule(job_id, START_MS)
-    taken = _simulate_polls(looks, 60, gaps)
+    intervals = {1: 0, 2: 0} | dict.fromkeys(range(10, 50), 5000)
+    polls = PollQueue()
+    for job_id in intervals:
+        polls.schedule(job_id, START_MS)
+    polled = _simulate_polls(polls, 60, intervals)
     for job_id in range(10, 50):
-        moments = [at for one, at in taken if one == job_id]
+        moments = [at for one, at in polled if one == job_id]
         assert max(after - before for before, after in pairwise(moments)) < 10_000
 
 
 async def _count_polls_of_next_task(house: BotHarness, seconds: float) -> int:
-    """Let Ada ask once more, and count the looks at that task within so many seconds."""
+    """Let Ada request an edit, and count the polls of its task within so many seconds."""
     house.kie.script_outcomes(STUCK)
     before = len(house.kie.calls_named("recordInfo"))
     await house.request_edit(make_photo())
@@ -221,16 +221,16 @@ async def _count_polls_of_next_task(house: BotHarness, seconds: float) -> int:
 
 
 async def _store_finished_tasks(house: BotHarness, number: int, seconds: float) -> None:
-    """Let the database know of tasks that finished before."""
-    for place in range(number):
-        await house.bot.db.transact(partial(_store_finished_task, place=place, seconds=seconds))
+    """Store tasks that finished earlier."""
+    for position in range(number):
+        await house.bot.db.transact(partial(_store_finished_task, position=position, seconds=seconds))
 
 
-def _store_finished_task(tx: Transaction, *, place: int, seconds: float) -> None:
-    job_id = tx.jobs.add(make_request(1000 + place), State.QUEUED, NOON)
+def _store_finished_task(tx: Transaction, *, position: int, seconds: float) -> None:
+    job_id = tx.jobs.add(make_request(1000 + position), State.QUEUED, NOON)
     tx.jobs._db.execute(
-        "UPDATE jobs SET state = ?, kie_duration_ms = ?, finished_at = ? WHERE id = ?",
-        (State.SUCCEEDED, seconds * 1000, NOON + place, job_id),
+        "UPDATE jobs SET state = ?, took = ?, finished_at = ? WHERE id = ?",
+        (State.SUCCEEDED, seconds * 1000, NOON + position, job_id),
     )
 
 
@@ -256,7 +256,7 @@ async def test_each_task_that_finishes_is_learned_from(house: BotHarness) -> Non
 
 
 async def test_of_a_task_that_kie_did_not_time_nothing_is_learned(house: BotHarness) -> None:
-    """It would be learned when we looked: the next ones would be looked at a little later, and so on, ever later."""
+    """Only the time of our poll is known: learning from it would make polls later and later."""
     await house.request_edit(make_photo())
     await house.kie.wait_for(house._are_results_ready)
     [task] = house.kie.tasks.values()

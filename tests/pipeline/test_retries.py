@@ -1,4 +1,4 @@
-"""Which failures of a step end an edit, and which only put it off."""
+"""Which failures of a step end an edit, and which are retried."""
 
 import errno
 from functools import partial
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.job import Job, State
+from bot.pipeline.error_containment import MAX_TRIES, SUBMIT_GIVE_UP_SECONDS
 from bot.pipeline.retries import RetryRules, handle_job_failure
-from bot.pipeline.retry_limits import MAX_TRIES, SUBMIT_GIVE_UP_SECONDS
 from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo
@@ -17,7 +17,7 @@ RULES = RetryRules(frozenset(), 900.0, 2.0)
 
 
 async def _fail_repeatedly(house: BotHarness, error: Exception) -> State:
-    """Let a step of the only job fail again and again, and return where the job is then."""
+    """Let a step of the only job fail repeatedly, and return the state of the job."""
     job = await house.read_job()
     for _ in range(MAX_TRIES + 5):
         if job.state is State.QUEUED:

@@ -1,6 +1,6 @@
-"""A slow picture slows only its sender: attacks with files that take long to decode, fetch or pass on.
+"""A slow image delays only its sender: attacks with files that take long to decode, download or upload.
 
-What is slow is held on purpose, so that nobody has to wait for it: a test that would have to comes to no end.
+The slow operation is held until the test ends, so a test in which anybody else must wait for it never ends.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ PLAIN_PHOTOS = 6
 
 @pytest.fixture
 def conversions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowConversions]:
-    """Conversions that are held until the test lets them go."""
+    """Conversions that are held until the test releases them."""
     made = SlowConversions(tmp_path, monkeypatch)
     yield made
     made.close()
@@ -40,12 +40,12 @@ def conversions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slo
 
 @pytest.fixture
 def eve(house: BotHarness) -> Person:
-    """Who attacks."""
+    """The attacker."""
     return house.telegram.person(user_id=6666)
 
 
 def _file_to_decode(colour: str = "navy") -> bytes:
-    """Return a picture that has to be decoded."""
+    """Return an image that has to be decoded."""
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), colour).save(buffer, "BMP")
     return buffer.getvalue()
@@ -53,12 +53,12 @@ def _file_to_decode(colour: str = "navy") -> bytes:
 
 @asynccontextmanager
 async def _run_worker(house: BotHarness) -> AsyncIterator[None]:
-    """Let the worker work by itself."""
+    """Run the worker in the background."""
     working = asyncio.create_task(house.bot.worker.run())
     try:
         yield
     except BaseException:
-        working.cancel()  # what is held may never be let go
+        working.cancel()  # a held operation may never be released
         await asyncio.wait([working])
         raise
     house.bot.worker.stop()
@@ -75,7 +75,7 @@ async def _wait_for_conversions(house: BotHarness, count: int = 1) -> None:
 
 
 async def _receive_album(house: BotHarness) -> None:
-    """Let in what waits, and the time pass in which an album could go on."""
+    """Receive the updates, and let the time pass in which an album may grow."""
     await house.receive_updates()
     house.clock.now += MAX_ALBUM_SECONDS
     await house.bot.db.transact(
@@ -84,7 +84,7 @@ async def _receive_album(house: BotHarness) -> None:
 
 
 async def _wait_for_orders(house: BotHarness, count: int) -> list[str]:
-    """Wait until so much is ordered, and return the words of all that is, in their order."""
+    """Wait for so many orders, and return the prompts of all orders in order."""
     await house.kie.wait_for(lambda: len(house.kie.tasks) >= count, TIMEOUT_SECONDS)
     return [task.prompt for task in house.kie.tasks.values()]
 
@@ -180,7 +180,7 @@ async def test_huge_files_of_one_person_leave_room_for_others(house: BotHarness,
     await _receive_album(house)
     async with _run_worker(house):
         await _wait_until(lambda: len(_count_calls(house, "getFile")) >= 3)
-        for _ in range(1000):  # so that it has all that it can get
+        for _ in range(1000):  # until it has every slot that it can get
             await asyncio.sleep(0)
         house.telegram.faults.clear("file")
         house.ada.send_photo(make_photo(), caption="ada")
@@ -212,14 +212,14 @@ async def test_results_that_are_slowly_sent_to_one_person_leave_room_for_others(
 
 
 def _advance_a_moment(house: BotHarness) -> bool:
-    """Turn the clock on, because Telegram wants a moment between any two messages."""
+    """Advance the clock past the rate limit between two messages."""
     house.clock.now += 0.1
     house.bot.worker.wake()
     return True
 
 
 def _make_all_due(tx: Transaction) -> None:
-    """Let everything that waits be due, that of the eldest job first."""
+    """Make everything in the outbox due, that of the oldest job first."""
     tx.jobs._db.execute("UPDATE outbox SET due_at = job_id WHERE due_at IS NOT NULL")
 
 
@@ -228,7 +228,7 @@ def _count_calls(house: BotHarness, method: str) -> list[TelegramCall]:
 
 
 async def _wait_until(happened: Callable[[], bool]) -> None:
-    """Let the others work until something has happened that announces itself to nobody."""
+    """Let other tasks run until a condition holds that sets no event."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while not happened():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0)

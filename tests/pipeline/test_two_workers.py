@@ -1,4 +1,4 @@
-"""Two workers over one database, which the lock file forbids: even so the row decides, and nothing is paid twice.
+"""Two workers on one database, which the lock file forbids: even then nothing is paid twice.
 
 An order is begun by a compare-and-set on the state that was read. Messages are
 another matter: what is being sent is known to the worker that sends it.

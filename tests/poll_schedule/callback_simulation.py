@@ -1,4 +1,4 @@
-"""Tasks about which Kie calls back, or does not: what looks cost meanwhile. Drawn with a seed, no process is run."""
+"""A simulation of tasks whose callbacks arrive or get lost, and of the cost of polling them; drawn with a seed."""
 
 import math
 import random
@@ -16,23 +16,23 @@ CALLBACK_LATENCY = 0.3
 
 @dataclass(frozen=True)
 class CallbackSimulationResult:
-    """What some tasks cost, one after the other: seconds until a look found the end, and looks."""
+    """The cost of tasks one after the other: seconds until their end was found, and polls."""
 
     delays: list[float]
     polls: list[int]
 
     @property
     def polls_per_task(self) -> float:
-        """The mean number of looks."""
+        """The mean number of polls."""
         return sum(self.polls) / len(self.polls)
 
     @property
     def total(self) -> float:
-        """Delay and looks together, per task, in seconds."""
+        """The cost of delay and polls per task, in seconds."""
         return sum(self.delays) / len(self.delays) + POLL_COST * self.polls_per_task
 
     def delay(self, quantile: float) -> float:
-        """Return the seconds that so large a share of the tasks waits at most."""
+        """Return a quantile of the delay, in seconds."""
         return sorted(self.delays)[math.floor(quantile * (len(self.delays) - 1))]
 
 
@@ -45,22 +45,22 @@ def simulate_callbacks(
     seed: int,
     fixed: float | None = None,
 ) -> CallbackSimulationResult:
-    """Play tasks that take so long while the callback of task number n gets lost with a probability of `loses(n)`.
+    """Simulate tasks of these durations while the callback of task n gets lost with a probability of `loses(n)`.
 
-    How many get lost is learned, or believed to be `fixed`. The look after a callback is counted.
+    The schedule learns the loss rate, or assumes it to be `fixed`. The poll after a callback is counted.
     """
-    chance, losses = random.Random(seed), CallbackLossRate()  # noqa: S311 - no secret depends on it
-    delays, looks = list[float](), list[int]()
+    chance, loss_rate = random.Random(seed), CallbackLossRate()  # noqa: S311 - no secret depends on it
+    delays, polls = list[float](), list[int]()
     ages: dict[float, list[float]] = {}
     for number in range(tasks):
-        share = losses.expected if fixed is None else fixed
-        if share not in ages:
-            ages[share] = poll_ages(compute_poll_schedule(known, share))
+        rate = loss_rate.expected if fixed is None else fixed
+        if rate not in ages:
+            ages[rate] = poll_ages(compute_poll_schedule(known, rate))
         ends = durations.draw(chance)
         is_lost = chance.random() < loses(number)
         calls = math.inf if is_lost else ends + chance.expovariate(1 / CALLBACK_LATENCY)
-        found = ages[share][bisect_left(ages[share], ends)]
-        losses = losses.updated(lost=found < calls)
+        found = ages[rate][bisect_left(ages[rate], ends)]
+        loss_rate = loss_rate.updated(lost=found < calls)
         delays.append(min(found, calls) - ends)
-        looks.append(bisect_left(ages[share], min(found, calls)) + 1)
-    return CallbackSimulationResult(delays, looks)
+        polls.append(bisect_left(ages[rate], min(found, calls)) + 1)
+    return CallbackSimulationResult(delays, polls)

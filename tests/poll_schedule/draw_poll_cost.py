@@ -1,4 +1,4 @@
-"""`make figures`: what looks cost, ours and those of others, as a picture for the documentation."""
+"""`make figures`: a chart for the documentation of the cost of polling, ours and that of others."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +29,16 @@ from tests.poll_schedule.poll_cost_model import (
 TARGET_FILE = Path(__file__).parents[2] / "docs" / "images" / "schedule.png"
 SEEDS = range(20)
 
-#: Seconds that a look is worth, along the curve of what is possible; the bot's own price stands out.
+#: Prices of a poll in seconds, along the curve of the optimum; the bot's own is among them.
 POLL_PRICES = (0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
-#: Told apart by everybody (Okabe and Ito, 2008), and by the shape of the marks as well.
+#: Safe for colour-blind readers (Okabe and Ito, 2008); the marks differ in shape as well.
 OPTIMUM_COLOUR, OUR_COLOUR, OTHERS_COLOUR = "#000000", "#D55E00", "#0072B2"
 
 
 @dataclass(frozen=True)
 class ChartMark:
-    """A point with its words, which stand `away` points from it, or end at `till` (in looks and seconds)."""
+    """A point and its label, `offset` points away from it or at `line_end` (in polls and seconds)."""
 
     cost: PollCost
     label: str
@@ -47,7 +47,7 @@ class ChartMark:
 
 
 def draw() -> None:
-    """Draw it and write the file."""
+    """Draw the chart and write the file."""
     mpl.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
     figure = Figure(figsize=(11, 5.4), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -99,11 +99,13 @@ def _marks_of_others(durations: DurationModel) -> list[ChartMark]:
 
 
 def _marks_of_ours(durations: DurationModel) -> list[ChartMark]:
-    plays = [
+    simulated = [
         simulate_callbacks(durations, durations.shares(), tasks=2000, loses=lambda _: 0.01, seed=seed)
         for seed in SEEDS[:5]
     ]
-    with_calls = PollCost(mean(mean(each.delays) for each in plays), mean(each.polls_per_task for each in plays))
+    with_calls = PollCost(
+        mean(mean(each.delays) for each in simulated), mean(each.polls_per_task for each in simulated)
+    )
     learned = {"the bot at first": 0, "after 20 tasks": 20, "after 100 tasks": 100}
     costs = sorted(
         ((_cost_after_learning(number, durations), words) for words, number in learned.items()),
@@ -120,7 +122,7 @@ def _marks_of_ours(durations: DurationModel) -> list[ChartMark]:
 
 
 def _cost_after_learning(number: int, durations: DurationModel) -> PollCost:
-    """Return what looks cost to a bot that has seen so many tasks, on average."""
+    """Return the mean cost to a bot that has learned from so many tasks."""
     costs = []
     for seed in SEEDS:
         learned = AdaptivePollSchedule(10)

@@ -1,8 +1,7 @@
-"""What looks cost: distributions of durations, any way of looking, and the best there can be, exactly.
+"""The cost of polling: distributions of durations, the exact cost of any schedule, and the optimum.
 
-Nothing here is drawn or played: the delay and the number of looks follow from the
-distribution by integration, and the optimum from dynamic programming on a fine grid.
-Only what somebody learns from is drawn.
+The delay and the number of polls follow from the distribution by integration, and the
+optimum from dynamic programming on a fine grid. Only what a schedule learns from is drawn.
 """
 
 import math
@@ -17,10 +16,10 @@ import numpy as np
 
 from bot.pipeline.poll_schedule import AGES, POLL_COST, DurationDistribution, PollSchedule
 
-#: Seconds until which looks are followed; the few tasks of B that are left take part in no comparison.
+#: Seconds until which polls are counted; the few tasks of B that are left take part in no comparison.
 HORIZON_SECONDS = 900.0
 
-#: Seconds between the moments among which the optimum chooses.
+#: Seconds between the ages among which the optimum chooses.
 GRID_SECONDS = 0.1
 
 _NORMAL = NormalDist()
@@ -28,7 +27,7 @@ _NORMAL = NormalDist()
 
 @dataclass(frozen=True)
 class LognormalPart:
-    """Some of the tasks, whose durations have a normal logarithm; `median` is in seconds."""
+    """A share of the tasks, with lognormal durations; `median` is in seconds."""
 
     share: float
     median: float
@@ -42,11 +41,11 @@ class DurationModel:
     parts: tuple[LognormalPart, ...]
 
     def share_ended(self, age: float) -> float:
-        """Return the share of tasks that has ended by an age."""
+        """Return the share of tasks that have ended by an age."""
         return sum(part.share * _NORMAL.cdf(_standard_deviations(part, age)) for part in self.parts)
 
     def mean_time_ended(self, age: float) -> float:
-        """Return the seconds per task that those took which have ended by an age."""
+        """Return the seconds that tasks took which have ended by an age, per task of all."""
         return sum(
             part.share
             * part.median
@@ -66,11 +65,11 @@ class DurationModel:
         return [self.draw(chance) for _ in range(number)]
 
     def slowed_by(self, factor: float) -> "DurationModel":
-        """Return the same with everything so many times slower."""
+        """Return the same distribution, slower by a factor."""
         return DurationModel(tuple(LognormalPart(part.share, factor * part.median, part.spread) for part in self.parts))
 
     def shares(self) -> DurationDistribution:
-        """Return the distribution as it would be known in the end."""
+        """Return the distribution that a perfect estimate would find."""
         ended = [*map(self.share_ended, AGES[:-1]), 1.0]
         return tuple(until - since for since, until in pairwise(ended))
 
@@ -79,7 +78,7 @@ def _standard_deviations(part: LognormalPart, age: float) -> float:
     return math.log(age / part.median) / part.spread if age > 0 else -math.inf
 
 
-#: The usual tasks; the same with some that wait behind something; narrow ones; wide ones.
+#: The usual tasks; the same with some that wait in a queue; a narrow and a wide distribution; two kinds of tasks.
 TYPICAL = DurationModel((LognormalPart(1.0, 10.0, 0.5),))
 WITH_STRAGGLERS = DurationModel((LognormalPart(0.9, 10.0, 0.5), LognormalPart(0.1, 60.0, 0.8)))
 NARROW = DurationModel((LognormalPart(1.0, 15.0, 0.2),))
@@ -89,7 +88,7 @@ TWO_KINDS = DurationModel((LognormalPart(0.5, 5.0, 0.25), LognormalPart(0.5, 40.
 
 @dataclass(frozen=True)
 class PollCost:
-    """What looking costs per task: seconds between its end and the look that finds it, and looks."""
+    """The cost of polling per task: seconds between its end and the poll that finds it, and polls."""
 
     delay: float
     polls: float
@@ -101,38 +100,38 @@ class PollCost:
 
 
 def compute_poll_cost(ages: Iterable[float], durations: DurationModel) -> PollCost:
-    """Return what it costs to look at these ages."""
-    delay = looks = ended = spent = 0.0
+    """Return the cost of polling at these ages."""
+    delay = polls = ended = spent = 0.0
     for age in ages:
-        looks += 1 - ended
+        polls += 1 - ended
         ended_by, spent_by = durations.share_ended(age), durations.mean_time_ended(age)
         delay += age * (ended_by - ended) - (spent_by - spent)
         ended, spent = ended_by, spent_by
         if ended > 1 - 1e-6:
             break
-    return PollCost(delay, looks)
+    return PollCost(delay, polls)
 
 
-def poll_ages(table: PollSchedule) -> list[float]:
-    """Return the ages at which a timetable looks at a task that never ends."""
-    ages = [table.next_age(0.0)]
+def poll_ages(schedule: PollSchedule) -> list[float]:
+    """Return the ages at which a schedule polls a task that never ends."""
+    ages = [schedule.next_age(0.0)]
     while ages[-1] < HORIZON_SECONDS:
-        ages.append(table.next_age(ages[-1]))
+        ages.append(schedule.next_age(ages[-1]))
     return ages
 
 
 def growing_intervals(first: float, factor: float, longest: float) -> list[float]:
-    """Return the ages of looks whose gaps grow, in seconds."""
-    ages, gap = [first], first
+    """Return the ages of polls at growing intervals, in seconds."""
+    ages, interval = [first], first
     while ages[-1] < HORIZON_SECONDS:
-        gap = min(longest, gap * factor)
-        ages.append(ages[-1] + gap)
+        interval = min(longest, interval * factor)
+        ages.append(ages[-1] + interval)
     return ages
 
 
-def fixed_interval(gap: float) -> list[float]:
-    """Return the ages of looks with one gap, in seconds."""
-    return growing_intervals(gap, 1.0, gap)
+def fixed_interval(interval: float) -> list[float]:
+    """Return the ages of polls at a fixed interval, in seconds."""
+    return growing_intervals(interval, 1.0, interval)
 
 
 #: What Kie's documentation advises: every 2 to 3 seconds at first, 15 to 30 after two minutes.
@@ -141,12 +140,12 @@ ADVISED_AGES = growing_intervals(2.5, 1.2, 15.0)
 
 @cache
 def least_cost(durations: DurationModel) -> float:
-    """Return what looks cost at least, in seconds."""
+    """Return the least possible cost, in seconds."""
     return compute_poll_cost(optimal_poll_ages(durations), durations).total
 
 
 def optimal_poll_ages(durations: DurationModel, price: float = POLL_COST) -> list[float]:
-    """Return the ages of the looks that cost least, at this price of a look in seconds."""
+    """Return the ages of the polls of least cost, at this price of a poll in seconds."""
     ages = np.arange(0.0, HORIZON_SECONDS + GRID_SECONDS, GRID_SECONDS)
     ended = np.array([durations.share_ended(age) for age in ages])
     spent = np.array([durations.mean_time_ended(age) for age in ages])

@@ -1,7 +1,7 @@
-"""Looks cost as little as they can: proved against the exact optimum and what others do.
+"""Polling costs little more than the exact optimum, and less than the usual simple schedules.
 
-What is learned from is drawn with seeds; what it costs is computed. Figures are averages
-over the seeds unless a test says that each of them keeps the promise.
+The tasks that a schedule learns from are drawn with seeds; its cost is computed. Figures
+are means over the seeds unless a test says that each seed keeps the promise.
 """
 
 from statistics import mean
@@ -28,19 +28,19 @@ from tests.poll_schedule.poll_cost_model import (
 SEEDS = range(20)
 
 
-def _learn_schedule(latest: list[float], shape: AspectRatio = AspectRatio.AUTO) -> AdaptivePollSchedule:
-    learned = AdaptivePollSchedule(10)
-    learned.load_history([KieDuration(shape, seconds) for seconds in reversed(latest)])
-    return learned
+def _learn_schedule(latest: list[float]) -> AdaptivePollSchedule:
+    schedule = AdaptivePollSchedule(10)
+    schedule.load_history([KieDuration(AspectRatio.AUTO, seconds) for seconds in reversed(latest)])
+    return schedule
 
 
 def _total_cost(latest: list[float], durations: DurationModel) -> float:
-    """Return what looks cost per task to somebody who knows how long these tasks took."""
+    """Return the cost per task of the schedule that was learned from these durations."""
     return compute_poll_cost(poll_ages(_learn_schedule(latest).schedule_for(AspectRatio.AUTO, 1.0)), durations).total
 
 
 def _cost_of_others(durations: DurationModel) -> float:
-    """Return what it costs to do the better of two simple things."""
+    """Return the cost of the better one of two simple schedules."""
     return min(
         compute_poll_cost(fixed_interval(2.0), durations).total, compute_poll_cost(ADVISED_AGES, durations).total
     )
@@ -98,9 +98,9 @@ SHIFTS = {
 
 @pytest.mark.parametrize("name", SHIFTS)
 def test_when_everything_changes_it_takes_less_than_fifty_tasks_to_cost_no_more_than_what_others_do(name: str) -> None:
-    """From the fiftieth task after the change on, the average over the seeds of what a task costs is below.
+    """From the fiftieth task after the change on, the mean cost of a task over the seeds is below theirs.
 
-    A timetable serves for five tasks, so the one for the fiftieth is made from the first 46 at least.
+    A schedule serves for five tasks, so the one for the fiftieth is learned from at least 46.
     """
     before, after = SHIFTS[name]
     for number in (50 - RECOMPUTE_EVERY + 1, 80):
@@ -111,23 +111,23 @@ def test_when_everything_changes_it_takes_less_than_fifty_tasks_to_cost_no_more_
 
 
 def test_a_shape_that_takes_longer_is_looked_at_later_and_the_others_are_not() -> None:
-    """One task in five has this shape; nobody said that it takes twice as long."""
+    """One task in five has this aspect ratio, and takes twice as long."""
     costs: dict[AspectRatio, list[float]] = {AspectRatio.WIDE: [], AspectRatio.AUTO: []}
     for seed in SEEDS:
         learned = AdaptivePollSchedule(10)
         latest = [KieDuration(AspectRatio.AUTO, seconds) for seconds in TYPICAL.draw_many(240, seed)]
-        for place, seconds in enumerate(TYPICAL.slowed_by(2).draw_many(60, seed)):
-            latest.insert(5 * place, KieDuration(AspectRatio.WIDE, seconds))
+        for number, seconds in enumerate(TYPICAL.slowed_by(2).draw_many(60, seed)):
+            latest.insert(5 * number, KieDuration(AspectRatio.WIDE, seconds))
         learned.load_history(latest)
-        for shape, durations in ((AspectRatio.WIDE, TYPICAL.slowed_by(2)), (AspectRatio.AUTO, TYPICAL)):
-            costs[shape].append(compute_poll_cost(poll_ages(learned.schedule_for(shape, 1.0)), durations).total)
+        for ratio, durations in ((AspectRatio.WIDE, TYPICAL.slowed_by(2)), (AspectRatio.AUTO, TYPICAL)):
+            costs[ratio].append(compute_poll_cost(poll_ages(learned.schedule_for(ratio, 1.0)), durations).total)
     assert mean(costs[AspectRatio.WIDE]) < 1.08 * least_cost(TYPICAL.slowed_by(2))
     assert mean(costs[AspectRatio.AUTO]) < 1.03 * least_cost(TYPICAL)
 
 
 @pytest.mark.parametrize("late", [0.0, 1.0])
 def test_it_hardly_matters_how_long_after_our_order_kie_makes_the_task(late: float) -> None:
-    """Our clock knows when the order was made, and Kie's how long the task took; we plan with half a second between."""
+    """Our clock knows when the order was placed, Kie's how long the task took; the schedule assumes half a second."""
     costs = []
     for seed in SEEDS:
         ages = poll_ages(_learn_schedule(TYPICAL.draw_many(300, seed)).schedule_for(AspectRatio.AUTO, 1.0))

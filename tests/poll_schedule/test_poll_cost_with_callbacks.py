@@ -1,4 +1,4 @@
-"""Where Kie calls back, looks are few; where it does not, they are soon as many as are needed."""
+"""With callbacks, polls are few; when callbacks get lost, there are soon as many polls as needed."""
 
 from statistics import mean
 
@@ -56,30 +56,30 @@ def test_the_timetable_for_a_share_is_the_best_one_for_it(lost: float) -> None:
 
 
 def test_one_lost_callback_changes_little_and_a_second_one_everything() -> None:
-    losses = CallbackLossRate()
+    loss_rate = CallbackLossRate()
     for _ in range(100):
-        losses = losses.updated(lost=False)
-    once = losses.updated(lost=True)
-    assert losses.expected < 1 / 64
+        loss_rate = loss_rate.updated(lost=False)
+    once = loss_rate.updated(lost=True)
+    assert loss_rate.expected < 1 / 64
     assert once.expected < 1 / 4
     assert once.updated(lost=True).expected == 1
     assert once.updated(lost=False).expected < 1 / 32
 
 
 def test_after_an_outage_a_dozen_callbacks_that_come_are_relied_on_again() -> None:
-    losses = CallbackLossRate()
+    loss_rate = CallbackLossRate()
     for lost in [False] * 50 + [True] * 20 + [False] * 3:
-        losses = losses.updated(lost=lost)
-    assert losses.expected < 1 / 2
+        loss_rate = loss_rate.updated(lost=lost)
+    assert loss_rate.expected < 1 / 2
     for _ in range(10):
-        losses = losses.updated(lost=False)
-    assert losses.expected < 1 / 16
+        loss_rate = loss_rate.updated(lost=False)
+    assert loss_rate.expected < 1 / 16
 
 
 @given(st.lists(st.booleans(), max_size=30))
 def test_whatever_happens_some_share_is_believed_in(story: list[bool]) -> None:
-    losses = CallbackLossRate()
+    loss_rate = CallbackLossRate()
     for lost in story:
-        losses = losses.updated(lost=lost)
-    assert 2**-8 <= losses.expected <= 1
-    assert sum(losses.beliefs) == pytest.approx(1)
+        loss_rate = loss_rate.updated(lost=lost)
+    assert 2**-8 <= loss_rate.expected <= 1
+    assert sum(loss_rate.beliefs) == pytest.approx(1)

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.handlers.replies import REPEAT_WINDOW_MS
 from bot.job import TRANSITIONS, State
-from bot.pipeline.retry_limits import MAX_UNCERTAIN_SENDS
+from bot.pipeline.deliver_image import MAX_UNCERTAIN_SENDS
 from bot.sandbox.kie.tasks import LocalKieTask
 from bot.sandbox.telegram import TelegramCall
 from bot.telegram.buttons import parse_callback_data
