@@ -229,7 +229,7 @@ async def _store_finished_tasks(house: BotHarness, number: int, seconds: float) 
 def _store_finished_task(tx: Transaction, *, position: int, seconds: float) -> None:
     job_id = tx.jobs.add(make_request(1000 + position), State.QUEUED, NOON)
     tx.jobs._db.execute(
-        "UPDATE jobs SET state = ?, took = ?, finished_at = ? WHERE id = ?",
+        "UPDATE jobs SET state = ?, kie_duration_ms = ?, finished_at = ? WHERE id = ?",
         (State.SUCCEEDED, seconds * 1000, NOON + position, job_id),
     )
 
