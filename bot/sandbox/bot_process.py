@@ -50,19 +50,21 @@ class ServiceEndpoints:
     kie_key: str
 
 
-def build_environment(servers: ServiceEndpoints, folder: Path, around: Mapping[str, str]) -> dict[str, str]:
+def build_environment(
+    endpoints: ServiceEndpoints, folder: Path, outer_environment: Mapping[str, str]
+) -> dict[str, str]:
     """The bot's whole environment; of the one `around` only what every program needs is kept."""
-    kept = {name: around[name] for name in INHERITED_VARIABLES if name in around}
+    kept = {name: outer_environment[name] for name in INHERITED_VARIABLES if name in outer_environment}
     return kept | {
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         "PYTHONUNBUFFERED": "1",
         # Says "no proxy" also where the system, and not the environment, names one.
         "NO_PROXY": "*",
-        "TELEGRAM_API_URL": servers.telegram_url,
-        "TELEGRAM_BOT_TOKEN": servers.telegram_token,
-        "KIE_API_URL": servers.kie_url,
-        "KIE_UPLOAD_URL": servers.kie_url,
-        "KIE_API_KEY": servers.kie_key,
+        "TELEGRAM_API_URL": endpoints.telegram_url,
+        "TELEGRAM_BOT_TOKEN": endpoints.telegram_token,
+        "KIE_API_URL": endpoints.kie_url,
+        "KIE_UPLOAD_URL": endpoints.kie_url,
+        "KIE_API_KEY": endpoints.kie_key,
         "DATABASE_PATH": str(folder / "sandbox.db"),
         "HOST": "127.0.0.1",
         "PORT": "0",
@@ -123,13 +125,13 @@ class BotProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._log_reader: asyncio.Task[None] | None = None
 
-    async def start(self, words: Sequence[str], variables: Mapping[str, str], folder: Path) -> None:
+    async def start(self, command2: Sequence[str], variables: Mapping[str, str], folder: Path) -> None:
         """Start it in a folder with exactly these variables.
 
         A session of its own keeps the terminal's Ctrl-C for us, who stop it in order.
         """
         self._process = await asyncio.create_subprocess_exec(
-            *words,
+            *command2,
             env=dict(variables),
             cwd=folder,
             stdin=asyncio.subprocess.DEVNULL,
@@ -210,12 +212,12 @@ class RestartableBot:
 
     def __init__(
         self,
-        words: Sequence[str],
+        command2: Sequence[str],
         variables: Callable[[], Mapping[str, str]],
         folder: Path,
         on_line: Callable[[BotLogLine], None],
     ) -> None:
-        self._command = words
+        self._command = command2
         self._environment = variables
         self._folder = folder
         self._on_line = on_line

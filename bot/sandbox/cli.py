@@ -167,25 +167,25 @@ def save_answer(data: bytes, path: Path) -> None:
 
 
 async def _edit_once(options: argparse.Namespace, picture: bytes) -> int:
-    async with open_harness(options.seconds, print_line) as stage:
+    async with open_harness(options.seconds, print_line) as harness:
         if options.as_file:
-            stage.person.send_document(picture, options.photo.name, caption=options.caption)
+            harness.person.send_document(picture, options.photo.name, caption=options.caption)
         else:
-            stage.person.send_photo(picture, options.caption)
-        stage.report_sent(f'{options.photo.name}: "{options.caption}"')
+            harness.person.send_photo(picture, options.caption)
+        harness.report_sent(f'{options.photo.name}: "{options.caption}"')
         try:
             return await asyncio.wait_for(
-                _wait_for_answer(stage, options.out), longest_duration(options.seconds) + ANSWER_GRACE_SECONDS
+                _wait_for_answer(harness, options.out), longest_duration(options.seconds) + ANSWER_GRACE_SECONDS
             )
         except TimeoutError:
             print_line("No answer came.")
             return 1
 
 
-async def _wait_for_answer(stage: SandboxHarness, out: Path) -> int:
-    while not stage.is_idle:
-        for message in stage.report_new_messages():
-            save_answer(stage.telegram.message_photo_bytes(message), out)
+async def _wait_for_answer(harness: SandboxHarness, out: Path) -> int:
+    while not harness.is_idle:
+        for message in harness.report_new_messages():
+            save_answer(harness.telegram.message_photo_bytes(message), out)
             print_line(f"saved {out}")
             return 0
         await asyncio.sleep(POLL_SECONDS)
@@ -238,7 +238,9 @@ async def serve_web_page(options: SandboxOptions, port: int, *, may_open: bool) 
     return 0
 
 
-def can_open_browser(platform: str, around: Mapping[str, str], *, is_terminal: bool) -> bool:
+def can_open_browser(platform: str, outer_environment: Mapping[str, str], *, is_terminal: bool) -> bool:
     """Whether there is a person at a screen: a terminal to read, and a display for a browser."""
-    has_display = platform in {"darwin", "win32"} or bool(around.get("DISPLAY") or around.get("WAYLAND_DISPLAY"))
+    has_display = platform in {"darwin", "win32"} or bool(
+        outer_environment.get("DISPLAY") or outer_environment.get("WAYLAND_DISPLAY")
+    )
     return is_terminal and has_display

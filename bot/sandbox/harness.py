@@ -46,12 +46,12 @@ def fake_key() -> str:
 class SandboxHarness:
     """The two servers, the bot and the person."""
 
-    def __init__(self, telegram: LocalTelegram, kie: LocalKie, tell: Callable[[str], None]) -> None:
+    def __init__(self, telegram: LocalTelegram, kie: LocalKie, write_line: Callable[[str], None]) -> None:
         self.telegram = telegram
         self.kie = kie
         self.person: Person = telegram.person(PERSON_ID, "You")
         self.bot = BotProcess(self._on_log_line)
-        self._write_line = tell
+        self._write_line = write_line
         self._reported_messages: dict[int, object] = {}
         self._reported_reactions: dict[int, str] = {}
         self._reported_actions = 0
@@ -127,9 +127,9 @@ class SandboxHarness:
         return ordered > given
 
     def _report_message(self, message: dict[str, Any]) -> None:
-        words = message.get("text") or message.get("caption") or ""
+        text = message.get("text") or message.get("caption") or ""
         label = "bot (with a picture)" if has_picture(message) else "bot"
-        self._write_line(f"{label}: {words}".rstrip(": "))
+        self._write_line(f"{label}: {text}".rstrip(": "))
         labels = "  ".join(f"[{label}]" for label in _button_labels(message))
         if labels:
             self._write_line(f"     buttons: {labels}")
@@ -155,7 +155,7 @@ def has_picture(message: dict[str, Any]) -> bool:
 
 @asynccontextmanager
 async def open_harness(
-    seconds: float, tell: Callable[[str], None], words: Sequence[str] = BOT_COMMAND
+    seconds: float, write_line: Callable[[str], None], command: Sequence[str] = BOT_COMMAND
 ) -> AsyncIterator[SandboxHarness]:
     """Set everything up and take it down again; half of the local tasks take less than so many seconds.
 
@@ -163,17 +163,17 @@ async def open_harness(
     """
     telegram = LocalTelegram(token=fake_token())
     kie = LocalKie(key=fake_key(), duration=TaskDurations(seconds / MEDIAN_SECONDS), credits=STARTING_CREDITS)
-    stage = SandboxHarness(telegram, kie, tell)
+    harness = SandboxHarness(telegram, kie, write_line)
     with tempfile.TemporaryDirectory(prefix="darkroom-sandbox-", ignore_cleanup_errors=True) as name:
         try:
             await telegram.start()
             await kie.start()
-            servers = ServiceEndpoints(telegram.url, fake_token(), kie.url, fake_key())
-            variables = build_environment(servers, Path(name), os.environ) | task_duration_setting(seconds)
-            await stage.bot.start(words, variables, Path(name))
-            await stage.bot.wait_until_ready(START_SECONDS)
-            yield stage
+            endpoints = ServiceEndpoints(telegram.url, fake_token(), kie.url, fake_key())
+            variables = build_environment(endpoints, Path(name), os.environ) | task_duration_setting(seconds)
+            await harness.bot.start(command, variables, Path(name))
+            await harness.bot.wait_until_ready(START_SECONDS)
+            yield harness
         finally:
-            await stage.bot.stop()
+            await harness.bot.stop()
             await telegram.stop()
             await kie.stop()

@@ -73,11 +73,11 @@ def _is_picture_name(name: str) -> bool:
 def _split_first_word(line: str) -> tuple[str, str]:
     """The first word, with its quotes taken off, and the rest exactly as it was typed."""
     typed = io.StringIO(line)
-    words = shlex.shlex(typed, posix=True)
-    words.whitespace_split = True
-    words.commenters = ""
+    lexer = shlex.shlex(typed, posix=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
     try:
-        first = words.get_token() or ""
+        first = lexer.get_token() or ""
     except ValueError:
         return "", line
     return first, typed.read().strip()
@@ -108,59 +108,59 @@ async def run_terminal_chat(seconds: float, source: int) -> int:
     stage then stays open until the process is interrupted.
     """
     folder = Path(tempfile.mkdtemp(prefix="darkroom-answers-"))
-    async with open_harness(seconds, print_line) as stage:
+    async with open_harness(seconds, print_line) as harness:
         print_line(TERMINAL_WELCOME.format(folder=folder))
-        print_line(f"(Telegram is at {stage.telegram.url}, Kie at {stage.kie.url})")
-        await _chat_until_done(stage, read_lines(source), folder, longest_duration(seconds) + ANSWER_GRACE_SECONDS)
+        print_line(f"(Telegram is at {harness.telegram.url}, Kie at {harness.kie.url})")
+        await _chat_until_done(harness, read_lines(source), folder, longest_duration(seconds) + ANSWER_GRACE_SECONDS)
     return 0
 
 
 async def _chat_until_done(
-    stage: SandboxHarness, lines: "asyncio.Queue[str | None]", folder: Path, patience: float
+    harness: SandboxHarness, lines: "asyncio.Queue[str | None]", folder: Path, patience: float
 ) -> None:
     """Go on until the lines have ended and their answers have come, or `patience` seconds later."""
     some, until = False, math.inf
-    while not (some and until < math.inf and (stage.is_idle or time.monotonic() > until)):
-        for message in stage.report_new_messages():
-            _save_answer(stage, message, folder)
+    while not (some and until < math.inf and (harness.is_idle or time.monotonic() > until)):
+        for message in harness.report_new_messages():
+            _save_answer(harness, message, folder)
         while not lines.empty():
             line = lines.get_nowait()
             if line is None:
                 until = time.monotonic() + patience
             elif line.strip():
                 some = True
-                execute_line(stage, parse_line(line))
+                execute_line(harness, parse_line(line))
         await asyncio.sleep(POLL_SECONDS)
 
 
-def execute_line(stage: SandboxHarness, typed: TypedLine) -> None:
+def execute_line(harness: SandboxHarness, typed: TypedLine) -> None:
     """Do what was typed, or say why that cannot be."""
     try:
-        stage.report_sent(_perform_action(stage, typed))
+        harness.report_sent(_perform_action(harness, typed))
     except LookupError as error:
         print_line(f"that cannot be done: {error.args[0]}")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         print_line(f"that cannot be sent: {getattr(error, 'strerror', None) or error}")
 
 
-def _perform_action(stage: SandboxHarness, typed: TypedLine) -> str:
+def _perform_action(harness: SandboxHarness, typed: TypedLine) -> str:
     """Make the gesture and return what it was."""
     if typed.action is TerminalAction.PRESS:
-        stage.person.press_button(stage.find_message_with_button(typed.text), typed.text)
+        harness.person.press_button(harness.find_message_with_button(typed.text), typed.text)
         return f"a press of [{typed.text}]"
     if typed.action is TerminalAction.REPLY:
-        stage.person.send_text(typed.text, reply_to=stage.find_latest_picture())
+        harness.person.send_text(typed.text, reply_to=harness.find_latest_picture())
         return f'"{typed.text}" in reply to the latest picture'
     if not typed.pictures:
-        stage.person.send_text(typed.text)
+        harness.person.send_text(typed.text)
         return f'"{typed.text}"'
     pictures = [_read_picture(picture) for picture in typed.pictures]
     if len(pictures) > 1:
-        stage.person.send_album([data for _, data in pictures], {0: typed.text})
+        harness.person.send_album([data for _, data in pictures], {0: typed.text})
     elif typed.as_file:
-        stage.person.send_document(pictures[0][1], pictures[0][0], caption=typed.text)
+        harness.person.send_document(pictures[0][1], pictures[0][0], caption=typed.text)
     else:
-        stage.person.send_photo(pictures[0][1], typed.text)
+        harness.person.send_photo(pictures[0][1], typed.text)
     return f'{", ".join(name for name, _ in pictures)}: "{typed.text}"'
 
 
@@ -171,8 +171,8 @@ def _read_picture(picture: str) -> tuple[str, bytes]:
     return Path(picture).name, Path(picture).expanduser().read_bytes()
 
 
-def _save_answer(stage: SandboxHarness, message: dict[str, Any], folder: Path) -> None:
-    data = stage.telegram.message_photo_bytes(message)
+def _save_answer(harness: SandboxHarness, message: dict[str, Any], folder: Path) -> None:
+    data = harness.telegram.message_photo_bytes(message)
     with Image.open(io.BytesIO(data)) as image:
         suffix = (image.format or "bin").lower()
     path = folder / f"answer-{message['message_id']}.{suffix}"

@@ -126,7 +126,7 @@ def open_url(url: str) -> Iterator[HTTPResponse]:
 def _wait_for_bot(url: str) -> None:
     """Return once the page says so, which is after it was opened if it is."""
     with open_url(f"{url}events") as feed:
-        while b'"life": "running"' not in feed.readline():
+        while b'"state": "running"' not in feed.readline():
             pass
 
 

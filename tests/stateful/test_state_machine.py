@@ -120,7 +120,7 @@ class BotStateMachine(RuleBasedStateMachine):
         person = self._unblocked_person(who)
         words = self.actions.next_text() if worded else None
         photo = b"no picture" if is_broken else self.actions.next_photo()
-        message_id = person.send_photo(photo, words, as_the_client_does=not is_broken, album=album)
+        message_id = person.send_photo(photo, words, recompress=not is_broken, album=album)
         self.actions.record_text(person.id, message_id, words)
         self.actions.record_picture(self.bot.telegram, person.id, message_id)
 

@@ -36,13 +36,13 @@ class KieAccount:
         clock: Callable[[], float],
         duration: Callable[[], float],
         paid_in: float,
-        vintage: ApiYear,
+        api_year: ApiYear,
         creates_per_10_seconds: int,
         price: float,
     ) -> None:
         self._clock = clock
         self._duration = duration
-        self._vintage = vintage
+        self._api_year = api_year
         self._creates_per_10_seconds = creates_per_10_seconds
         self._price = price
         self.paid_in = paid_in
@@ -63,11 +63,11 @@ class KieAccount:
         """Accept a create request and hold its price; raises `Refused`."""
         if self.refusals:
             raise self.refusals.popleft()
-        order = parse_create_task(body, self._vintage)
+        request = parse_create_task(body, self._api_year)
         if self.credits < self._price:
             raise KieRefusalError(402, INSUFFICIENT_CREDITS_MESSAGE)
         self._check_rate()
-        task = self._new_task(order, origin)
+        task = self._new_task(request, origin)
         self.tasks[task.id] = task
         return task
 
@@ -111,8 +111,8 @@ class KieAccount:
     def seconds_until_changes(self) -> list[float]:
         """Seconds until tasks change their state by themselves."""
         now = self._clock()
-        moments = (at - now for task in self.tasks.values() for at in (task.half_at, task.due_at))
-        return [moment for moment in moments if moment > 0]
+        delays = (at - now for task in self.tasks.values() for at in (task.half_at, task.due_at))
+        return [delay for delay in delays if delay > 0]
 
     def _check_rate(self) -> None:
         since = self._clock() - RATE_WINDOW_SECONDS
@@ -121,13 +121,13 @@ class KieAccount:
             self.refused_by_rate += 1
             raise KieRefusalError(429, RATE_LIMITED_MESSAGE)
 
-    def _new_task(self, order: CreateTaskRequest, origin: str) -> LocalKieTask:
+    def _new_task(self, request: CreateTaskRequest, origin: str) -> LocalKieTask:
         now = self._clock()
-        suffix = "png" if order.output_format == "png" else "jpg"
+        suffix = "png" if request.output_format == "png" else "jpg"
         return LocalKieTask(
             id=secrets.token_hex(16),
-            request=order,
-            param=echoed_param(order, self._vintage, with_callback=self.echoes_callback),
+            request=request,
+            param=echoed_param(request, self._api_year, with_callback=self.echoes_callback),
             price=self._price,
             created_at=now,
             due_at=now + self._duration(),

@@ -55,7 +55,7 @@ class LocalKie:
         clock: Callable[[], float] = time.time,
         duration: Callable[[], float] = _fixed_duration,
         credits: float = 100.0,  # noqa: A002 - Kie's own word
-        vintage: ApiYear = 2026,
+        api_year: ApiYear = 2026,
         creates_per_10_seconds: int = 20,
         http_errors: bool = False,
         price: float = 4.0,
@@ -63,13 +63,13 @@ class LocalKie:
     ) -> None:
         self._key = key
         self._clock = clock
-        self._vintage = vintage
+        self._api_year = api_year
         self._http_errors = http_errors
         self._account = KieAccount(
             clock=clock,
             duration=duration,
             paid_in=credits,
-            vintage=vintage,
+            api_year=api_year,
             creates_per_10_seconds=creates_per_10_seconds,
             price=price,
         )
@@ -99,8 +99,8 @@ class LocalKie:
 
     async def stop(self) -> None:
         """Stop serving; what it knows stays, so that it can be started again."""
-        for work in self._background_tasks:
-            work.cancel()
+        for task in self._background_tasks:
+            task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
@@ -135,9 +135,9 @@ class LocalKie:
         """Add credits; a negative amount takes them away."""
         self._account.paid_in += amount
 
-    def hide_tasks(self, looks: int) -> None:
+    def hide_tasks(self, polls: int) -> None:
         """Let the first looks at each task made from here on find "recordInfo is null"."""
-        self._account.hidden_polls = looks
+        self._account.hidden_polls = polls
 
     def echo_callback(self, *, shown: bool) -> None:
         """Say whether `param` of tasks made from here on names the callback address."""
@@ -216,17 +216,20 @@ class LocalKie:
                 web.get("/api/v1/jobs/recordInfo", self._route_handler("recordInfo", self._record_info)),
                 web.get("/api/v1/chat/credit", self._route_handler("credit", self._credit)),
                 web.post("/api/v1/common/download-url", self._route_handler("downloadUrl", self._download_url)),
-                web.post("/api/file-stream-upload", self._route_handler("upload", self._upload, keyed=False)),
-                web.get("/api/file-stream-upload", self._route_handler("uploadHost", self._upload_by_get, keyed=False)),
-                web.get("/kieai/{path:.+}", self._route_handler("file", self._file, keyed=False)),
-                web.get("/workers/nano/{name}", self._route_handler("result", self._result, keyed=False)),
-                web.get("/links/{name}", self._route_handler("result", self._linked_result, keyed=False)),
+                web.post("/api/file-stream-upload", self._route_handler("upload", self._upload, requires_key=False)),
+                web.get(
+                    "/api/file-stream-upload",
+                    self._route_handler("uploadHost", self._upload_by_get, requires_key=False),
+                ),
+                web.get("/kieai/{path:.+}", self._route_handler("file", self._file, requires_key=False)),
+                web.get("/workers/nano/{name}", self._route_handler("result", self._result, requires_key=False)),
+                web.get("/links/{name}", self._route_handler("result", self._linked_result, requires_key=False)),
             ]
         )
         return app
 
     def _route_handler(
-        self, name: str, answering: KieCallHandler, *, keyed: bool = True
+        self, name: str, handler: KieCallHandler, *, requires_key: bool = True
     ) -> Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             call = await read_call(name, request, self._clock())
@@ -234,7 +237,7 @@ class LocalKie:
             self.notify_change()
 
             async def execute() -> web.StreamResponse:
-                return self._authorize_and_answer(call, answering, keyed)
+                return self._authorize_and_answer(call, handler, requires_key)
 
             response = await execute_with_fault(self.faults.take(name), request, execute)
             cut = request.transport is None or request.transport.is_closing()
@@ -244,15 +247,15 @@ class LocalKie:
 
         return handle
 
-    def _authorize_and_answer(self, call: KieCall, answering: KieCallHandler, keyed: bool) -> web.Response:
+    def _authorize_and_answer(self, call: KieCall, handler: KieCallHandler, requires_key: bool) -> web.Response:
         try:
-            if keyed and not self._has_key(call):
+            if requires_key and not self._has_key(call):
                 raise KieRefusalError(401, UNAUTHORIZED_MESSAGE, from_gateway=True)
-            return answering(call)
-        except KieRefusalError as refusal:
-            status = refusal.code if self._http_errors else 200
-            charset = "utf-8" if refusal.from_gateway else "UTF-8"
-            return _json_response(call, refusal.envelope, status=status, charset=charset)
+            return handler(call)
+        except KieRefusalError as error:
+            status = error.code if self._http_errors else 200
+            charset = "utf-8" if error.from_gateway else "UTF-8"
+            return _json_response(call, error.envelope, status=status, charset=charset)
 
     def _has_key(self, call: KieCall) -> bool:
         given = call.headers.get("authorization", "")
@@ -268,7 +271,7 @@ class LocalKie:
 
     def _record_info(self, call: KieCall) -> web.Response:
         task = self._account.task_for_record_info(call.params.get("taskId"))
-        return _success_response(call, task_record(task, self._vintage))
+        return _success_response(call, task_record(task, self._api_year))
 
     def _credit(self, call: KieCall) -> web.Response:
         return _success_response(call, float(self.credits))
@@ -304,18 +307,23 @@ class LocalKie:
 
     # -- its work
 
-    def _run_in_background(self, doing: Coroutine[Any, Any, None]) -> None:
-        work = asyncio.create_task(doing)
-        self._background_tasks.add(work)
-        work.add_done_callback(self._background_tasks.discard)
+    def _run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
 
     async def _prepare(self, task: LocalKieTask) -> None:
         """Fetch a task's pictures and edit them; pictures that are no use make it fail."""
-        order = task.request
+        request = task.request
         try:
-            task.inputs = [await self._fetch_image(url) for url in order.image_urls]
+            task.inputs = [await self._fetch_image(url) for url in request.image_urls]
             task.result = await asyncio.to_thread(
-                render_fake_edit, task.inputs, order.prompt, order.output_format, ratio=order.ratio, task_id=task.id
+                render_fake_edit,
+                task.inputs,
+                request.prompt,
+                request.output_format,
+                ratio=request.ratio,
+                task_id=task.id,
             )
         except image_fetch.UnusableImageError as reason:
             task.outcome = failure(str(reason), "422")

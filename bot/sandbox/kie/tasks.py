@@ -110,30 +110,30 @@ class LocalKieTask:
         return [self.result_url] if self.state == "success" and self.outcome.with_url else []
 
 
-def echoed_param(order: CreateTaskRequest, vintage: ApiYear, *, with_callback: bool = True) -> str:
+def echoed_param(request: CreateTaskRequest, api_year: ApiYear, *, with_callback: bool = True) -> str:
     """The echo of a request: `input` is an object in 2025 and itself a JSON text in 2026."""
-    callback = {"callBackUrl": order.call_back_url} if order.call_back_url and with_callback else {}
-    if vintage == 2025:
-        return _compact_json({"model": order.model, **callback, "input": order.input})
-    return _compact_json({"input": _compact_json(order.input), **callback, "model": order.model})
+    callback = {"callBackUrl": request.call_back_url} if request.call_back_url and with_callback else {}
+    if api_year == 2025:
+        return _compact_json({"model": request.model, **callback, "input": request.input})
+    return _compact_json({"input": _compact_json(request.input), **callback, "model": request.model})
 
 
-def task_record(task: LocalKieTask, vintage: ApiYear) -> dict[str, Any]:
+def task_record(task: LocalKieTask, api_year: ApiYear) -> dict[str, Any]:
     """The `data` of a recordInfo in the wire's order; `costTime` is whole seconds, other times are ms."""
     success = {"resultUrls": task.result_urls} if task.state == "success" else None
-    says = task.outcome.raw_result_json if success else None
+    raw_result = task.outcome.raw_result_json if success else None
     result_json = _compact_json(success) if success else ""
     data: dict[str, Any] = {
         "taskId": task.id,
         "model": task.request.model,
         "state": task.state,
         "param": task.param,
-        "resultJson": result_json if says is None else says,
+        "resultJson": result_json if raw_result is None else raw_result,
         **_ending_fields(task),
         "createTime": _ms(task.created_at),
     }
-    if vintage == 2026:
-        data |= _fields_since_2026(task, success if says is None else None)
+    if api_year == 2026:
+        data |= _fields_since_2026(task, success if raw_result is None else None)
     return data if task.finished_at is None else data | dict(task.outcome.record_overrides)
 
 

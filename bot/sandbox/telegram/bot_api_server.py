@@ -48,8 +48,8 @@ class TelegramCall:
 class BotApiServer:
     """Serves one bot on 127.0.0.1."""
 
-    def __init__(self, cloud: TelegramState, token: str, faults: FaultInjector, check: CallCheck | None) -> None:
-        self._state = cloud
+    def __init__(self, state: TelegramState, token: str, faults: FaultInjector, check: CallCheck | None) -> None:
+        self._state = state
         self._token = token
         self._faults = faults
         self._check = check
@@ -85,8 +85,8 @@ class BotApiServer:
         try:
             name = self._method_name(request)
             arguments = await read_arguments(request)
-        except BotApiError as refused:
-            return _error_response(refused)
+        except BotApiError as error:
+            return _error_response(error)
         except web.HTTPRequestEntityTooLarge:
             return _error_response(BotApiError(413, "Request Entity Too Large"))
         number = len(self.calls)
@@ -128,9 +128,9 @@ class BotApiServer:
         call = self.calls[number]
         try:
             result = await self._result(request, call.method, arguments)
-        except BotApiError as refused:
-            self._update_call(number, replace(call, error=refused.description))
-            return _error_response(refused)
+        except BotApiError as error:
+            self._update_call(number, replace(call, error=error.description))
+            return _error_response(error)
         except Exception as problem:  # noqa: BLE001 - a mistake of this server, which a test must see
             self._record_failure(number, problem)
             return _error_response(_INTERNAL_ERROR)
@@ -157,8 +157,8 @@ class BotApiServer:
 
         try:
             self._check_token(request)
-        except BotApiError as refused:
-            return _error_response(refused)
+        except BotApiError as error:
+            return _error_response(error)
         return await execute_with_fault(self._faults.take(FILE_DOWNLOAD), request, send)
 
     def _file_response(self, request: web.Request) -> web.Response:
@@ -173,8 +173,8 @@ def _is_connected(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
 
 
-def _error_response(refused: BotApiError) -> web.Response:
-    return web.json_response(refused.body(), status=refused.status, headers=refused.headers())
+def _error_response(error: BotApiError) -> web.Response:
+    return web.json_response(error.body(), status=error.status, headers=error.headers())
 
 
 MethodHandler = Callable[[TelegramState, Arguments], object]
@@ -218,8 +218,8 @@ FLOOD_CONTROLLED_METHODS = frozenset({"sendDocument", "sendMediaGroup", "sendMes
 METHOD_NAMES = {name.lower(): name for name in (*METHODS, "getUpdates")}
 
 
-def execute_method(cloud: TelegramState, name: str, arguments: Arguments) -> object:
+def execute_method(state: TelegramState, name: str, arguments: Arguments) -> object:
     """Carry out a call and return its result; raise Refused as Telegram would."""
-    if cloud.enforce_flood_control and name in FLOOD_CONTROLLED_METHODS:
-        cloud.flood_control.count_message(arguments.number("chat_id") or 0, cloud.clock())
-    return METHODS[name](cloud, arguments)
+    if state.enforce_flood_control and name in FLOOD_CONTROLLED_METHODS:
+        state.flood_control.count_message(arguments.number("chat_id") or 0, state.clock())
+    return METHODS[name](state, arguments)

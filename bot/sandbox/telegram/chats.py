@@ -64,8 +64,8 @@ class ChatState:
     def check_bot_may_act(self) -> None:
         """Let the bot act here; raise Refused in Telegram's words otherwise."""
         if self.migrated_to is not None:
-            words = "Bad Request: group chat was upgraded to a supergroup chat"
-            raise BotApiError(400, words, migrate_to_chat_id=self.migrated_to)
+            text = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise BotApiError(400, text, migrate_to_chat_id=self.migrated_to)
         if self.bot_status == "kicked":
             gone = "blocked by the user" if self.is_private else f"kicked from the {self.api_object['type']} chat"
             raise BotApiError(403, f"Forbidden: bot was {gone}")
@@ -114,11 +114,11 @@ def editable_content(message: JsonObject) -> JsonObject:
     return {name: message[name] for name in CONTENT_FIELDS if name in message}
 
 
-def chat_member(user: JsonObject, standing: str) -> JsonObject:
+def chat_member(user: JsonObject, status: str) -> JsonObject:
     """Return a ChatMember: "member", "administrator", "kicked" or "left"."""
     extra: JsonObject = {}
-    if standing == "administrator":
+    if status == "administrator":
         extra = {name: name in {"can_manage_chat", "can_delete_messages"} for name in _ADMIN_RIGHTS}
-    elif standing == "kicked":
+    elif status == "kicked":
         extra = {"until_date": 0}
-    return {"status": standing, "user": user} | extra
+    return {"status": status, "user": user} | extra

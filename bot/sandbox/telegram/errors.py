@@ -34,9 +34,9 @@ class BotApiError(Exception):
         return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-def bad_request_error(words: str) -> BotApiError:
+def bad_request_error(reason: str) -> BotApiError:
     """Return the refusal of a request that cannot be granted as it is (400)."""
-    return BotApiError(400, f"Bad Request: {words}")
+    return BotApiError(400, f"Bad Request: {reason}")
 
 
 def flood_control_error(retry_after: int) -> BotApiError:
@@ -44,10 +44,10 @@ def flood_control_error(retry_after: int) -> BotApiError:
     return BotApiError(429, f"Too Many Requests: retry after {retry_after}", retry_after=retry_after)
 
 
-def error_as_fault(refused: BotApiError) -> Fault:
+def error_as_fault(error: BotApiError) -> Fault:
     """Return the fault that answers a call with this refusal."""
-    headers = {"Content-Type": "application/json"} | refused.headers()
-    return Fault(FaultKind.ANSWER, status=refused.status, body=json.dumps(refused.body()).encode(), headers=headers)
+    headers = {"Content-Type": "application/json"} | error.headers()
+    return Fault(FaultKind.ANSWER, status=error.status, body=json.dumps(error.body()).encode(), headers=headers)
 
 
 def too_many_requests(retry_after: int) -> Fault:

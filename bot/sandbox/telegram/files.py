@@ -56,12 +56,12 @@ class TelegramFileStore:
 
         `file_name` and `mime_type` are whatever the sender claims.
         """
-        shown: JsonObject = {name: value for name, value in fields.items() if value is not None}
-        shown |= {"file_name": file_name} if file_name is not None else {}
-        shown |= self._new_identity(kind, content)
+        api_object: JsonObject = {name: value for name, value in fields.items() if value is not None}
+        api_object |= {"file_name": file_name} if file_name is not None else {}
+        api_object |= self._new_identity(kind, content)
         suffix = PurePosixPath(file_name or "").suffix or ".bin"
-        self._files[shown["file_id"]] = StoredTelegramFile(kind, content, shown, suffix)
-        return shown
+        self._files[api_object["file_id"]] = StoredTelegramFile(kind, content, api_object, suffix)
+        return api_object
 
     def get(self, file_id: str) -> StoredTelegramFile:
         """Return a stored file; raise KeyError for an unknown file_id."""
@@ -146,8 +146,8 @@ def make_attachment(files: TelegramFileStore, kind: str, data: bytes, chat: Json
     """
     if kind in _FILELESS_KINDS:
         return {kind: _FILELESS_KINDS[kind] | ({"chat": chat} if kind == "story" else {})}
-    shown = files.add(kind, data, **_FILE_KINDS[kind])
+    api_object = files.add(kind, data, **_FILE_KINDS[kind])
     if kind != "animation":
-        return {kind: shown}
-    document = {name: shown[name] for name in shown if name not in {"width", "height", "duration"}}
-    return {kind: shown, "document": document}
+        return {kind: api_object}
+    document = {name: api_object[name] for name in api_object if name not in {"width", "height", "duration"}}
+    return {kind: api_object, "document": document}

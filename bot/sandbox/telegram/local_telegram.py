@@ -80,9 +80,9 @@ class LocalTelegram:
         one = 1_000_001 + len(chats) if user_id is None else user_id
         user: JsonObject = {"id": one, "is_bot": False, "first_name": first_name}
         user |= {"language_code": language_code} if language_code else {}
-        shown: JsonObject = {"id": one, "first_name": first_name, "type": "private"}
-        room = chats.setdefault(one, ChatState(shown, members={one: user}, is_started=started))
-        return Person(self.state, user, room)
+        api_object: JsonObject = {"id": one, "first_name": first_name, "type": "private"}
+        chat_state = chats.setdefault(one, ChatState(api_object, members={one: user}, is_started=started))
+        return Person(self.state, user, chat_state)
 
     def group(
         self,

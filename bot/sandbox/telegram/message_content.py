@@ -37,7 +37,7 @@ def caption_content(members: JsonObject) -> JsonObject:
     return {"caption": text} | ({"caption_entities": entities} if entities else {})
 
 
-def media_content(cloud: TelegramState, kind: str, source: UploadedInputFile | str) -> JsonObject:
+def media_content(state: TelegramState, kind: str, source: UploadedInputFile | str) -> JsonObject:
     """Return the "photo" or "document" of a message, from an upload or a known file_id.
 
     Raises Refused for what Telegram would not send. Addresses are never fetched:
@@ -46,24 +46,24 @@ def media_content(cloud: TelegramState, kind: str, source: UploadedInputFile | s
     if kind not in {"photo", "document"}:
         raise bad_request_error(f"media of type {kind!r} is not known here")
     if isinstance(source, str):
-        return {kind: _resend_by_file_id(cloud, kind, source)}
+        return {kind: _resend_by_file_id(state, kind, source)}
     if not source.content:
         raise bad_request_error("file must be non-empty")
     if len(source.content) > MAX_UPLOAD_BYTES:
         raise BotApiError(413, "Request Entity Too Large")
     if kind == "photo":
-        return {"photo": cloud.files.add_photo(photo_sizes.process_bot_photo(source.content))}
+        return {"photo": state.files.add_photo(photo_sizes.process_bot_photo(source.content))}
     mime = source.mime_type or "application/octet-stream"
-    return {"document": cloud.files.add("document", source.content, source.filename, mime_type=mime)}
+    return {"document": state.files.add("document", source.content, source.filename, mime_type=mime)}
 
 
-def _resend_by_file_id(cloud: TelegramState, kind: str, file_id: str) -> JsonObject | list[JsonObject]:
+def _resend_by_file_id(state: TelegramState, kind: str, file_id: str) -> JsonObject | list[JsonObject]:
     if not file_id:
         raise bad_request_error(f"there is no {kind} in the request")
     if file_id.startswith(("http://", "https://")):
         raise bad_request_error("failed to get HTTP URL content")
     try:
-        stored = cloud.files.get(file_id)
+        stored = state.files.get(file_id)
     except KeyError:
         raise bad_request_error(_WRONG_FILE_ID) from None
     if stored.kind != kind:

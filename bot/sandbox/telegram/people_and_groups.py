@@ -16,25 +16,25 @@ from bot.sandbox.telegram.text_entities import find_entities
 SUPERGROUP_IDS_BELOW = -1_000_000_000_000
 
 
-def create_group(cloud: TelegramState, chat_id: int, title: str, is_forum: bool) -> "Group":
+def create_group(state: TelegramState, chat_id: int, title: str, is_forum: bool) -> "Group":
     """Found a group; its id says whether it is a basic group or a supergroup."""
     if chat_id >= 0:
         raise ValueError(f"the id of a group is negative, not {chat_id}")
-    shown: JsonObject = {
+    api_object: JsonObject = {
         "id": chat_id,
         "type": "supergroup" if chat_id < SUPERGROUP_IDS_BELOW else "group",
         "title": title,
     }
-    cloud.chats[chat_id] = ChatState(shown | ({"is_forum": True} if is_forum else {}))
-    return Group(cloud, cloud.chats[chat_id])
+    state.chats[chat_id] = ChatState(api_object | ({"is_forum": True} if is_forum else {}))
+    return Group(state, state.chats[chat_id])
 
 
 class Group:
     """A group as its members see it; people speak in it with `person.send_...(chat=group)`."""
 
-    def __init__(self, cloud: TelegramState, room: ChatState) -> None:
-        self._state = cloud
-        self.chat = room
+    def __init__(self, state: TelegramState, chat_state: ChatState) -> None:
+        self._state = state
+        self.chat = chat_state
 
     @property
     def id(self) -> int:
@@ -65,9 +65,9 @@ class Group:
         """Close a topic: the bot cannot write there any more."""
         self.chat.topics[thread] = "closed"
 
-    def set_bot_status(self, standing: str, by: JsonObject) -> None:
+    def set_bot_status(self, status: str, by: JsonObject) -> None:
         """Make the bot "member", "administrator", "kicked" or "left", as `by` (a User) does."""
-        self._state.set_bot_status(self.chat, by, standing)
+        self._state.set_bot_status(self.chat, by, status)
 
     def migrate(self, by: JsonObject) -> "Group":
         """Turn a basic group into a supergroup; return that. The old id is refused from here on."""
@@ -114,9 +114,9 @@ class SendDestinationAndReply(SendDestination, total=False):
 class Person:
     """Somebody with a Telegram app; every method returns once the server has it."""
 
-    def __init__(self, cloud: TelegramState, user: JsonObject, room: ChatState) -> None:
-        self._state = cloud
-        self._private_chat = room
+    def __init__(self, state: TelegramState, user: JsonObject, chat_state: ChatState) -> None:
+        self._state = state
+        self._private_chat = chat_state
         #: the person as the Bot API shows a User
         self.user = user
 
@@ -125,39 +125,41 @@ class Person:
         """The person's id, which is also the id of the private chat with the bot."""
         return int(self.user["id"])
 
-    def send(self, content: JsonObject, **where: Unpack[SendDestinationAndReply]) -> int:
+    def send(self, content: JsonObject, **destination: Unpack[SendDestinationAndReply]) -> int:
         """Send any content, as the Bot API would show it; return the message_id."""
-        room = self._chat_state(where.get("chat"))
-        if room.is_private and room.bot_status == "kicked":
+        chat_state = self._chat_state(destination.get("chat"))
+        if chat_state.is_private and chat_state.bot_status == "kicked":
             raise ValueError(f"{self.user['first_name']} has blocked the bot and cannot write to it")
-        album = where.get("album")
-        frame = room.topic_fields(where.get("thread")) | room.reply_fields(where.get("reply_to"))
+        album = destination.get("album")
+        frame = chat_state.topic_fields(destination.get("thread")) | chat_state.reply_fields(
+            destination.get("reply_to")
+        )
         frame |= {} if album is None else {"media_group_id": album}
-        sender, channel = self.user, where.get("channel")
-        if where.get("anonymously"):
-            sender, frame = ANONYMOUS_ADMIN, frame | {"sender_chat": room.api_object}
+        sender, channel = self.user, destination.get("channel")
+        if destination.get("anonymously"):
+            sender, frame = ANONYMOUS_ADMIN, frame | {"sender_chat": chat_state.api_object}
         elif channel is not None:
             sender, frame = CHANNEL_USER, frame | {"sender_chat": channel}
-        return int(self._state.receive_from_person(room, sender, frame | content)["message_id"])
+        return int(self._state.receive_from_person(chat_state, sender, frame | content)["message_id"])
 
-    def send_text(self, text: str, reply_to: int | None = None, **place: Unpack[SendDestination]) -> int:
+    def send_text(self, text: str, reply_to: int | None = None, **destination: Unpack[SendDestination]) -> int:
         """Send a text; return the message_id."""
-        return self.send(_text_content(text), reply_to=reply_to, **place)
+        return self.send(_text_content(text), reply_to=reply_to, **destination)
 
     def send_photo(
         self,
         data: bytes,
         caption: str | None = None,
-        as_the_client_does: bool = True,
-        **where: Unpack[SendDestinationAndReply],
+        recompress: bool = True,
+        **destination: Unpack[SendDestinationAndReply],
     ) -> int:
         """Send a photo; return the message_id.
 
         Apps recompress photos: upright, longest edge 1280 pixels, JPEG without
         metadata. Without `as_the_client_does` the bytes stay as they are.
         """
-        versions = photo_sizes.compress_photo(data) if as_the_client_does else photo_sizes.keep_photo(data)
-        return self.send({"photo": self._state.files.add_photo(versions)} | _caption_content(caption), **where)
+        versions = photo_sizes.compress_photo(data) if recompress else photo_sizes.keep_photo(data)
+        return self.send({"photo": self._state.files.add_photo(versions)} | _caption_content(caption), **destination)
 
     def send_document(
         self,
@@ -165,7 +167,7 @@ class Person:
         file_name: str | None = None,
         mime_type: str | None = None,
         caption: str | None = None,
-        **where: Unpack[SendDestinationAndReply],
+        **destination: Unpack[SendDestinationAndReply],
     ) -> int:
         """Send a file, byte for byte; return the message_id.
 
@@ -173,60 +175,61 @@ class Person:
         """
         claimed = mime_type or guess_mime_type(file_name)
         document = self._state.files.add("document", data, file_name, mime_type=claimed)
-        return self.send({"document": document} | _caption_content(caption), **where)
+        return self.send({"document": document} | _caption_content(caption), **destination)
 
     def send_album(
         self,
         items: Sequence[bytes],
         captions: Mapping[int, str] | None = None,
         as_documents: bool = False,
-        **where: Unpack[SendDestinationAndReply],
+        **destination: Unpack[SendDestinationAndReply],
     ) -> list[int]:
         """Send several pictures as one album; return their message_ids.
 
         `captions` are by position, counted from 0.
         """
-        words = captions or {}
-        together: SendDestinationAndReply = {"album": f"2{next(_album_numbers):016d}"}
-        together |= where
+        captions = captions or {}
+        shared_fields: SendDestinationAndReply = {"album": f"2{next(_album_numbers):016d}"}
+        shared_fields |= destination
         if as_documents:
             return [
-                self.send_document(item, f"picture{position}.jpg", caption=words.get(position), **together)
+                self.send_document(item, f"picture{position}.jpg", caption=captions.get(position), **shared_fields)
                 for position, item in enumerate(items)
             ]
-        return [self.send_photo(item, words.get(position), **together) for position, item in enumerate(items)]
+        return [self.send_photo(item, captions.get(position), **shared_fields) for position, item in enumerate(items)]
 
     def send_attachment(
         self,
         kind: str,
         data: bytes = b"no picture",
         caption: str | None = None,
-        **where: Unpack[SendDestinationAndReply],
+        **destination: Unpack[SendDestinationAndReply],
     ) -> int:
         """Send a video, voice, sticker, animation, location and the like; return the message_id.
 
         Raises KeyError for a kind that is not in `attachments.KINDS`.
         """
-        room = self._chat_state(where.get("chat"))
+        chat_state = self._chat_state(destination.get("chat"))
         return self.send(
-            make_attachment(self._state.files, kind, data, room.api_object) | _caption_content(caption), **where
+            make_attachment(self._state.files, kind, data, chat_state.api_object) | _caption_content(caption),
+            **destination,
         )
 
     def edit_text(self, message_id: int, text: str, chat: Group | None = None) -> None:
         """Change a text that was sent."""
-        room = self._chat_state(chat)
-        self._state.edit_by_person(room, room.messages[message_id], _text_content(text))
+        chat_state = self._chat_state(chat)
+        self._state.edit_by_person(chat_state, chat_state.messages[message_id], _text_content(text))
 
     def edit_caption(self, message_id: int, caption: str, chat: Group | None = None) -> None:
         """Change the caption of a picture that was sent; an empty one removes it."""
-        room = self._chat_state(chat)
-        message = room.messages[message_id]
+        chat_state = self._chat_state(chat)
+        message = chat_state.messages[message_id]
         kept = {
             name: value
             for name, value in editable_content(message).items()
             if name not in {"caption", "caption_entities"}
         }
-        self._state.edit_by_person(room, message, kept | _caption_content(caption))
+        self._state.edit_by_person(chat_state, message, kept | _caption_content(caption))
 
     def delete(self, message_id: int, chat: Group | None = None) -> None:
         """Delete a message for everybody; Telegram tells bots nothing about it."""
@@ -248,12 +251,12 @@ class Person:
 
         Telegram hands it on as it is, whether or not the message has such a button.
         """
-        room = self._chat_state(chat)
-        message = room.messages.get(message_id)
-        gone: JsonObject = {"chat": room.api_object, "message_id": message_id, "date": 0}
+        chat_state = self._chat_state(chat)
+        message = chat_state.messages.get(message_id)
+        gone: JsonObject = {"chat": chat_state.api_object, "message_id": message_id, "date": 0}
         query_id = f"9{len(self._state.callback_answers) + 1:017d}"
         self._state.callback_answers[query_id] = None
-        query = {"id": query_id, "from": self.user, "message": message or gone, "chat_instance": f"{room.id}"}
+        query = {"id": query_id, "from": self.user, "message": message or gone, "chat_instance": f"{chat_state.id}"}
         self._state.updates.offer("callback_query", query | {"data": data})
         return query_id
 

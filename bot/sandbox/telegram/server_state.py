@@ -62,16 +62,16 @@ class TelegramState:
         """Store what a person made of a message and show that to the bot if it may see it."""
         self._offer_update("edited_message", chat, chat.replace_content(message, content, self.date))
 
-    def set_bot_status(self, chat: ChatState, by: JsonObject, standing: str) -> None:
+    def set_bot_status(self, chat: ChatState, by: JsonObject, status: str) -> None:
         """Change the bot's place in a chat, as `by` (a User) wants it, and tell the bot."""
         change = {
             "chat": chat.api_object,
             "from": by,
             "date": self.date,
             "old_chat_member": chat_member(self.bot_user, chat.bot_status),
-            "new_chat_member": chat_member(self.bot_user, standing),
+            "new_chat_member": chat_member(self.bot_user, status),
         }
-        chat.bot_status = standing
+        chat.bot_status = status
         self.updates.offer("my_chat_member", change)
         self.changes.notify()
 

@@ -100,21 +100,21 @@ class UpdateQueue:
         self._pending.clear()
         self._redelivered.clear()
 
-    async def poll(self, limit: int, seconds: float, listening: Callable[[], bool]) -> list[JsonObject]:
+    async def poll(self, limit: int, seconds: float, is_connected: Callable[[], bool]) -> list[JsonObject]:
         """Wait up to `seconds` for updates; return at most `limit` of them.
 
         Raises Refused (409) when another poll begins meanwhile. `listening` says
         whether the caller is still there: nothing counts as delivered otherwise.
         """
         self.terminate_poll(TERMINATED_BY_OTHER_POLL)
-        turn = self._poll_number
+        poll_number = self._poll_number
         with suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, MAX_POLL_SECONDS)):
-                while turn == self._poll_number and not self.pending:
+                while poll_number == self._poll_number and not self.pending:
                     await self._changes.wait()
-        if turn != self._poll_number:
+        if poll_number != self._poll_number:
             raise BotApiError(409, self._termination_reason)
-        return self._batch(limit) if listening() else []
+        return self._batch(limit) if is_connected() else []
 
     def terminate_poll(self, reason: str) -> None:
         """End the poll that waits, if one does, with 409 and this description."""

@@ -109,7 +109,7 @@ FIELDS_OF_2026 = ["taskId", "model", "state", "param", "resultJson", "failCode",
         ("2026-08", {"creditsConsumed"}, set()),
     ],
 )
-async def test_a_success_has_the_fields_of_its_vintage(
+async def test_a_success_has_the_fields_of_its_api_year(
     asking: KieApiClient,
     clock: SandboxManualClock,
     receiver: CallbackReceiver,

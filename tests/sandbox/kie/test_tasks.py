@@ -1,4 +1,4 @@
-"""A task's life by the clock, and the record it shows in either vintage."""
+"""A task's life by the clock, and the record it shows of either API year."""
 
 import json
 from typing import Any
@@ -30,12 +30,12 @@ def clock() -> SandboxManualClock:
     return SandboxManualClock()
 
 
-def make_account(clock: SandboxManualClock, vintage: ApiYear = 2026) -> KieAccount:
+def make_account(clock: SandboxManualClock, api_year: ApiYear = 2026) -> KieAccount:
     return KieAccount(
         clock=clock,
         duration=lambda: 100.0,
         paid_in=10.0,
-        vintage=vintage,
+        api_year=api_year,
         creates_per_10_seconds=20,
         price=4.0,
     )

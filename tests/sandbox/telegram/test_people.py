@@ -27,11 +27,11 @@ def only_update(telegram: LocalTelegram) -> JsonObject:
     [
         lambda ada: ada.send_text("/edit@darkroom_bot make it blue, see https://example.invalid"),
         lambda ada: ada.send_photo(make_image(), "make it blue"),
-        lambda ada: ada.send_photo(b"broken", as_the_client_does=False),
+        lambda ada: ada.send_photo(b"broken", recompress=False),
         lambda ada: ada.send_document(make_image(), "a.png", caption="make it blue"),
         lambda ada: ada.send_document(b"?"),
         lambda ada: ada.block(),
-        *(lambda ada, kind=kind: ada.send_other(kind, caption="look") for kind in sorted(ATTACHMENT_KINDS)),
+        *(lambda ada, kind=kind: ada.send_attachment(kind, caption="look") for kind in sorted(ATTACHMENT_KINDS)),
     ],
 )
 async def test_the_oracle_agrees_with_what_people_send(
@@ -54,7 +54,7 @@ async def test_apps_send_photos_upright_small_and_without_metadata(telegram: Loc
 
 async def test_a_photo_can_be_sent_untouched(telegram: LocalTelegram) -> None:
     ada = telegram.person()
-    ada.send_photo(make_image(), as_the_client_does=False)
+    ada.send_photo(make_image(), recompress=False)
     assert telegram.message_photo_bytes(telegram.messages(ada.id)[0]) == make_image()
     assert [size["width"] for size in telegram.messages(ada.id)[0]["photo"]] == [64]
 

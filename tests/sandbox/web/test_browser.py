@@ -92,8 +92,8 @@ async def test_a_newcomers_first_minute(browser: Browser) -> None:
         await expect(tab.get_by_label(WORDS)).to_have_value("make it snow")
         await type_and_send(tab, "now at night 16:9")
         await wait_for_count(answer_messages(tab))
-        assert page.scene.kie is not None
-        assert [task.prompt for task in page.scene.kie.tasks.values()] == ["now at night"]
+        assert page.session.kie is not None
+        assert [task.prompt for task in page.session.kie.tasks.values()] == ["now at night"]
         await _enlarge_answer(tab)
         await answer_messages(tab).get_by_role("button", name="Again").click()
         await wait_for_count(answer_messages(tab), 2)
@@ -145,8 +145,8 @@ async def test_an_album_in_a_topic_of_a_group(browser: Browser) -> None:
         await answer_messages(tab).get_by_role("button", name="Reply", exact=True).click()
         await type_and_send(tab, "now at night")
         await wait_for_count(answer_messages(tab), 2)
-        assert page.scene.kie is not None
-        assert [(task.prompt, len(task.inputs)) for task in page.scene.kie.tasks.values()] == [
+        assert page.session.kie is not None
+        assert [(task.prompt, len(task.inputs)) for task in page.session.kie.tasks.values()] == [
             ("a duel", 2),
             ("now at night", 1),
         ]
@@ -222,7 +222,7 @@ async def test_the_field_grows_with_a_long_line_and_a_toast_covers_no_button(bro
         await expect(settings.locator("[aria-busy]")).to_have_count(0, timeout=5000)
         await settings.get_by_role("button").nth(1).click()
         await expect(settings.locator("[aria-busy]")).to_have_count(0, timeout=5000)
-        await tab.evaluate("import('./ask.js').then(({ tell }) => tell('A word of the bot.'))")
+        await tab.evaluate("import('./api.js').then(({ showToast }) => showToast('A word of the bot.'))")
         await expect(tab.get_by_text("A word of the bot.")).to_be_visible()
         assert await tab.evaluate(COVERED_JS) == []
 
@@ -233,12 +233,12 @@ async def test_a_fault_and_its_recovery(browser: Browser) -> None:
         await tab.keyboard.press("ArrowRight")
         await tab.keyboard.press("ArrowRight")
         await tab.get_by_role("switch", name="Refuses by policy").press("Space")
-        await expect(tab.get_by_role("status").filter(has_text="1 trouble on")).to_be_visible()
+        await expect(tab.get_by_role("status").filter(has_text="1 fault on")).to_be_visible()
         await tab.get_by_role("button", name="Sample beach").click()
         await type_and_send(tab, "make it snow")
         await expect(tab.get_by_role("article", name="Darkroom").last).to_contain_text("will not do this")
         await tab.get_by_role("switch", name="Refuses by policy").press("Space")
-        await expect(tab.get_by_role("status").filter(has_text="trouble on")).to_have_count(0)
+        await expect(tab.get_by_role("status").filter(has_text="fault on")).to_have_count(0)
         await tab.get_by_role("article", name="You").first.hover()
         await tab.get_by_role("button", name="Reply", exact=True).first.click()
         await type_and_send(tab, "make it sunny")
@@ -257,12 +257,12 @@ async def test_a_fault_and_its_recovery(browser: Browser) -> None:
 
 async def test_a_bot_that_is_killed_and_started_again_gives_the_picture(browser: Browser) -> None:
     async with open_played_tab(browser) as (page, tab):
-        page.scene.seconds = 3.0
+        page.session.seconds = 3.0
         for gesture in ("drop", "paste"):
             await tab.evaluate(DROP_FILES_JS, gesture)
         await tab.get_by_role("button", name="Remove picture 2").click()
         await type_and_send(tab, "as a pencil drawing")
-        kie = page.scene.kie
+        kie = page.session.kie
         assert kie is not None
         await tab.get_by_role("button", name="Workbench", exact=True).click()
         await tab.get_by_role("tab", name="Jobs").click()

@@ -23,14 +23,14 @@ GROUP_CHAT = "-1000000000201/0"
 class WebPageClient:
     """One page, open in a browser that is none."""
 
-    house: SessionManager
+    sessions: SessionManager
     url: str
-    session: aiohttp.ClientSession
+    http: aiohttp.ClientSession
 
     @property
-    def scene(self) -> SandboxSession:
+    def session(self) -> SandboxSession:
         """What is played."""
-        return self.house.session
+        return self.sessions.session
 
     @property
     def origin(self) -> str:
@@ -40,16 +40,16 @@ class WebPageClient:
     @property
     def updates(self) -> list[dict[str, Any]]:
         """What waits for the bot, but for what belongs to the setting up."""
-        return [one for one in self.scene.telegram.state.updates.pending if "forum_topic_created" not in str(one)]
+        return [one for one in self.session.telegram.state.updates.pending if "forum_topic_created" not in str(one)]
 
-    async def post(self, path: str, **wanted: object) -> tuple[int, Any]:
+    async def post(self, path: str, **params: object) -> tuple[int, Any]:
         """Do what a click does; the status and the answer."""
-        return await self._post(path, json=wanted)
+        return await self._post(path, json=params)
 
     async def send(self, *pictures: tuple[str, bytes], **fields: object) -> tuple[int, Any]:
         """Send what the composer holds."""
         form = aiohttp.FormData(default_to_multipart=True)
-        for name, value in ({"place": PRIVATE_CHAT, "speaker": YOU_ID} | fields).items():
+        for name, value in ({"conversation": PRIVATE_CHAT, "speaker": YOU_ID} | fields).items():
             form.add_field(name, f"{value}")
         for name, data in pictures:
             form.add_field("picture", data, filename=name)
@@ -57,21 +57,21 @@ class WebPageClient:
 
     async def _post(self, path: str, **body: Any) -> tuple[int, Any]:
         headers = {"Origin": self.origin}
-        async with self.session.post(self.url + path, headers=headers, **body) as answer:
+        async with self.http.post(self.url + path, headers=headers, **body) as answer:
             return answer.status, await answer.json()
 
 
 @asynccontextmanager
 async def open_web_page(words: Sequence[str] = IDLE_COMMAND) -> AsyncIterator[WebPageClient]:
     """Open a page around a bot that is started by these words."""
-    house = SessionManager(SandboxOptions(seconds=0.2, command=words))
-    server = WebServer(house)
+    sessions = SessionManager(SandboxOptions(seconds=0.2, command=words))
+    server = WebServer(sessions)
     try:
-        async with server.open(0), aiohttp.ClientSession() as session:
-            await house.reset()
-            yield WebPageClient(house, server.url, session)
+        async with server.open(0), aiohttp.ClientSession() as http:
+            await sessions.reset()
+            yield WebPageClient(sessions, server.url, http)
     finally:
-        await house.close()
+        await sessions.close()
 
 
 async def read_event(feed: aiohttp.StreamReader) -> dict[str, Any]:
@@ -79,5 +79,5 @@ async def read_event(feed: aiohttp.StreamReader) -> dict[str, Any]:
     while True:
         line = await feed.readline()
         if line.startswith(b"data: "):
-            told: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
-            return told
+            event: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
+            return event
