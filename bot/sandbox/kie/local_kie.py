@@ -1,9 +1,7 @@
-"""A local Kie: the API, its upload service and its result files behind one address.
+"""A local Kie: the API, its upload service and its result files behind one URL.
 
-It takes the real client's real requests over a socket, answers in the shapes
-and words recorded from the real service, really fetches the pictures and
-hands back a stand-in edit. It costs nothing and needs no account. When a task
-ends, the callback address of its order is called, if it is on this machine.
+It answers as recorded from the real service, fetches the input images and returns a
+fake edit. When a task ends, it posts to the callback URL if that is on this machine.
 """
 
 import asyncio
@@ -36,16 +34,16 @@ def _fixed_duration() -> float:
 
 
 class LocalKie:
-    """A Kie on 127.0.0.1 whose tasks, credits, refusals and faults a test decides.
+    """A Kie on 127.0.0.1 whose tasks, credits, refusals and faults a test controls.
 
-    `duration` says how many seconds a task takes, `price` what it costs in
-    credits, `vintage` which year's records it shows. With `http_errors` a
-    refusal has a matching HTTP status, else 200 as in nearly all recordings.
-    With `webhook_key` callbacks are signed; how they are sent is up to
-    `callbacks.calling`.
+    `duration` returns the seconds of a task, `price` is in credits, and `api_year`
+    selects the format of records. With `http_errors` a refusal has a matching HTTP
+    status, otherwise 200 as in nearly all recordings. With `webhook_key` callbacks
+    are signed; `callbacks.options` says how they are sent.
+
     The names of `faults` and `calls` are createTask, recordInfo, credit,
-    downloadUrl, upload, uploadHost (a GET where uploads go), file (an uploaded one), result; and, as a fault only,
-    fetch: Kie's own fetching of a task's pictures.
+    downloadUrl, upload, uploadHost (a GET of the upload URL), file (an uploaded one)
+    and result; as a fault only, fetch: Kie's own download of the input images.
     """
 
     def __init__(
@@ -83,8 +81,6 @@ class LocalKie:
         self._session: aiohttp.ClientSession | None = None
         self._port = 0
 
-    # -- running it
-
     async def start(self, port: int = 0) -> None:
         """Serve on 127.0.0.1; tasks of an earlier run go on. Raises `OSError` if the port is taken."""
         self._session = aiohttp.ClientSession()
@@ -98,7 +94,7 @@ class LocalKie:
         self._run_in_background(self._send_due_callbacks())
 
     async def stop(self) -> None:
-        """Stop serving; what it knows stays, so that it can be started again."""
+        """Stop serving; the state is kept for another start."""
         for task in self._background_tasks:
             task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
@@ -111,22 +107,22 @@ class LocalKie:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    # -- what a test decides
+    # -- control
 
     def script_outcomes(self, *outcomes: ScriptedOutcome) -> None:
-        """Let the next tasks end so, one outcome each; without a script they succeed."""
+        """Set the outcomes of the next tasks, one each; by default they succeed."""
         self._account.outcomes.extend(outcomes)
 
     def refuse_next_create(self, code: int, msg: str) -> None:
-        """Let the next createTask be refused with this envelope."""
+        """Refuse the next createTask with this code and message."""
         self._account.refusals.append(KieRefusalError(code, msg))
 
     def answer_with_other_tasks(self, *task_ids: str) -> None:
-        """Let the next orders be taken as ever, and be answered with these tasks, one each."""
+        """Accept the next orders, but answer them with these task ids, one each."""
         self._account.substituted_task_ids.extend(task_ids)
 
     def finish_task(self, task_id: str, outcome: ScriptedOutcome = SUCCESS) -> None:
-        """End a task at this moment, whatever was planned for it."""
+        """End a task now."""
         task = self.tasks[task_id]
         task.outcome, task.due_at = outcome, min(task.due_at, self._clock())
         self.notify_change()
@@ -136,26 +132,26 @@ class LocalKie:
         self._account.paid_in += amount
 
     def hide_tasks(self, polls: int) -> None:
-        """Let the first looks at each task made from here on find "recordInfo is null"."""
+        """Answer the first polls of each task created from now on with "recordInfo is null"."""
         self._account.hidden_polls = polls
 
     def echo_callback(self, *, shown: bool) -> None:
-        """Say whether `param` of tasks made from here on names the callback address."""
+        """Set whether `param` of tasks created from now on contains the callback URL."""
         self._account.echoes_callback = shown
 
     async def send_callback(self, url: str, body: object, *, key: str | None = None) -> int:
-        """Post a callback, which may be one of a test's own making; the status of the answer, 0 if there is none.
+        """Post a callback with any body and return the response's status, 0 without one.
 
-        It is signed by the account's key, by another one, or not at all without either.
+        It is signed with `key`, or else with the account's key, if any.
         """
         return await post_callback(self._http, url, body, self.callbacks.signature_headers(body, key))
 
     async def wait_for_callbacks(self) -> None:
-        """Return once every callback that is due by now was sent and answered."""
+        """Return once every due callback was sent and answered."""
         self.notify_change()
         await self.wait_for(lambda: self.callbacks.is_idle(self.tasks.values()))
 
-    # -- what a test asks
+    # -- inspection
 
     @property
     def tasks(self) -> dict[str, LocalKieTask]:
@@ -163,24 +159,24 @@ class LocalKie:
 
     @property
     def credits(self) -> float:
-        """What is left: held when a task is made, returned when it fails."""
+        """The remaining credits: a task's price is held when it is created and returned when it fails."""
         return self._account.credits
 
     @property
     def refused_by_rate(self) -> int:
-        """How many createTasks were refused because they came too fast."""
+        """How many createTasks the rate limit refused."""
         return self._account.refused_by_rate
 
     def creates_in_window(self, seconds: float = RATE_WINDOW_SECONDS) -> int:
-        """The largest number of tasks that were accepted within any such window."""
+        """Return the largest number of tasks created within any such window."""
         return self._account.creates_in_window(seconds)
 
     def calls_named(self, name: str) -> list[KieCall]:
-        """The calls of one name, in order."""
+        """Return the calls of one name, in order."""
         return [call for call in self.calls if call.name == name]
 
     def notify_change(self) -> None:
-        """Let every `wait_for` look again; for tests that turn the clock by hand."""
+        """Let every `wait_for` evaluate its condition, as after an advance of a manual clock."""
         self._next_change.set()
         self._next_change = asyncio.Event()
 
@@ -189,14 +185,14 @@ class LocalKie:
         condition: Callable[[], object],
         timeout: float = 5.0,  # noqa: ASYNC109 - the message names what did arrive
     ) -> None:
-        """Return once the condition holds, looking after every call and change; else `TimeoutError`."""
+        """Return once the condition holds, which is evaluated after every call and change; raises `TimeoutError`."""
         try:
             async with asyncio.timeout(timeout):
                 while not condition():
                     await self._wait_for_change()
         except TimeoutError:
             seen = ", ".join(call.name for call in self.calls[-20:]) or "none"
-            raise TimeoutError(f"nothing of the kind within {timeout} s; last calls: {seen}") from None
+            raise TimeoutError(f"not within {timeout} s; latest calls: {seen}") from None
 
     async def _wait_for_change(self) -> None:
         changed = self._next_change
@@ -205,7 +201,7 @@ class LocalKie:
             async with asyncio.timeout(min(ahead, default=None)):
                 await changed.wait()
 
-    # -- its doors
+    # -- HTTP server
 
     def _build_app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_REQUEST_BYTES)
@@ -261,7 +257,7 @@ class LocalKie:
         given = call.headers.get("authorization", "")
         return secrets.compare_digest(given.encode(), f"Bearer {self._key}".encode())
 
-    # -- its calls
+    # -- handlers of calls
 
     def _create_task(self, call: KieCall) -> web.Response:
         task = self._account.create_task(call.body, self.url)
@@ -289,7 +285,7 @@ class LocalKie:
         return _json_response(call, body, status=status, charset=None)
 
     def _upload_by_get(self, call: KieCall) -> web.Response:
-        # the status is documented; what else is said was never recorded (2026)
+        # the status is documented, the body was never recorded (2026)
         body = {"success": False, "code": 405, "msg": "Method Not Allowed"}
         return _json_response(call, body, status=405, charset=None)
 
@@ -305,7 +301,7 @@ class LocalKie:
     def _linked_result(self, call: KieCall) -> web.Response:
         return _image_response(self._account.task_behind_link(call.path.rpartition("/")[2]))
 
-    # -- its work
+    # -- background tasks
 
     def _run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -313,7 +309,7 @@ class LocalKie:
         task.add_done_callback(self._background_tasks.discard)
 
     async def _prepare(self, task: LocalKieTask) -> None:
-        """Fetch a task's pictures and edit them; pictures that are no use make it fail."""
+        """Fetch and edit a task's images; unusable ones make it fail."""
         request = task.request
         try:
             task.inputs = [await self._fetch_image(url) for url in request.image_urls]
@@ -334,7 +330,7 @@ class LocalKie:
         return await image_fetch.fetch_image(self._http, url, self.faults.take("fetch"))
 
     async def _send_due_callbacks(self) -> None:
-        """Send every callback when it is due, side by side; runs until it is cancelled."""
+        """Send every callback when it is due, concurrently; runs until cancelled."""
         while True:
             if self.callbacks.plan(self.tasks.values()):
                 self.notify_change()
@@ -353,7 +349,7 @@ class LocalKie:
     @property
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
-            raise RuntimeError("start() comes before the first task")
+            raise RuntimeError("the server was not started")
         return self._session
 
 

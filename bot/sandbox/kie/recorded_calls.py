@@ -1,7 +1,6 @@
-"""The local Kie's memory of who asked what: every call, decoded, with its answer.
+"""The local Kie's recorded calls: decoded requests with their responses.
 
-A call is written down when it has arrived, before a fault can swallow it, so
-a test can see the requests that never got an answer.
+A call is recorded on arrival, before its fault, so tests also see requests without a response.
 """
 
 import json
@@ -15,26 +14,26 @@ from bot.sandbox.kie.uploads import FormFilePart
 
 @dataclass
 class KieCall:
-    """One request; `answer` and `status` are filled in when there are any."""
+    """One call; `answer` and `status` are set after it was executed."""
 
     name: str
     path: str
-    #: names in lower case
+    #: by lower-case name
     headers: dict[str, str]
     #: the query
     params: dict[str, str]
-    #: decoded JSON, or the fields of a form (its file as `Part`), or None
+    #: decoded JSON, the fields of a form (its file as `FormFilePart`), undecodable bytes, or None
     body: Any
     #: seconds of the server's clock
     at: float
-    #: what the call was executed to; None if it never was
+    #: the body of the response; None if the call was not executed
     answer: Any = None
-    #: HTTP status that went out; 0 while there is none, and when the connection was cut
+    #: the HTTP status of the response; 0 while there is none, and after a disconnect
     status: int = 0
 
 
 async def read_call(name: str, request: web.Request, at: float) -> KieCall:
-    """Take a request in completely."""
+    """Read a request completely."""
     return KieCall(
         name=name,
         path=request.path,

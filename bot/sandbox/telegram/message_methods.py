@@ -1,4 +1,4 @@
-"""What the bot can send: texts, photos, documents, albums, and signs of life."""
+"""The methods that send, edit, delete and react to messages."""
 
 import itertools
 from typing import Any
@@ -13,29 +13,26 @@ CHAT_ACTIONS = {
     "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice",
     "upload_document", "choose_sticker", "find_location", "record_video_note", "upload_video_note",
 }  # fmt: skip
-#: How many items an album of a bot may have.
+#: how many items an album may have
 ALBUM_SIZES = range(2, 11)
 
 _album_numbers = itertools.count(1)
 
 
 def send_message(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """sendMessage."""
     return _send_content(state, arguments, text_content(arguments))
 
 
 def send_photo(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """sendPhoto."""
     return _send_file(state, arguments, "photo")
 
 
 def send_document(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """sendDocument."""
     return _send_file(state, arguments, "document")
 
 
 def send_media_group(state: TelegramState, arguments: Arguments) -> list[JsonObject]:
-    """sendMediaGroup: all items or none."""
+    """Send all items of an album, or none."""
     chat = state.require_chat(arguments)
     frame = _placement_fields(chat, arguments)
     items = arguments.array("media")
@@ -49,7 +46,6 @@ def send_media_group(state: TelegramState, arguments: Arguments) -> list[JsonObj
 
 
 def send_chat_action(state: TelegramState, arguments: Arguments) -> bool:
-    """sendChatAction."""
     chat = state.require_chat(arguments)
     action = arguments.text("action")
     if action not in CHAT_ACTIONS:
@@ -60,7 +56,7 @@ def send_chat_action(state: TelegramState, arguments: Arguments) -> bool:
 
 
 def input_media_content(state: TelegramState, arguments: Arguments, item: JsonObject) -> JsonObject:
-    """Return the content that an InputMedia object stands for."""
+    """Return the message content of an InputMedia object."""
     kind = str(item.get("type"))
     source = arguments.file_source("", str(item.get("media") or ""))
     return media_content(state, kind, source) | caption_content(item)
@@ -84,7 +80,7 @@ def _send_content(state: TelegramState, arguments: Arguments, content: JsonObjec
 
 
 def _placement_fields(chat: ChatState, arguments: Arguments) -> JsonObject:
-    """Say where in the chat the message goes: its topic, and what it replies to."""
+    """Return a message's topic and `reply_to_message`."""
     destination = chat.topic_fields(arguments.number("message_thread_id"))
     reply = arguments.json_object("reply_parameters")
     if not reply:
@@ -106,11 +102,11 @@ _REACTION_EMOJI = (
     "😇 😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷\u200d♂ 🤷 🤷\u200d♀ "
     "😡 "
 )
-#: The emoji that anybody can react with (Bot API 10.0, ReactionTypeEmoji).
+#: the emoji of ReactionTypeEmoji (Bot API 10.0)
 REACTIONS = frozenset(_REACTION_EMOJI.split())
-#: How many messages deleteMessages takes at once.
+#: how many messages deleteMessages takes
 DELETE_BATCH_SIZES = range(1, 101)
-#: A bot cannot delete messages older than this, in seconds.
+#: the age up to which messages can be deleted, in seconds
 DELETABLE_SECONDS = 48 * 3600
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same"
@@ -119,7 +115,6 @@ _NOT_MODIFIED = (
 
 
 def edit_message_text(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """editMessageText."""
     chat, message = _require_own_message(state, arguments)
     if "text" not in message:
         raise bad_request_error("there is no text in the message to edit")
@@ -127,7 +122,6 @@ def edit_message_text(state: TelegramState, arguments: Arguments) -> JsonObject:
 
 
 def edit_message_caption(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """editMessageCaption."""
     chat, message = _require_own_message(state, arguments)
     if "text" in message:
         raise bad_request_error("there is no caption in the message to edit")
@@ -138,7 +132,7 @@ def edit_message_caption(state: TelegramState, arguments: Arguments) -> JsonObje
 
 
 def edit_message_media(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """editMessageMedia; a text message becomes the picture."""
+    """Replace a message's media; a text message becomes a media message."""
     chat, message = _require_own_message(state, arguments)
     item = arguments.json_object("media")
     return _replace_content(
@@ -147,7 +141,6 @@ def edit_message_media(state: TelegramState, arguments: Arguments) -> JsonObject
 
 
 def edit_message_reply_markup(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """editMessageReplyMarkup."""
     chat, message = _require_own_message(state, arguments)
     content = editable_content(message)
     content.pop("reply_markup", None)
@@ -155,7 +148,6 @@ def edit_message_reply_markup(state: TelegramState, arguments: Arguments) -> Jso
 
 
 def delete_message(state: TelegramState, arguments: Arguments) -> bool:
-    """deleteMessage."""
     chat = state.require_chat(arguments)
     message = chat.messages.get(arguments.number("message_id") or 0)
     if message is None:
@@ -166,7 +158,7 @@ def delete_message(state: TelegramState, arguments: Arguments) -> bool:
 
 
 def delete_messages(state: TelegramState, arguments: Arguments) -> bool:
-    """deleteMessages; what is not there is skipped."""
+    """Delete messages; unknown ones are skipped."""
     chat = state.require_chat(arguments)
     ids = arguments.array("message_ids")
     if len(ids) not in DELETE_BATCH_SIZES:
@@ -176,7 +168,7 @@ def delete_messages(state: TelegramState, arguments: Arguments) -> bool:
 
 
 def set_message_reaction(state: TelegramState, arguments: Arguments) -> bool:
-    """setMessageReaction; a bot has one reaction per message."""
+    """Set the bot's reaction; a bot has at most one per message."""
     chat = state.require_chat(arguments)
     message_id = arguments.number("message_id") or 0
     if message_id not in chat.messages:

@@ -1,4 +1,4 @@
-"""The bot's own affairs: who it is, what it says about itself, whom it meets, which buttons it answers."""
+"""The methods about the bot's profile and commands, chats and their members, files, and callback queries."""
 
 import re
 
@@ -15,7 +15,6 @@ _DEFAULT_SCOPE: JsonObject = {"type": "default"}
 
 
 def get_me(state: TelegramState, _: Arguments) -> JsonObject:
-    """getMe."""
     return state.bot_user | {
         "can_join_groups": True,
         "can_read_all_group_messages": not state.privacy_mode,
@@ -26,7 +25,6 @@ def get_me(state: TelegramState, _: Arguments) -> JsonObject:
 
 
 def get_chat(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """getChat."""
     more = {
         "accent_color_id": 0,
         "max_reaction_count": 11,
@@ -36,7 +34,6 @@ def get_chat(state: TelegramState, arguments: Arguments) -> JsonObject:
 
 
 def get_chat_member(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """getChatMember."""
     chat = state.require_chat(arguments)
     user_id = arguments.number("user_id")
     if user_id == state.bot_user["id"]:
@@ -47,7 +44,7 @@ def get_chat_member(state: TelegramState, arguments: Arguments) -> JsonObject:
 
 
 def get_chat_administrators(state: TelegramState, arguments: Arguments) -> list[JsonObject]:
-    """getChatAdministrators: the people among them, and this bot."""
+    """Return the administrators without other bots."""
     chat = state.require_chat(arguments)
     if chat.is_private:
         raise bad_request_error("there are no administrators in the private chat")
@@ -56,7 +53,7 @@ def get_chat_administrators(state: TelegramState, arguments: Arguments) -> list[
 
 
 def set_my_commands(state: TelegramState, arguments: Arguments) -> bool:
-    """setMyCommands, per scope and language; a scope of one chat needs a chat that is there."""
+    """Set the commands of a scope and language; the scope of one chat needs an existing chat."""
     chat_id = arguments.json_object("scope").get("chat_id")
     if chat_id is not None and chat_id not in state.chats:
         raise bad_request_error("chat not found")
@@ -72,37 +69,33 @@ def set_my_commands(state: TelegramState, arguments: Arguments) -> bool:
 
 
 def get_my_commands(state: TelegramState, arguments: Arguments) -> object:
-    """getMyCommands, exactly for this scope and language."""
+    """Return the commands of exactly this scope and language."""
     return state.profile.get(_commands_key(arguments), [])
 
 
 def delete_my_commands(state: TelegramState, arguments: Arguments) -> bool:
-    """deleteMyCommands, exactly for this scope and language."""
+    """Delete the commands of exactly this scope and language."""
     return _store_in_profile(state, _commands_key(arguments), [])
 
 
 def set_my_description(state: TelegramState, arguments: Arguments) -> bool:
-    """setMyDescription: up to 512 characters."""
     return _set_description(state, arguments, "description", 512)
 
 
 def set_my_short_description(state: TelegramState, arguments: Arguments) -> bool:
-    """setMyShortDescription: up to 120 characters."""
     return _set_description(state, arguments, "short_description", 120)
 
 
 def get_my_description(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """getMyDescription."""
     return _get_description(state, arguments, "description")
 
 
 def get_my_short_description(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """getMyShortDescription."""
     return _get_description(state, arguments, "short_description")
 
 
 def answer_callback_query(state: TelegramState, arguments: Arguments) -> bool:
-    """answerCallbackQuery; unknown queries are "too old"."""
+    """Answer a callback query; unknown ones are "too old"."""
     query_id = arguments.text("callback_query_id")
     if query_id not in state.callback_answers:
         raise bad_request_error("query is too old and response timeout expired or query ID is invalid")
@@ -115,7 +108,6 @@ def answer_callback_query(state: TelegramState, arguments: Arguments) -> bool:
 
 
 def get_file(state: TelegramState, arguments: Arguments) -> JsonObject:
-    """getFile."""
     return state.files.get_file(arguments.text("file_id"))
 
 

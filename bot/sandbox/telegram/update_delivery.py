@@ -1,4 +1,4 @@
-"""How the bot gets its updates: it polls, or it names an address that gets them posted."""
+"""Delivers updates: getUpdates, and the webhook."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _TERMINATED_BY_SET_WEBHOOK = "Conflict: terminated by setWebhook request"
 
 
 async def get_updates(state: TelegramState, arguments: Arguments, is_connected: Callable[[], bool]) -> list[JsonObject]:
-    """getUpdates; `listening` says whether the caller is still connected."""
+    """Return pending updates, after a long poll of `timeout` seconds at most."""
     if state.webhook is not None:
         raise BotApiError(409, _WEBHOOK_IS_ACTIVE)
     _set_allowed_updates(state, arguments)
@@ -28,7 +28,7 @@ async def get_updates(state: TelegramState, arguments: Arguments, is_connected: 
 
 
 def set_webhook(state: TelegramState, arguments: Arguments) -> bool:
-    """setWebhook; beside https it takes http on this machine. An empty address removes it."""
+    """Set the webhook; it may use http on this machine. An empty URL removes it."""
     address = urlsplit(arguments.text("url"))
     if not address.geturl():
         return delete_webhook(state, arguments)
@@ -43,7 +43,7 @@ def set_webhook(state: TelegramState, arguments: Arguments) -> bool:
 
 
 def delete_webhook(state: TelegramState, arguments: Arguments) -> bool:
-    """deleteWebhook; what waits stays unless it shall be dropped."""
+    """Delete the webhook, and the pending updates if asked to."""
     if arguments.flag("drop_pending_updates"):
         state.updates.clear()
     state.webhook = None
@@ -52,7 +52,6 @@ def delete_webhook(state: TelegramState, arguments: Arguments) -> bool:
 
 
 def get_webhook_info(state: TelegramState, _: Arguments) -> JsonObject:
-    """getWebhookInfo."""
     webhook = state.webhook or {}
     info: JsonObject = {
         "url": webhook.get("url", ""),
@@ -75,7 +74,7 @@ SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's n
 
 
 async def deliver_to_webhook(state: TelegramState) -> None:
-    """Post what waits for as long as there is a webhook; runs until it is cancelled."""
+    """Post pending updates to the webhook, if there is one; runs until cancelled."""
     pause = FIRST_RETRY_SECONDS
     async with ClientSession(timeout=ClientTimeout(total=60)) as session:
         while True:
