@@ -20,7 +20,7 @@ def is_marked(image: Image.Image) -> bool:
     return colour_share(corner, BACKGROUND_COLOUR) > 0.3 and colour_share(corner, TEXT_COLOUR, tolerance=60) > 0.02
 
 
-@pytest.mark.parametrize("prompt", [*(PROMPTS_BY_EDIT[edit][0] for edit in EditEffect), "give the cat a hat"])
+@pytest.mark.parametrize("prompt", [*(PROMPTS_BY_EDIT[effect][0] for effect in EditEffect), "give the cat a hat"])
 @pytest.mark.parametrize("colour", ["black", "white"])
 def test_whatever_was_done_the_mark_is_there(prompt: str, colour: str) -> None:
     assert is_marked(open_image(render.render_fake_edit([make_picture(colour, "png")], prompt, "png")))

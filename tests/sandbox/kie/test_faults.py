@@ -11,7 +11,7 @@ from tests.sandbox.kie.api_client import KEY, KieApiClient
 
 
 @pytest.fixture
-async def asking() -> AsyncIterator[KieApiClient]:
+async def kie_client() -> AsyncIterator[KieApiClient]:
     kie = LocalKie(key=KEY)
     await kie.start()
     async with aiohttp.ClientSession() as session:
@@ -19,24 +19,24 @@ async def asking() -> AsyncIterator[KieApiClient]:
     await kie.stop()
 
 
-async def test_a_cut_after_the_order_leaves_a_task_that_nobody_was_told_of(asking: KieApiClient) -> None:
-    asking.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
-    url = await asking.upload_picture()
+async def test_a_cut_after_the_order_leaves_a_task_that_nobody_was_told_of(kie_client: KieApiClient) -> None:
+    kie_client.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+    url = await kie_client.upload_picture()
     with pytest.raises(aiohttp.ClientError):
-        await asking.create_task(url)
-    await asking.kie.wait_for(lambda: asking.kie.calls_named("createTask")[0].answer)
-    [call] = asking.kie.calls_named("createTask")
+        await kie_client.create_task(url)
+    await kie_client.kie.wait_for(lambda: kie_client.kie.calls_named("createTask")[0].answer)
+    [call] = kie_client.kie.calls_named("createTask")
     assert call.status == 0
-    assert call.answer["data"]["taskId"] in asking.kie.tasks
+    assert call.answer["data"]["taskId"] in kie_client.kie.tasks
 
 
-async def test_a_cut_before_the_order_leaves_nothing(asking: KieApiClient) -> None:
-    asking.kie.faults.add("createTask", Fault(FaultKind.CUT_BEFORE))
-    url = await asking.upload_picture()
+async def test_a_cut_before_the_order_leaves_nothing(kie_client: KieApiClient) -> None:
+    kie_client.kie.faults.add("createTask", Fault(FaultKind.CUT_BEFORE))
+    url = await kie_client.upload_picture()
     with pytest.raises(aiohttp.ClientError):
-        await asking.create_task(url)
-    assert asking.kie.tasks == {}
-    assert asking.kie.calls_named("createTask")[0].answer is None
+        await kie_client.create_task(url)
+    assert kie_client.kie.tasks == {}
+    assert kie_client.kie.calls_named("createTask")[0].answer is None
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,15 @@ async def test_a_cut_before_the_order_leaves_nothing(asking: KieApiClient) -> No
         ("result", "GET", "/links/a.png"),
     ],
 )
-async def test_every_call_can_run_into_a_gateway_page(asking: KieApiClient, name: str, method: str, path: str) -> None:
-    asking.kie.faults.add(name, HTML_502)
-    async with asking.session.request(method, asking.kie.url + path) as response:
+async def test_every_call_can_run_into_a_gateway_page(
+    kie_client: KieApiClient, name: str, method: str, path: str
+) -> None:
+    kie_client.kie.faults.add(name, HTML_502)
+    async with kie_client.session.request(method, kie_client.kie.url + path) as response:
         assert (response.status, response.content_type) == (502, "text/html")
-    assert [(call.name, call.status) for call in asking.kie.calls] == [(name, 502)]
+    assert [(call.name, call.status) for call in kie_client.kie.calls] == [(name, 502)]
 
 
-async def test_a_slow_call_is_executed_all_the_same(asking: KieApiClient) -> None:
-    asking.kie.faults.add("credit", Fault(FaultKind.SLOW, seconds=0.01))
-    assert (await asking.get("/api/v1/chat/credit"))["data"] == 100.0
+async def test_a_slow_call_is_executed_all_the_same(kie_client: KieApiClient) -> None:
+    kie_client.kie.faults.add("credit", Fault(FaultKind.SLOW, seconds=0.01))
+    assert (await kie_client.get("/api/v1/chat/credit"))["data"] == 100.0

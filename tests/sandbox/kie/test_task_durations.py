@@ -36,7 +36,7 @@ def test_the_scale_counts_from_the_next_task_on() -> None:
 @pytest.mark.parametrize("scale", [-1, float("nan"), float("inf")])
 def test_a_scale_is_a_sensible_number(scale: float) -> None:
     durations = TaskDurations(0.5)
-    with pytest.raises(ValueError, match="a scale is a number"):
+    with pytest.raises(ValueError, match="the scale must be"):
         durations.scale = scale
     assert durations.scale == 0.5
 
