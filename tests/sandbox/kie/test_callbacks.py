@@ -14,9 +14,7 @@ from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.callbacks import CallbackOptions, CallbackShape, sign_callback
 from bot.sandbox.kie.local_kie import LocalKie
 from bot.sandbox.kie.tasks import SUCCESS, ScriptedOutcome, failure
-from tests.sandbox.kie.api_client import KEY, KieApiClient, SandboxManualClock
-
-SECRET = "obviously-" + "fake"
+from tests.sandbox.kie.api_client import KEY, WEBHOOK_KEY, KieApiClient, SandboxManualClock
 
 
 @dataclass
@@ -45,20 +43,6 @@ async def receiver() -> AsyncIterator[CallbackReceiver]:
     await runner.cleanup()
 
 
-@pytest.fixture
-def clock() -> SandboxManualClock:
-    return SandboxManualClock()
-
-
-@pytest.fixture
-async def kie_client(clock: SandboxManualClock) -> AsyncIterator[KieApiClient]:
-    kie = LocalKie(key=KEY, clock=clock, duration=lambda: 10.0, webhook_key=SECRET)
-    await kie.start()
-    async with aiohttp.ClientSession() as session:
-        yield KieApiClient(kie, session)
-    await kie.stop()
-
-
 async def _finish_task(
     kie_client: KieApiClient, clock: SandboxManualClock, url: str, outcome: ScriptedOutcome = SUCCESS
 ) -> str:
@@ -72,20 +56,20 @@ async def _finish_task(
 
 
 async def test_the_end_of_a_task_is_called_out_once_and_not_before(
-    kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
 ) -> None:
     task_id = await kie_client.create_task_id(callback=receiver.url)
     await kie_client.wait_until_prepared(task_id)
     clock.now += 9
-    await kie_client.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     assert receiver.received == []
     clock.now += 1
-    await kie_client.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     clock.now += 100
-    await kie_client.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     [(_, body)] = receiver.received
     assert (body["code"], body["data"]["taskId"], body["data"]["state"]) == (200, task_id, "success")
-    assert json.loads(body["data"]["resultJson"])["resultUrls"] == [kie_client.kie.tasks[task_id].result_url]
+    assert json.loads(body["data"]["resultJson"])["resultUrls"] == [kie.tasks[task_id].result_url]
 
 
 async def test_by_the_real_clock_nobody_has_to_turn_it(receiver: CallbackReceiver) -> None:
@@ -110,6 +94,7 @@ FIELDS_OF_2026 = ["taskId", "model", "state", "param", "resultJson", "failCode",
     ],
 )
 async def test_a_success_has_the_fields_of_its_api_year(
+    kie: LocalKie,
     kie_client: KieApiClient,
     clock: SandboxManualClock,
     receiver: CallbackReceiver,
@@ -117,7 +102,7 @@ async def test_a_success_has_the_fields_of_its_api_year(
     more: set[str],
     fewer: set[str],
 ) -> None:
-    kie_client.kie.callbacks.options = CallbackOptions(shape=shape)
+    kie.callbacks.options = CallbackOptions(shape=shape)
     await _finish_task(kie_client, clock, receiver.url)
     [(_, body)] = receiver.received
     assert set(body["data"]) == {*FIELDS_OF_2026, "createTime"} - fewer | more
@@ -126,13 +111,14 @@ async def test_a_success_has_the_fields_of_its_api_year(
 
 @pytest.mark.parametrize(("shape", "has_result"), [("2025-09", False), ("2025-11", True), ("2026-08", True)])
 async def test_a_failure_has_code_501(
+    kie: LocalKie,
     kie_client: KieApiClient,
     clock: SandboxManualClock,
     receiver: CallbackReceiver,
     shape: CallbackShape,
     has_result: bool,
 ) -> None:
-    kie_client.kie.callbacks.options = CallbackOptions(shape=shape)
+    kie.callbacks.options = CallbackOptions(shape=shape)
     await _finish_task(kie_client, clock, receiver.url, failure("Internal server error"))
     [(_, body)] = receiver.received
     assert (body["code"], body["msg"]) == (501, "Playground task failed.")
@@ -146,80 +132,80 @@ async def test_with_a_key_the_task_and_the_second_are_signed(
     task_id = await _finish_task(kie_client, clock, receiver.url)
     [(headers, _)] = receiver.received
     assert headers["X-Webhook-Timestamp"] == str(int(clock.now))
-    assert headers["X-Webhook-Signature"] == sign_callback(SECRET, task_id, str(int(clock.now)))
+    assert headers["X-Webhook-Signature"] == sign_callback(WEBHOOK_KEY, task_id, str(int(clock.now)))
     assert sign_callback("k", "abc", "1700000000") == "kwdpjfCWUgJniXimyJkbf36PsL2GgP6FLCsP6WK+dXg="
 
 
 async def test_what_is_not_taken_is_repeated_three_times_and_no_more(
-    kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
 ) -> None:
     receiver.statuses = [502, 404, 500, 302, 500]
     await _finish_task(kie_client, clock, receiver.url)
     for _ in range(100):
         clock.now += 1
-        await kie_client.kie.wait_for_callbacks()
+        await kie.wait_for_callbacks()
     assert len(receiver.received) == 4
 
 
 async def test_what_is_taken_at_the_second_try_is_not_repeated(
-    kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
 ) -> None:
     receiver.statuses = [502]
     await _finish_task(kie_client, clock, receiver.url)
     for _ in range(20):
         clock.now += 1
-        await kie_client.kie.wait_for_callbacks()
-    [callback] = kie_client.kie.callbacks.all
+        await kie.wait_for_callbacks()
+    [callback] = kie.callbacks.all
     assert callback.statuses == [502, 200]
 
 
-async def test_nobody_there_is_repeated_as_well(kie_client: KieApiClient, clock: SandboxManualClock) -> None:
+async def test_nobody_there_is_repeated_as_well(
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
+) -> None:
     await _finish_task(kie_client, clock, "http://127.0.0.1:9/back")
-    assert kie_client.kie.callbacks.all[0].statuses == [0]
-    assert not kie_client.kie.callbacks.all[0].is_finished
+    assert kie.callbacks.all[0].statuses == [0]
+    assert not kie.callbacks.all[0].is_finished
 
 
 async def test_callbacks_can_be_doubled_delayed_and_lost(
-    kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
 ) -> None:
-    kie_client.kie.callbacks.options = CallbackOptions(copies=3)
+    kie.callbacks.options = CallbackOptions(copies=3)
     await _finish_task(kie_client, clock, receiver.url)
     assert len(receiver.received) == 3
-    kie_client.kie.callbacks.options = CallbackOptions(delay=5)
+    kie.callbacks.options = CallbackOptions(delay=5)
     await _finish_task(kie_client, clock, receiver.url)
     assert len(receiver.received) == 3
     clock.now += 5
-    await kie_client.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     assert len(receiver.received) == 4
-    kie_client.kie.callbacks.options = CallbackOptions(lost=True)
+    kie.callbacks.options = CallbackOptions(lost=True)
     await _finish_task(kie_client, clock, receiver.url)
     assert len(receiver.received) == 4
 
 
 async def test_a_callback_can_come_before_the_order_is_answered(
-    kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
 ) -> None:
     held = Fault(FaultKind.HOLD_ANSWER)
-    kie_client.kie.faults.add("createTask", held)
+    kie.faults.add("createTask", held)
     ordering = asyncio.create_task(kie_client.create_task_id(callback=receiver.url))
-    await kie_client.kie.wait_for(
-        lambda: all(each.prepared_at for each in kie_client.kie.tasks.values()) and kie_client.kie.tasks
-    )
+    await kie.wait_for(lambda: all(each.prepared_at for each in kie.tasks.values()) and kie.tasks)
     clock.now += 10
-    await kie_client.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     assert len(receiver.received) == 1
     assert not ordering.done()
     held.release.set()
     assert await ordering == receiver.received[0][1]["data"]["taskId"]
 
 
-async def test_a_callback_can_be_forged(kie_client: KieApiClient, receiver: CallbackReceiver) -> None:
+async def test_a_callback_can_be_forged(kie: LocalKie, receiver: CallbackReceiver) -> None:
     body = {"data": {"taskId": "made-up"}}
-    assert await kie_client.kie.send_callback(receiver.url, body, key="another") == 200
+    assert await kie.send_callback(receiver.url, body, key="another") == 200
     headers, got = receiver.received[0]
     assert got == body
     assert headers["X-Webhook-Signature"] == sign_callback("another", "made-up", headers["X-Webhook-Timestamp"])
 
 
-async def test_nobody_beyond_this_machine_is_called(kie_client: KieApiClient) -> None:
-    assert await kie_client.kie.send_callback("http://192.0.2.1/back", {}) == 0
+async def test_nobody_beyond_this_machine_is_called(kie: LocalKie) -> None:
+    assert await kie.send_callback("http://192.0.2.1/back", {}) == 0

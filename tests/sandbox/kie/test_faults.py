@@ -1,42 +1,33 @@
 """What a broken connection leaves behind at the local Kie."""
 
-from collections.abc import AsyncIterator
-
 import aiohttp
 import pytest
 
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.kie.local_kie import LocalKie
-from tests.sandbox.kie.api_client import KEY, KieApiClient
+from tests.sandbox.kie.api_client import KieApiClient
 
 
-@pytest.fixture
-async def kie_client() -> AsyncIterator[KieApiClient]:
-    kie = LocalKie(key=KEY)
-    await kie.start()
-    async with aiohttp.ClientSession() as session:
-        yield KieApiClient(kie, session)
-    await kie.stop()
-
-
-async def test_a_cut_after_the_order_leaves_a_task_that_nobody_was_told_of(kie_client: KieApiClient) -> None:
-    kie_client.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+async def test_a_cut_after_the_order_leaves_a_task_that_nobody_was_told_of(
+    kie: LocalKie, kie_client: KieApiClient
+) -> None:
+    kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
     url = await kie_client.upload_picture()
     with pytest.raises(aiohttp.ClientError):
         await kie_client.create_task(url)
-    await kie_client.kie.wait_for(lambda: kie_client.kie.calls_named("createTask")[0].answer)
-    [call] = kie_client.kie.calls_named("createTask")
+    await kie.wait_for(lambda: kie.calls_named("createTask")[0].answer)
+    [call] = kie.calls_named("createTask")
     assert call.status == 0
-    assert call.answer["data"]["taskId"] in kie_client.kie.tasks
+    assert call.answer["data"]["taskId"] in kie.tasks
 
 
-async def test_a_cut_before_the_order_leaves_nothing(kie_client: KieApiClient) -> None:
-    kie_client.kie.faults.add("createTask", Fault(FaultKind.CUT_BEFORE))
+async def test_a_cut_before_the_order_leaves_nothing(kie: LocalKie, kie_client: KieApiClient) -> None:
+    kie.faults.add("createTask", Fault(FaultKind.CUT_BEFORE))
     url = await kie_client.upload_picture()
     with pytest.raises(aiohttp.ClientError):
         await kie_client.create_task(url)
-    assert kie_client.kie.tasks == {}
-    assert kie_client.kie.calls_named("createTask")[0].answer is None
+    assert kie.tasks == {}
+    assert kie.calls_named("createTask")[0].answer is None
 
 
 @pytest.mark.parametrize(
@@ -53,14 +44,14 @@ async def test_a_cut_before_the_order_leaves_nothing(kie_client: KieApiClient) -
     ],
 )
 async def test_every_call_can_run_into_a_gateway_page(
-    kie_client: KieApiClient, name: str, method: str, path: str
+    kie: LocalKie, kie_client: KieApiClient, name: str, method: str, path: str
 ) -> None:
-    kie_client.kie.faults.add(name, HTML_502)
-    async with kie_client.session.request(method, kie_client.kie.url + path) as response:
+    kie.faults.add(name, HTML_502)
+    async with kie_client.session.request(method, kie.url + path) as response:
         assert (response.status, response.content_type) == (502, "text/html")
-    assert [(call.name, call.status) for call in kie_client.kie.calls] == [(name, 502)]
+    assert [(call.name, call.status) for call in kie.calls] == [(name, 502)]
 
 
-async def test_a_slow_call_is_executed_all_the_same(kie_client: KieApiClient) -> None:
-    kie_client.kie.faults.add("credit", Fault(FaultKind.SLOW, seconds=0.01))
+async def test_a_slow_call_is_executed_all_the_same(kie: LocalKie, kie_client: KieApiClient) -> None:
+    kie.faults.add("credit", Fault(FaultKind.SLOW, seconds=0.01))
     assert (await kie_client.get("/api/v1/chat/credit"))["data"] == 100.0

@@ -3,9 +3,7 @@
 import asyncio
 import io
 import re
-from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 from aiohttp import web
 from PIL import Image
@@ -14,38 +12,29 @@ from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.image_fetch import IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_UNREACHABLE
 from bot.sandbox.kie.local_kie import LocalKie
 from bot.sandbox.kie.tasks import STUCK
-from tests.sandbox.kie.api_client import KEY, KieApiClient, SandboxManualClock, make_picture
+from tests.sandbox.kie.api_client import KieApiClient, SandboxManualClock, make_picture
 
 
 @pytest.fixture
-def clock() -> SandboxManualClock:
-    return SandboxManualClock()
-
-
-@pytest.fixture
-async def kie_client(clock: SandboxManualClock) -> AsyncIterator[KieApiClient]:
-    kie = LocalKie(key=KEY, clock=clock, duration=lambda: 0.0)
-    await kie.start()
-    async with aiohttp.ClientSession() as session:
-        yield KieApiClient(kie, session)
-    await kie.stop()
+def task_seconds() -> float:
+    return 0.0
 
 
 async def failure_message(kie_client: KieApiClient, *urls: str) -> str | None:
-    """The failMsg of a task for these pictures."""
+    """Return the failMsg of a task for these images, None for a success."""
     task_id = await kie_client.create_task_id(*urls)
     await kie_client.wait_until_prepared(task_id)
     shown = (await kie_client.get_record(task_id))["data"]
     return str(shown["failMsg"]) if shown["state"] == "fail" else None
 
 
-async def test_an_upload_answers_in_the_recorded_shape(kie_client: KieApiClient) -> None:
+async def test_an_upload_answers_in_the_recorded_shape(kie: LocalKie, kie_client: KieApiClient) -> None:
     data = make_picture()
     answer = await kie_client.upload(data, fileName="cat 1.jpg")
     assert list(answer) == ["success", "code", "msg", "data"]
     receipt = answer["data"]
     assert re.fullmatch(r"kieai/\d+/images/bot/cat 1\.jpg", receipt["filePath"])
-    assert receipt["downloadUrl"] == f"{kie_client.kie.url}/{receipt['filePath'].replace(' ', '%20')}"
+    assert receipt["downloadUrl"] == f"{kie.url}/{receipt['filePath'].replace(' ', '%20')}"
     assert (receipt["success"], receipt["fileSize"], receipt["mimeType"]) == (True, len(data), "image/jpeg")
     assert re.fullmatch(r"2025-10-09T\d\d:\d\d:\d\d\.000Z", receipt["uploadedAt"])
 
@@ -67,25 +56,27 @@ async def test_the_same_name_overwrites(kie_client: KieApiClient) -> None:
     assert (await kie_client.fetch(first))[2] == make_picture("blue")
 
 
-async def test_uploads_expire_after_a_day_or_at_once(kie_client: KieApiClient, clock: SandboxManualClock) -> None:
+async def test_uploads_expire_after_a_day_or_at_once(
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
+) -> None:
     first = await kie_client.upload_picture()
     clock.now += 24 * 3600 + 1
     second = await kie_client.upload_picture()
     statuses = [(await kie_client.fetch(url))[0] for url in (first, second)]
-    kie_client.kie.files.expire_all()
+    kie.files.expire_all()
     assert [*statuses, (await kie_client.fetch(second))[0]] == [404, 200, 404]
 
 
-async def test_an_upload_needs_a_path(kie_client: KieApiClient) -> None:
+async def test_an_upload_needs_a_path(kie: LocalKie, kie_client: KieApiClient) -> None:
     answer = await kie_client.upload(make_picture(), uploadPath="")
     assert answer == {"success": False, "code": 400, "msg": "Missing required parameter: uploadPath"}
-    assert kie_client.kie.calls[0].status == 400
+    assert kie.calls[0].status == 400
 
 
-async def test_an_upload_needs_the_key(kie_client: KieApiClient) -> None:
-    answer = await KieApiClient(kie_client.kie, kie_client.session, key="wrong").upload(make_picture())
+async def test_an_upload_needs_the_key(kie: LocalKie, kie_client: KieApiClient) -> None:
+    answer = await KieApiClient(kie, kie_client.session, key="wrong").upload(make_picture())
     assert answer == {"success": False, "code": 401, "msg": "Authentication failed: Invalid API Key"}
-    assert kie_client.kie.calls[0].status == 401
+    assert kie.calls[0].status == 401
 
 
 async def test_an_upload_that_is_no_form_is_refused(kie_client: KieApiClient) -> None:
@@ -98,11 +89,11 @@ async def test_these_kinds_are_accepted(kie_client: KieApiClient, kind: str) -> 
     assert await failure_message(kie_client, await kie_client.upload_picture(make_picture(kind=kind))) is None
 
 
-async def test_several_pictures_arrive_in_their_order(kie_client: KieApiClient) -> None:
+async def test_several_pictures_arrive_in_their_order(kie: LocalKie, kie_client: KieApiClient) -> None:
     sent = [make_picture(colour) for colour in ("red", "green", "blue")]
     task_id = await kie_client.create_task_id(*[await kie_client.upload_picture(data) for data in sent])
     await kie_client.wait_until_prepared(task_id)
-    assert kie_client.kie.tasks[task_id].inputs == sent
+    assert kie.tasks[task_id].inputs == sent
 
 
 @pytest.mark.parametrize("data", [b"no picture", b"", make_picture(kind="gif"), make_picture(size=(900, 600))[:-200]])
@@ -135,11 +126,11 @@ async def test_only_addresses_of_this_machine_are_asked(kie_client: KieApiClient
     assert await failure_message(kie_client, url) == IMAGE_UNREACHABLE
 
 
-async def test_a_file_that_is_gone_makes_the_task_fail_without_cost(kie_client: KieApiClient) -> None:
+async def test_a_file_that_is_gone_makes_the_task_fail_without_cost(kie: LocalKie, kie_client: KieApiClient) -> None:
     url = await kie_client.upload_picture()
-    kie_client.kie.files.expire_all()
+    kie.files.expire_all()
     assert await failure_message(kie_client, url) == IMAGE_UNREACHABLE
-    assert kie_client.kie.credits == 100.0
+    assert kie.credits == 100.0
 
 
 async def test_a_redirect_is_not_followed(kie_client: KieApiClient) -> None:
@@ -158,25 +149,27 @@ async def test_a_redirect_is_not_followed(kie_client: KieApiClient) -> None:
     await runner.cleanup()
 
 
-async def test_a_fault_in_its_own_fetching_makes_the_task_fail(kie_client: KieApiClient) -> None:
-    kie_client.kie.faults.add("fetch", Fault(FaultKind.CUT_BEFORE))
+async def test_a_fault_in_its_own_fetching_makes_the_task_fail(kie: LocalKie, kie_client: KieApiClient) -> None:
+    kie.faults.add("fetch", Fault(FaultKind.CUT_BEFORE))
     url = await kie_client.upload_picture()
     assert [await failure_message(kie_client, url), await failure_message(kie_client, url)] == [IMAGE_UNREACHABLE, None]
 
 
-async def test_fetching_that_hangs_keeps_the_task_running(kie_client: KieApiClient, clock: SandboxManualClock) -> None:
-    kie_client.kie.faults.add("fetch", Fault(FaultKind.HANG))
+async def test_fetching_that_hangs_keeps_the_task_running(
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
+) -> None:
+    kie.faults.add("fetch", Fault(FaultKind.HANG))
     task_id = await kie_client.create_task_id()
     clock.now += 1000
     assert (await kie_client.get_record(task_id))["data"]["state"] == "generating"
 
 
-async def test_a_test_can_end_a_task_when_it_likes(kie_client: KieApiClient) -> None:
-    kie_client.kie.script_outcomes(STUCK)
+async def test_a_test_can_end_a_task_when_it_likes(kie: LocalKie, kie_client: KieApiClient) -> None:
+    kie.script_outcomes(STUCK)
     task_id = await kie_client.create_task_id()
     await kie_client.wait_until_prepared(task_id)
-    before = kie_client.kie.tasks[task_id].state
-    waiting = asyncio.create_task(kie_client.kie.wait_for(lambda: kie_client.kie.tasks[task_id].state == "success"))
-    kie_client.kie.finish_task(task_id)
+    before = kie.tasks[task_id].state
+    waiting = asyncio.create_task(kie.wait_for(lambda: kie.tasks[task_id].state == "success"))
+    kie.finish_task(task_id)
     await waiting
     assert before == "waiting"

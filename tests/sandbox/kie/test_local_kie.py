@@ -3,7 +3,6 @@
 import asyncio
 import io
 import re
-from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -16,22 +15,8 @@ from bot.sandbox.kie.local_kie import LocalKie
 from tests.sandbox.kie.api_client import KEY, KieApiClient, SandboxManualClock, make_picture
 
 
-@pytest.fixture
-def clock() -> SandboxManualClock:
-    return SandboxManualClock()
-
-
-@pytest.fixture
-async def kie_client(clock: SandboxManualClock) -> AsyncIterator[KieApiClient]:
-    kie = LocalKie(key=KEY, clock=clock, duration=lambda: 10.0)
-    await kie.start()
-    async with aiohttp.ClientSession() as session:
-        yield KieApiClient(kie, session)
-    await kie.stop()
-
-
 async def test_a_picture_goes_the_whole_way_and_comes_back_edited(
-    kie_client: KieApiClient, clock: SandboxManualClock
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
 ) -> None:
     url = await kie_client.upload_picture(make_picture("red"))
     task_id = await kie_client.create_task_id(url)
@@ -43,26 +28,28 @@ async def test_a_picture_goes_the_whole_way_and_comes_back_edited(
     assert (status, kind) == (200, "image/png")
     assert made_from is not None
     assert made_from.task_id == task_id
-    assert kie_client.kie.tasks[task_id].inputs == [make_picture("red")]
+    assert kie.tasks[task_id].inputs == [make_picture("red")]
 
 
-async def test_a_jpeg_is_given_where_one_was_asked_for(kie_client: KieApiClient, clock: SandboxManualClock) -> None:
+async def test_a_jpeg_is_given_where_one_was_asked_for(
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
+) -> None:
     task_id = await kie_client.create_task_id(output_format="jpeg")
     await kie_client.wait_until_prepared(task_id)
     clock.now += 11
-    _, kind, data = await kie_client.fetch(kie_client.kie.tasks[task_id].result_url)
+    _, kind, data = await kie_client.fetch(kie.tasks[task_id].result_url)
     assert kind == "image/jpeg"
     assert data.startswith(b"\xff\xd8")
 
 
 @pytest.mark.parametrize(("extra", "size"), [({}, (683, 683)), ({"aspect_ratio": "auto"}, (1024, 683))])
 async def test_a_ratio_left_out_is_square(
-    kie_client: KieApiClient, extra: dict[str, str], size: tuple[int, int]
+    kie: LocalKie, kie_client: KieApiClient, extra: dict[str, str], size: tuple[int, int]
 ) -> None:
     url = await kie_client.upload_picture(make_picture(size=(600, 400)))
     task_id = await kie_client.create_task_id(url, **extra)
     await kie_client.wait_until_prepared(task_id)
-    assert Image.open(io.BytesIO(kie_client.kie.tasks[task_id].result)).size == size
+    assert Image.open(io.BytesIO(kie.tasks[task_id].result)).size == size
 
 
 async def test_a_created_task_is_named_by_32_hex_digits_twice(kie_client: KieApiClient) -> None:
@@ -84,8 +71,8 @@ async def test_a_wrong_key_meets_the_gateway(kie_client: KieApiClient, http_erro
     assert other.calls[0].status == (401 if http_errors else 200)
 
 
-async def test_only_a_bearer_key_counts(kie_client: KieApiClient) -> None:
-    async with kie_client.session.get(kie_client.kie.url + "/api/v1/chat/credit", headers={"apikey": KEY}) as answer:
+async def test_only_a_bearer_key_counts(kie: LocalKie, kie_client: KieApiClient) -> None:
+    async with kie_client.session.get(kie.url + "/api/v1/chat/credit", headers={"apikey": KEY}) as answer:
         assert (await answer.json())["code"] == 401
 
 
@@ -94,8 +81,8 @@ async def test_an_unknown_task_has_no_record(kie_client: KieApiClient) -> None:
     assert await kie_client.get_record("0" * 32) == expected
 
 
-async def test_the_first_looks_can_find_nothing(kie_client: KieApiClient) -> None:
-    kie_client.kie.hide_tasks(2)
+async def test_the_first_looks_can_find_nothing(kie: LocalKie, kie_client: KieApiClient) -> None:
+    kie.hide_tasks(2)
     task_id = await kie_client.create_task_id()
     codes = [(await kie_client.get_record(task_id))["code"] for _ in range(3)]
     assert codes == [422, 422, 200]
@@ -108,46 +95,48 @@ async def test_credits_are_held_at_creation(kie_client: KieApiClient) -> None:
     assert isinstance(answer["data"], float)
 
 
-async def test_without_credit_nothing_is_made(kie_client: KieApiClient) -> None:
-    kie_client.kie.add_credits(-97)
+async def test_without_credit_nothing_is_made(kie: LocalKie, kie_client: KieApiClient) -> None:
+    kie.add_credits(-97)
     answer = await kie_client.create_task(await kie_client.upload_picture())
     assert answer["code"] == 402
     assert answer["msg"].startswith("Credits insufficient : Your current balance isn’t enough")
-    assert kie_client.kie.tasks == {}
+    assert kie.tasks == {}
 
 
 async def test_the_twenty_first_order_in_ten_seconds_is_refused_and_never_queued(
-    kie_client: KieApiClient, clock: SandboxManualClock
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
 ) -> None:
     url = await kie_client.upload_picture()
     answers = [await kie_client.create_task(url) for _ in range(21)]
     assert [answer["code"] for answer in answers] == [200] * 20 + [429]
-    assert (len(kie_client.kie.tasks), kie_client.kie.refused_by_rate) == (20, 1)
+    assert (len(kie.tasks), kie.refused_by_rate) == (20, 1)
     clock.now += 10
     assert (await kie_client.create_task(url))["code"] == 200
-    assert kie_client.kie.creates_in_window() == 20
+    assert kie.creates_in_window() == 20
 
 
-async def test_a_scripted_refusal_happens_once(kie_client: KieApiClient) -> None:
-    kie_client.kie.refuse_next_create(455, "Service is under maintenance")
+async def test_a_scripted_refusal_happens_once(kie: LocalKie, kie_client: KieApiClient) -> None:
+    kie.refuse_next_create(455, "Service is under maintenance")
     url = await kie_client.upload_picture()
     first, second = await kie_client.create_task(url), await kie_client.create_task(url)
     assert first == {"code": 455, "msg": "Service is under maintenance", "data": None}
     assert second["code"] == 200
 
 
-async def test_a_body_that_is_no_json_is_refused_in_an_envelope(kie_client: KieApiClient) -> None:
-    url = kie_client.kie.url + "/api/v1/jobs/createTask"
+async def test_a_body_that_is_no_json_is_refused_in_an_envelope(kie: LocalKie, kie_client: KieApiClient) -> None:
+    url = kie.url + "/api/v1/jobs/createTask"
     async with kie_client.session.post(url, data=b"{", headers=kie_client.headers) as response:
         assert (await response.json())["code"] == 500
         assert response.headers["Content-Type"] == "application/json;charset=UTF-8"
 
 
-async def test_a_download_link_works_for_twenty_minutes(kie_client: KieApiClient, clock: SandboxManualClock) -> None:
+async def test_a_download_link_works_for_twenty_minutes(
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
+) -> None:
     task_id = await kie_client.create_task_id()
     await kie_client.wait_until_prepared(task_id)
     clock.now += 11
-    body = {"url": kie_client.kie.tasks[task_id].result_url}
+    body = {"url": kie.tasks[task_id].result_url}
     link = (await kie_client.post("/api/v1/common/download-url", body))["data"]
     assert (await kie_client.fetch(link))[0] == 200
     clock.now += 1201
@@ -160,30 +149,30 @@ async def test_a_foreign_url_gets_no_download_link(kie_client: KieApiClient) -> 
 
 
 async def test_no_result_can_be_fetched_before_the_task_is_done_or_long_after(
-    kie_client: KieApiClient, clock: SandboxManualClock
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
 ) -> None:
     task_id = await kie_client.create_task_id()
     await kie_client.wait_until_prepared(task_id)
-    url = kie_client.kie.tasks[task_id].result_url
+    url = kie.tasks[task_id].result_url
     early = (await kie_client.fetch(url))[0]
     clock.now += 15 * 24 * 3600
     assert (early, (await kie_client.fetch(url))[0]) == (404, 404)
 
 
-async def test_every_call_is_remembered_with_what_was_said(kie_client: KieApiClient) -> None:
+async def test_every_call_is_remembered_with_what_was_said(kie: LocalKie, kie_client: KieApiClient) -> None:
     await kie_client.create_task_id(callback="http://127.0.0.1/back")
-    [call] = kie_client.kie.calls_named("createTask")
+    [call] = kie.calls_named("createTask")
     assert call.headers["authorization"] == f"Bearer {KEY}"
     assert call.body["input"]["prompt"] == "make it snow"
     assert (call.answer["code"], call.status) == (200, 200)
-    [task] = kie_client.kie.tasks.values()
+    [task] = kie.tasks.values()
     assert task.call_back_url == "http://127.0.0.1/back"
 
 
-async def test_waiting_in_vain_says_what_came_instead(kie_client: KieApiClient) -> None:
+async def test_waiting_in_vain_says_what_came_instead(kie: LocalKie, kie_client: KieApiClient) -> None:
     await kie_client.get("/api/v1/chat/credit")
     with pytest.raises(TimeoutError, match="latest calls: credit"):
-        await kie_client.kie.wait_for(lambda: False, 0.01)
+        await kie.wait_for(lambda: False, 0.01)
 
 
 async def test_waiting_wakes_when_a_task_ends_by_the_real_clock(kie_client: KieApiClient) -> None:
@@ -198,29 +187,29 @@ async def test_waiting_wakes_when_a_task_ends_by_the_real_clock(kie_client: KieA
 
 
 async def test_it_can_be_stopped_and_started_with_its_tasks(
-    kie_client: KieApiClient, clock: SandboxManualClock
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
 ) -> None:
     task_id = await kie_client.create_task_id()
-    port = int(kie_client.kie.url.rpartition(":")[2])
-    await kie_client.kie.stop()
-    await kie_client.kie.start(port)
+    port = int(kie.url.rpartition(":")[2])
+    await kie.stop()
+    await kie.start(port)
     await kie_client.wait_until_prepared(task_id)
     clock.now += 11
     assert (await kie_client.get_record(task_id))["data"]["state"] == "success"
 
 
 async def test_where_uploads_go_a_get_is_turned_down_and_every_answer_tells_the_time(
-    kie_client: KieApiClient, clock: SandboxManualClock
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
 ) -> None:
-    async with kie_client.session.get(f"{kie_client.kie.url}/api/file-stream-upload") as answer:
+    async with kie_client.session.get(f"{kie.url}/api/file-stream-upload") as answer:
         assert answer.status == 405
         assert parsedate_to_datetime(answer.headers["Date"]).timestamp() == clock.now
 
 
-async def test_stopping_does_not_wait_for_a_call_that_hangs(kie_client: KieApiClient) -> None:
-    kie_client.kie.faults.add("credit", Fault(FaultKind.HANG))
+async def test_stopping_does_not_wait_for_a_call_that_hangs(kie: LocalKie, kie_client: KieApiClient) -> None:
+    kie.faults.add("credit", Fault(FaultKind.HANG))
     hanging = asyncio.create_task(kie_client.get("/api/v1/chat/credit"))
-    await kie_client.kie.wait_for(lambda: kie_client.kie.calls_named("credit"))
-    await asyncio.wait_for(kie_client.kie.stop(), 2)
+    await kie.wait_for(lambda: kie.calls_named("credit"))
+    await asyncio.wait_for(kie.stop(), 2)
     with pytest.raises(aiohttp.ClientError):
         await hanging

@@ -25,11 +25,6 @@ TIME_FIELDS = ["costTime", "completeTime", "createTime"]
 FIELDS_OF_2026 = ["creditsConsumed", "operationType", "successFlag", "paramJson"]
 
 
-@pytest.fixture
-def clock() -> SandboxManualClock:
-    return SandboxManualClock()
-
-
 def make_account(clock: SandboxManualClock, api_year: ApiYear = 2026) -> KieAccount:
     return KieAccount(
         clock=clock,
