@@ -80,9 +80,7 @@ class FaultInjector:
 
 
 async def execute_with_fault(
-    fault: Fault | None,
-    request: web.Request,
-    execute: Callable[[], Awaitable[web.StreamResponse]],
+    fault: Fault | None, request: web.Request, execute: Callable[[], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Execute a call with its fault, if any."""
     if fault is None:

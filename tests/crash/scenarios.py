@@ -121,12 +121,12 @@ async def play_group(users: SimulatedUsers) -> None:
     await users.wait_until(lambda telegram: gone not in telegram.state.chats[users.group.id].messages)
 
 
-async def play_decoding(users: SimulatedUsers) -> None:
-    """Request an edit of an album of files that have to be decoded."""
-    users.ada.send_album(
+async def play_decoding(stage: SimulatedUsers) -> None:
+    """Ask with an album of files that have to be decoded, one after the other."""
+    stage.ada.send_album(
         [encode_picture("BMP"), encode_picture("TIFF"), make_photo()], {0: "make it snow"}, as_documents=True
     )
-    await users.wait_for_pictures(users.ada.id)
+    await stage.wait_for_pictures(stage.ada.id)
 
 
 async def play_stats(users: SimulatedUsers) -> None:

@@ -169,11 +169,7 @@ def test_a_port_that_is_taken_is_said_to_be(capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_a_mistake_in_the_command_is_told_before_anything_starts(
-    folder: Path,
-    words: list[str],
-    complaint: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    folder: Path, words: list[str], complaint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "notes.txt").write_text("no picture")
     (folder / "cat.jpg").touch()

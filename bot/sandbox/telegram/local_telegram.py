@@ -84,11 +84,7 @@ class LocalTelegram:
         return Person(self.state, user, chat_state)
 
     def group(
-        self,
-        chat_id: int | None = None,
-        title: str = "Friends",
-        members: Sequence[Person] = (),
-        is_forum: bool = False,
+        self, chat_id: int | None = None, title: str = "Friends", members: Sequence[Person] = (), is_forum: bool = False
     ) -> Group:
         """Return a group with these members and the bot; a supergroup unless the id is a basic group's."""
         one = SUPERGROUP_IDS_BELOW - 2_000_001 - len(self.state.chats) if chat_id is None else chat_id

@@ -26,9 +26,7 @@ def caption_content(members: JsonObject) -> JsonObject:
     `members` are the parameters of a call, or an item of an album.
     """
     text, entities = parse_text(
-        str(members.get("caption") or ""),
-        str(members.get("parse_mode") or ""),
-        members.get("caption_entities") or [],
+        str(members.get("caption") or ""), str(members.get("parse_mode") or ""), members.get("caption_entities") or []
     )
     if utf16_length(text) > MAX_CAPTION_LENGTH:
         raise bad_request_error("message caption is too long")

@@ -25,11 +25,7 @@ def get_me(state: TelegramState, _: Arguments) -> JsonObject:
 
 
 def get_chat(state: TelegramState, arguments: Arguments) -> JsonObject:
-    more = {
-        "accent_color_id": 0,
-        "max_reaction_count": 11,
-        "accepted_gift_types": dict.fromkeys(_GIFT_TYPES, False),
-    }
+    more = {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": dict.fromkeys(_GIFT_TYPES, False)}
     return state.require_chat(arguments).api_object | more
 
 

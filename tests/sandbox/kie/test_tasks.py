@@ -27,12 +27,7 @@ FIELDS_OF_2026 = ["creditsConsumed", "operationType", "successFlag", "paramJson"
 
 def make_account(clock: SandboxManualClock, api_year: ApiYear = 2026) -> KieAccount:
     return KieAccount(
-        clock=clock,
-        duration=lambda: 100.0,
-        paid_in=10.0,
-        api_year=api_year,
-        creates_per_10_seconds=20,
-        price=4.0,
+        clock=clock, duration=lambda: 100.0, paid_in=10.0, api_year=api_year, creates_per_10_seconds=20, price=4.0
     )
 
 

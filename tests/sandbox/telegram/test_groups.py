@@ -68,11 +68,7 @@ async def test_a_reply_into_another_topic_is_refused(telegram: LocalTelegram, bo
     elsewhere = ada.send_text("hi", chat=group)
     with pytest.raises(BadRequest, match=r"(?i)message to be replied not found"):
         await bot.send_message(
-            group.id,
-            "hello",
-            message_thread_id=topic,
-            reply_to_message_id=elsewhere,
-            allow_sending_without_reply=True,
+            group.id, "hello", message_thread_id=topic, reply_to_message_id=elsewhere, allow_sending_without_reply=True
         )
 
 

@@ -23,8 +23,7 @@ async def test_a_message_is_in_the_chat(telegram: LocalTelegram, bot: Bot, ada: 
 
 
 @pytest.mark.parametrize(
-    ("text", "refusal"),
-    [(" ", "text is empty"), ("x" * 4097, "too long"), ("😀" * 2049, "too long")],
+    ("text", "refusal"), [(" ", "text is empty"), ("x" * 4097, "too long"), ("😀" * 2049, "too long")]
 )
 async def test_a_text_has_1_to_4096_units(bot: Bot, text: str, refusal: str, ada: Person) -> None:
     with pytest.raises(BadRequest, match=refusal):
