@@ -2,45 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.callbacks import CallbackOptions, CallbackShape, sign_callback
 from bot.sandbox.kie.local_kie import LocalKie
 from bot.sandbox.kie.tasks import SUCCESS, ScriptedOutcome, failure
+from tests.sandbox.http_receiver import HttpReceiver
 from tests.sandbox.kie.api_client import KEY, WEBHOOK_KEY, KieApiClient, SandboxManualClock
-
-
-@dataclass
-class CallbackReceiver:
-    """Where callbacks go; answers with the statuses that wait, else with 200."""
-
-    url: str = ""
-    received: list[tuple[dict[str, str], Any]] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)
-
-    async def receive(self, request: web.Request) -> web.Response:
-        self.received.append((dict(request.headers), await request.json()))
-        return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[CallbackReceiver]:
-    receiver = CallbackReceiver()
-    app = web.Application()
-    app.router.add_post("/back", receiver.receive)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/back"
-    yield receiver
-    await runner.cleanup()
 
 
 async def _finish_task(
@@ -56,7 +27,7 @@ async def _finish_task(
 
 
 async def test_the_end_of_a_task_is_called_out_once_and_not_before(
-    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
     task_id = await kie_client.create_task_id(callback=receiver.url)
     await kie_client.wait_until_prepared(task_id)
@@ -72,7 +43,7 @@ async def test_the_end_of_a_task_is_called_out_once_and_not_before(
     assert json.loads(body["data"]["resultJson"])["resultUrls"] == [kie.tasks[task_id].result_url]
 
 
-async def test_by_the_real_clock_nobody_has_to_turn_it(receiver: CallbackReceiver) -> None:
+async def test_by_the_real_clock_nobody_has_to_turn_it(receiver: HttpReceiver) -> None:
     kie = LocalKie(key=KEY, duration=lambda: 0.05)
     await kie.start()
     async with aiohttp.ClientSession() as session:
@@ -97,7 +68,7 @@ async def test_a_success_has_the_fields_of_its_api_year(
     kie: LocalKie,
     kie_client: KieApiClient,
     clock: SandboxManualClock,
-    receiver: CallbackReceiver,
+    receiver: HttpReceiver,
     shape: CallbackShape,
     more: set[str],
     fewer: set[str],
@@ -114,7 +85,7 @@ async def test_a_failure_has_code_501(
     kie: LocalKie,
     kie_client: KieApiClient,
     clock: SandboxManualClock,
-    receiver: CallbackReceiver,
+    receiver: HttpReceiver,
     shape: CallbackShape,
     has_result: bool,
 ) -> None:
@@ -127,7 +98,7 @@ async def test_a_failure_has_code_501(
 
 
 async def test_with_a_key_the_task_and_the_second_are_signed(
-    kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
     task_id = await _finish_task(kie_client, clock, receiver.url)
     [(headers, _)] = receiver.received
@@ -137,7 +108,7 @@ async def test_with_a_key_the_task_and_the_second_are_signed(
 
 
 async def test_what_is_not_taken_is_repeated_three_times_and_no_more(
-    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
     receiver.statuses = [502, 404, 500, 302, 500]
     await _finish_task(kie_client, clock, receiver.url)
@@ -148,7 +119,7 @@ async def test_what_is_not_taken_is_repeated_three_times_and_no_more(
 
 
 async def test_what_is_taken_at_the_second_try_is_not_repeated(
-    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
     receiver.statuses = [502]
     await _finish_task(kie_client, clock, receiver.url)
@@ -168,7 +139,7 @@ async def test_nobody_there_is_repeated_as_well(
 
 
 async def test_callbacks_can_be_doubled_delayed_and_lost(
-    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
     kie.callbacks.options = CallbackOptions(copies=3)
     await _finish_task(kie_client, clock, receiver.url)
@@ -185,7 +156,7 @@ async def test_callbacks_can_be_doubled_delayed_and_lost(
 
 
 async def test_a_callback_can_come_before_the_order_is_answered(
-    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
     held = Fault(FaultKind.HOLD_ANSWER)
     kie.faults.add("createTask", held)
@@ -199,7 +170,7 @@ async def test_a_callback_can_come_before_the_order_is_answered(
     assert await ordering == receiver.received[0][1]["data"]["taskId"]
 
 
-async def test_a_callback_can_be_forged(kie: LocalKie, receiver: CallbackReceiver) -> None:
+async def test_a_callback_can_be_forged(kie: LocalKie, receiver: HttpReceiver) -> None:
     body = {"data": {"taskId": "made-up"}}
     assert await kie.send_callback(receiver.url, body, key="another") == 200
     headers, got = receiver.received[0]
