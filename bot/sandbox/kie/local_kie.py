@@ -6,13 +6,15 @@ fake edit. When a task ends, it posts to the callback URL if that is on this mac
 
 import asyncio
 import contextlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from bot.sandbox.fake_edit.render import render_fake_edit
 from bot.sandbox.fault_injection import FaultInjector, date_header_setter, execute_with_fault
@@ -20,11 +22,67 @@ from bot.sandbox.kie import image_fetch
 from bot.sandbox.kie.account import RATE_WINDOW_SECONDS, KieAccount
 from bot.sandbox.kie.callbacks import OutgoingCallback, OutgoingCallbackQueue, post_callback
 from bot.sandbox.kie.create_task import UNAUTHORIZED_MESSAGE, ApiYear, KieRefusalError
-from bot.sandbox.kie.recorded_calls import KieCall, read_call
 from bot.sandbox.kie.tasks import SUCCESS, LocalKieTask, ScriptedOutcome, failure, task_record
-from bot.sandbox.kie.uploads import UploadStore, unauthorized_answer
+from bot.sandbox.kie.uploads import FormFilePart, UploadStore, unauthorized_answer
 
 MAX_REQUEST_BYTES = 256 * 1024 * 1024
+
+
+@dataclass
+class KieCall:
+    """One call; `answer` and `status` are set after it was executed."""
+
+    name: str
+    path: str
+    #: by lower-case name
+    headers: dict[str, str]
+    #: the query
+    params: dict[str, str]
+    #: decoded JSON, the fields of a form (its file as `FormFilePart`), undecodable bytes, or None
+    body: Any
+    #: seconds of the server's clock
+    at: float
+    #: the body of the response; None if the call was not executed
+    answer: Any = None
+    #: the HTTP status of the response; 0 while there is none, and after a disconnect
+    status: int = 0
+
+
+async def read_call(name: str, request: web.Request, at: float) -> KieCall:
+    """Read a request completely."""
+    return KieCall(
+        name=name,
+        path=request.path,
+        headers={key.lower(): value for key, value in request.headers.items()},
+        params=dict(request.query),
+        body=await _read_body(request),
+        at=at,
+    )
+
+
+async def _read_body(request: web.Request) -> Any:
+    if request.content_type.startswith("multipart/"):
+        return await _read_form(request)
+    raw = await request.read()
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw
+
+
+async def _read_form(request: web.Request) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            continue
+        data = bytes(await part.read(decode=True))
+        is_file = part.filename is not None or part.name == "file"
+        kind = part.headers.get("Content-Type")
+        fields[part.name] = FormFilePart(data, part.filename, kind) if is_file else data.decode()
+    return fields
+
 
 KieCallHandler = Callable[[KieCall], web.Response]
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bot.sandbox.bot_process import BotLogEntry
 from bot.sandbox.fault_injection import FaultKind
-from bot.sandbox.kie.recorded_calls import KieCall
+from bot.sandbox.kie.local_kie import KieCall
 from bot.sandbox.telegram import LocalTelegram, TelegramCall
 from bot.sandbox.telegram.errors import JsonObject
 from bot.sandbox.web.session import SandboxSession, SessionManager
