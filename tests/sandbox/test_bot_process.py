@@ -1,4 +1,4 @@
-"""The sandbox's bot runs apart from everything that is set around it."""
+"""The sandbox's bot is isolated from the settings of its surroundings."""
 
 import os
 import re

@@ -18,7 +18,7 @@ def open_image(data: bytes) -> Image.Image:
 
 
 def mean_difference(one: Image.Image, other: Image.Image) -> float:
-    """The mean difference of two pictures, 0 to 255, over all channels."""
+    """Return the mean difference of two pictures, 0 to 255, over all channels."""
     gap = ImageChops.difference(one.convert("RGB"), other.convert("RGB").resize(one.size))
     return sum(ImageStat.Stat(gap).mean) / 3
 

@@ -1,4 +1,4 @@
-"""The stage tells what the bot does, and knows when there is nothing left to wait for."""
+"""The harness reports what the bot does, and knows when it is idle."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What is typed in the terminal is sent as it is meant."""
+"""The lines typed in the terminal chat are parsed and executed."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ def reported() -> list[str]:
 
 @pytest.fixture
 async def harness(reported: list[str]) -> SandboxHarness:
-    """A stage without a bot: what was sent stays where it is."""
+    """A harness without a bot: updates stay pending."""
     return SandboxHarness(LocalTelegram(token="1:x"), LocalKie(key="x"), reported.append)
 
 

@@ -40,7 +40,7 @@ from tests.stateful.invariants import (
 from tests.stateful.simulated_crash import SimulatedCrash
 from tests.stateful.user_actions import UserActions, list_buttons
 
-NOW, RECEIVED, SETTLED = "now", "heard", "settled"
+NOW, RECEIVED, SETTLED = "now", "received", "settled"
 
 #: how far the bot gets before the next event
 PACES = st.sampled_from([SETTLED, RECEIVED, NOW])

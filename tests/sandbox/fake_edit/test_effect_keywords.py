@@ -1,4 +1,4 @@
-"""Plain words of four languages are understood, alone, together, and when they say what not to do."""
+"""Effects are found in prompts in four languages, alone, combined, and negated."""
 
 import pytest
 

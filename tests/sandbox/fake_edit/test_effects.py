@@ -1,4 +1,4 @@
-"""Every edit visibly does what its name says."""
+"""Every effect visibly does what its name says."""
 
 import pytest
 from PIL import Image, ImageStat

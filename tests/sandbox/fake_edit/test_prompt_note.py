@@ -1,4 +1,4 @@
-"""Words that the local Kie can do nothing with are to be read on the picture, and nothing is drawn as a box."""
+"""A prompt without a known effect is drawn on the picture, without missing glyphs."""
 
 import pytest
 from PIL import Image

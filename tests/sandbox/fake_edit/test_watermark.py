@@ -1,4 +1,4 @@
-"""Every result says in its corner that it is a stand-in."""
+"""Every result has a watermark."""
 
 import io
 
@@ -43,7 +43,7 @@ def test_the_mark_is_small_and_in_the_corner(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (20, 20)])
-def test_a_picture_that_is_too_small_is_marked_as_far_as_there_is_room(size: tuple[int, int]) -> None:
+def test_a_picture_that_is_too_small_is_marked_in_the_available_space(size: tuple[int, int]) -> None:
     blank = Image.new("RGB", size, "red")
     assert add_watermark(blank.copy()).tobytes() != blank.tobytes()
 

@@ -1,4 +1,4 @@
-"""The local Kie calls back as the real one is documented to, and as badly as it may."""
+"""The local Kie's callbacks, as documented, and with everything that may go wrong."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.sandbox.kie.api_client import KEY, WEBHOOK_KEY, KieApiClient, Sandbox
 async def _finish_task(
     kie_client: KieApiClient, clock: SandboxManualClock, url: str, outcome: ScriptedOutcome = SUCCESS
 ) -> str:
-    """Order a task, let it end, and return its id."""
+    """Create a task, let it end, and return its id."""
     kie_client.kie.script_outcomes(outcome)
     task_id = await kie_client.create_task_id(callback=url)
     await kie_client.wait_until_prepared(task_id)

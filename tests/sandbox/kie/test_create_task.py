@@ -1,4 +1,4 @@
-"""createTask refuses in Kie's own words."""
+"""createTask refuses invalid requests with Kie's own messages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The local Kie stores uploads, and really looks at the pictures of a task."""
+"""The local Kie stores uploads, and fetches and checks the input images of a task."""
 
 import asyncio
 import io
@@ -121,7 +121,7 @@ async def test_what_cannot_be_fetched_makes_the_task_fail(kie_client: KieApiClie
 
 
 async def test_only_addresses_of_this_machine_are_asked(kie_client: KieApiClient) -> None:
-    # Linux reaches a local server at 0.0.0.0 too, so it is the rule that refuses here, not the network.
+    # Linux reaches a local server at 0.0.0.0 too, so it is the rule that refuses this, not the network
     url = (await kie_client.upload_picture()).replace("127.0.0.1", "0.0.0.0")  # noqa: S104 - nothing binds to it
     assert await failure_message(kie_client, url) == IMAGE_UNREACHABLE
 

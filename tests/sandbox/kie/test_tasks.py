@@ -39,7 +39,7 @@ def make_account(clock: SandboxManualClock, api_year: ApiYear = 2026) -> KieAcco
 def make_task(
     books: KieAccount, clock: SandboxManualClock, outcome: ScriptedOutcome = SUCCESS, **beside: Any
 ) -> LocalKieTask:
-    """A task whose pictures have been looked at."""
+    """Create a task whose images were fetched."""
     books.outcomes.append(outcome)
     wanted = {"prompt": "snow ❄", "image_urls": ["http://127.0.0.1/a.png"]}
     body = {"model": "google/nano-banana-edit", "input": wanted, **beside}

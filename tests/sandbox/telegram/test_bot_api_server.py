@@ -1,4 +1,4 @@
-"""The door speaks as Telegram's does, in every way of asking, and remembers every call."""
+"""The HTTP server: every form of request, Telegram's errors, injected faults, and recorded calls."""
 
 import json
 

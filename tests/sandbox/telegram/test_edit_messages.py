@@ -1,4 +1,4 @@
-"""What the bot can do to messages that exist."""
+"""Editing, deleting and reacting to messages."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What was sent can be fetched again, byte for byte, as Telegram's file host serves it."""
+"""Sent files can be downloaded, byte for byte, as from Telegram's file server."""
 
 import hashlib
 

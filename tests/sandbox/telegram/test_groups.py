@@ -1,4 +1,4 @@
-"""Groups: several people, topics, privacy, and what becomes of the bot there."""
+"""Groups: members, topics, Group Privacy, and the bot's status."""
 
 import pytest
 from telegram import Bot

@@ -1,4 +1,4 @@
-"""Everything that people do reaches the bot as Telegram would show it, and the oracle agrees."""
+"""What users do reaches the bot as valid updates."""
 
 from collections.abc import Callable
 

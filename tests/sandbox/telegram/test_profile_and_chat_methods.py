@@ -1,4 +1,4 @@
-"""The bot's own affairs, and flood control."""
+"""The bot's profile and commands, chats, and flood control."""
 
 import pytest
 from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats

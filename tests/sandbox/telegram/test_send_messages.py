@@ -1,4 +1,4 @@
-"""What the bot may send, and how Telegram refuses the rest."""
+"""Sending messages, and Telegram's refusals."""
 
 import pytest
 from telegram import (

@@ -1,4 +1,4 @@
-"""Updates are kept until they are confirmed, and there is one reader."""
+"""Updates are kept until they are confirmed, and only one poller gets them."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""With a webhook, updates are posted until they are taken, and polling is refused."""
+"""With a webhook, updates are posted until they are accepted, and polling is refused."""
 
 import pytest
 from telegram import Bot

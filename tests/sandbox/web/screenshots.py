@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures of the README, taken from the real page with the real bot behind it."""
+"""`make screenshots`: takes the README's screenshots of the page with the real bot."""
 
 import asyncio
 import io
@@ -19,12 +19,11 @@ FOLDER = Path(__file__).parents[3] / "docs" / "images"
 TALL = ViewportSize(width=1200, height=1010)
 WIDE = ViewportSize(width=1200, height=860)
 MAX_BYTES = 150_000
-#: enough for drawings and the marks beside them; photos would need more
+#: enough for drawings and UI; photos would need more
 COLOURS = 256
 
 
 async def take_screenshots() -> None:
-    """Take all of them."""
     async with open_browser() as browser:
         for scheme in ("light", "dark"):
             await _screenshot_private_chat(browser, scheme)
@@ -32,7 +31,7 @@ async def take_screenshots() -> None:
 
 
 async def _screenshot_private_chat(browser: Browser, scheme: Literal["light", "dark"]) -> None:
-    """An edit, and another one of its answer under way."""
+    """An edit, and another one of its answer in progress."""
     async with open_web_page(BOT_COMMAND) as page:
         tab = await _open_tab(browser, page, scheme, TALL)
         await page.send(("house.jpg", SAMPLES["house.jpg"].draw()), text="make it snow")
@@ -46,7 +45,7 @@ async def _screenshot_private_chat(browser: Browser, scheme: Literal["light", "d
 
 
 async def _screenshot_group(browser: Browser, scheme: Literal["light", "dark"]) -> None:
-    """A wish about somebody else's picture, with the workbench beside it."""
+    """An edit of another user's picture, with the open workbench."""
     async with open_web_page(BOT_COMMAND) as page:
         tab = await _open_tab(browser, page, scheme, WIDE)
         await tab.get_by_role("button", name="Friends").click()
@@ -73,7 +72,7 @@ def _answer_messages(tab: Tab) -> Locator:
 
 
 async def _save_screenshot(tab: Tab, name: str) -> None:
-    """Save a picture of the tab with few colours, which keeps it small."""
+    """Save a screenshot with few colours, to keep it small."""
     await tab.mouse.move(0, 0)
     await tab.evaluate("document.activeElement.blur()")
     await expect(tab.locator("#chat-action")).to_be_empty()

@@ -29,7 +29,7 @@ UNNAMED_CONTROLS_JS = """() => [...document.querySelectorAll("button, input, sel
         || one.labels?.length || one.getAttribute("aria-labelledby")))
     .map((one) => one.outerHTML)"""
 
-#: the buttons in sight of which something else takes the clicks
+#: the visible buttons that are covered by a toast
 COVERED_JS = """() => [...document.querySelectorAll("button")].filter((one) => one.checkVisibility()).filter((one) => {
     const { x, y, width, height } = one.getBoundingClientRect();
     const hit = document.elementFromPoint(x + width / 2, y + height / 2);
@@ -48,14 +48,14 @@ DROP_FILES_JS = """async (gesture) => {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """One browser for all plays."""
+    """One browser for all tests."""
     async with open_browser() as opened:
         yield opened
 
 
 @asynccontextmanager
 async def open_played_tab(browser: Browser, *, failing: str | None = None) -> AsyncIterator[tuple[WebPageClient, Tab]]:
-    """Open the page in a tab of its own; in the end it may complain only of what was made `failing`."""
+    """Open the page in a new tab; at the end its console may hold no errors but those with `failing` in them."""
     async with AsyncExitStack() as stack:
         page = await stack.enter_async_context(open_web_page(BOT_COMMAND))
         context = await browser.new_context(viewport=DESKTOP_VIEWPORT, locale="en-GB")
@@ -68,19 +68,18 @@ async def open_played_tab(browser: Browser, *, failing: str | None = None) -> As
 
 
 def answer_messages(tab: Tab) -> Locator:
-    """The messages that bring a picture from the bot."""
+    """Return the bot's messages with a picture."""
     return tab.get_by_role("article", name="Darkroom").filter(
         has=tab.get_by_role("button", name="Picture from Darkroom")
     )
 
 
 async def wait_for_count(found: Locator, count: int = 1) -> None:
-    """Wait until so many are there."""
     await expect(found).to_have_count(count)
 
 
 async def type_and_send(tab: Tab, words: str) -> None:
-    """Type and send words with the keyboard."""
+    """Type and send a text with the keyboard."""
     await tab.get_by_label(WORDS).fill(words)
     await tab.keyboard.press("Enter")
 
@@ -103,7 +102,7 @@ async def test_a_newcomers_first_minute(browser: Browser) -> None:
 
 
 async def _enlarge_answer(tab: Tab) -> None:
-    """Enlarge the answer, see that it can be downloaded, and close it with the keyboard."""
+    """Enlarge the answer, download it, and close it with the keyboard."""
     await answer_messages(tab).get_by_role("button", name="Picture from").press("Enter")
     dialog = tab.get_by_role("dialog", name="Picture")
     async with tab.expect_download() as downloading:
@@ -266,7 +265,7 @@ async def test_a_bot_that_is_killed_and_started_again_gives_the_picture(browser:
         assert kie is not None
         await tab.get_by_role("button", name="Workbench", exact=True).click()
         await tab.get_by_role("tab", name="Jobs").click()
-        # not before it is known whether Kie took the order: after that the person would be asked
+        # only after the order was accepted: before that, the user would be asked about it
         await expect(tab.get_by_role("tabpanel", name="Jobs")).to_contain_text("running")
         await tab.get_by_role("tab", name="Bot").click()
         await tab.get_by_role("button", name="kill -9").click()

@@ -1,4 +1,4 @@
-"""What is done in a chat of the page reaches the bot as Telegram would tell it."""
+"""What users do in the page's chats reaches the bot as updates."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ PICTURE = ("cat.jpg", make_picture())
 
 
 def only_update_content(page: WebPageClient) -> dict[str, Any]:
-    """The content of the only update that waits."""
+    """Return the content of the only pending update."""
     [update] = page.updates
     [content] = [value for name, value in update.items() if name != "update_id"]
     assert isinstance(content, dict)

@@ -1,4 +1,4 @@
-"""A browser is told everything once, and then what changes."""
+"""The page's events: a snapshot first, then the changes."""
 
 import asyncio
 import json

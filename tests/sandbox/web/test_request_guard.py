@@ -1,4 +1,4 @@
-"""Nobody but the page itself reaches the sandbox, and nothing foreign gets into the page."""
+"""Only the page itself reaches the sandbox, and the page loads nothing foreign."""
 
 import re
 import tomllib

@@ -27,14 +27,14 @@ CALL_NAMES = ("sendMessage", "sendPhoto", "editMessageMedia", "createTask", "rec
 
 @pytest.fixture
 async def kie_client(page: WebPageClient) -> KieApiClient:
-    """Somebody who orders at the page's Kie as the bot does."""
+    """A client of the session's local Kie."""
     assert page.session.kie is not None
     return KieApiClient(page.session.kie, page.http, key="sandbox-key")
 
 
 @pytest.fixture
 async def ready(tmp_path: Path) -> AsyncIterator[tuple[RestartableBot, asyncio.Event]]:
-    """A process that says that it is ready, with what is set each time that it does."""
+    """A process that logs a ready line, with an event that is set at each of them."""
     is_ready = asyncio.Event()
     process = RestartableBot((sys.executable, "-S", "-c", READY_SCRIPT), dict, tmp_path, lambda _: is_ready.set())
     yield process, is_ready
