@@ -8,13 +8,8 @@ from PIL import Image, ImageChops, ImageStat
 
 from bot.sandbox.fake_edit.render import SIDE, make_collage, read_origin, render_fake_edit
 from bot.sandbox.samples import draw_house
+from tests.sandbox.fake_edit.image_probes import open_image
 from tests.sandbox.kie.api_client import make_picture
-
-
-def open_image(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data))
-    image.load()
-    return image
 
 
 def mean_difference(one: Image.Image, other: Image.Image) -> float:

@@ -5,6 +5,7 @@ They use the fault injection of the local servers, so the bot meets what it woul
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultInjector, FaultKind
 from bot.sandbox.kie.local_kie import LocalKie
@@ -45,8 +46,8 @@ class LastingFault:
 class FaultSwitch:
     """A fault with what happens when it is switched on and off."""
 
-    name: str
     group: str
+    name: str
     title: str
     about: str
     switch_on: Callable[[], None] = _do_nothing
@@ -109,25 +110,22 @@ class FaultSwitches:
 
 
 def _telegram_switches(telegram: LocalTelegram, you: Person) -> Iterator[FaultSwitch]:
-    faults = telegram.faults
-    yield FaultSwitch(
+    faults, switch = telegram.faults, partial(FaultSwitch, "Telegram")
+    yield switch(
         "telegram-429",
-        "Telegram",
         "Too many requests",
         f"Whatever the bot sends is refused with 429, retry after {RETRY_AFTER_SECONDS} s.",
         lasting_fault=LastingFault(faults, _WRITING_METHODS, too_many_requests(RETRY_AFTER_SECONDS)),
     )
-    yield FaultSwitch(
+    yield switch(
         "telegram-blocked",
-        "Telegram",
         "You block the bot",
         "It cannot write to your private chat any more.",
         you.block,
         you.unblock,
     )
-    yield FaultSwitch(
+    yield switch(
         "telegram-cut",
-        "Telegram",
         "Responses cut off",
         "Pictures arrive in the chat, but the bot gets no response.",
         lasting_fault=LastingFault(faults, _ANSWER_METHODS, Fault(FaultKind.CUT_AFTER)),
@@ -135,6 +133,7 @@ def _telegram_switches(telegram: LocalTelegram, you: Person) -> Iterator[FaultSw
 
 
 def _kie_switches(kie: LocalKie) -> Iterator[FaultSwitch]:
+    switch = partial(FaultSwitch, "Kie")
     taken = 0.0
 
     def take_credits() -> None:
@@ -147,34 +146,26 @@ def _kie_switches(kie: LocalKie) -> Iterator[FaultSwitch]:
 
     all_down = LastingFault(kie.faults, _KIE_CALLS, HTML_502)
     cut_orders = LastingFault(kie.faults, ("createTask",), Fault(FaultKind.CUT_AFTER))
-    yield FaultSwitch("kie-slow", "Kie", "Slow", f"New edits take {SLOW_TASK_SECONDS:.0f} s.")
-    yield FaultSwitch(
+    yield switch("kie-slow", "Slow", f"New edits take {SLOW_TASK_SECONDS:.0f} s.")
+    yield switch(
         "kie-policy",
-        "Kie",
         "Refuses by policy",
         "Edits end as flagged, which the bot tells its user.",
         outcome=failure(_POLICY_MESSAGE),
     )
-    yield FaultSwitch(
+    yield switch(
         "kie-fail",
-        "Kie",
         "Fails",
         "Edits end with an internal error; the bot orders once more if it cost nothing.",
         outcome=failure(_INTERNAL_ERROR_MESSAGE),
     )
-    yield FaultSwitch("kie-stuck", "Kie", "Stuck", "New edits never end.", outcome=STUCK)
-    yield FaultSwitch(
-        "kie-credit",
-        "Kie",
-        "No credit",
-        "The account is empty until this is switched off.",
-        take_credits,
-        return_credits,
+    yield switch("kie-stuck", "Stuck", "New edits never end.", outcome=STUCK)
+    yield switch(
+        "kie-credit", "No credit", "The account is empty until this is switched off.", take_credits, return_credits
     )
-    yield FaultSwitch("kie-down", "Kie", "Down", "A proxy answers every call with 502.", lasting_fault=all_down)
-    yield FaultSwitch(
+    yield switch("kie-down", "Down", "A proxy answers every call with 502.", lasting_fault=all_down)
+    yield switch(
         "kie-cut",
-        "Kie",
         "Orders cut off",
         "An order is taken, but its response gets lost: only a callback can tell.",
         lasting_fault=cut_orders,
@@ -188,19 +179,14 @@ def _callback_switches(kie: LocalKie) -> Iterator[FaultSwitch]:
     def set_copies(copies: int) -> None:
         kie.callbacks.options = replace(kie.callbacks.options, copies=copies)
 
-    yield FaultSwitch(
+    switch = partial(FaultSwitch, "Callbacks")
+    yield switch(
         "callback-lost",
-        "Callbacks",
         "Missing",
         "Kie does not call back; the bot has to poll.",
         lambda: set_lost(lost=True),
         lambda: set_lost(lost=False),
     )
-    yield FaultSwitch(
-        "callback-doubled",
-        "Callbacks",
-        "Doubled",
-        "Kie calls back twice at once.",
-        lambda: set_copies(2),
-        lambda: set_copies(1),
+    yield switch(
+        "callback-doubled", "Doubled", "Kie calls back twice at once.", lambda: set_copies(2), lambda: set_copies(1)
     )

@@ -109,20 +109,6 @@ class SandboxSession:
         """The person who speaks unless another one is selected."""
         return next(iter(self.conversations.values())).speakers[0]
 
-    async def open(self) -> None:
-        """Open the servers and start the bot, without waiting until it is ready."""
-        await self.telegram.start()
-        if self.kie is not None:
-            await self.kie.start()
-        await self.bot.start()
-
-    async def close(self) -> None:
-        """Kill the bot, whose database is thrown away, and close the servers."""
-        await self.bot.kill()
-        await self.telegram.stop()
-        if self.kie is not None:
-            await self.kie.stop()
-
     def bot_environment(self) -> dict[str, str]:
         """Return the bot's whole environment; call it after the servers were opened."""
         kie_url = self.kie.url if self.kie is not None else ""
@@ -147,14 +133,19 @@ class SandboxSession:
 
 @asynccontextmanager
 async def open_session(options: SandboxOptions) -> AsyncIterator[SandboxSession]:
-    """Open a session with a temporary database, and close it again."""
+    """Start the servers and the bot, without waiting until it is ready; stop them at the end."""
     with tempfile.TemporaryDirectory(prefix="darkroom-sandbox-", ignore_cleanup_errors=True) as name:
         session = SandboxSession(options, Path(name), _find_free_port())
+        servers: list[LocalTelegram | LocalKie] = [session.telegram, *([session.kie] if session.kie else [])]
         try:
-            await session.open()
+            for server in servers:
+                await server.start()
+            await session.bot.start()
             yield session
         finally:
-            await session.close()
+            await session.bot.kill()  # SIGKILL will do: the database is deleted anyway
+            for server in servers:
+                await server.stop()
 
 
 def _find_free_port() -> int:

@@ -33,7 +33,3 @@ def make_image(width: int = 64, height: int = 48, kind: str = "PNG", **options: 
     written = io.BytesIO()
     Image.new("RGB", (width, height), "orange").save(written, kind, **options)
     return written.getvalue()
-
-
-def open_image(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data))

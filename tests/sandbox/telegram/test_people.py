@@ -11,7 +11,8 @@ from bot.sandbox.telegram import LocalTelegram, Person
 from bot.sandbox.telegram.errors import JsonObject
 from bot.sandbox.telegram.files import ATTACHMENT_KINDS
 from tests import bot_api_validator
-from tests.sandbox.telegram.setup import make_image, open_image
+from tests.sandbox.fake_edit.image_probes import open_image
+from tests.sandbox.telegram.setup import make_image
 
 KEYBOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Stop", callback_data="stop-7")]])
 

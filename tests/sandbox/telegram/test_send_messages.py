@@ -13,7 +13,8 @@ from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, Forbidden, NetworkError
 
 from bot.sandbox.telegram import LocalTelegram, Person
-from tests.sandbox.telegram.setup import make_image, open_image
+from tests.sandbox.fake_edit.image_probes import open_image
+from tests.sandbox.telegram.setup import make_image
 
 
 async def test_a_message_is_in_the_chat(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
