@@ -1,8 +1,8 @@
-"""The real bot as a child process, which sees nothing of the settings around it.
+"""The real bot as a child process, isolated from the settings of its surroundings, and its log.
 
-It gets an environment made here and an empty working directory, so neither
-the operator's variables nor a `.env` can send a sandbox bot to the real
-services or hand it a real key. It answers with its log, line by line.
+It gets its own environment and an empty working directory, so neither the
+operator's variables nor a `.env` can lead it to the real services or give it a
+real key.
 """
 
 import asyncio
@@ -19,30 +19,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-#: what a program needs from its surroundings to run at all, and no more
+#: what any program needs
 INHERITED_VARIABLES = (
-    "PATH",
-    "SYSTEMROOT",
-    "TMPDIR",
-    "TEMP",
-    "TMP",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-)
-KEPT_LAST_LINES = 15
-#: what starts the bot
+    "PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
 BOT_COMMAND = (sys.executable, "-m", "bot", "run")
-#: seconds that the bot may take to stop when asked to; it promises 10
+#: seconds between SIGTERM and SIGKILL; the bot promises to stop within 10
 STOP_SECONDS = 12.0
-MAX_LINE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class ServiceEndpoints:
-    """Where the bot's two partners are, and what it shows them."""
+    """The URLs and credentials of Telegram and Kie."""
 
     telegram_url: str
     telegram_token: str
@@ -50,24 +38,24 @@ class ServiceEndpoints:
     kie_key: str
 
 
-def build_environment(servers: ServiceEndpoints, folder: Path, around: Mapping[str, str]) -> dict[str, str]:
-    """The bot's whole environment; of the one `around` only what every program needs is kept."""
-    kept = {name: around[name] for name in INHERITED_VARIABLES if name in around}
-    return kept | {
+def build_environment(endpoints: ServiceEndpoints, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the bot's whole environment; of `environment` it inherits only INHERITED_VARIABLES."""
+    inherited = {name: environment[name] for name in INHERITED_VARIABLES if name in environment}
+    return inherited | {
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         "PYTHONUNBUFFERED": "1",
-        # Says "no proxy" also where the system, and not the environment, names one.
+        # also overrides a proxy that the operating system configures
         "NO_PROXY": "*",
-        "TELEGRAM_API_URL": servers.telegram_url,
-        "TELEGRAM_BOT_TOKEN": servers.telegram_token,
-        "KIE_API_URL": servers.kie_url,
-        "KIE_UPLOAD_URL": servers.kie_url,
-        "KIE_API_KEY": servers.kie_key,
+        "TELEGRAM_API_URL": endpoints.telegram_url,
+        "TELEGRAM_BOT_TOKEN": endpoints.telegram_token,
+        "KIE_API_URL": endpoints.kie_url,
+        "KIE_UPLOAD_URL": endpoints.kie_url,
+        "KIE_API_KEY": endpoints.kie_key,
         "DATABASE_PATH": str(folder / "sandbox.db"),
         "HOST": "127.0.0.1",
         "PORT": "0",
         "LOG_FORMAT": "json",
-        # whoever tries it out shall not have to wait for tomorrow
+        # no daily limits in the sandbox
         "DAILY_EDITS_PER_USER": "0",
         "DAILY_EDITS_PER_CHAT": "0",
         "DAILY_EDITS": "0",
@@ -75,13 +63,13 @@ def build_environment(servers: ServiceEndpoints, folder: Path, around: Mapping[s
 
 
 def task_duration_setting(seconds: float) -> dict[str, str]:
-    """What tells the bot that half of the tasks take less than this, so that it looks in time from the first one on."""
+    """Return the setting that tells the bot the median duration of tasks, for its poll schedule."""
     return {"TASK_USUAL_SECONDS": f"{max(0.1, seconds)}"}
 
 
 @dataclass(frozen=True)
 class BotLogLine:
-    """A line of the bot's log; one that is no JSON object is all text."""
+    """A line of the bot's log; one that is no JSON object has only a text."""
 
     text: str
     level: str = ""
@@ -93,98 +81,93 @@ class BotLogLine:
 
     @property
     def is_noteworthy(self) -> bool:
-        """Whether a person who tries the bot wants to see it: a job's steps, and trouble."""
+        """Whether a line is about a job's progress, or a warning or an error."""
         return self.is_about_job or self.level not in {"DEBUG", "INFO"}
 
 
 def parse_log_line(raw: str) -> BotLogLine:
-    """Understand one line of the log."""
     try:
         entry = json.loads(raw)
         text = str(entry["message"])
     except (ValueError, TypeError, KeyError):
         return BotLogLine(raw)
     error = f"\n{entry['error']}" if entry.get("error") else ""
-    about_job = "job" in entry or text.startswith("job ")
-    return BotLogLine(text + error, str(entry.get("level", "")), about_job)
+    is_about_job = "job" in entry or text.startswith("job ")
+    return BotLogLine(text + error, str(entry.get("level", "")), is_about_job)
 
 
 class BotStopped(Exception):
-    """The bot ended by itself; the text holds the last lines of its log."""
+    """The bot has stopped; the text holds the last lines of its log."""
 
 
 class BotProcess:
-    """A running program whose stderr is its log."""
+    """A process that logs to stderr."""
 
     def __init__(self, on_line: Callable[[BotLogLine], None]) -> None:
         self._on_line = on_line
-        self._last_lines: deque[str] = deque(maxlen=KEPT_LAST_LINES)
+        self._last_lines: deque[str] = deque(maxlen=15)
         self._ready = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._log_reader: asyncio.Task[None] | None = None
 
-    async def start(self, words: Sequence[str], variables: Mapping[str, str], folder: Path) -> None:
-        """Start it in a folder with exactly these variables.
+    async def start(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        """Start the process in a folder, with exactly this environment.
 
-        A session of its own keeps the terminal's Ctrl-C for us, who stop it in order.
+        In its own session it does not get the terminal's Ctrl-C; the sandbox stops it.
         """
         self._process = await asyncio.create_subprocess_exec(
-            *words,
-            env=dict(variables),
+            *command,
+            env=dict(environment),
             cwd=folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
-            limit=MAX_LINE_BYTES,
+            limit=1024 * 1024,
         )
         if self._process.stderr is not None:
             self._log_reader = asyncio.create_task(self._read_log(self._process.stderr))
 
     async def wait_until_ready(self, seconds: float) -> None:
-        """Wait for the line that says it takes updates; raises `BotStopped`, and `TimeoutError`."""
+        """Wait for the ready line; raises `BotStopped` or `TimeoutError`."""
         async with asyncio.timeout(seconds):
             await self._ready.wait()
         self.raise_if_stopped()
 
     @property
     def pid(self) -> int | None:
-        """The id of the process, None before it was started."""
         return None if self._process is None else self._process.pid
 
     @property
     def is_ready(self) -> bool:
-        """Whether it has said that it takes updates, or has ended."""
+        """Whether the process has logged its ready line, or has ended."""
         return self._ready.is_set()
 
     def raise_if_stopped(self) -> None:
-        """Raise `BotStopped` once it has ended and said its last."""
+        """Raise `BotStopped` unless the process is running."""
         if self._log_reader is None or self._log_reader.done():
             raise BotStopped("\n".join(self._last_lines))
 
     async def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End it with SIGTERM, and if that is not heard within so many seconds, without asking."""
-        process, reading = self._process, self._log_reader
-        if process is None or reading is None:
+        """Stop the process with SIGTERM, and with SIGKILL after so many seconds."""
+        await self._end(signal.SIGTERM, seconds)
+
+    async def kill(self) -> None:
+        """Stop the process with SIGKILL."""
+        await self._end(signal.SIGKILL, None)
+
+    async def _end(self, number: signal.Signals, seconds: float | None) -> None:
+        process, log_reader = self._process, self._log_reader
+        if process is None or log_reader is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
         try:
             await asyncio.wait_for(process.wait(), seconds)
         except TimeoutError:
             process.kill()
             await process.wait()
-        await reading
-
-    async def kill(self) -> None:
-        """End it at once, as a power cut would."""
-        process, reading = self._process, self._log_reader
-        if process is None or reading is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        await reading
+        await log_reader
 
     async def _read_log(self, log: asyncio.StreamReader) -> None:
         while raw := await log.readline():
@@ -197,35 +180,32 @@ class BotProcess:
 
 
 class BotProcessState(StrEnum):
-    """Where the process is."""
-
     STARTING = "starting"
     RUNNING = "running"
-    #: killed, stopped, or ended by itself
+    #: not started, killed, stopped, or ended by itself
     STOPPED = "stopped"
 
 
 class RestartableBot:
-    """One process at a time, in the same folder in each of its lives; `variables` is its whole environment."""
+    """A bot that can be started again in the same folder; `environment` is evaluated at each start."""
 
     def __init__(
         self,
-        words: Sequence[str],
-        variables: Callable[[], Mapping[str, str]],
+        command: Sequence[str],
+        environment: Callable[[], Mapping[str, str]],
         folder: Path,
         on_line: Callable[[BotLogLine], None],
     ) -> None:
-        self._command = words
-        self._environment = variables
+        self._command = command
+        self._environment = environment
         self._folder = folder
         self._on_line = on_line
         self._process: BotProcess | None = None
-        # two clicks at once must not leave two bots on one database
+        # two clicks at once must not start two bots on one database
         self._lock = asyncio.Lock()
 
     @property
     def state(self) -> BotProcessState:
-        """Where the process is at this moment."""
         if self._process is None:
             return BotProcessState.STOPPED
         try:
@@ -236,30 +216,30 @@ class RestartableBot:
 
     @property
     def pid(self) -> int | None:
-        """The id of the process that runs or ran last, None before the first."""
+        """The id of the current or last process."""
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Start it, unless it runs; whether it gets ready is seen by its `life`."""
+        """Start the bot unless it is running, without waiting until it is ready."""
         async with self._lock:
             await self._start()
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """Stop the bot with SIGKILL."""
         async with self._lock:
             if self._process is not None:
                 await self._process.kill()
 
+    async def stop(self) -> None:
+        """Stop the bot with SIGTERM."""
+        async with self._lock:
+            await self._stop()
+
     async def restart(self) -> None:
-        """End it as a supervisor would, and start it again."""
+        """Stop the bot with SIGTERM and start it again."""
         async with self._lock:
             await self._stop()
             await self._start()
-
-    async def stop(self) -> None:
-        """End it as a supervisor would."""
-        async with self._lock:
-            await self._stop()
 
     async def _start(self) -> None:
         if self.state is BotProcessState.STOPPED:
@@ -286,22 +266,21 @@ class BotLogEntry(NamedTuple):
 
 
 class BotLog:
-    """Everything that the bot logged, through all its lives."""
+    """The bot's log across restarts, by job."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        #: by the number of the job, oldest first
+        #: by job number, oldest first
         self.jobs: dict[int, list[BotLogEntry]] = defaultdict(list)
-        #: what is about no job, each with its number, oldest first
+        #: numbered lines about no job, oldest first
         self.other_entries: deque[tuple[int, BotLogEntry]] = deque(maxlen=MAX_OTHER_ENTRIES)
         self._numbers = itertools.count(1)
 
     def on_log_line(self, line: BotLogLine) -> None:
-        """Take a line of the bot's log down."""
         self.add_entry(line.text, line.level)
 
     def add_entry(self, text: str, level: str = "INFO") -> None:
-        """Take down what happened, where it belongs."""
+        """Add a line to its job, or to the other lines."""
         found = _JOB_LINE.fullmatch(text)
         if found:
             self.jobs[int(found[1])].append(BotLogEntry(self._clock(), level, found[2]))

@@ -1,8 +1,8 @@
-"""`sandbox`: try the real bot on this machine, with no account and at no cost.
+"""The `sandbox` command: try the real bot on this machine, without accounts or costs.
 
-With a photo it makes one edit and ends; without one it is a page in the browser,
-or a chat in the terminal. Nothing leaves the machine, and nothing of the
-operator's settings comes in, but for KIE_API_KEY where a live Kie is asked for.
+With --photo it makes one edit and exits; otherwise it serves a web page, or a chat in
+the terminal. Nothing leaves the machine, and no settings of the operator are used,
+except KIE_API_KEY with --live-kie.
 """
 
 import argparse
@@ -31,16 +31,16 @@ from bot.sandbox.web.session import SandboxOptions, SessionManager
 OUTPUT_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 DEFAULT_ANSWER_PATH = Path("answer.png")
 POLL_SECONDS = 0.1
-#: how long an answer may take beyond the task itself
+#: how long an answer may take beyond the longest task, in seconds
 ANSWER_GRACE_SECONDS = 90.0
 
 
 class SandboxUsageError(Exception):
-    """Something in the command that the person can put right."""
+    """A mistake in the command line."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the sandbox; 0 when all went well, 1 without a picture, 2 for a mistake in the command."""
+    """Run the sandbox; return 0 on success, 1 without a picture, 2 for a mistake in the command line."""
     options = _build_parser().parse_args(argv)
     try:
         if options.photo is None:
@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"{mistake}\n")
         return 2
     except BotStopped as end:
-        sys.stderr.write(f"The bot stopped. Its last words:\n{end}\n")
+        sys.stderr.write(f"The bot stopped. The end of its log:\n{end}\n")
         return 1
     except TimeoutError:
         sys.stderr.write("The bot did not get ready in time.\n")
@@ -102,7 +102,7 @@ def _parse_port(text: str) -> int:
 
 
 def read_picture(path: Path, *, as_file: bool) -> bytes:
-    """The bytes to send; raises `Mistake` for what no app could send."""
+    """Read the picture to send; raises `SandboxUsageError` for what no app could send."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -120,7 +120,7 @@ def read_picture(path: Path, *, as_file: bool) -> bytes:
 
 
 def check_interactive_options(options: argparse.Namespace) -> None:
-    """Refuse what only makes sense with a picture, or without the terminal; raises `Mistake`."""
+    """Raise `SandboxUsageError` for options that need --photo or the page."""
     if options.caption or options.as_file or options.out != DEFAULT_ANSWER_PATH:
         raise SandboxUsageError("--caption, --out and --as-file go with --photo: which picture is it to be?")
     if options.terminal and options.live_kie:
@@ -128,7 +128,7 @@ def check_interactive_options(options: argparse.Namespace) -> None:
 
 
 def read_live_key(options: argparse.Namespace) -> str | None:
-    """The key for the real Kie if that is asked for; raises `Mistake` when there is none."""
+    """Return the API key with --live-kie; raises `SandboxUsageError` when there is none."""
     if not options.live_kie:
         return None
     key = os.environ.get("KIE_API_KEY", "").strip()
@@ -146,7 +146,7 @@ def _interactive_run(options: argparse.Namespace) -> Coroutine[Any, Any, int]:
 
 
 def check_answer_path(path: Path) -> None:
-    """Find out before the work that the answer can be put there; raises `Mistake`."""
+    """Check in advance that the answer can be saved there; raises `SandboxUsageError`."""
     if path.suffix.lower() not in OUTPUT_FORMATS:
         raise SandboxUsageError(f"--out {path}: the name must end in {', '.join(OUTPUT_FORMATS)}.")
     if not path.parent.is_dir():
@@ -156,7 +156,7 @@ def check_answer_path(path: Path) -> None:
 
 
 def save_answer(data: bytes, path: Path) -> None:
-    """Write a picture as it is, or converted where the name asks for another format."""
+    """Save a picture, converted if the file name asks for another format."""
     wanted = OUTPUT_FORMATS[path.suffix.lower()]
     with Image.open(io.BytesIO(data)) as image:
         if image.format != wanted:
@@ -167,25 +167,25 @@ def save_answer(data: bytes, path: Path) -> None:
 
 
 async def _edit_once(options: argparse.Namespace, picture: bytes) -> int:
-    async with open_harness(options.seconds, print_line) as stage:
+    async with open_harness(options.seconds, print_line) as harness:
         if options.as_file:
-            stage.person.send_document(picture, options.photo.name, caption=options.caption)
+            harness.person.send_document(picture, options.photo.name, caption=options.caption)
         else:
-            stage.person.send_photo(picture, options.caption)
-        stage.report_sent(f'{options.photo.name}: "{options.caption}"')
+            harness.person.send_photo(picture, options.caption)
+        harness.report_sent(f'{options.photo.name}: "{options.caption}"')
         try:
             return await asyncio.wait_for(
-                _wait_for_answer(stage, options.out), longest_duration(options.seconds) + ANSWER_GRACE_SECONDS
+                _wait_for_answer(harness, options.out), longest_duration(options.seconds) + ANSWER_GRACE_SECONDS
             )
         except TimeoutError:
             print_line("No answer came.")
             return 1
 
 
-async def _wait_for_answer(stage: SandboxHarness, out: Path) -> int:
-    while not stage.is_idle:
-        for message in stage.report_new_messages():
-            save_answer(stage.telegram.message_photo_bytes(message), out)
+async def _wait_for_answer(harness: SandboxHarness, out: Path) -> int:
+    while not harness.is_idle:
+        for message in harness.report_new_messages():
+            save_answer(harness.telegram.message_photo_bytes(message), out)
             print_line(f"saved {out}")
             return 0
         await asyncio.sleep(POLL_SECONDS)
@@ -193,11 +193,11 @@ async def _wait_for_answer(stage: SandboxHarness, out: Path) -> int:
     return 1
 
 
-def _run_until_interrupted(work: Coroutine[Any, Any, int], *, interrupted: int) -> int:
-    """Run to the end, or in good order to an early one: Ctrl-C, SIGTERM, or the terminal is closed."""
+def _run_until_interrupted(coroutine: Coroutine[Any, Any, int], *, interrupted: int) -> int:
+    """Run a coroutine; cancel it on SIGINT, SIGTERM and SIGHUP, and then return `interrupted`."""
 
     async def run() -> int:
-        task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(coroutine)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(NotImplementedError):
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -212,33 +212,32 @@ def _run_until_interrupted(work: Coroutine[Any, Any, int], *, interrupted: int) 
 WEB_WELCOME = """\
 The sandbox is open at
   {url}
-{where} Ctrl-C ends it.
+{notice} Ctrl-C ends it.
 """
 LOCAL_NOTICE = "It is the real bot, on this machine only; nothing leaves it."
 LIVE_NOTICE = "The pictures you send there go to Kie, and each edit is paid from the account of KIE_API_KEY."
 
 
 async def serve_web_page(options: SandboxOptions, port: int, *, may_open: bool) -> int:
-    """Open everything, print the address, and go on until cancelled; raises OSError when the port is taken."""
-    # a bot that is killed breaks off its calls: nothing that anybody has to read about
+    """Serve the page until cancelled; raises OSError when the port is taken."""
+    # hides the broken connections of a bot that is killed
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-    house = SessionManager(options)
-    server = WebServer(house)
+    sessions = SessionManager(options)
+    server = WebServer(sessions)
     try:
         async with server.open(port):
-            print_line(
-                WEB_WELCOME.format(url=server.url, where=LOCAL_NOTICE if options.live_key is None else LIVE_NOTICE)
-            )
-            await house.reset()
+            notice = LOCAL_NOTICE if options.live_key is None else LIVE_NOTICE
+            print_line(WEB_WELCOME.format(url=server.url, notice=notice))
+            await sessions.reset()
             if may_open and can_open_browser(sys.platform, os.environ, is_terminal=sys.stdout.isatty()):
                 await asyncio.to_thread(webbrowser.open, server.url)
             await asyncio.Event().wait()
     finally:
-        await house.close()
+        await sessions.close()
     return 0
 
 
-def can_open_browser(platform: str, around: Mapping[str, str], *, is_terminal: bool) -> bool:
-    """Whether there is a person at a screen: a terminal to read, and a display for a browser."""
-    has_display = platform in {"darwin", "win32"} or bool(around.get("DISPLAY") or around.get("WAYLAND_DISPLAY"))
-    return is_terminal and has_display
+def can_open_browser(platform: str, environment: Mapping[str, str], *, is_terminal: bool) -> bool:
+    """Return whether somebody can see the output in a terminal, and a browser on a display."""
+    has_display = environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
+    return is_terminal and (platform in {"darwin", "win32"} or bool(has_display))

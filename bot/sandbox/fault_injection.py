@@ -1,8 +1,7 @@
-"""Faults: what can go wrong on the other side, switched on call by call.
+"""Fault injection for the local servers, per call.
 
-A local server asks `Faults` before it executes a call. The interesting
-difference is *when* a connection breaks: before the call was executed, or
-after, when the caller cannot know.
+The main distinction is when a connection breaks: before the call was executed, or
+after it, when the caller cannot know.
 """
 
 import asyncio
@@ -16,23 +15,23 @@ from aiohttp import web
 
 
 class FaultKind(StrEnum):
-    #: answers with the given status, headers and body; nothing is executed
+    #: answers with `status`, `headers` and `body`, without executing the call
     ANSWER = "answer"
-    #: takes the request and does not answer before `gate` is set, which mostly is never; nothing is executed
+    #: as ANSWER, but only when `release` is set, which mostly is never
     HANG = "hang"
     #: waits `seconds`, then executes and answers
     SLOW = "slow"
-    #: executes, then answers when `gate` is set: what ANSWER would where there is a body, else the truth
+    #: executes, then answers when `release` is set: with `body` if it has one, else with the true response
     HOLD_ANSWER = "held"
-    #: closes the connection; nothing is executed
+    #: closes the connection without executing the call
     CUT_BEFORE = "cut_before"
-    #: executes, then closes the connection without an answer
+    #: executes, then closes the connection without a response
     CUT_AFTER = "cut_after"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong: `seconds` for SLOW, `gate` for HANG and HELD, the rest for these two and ANSWER."""
+    """One fault; its kind decides which of the fields matter."""
 
     kind: FaultKind
     seconds: float = 0.0
@@ -51,22 +50,22 @@ HTML_502 = Fault(
 
 
 class FaultInjector:
-    """The faults that wait for a call, first come first served per call name."""
+    """The faults of coming calls, by call name: queued ones first, in order, then the lasting one."""
 
     def __init__(self) -> None:
         self._queued: dict[str, deque[Fault]] = defaultdict(deque)
         self._lasting: dict[str, Fault] = {}
 
     def add(self, call: str, fault: Fault, times: int = 1) -> None:
-        """Let the next `times` calls of this name run into `fault`."""
+        """Inject `fault` into the next `times` calls of this name."""
         self._queued[call].extend([fault] * times)
 
     def always(self, call: str, fault: Fault) -> None:
-        """Let every call of this name run into `fault` until `clear`."""
+        """Inject `fault` into every call of this name until `clear`."""
         self._lasting[call] = fault
 
     def clear(self, call: str | None = None) -> None:
-        """Forget the faults of one call, or all of them."""
+        """Remove the faults of one call name, or all."""
         for book in (self._queued, self._lasting):
             if call is None:
                 book.clear()
@@ -74,18 +73,16 @@ class FaultInjector:
                 book.pop(call, None)
 
     def take(self, call: str) -> Fault | None:
-        """Use up and return the fault that this call runs into, if any."""
+        """Return the fault of this call, if any, and remove it from the queue."""
         if self._queued[call]:
             return self._queued[call].popleft()
         return self._lasting.get(call)
 
 
 async def execute_with_fault(
-    fault: Fault | None,
-    request: web.Request,
-    execute: Callable[[], Awaitable[web.StreamResponse]],
+    fault: Fault | None, request: web.Request, execute: Callable[[], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Execute a call, or let it run into its fault."""
+    """Execute a call with its fault, if any."""
     if fault is None:
         return await execute()
     match fault.kind:
@@ -119,7 +116,7 @@ def _cut_connection(request: web.Request) -> web.Response:
 
 
 def date_header_setter(clock: Callable[[], float]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Return what an application does before it answers, so that a clock that is turned shows in its answers."""
+    """Return an `on_response_prepare` handler that sets the Date header from a clock."""
 
     async def date(_: web.Request, response: web.StreamResponse) -> None:
         response.headers["Date"] = formatdate(clock(), usegmt=True)

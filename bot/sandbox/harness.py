@@ -1,7 +1,6 @@
-"""The stage: a local Telegram, a local Kie and the real bot between them.
+"""A local Telegram, a local Kie, and the real bot between them, with one user in a private chat.
 
-Whoever tries the bot stands on it as one person in a private chat. What the
-bot says is told once, in order, and its pictures can be picked up.
+It reports what the bot says, each message once and in order.
 """
 
 import os
@@ -23,19 +22,17 @@ from bot.sandbox.bot_process import (
 )
 from bot.sandbox.kie.local_kie import LocalKie
 from bot.sandbox.kie.tasks import MEDIAN_SECONDS, TaskDurations
-from bot.sandbox.telegram.local_telegram import LocalTelegram
-from bot.sandbox.telegram.people_and_groups import Person
+from bot.sandbox.telegram import LocalTelegram
 
 START_SECONDS = 30.0
-#: so long nothing may happen anywhere before silence counts as the end
+#: seconds without any activity after which the harness is idle
 QUIET_SECONDS = 3.0
-#: enough for a long afternoon at 4 credits each
 STARTING_CREDITS = 10_000.0
 PERSON_ID = 1001
 
 
 def fake_token() -> str:
-    """A token that has the form of one, and that anyone can see is none."""
+    """Return a bot token that is valid in form and obviously fake."""
     return "1234567:" + "sandbox-" * 4
 
 
@@ -44,21 +41,21 @@ def fake_key() -> str:
 
 
 class SandboxHarness:
-    """The two servers, the bot and the person."""
+    """The two servers, the bot and the user; `write_line` gets the reports."""
 
-    def __init__(self, telegram: LocalTelegram, kie: LocalKie, tell: Callable[[str], None]) -> None:
+    def __init__(self, telegram: LocalTelegram, kie: LocalKie, write_line: Callable[[str], None]) -> None:
         self.telegram = telegram
         self.kie = kie
-        self.person: Person = telegram.person(PERSON_ID, "You")
+        self.person = telegram.person(PERSON_ID, "You")
         self.bot = BotProcess(self._on_log_line)
-        self._write_line = tell
+        self._write_line = write_line
         self._reported_messages: dict[int, object] = {}
         self._reported_reactions: dict[int, str] = {}
         self._reported_actions = 0
         self._last_activity = (time.monotonic(), 0)
 
     def report_sent(self, what: str) -> None:
-        """Tell what the person did."""
+        """Report what the user sent."""
         self._write_line(f"you sent {what}")
         self._note_activity()
 
@@ -68,10 +65,7 @@ class SandboxHarness:
         self._note_activity()
 
     def report_new_messages(self) -> list[dict[str, Any]]:
-        """Tell what the bot said since the last call; the messages that are its pictures.
-
-        Raises `BotStopped` when there is no bot any more.
-        """
+        """Report the bot's new and edited messages; return those with a picture. Raises `BotStopped`."""
         self.bot.raise_if_stopped()
         self._report_reactions()
         pictures = []
@@ -87,21 +81,21 @@ class SandboxHarness:
         return pictures
 
     def find_message_with_button(self, label: str) -> int:
-        """Return the latest message that has a button of this name; raises LookupError when none has."""
+        """Return the latest message with a button of this label; raises LookupError."""
         for message in reversed(self.telegram.bot_messages(PERSON_ID)):
             if label in _button_labels(message):
                 return int(message["message_id"])
         raise LookupError(f"there is no button [{label}]")
 
     def find_latest_picture(self) -> int:
-        """Return the latest message with a picture, whoever sent it; raises LookupError when there is none."""
+        """Return the latest message with a picture, from the user or the bot; raises LookupError."""
         for message in reversed(self.telegram.messages(PERSON_ID)):
             if has_picture(message):
                 return int(message["message_id"])
         raise LookupError("there is no picture to reply to")
 
     def _report_reactions(self) -> None:
-        """Tell the small signs: reactions on what was sent, and "sending a photo"."""
+        """Report reactions to the user's messages, and chat actions."""
         for message in self.telegram.messages(PERSON_ID):
             emoji = "".join(self.telegram.reactions(PERSON_ID, message["message_id"]))
             if emoji and self._reported_reactions.get(message["message_id"]) != emoji:
@@ -113,7 +107,7 @@ class SandboxHarness:
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing left to wait for: all is quiet, and no task runs or awaits delivery."""
+        """Whether nothing has happened for QUIET_SECONDS, and no task is running or undelivered."""
         at, calls = self._last_activity
         if len(self.kie.calls) != calls:
             self._note_activity()
@@ -123,13 +117,12 @@ class SandboxHarness:
     @property
     def _has_undelivered_tasks(self) -> bool:
         ordered = sum(task.state != "fail" for task in self.kie.tasks.values())
-        given = sum(has_picture(message) for message in self.telegram.bot_messages(PERSON_ID))
-        return ordered > given
+        return ordered > sum(has_picture(message) for message in self.telegram.bot_messages(PERSON_ID))
 
     def _report_message(self, message: dict[str, Any]) -> None:
-        words = message.get("text") or message.get("caption") or ""
-        label = "bot (with a picture)" if has_picture(message) else "bot"
-        self._write_line(f"{label}: {words}".rstrip(": "))
+        text = message.get("text") or message.get("caption") or ""
+        sender = "bot (with a picture)" if has_picture(message) else "bot"
+        self._write_line(f"{sender}: {text}".rstrip(": "))
         labels = "  ".join(f"[{label}]" for label in _button_labels(message))
         if labels:
             self._write_line(f"     buttons: {labels}")
@@ -139,7 +132,7 @@ class SandboxHarness:
 
 
 def print_line(text: str) -> None:
-    """Print for the person at the terminal, at once."""
+    """Print and flush."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
@@ -155,25 +148,25 @@ def has_picture(message: dict[str, Any]) -> bool:
 
 @asynccontextmanager
 async def open_harness(
-    seconds: float, tell: Callable[[str], None], words: Sequence[str] = BOT_COMMAND
+    seconds: float, write_line: Callable[[str], None], command: Sequence[str] = BOT_COMMAND
 ) -> AsyncIterator[SandboxHarness]:
-    """Set everything up and take it down again; half of the local tasks take less than so many seconds.
+    """Start the servers and the bot, and stop them at the end; `seconds` is the median duration of tasks.
 
     Raises `BotStopped` when the bot does not start, `TimeoutError` when it is not ready in time.
     """
     telegram = LocalTelegram(token=fake_token())
     kie = LocalKie(key=fake_key(), duration=TaskDurations(seconds / MEDIAN_SECONDS), credits=STARTING_CREDITS)
-    stage = SandboxHarness(telegram, kie, tell)
+    harness = SandboxHarness(telegram, kie, write_line)
     with tempfile.TemporaryDirectory(prefix="darkroom-sandbox-", ignore_cleanup_errors=True) as name:
         try:
             await telegram.start()
             await kie.start()
-            servers = ServiceEndpoints(telegram.url, fake_token(), kie.url, fake_key())
-            variables = build_environment(servers, Path(name), os.environ) | task_duration_setting(seconds)
-            await stage.bot.start(words, variables, Path(name))
-            await stage.bot.wait_until_ready(START_SECONDS)
-            yield stage
+            endpoints = ServiceEndpoints(telegram.url, fake_token(), kie.url, fake_key())
+            environment = build_environment(endpoints, Path(name), os.environ) | task_duration_setting(seconds)
+            await harness.bot.start(command, environment, Path(name))
+            await harness.bot.wait_until_ready(START_SECONDS)
+            yield harness
         finally:
-            await stage.bot.stop()
+            await harness.bot.stop()
             await telegram.stop()
             await kie.stop()

@@ -1,4 +1,4 @@
-"""Pictures to try the sandbox with, for people who have none at hand; all of them are drawn here."""
+"""Sample pictures for the sandbox, drawn here."""
 
 import io
 from collections.abc import Callable
@@ -10,7 +10,7 @@ SAMPLE_SIZE = (1280, 960)
 
 
 def draw_house() -> bytes:
-    """A JPEG of 1280x960 pixels, drawn here: a house between hills in the evening sun."""
+    """Return a JPEG of 1280x960 pixels: a house between hills in the evening sun."""
     image = _sunset_sky()
     draw = ImageDraw.Draw(image)
     _add_hill(draw, (-300, 520, 900, 1300), (92, 138, 122))
@@ -54,7 +54,7 @@ def _add_tree(draw: ImageDraw.ImageDraw, x: int, y: int) -> None:
 
 
 def draw_beach() -> bytes:
-    """A JPEG of 1280x960 pixels: a sailing boat off a beach with a parasol."""
+    """Return a JPEG of 1280x960 pixels: a sailing boat off a beach with a parasol."""
     image = Image.composite(
         Image.new("RGB", SAMPLE_SIZE, (206, 236, 246)),
         Image.new("RGB", SAMPLE_SIZE, (96, 178, 226)),
@@ -73,7 +73,7 @@ def draw_beach() -> bytes:
 
 
 def draw_cat() -> bytes:
-    """A JPEG of 960x1200 pixels: a ginger cat on a windowsill."""
+    """Return a JPEG of 960x1200 pixels: a ginger cat on a windowsill."""
     image = Image.new("RGB", (960, 1200), (120, 150, 168))
     draw = ImageDraw.Draw(image)
     draw.rectangle((90, 70, 870, 900), fill=(214, 232, 238))
@@ -134,7 +134,7 @@ def _to_jpeg(image: Image.Image) -> bytes:
 
 
 class SamplePicture(NamedTuple):
-    """A picture, and a wish that suits it."""
+    """A picture, and a prompt that suits it."""
 
     draw: Callable[[], bytes]
     prompt: str

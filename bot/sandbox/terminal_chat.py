@@ -1,4 +1,4 @@
-"""What a typed line means in the chat of the terminal."""
+"""The chat in the terminal: its commands, and the loop that executes them and saves the answers."""
 
 import asyncio
 import contextlib
@@ -20,25 +20,23 @@ from bot.sandbox.harness import SandboxHarness, open_harness, print_line
 from bot.sandbox.kie.tasks import longest_duration
 from bot.sandbox.samples import draw_house
 
-#: The name of the picture that is drawn for people who have none at hand.
+#: names the sample picture
 SAMPLE_NAME = "sample"
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".gif", ".tif", ".tiff", ".bmp"}
 
 
 class TerminalAction(StrEnum):
-    """What a person does."""
-
     SEND = "send"
-    #: a press of the button that has the text on it
+    #: press the button with this label
     PRESS = "press"
-    #: the text, in reply to the latest picture
+    #: reply to the latest picture with this text
     REPLY = "reply"
 
 
 @dataclass(frozen=True)
 class TypedLine:
-    """A line, understood: one or several pictures with their caption, or (no picture) a text."""
+    """A parsed line: pictures with their caption, or a text."""
 
     text: str
     pictures: tuple[str, ...] = ()
@@ -47,7 +45,7 @@ class TypedLine:
 
 
 def parse_line(line: str) -> TypedLine:
-    """Read one line; what does not begin with the name of a picture, or with what to do, is a text."""
+    """Parse a line; one that begins with neither a picture nor a command is a text."""
     first, rest = _split_first_word(line)
     if first in (TerminalAction.PRESS, TerminalAction.REPLY) and rest:
         return TypedLine(rest, action=TerminalAction(first))
@@ -60,31 +58,31 @@ def parse_line(line: str) -> TypedLine:
 
 
 def _leading_pictures(line: str) -> list[tuple[str, str]]:
-    """Return the names of the pictures that a line begins with, each with what stands behind it."""
+    """Return the pictures at the beginning of a line, each with the rest of the line after it."""
     name, rest = _split_first_word(line)
     return [(name, rest), *_leading_pictures(rest)] if _is_picture_name(name) else []
 
 
 def _is_picture_name(name: str) -> bool:
-    # A name that only looks like a picture's is most likely mistyped, and better refused than sent as text.
+    # a missing file with a picture's suffix is most likely mistyped: refuse it rather than send it as text
     return name == SAMPLE_NAME or Path(name).suffix.lower() in PICTURE_SUFFIXES or (bool(name) and Path(name).is_file())
 
 
 def _split_first_word(line: str) -> tuple[str, str]:
-    """The first word, with its quotes taken off, and the rest exactly as it was typed."""
+    """Return the first word, unquoted, and the rest as it was typed."""
     typed = io.StringIO(line)
-    words = shlex.shlex(typed, posix=True)
-    words.whitespace_split = True
-    words.commenters = ""
+    lexer = shlex.shlex(typed, posix=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
     try:
-        first = words.get_token() or ""
+        first = lexer.get_token() or ""
     except ValueError:
         return "", line
     return first, typed.read().strip()
 
 
 POLL_SECONDS = 0.1
-#: how long answers are waited for after the last line
+#: how long to wait for answers after the last line, in seconds beyond the longest task
 ANSWER_GRACE_SECONDS = 60.0
 
 TERMINAL_WELCOME = """\
@@ -102,77 +100,75 @@ Ctrl-C ends it.
 
 
 async def run_terminal_chat(seconds: float, source: int) -> int:
-    """Serve the lines that are read from the file descriptor `source`; 0 at the end.
+    """Execute the lines of the file descriptor `source` and return 0.
 
-    A source that ends without a single line means that nobody types: the
-    stage then stays open until the process is interrupted.
+    If it ends without a single line, nobody types: the sandbox then runs until it is interrupted.
     """
     folder = Path(tempfile.mkdtemp(prefix="darkroom-answers-"))
-    async with open_harness(seconds, print_line) as stage:
+    async with open_harness(seconds, print_line) as harness:
         print_line(TERMINAL_WELCOME.format(folder=folder))
-        print_line(f"(Telegram is at {stage.telegram.url}, Kie at {stage.kie.url})")
-        await _chat_until_done(stage, read_lines(source), folder, longest_duration(seconds) + ANSWER_GRACE_SECONDS)
+        print_line(f"(Telegram is at {harness.telegram.url}, Kie at {harness.kie.url})")
+        await _chat_until_done(harness, read_lines(source), folder, longest_duration(seconds) + ANSWER_GRACE_SECONDS)
     return 0
 
 
 async def _chat_until_done(
-    stage: SandboxHarness, lines: "asyncio.Queue[str | None]", folder: Path, patience: float
+    harness: SandboxHarness, lines: "asyncio.Queue[str | None]", folder: Path, grace_seconds: float
 ) -> None:
-    """Go on until the lines have ended and their answers have come, or `patience` seconds later."""
-    some, until = False, math.inf
-    while not (some and until < math.inf and (stage.is_idle or time.monotonic() > until)):
-        for message in stage.report_new_messages():
-            _save_answer(stage, message, folder)
+    """Execute lines until they end and their answers have arrived, or `grace_seconds` seconds after the last one."""
+    has_line, deadline = False, math.inf
+    while not (has_line and deadline < math.inf and (harness.is_idle or time.monotonic() > deadline)):
+        for message in harness.report_new_messages():
+            _save_answer(harness, message, folder)
         while not lines.empty():
             line = lines.get_nowait()
             if line is None:
-                until = time.monotonic() + patience
+                deadline = time.monotonic() + grace_seconds
             elif line.strip():
-                some = True
-                execute_line(stage, parse_line(line))
+                has_line = True
+                execute_line(harness, parse_line(line))
         await asyncio.sleep(POLL_SECONDS)
 
 
-def execute_line(stage: SandboxHarness, typed: TypedLine) -> None:
-    """Do what was typed, or say why that cannot be."""
+def execute_line(harness: SandboxHarness, typed: TypedLine) -> None:
+    """Execute a parsed line, or print why that is impossible."""
     try:
-        stage.report_sent(_perform_action(stage, typed))
+        harness.report_sent(_perform_action(harness, typed))
     except LookupError as error:
         print_line(f"that cannot be done: {error.args[0]}")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         print_line(f"that cannot be sent: {getattr(error, 'strerror', None) or error}")
 
 
-def _perform_action(stage: SandboxHarness, typed: TypedLine) -> str:
-    """Make the gesture and return what it was."""
+def _perform_action(harness: SandboxHarness, typed: TypedLine) -> str:
+    """Perform the action and describe it."""
     if typed.action is TerminalAction.PRESS:
-        stage.person.press_button(stage.find_message_with_button(typed.text), typed.text)
+        harness.person.press_button(harness.find_message_with_button(typed.text), typed.text)
         return f"a press of [{typed.text}]"
     if typed.action is TerminalAction.REPLY:
-        stage.person.send_text(typed.text, reply_to=stage.find_latest_picture())
+        harness.person.send_text(typed.text, reply_to=harness.find_latest_picture())
         return f'"{typed.text}" in reply to the latest picture'
     if not typed.pictures:
-        stage.person.send_text(typed.text)
+        harness.person.send_text(typed.text)
         return f'"{typed.text}"'
     pictures = [_read_picture(picture) for picture in typed.pictures]
     if len(pictures) > 1:
-        stage.person.send_album([data for _, data in pictures], {0: typed.text})
+        harness.person.send_album([data for _, data in pictures], {0: typed.text})
     elif typed.as_file:
-        stage.person.send_document(pictures[0][1], pictures[0][0], caption=typed.text)
+        harness.person.send_document(pictures[0][1], pictures[0][0], caption=typed.text)
     else:
-        stage.person.send_photo(pictures[0][1], typed.text)
+        harness.person.send_photo(pictures[0][1], typed.text)
     return f'{", ".join(name for name, _ in pictures)}: "{typed.text}"'
 
 
 def _read_picture(picture: str) -> tuple[str, bytes]:
-    """Return the name and the content of a picture that was named."""
     if picture == SAMPLE_NAME:
         return "sample.jpg", draw_house()
     return Path(picture).name, Path(picture).expanduser().read_bytes()
 
 
-def _save_answer(stage: SandboxHarness, message: dict[str, Any], folder: Path) -> None:
-    data = stage.telegram.message_photo_bytes(message)
+def _save_answer(harness: SandboxHarness, message: dict[str, Any], folder: Path) -> None:
+    data = harness.telegram.message_photo_bytes(message)
     with Image.open(io.BytesIO(data)) as image:
         suffix = (image.format or "bin").lower()
     path = folder / f"answer-{message['message_id']}.{suffix}"
@@ -181,17 +177,17 @@ def _save_answer(stage: SandboxHarness, message: dict[str, Any], folder: Path) -
 
 
 def read_lines(source: int) -> "asyncio.Queue[str | None]":
-    """Read a file descriptor in a thread that nothing has to wait for; None stands for its end."""
+    """Read a file descriptor in a daemon thread; None marks its end."""
     lines: asyncio.Queue[str | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
     def hand_over(line: str | None) -> None:
-        # The loop is closed once the chat has ended, and then nobody listens.
+        # the loop is closed once the chat has ended
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lines.put_nowait, line)
 
     def read() -> None:
-        # Not through sys.stdin: its lock, held by a waiting thread, upsets the interpreter at its end.
+        # not sys.stdin: its lock, held by a waiting thread, breaks the interpreter's shutdown
         rest = b""
         while block := os.read(source, 65536):
             *complete, rest = (rest + block).split(b"\n")

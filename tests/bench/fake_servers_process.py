@@ -56,7 +56,7 @@ class FakeServers:
             self._people.append(self.telegram.person())
         for number in range(each):
             for person in self._people[first : first + people]:
-                person.send_photo(make_camera_photo(), caption=f"make it snow, {number}", as_the_client_does=False)
+                person.send_photo(make_camera_photo(), caption=f"make it snow, {number}", recompress=False)
 
     async def know(self, people: int) -> int:
         """Have so many people pressed Start; return the id of the first, from which theirs count up."""
@@ -71,7 +71,7 @@ class FakeServers:
         name = self.telegram.state.bot_user["username"]
         for number in range(count):
             person.send_photo(
-                make_camera_photo(), caption=f"@{name} of the group {number}", as_the_client_does=False, chat=group
+                make_camera_photo(), caption=f"@{name} of the group {number}", recompress=False, chat=group
             )
         return person.id
 

@@ -100,8 +100,8 @@ class ScriptedKie(LocalKie):
         self.finish_at_poll = 0
         self._polls: Counter[str] = Counter()
 
-    def _route_handler(self, name: str, answering: object, *, keyed: bool = True) -> HttpHandler:
-        handle = super()._route_handler(name, answering, keyed=keyed)  # type: ignore[arg-type]  # handed on as it is
+    def _route_handler(self, name: str, answering: object, *, requires_key: bool = True) -> HttpHandler:
+        handle = super()._route_handler(name, answering, requires_key=requires_key)  # type: ignore[arg-type]  # handed on as it is
 
         async def noted(request: web.Request) -> web.StreamResponse:
             if name == "recordInfo":

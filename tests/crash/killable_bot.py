@@ -1,11 +1,8 @@
-"""Runs the bot with a bomb in it: SIGKILL exactly before or after one commit or one call.
+"""Runs the bot with a kill switch: SIGKILL exactly before or after one commit or one call.
 
-`CRASH_AT` names the point, like `before createTask 1`, `after commit 4`, or
-`point 30` for the thirtieth of all;
-without it nothing happens but that every point passed is told among the lines
-of the log. The bot knows nothing of this: its commits and the HTTP library's
-requests are wrapped from outside. Some waits are shortened, which no test could
-sit out.
+`CRASH_AT` names the point, such as `before createTask 1`, `after commit 4`, or
+`point 30` for the thirtieth of all; without it, the points are only logged. The
+commits and the HTTP client are wrapped from outside, and some waits are shortened.
 """
 
 import os
@@ -24,38 +21,38 @@ from bot.__main__ import main
 from bot.pipeline import circuit_breakers, uncertain_orders
 from bot.store import database, progress_messages
 
-#: How a line begins that tells of a point.
+#: the prefix of log lines about points
 POINT_PREFIX = "passed "
 
-#: Seconds for which a callback is waited for here; in which Kie calls several times.
+#: seconds for which the bot waits for a callback here; Kie retries several times within them
 CALLBACK_WAIT_SECONDS = 8.0
 
 SendRequest = Callable[[httpx.AsyncHTTPTransport, httpx.Request], Awaitable[httpx.Response]]
 
 
 class KillSwitch:
-    """Counts the points that are passed, and goes off at one of them."""
+    """Counts the points that are passed, and kills the process at one of them."""
 
-    def __init__(self, at: str | None) -> None:
-        self._kill_at = at
+    def __init__(self, crash_at: str | None) -> None:
+        self._kill_at = crash_at
         self._times_reached: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def next_number(self, name: str) -> int:
-        """Return the how-manieth of its name this is."""
+        """Count a point of this name and return its number."""
         with self._lock:
             self._times_reached[name] += 1
             return self._times_reached[name]
 
     def reach(self, point: str) -> None:
-        """Go off if this is the point, and tell of it otherwise."""
+        """Kill the process if this is the point, and log it otherwise."""
         if self._kill_at in (point, f"point {self.next_number('point')}"):
             os.kill(os.getpid(), signal.SIGKILL)
-        os.write(sys.stderr.fileno(), f"{POINT_PREFIX}{point}\n".encode())  # at once, and whole
+        os.write(sys.stderr.fileno(), f"{POINT_PREFIX}{point}\n".encode())  # unbuffered, in one write
 
 
-def install_kill_switch(bomb: KillSwitch) -> None:
-    """Put the bomb around every commit that changes something, and around every call."""
+def install_kill_switch(kill_switch: KillSwitch) -> None:
+    """Wrap every commit that changes something, and every call."""
     real_commit = database.commit
     real_handle: SendRequest = httpx.AsyncHTTPTransport.handle_async_request
     changes = 0
@@ -65,17 +62,17 @@ def install_kill_switch(bomb: KillSwitch) -> None:
         if db.total_changes == changes:
             return real_commit(db)
         changes = db.total_changes
-        number = bomb.next_number("commit")
-        bomb.reach(f"before commit {number}")
+        number = kill_switch.next_number("commit")
+        kill_switch.reach(f"before commit {number}")
         real_commit(db)
-        return bomb.reach(f"after commit {number}")
+        return kill_switch.reach(f"after commit {number}")
 
     async def handle(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         name = call_name(request)
-        number = bomb.next_number(name)
-        bomb.reach(f"before {name} {number}")
+        number = kill_switch.next_number(name)
+        kill_switch.reach(f"before {name} {number}")
         response = await real_handle(transport, request)
-        bomb.reach(f"after {name} {number}")
+        kill_switch.reach(f"after {name} {number}")
         return response
 
     database.commit = commit
@@ -83,7 +80,7 @@ def install_kill_switch(bomb: KillSwitch) -> None:
 
 
 def call_name(request: httpx.Request) -> str:
-    """Name a call by its address: a method, or what kind of file is fetched."""
+    """Return the name of a call: its method, "file" or "result"."""
     path = urlsplit(str(request.url)).path
     if path.startswith("/file/bot"):
         return "file"
@@ -91,7 +88,7 @@ def call_name(request: httpx.Request) -> str:
 
 
 def shorten_waits() -> None:
-    """Shorten the waits that nothing here depends on but the patience of the test."""
+    """Shorten waits that are too long for a test."""
     uncertain_orders.CALLBACK_WAIT = CALLBACK_WAIT_SECONDS
     circuit_breakers.BREAKER_PAUSES["credits"] = (1.0, 4.0)
     progress_messages.MIN_EDIT_INTERVAL = 0.5
@@ -103,7 +100,7 @@ def parse_points(log: str) -> list[str]:
 
 
 def drop_equivalent_points(passed: Sequence[str]) -> list[str]:
-    """Leave out the points that differ in nothing from the one before them."""
+    """Omit points that are equivalent to the one before them."""
     return [
         point
         for previous, point in pairwise(["", *passed])

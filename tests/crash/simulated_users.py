@@ -1,4 +1,4 @@
-"""A stage: people who talk to the bot, and who answer what it asks about an order in doubt."""
+"""Simulated users, who also answer every question about an uncertain order with "Try again"."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from tests.stateful.user_actions import list_buttons
 
 T = TypeVar("T")
 
-#: Counts what is left to do: unfinished jobs, things to be said, and updates that nobody has handled.
+#: counts unfinished jobs, unsent messages, and unhandled updates
 REMAINING_WORK = """
     SELECT (SELECT count(*) FROM jobs WHERE state NOT IN ('succeeded', 'failed', 'cancelled'))
         + (SELECT count(*) FROM outbox WHERE due_at IS NOT NULL AND ended_at IS NULL)
@@ -18,25 +18,25 @@ REMAINING_WORK = """
 
 
 class SimulatedUsers:
-    """Ada and Grace, each in private and in a group whose administrator is Grace."""
+    """Ada and Grace, each in a private chat, and in a group whose administrator is Grace."""
 
-    def __init__(self, world: ProcessHarness, patience: float = TIMEOUT_SECONDS) -> None:
-        self.harness = world
-        self.timeout = patience
-        self.ada = world.telegram.person()
-        self.grace = world.telegram.person(first_name="Grace")
-        self.group = world.telegram.group(members=[self.ada, self.grace])
+    def __init__(self, harness: ProcessHarness, timeout: float = TIMEOUT_SECONDS) -> None:
+        self.harness = harness
+        self.timeout = timeout
+        self.ada = harness.telegram.person()
+        self.grace = harness.telegram.person(first_name="Grace")
+        self.group = harness.telegram.group(members=[self.ada, self.grace])
         self.group.promote(self.grace.user)
-        #: the questions about an order in doubt that were answered with "Try again", by what stands behind the button
+        #: the callback data of the pressed "Try again" buttons
         self.retries_pressed: set[str] = set()
 
     @property
     def chats(self) -> dict[int, Group | None]:
-        """The chats, each with the group that it is, if any."""
+        """The chats, by id, each with its group, if any."""
         return {self.ada.id: None, self.grace.id: None, self.group.id: self.group}
 
     async def wait_until(self, condition: Callable[[LocalTelegram], T | None]) -> T:
-        """Wait until something can be seen in Telegram, and let every question be answered with "Try again"."""
+        """Wait until a condition on Telegram holds, and press every "Try again"."""
 
         def holds(telegram: LocalTelegram) -> T | None:
             self._press_try_again()
@@ -45,27 +45,26 @@ class SimulatedUsers:
         return await self.harness.telegram.wait_for(holds, self.timeout)
 
     async def wait_for_pictures(self, chat_id: int, count: int = 1) -> None:
-        """Wait until so many pictures and files from the bot stand in a chat."""
+        """Wait until the bot has sent so many pictures and files to a chat."""
         await self.wait_until(lambda telegram: len(list_pictures(telegram, chat_id)) >= count)
 
     async def wait_for_text(self, chat_id: int, words: str) -> None:
-        """Wait until the bot says something in a chat."""
+        """Wait until the bot has sent a text to a chat."""
         await self.wait_until(
             lambda telegram: any(words in message_text(each) for each in telegram.bot_messages(chat_id))
         )
 
     async def press_button(self, person: Person, label: str, chat: Group | None = None) -> int:
-        """Wait for a button and press it where it stands last; return the message's id."""
+        """Wait for a button, press its latest occurrence, and return the message's id."""
         chat_id = person.id if chat is None else chat.id
         message_id = await self.wait_until(lambda telegram: _find_button(telegram, chat_id, label))
         person.press_button(message_id, label, chat)
         return message_id
 
     async def press_until(self, person: Person, label: str, then: str) -> None:
-        """Press a button, and wait for another one that this leads to.
+        """Press a button on every message that has it, until another button appears.
 
-        A message that the bot has forgotten, because it died as it sent it, comes once more: so the button is
-        pressed wherever it stands.
+        A message that the bot did not store, because it crashed while sending it, is sent again.
         """
         pressed: set[int] = set()
 
@@ -79,7 +78,7 @@ class SimulatedUsers:
         await self.wait_until(holds)
 
     async def wait_until_idle(self) -> None:
-        """Wait until nothing is left to do."""
+        """Wait until no work remains."""
         await self.wait_until(lambda telegram: not telegram.state.updates.pending and not self._count_remaining_work())
 
     def _count_remaining_work(self) -> int:
@@ -99,19 +98,19 @@ class SimulatedUsers:
                         self._addressee(message).press_button(message_id, data, group)
 
     def _addressee(self, message: dict[str, Any]) -> Person:
-        """Return whom a question is for: in private whose chat it is, even where it replies to the bot's own answer."""
+        """Return the user whom a question is for: in private always the chat's, whatever it replies to."""
         chat_id = message["chat"]["id"]
         asked = chat_id if chat_id > 0 else message.get("reply_to_message", {}).get("from", {}).get("id", chat_id)
         return self.grace if asked == self.grace.id else self.ada
 
 
 def message_text(message: dict[str, Any]) -> str:
-    """Return the words of a message, or under a picture."""
+    """Return the text or caption of a message."""
     return str(message.get("text", message.get("caption", "")))
 
 
 def list_pictures(telegram: LocalTelegram, chat_id: int) -> list[dict[str, Any]]:
-    """Return the pictures and files that the bot sent to a chat."""
+    """Return the bot's pictures and files in a chat."""
     return [each for each in telegram.bot_messages(chat_id) if "photo" in each or "document" in each]
 
 

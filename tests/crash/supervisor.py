@@ -1,10 +1,11 @@
-"""A supervisor: starts the bot again whenever it has died, and notes what was under way at each death."""
+"""A supervisor: restarts the bot after each crash, and records what was in progress at that moment."""
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from bot.sandbox.telegram import TelegramCall
 from tests.crash.test_kill_at_every_point import KILLABLE_COMMAND, wait_for_exit_or_log_line
@@ -14,34 +15,33 @@ from tests.stateful.user_actions import MessageKey
 
 READY_PREFIX = "ready: "
 
-#: What puts one more message into a chat.
 SEND_METHODS = ("sendMessage", "sendPhoto", "sendDocument")
 
 
 @dataclass(frozen=True)
 class CrashRecord:
-    """What the database knew when a process died."""
+    """The database's state at a crash."""
 
-    #: jobs whose paid call was under way
+    #: jobs whose paid call was in progress
     ordering_jobs: frozenset[int]
-    #: jobs whose answer was on its way: between `answering_at` and `answered_at`
+    #: jobs between `answering_at` and `answered_at`
     answering_jobs: frozenset[int]
-    #: messages of the bot that were written down
+    #: the bot's messages that were stored
     recorded_messages: frozenset[MessageKey]
 
 
 class Supervisor:
-    """Keeps a bot running in a world; `at` is where the first process dies, if at all."""
+    """Keeps a bot running; the first process crashes at the point `crash_at`, if any."""
 
     def __init__(
-        self, world: ProcessHarness, at: str | None = None, front: ReverseProxy | None = None, **settings: str
+        self, harness: ProcessHarness, crash_at: str | None = None, proxy: ReverseProxy | None = None, **settings: str
     ) -> None:
-        self._harness = world
-        self._reverse_proxy = front
+        self._harness = harness
+        self._reverse_proxy = proxy
         self._settings = settings
-        self.bots = [self._create_bot() if at is None else self._create_bot(CRASH_AT=at)]
+        self.bots = [self._create_bot() if crash_at is None else self._create_bot(CRASH_AT=crash_at)]
         self.crashes: list[CrashRecord] = []
-        #: how many calls Telegram had heard when each process began to work
+        #: how many calls Telegram had received when each process began to work
         self.calls_at_start: list[int] = []
 
     def _create_bot(self, **settings: str) -> BotSubprocess:
@@ -51,17 +51,17 @@ class Supervisor:
 
     @property
     def log(self) -> str:
-        """What every process said."""
+        """The log of all processes."""
         return "".join(bot.log for bot in self.bots)
 
     async def run(self) -> None:
-        """Start the bot, and start it again, until cancelled. Fails when it ends in any way but by SIGKILL."""
+        """Start and restart the bot until cancelled; fails when it ends in any other way than by SIGKILL."""
         while True:
             bot = self.bots[-1]
             await bot.start()
             await self._wait_until_ready(bot)
             code = await bot.wait_without_timeout()
-            assert code == -signal.SIGKILL, f"the bot ended by itself, with {code}:\n{bot.log[-3000:]}"
+            assert code == -signal.SIGKILL, f"the bot exited by itself, with {code}:\n{bot.log[-3000:]}"
             self.crashes.append(self._record_crash())
             if len(self.bots) == 1:
                 self.bots.append(self._create_bot())
@@ -86,32 +86,32 @@ class Supervisor:
         )
 
     def unrecorded_messages(self) -> Iterator[tuple[CrashRecord, MessageKey]]:
-        """Name what stood in a chat at a death, from that life, and was not written down yet."""
-        lives = pairwise([*self.calls_at_start, len(self._harness.telegram.calls)])
-        for death, (begin, end) in zip(self.crashes, lives, strict=False):
+        """Yield the messages that a process had sent, but not stored before its crash."""
+        call_ranges = pairwise([*self.calls_at_start, len(self._harness.telegram.calls)])
+        for crash, (begin, end) in zip(self.crashes, call_ranges, strict=False):
             for sent in sent_messages(self._harness.telegram.calls[begin:end]):
-                if sent not in death.recorded_messages:
-                    yield death, sent
+                if sent not in crash.recorded_messages:
+                    yield crash, sent
 
 
-def read_recorded_messages(world: ProcessHarness) -> frozenset[MessageKey]:
-    """Return the messages of which the bot knows that it sent them."""
-    rows = world.query("SELECT chat_id, message_id FROM outbox WHERE message_id IS NOT NULL")
+def read_recorded_messages(harness: ProcessHarness) -> frozenset[MessageKey]:
+    """Return the bot's messages that are stored."""
+    rows = harness.query("SELECT chat_id, message_id FROM outbox WHERE message_id IS NOT NULL")
     return frozenset((row["chat_id"], row["message_id"]) for row in rows)
 
 
 def sent_messages(calls: list[TelegramCall]) -> dict[MessageKey, TelegramCall]:
-    """Return the messages that Telegram made, each with its call."""
+    """Return the messages that these calls sent, each with its call."""
     made = [(call, call.result) for call in calls if call.method in SEND_METHODS]
     return {(int(sent["chat"]["id"]), int(sent["message_id"])): call for call, sent in made if isinstance(sent, dict)}
 
 
-async def wait_for_first(play: asyncio.Task[None], supervising: asyncio.Task[None]) -> None:
-    """Wait for the end of a play, or for what went wrong with the bot meanwhile."""
-    await asyncio.wait([play, supervising], return_when=asyncio.FIRST_COMPLETED)
-    for task in (play, supervising):
+async def run_supervised(scenario: Coroutine[Any, Any, None], supervisor: Supervisor) -> None:
+    """Run a scenario to its end while the supervisor runs; raises the first error of either."""
+    tasks = [asyncio.create_task(scenario), asyncio.create_task(supervisor.run())]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
         task.cancel()
-    outcomes = await asyncio.gather(play, supervising, return_exceptions=True)
-    for outcome in outcomes:
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
             raise outcome

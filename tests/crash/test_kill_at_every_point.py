@@ -1,9 +1,9 @@
-"""SIGKILL in every state, and between every commit and call of one request.
+"""SIGKILL between every commit and call of one request.
 
-The points are those that an undisturbed run passes, so a call or a commit that
-somebody adds to the bot gets its kill points by itself. Between the end of one
-and the beginning of the next a single kill is enough. `make test` kills at some
-points, and where an order or an answer has left; `make crash` at each.
+The kill points are those of an undisturbed run, so new calls and commits of the bot are
+covered automatically; one kill between the end of one and the beginning of the next is
+enough. `make test` kills at some points, and after each call that cannot be repeated;
+`make crash` at every point.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from tests.process_harness import BotSubprocess, ProcessHarness, make_photo, ope
 
 KILLABLE_COMMAND = ("-m", "tests.crash.killable_bot")
 
-#: What somebody reads who is asked about an order in doubt.
+#: part of the question about an uncertain order
 UNCERTAIN_ORDER_QUESTION = "cannot find out"
 
-#: Worlds side by side.
+#: how many bots run at the same time
 MAX_PARALLEL = 4
 
-#: Where a call that cannot be repeated has left, and nothing is known of it yet.
+#: after a call that cannot be repeated, before its result is stored
 ALWAYS_TESTED = frozenset({"after createTask 1", "after sendPhoto 1"})
 
 #: What a bot logs when it has introduced itself and its commands to Telegram.
 FIRST_START_DONE = "set the menus of commands"
 
-#: Notes something for the end of a run.
+#: records a figure for the end of the test run
 RecordProperty = Callable[[str, object], None]
 
 FINAL_LOG_LINES = ("job 1: answered", "job 1: in doubt")
@@ -40,7 +40,7 @@ FINAL_LOG_LINES = ("job 1: answered", "job 1: in doubt")
 
 @dataclass(frozen=True)
 class KillOutcome:
-    """What the servers, which were never killed, know in the end; and what the database said at the kill."""
+    """The servers' final state, and the database's state at the kill."""
 
     point: str
     was_ordering: bool
@@ -53,67 +53,67 @@ class KillOutcome:
 
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 12], ids=["every point", "some"])
 async def test_a_kill_anywhere_loses_nothing_and_pays_nothing_twice(
-    step: int, tmp_path: Path, used: Path, record_property: RecordProperty
+    step: int, tmp_path: Path, used_database: Path, record_property: RecordProperty
 ) -> None:
-    points = await _list_points(tmp_path / "undisturbed", used)
+    points = await _list_points(tmp_path / "undisturbed", used_database)
     assert ALWAYS_TESTED | {"after file-stream-upload 1", "after commit 1"} <= set(points)
     points = [point for number, point in enumerate(points) if number % step == 0 or point in ALWAYS_TESTED]
-    room = asyncio.Semaphore(MAX_PARALLEL)
-    truths = await asyncio.gather(
-        *(_killed_at(point, tmp_path / point.replace(" ", "-"), used, room) for point in points)
+    semaphore = asyncio.Semaphore(MAX_PARALLEL)
+    outcomes = await asyncio.gather(
+        *(_killed_at(point, tmp_path / point.replace(" ", "-"), used_database, semaphore) for point in points)
     )
 
-    asked, twice = sum(truth.questions for truth in truths), sum(truth.pictures > 1 for truth in truths)
-    record_property("an edit", f"{len(truths)} points, asked {asked}, answered twice in the window {twice}")
-    assert [truth for truth in truths if not truth.is_sound] == []
-    assert [truth for truth in truths if truth.orders > 1] == [], "paid twice"
-    # asked instead of answered only where it could not be known, and never for nothing
-    assert [truth for truth in truths if truth.questions != truth.was_ordering] == []
-    assert [truth for truth in truths if truth.pictures == 0 and not truth.was_ordering] == [], "lost"
-    # twice is possible in the documented window, and only there
-    assert [truth for truth in truths if truth.pictures > 1 + truth.was_answering] == []
+    asked, repeated = sum(outcome.questions for outcome in outcomes), sum(outcome.pictures > 1 for outcome in outcomes)
+    record_property("an edit", f"{len(outcomes)} points, asked {asked}, repeated in the window {repeated}")
+    assert [outcome for outcome in outcomes if not outcome.is_sound] == []
+    assert [outcome for outcome in outcomes if outcome.orders > 1] == [], "paid twice"
+    # a question only for an uncertain order
+    assert [outcome for outcome in outcomes if outcome.questions != outcome.was_ordering] == []
+    assert [outcome for outcome in outcomes if outcome.pictures == 0 and not outcome.was_ordering] == [], "lost"
+    # answers are repeated only in the documented window
+    assert [outcome for outcome in outcomes if outcome.pictures > 1 + outcome.was_answering] == []
 
 
 async def create_used_database(folder: Path) -> Path:
-    """Return the database of a bot that has done once what a first start has to do."""
-    async with open_process_harness(folder) as world:
-        bot = world.create_bot()
+    """Return a database after a complete first start."""
+    async with open_process_harness(folder) as harness:
+        bot = harness.create_bot()
         await bot.start()
         await bot.wait_for_log_line(FIRST_START_DONE)
         await bot.stop()
-        return world.database
+        return harness.database
 
 
-async def _list_points(folder: Path, used: Path) -> list[str]:
-    async with open_process_harness(folder) as world:
-        world.copy_database_from(used)
-        world.telegram.person().send_photo(make_photo(), caption="make it snow")
-        bot = world.create_bot(command=KILLABLE_COMMAND)
+async def _list_points(folder: Path, used_database: Path) -> list[str]:
+    async with open_process_harness(folder) as harness:
+        harness.copy_database_from(used_database)
+        harness.telegram.person().send_photo(make_photo(), caption="make it snow")
+        bot = harness.create_bot(command=KILLABLE_COMMAND)
         await bot.start()
         await bot.wait_for_log_line("job 1: answered")
         await bot.stop()
     return drop_equivalent_points(parse_points(bot.log))
 
 
-async def _killed_at(point: str, folder: Path, used: Path, room: asyncio.Semaphore) -> KillOutcome:
-    async with room, open_process_harness(folder) as world:
-        world.copy_database_from(used)
-        ada = world.telegram.person()
+async def _killed_at(point: str, folder: Path, used_database: Path, semaphore: asyncio.Semaphore) -> KillOutcome:
+    async with semaphore, open_process_harness(folder) as harness:
+        harness.copy_database_from(used_database)
+        ada = harness.telegram.person()
         ada.send_photo(make_photo(), caption="make it snow")
-        doomed = world.create_bot(command=KILLABLE_COMMAND, CRASH_AT=point)
-        await doomed.start()
-        await wait_for_exit_or_log_line(doomed, *FINAL_LOG_LINES)
-        await doomed.kill()
-        at_death = read_only_job(world)
-        await _finish_after_restart(world, at_death)
-        if at_death is not None and at_death["state"] == "submitting":
-            await world.wait_for_question(ada.id)
-        await world.close()
-        return _read_outcome(world, point, ada.id, at_death)
+        killed_bot = harness.create_bot(command=KILLABLE_COMMAND, CRASH_AT=point)
+        await killed_bot.start()
+        await wait_for_exit_or_log_line(killed_bot, *FINAL_LOG_LINES)
+        await killed_bot.kill()
+        job_at_crash = read_only_job(harness)
+        await _finish_after_restart(harness, job_at_crash)
+        if job_at_crash is not None and job_at_crash["state"] == "submitting":
+            await harness.wait_for_question(ada.id)
+        await harness.close()
+        return _read_outcome(harness, point, ada.id, job_at_crash)
 
 
 async def wait_for_exit_or_log_line(bot: BotSubprocess, *words: str) -> None:
-    """Wait until the process has ended, or has logged one of these words."""
+    """Wait until the process has ended, or has logged one of these texts."""
     ways = [asyncio.ensure_future(bot.wait_for_exit()), asyncio.ensure_future(bot.wait_for_log_line(*words))]
     await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     for way in ways:
@@ -121,37 +121,39 @@ async def wait_for_exit_or_log_line(bot: BotSubprocess, *words: str) -> None:
     await asyncio.gather(*ways, return_exceptions=True)
 
 
-async def _finish_after_restart(world: ProcessHarness, at_death: sqlite3.Row | None) -> None:
-    """Start the bot again and let it do what is left to do."""
-    bot = world.create_bot()
+async def _finish_after_restart(harness: ProcessHarness, job_at_crash: sqlite3.Row | None) -> None:
+    """Start the bot again and let it finish its work."""
+    bot = harness.create_bot()
     await bot.start_until_ready()
-    if at_death is None or at_death["answered_at"] is None:
+    if job_at_crash is None or job_at_crash["answered_at"] is None:
         await bot.wait_for_log_line(*FINAL_LOG_LINES)
 
 
-def read_only_job(world: ProcessHarness) -> sqlite3.Row | None:
-    """Return what the database says of the only job, None while there is none."""
+def read_only_job(harness: ProcessHarness) -> sqlite3.Row | None:
+    """Return the only job, None while there is none."""
     try:
-        rows = world.query("SELECT state, answering_at, answered_at FROM jobs")
+        rows = harness.query("SELECT state, answering_at, answered_at FROM jobs")
     except sqlite3.OperationalError:
         return None  # it was killed before there was a database
     return rows[0] if rows else None
 
 
 def _count_questions(telegram: LocalTelegram, chat_id: int) -> int:
-    """Count how often a person was asked what to do about an order in doubt."""
+    """Count the questions about an uncertain order in a chat."""
     return sum(UNCERTAIN_ORDER_QUESTION in message.get("text", "") for message in telegram.bot_messages(chat_id))
 
 
-def _read_outcome(world: ProcessHarness, point: str, chat_id: int, at_death: sqlite3.Row | None) -> KillOutcome:
-    messages = world.telegram.bot_messages(chat_id)
-    answering = at_death is not None and at_death["answering_at"] is not None and at_death["answered_at"] is None
+def _read_outcome(harness: ProcessHarness, point: str, chat_id: int, job_at_crash: sqlite3.Row | None) -> KillOutcome:
+    messages = harness.telegram.bot_messages(chat_id)
+    answering = (
+        job_at_crash is not None and job_at_crash["answering_at"] is not None and job_at_crash["answered_at"] is None
+    )
     return KillOutcome(
         point=point,
-        was_ordering=at_death is not None and at_death["state"] == "submitting",
+        was_ordering=job_at_crash is not None and job_at_crash["state"] == "submitting",
         was_answering=answering,
-        orders=world.count_orders(),
+        orders=harness.count_orders(),
         pictures=sum("photo" in message for message in messages),
-        questions=_count_questions(world.telegram, chat_id),
-        is_sound=world.query("PRAGMA integrity_check")[0][0] == "ok",
+        questions=_count_questions(harness.telegram, chat_id),
+        is_sound=harness.query("PRAGMA integrity_check")[0][0] == "ok",
     )

@@ -1,13 +1,11 @@
-"""SIGKILL at random, round after round, with whatever else can go wrong, while people talk to the bot.
+"""SIGKILL at random, round after round, with random faults, while simulated users talk to the bot.
 
-The servers survive and know the truth. `make test` plays a few rounds of a
-fixed seed, `make crash` many of a random one, which is printed, with callbacks
-and without; a seed decides what people do, what goes wrong and after which line
-of its log the bot is killed, as far as a race can be decided. `CRASH_SEED` and
+`make test` runs a few rounds with a fixed seed, `make crash` many with a random one,
+which is printed, with and without callbacks. The seed decides about actions, faults and
+the log line after which the bot is killed, as far as races allow. `CRASH_SEED` and
 `CRASH_ROUNDS` repeat a long run, or make it longer.
 """
 
-import asyncio
 import os
 import random
 import secrets
@@ -28,22 +26,21 @@ from bot.sandbox.telegram.errors import server_error, too_many_requests
 from bot.telegram.buttons import ButtonAction, parse_callback_data
 from tests import bot_api_validator
 from tests.crash.simulated_users import SimulatedUsers
-from tests.crash.supervisor import Supervisor, sent_messages, wait_for_first
+from tests.crash.supervisor import Supervisor, run_supervised, sent_messages
 from tests.crash.test_kill_at_every_point import RecordProperty
 from tests.process_harness import BotSubprocess, ProcessHarness, make_photo, open_process_harness
 from tests.reverse_proxy import open_reverse_proxy
 from tests.stateful.invariants import UNANSWERED_JOBS
 from tests.stateful.user_actions import list_buttons
 
-#: The long run: as many rounds as the other long forms take time.
+#: for the long run
 SEED = int(os.environ.get("CRASH_SEED") or secrets.randbelow(1 << 32))
 ROUNDS = int(os.environ.get("CRASH_ROUNDS") or 200)
 
-#: Seconds that the end may take, when nothing goes wrong any more: orders are left alone for up to ten minutes
-#: after several in a row that ended without a clear answer.
+#: seconds until all work is done after the last fault: the circuit breaker pauses orders for up to ten minutes
 TIMEOUT_SECONDS = 900.0
 
-#: Jobs that may be open while people go on: a bot that dies all the time gets less done than they can ask for.
+#: users pause above this number of open jobs: a bot that crashes all the time is slower than they are
 MAX_OPEN_JOBS = 25
 
 CUTS = (FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER)
@@ -58,67 +55,66 @@ KIE_FAULTS = (
     Fault(FaultKind.ANSWER, status=429, body=b'{"code": 429, "msg": "Too many requests"}'),
 )  # fmt: skip
 
-#: Tasks whose picture was sent as often as may be, each time without a clear answer, or by a bot that died: the person
-#: is told so, and has a button for it.
+#: tasks whose picture was sent as often as allowed, each time without confirmation; the user gets a text and a button
 UNCONFIRMED_ANSWERS = """
     SELECT task_id FROM jobs JOIN outbox ON job_id = jobs.id AND is_answer
         WHERE state = 'succeeded' AND kind = 'text' AND replaces = 'image' AND outcome = 'sent'"""
 
-#: What people press by the way; what they are asked about an order in doubt, they answer in any case.
+#: pressed at random; questions about uncertain orders are always answered
 PRESSED_ACTIONS = frozenset({ButtonAction.VARIATION, ButtonAction.SEND_ORIGINAL, ButtonAction.DELETE_ANSWER})
 
 
 @dataclass
 class RandomUsers:
-    """What people did, and what they may expect for it."""
+    """Users who act at random."""
 
     users: SimulatedUsers
-    dice: random.Random
-    #: what people do at most between two deaths
+    rng: random.Random
+    #: per round
     max_actions: int
-    #: the words of every request
+    #: of every request
     prompts: list[str] = field(default_factory=list)
-    #: presses of "Again", by the job that they were for
+    #: presses of "Again", by job
     variations: Counter[int] = field(default_factory=Counter)
-    #: jobs whose pictures somebody has had deleted: who replies to one that is still there is told so, and that is all
+    #: jobs whose answers were deleted: a reply to a remaining picture is no request
     deleted_jobs: set[int] = field(default_factory=set)
 
     def act(self) -> None:
-        """Let somebody do something."""
-        self.dice.choice(
-            (self._photo, self._album, self._in_group, self._reply, self._press, self._press, self._words)
+        """Perform a random action of a random user."""
+        self.rng.choice(
+            (self._photo, self._album, self._in_group, self._reply, self._press, self._press, self._status)
         )()
 
     def _next_prompt(self) -> str:
-        self.prompts.append(f"wish {len(self.prompts) + 1}")
+        self.prompts.append(f"prompt {len(self.prompts) + 1}")
         return self.prompts[-1]
 
     def _picture(self) -> bytes:
-        return make_photo(f"#{self.dice.randrange(1 << 24):06x}", (48, 32))
+        return make_photo(f"#{self.rng.randrange(1 << 24):06x}", (48, 32))
 
     def _photo(self) -> None:
-        self._somebody().send_photo(self._picture(), caption=self._next_prompt())
+        self._random_user().send_photo(self._picture(), caption=self._next_prompt())
 
     def _album(self) -> None:
-        self._somebody().send_album([self._picture(), self._picture()], {1: self._next_prompt()})
+        self._random_user().send_album([self._picture(), self._picture()], {1: self._next_prompt()})
 
     def _in_group(self) -> None:
-        self._somebody().send_photo(self._picture(), caption=f"/edit {self._next_prompt()}", chat=self.users.group)
+        self._random_user().send_photo(self._picture(), caption=f"/edit {self._next_prompt()}", chat=self.users.group)
 
-    def _words(self) -> None:
-        self._somebody().send_text("/status")
+    def _status(self) -> None:
+        self._random_user().send_text("/status")
 
     def _reply(self) -> None:
-        person = self._somebody()
+        person = self._random_user()
         messages = self.users.harness.telegram.bot_messages(person.id)
         answers = [
             each for each in messages if "photo" in each and not self.deleted_jobs.intersection(_jobs_about(each))
         ]
         if answers:
-            person.send_text(self._next_prompt(), reply_to=self.dice.choice(answers)["message_id"])
+            person.send_text(self._next_prompt(), reply_to=self.rng.choice(answers)["message_id"])
 
     def _press(self) -> None:
-        person = self._somebody()
+        person = self._random_user()
         found = list_buttons(self.users.harness.telegram.bot_messages(person.id))
         offered = [
             (message_id, data, pressed)
@@ -127,13 +123,13 @@ class RandomUsers:
         ]
         wanted = [each for each in offered if each[2].action in PRESSED_ACTIONS]
         if wanted:
-            message_id, data, pressed = self.dice.choice(wanted)
+            message_id, data, pressed = self.rng.choice(wanted)
             self.variations[pressed.target] += pressed.action is ButtonAction.VARIATION
             self.deleted_jobs.update({pressed.target} if pressed.action is ButtonAction.DELETE_ANSWER else ())
             person.press_button(message_id, data)
 
-    def _somebody(self) -> Person:
-        return self.dice.choice((self.users.ada, self.users.grace))
+    def _random_user(self) -> Person:
+        return self.rng.choice((self.users.ada, self.users.grace))
 
 
 def _jobs_about(message: dict[str, Any]) -> set[int]:
@@ -143,13 +139,13 @@ def _jobs_about(message: dict[str, Any]) -> set[int]:
 
 @dataclass
 class CrashRequestAuditor:
-    """Judges every request, and notes the calls of which the bot cannot know that they were carried out."""
+    """Validates every request, and records the calls that remain unconfirmed for the bot."""
 
     telegram: LocalTelegram
     unconfirmed_calls: set[int] = field(default_factory=set)
 
     def audit_request(self, method: str, params: Mapping[str, object], files: Mapping[str, object]) -> None:
-        """Judge one request, which is the latest of the calls."""
+        """Validate a request, which is the latest call."""
         bot_api_validator.validate_request(method, params, files)
         waiting = self.telegram.faults._queued.get(method)
         if waiting and waiting[0].kind in CUTS:
@@ -158,7 +154,7 @@ class CrashRequestAuditor:
 
 @dataclass
 class RandomRunResult:
-    """What became of it all."""
+    """The figures of a run."""
 
     rounds: int
     crashes: int
@@ -168,13 +164,13 @@ class RandomRunResult:
     lost: list[str]
     #: paid twice without a press
     paid_twice: list[str]
-    #: answers that came twice: sent right before a death or without an answer from Telegram
+    #: answers that were repeated: sent right before a crash, or without a response from Telegram
     repeated_in_window: int
     repeated_outside_window: list[str]
     unanswered: list[str]
-    #: pictures of which people were told that nobody knows whether they arrived
+    #: pictures about which the user was told that they are unconfirmed
     unconfirmed: int
-    #: milliseconds between `answering_at` and `answered_at`, where nothing came in between
+    #: milliseconds between `answering_at` and `answered_at`, of undisturbed answers
     windows_ms: list[int]
 
     def __str__(self) -> str:
@@ -182,7 +178,7 @@ class RandomRunResult:
             f"{median(self.windows_ms):.0f} ms, at most {max(self.windows_ms)} ms" if self.windows_ms else "unknown"
         )
         return (
-            f"{self.rounds} rounds, {self.crashes} deaths, {self.requests} requests, {self.orders} orders, "
+            f"{self.rounds} rounds, {self.crashes} crashes, {self.requests} requests, {self.orders} orders, "
             f"lost {len(self.lost)}, paid twice {len(self.paid_twice)}, answered twice in the window "
             f"{self.repeated_in_window} and outside {len(self.repeated_outside_window)}, "
             f"unanswered {len(self.unanswered)}, "
@@ -192,11 +188,11 @@ class RandomRunResult:
 
 @dataclass(frozen=True)
 class RandomRunConfig:
-    """How long a run is, and whether Kie calls back."""
+    """The length and options of a run."""
 
     seed: int
     rounds: int
-    #: what people do at most between two deaths
+    #: per round
     max_actions: int
     has_callbacks: bool
 
@@ -215,66 +211,64 @@ LONG = (pytest.mark.long, pytest.mark.timeout(3600))
     ],
 )
 async def test_killed_at_random_the_bot_loses_nothing_and_pays_nothing_twice(
-    tmp_path: Path, used: Path, run: RandomRunConfig, record_property: RecordProperty
+    tmp_path: Path, used_database: Path, run: RandomRunConfig, record_property: RecordProperty
 ) -> None:
     record_property("seed", run.seed)
-    async with open_process_harness(tmp_path, credits=100_000.0) as world, open_reverse_proxy() as front:
-        world.copy_database_from(used)
-        witness = CrashRequestAuditor(world.telegram)
-        world.telegram._server._check = witness.audit_request
-        dice = random.Random(run.seed)  # noqa: S311 - reproducible on purpose
-        crowd = RandomUsers(SimulatedUsers(world, TIMEOUT_SECONDS), dice, run.max_actions)
-        settings = {"PUBLIC_URL": front.url} if run.has_callbacks else {}
-        supervisor = Supervisor(world, None, front, ALBUM_WINDOW_SECONDS="0.3", **settings)
-        await wait_for_first(
-            asyncio.create_task(_run_rounds(crowd, supervisor, run.rounds)), asyncio.create_task(supervisor.run())
-        )
-        counts = _summarise(crowd, supervisor, witness, run.rounds)
-        was_called = any(passed.status == 200 for passed in front.forwarded)
+    async with open_process_harness(tmp_path, credits=100_000.0) as world, open_reverse_proxy() as proxy:
+        world.copy_database_from(used_database)
+        auditor = CrashRequestAuditor(world.telegram)
+        world.telegram._server._check = auditor.audit_request
+        rng = random.Random(run.seed)  # noqa: S311 - reproducible on purpose
+        random_users = RandomUsers(SimulatedUsers(world, TIMEOUT_SECONDS), rng, run.max_actions)
+        settings = {"PUBLIC_URL": proxy.url} if run.has_callbacks else {}
+        supervisor = Supervisor(world, None, proxy, ALBUM_WINDOW_SECONDS="0.3", **settings)
+        await run_supervised(_run_rounds(random_users, supervisor, run.rounds), supervisor)
+        counts = _summarise(random_users, supervisor, auditor, run.rounds)
+        was_called = any(passed.status == 200 for passed in proxy.forwarded)
     record_property(f"killed at random, {'with' if run.has_callbacks else 'without'} callbacks", str(counts))
     assert (counts.lost, counts.paid_twice, counts.repeated_outside_window, counts.unanswered) == ([], [], [], [])
-    assert counts.questions <= sum(len(death.ordering_jobs) for death in supervisor.crashes) + _count_uncertain_orders(
+    assert counts.questions <= sum(len(crash.ordering_jobs) for crash in supervisor.crashes) + _count_uncertain_orders(
         world
     )
     assert was_called == run.has_callbacks
 
 
-async def _run_rounds(crowd: RandomUsers, supervisor: Supervisor, rounds: int) -> None:
-    """Let people act and things go wrong, kill the bot; in the end let it do what is left to do."""
-    world = crowd.users.harness
+async def _run_rounds(random_users: RandomUsers, supervisor: Supervisor, rounds: int) -> None:
+    """Let users act, inject faults and kill the bot, round by round; then let it finish its work."""
+    world = random_users.users.harness
     for round_ in range(rounds):
-        for _ in range(crowd.dice.randint(1, crowd.max_actions)):
+        for _ in range(random_users.rng.randint(1, random_users.max_actions)):
             if _count_open_jobs(world) < MAX_OPEN_JOBS:
-                crowd.act()
-        _inject_faults(world, crowd.dice)
+                random_users.act()
+        _inject_faults(world, random_users.rng)
         bot = supervisor.bots[-1]
-        await _let_bot_run(crowd, bot)
+        await _let_bot_run(random_users, bot)
         await bot.kill()
-        await _wait_for_crash(crowd, supervisor, round_ + 1)
+        await _wait_for_crash(random_users, supervisor, round_ + 1)
     world.telegram.faults.clear()
     world.kie.faults.clear()
-    await crowd.users.wait_until_idle()
+    await random_users.users.wait_until_idle()
 
 
-async def _wait_for_crash(crowd: RandomUsers, supervisor: Supervisor, times: int) -> None:
-    await crowd.users.wait_until(lambda _: len(supervisor.crashes) >= times or None)
+async def _wait_for_crash(random_users: RandomUsers, supervisor: Supervisor, times: int) -> None:
+    await random_users.users.wait_until(lambda _: len(supervisor.crashes) >= times or None)
 
 
-async def _let_bot_run(crowd: RandomUsers, bot: BotSubprocess) -> None:
-    """Let a process live until it has logged so and so much, or for a moment."""
-    begin, lines = len(bot.log), crowd.dice.randint(1, 120)
-    await crowd.users.wait_until(lambda _: len(bot.log) > begin or None)
+async def _let_bot_run(random_users: RandomUsers, bot: BotSubprocess) -> None:
+    """Let the bot run until it has logged a random number of lines, or for a random time."""
+    begin, lines = len(bot.log), random_users.rng.randint(1, 120)
+    await random_users.users.wait_until(lambda _: len(bot.log) > begin or None)
     with suppress(TimeoutError):
-        await crowd.users.harness.telegram.wait_for(
-            lambda _: bot.log.count("\n", begin) >= lines or None, crowd.dice.uniform(0.2, 3.0)
+        await random_users.users.harness.telegram.wait_for(
+            lambda _: bot.log.count("\n", begin) >= lines or None, random_users.rng.uniform(0.2, 3.0)
         )
 
 
-def _inject_faults(world: ProcessHarness, dice: random.Random) -> None:
-    for _ in range(dice.randint(0, 2)):
-        world.telegram.faults.add(dice.choice(TELEGRAM_CALLS), dice.choice(TELEGRAM_FAULTS))
-    if dice.random() < 0.5:
-        world.kie.faults.add(dice.choice(KIE_CALLS), dice.choice(KIE_FAULTS))
+def _inject_faults(world: ProcessHarness, rng: random.Random) -> None:
+    for _ in range(rng.randint(0, 2)):
+        world.telegram.faults.add(rng.choice(TELEGRAM_CALLS), rng.choice(TELEGRAM_FAULTS))
+    if rng.random() < 0.5:
+        world.kie.faults.add(rng.choice(KIE_CALLS), rng.choice(KIE_FAULTS))
 
 
 def _count_open_jobs(world: ProcessHarness) -> int:
@@ -287,10 +281,10 @@ def _count_uncertain_orders(world: ProcessHarness) -> int:
 
 
 def _summarise(
-    crowd: RandomUsers, supervisor: Supervisor, witness: CrashRequestAuditor, rounds: int
+    random_users: RandomUsers, supervisor: Supervisor, auditor: CrashRequestAuditor, rounds: int
 ) -> RandomRunResult:
-    world = crowd.users.harness
-    inside, outside = _repeated_answers(world, supervisor, witness)
+    world = random_users.users.harness
+    inside, outside = _repeated_answers(world, supervisor, auditor)
     windows = world.query(
         "SELECT answered_at - answering_at FROM jobs JOIN outbox ON job_id = jobs.id AND is_answer"
         " WHERE kind = 'image' AND uncertain_sends = 0 AND outbox.tries = 0 AND answered_at IS NOT NULL"
@@ -298,11 +292,11 @@ def _summarise(
     return RandomRunResult(
         rounds=rounds,
         crashes=len(supervisor.crashes),
-        requests=len(crowd.prompts),
+        requests=len(random_users.prompts),
         orders=world.count_orders(),
-        questions=len(crowd.users.retries_pressed),
-        lost=[wish for wish in crowd.prompts if not _jobs_for_prompt(world, wish)],
-        paid_twice=[wish for wish in crowd.prompts if _is_paid_twice(crowd, wish)],
+        questions=len(random_users.users.retries_pressed),
+        lost=[prompt for prompt in random_users.prompts if not _jobs_for_prompt(world, prompt)],
+        paid_twice=[prompt for prompt in random_users.prompts if _is_paid_twice(random_users, prompt)],
         repeated_in_window=inside,
         repeated_outside_window=outside,
         unanswered=[f"job {row['id']}: {row['outcome']}" for row in world.query(UNANSWERED_JOBS)] + _never_shown(world),
@@ -311,25 +305,25 @@ def _summarise(
     )
 
 
-def _jobs_for_prompt(world: ProcessHarness, wish: str) -> list[int]:
-    return [row["id"] for row in world.query("SELECT id, prompt FROM jobs") if row["prompt"] == wish]
+def _jobs_for_prompt(world: ProcessHarness, prompt: str) -> list[int]:
+    return [row["id"] for row in world.query("SELECT id, prompt FROM jobs") if row["prompt"] == prompt]
 
 
-def _is_paid_twice(crowd: RandomUsers, wish: str) -> bool:
-    """Say whether a request led to more than was pressed for."""
-    jobs = _jobs_for_prompt(crowd.users.harness, wish)
-    tasks = [task for task in crowd.users.harness.kie.tasks.values() if task.prompt == wish]
-    agains = sum(
+def _is_paid_twice(random_users: RandomUsers, prompt: str) -> bool:
+    """Return whether a request led to more tasks than its button presses allow."""
+    jobs = _jobs_for_prompt(random_users.users.harness, prompt)
+    tasks = [task for task in random_users.users.harness.kie.tasks.values() if task.prompt == prompt]
+    retries = sum(
         pressed.target in jobs
-        for pressed in map(parse_callback_data, crowd.users.retries_pressed)
+        for pressed in map(parse_callback_data, random_users.users.retries_pressed)
         if pressed is not None
     )
-    variations = sum(crowd.variations[job] for job in jobs)
-    return len(jobs) > 1 + variations or len(tasks) > len(jobs) + agains
+    variations = sum(random_users.variations[job] for job in jobs)
+    return len(jobs) > 1 + variations or len(tasks) > len(jobs) + retries
 
 
 def _sends_of_result(world: ProcessHarness, task: LocalKieTask) -> list[int]:
-    """Return the numbers of the calls that put a task's picture into a chat as a photo."""
+    """Return the numbers of the calls that sent a task's picture as a photo."""
     return [
         number
         for number, call in enumerate(world.telegram.calls)
@@ -342,15 +336,15 @@ def _contains_result(call: TelegramCall, task: LocalKieTask) -> bool:
 
 
 def _repeated_answers(
-    world: ProcessHarness, supervisor: Supervisor, witness: CrashRequestAuditor
+    world: ProcessHarness, supervisor: Supervisor, auditor: CrashRequestAuditor
 ) -> tuple[int, list[str]]:
-    """Tell the answers that were sent once more: in the documented window, and those with no such excuse."""
+    """Count the answers that were repeated in the documented window, and return those outside of it."""
     inside, outside = 0, []
-    excused = {key for death, key in supervisor.unrecorded_messages() if death.answering_jobs}
+    excused = {key for crash, key in supervisor.unrecorded_messages() if crash.answering_jobs}
     for task in world.kie.tasks.values():
         for number in _sends_of_result(world, task)[:-1]:
             [key] = sent_messages([world.telegram.calls[number]])
-            if number in witness.unconfirmed_calls or key in excused:
+            if number in auditor.unconfirmed_calls or key in excused:
                 inside += 1
             else:
                 outside.append(f"{task.prompt}: {key}")
@@ -358,7 +352,7 @@ def _repeated_answers(
 
 
 def _never_shown(world: ProcessHarness) -> list[str]:
-    """Name the pictures that are said to have been sent, and never were: of the `UNCONFIRMED` it is not said."""
+    """Return the pictures that are stored as sent, but never were, except the unconfirmed ones."""
     succeeded = {row["task_id"] for row in world.query("SELECT task_id FROM jobs WHERE state = 'succeeded'")}
     tasks = succeeded - {row["task_id"] for row in world.query(UNCONFIRMED_ANSWERS)}
     edits = [call for call in world.telegram.calls if call.method == "editMessageMedia"]

@@ -1,4 +1,4 @@
-"""SIGKILL during a bot's very first start, in which it makes its database and tells Telegram its commands.
+"""SIGKILL during the first start, in which the bot creates its database and sets its commands.
 
 `make test` kills at some of these points, `make crash` at each.
 """
@@ -33,16 +33,18 @@ async def test_a_kill_during_the_first_start_leaves_nothing_half_done(
     points = drop_equivalent_points(parse_points(bot.log))
     assert len(points) > len(OFFERED_COMMANDS) * len(languages())
     record_property("a first start", f"{len(points[::step])} points")
-    room = asyncio.Semaphore(MAX_PARALLEL)
-    await asyncio.gather(*(_killed_at(point, tmp_path / point.replace(" ", "-"), room) for point in points[::step]))
+    semaphore = asyncio.Semaphore(MAX_PARALLEL)
+    await asyncio.gather(
+        *(_killed_at(point, tmp_path / point.replace(" ", "-"), semaphore) for point in points[::step])
+    )
 
 
-async def _killed_at(point: str, folder: Path, room: asyncio.Semaphore) -> None:
-    async with room, open_process_harness(folder) as world:
-        doomed = world.create_bot(command=KILLABLE_COMMAND, CRASH_AT=point)
-        await doomed.start()
-        await wait_for_exit_or_log_line(doomed, FIRST_START_DONE)
-        await doomed.kill()
+async def _killed_at(point: str, folder: Path, semaphore: asyncio.Semaphore) -> None:
+    async with semaphore, open_process_harness(folder) as world:
+        killed_bot = world.create_bot(command=KILLABLE_COMMAND, CRASH_AT=point)
+        await killed_bot.start()
+        await wait_for_exit_or_log_line(killed_bot, FIRST_START_DONE)
+        await killed_bot.kill()
         ada = world.telegram.person()
         ada.send_photo(make_photo(), caption="make it snow")
         bot = world.create_bot()

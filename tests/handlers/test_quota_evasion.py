@@ -411,7 +411,7 @@ async def test_each_task_of_an_edit_that_was_ordered_once_more_has_to_have_been_
 
 
 async def test_where_kie_does_not_say_what_a_failure_cost_it_counts_and_is_spent_as_usual(tmp_path: Path) -> None:
-    async with open_bot_harness(tmp_path, kie={"vintage": 2025}, daily_edits_per_user=1) as house:
+    async with open_bot_harness(tmp_path, kie={"api_year": 2025}, daily_edits_per_user=1) as house:
         house.kie.script_outcomes(failure("violates the content policy"))
         await house.request_edit(PHOTO)
         await house.advance_time(60)

@@ -145,7 +145,7 @@ AUGUST_2026: dict[str, Any] = {
         {"data": json.dumps({"taskId": TASK})},
     ],
 )
-def test_every_vintage_names_its_task(payload: dict[str, Any]) -> None:
+def test_every_api_year_names_its_task(payload: dict[str, Any]) -> None:
     assert parse_callback_task_id(json.dumps(payload).encode()) == TASK
 
 

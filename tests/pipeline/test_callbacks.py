@@ -98,11 +98,11 @@ async def test_without_a_public_address_kie_is_not_asked_to_call(house: BotHarne
 
 
 @pytest.mark.parametrize("shape", ["2025-09", "2025-11", "2026-08"])
-@pytest.mark.parametrize("vintage", [2025, 2026])
-async def test_every_vintage_brings_the_picture_and_the_reason_why_not(
-    tmp_path: Path, shape: CallbackShape, vintage: int
+@pytest.mark.parametrize("api_year", [2025, 2026])
+async def test_every_api_year_brings_the_picture_and_the_reason_why_not(
+    tmp_path: Path, shape: CallbackShape, api_year: int
 ) -> None:
-    async with open_bot_harness(tmp_path, is_called=True, kie={"vintage": vintage}) as house:
+    async with open_bot_harness(tmp_path, is_called=True, kie={"api_year": api_year}) as house:
         house.kie.callbacks.options = CallbackOptions(shape=shape)
         house.kie.script_outcomes(failure("Content was flagged as sensitive."))
         await house.request_edit(make_photo())

@@ -85,7 +85,7 @@ async def test_a_photo_reaches_kie_as_telegram_has_it(house: BotHarness) -> None
 
 
 async def test_a_photo_in_which_an_app_left_a_stub_of_metadata_is_taken_as_it_is(house: BotHarness) -> None:
-    await house.request_edit(_picture_with_position(), as_the_client_does=False)
+    await house.request_edit(_picture_with_position(), recompress=False)
     await house.advance_time(1)
     [task] = house.kie.tasks.values()
     assert task.inputs == [_picture_with_position()]
@@ -142,7 +142,7 @@ async def test_a_file_that_every_viewer_opens_is_edited(house: BotHarness, conte
 
 
 async def test_a_photo_that_every_viewer_opens_is_edited(house: BotHarness) -> None:
-    await house.request_edit(make_photo()[:-2], as_the_client_does=False)
+    await house.request_edit(make_photo()[:-2], recompress=False)
     await house.advance_time(1)
     [task] = house.kie.tasks.values()
     [received] = task.inputs

@@ -97,7 +97,7 @@ async def test_the_callback_brings_the_picture_all_the_same(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("vintage", "is_echoed", "is_called", "end"),
+    ("api_year", "is_echoed", "is_called", "end"),
     [
         (2025, True, True, ScriptedOutcome()),
         (2026, True, True, ScriptedOutcome()),
@@ -109,9 +109,9 @@ async def test_the_callback_brings_the_picture_all_the_same(tmp_path: Path) -> N
     ],
 )
 async def test_a_task_of_which_the_record_shows_another_order_is_never_answered_with(
-    tmp_path: Path, vintage: int, is_echoed: bool, is_called: bool, end: ScriptedOutcome
+    tmp_path: Path, api_year: int, is_echoed: bool, is_called: bool, end: ScriptedOutcome
 ) -> None:
-    async with _open_harness(tmp_path, is_called=is_called, kie={"vintage": vintage}) as house:
+    async with _open_harness(tmp_path, is_called=is_called, kie={"api_year": api_year}) as house:
         house.kie.echo_callback(shown=is_echoed)
         house.kie.callbacks.options = CallbackOptions(lost=True)
         house.kie.script_outcomes(end)

@@ -1,13 +1,20 @@
-"""Here the pictures of the local Kie are looked at, so they are as large as people see them."""
+"""Fixtures for the sandbox's tests."""
+
+from collections.abc import AsyncIterator
 
 import pytest
 
 from bot.sandbox.fake_edit import render
-
-#: Pixels of the longer side.
-REAL_SIDE = 1024
+from tests.sandbox.http_receiver import HttpReceiver, open_http_receiver
 
 
 @pytest.fixture(autouse=True)
-def _real_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(render, "SIDE", REAL_SIDE)
+def _full_size_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render results as large as users see them."""
+    monkeypatch.setattr(render, "SIDE", 1024)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[HttpReceiver]:
+    async with open_http_receiver() as opened:
+        yield opened

@@ -1,4 +1,4 @@
-"""The sandbox's bot runs apart from everything that is set around it."""
+"""The sandbox's bot is isolated from the settings of its surroundings."""
 
 import os
 import re
@@ -24,25 +24,25 @@ DEAF_SCRIPT = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " +
 
 
 @pytest.fixture
-async def heard() -> list[BotLogLine]:
+async def log_lines() -> list[BotLogLine]:
     return []
 
 
 @pytest.fixture
-async def child(heard: list[BotLogLine]) -> AsyncIterator[BotProcess]:
-    child = BotProcess(heard.append)
-    yield child
-    await child.stop(0.1)
+async def process(log_lines: list[BotLogLine]) -> AsyncIterator[BotProcess]:
+    process = BotProcess(log_lines.append)
+    yield process
+    await process.stop(0.1)
 
 
-async def start_script(child: BotProcess, script: str, folder: Path) -> None:
-    await child.start([sys.executable, "-c", script], {"PATH": os.environ["PATH"]}, folder)
+async def start_script(process: BotProcess, script: str, folder: Path) -> None:
+    await process.start([sys.executable, "-c", script], {"PATH": os.environ["PATH"]}, folder)
 
 
 def test_nothing_of_the_settings_around_reaches_the_bot(tmp_path: Path) -> None:
     names = ("TELEGRAM_BOT_TOKEN", "KIE_API_KEY", "KIE_MODEL", "ADMIN_IDS", "HTTPS_PROXY", "all_proxy", "PYTHONHOME")
-    around = dict.fromkeys(names, "the operator's") | {"PATH": "/bin", "LANG": "C"}
-    given = build_environment(ServiceEndpoints("http://t", "1:a", "http://k", "key"), tmp_path, around)
+    surroundings = dict.fromkeys(names, "the operator's") | {"PATH": "/bin", "LANG": "C"}
+    given = build_environment(ServiceEndpoints("http://t", "1:a", "http://k", "key"), tmp_path, surroundings)
     assert "the operator's" not in given.values()
     assert set(given) & set(INHERITED_VARIABLES) == {"PATH", "LANG"}
 
@@ -83,28 +83,30 @@ def test_steps_and_trouble_are_news_and_chatter_is_not() -> None:
     assert [line.is_noteworthy for line in lines] == [False, True, True, True]
 
 
-async def test_it_is_ready_when_its_log_says_so(child: BotProcess, heard: list[BotLogLine], tmp_path: Path) -> None:
-    await start_script(child, READY_SCRIPT, tmp_path)
-    await child.wait_until_ready(20)
-    assert [line.text for line in heard] == ["ready: @bot takes updates"]
-    child.raise_if_stopped()
+async def test_it_is_ready_when_its_log_says_so(
+    process: BotProcess, log_lines: list[BotLogLine], tmp_path: Path
+) -> None:
+    await start_script(process, READY_SCRIPT, tmp_path)
+    await process.wait_until_ready(20)
+    assert [line.text for line in log_lines] == ["ready: @bot takes updates"]
+    process.raise_if_stopped()
 
 
-async def test_a_bot_that_dies_leaves_its_last_words(child: BotProcess, tmp_path: Path) -> None:
-    await start_script(child, "raise SystemExit('KIE_API_KEY is missing')", tmp_path)
+async def test_a_bot_that_dies_leaves_its_last_words(process: BotProcess, tmp_path: Path) -> None:
+    await start_script(process, "raise SystemExit('KIE_API_KEY is missing')", tmp_path)
     with pytest.raises(BotStopped, match="KIE_API_KEY is missing"):
-        await child.wait_until_ready(20)
+        await process.wait_until_ready(20)
 
 
-async def test_a_bot_that_does_not_listen_is_ended_all_the_same(child: BotProcess, tmp_path: Path) -> None:
-    await start_script(child, DEAF_SCRIPT, tmp_path)
-    await child.wait_until_ready(20)
-    await child.stop(0.1)
+async def test_a_bot_that_does_not_listen_is_ended_all_the_same(process: BotProcess, tmp_path: Path) -> None:
+    await start_script(process, DEAF_SCRIPT, tmp_path)
+    await process.wait_until_ready(20)
+    await process.stop(0.1)
     with pytest.raises(BotStopped):
-        child.raise_if_stopped()
+        process.raise_if_stopped()
 
 
-async def test_a_bot_that_never_gets_ready_is_given_up(child: BotProcess, tmp_path: Path) -> None:
-    await start_script(child, "import time; time.sleep(60)", tmp_path)
+async def test_a_bot_that_never_gets_ready_is_given_up(process: BotProcess, tmp_path: Path) -> None:
+    await start_script(process, "import time; time.sleep(60)", tmp_path)
     with pytest.raises(TimeoutError):
-        await child.wait_until_ready(0.1)
+        await process.wait_until_ready(0.1)

@@ -1,4 +1,4 @@
-"""`python -m bot sandbox`: the whole bot, from a picture to its answer, on this machine."""
+"""`python -m bot sandbox`: the real bot on this machine, from a picture to its answer."""
 
 import os
 import pty
@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "-m", "bot", "sandbox")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A working directory with a picture, and with settings that must not be believed."""
+    """A working directory with a picture, and with settings that must be ignored."""
     (tmp_path / "cat.jpg").write_bytes(draw_house())
     (tmp_path / ".env").write_text("KIE_MODEL=unknown\nTELEGRAM_API_URL=http://192.0.2.1\n")
     return tmp_path
@@ -115,7 +115,7 @@ def test_the_page_is_served_until_it_is_stopped_and_opened_unless_that_is_not_wa
 
 @contextmanager
 def open_url(url: str) -> Iterator[HTTPResponse]:
-    """Ask for something of the page."""
+    """Send a GET request."""
     address = urlsplit(url)
     with closing(HTTPConnection(address.netloc, timeout=20)) as connection:
         connection.request("GET", address.path)
@@ -124,14 +124,14 @@ def open_url(url: str) -> Iterator[HTTPResponse]:
 
 
 def _wait_for_bot(url: str) -> None:
-    """Return once the page says so, which is after it was opened if it is."""
+    """Return once the page reports a running bot, which is after a browser was opened."""
     with open_url(f"{url}events") as feed:
-        while b'"life": "running"' not in feed.readline():
+        while b'"state": "running"' not in feed.readline():
             pass
 
 
 @pytest.mark.parametrize(
-    ("is_terminal", "around_it", "somebody"),
+    ("is_terminal", "environment", "expected"),
     [
         (True, {"DISPLAY": ":0"}, True),
         (True, {"WAYLAND_DISPLAY": "wayland-0"}, True),
@@ -140,9 +140,9 @@ def _wait_for_bot(url: str) -> None:
     ],
 )
 def test_somebody_is_there_at_a_terminal_with_a_screen(
-    is_terminal: bool, around_it: dict[str, str], somebody: bool
+    is_terminal: bool, environment: dict[str, str], expected: bool
 ) -> None:
-    assert can_open_browser("linux", around_it, is_terminal=is_terminal) is somebody
+    assert can_open_browser("linux", environment, is_terminal=is_terminal) is expected
     assert can_open_browser("darwin", {}, is_terminal=is_terminal) is is_terminal
 
 
@@ -169,11 +169,7 @@ def test_a_port_that_is_taken_is_said_to_be(capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_a_mistake_in_the_command_is_told_before_anything_starts(
-    folder: Path,
-    words: list[str],
-    complaint: str,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    folder: Path, words: list[str], complaint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "notes.txt").write_text("no picture")
     (folder / "cat.jpg").touch()

@@ -1,4 +1,4 @@
-"""The stand-in edit is visible, honest, repeatable and never in the way."""
+"""The fake edit is visible, marked, deterministic, and accepts any input."""
 
 import hashlib
 import io
@@ -6,19 +6,14 @@ import io
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from bot.sandbox.fake_edit.render import SIDE, read_origin, render_fake_edit
+from bot.sandbox.fake_edit.render import SIDE, make_collage, read_origin, render_fake_edit
 from bot.sandbox.samples import draw_house
+from tests.sandbox.fake_edit.image_probes import open_image
 from tests.sandbox.kie.api_client import make_picture
 
 
-def open_image(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data))
-    image.load()
-    return image
-
-
 def mean_difference(one: Image.Image, other: Image.Image) -> float:
-    """The mean difference of two pictures, 0 to 255, over all channels."""
+    """Return the mean difference of two pictures, 0 to 255, over all channels."""
     gap = ImageChops.difference(one.convert("RGB"), other.convert("RGB").resize(one.size))
     return sum(ImageStat.Stat(gap).mean) / 3
 
@@ -105,3 +100,31 @@ def test_no_colour_mode_is_too_strange(mode: str) -> None:
 def test_the_sample_is_a_picture_that_the_bot_can_take() -> None:
     image = open_image(draw_house())
     assert (image.format, image.size) == ("JPEG", (1280, 960))
+
+
+TONES = [(25 * number, 60, 255 - 25 * number) for number in range(10)]
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 7, 10])
+def test_every_picture_of_an_album_is_there_in_order(number: int) -> None:
+    album = make_collage([Image.new("RGB", (40, 30), tone) for tone in TONES[:number]], 200)
+    seen = [pixel for row in range(3) for pixel in _row(album, row)]
+    assert list(dict.fromkeys(pixel for pixel in seen if pixel in TONES)) == TONES[:number]
+
+
+def _row(album: Image.Image, row: int) -> list[object]:
+    y = album.height * (2 * row + 1) // 6
+    return [album.getpixel((x, y)) for x in range(album.width)]
+
+
+@pytest.mark.parametrize("sizes", [[(1, 900), (900, 1)], [(1, 1)] * 10, [(900, 1)] * 3, [(4000, 10), (50, 50)]])
+def test_an_album_is_never_larger_than_two_pictures(sizes: list[tuple[int, int]]) -> None:
+    album = make_collage([Image.new("RGB", size, "red") for size in sizes], 64)
+    assert album.width <= 128
+    assert album.height <= 64
+
+
+def test_a_thin_picture_leaves_room_for_the_others() -> None:
+    album = make_collage([Image.new("RGB", (900, 1), "red"), Image.new("RGB", (50, 50), "blue")], 64)
+    blue = sum(album.getpixel((x, album.height // 2)) == (0, 0, 255) for x in range(album.width))
+    assert blue > album.width // 5

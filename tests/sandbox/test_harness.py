@@ -1,4 +1,4 @@
-"""The stage tells what the bot does, and knows when there is nothing left to wait for."""
+"""The harness reports what the bot does, and knows when it is idle."""
 
 import sys
 
@@ -11,22 +11,22 @@ from bot.sandbox.telegram.local_telegram import LocalTelegram
 
 
 async def test_a_bot_that_does_not_start_is_reported_with_its_last_words() -> None:
-    told: list[str] = []
+    reported: list[str] = []
     with pytest.raises(BotStopped, match="no luck"):
-        async with open_harness(0.1, told.append, [sys.executable, "-c", "raise SystemExit('no luck')"]):
+        async with open_harness(0.1, reported.append, [sys.executable, "-c", "raise SystemExit('no luck')"]):
             pass
-    assert told == ["   log: no luck"]
+    assert reported == ["   log: no luck"]
 
 
 async def test_a_stage_without_a_bot_has_no_news() -> None:
-    stage = SandboxHarness(LocalTelegram(token="1:x"), LocalKie(key="x"), print)
+    harness = SandboxHarness(LocalTelegram(token="1:x"), LocalKie(key="x"), print)
     with pytest.raises(BotStopped):
-        stage.report_new_messages()
+        harness.report_new_messages()
 
 
 async def test_it_is_not_over_right_after_something_was_sent() -> None:
-    told: list[str] = []
-    stage = SandboxHarness(LocalTelegram(token="1:x"), LocalKie(key="x"), told.append)
-    stage.report_sent("hello")
-    assert not stage.is_idle
-    assert (told, stage.telegram.messages(PERSON_ID)) == (["you sent hello"], [])
+    reported: list[str] = []
+    harness = SandboxHarness(LocalTelegram(token="1:x"), LocalKie(key="x"), reported.append)
+    harness.report_sent("hello")
+    assert not harness.is_idle
+    assert (reported, harness.telegram.messages(PERSON_ID)) == (["you sent hello"], [])

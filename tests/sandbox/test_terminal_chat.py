@@ -1,4 +1,4 @@
-"""What is typed in the terminal is sent as it is meant."""
+"""The lines typed in the terminal chat are parsed and executed."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ from bot.sandbox.terminal_chat import TerminalAction, TypedLine, execute_line, p
 
 
 @pytest.fixture
-def told() -> list[str]:
+def reported() -> list[str]:
     return []
 
 
 @pytest.fixture
-async def stage(told: list[str]) -> SandboxHarness:
-    """A stage without a bot: what was sent stays where it is."""
-    return SandboxHarness(LocalTelegram(token="1:x"), LocalKie(key="x"), told.append)
+async def harness(reported: list[str]) -> SandboxHarness:
+    """A harness without a bot: updates stay pending."""
+    return SandboxHarness(LocalTelegram(token="1:x"), LocalKie(key="x"), reported.append)
 
 
 @pytest.mark.parametrize(
@@ -55,66 +55,66 @@ def test_any_file_that_exists_can_be_sent_by_its_name(tmp_path: Path) -> None:
     assert parse_line(f"{path} snow") == TypedLine("snow", (str(path),))
 
 
-async def test_the_sample_is_sent_as_a_photo_with_its_caption(stage: SandboxHarness, told: list[str]) -> None:
-    execute_line(stage, TypedLine("make it snow", ("sample",)))
-    [message] = stage.telegram.messages(PERSON_ID)
+async def test_the_sample_is_sent_as_a_photo_with_its_caption(harness: SandboxHarness, reported: list[str]) -> None:
+    execute_line(harness, TypedLine("make it snow", ("sample",)))
+    [message] = harness.telegram.messages(PERSON_ID)
     assert (message["caption"], len(message["photo"]) > 1) == ("make it snow", True)
-    assert told == ['you sent sample.jpg: "make it snow"']
+    assert reported == ['you sent sample.jpg: "make it snow"']
 
 
-async def test_a_file_is_sent_byte_for_byte(stage: SandboxHarness, tmp_path: Path) -> None:
+async def test_a_file_is_sent_byte_for_byte(harness: SandboxHarness, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(b"notes")
-    execute_line(stage, TypedLine("x", (str(path),), as_file=True))
-    [message] = stage.telegram.messages(PERSON_ID)
+    execute_line(harness, TypedLine("x", (str(path),), as_file=True))
+    [message] = harness.telegram.messages(PERSON_ID)
     assert message["document"]["file_name"] == "notes.txt"
-    assert stage.telegram.message_photo_bytes(message) == b"notes"
+    assert harness.telegram.message_photo_bytes(message) == b"notes"
 
 
-async def test_other_words_are_sent_as_text(stage: SandboxHarness) -> None:
-    execute_line(stage, TypedLine("/help"))
-    assert [message["text"] for message in stage.telegram.messages(PERSON_ID)] == ["/help"]
+async def test_other_words_are_sent_as_text(harness: SandboxHarness) -> None:
+    execute_line(harness, TypedLine("/help"))
+    assert [message["text"] for message in harness.telegram.messages(PERSON_ID)] == ["/help"]
 
 
-async def test_several_pictures_are_sent_as_one_album(stage: SandboxHarness) -> None:
-    execute_line(stage, TypedLine("a duel", ("sample", "sample")))
-    first, second = stage.telegram.messages(PERSON_ID)
+async def test_several_pictures_are_sent_as_one_album(harness: SandboxHarness) -> None:
+    execute_line(harness, TypedLine("a duel", ("sample", "sample")))
+    first, second = harness.telegram.messages(PERSON_ID)
     assert first["media_group_id"] == second["media_group_id"]
     assert (first["caption"], "caption" in second) == ("a duel", False)
 
 
-async def test_a_reply_goes_to_the_latest_picture(stage: SandboxHarness) -> None:
-    execute_line(stage, TypedLine("make it snow", ("sample",)))
-    execute_line(stage, TypedLine("now at night", action=TerminalAction.REPLY))
-    picture, reply = stage.telegram.messages(PERSON_ID)
+async def test_a_reply_goes_to_the_latest_picture(harness: SandboxHarness) -> None:
+    execute_line(harness, TypedLine("make it snow", ("sample",)))
+    execute_line(harness, TypedLine("now at night", action=TerminalAction.REPLY))
+    picture, reply = harness.telegram.messages(PERSON_ID)
     assert reply["reply_to_message"]["message_id"] == picture["message_id"]
 
 
-@pytest.mark.parametrize("gesture", [TerminalAction.PRESS, TerminalAction.REPLY])
+@pytest.mark.parametrize("action", [TerminalAction.PRESS, TerminalAction.REPLY])
 async def test_what_there_is_nothing_for_is_said(
-    stage: SandboxHarness, gesture: TerminalAction, capsys: pytest.CaptureFixture[str]
+    harness: SandboxHarness, action: TerminalAction, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    execute_line(stage, TypedLine("Cancel", action=gesture))
-    assert stage.telegram.messages(PERSON_ID) == []
+    execute_line(harness, TypedLine("Cancel", action=action))
+    assert harness.telegram.messages(PERSON_ID) == []
     assert capsys.readouterr().out.startswith("that cannot be done: there is no")
 
 
 @pytest.mark.parametrize("name", ["missing.jpg", "notes.txt"])
 async def test_what_cannot_be_sent_is_said(
-    stage: SandboxHarness, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+    harness: SandboxHarness, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "notes.txt").write_bytes(b"no picture")
-    execute_line(stage, TypedLine("x", (str(tmp_path / name),)))
-    assert stage.telegram.messages(PERSON_ID) == []
+    execute_line(harness, TypedLine("x", (str(tmp_path / name),)))
+    assert harness.telegram.messages(PERSON_ID) == []
     assert capsys.readouterr().out.startswith("that cannot be sent: ")
 
 
 async def test_lines_are_read_as_they_come_and_their_end_is_told() -> None:
-    source, mouth = os.pipe()
+    source, writer = os.pipe()
     lines = read_lines(source)
-    os.write(mouth, "sample снег\nla".encode())
+    os.write(writer, "sample снег\nla".encode())
     first = await lines.get()
-    os.write(mouth, b"st")
-    os.close(mouth)
+    os.write(writer, b"st")
+    os.close(writer)
     assert [first, await lines.get(), await lines.get()] == ["sample снег", "last", None]
     os.close(source)

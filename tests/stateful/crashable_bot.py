@@ -1,4 +1,4 @@
-"""The life of a bot, and of those after it on the same file, between servers that outlive them all."""
+"""A bot in this process that crashes at scheduled points and is restarted on the same database, with its servers."""
 
 import asyncio
 import logging
@@ -22,46 +22,41 @@ from tests.bot_harness import ManualClock, build_settings
 from tests.process_harness import KEY, TOKEN
 from tests.stateful.simulated_crash import SimulatedCrash
 
-#: Rounds of work without any time passing, after which the bot counts as going round in circles.
+#: rounds of work without time passing, after which the worker counts as caught in a loop
 MAX_ROUNDS = 300
 
-#: Kie's limits, and the bot's: low, so that jobs have to wait for them.
+#: the limits of Kie and of the bot; low, so that jobs have to wait
 CREATES_PER_WINDOW, MAX_RUNNING = 3, 3
 
-#: Seconds; short, because a task is looked at every second.
 TASK_SECONDS = 4.0
 
-
-#: Loaded once for all lives: nothing here is encrypted, and it takes longer than all the rest of a birth.
+#: loaded once for all starts: it takes longer than the rest of a start, and nothing here is encrypted
 CACHED_CERTIFICATES = cache(load_tls_context)
 
 
 @contextmanager
 def skip_certificate_loading() -> Iterator[None]:
-    """Spare what takes most of the time and is not what this is about: certificates."""
+    """Use the cached certificates."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "load_tls_context", CACHED_CERTIFICATES)
         yield
 
 
 class RequestAuditor(logging.Handler):
-    """Judges every request to Telegram, and remembers of which calls the bot cannot know that they arrived.
+    """Validates every request to Telegram, and records unconfirmed calls and the errors that the bot logs."""
 
-    It also keeps what the bot logs of mistakes of its own.
-    """
-
-    def __init__(self, doom: SimulatedCrash) -> None:
+    def __init__(self, crash: SimulatedCrash) -> None:
         super().__init__()
-        self._crash = doom
+        self._crash = crash
         self.telegram: LocalTelegram | None = None
-        #: calls by their number
+        #: numbers of the calls that the bot cannot know to have arrived
         self.unconfirmed_calls: set[int] = set()
-        #: those that Telegram has turned down
+        #: numbers of the calls that Telegram refused
         self.refused_calls: set[int] = set()
         self.logged_errors: list[str] = []
 
     def audit_request(self, method: str, params: Mapping[str, object], files: Mapping[str, object]) -> None:
-        """Judge one request, which is the latest of the calls."""
+        """Validate a request, which is the latest call."""
         bot_api_validator.validate_request(method, params, files)
         assert self.telegram is not None
         waiting = self.telegram.faults._queued.get(method)
@@ -70,21 +65,21 @@ class RequestAuditor(logging.Handler):
             fates.add(len(self.telegram.calls) - 1)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep what no living bot should ever have to say."""
+        """Record a logged exception, unless the bot has crashed."""
         if record.exc_info and not self._crash.has_crashed:
             self.logged_errors.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
 
 
 class CrashableBot:
-    """A bot that works when it is told to, dies at the points of its doom, and is born again when it is needed."""
+    """A bot that works when a test tells it to, crashes at scheduled points, and restarts when it is needed."""
 
-    def __init__(self, folder: Path, doom: SimulatedCrash) -> None:
+    def __init__(self, folder: Path, crash: SimulatedCrash) -> None:
         self.path = folder / "darkroom.db"
-        self.crash = doom
+        self.crash = crash
         self.clock = ManualClock()
-        #: seconds by which the bot's time of day is ahead
+        #: seconds by which the bot's wall clock is ahead
         self.clock_skew = 0.0
-        self.auditor = RequestAuditor(doom)
+        self.auditor = RequestAuditor(crash)
         self.telegram = LocalTelegram(token=TOKEN, clock=self.clock, check=self.auditor.audit_request)
         self.auditor.telegram = self.telegram
         self.kie = LocalKie(
@@ -94,7 +89,7 @@ class CrashableBot:
             creates_per_10_seconds=CREATES_PER_WINDOW,
             credits=1000.0,
         )
-        self.bot: Application | None = None
+        self.application: Application | None = None
         self.start_count = 0
         self._calls_before_work = 0
         self._stack = AsyncExitStack()
@@ -111,40 +106,39 @@ class CrashableBot:
         self._settings = build_settings(self.path.parent, self.telegram, self.kie, limits)
 
     async def close(self) -> None:
-        """End the bot and the servers."""
+        """Stop the bot and the servers."""
         self.crash.has_crashed = True
         await self._stack.aclose()
         await self.kie.stop()
         await self.telegram.stop()
 
     def is_running(self) -> bool:
-        """Say whether there is a bot."""
-        return self.bot is not None
+        return self.application is not None
 
     async def process_updates(self) -> None:
-        """Let the updates that wait in, and handle them."""
+        """Receive and handle the pending updates."""
         await self._run(self._process_updates())
 
     async def settle(self) -> None:
-        """Let everything happen that needs no more than the second between two messages to a chat."""
+        """Do all work that is due within the second between two messages to a chat."""
         await self._run(self._settle())
 
     async def advance_time(self, seconds: float) -> None:
-        """Let time pass, which a bot that dies meanwhile does not see."""
+        """Advance the clock while the bot works; it may crash on the way."""
         end = self.clock.now + seconds
         await self._run(self._advance_until(end))
         self.clock.now = max(end, self.clock.now)
 
     async def stop(self) -> None:
-        """End the bot in peace: nothing is under way."""
+        """Stop the bot in good order, while nothing is in progress."""
         await self._stack.aclose()
-        self.bot = None
+        self.application = None
 
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let a bot do something, for as long as it lives."""
-        if self.bot is None:
+        """Start the bot if necessary, and run `work` until it ends or the bot crashes."""
+        if self.application is None:
             await self._run_until_crash(self._start_bot())
-        if self.bot is None:
+        if self.application is None:
             work.close()
         else:
             await self._run_until_crash(work)
@@ -161,17 +155,17 @@ class CrashableBot:
             self.auditor.unconfirmed_calls.update(range(self._calls_before_work, len(self.telegram.calls)))
 
     def _mark_calls_as_recorded(self) -> None:
-        """Note that what was called before this moment is over, and written down."""
+        """Note that all calls so far have ended and are stored."""
         self._calls_before_work = len(self.telegram.calls)
 
     async def _clean_up_after_crash(self) -> None:
         await self._stack.aclose()
         await self._wait_for_requests_to_arrive()
-        self.bot = None
+        self.application = None
         self.crash.cancel()
 
     async def _wait_for_requests_to_arrive(self) -> None:
-        """Let Telegram take in what was sent by a bot that died meanwhile."""
+        """Wait until Telegram has received what the crashed bot had sent."""
         runner = self.telegram._server._runner
         assert runner is not None
         assert runner.server is not None
@@ -179,35 +173,35 @@ class CrashableBot:
             if not runner.server.connections:
                 return
             await asyncio.sleep(0)
-        raise AssertionError("a dead bot holds a connection")
+        raise AssertionError("a crashed bot keeps a connection open")
 
     async def _start_bot(self) -> None:
         self._stack = AsyncExitStack()
         self.start_count += 1
         self.crash._changes = 0
-        self.bot = await wire(self._settings, self._stack, Clocks(self._wall_clock, self.clock))
-        await self.bot.worker.recover()
+        self.application = await wire(self._settings, self._stack, Clocks(self._wall_clock, self.clock))
+        await self.application.worker.recover()
 
     def _wall_clock(self) -> Instant:
         return round((self.clock.now + self.clock_skew) * 1000)
 
     async def _process_updates(self) -> None:
-        bot = self._running_bot()
-        while self._has_updates(bot):
-            await bot.long_poller.poll_once()
+        application = self._running_bot()
+        while self._has_updates(application):
+            await application.long_poller.poll_once()
             self._running_bot()
-        await bot.dispatcher.handle_all()
+        await application.dispatcher.handle_all()
 
-    def _has_updates(self, bot: Application) -> bool:
+    def _has_updates(self, application: Application) -> bool:
         updates = self.telegram.state.updates
-        return any(each["update_id"] >= bot.long_poller._offset for each in updates.pending) or bool(
+        return any(each["update_id"] >= application.long_poller._offset for each in updates.pending) or bool(
             updates._redelivered
         )
 
     def _running_bot(self) -> Application:
         assert not self.crash.has_crashed
-        assert self.bot is not None
-        return self.bot
+        assert self.application is not None
+        return self.application
 
     async def _settle(self) -> None:
         while (wait := await self._run_due_work()) <= 1.0:
@@ -220,7 +214,7 @@ class CrashableBot:
         await self._run_due_work()
 
     async def _run_due_work(self) -> float:
-        """Start everything that is due and wait until it ended; return the seconds to the next turn."""
+        """Start everything that is due and wait until it ends; return the seconds until more is due."""
         worker = self._running_bot().worker
         for _ in range(MAX_ROUNDS):
             worker._wakeup.clear()
@@ -231,7 +225,7 @@ class CrashableBot:
             await self.kie.wait_for(self._are_results_ready)
             if seconds > 0 and not worker._wakeup.is_set():
                 return seconds
-        raise AssertionError("the worker goes round in circles")
+        raise AssertionError("the worker is caught in a loop")
 
     def _are_results_ready(self) -> bool:
         return all(task.prepared_at is not None for task in self.kie.tasks.values())

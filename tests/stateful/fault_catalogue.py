@@ -1,4 +1,4 @@
-"""What can go wrong on the other side, and when a bot can die; each by a name, so that a story can be read."""
+"""The faults of Kie and Telegram and the crash points, each with a name, so that a failing run can be read."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -14,19 +14,18 @@ InjectFault = Callable[[CrashableBot], None]
 SERVER_ERROR_TEXT = "Internal Error, Please try again later."
 POLICY_TEXT = "The input or output was flagged as sensitive. Please try again with different inputs."
 
-#: How a task can end.
 TASK_OUTCOMES = {
-    "well": SUCCESS,
-    "refused": failure(POLICY_TEXT),
-    "broken for free": failure(SERVER_ERROR_TEXT),
-    "broken at a cost": failure(SERVER_ERROR_TEXT, refunded=False),
-    "without a picture": SUCCESS_WITHOUT_URL,
-    "never": STUCK,
-    "in an unknown way": UNKNOWN_STATUS,
+    "success": SUCCESS,
+    "refusal": failure(POLICY_TEXT),
+    "refunded failure": failure(SERVER_ERROR_TEXT),
+    "paid failure": failure(SERVER_ERROR_TEXT, refunded=False),
+    "success without a URL": SUCCESS_WITHOUT_URL,
+    "stuck": STUCK,
+    "unknown status": UNKNOWN_STATUS,
 }
 
 CUT_FAULTS = {"cut before": Fault(FaultKind.CUT_BEFORE), "cut after": Fault(FaultKind.CUT_AFTER)}
-KIE_FAULTS = CUT_FAULTS | {"a page": HTML_502}
+KIE_FAULTS = CUT_FAULTS | {"HTML 502": HTML_502}
 TELEGRAM_FAULTS = CUT_FAULTS | {"too many": too_many_requests(5), "server error": server_error()}
 
 REFUSAL_CODES = (401, 422, 429, 433, 455, 500)
@@ -36,46 +35,46 @@ TEXT_METHODS = ("sendMessage", "editMessageText", "deleteMessage", "answerCallba
 READ_METHODS = ("getFile", "getUpdates", "getMe")
 KIE_READ_CALLS = ("recordInfo", "file-stream-upload", "result", "credit")
 
-#: The calls before and after which a death is of interest, each for the first and the second time.
+#: the calls before and after which the bot may crash, the first and the second time
 CRASH_CALLS = (
     "createTask", "sendPhoto", "sendMessage", "editMessageMedia", "editMessageText", "file-stream-upload", "result",
 )  # fmt: skip
 
 
-def _fault_at_telegram(call: str, fault: Fault, times: int, life: CrashableBot) -> None:
-    life.telegram.faults.add(call, fault, times)
+def _fault_at_telegram(call: str, fault: Fault, times: int, bot: CrashableBot) -> None:
+    bot.telegram.faults.add(call, fault, times)
 
 
-def _fault_at_kie(call: str, fault: Fault, life: CrashableBot) -> None:
-    life.kie.faults.add("upload" if call == "file-stream-upload" else call, fault)
+def _fault_at_kie(call: str, fault: Fault, bot: CrashableBot) -> None:
+    bot.kie.faults.add("upload" if call == "file-stream-upload" else call, fault)
 
 
-def _fault_at_orders(fault: Fault, times: int, life: CrashableBot) -> None:
-    life.kie.faults.add("createTask", fault, times)
+def _fault_at_orders(fault: Fault, times: int, bot: CrashableBot) -> None:
+    bot.kie.faults.add("createTask", fault, times)
 
 
-def _refuse_orders(code: int, times: int, life: CrashableBot) -> None:
+def _refuse_orders(code: int, times: int, bot: CrashableBot) -> None:
     for _ in range(times):
-        life.kie.refuse_next_create(code, "This field is required")
+        bot.kie.refuse_next_create(code, "This field is required")
 
 
-def _script_tasks(ending: ScriptedOutcome, times: int, life: CrashableBot) -> None:
-    life.kie.script_outcomes(*[ending] * times)
+def _script_tasks(outcome: ScriptedOutcome, times: int, bot: CrashableBot) -> None:
+    bot.kie.script_outcomes(*[outcome] * times)
 
 
-def _set_credits(amount: float, life: CrashableBot) -> None:
-    life.kie._account.paid_in = amount
+def _set_credits(amount: float, bot: CrashableBot) -> None:
+    bot.kie._account.paid_in = amount
 
 
-def _schedule_crash(fate: CrashPoint, life: CrashableBot) -> None:
-    life.crash.schedule(fate)
+def _schedule_crash(crash_point: CrashPoint, bot: CrashableBot) -> None:
+    bot.crash.schedule(crash_point)
 
 
 def _list_crashes() -> dict[str, InjectFault]:
     points = [(name, nth) for name in CRASH_CALLS for nth in (1, 2)]
     points += [(COMMIT, nth) for nth in range(1, 11)] + [(ANY_POINT, nth) for nth in range(1, 21)]
     return {
-        f"death {when} {name} {nth}": partial(_schedule_crash, CrashPoint(when, name, nth))
+        f"crash {when} {name} {nth}": partial(_schedule_crash, CrashPoint(when, name, nth))
         for name, nth in points
         for when in ("before", "after")
     }
@@ -92,9 +91,9 @@ def _list_telegram_faults(calls: Iterable[str], times: Iterable[int]) -> dict[st
 
 CRASHES = _list_crashes()
 
-#: Those in the two windows that count: nobody can know whether Kie took the order, or whether the answer arrived.
+#: crashes after which nobody can know whether Kie took the order, or whether the answer arrived
 CRITICAL_CRASHES = tuple(
-    f"death {when} {call} 1" for call in ("createTask", "sendPhoto") for when in ("after", "before")
+    f"crash {when} {call} 1" for call in ("createTask", "sendPhoto") for when in ("after", "before")
 )
 
 UNCERTAIN_ORDERS: dict[str, InjectFault] = {
@@ -116,16 +115,16 @@ KIE_READ_FAULTS: dict[str, InjectFault] = {
 }
 
 TASK_ENDINGS: dict[str, InjectFault] = {
-    f"tasks end {name} x {n}": partial(_script_tasks, ending, n)
-    for name, ending in TASK_OUTCOMES.items()
+    f"task outcome: {name} x {n}": partial(_script_tasks, outcome, n)
+    for name, outcome in TASK_OUTCOMES.items()
     for n in (1, 3)
 }
 
 ANSWER_FAULTS: dict[str, InjectFault] = {
     **_list_telegram_faults(ANSWER_METHODS, (1, 3)),
     "sendPhoto: refused": partial(_fault_at_telegram, "sendPhoto", bad_request("PHOTO_INVALID_DIMENSIONS"), 1),
-    "death before sendPhoto 1": CRASHES["death before sendPhoto 1"],
-    "death after sendPhoto 1": CRASHES["death after sendPhoto 1"],
+    "crash before sendPhoto 1": CRASHES["crash before sendPhoto 1"],
+    "crash after sendPhoto 1": CRASHES["crash after sendPhoto 1"],
 }
 
 TEXT_FAULTS: dict[str, InjectFault] = _list_telegram_faults(TEXT_METHODS, (1, 4))
@@ -143,4 +142,4 @@ FAULT_GROUPS = (
     TELEGRAM_READ_FAULTS,
 )
 
-ALL_FAULTS: dict[str, InjectFault] = {name: trouble for kind in FAULT_GROUPS for name, trouble in kind.items()}
+ALL_FAULTS: dict[str, InjectFault] = {name: fault for kind in FAULT_GROUPS for name, fault in kind.items()}

@@ -198,7 +198,7 @@ def take_snapshot(life: CrashableBot, ledger: UserActions) -> DatabaseSnapshot:
     with closing(sqlite3.connect(f"file:{life.path}?mode=ro", uri=True)) as db:
         db.row_factory = sqlite3.Row
         questions = FORBIDDEN | ({} if ledger.clock_was_set else FORBIDDEN_WITH_STEADY_CLOCK)
-        questions |= {} if life.bot is None else FORBIDDEN_WHILE_RUNNING
+        questions |= {} if life.application is None else FORBIDDEN_WHILE_RUNNING
         sent = db.execute("SELECT chat_id, message_id FROM outbox WHERE message_id IS NOT NULL")
         return DatabaseSnapshot(
             states={row["id"]: State(row["state"]) for row in db.execute("SELECT id, state FROM jobs")},

@@ -1,4 +1,4 @@
-"""Deaths at points that were chosen by hand, in stories that a machine seldom makes up."""
+"""Crashes at points that generated runs rarely reach."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,56 +13,56 @@ from tests.stateful.simulated_crash import CrashPoint, SimulatedCrash
 
 
 @pytest.fixture
-async def life(tmp_path: Path) -> AsyncIterator[CrashableBot]:
-    """A life that has not begun."""
-    doom = SimulatedCrash()
-    with doom.installed(), skip_certificate_loading():
-        opened = CrashableBot(tmp_path, doom)
+async def bot(tmp_path: Path) -> AsyncIterator[CrashableBot]:
+    """A bot that was not started yet."""
+    crash = SimulatedCrash()
+    with crash.installed(), skip_certificate_loading():
+        opened = CrashableBot(tmp_path, crash)
         await opened.open()
         yield opened
         await opened.close()
 
 
-async def _request_edit(life: CrashableBot) -> Person:
-    ada = life.telegram.person(user_id=1001)
+async def _request_edit(bot: CrashableBot) -> Person:
+    ada = bot.telegram.person(user_id=1001)
     ada.send_photo(make_photo(size=(48, 32)), caption="make it snow")
-    await life.process_updates()
-    await life.settle()
+    await bot.process_updates()
+    await bot.settle()
     return ada
 
 
-def _count_calls(life: CrashableBot, method: str) -> int:
-    return sum(call.method == method for call in life.telegram.calls)
+def _count_calls(bot: CrashableBot, method: str) -> int:
+    return sum(call.method == method for call in bot.telegram.calls)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_death_at_the_paid_call_is_never_paid_twice(life: CrashableBot, when: str) -> None:
-    life.crash.schedule(CrashPoint(when, "createTask", 1))
-    await _request_edit(life)
-    assert not life.is_running()
-    await life.advance_time(60)
-    assert len(life.kie.tasks) == (when == "after")
-    assert [tuple(row) for row in query_database(life.path, "SELECT state, asked_at IS NULL FROM jobs")] == [
+async def test_a_crash_at_the_paid_call_never_pays_twice(bot: CrashableBot, when: str) -> None:
+    bot.crash.schedule(CrashPoint(when, "createTask", 1))
+    await _request_edit(bot)
+    assert not bot.is_running()
+    await bot.advance_time(60)
+    assert len(bot.kie.tasks) == (when == "after")
+    assert [tuple(row) for row in query_database(bot.path, "SELECT state, asked_at IS NULL FROM jobs")] == [
         ("submitting", 0)
     ]
 
 
-async def test_an_answer_that_may_have_arrived_before_a_death_is_turned_however_long_telegram_wants_to_wait(
-    life: CrashableBot,
+async def test_an_answer_that_may_have_arrived_before_a_crash_is_given_by_an_edit_even_after_long_flood_waits(
+    bot: CrashableBot,
 ) -> None:
-    life.crash.schedule(CrashPoint("after", "sendPhoto", 1))
-    await _request_edit(life)
-    await life.advance_time(10)
-    assert not life.is_running()
-    life.telegram.faults.add("editMessageMedia", too_many_requests(5), 2)
-    await life.advance_time(60)
-    assert (_count_calls(life, "sendPhoto"), _count_calls(life, "editMessageMedia")) == (1, 3)
+    bot.crash.schedule(CrashPoint("after", "sendPhoto", 1))
+    await _request_edit(bot)
+    await bot.advance_time(10)
+    assert not bot.is_running()
+    bot.telegram.faults.add("editMessageMedia", too_many_requests(5), 2)
+    await bot.advance_time(60)
+    assert (_count_calls(bot, "sendPhoto"), _count_calls(bot, "editMessageMedia")) == (1, 3)
 
 
-async def test_nothing_of_a_dead_bot_is_stored_or_sent(life: CrashableBot) -> None:
-    life.crash.schedule(CrashPoint("before", "sendMessage", 1))
-    ada = await _request_edit(life)
-    assert life.telegram.bot_messages(ada.id) == []
-    await life.settle()
-    assert len(life.telegram.bot_messages(ada.id)) == 1
-    assert life.start_count == 2
+async def test_a_crashed_bot_stores_and_sends_nothing(bot: CrashableBot) -> None:
+    bot.crash.schedule(CrashPoint("before", "sendMessage", 1))
+    ada = await _request_edit(bot)
+    assert bot.telegram.bot_messages(ada.id) == []
+    await bot.settle()
+    assert len(bot.telegram.bot_messages(ada.id)) == 1
+    assert bot.start_count == 2

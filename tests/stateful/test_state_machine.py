@@ -1,9 +1,8 @@
-"""Whatever people, Telegram, Kie, clock and death do, in whatever order: nothing is lost and nothing is paid twice.
+"""Users, faults, clock changes and crashes in any order: nothing is lost and nothing is paid twice.
 
-A machine makes up stories and plays them, with the real steps on a real file
-between the real local servers. After every event it compares what the servers
-know with what is stored; in the end it takes all trouble away, lets time
-pass, and looks whether everybody was answered.
+Hypothesis generates sequences of events for the real bot with a real database and the
+local servers. After every event the servers' state is compared with the database; at
+the end all faults are removed, time passes, and every user must have got an answer.
 """
 
 import asyncio
@@ -41,38 +40,38 @@ from tests.stateful.invariants import (
 from tests.stateful.simulated_crash import SimulatedCrash
 from tests.stateful.user_actions import UserActions, list_buttons
 
-NOW, RECEIVED, SETTLED = "now", "heard", "settled"
+NOW, RECEIVED, SETTLED = "now", "received", "settled"
 
-#: How far the bot gets before the next event.
+#: how far the bot gets before the next event
 PACES = st.sampled_from([SETTLED, RECEIVED, NOW])
 PEOPLE = st.sampled_from([0, 1])
-#: One of many, counted from the newest.
+#: index of an item, counted from the newest
 WHICH = st.integers(0, 7)
 
-#: Each kind is as likely as another, however many there are of it.
+#: every group is equally likely, whatever its size
 FAULTS = st.one_of(*(st.sampled_from(sorted(kind)) for kind in FAULT_GROUPS))
 
-#: Seconds in which everything comes to its end: a day for a doubt, and a clock that was set back meanwhile.
+#: seconds after which everything has ended: a day for an uncertain order, and a clock that was set back
 LONG_ENOUGH = 5 * 86_400.0
 
 
 class BotStateMachine(RuleBasedStateMachine):
-    """A story of two people and a bot."""
+    """Two users and a bot."""
 
     def __init__(self) -> None:
         super().__init__()
         self._stack = ExitStack()
         self._runner = self._stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         folder = self._stack.enter_context(tempfile.TemporaryDirectory())
-        doom = SimulatedCrash()
-        self._stack.enter_context(doom.installed())
+        crash = SimulatedCrash()
+        self._stack.enter_context(crash.installed())
         self._stack.enter_context(skip_certificate_loading())
-        self.bot = CrashableBot(Path(folder), doom)
-        self._listen(self.bot.auditor)
+        self.bot = CrashableBot(Path(folder), crash)
+        self._collect_log(self.bot.auditor)
         self.actions = UserActions()
         self.people = [self.bot.telegram.person(user_id=1001 + number) for number in range(2)]
         self.bot.telegram.person(user_id=9009)
-        #: the latest of each person, and how much of it was sent
+        #: the latest album of each user, and how many of its items were sent
         self.albums = [("", MAX_IMAGES)] * 2
         self.buttons: list[tuple[int, int, str]] = []
         self.last_snapshot: DatabaseSnapshot | None = None
@@ -80,84 +79,84 @@ class BotStateMachine(RuleBasedStateMachine):
         self._run_async(self.bot.open())
         self._stack.callback(lambda: self._run_async(self.bot.close()))
 
-    def _listen(self, witness: logging.Handler) -> None:
+    def _collect_log(self, handler: logging.Handler) -> None:
         logger = logging.getLogger("bot")
-        logger.addHandler(witness)
-        self._stack.callback(logger.removeHandler, witness)
+        logger.addHandler(handler)
+        self._stack.callback(logger.removeHandler, handler)
 
-    def _run_async(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run_async(self, coroutine: Coroutine[Any, Any, None]) -> None:
         with self._remember_failure():
-            self._runner.run(work)
+            self._runner.run(coroutine)
 
     @contextmanager
     def _remember_failure(self) -> Iterator[None]:
-        """Remember a failure, after which the end of the story means nothing."""
+        """Note a failure, after which `teardown` skips the final checks."""
         try:
             yield
         except BaseException:
             self.has_failed = True
             raise
 
-    # -- what people do
+    # -- users
 
-    @rule(who=PEOPLE, worded=st.booleans(), is_broken=st.booleans(), pace=PACES)
-    def sends_a_photo(self, who: int, worded: bool, is_broken: bool, pace: str) -> None:
-        self._send_photo(who, worded=worded, is_broken=is_broken)
+    @rule(user=PEOPLE, has_text=st.booleans(), is_broken=st.booleans(), pace=PACES)
+    def sends_a_photo(self, user: int, has_text: bool, is_broken: bool, pace: str) -> None:
+        self._send_photo(user, has_text=has_text, is_broken=is_broken)
         self._continue_at_pace(pace)
 
-    @rule(who=PEOPLE, worded=st.lists(st.booleans(), min_size=1, max_size=3), is_new=st.booleans(), pace=PACES)
-    def sends_items_of_an_album(self, who: int, worded: list[bool], is_new: bool, pace: str) -> None:
-        album, sent = self.albums[who]
-        if is_new or sent + len(worded) > MAX_IMAGES:
+    @rule(user=PEOPLE, have_text=st.lists(st.booleans(), min_size=1, max_size=3), is_new=st.booleans(), pace=PACES)
+    def sends_items_of_an_album(self, user: int, have_text: list[bool], is_new: bool, pace: str) -> None:
+        album, sent = self.albums[user]
+        if is_new or sent + len(have_text) > MAX_IMAGES:
             self.actions.serial += 1
             album, sent = f"album {self.actions.serial}", 0
-        for is_worded in worded:
-            self._send_photo(who, worded=is_worded, album=album)
-        self.albums[who] = album, sent + len(worded)
+        for has_text in have_text:
+            self._send_photo(user, has_text=has_text, album=album)
+        self.albums[user] = album, sent + len(have_text)
         self._continue_at_pace(pace)
 
-    def _send_photo(self, who: int, *, worded: bool, is_broken: bool = False, album: str | None = None) -> None:
-        person = self._unblocked_person(who)
-        words = self.actions.next_text() if worded else None
+    def _send_photo(self, user: int, *, has_text: bool, is_broken: bool = False, album: str | None = None) -> None:
+        person = self._unblocked_person(user)
+        text = self.actions.next_text() if has_text else None
         photo = b"no picture" if is_broken else self.actions.next_photo()
-        message_id = person.send_photo(photo, words, as_the_client_does=not is_broken, album=album)
-        self.actions.record_text(person.id, message_id, words)
+        message_id = person.send_photo(photo, text, recompress=not is_broken, album=album)
+        self.actions.record_text(person.id, message_id, text)
         self.actions.record_picture(self.bot.telegram, person.id, message_id)
 
-    @rule(who=PEOPLE, text=st.sampled_from(["", "", "/cancel", "/status", "/help", "\u200b"]), pace=PACES)
-    def sends_a_text(self, who: int, text: str, pace: str) -> None:
-        person = self._unblocked_person(who)
-        words = text or self.actions.next_text()
-        self.actions.record_text(person.id, person.send_text(words), None if text else words)
+    @rule(user=PEOPLE, text=st.sampled_from(["", "", "/cancel", "/status", "/help", "\u200b"]), pace=PACES)
+    def sends_a_text(self, user: int, text: str, pace: str) -> None:
+        person = self._unblocked_person(user)
+        sent_text = text or self.actions.next_text()
+        self.actions.record_text(person.id, person.send_text(sent_text), None if text else sent_text)
         self._continue_at_pace(pace)
 
-    @rule(who=PEOPLE, which=WHICH, pace=PACES)
-    def replies(self, who: int, which: int, pace: str) -> None:
-        person = self._unblocked_person(who)
+    @rule(user=PEOPLE, which=WHICH, pace=PACES)
+    def replies(self, user: int, which: int, pace: str) -> None:
+        person = self._unblocked_person(user)
         messages = self.bot.telegram.messages(person.id)
         if messages:
-            words = self.actions.next_text()
+            text = self.actions.next_text()
             message = messages[-1 - which % len(messages)]
-            message_id = person.send_text(words, reply_to=message["message_id"])
-            self.actions.record_text(person.id, message_id, words)
+            message_id = person.send_text(text, reply_to=message["message_id"])
+            self.actions.record_text(person.id, message_id, text)
         self._continue_at_pace(pace)
 
-    @rule(who=PEOPLE, which=WHICH, worded=st.booleans(), pace=PACES)
-    def edits(self, who: int, which: int, worded: bool, pace: str) -> None:
-        person = self._unblocked_person(who)
+    @rule(user=PEOPLE, which=WHICH, has_text=st.booleans(), pace=PACES)
+    def edits(self, user: int, which: int, has_text: bool, pace: str) -> None:
+        person = self._unblocked_person(user)
         mine = [each for each in self.bot.telegram.messages(person.id) if each["from"]["id"] == person.id]
         if mine:
             message = mine[-1 - which % len(mine)]
-            words = self.actions.next_text() if worded or "text" in message else ""
+            text = self.actions.next_text() if has_text or "text" in message else ""
             change = person.edit_text if "text" in message else person.edit_caption
-            change(message["message_id"], words)
-            self.actions.record_text(person.id, message["message_id"], words)
+            change(message["message_id"], text)
+            self.actions.record_text(person.id, message["message_id"], text)
         self._continue_at_pace(pace)
 
-    @rule(who=PEOPLE, which=WHICH, pace=PACES)
-    def presses(self, who: int, which: int, pace: str) -> None:
-        """Press a button that is there, or one that was there some time ago."""
-        person = self._unblocked_person(who)
+    @rule(user=PEOPLE, which=WHICH, pace=PACES)
+    def presses(self, user: int, which: int, pace: str) -> None:
+        """Press a current or former button."""
+        person = self._unblocked_person(user)
         self._remember_buttons()
         mine = [(message, data) for chat, message, data in self.buttons if chat == person.id]
         if mine:
@@ -170,7 +169,7 @@ class BotStateMachine(RuleBasedStateMachine):
         twice=st.booleans(),
     )
     def decides(self, label: str, twice: bool) -> None:
-        """Press the latest button of a kind, if there is one anywhere; and perhaps once more when that was heard."""
+        """Press the latest button of a kind, if any; and perhaps once more after that was handled."""
         shown = [
             (person, *button)
             for person in (self._unblocked_person(0), self._unblocked_person(1))
@@ -193,17 +192,17 @@ class BotStateMachine(RuleBasedStateMachine):
                 if (person.id, message_id, data) not in self.buttons:
                     self.buttons.append((person.id, message_id, data))
 
-    def _unblocked_person(self, who: int) -> Person:
-        person = self.people[who]
+    def _unblocked_person(self, user: int) -> Person:
+        person = self.people[user]
         if self.bot.telegram.state.chats[person.id].bot_status == "kicked":
             person.unblock()
         return person
 
-    # -- what the others do
+    # -- servers and faults
 
     @rule(which=WHICH, pace=PACES)
     def telegram_delivers_again(self, which: int, pace: str) -> None:
-        """Deliver an update once more, which changes nothing."""
+        """Deliver an update again, which must not change anything."""
         self._run_async(self.bot.process_updates())
         known = list(self.bot.telegram.state.updates._known)
         if known and self.bot.is_running():
@@ -214,38 +213,38 @@ class BotStateMachine(RuleBasedStateMachine):
                 assert not self.bot.is_running() or read_contents(self.bot) == before
         self._continue_at_pace(pace)
 
-    @rule(trouble=FAULTS)
-    def trouble_comes(self, trouble: str) -> None:
-        ALL_FAULTS[trouble](self.bot)
+    @rule(fault=FAULTS)
+    def fault_is_injected(self, fault: str) -> None:
+        ALL_FAULTS[fault](self.bot)
 
-    @rule(who=PEOPLE, death=st.one_of(st.sampled_from(CRITICAL_CRASHES), st.sampled_from(sorted(CRASHES))))
-    def asks_and_the_bot_dies(self, who: int, death: str) -> None:
-        self.asks_in_trouble(who, [death])
+    @rule(user=PEOPLE, crash=st.one_of(st.sampled_from(CRITICAL_CRASHES), st.sampled_from(sorted(CRASHES))))
+    def sends_a_photo_and_the_bot_crashes(self, user: int, crash: str) -> None:
+        self.sends_a_photo_with_faults(user, [crash])
 
-    @rule(who=PEOPLE, troubles=st.lists(st.sampled_from(sorted(ANSWER_FAULTS)), min_size=2, max_size=3))
-    def is_answered_in_trouble(self, who: int, troubles: list[str]) -> None:
-        self.asks_in_trouble(who, troubles)
+    @rule(user=PEOPLE, faults=st.lists(st.sampled_from(sorted(ANSWER_FAULTS)), min_size=2, max_size=3))
+    def sends_a_photo_with_faults_of_the_answer(self, user: int, faults: list[str]) -> None:
+        self.sends_a_photo_with_faults(user, faults)
 
-    @rule(who=PEOPLE, times=st.sampled_from([1, 3]), is_again=st.booleans(), twice=st.booleans())
-    def decides_in_doubt(self, who: int, times: int, is_again: bool, twice: bool) -> None:
-        self.asks_in_trouble(who, [f"createTask: cut after x {times}"])
+    @rule(user=PEOPLE, times=st.sampled_from([1, 3]), is_again=st.booleans(), twice=st.booleans())
+    def decides_about_an_uncertain_order(self, user: int, times: int, is_again: bool, twice: bool) -> None:
+        self.sends_a_photo_with_faults(user, [f"createTask: cut after x {times}"])
         self.decides("again" if is_again else "leave", twice)
 
-    @rule(who=PEOPLE, troubles=st.lists(FAULTS, min_size=1, max_size=3))
-    def asks_in_trouble(self, who: int, troubles: list[str]) -> None:
-        for trouble in troubles:
-            ALL_FAULTS[trouble](self.bot)
-        self._send_photo(who, worded=True)
+    @rule(user=PEOPLE, faults=st.lists(FAULTS, min_size=1, max_size=3))
+    def sends_a_photo_with_faults(self, user: int, faults: list[str]) -> None:
+        for fault in faults:
+            ALL_FAULTS[fault](self.bot)
+        self._send_photo(user, has_text=True)
         self.time_passes(12.0)
 
-    @rule(ending=st.sampled_from(list(TASK_OUTCOMES)), looks=st.integers(0, 2))
-    def a_task_that_hangs_ends(self, ending: str, looks: int) -> None:
-        self.bot.kie.hide_tasks(looks)
-        hanging = [task for task in self.bot.kie.tasks.values() if not task.outcome.ends]
-        if hanging:
-            self.bot.kie.finish_task(hanging[0].id, TASK_OUTCOMES[ending])
+    @rule(outcome=st.sampled_from(list(TASK_OUTCOMES)), hidden_polls=st.integers(0, 2))
+    def stuck_task_ends(self, outcome: str, hidden_polls: int) -> None:
+        self.bot.kie.hide_tasks(hidden_polls)
+        stuck = [task for task in self.bot.kie.tasks.values() if not task.outcome.ends]
+        if stuck:
+            self.bot.kie.finish_task(stuck[0].id, TASK_OUTCOMES[outcome])
 
-    # -- time and death
+    # -- clock, stops and blocks
 
     @rule(seconds=st.sampled_from([3.0, 12.0, 12.0, 90.0, 1000.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:
@@ -253,16 +252,16 @@ class BotStateMachine(RuleBasedStateMachine):
         self._run_async(self.bot.advance_time(seconds))
         self._check_invariants()
 
-    @rule(who=PEOPLE, event=st.sampled_from(["set back", "set forward", "stop", "long stop", "block"]))
-    def something_rare_happens(self, who: int, event: str) -> None:
+    @rule(user=PEOPLE, event=st.sampled_from(["set back", "set forward", "stop", "long stop", "block"]))
+    def rare_event_happens(self, user: int, event: str) -> None:
         match event:
             case "set back":
                 self._set_clock(-3600.0)
             case "set forward":
                 self._set_clock(7200.0)
             case "block":
-                self._unblocked_person(who).block()
-                self.actions.lost_chats.add(self.people[who].id)
+                self._unblocked_person(user).block()
+                self.actions.lost_chats.add(self.people[user].id)
             case _:
                 self._run_async(self.bot.stop())
                 self.bot.clock.now += 5000.0 if event == "long stop" else 10.0
@@ -285,8 +284,8 @@ class BotStateMachine(RuleBasedStateMachine):
             return
         with self._remember_failure():
             now = take_snapshot(self.bot, self.actions)
-            wrong = violations_now(self.bot, self.actions, self.last_snapshot, now)
-            assert not wrong, "\n".join(wrong)
+            violations = violations_now(self.bot, self.actions, self.last_snapshot, now)
+            assert not violations, "\n".join(violations)
         self.last_snapshot = now
 
     def teardown(self) -> None:
@@ -299,14 +298,14 @@ class BotStateMachine(RuleBasedStateMachine):
     def _finish_and_check(self) -> None:
         self._remove_faults()
         self._run_async(self.bot.process_updates())
-        passed, step = 0.0, 600.0
-        while passed == 0.0 or (passed < LONG_ENOUGH and self._is_unsettled()):
+        elapsed, step = 0.0, 600.0
+        while elapsed == 0.0 or (elapsed < LONG_ENOUGH and self._is_unsettled()):
             self._run_async(self.bot.advance_time(step))
-            passed, step = passed + step, min(6 * 3600.0, 2 * step)
+            elapsed, step = elapsed + step, min(6 * 3600.0, 2 * step)
             self._check_invariants()
         assert self.last_snapshot is not None
-        wrong = violations_at_the_end(self.bot, self.actions, self.last_snapshot)
-        assert not wrong, "\n".join(wrong)
+        violations = violations_at_the_end(self.bot, self.actions, self.last_snapshot)
+        assert not violations, "\n".join(violations)
 
     def _remove_faults(self) -> None:
         self.bot.crash.cancel()
@@ -321,7 +320,7 @@ class BotStateMachine(RuleBasedStateMachine):
         return violations_at_the_end(self.bot, self.actions, now) != []
 
 
-#: A story that fails is told as it was played: to shrink one takes minutes. Add Phase.shrink to have that.
+#: without shrinking, which takes minutes: add Phase.shrink to have it
 QUICK = settings(
     max_examples=3,
     stateful_step_count=30,
@@ -335,12 +334,12 @@ QUICK = settings(
 LONG = settings(QUICK, max_examples=30, stateful_step_count=50, derandomize=False)
 
 
-def test_whatever_happens_nothing_is_lost_and_nothing_is_paid_twice() -> None:
+def test_nothing_is_lost_and_nothing_is_paid_twice() -> None:
     run_state_machine_as_test(BotStateMachine, settings=QUICK)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(16))
-def test_in_many_long_stories_nothing_is_lost_and_nothing_is_paid_twice(number: int) -> None:
-    story = seed(number)(type("LongStory", (BotStateMachine,), {}))
-    run_state_machine_as_test(story, settings=LONG)
+def test_in_many_long_runs_nothing_is_lost_and_nothing_is_paid_twice(number: int) -> None:
+    machine = seed(number)(type("LongRun", (BotStateMachine,), {}))
+    run_state_machine_as_test(machine, settings=LONG)

@@ -1,8 +1,7 @@
-"""The words for each edit, in the languages that the bot speaks.
+"""The keywords of each effect, as regular expressions, in the languages of the bot.
 
-Regular expressions, read without regard to case and accents. They are about
-whole wishes such as "darker" rather than words such as "dark", which may be
-about a hat.
+They ignore case and accents, and match phrases about the whole picture, such as
+"darker", rather than words such as "dark", which may describe a hat.
 """
 
 import re
@@ -12,7 +11,7 @@ from functools import cache
 
 
 class EditEffect(StrEnum):
-    """An edit that the local Kie can make, in the order in which they are made."""
+    """An effect of the fake edit, in the order of application."""
 
     ROTATE_LEFT = "a quarter turn to the left"
     UPSIDE_DOWN = "half a turn"
@@ -164,7 +163,7 @@ EFFECT_KEYWORDS: dict[EditEffect, tuple[str, ...]] = {
     ),
 }
 
-#: what stands right before words that are to be done without
+#: what negates the keyword after it
 NEGATIONS = (
     r"\b(?:no|not|non|without|don't|dont|do not|never|less|fix|remove|undo)(?: (?:the|a|any|make it|that|this))*\s*$",
     r"\b(?:sin|quita|quitar|elimina|nada de|menos)(?: (?:el|la|los|las|mas))*\s*$",
@@ -173,41 +172,35 @@ NEGATIONS = (
 )
 
 
-#: at most one of these is made
+#: at most one of these is applied
 ROTATIONS = (EditEffect.ROTATE_LEFT, EditEffect.UPSIDE_DOWN, EditEffect.ROTATE_RIGHT)
-#: how far before a word something may stand that forbids it, in characters
+#: how far before a keyword its negation may be, in characters
 NEGATION_WINDOW = 24
 
 
 def find_effects(prompt: str) -> list[EditEffect]:
-    """The edits that a prompt asks for, in the order in which they are to be made."""
+    """Return the effects that a prompt asks for, in the order of application."""
     text = normalize_text(prompt)
-    found = [edit for edit, pattern in _effect_patterns().items() if _is_requested(pattern, text)]
-    turns = [edit for edit in found if edit in ROTATIONS]
-    return [edit for edit in found if edit not in turns[1:]]
+    found = [effect for effect, keywords in EFFECT_KEYWORDS.items() if _is_requested(_compile_any(keywords), text)]
+    rotations = [effect for effect in found if effect in ROTATIONS]
+    return [effect for effect in found if effect not in rotations[1:]]
 
 
 def normalize_text(text: str) -> str:
-    """Small letters without accents, wide forms made narrow, any space a single one."""
-    letters = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
-    return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
+    """Case-fold, remove accents, narrow full-width forms, and collapse spaces."""
+    return " ".join(_remove_accents(text.casefold().replace("’", "'")).split())
+
+
+def _remove_accents(text: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
 
 
 def _is_requested(pattern: re.Pattern[str], text: str) -> bool:
-    found = (text[max(0, match.start() - NEGATION_WINDOW) : match.start()] for match in pattern.finditer(text))
-    return any(not _negation_pattern().search(before) for before in found)
+    starts = (match.start() for match in pattern.finditer(text))
+    negation = _compile_any(NEGATIONS)
+    return any(not negation.search(text[max(0, start - NEGATION_WINDOW) : start]) for start in starts)
 
 
 @cache
-def _effect_patterns() -> dict[EditEffect, re.Pattern[str]]:
-    return {edit: _compile_any(EFFECT_KEYWORDS[edit]) for edit in EditEffect}
-
-
-@cache
-def _negation_pattern() -> re.Pattern[str]:
-    return _compile_any(NEGATIONS)
-
-
-def _compile_any(words: tuple[str, ...]) -> re.Pattern[str]:
-    marks = (letter for letter in unicodedata.normalize("NFKD", "|".join(words)) if not unicodedata.combining(letter))
-    return re.compile("".join(marks))
+def _compile_any(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(_remove_accents("|".join(patterns)))

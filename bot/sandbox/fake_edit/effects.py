@@ -1,4 +1,4 @@
-"""A wooden frame with a white mount; the picture keeps its size, and loses a sliver at most."""
+"""The effects of the fake edit."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ MOUNT_LINE_COLOUR = (206, 198, 184)
 
 
 def add_frame(image: Image.Image) -> Image.Image:
-    """Put a picture behind glass."""
+    """Add a wooden frame with a white mount; the size stays, the edges are cropped a little."""
     wood, mount = _frame_widths(image)
     around = wood + mount
     inner = (max(1, image.width - 2 * around), max(1, image.height - 2 * around))
@@ -45,7 +45,7 @@ STARS = 70
 
 
 def apply_night(image: Image.Image) -> Image.Image:
-    """Moonlight: dark and blue, with a moon and stars in the upper part."""
+    """Make a picture dark and blue, with a moon and stars in its upper part."""
     dark = Image.blend(image, Image.new("RGB", image.size, (6, 12, 52)), 0.68)
     mask = Image.new("L", image.size)
     draw = ImageDraw.Draw(mask)
@@ -65,7 +65,7 @@ def _draw_moon(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float) -> 
 
 
 def apply_snow(image: Image.Image) -> Image.Image:
-    """A cold light, falling flakes, and a drift along the foot."""
+    """Add cold light, falling flakes, and a snowdrift at the bottom."""
     snowy = Image.blend(image, Image.new("RGB", image.size, (226, 236, 252)), 0.32)
     mask = Image.new("L", image.size)
     draw = ImageDraw.Draw(mask)
@@ -84,7 +84,7 @@ def _draw_snowdrift(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
 
 
 def _scatter(what: bytes, number: int) -> Iterator[tuple[float, float, float]]:
-    """So many places, each by its way across, its way down, and a size; all from 0 to 1."""
+    """Yield pseudo-random positions (across, down) with a size, all from 0 to 1."""
     digest = hashlib.shake_256(what).digest(5 * number)
     for at in range(0, len(digest), 5):
         across, down = (int.from_bytes(digest[at + part : at + part + 2]) / 0xFFFF for part in (0, 2))
@@ -100,7 +100,7 @@ def _blur(image: Image.Image) -> Image.Image:
 
 def _poster(image: Image.Image) -> Image.Image:
     calm = ImageEnhance.Color(image.filter(ImageFilter.BoxBlur(2))).enhance(1.6)
-    # Each channel has four steps, and the uppermost is full.
+    # four levels per channel, up to 255
     return ImageOps.autocontrast(calm, cutoff=1).point([step // 64 * 85 for step in range(256)] * 3)
 
 
@@ -109,14 +109,14 @@ def _watercolour(image: Image.Image) -> Image.Image:
     calm = small.filter(ImageFilter.MedianFilter(7))
     pools = calm.resize(image.size, Image.Resampling.BICUBIC)
     pale = Image.blend(ImageEnhance.Color(pools).enhance(1.5), Image.new("RGB", image.size, (255, 252, 244)), 0.25)
-    # Paint gathers where a pool ends.
+    # paint gathers at the edges
     edges = ImageOps.grayscale(calm).filter(ImageFilter.CONTOUR).resize(image.size)
     return ImageChops.multiply(pale, edges.point([155 + step * 100 // 255 for step in range(256)]).convert("RGB"))
 
 
 def _sketch(image: Image.Image) -> Image.Image:
     gray = ImageOps.grayscale(image)
-    # Dodging: what is as bright as its surroundings becomes paper, what is darker a stroke.
+    # dodging: what is as bright as its surroundings becomes paper, what is darker a stroke
     around = gray.filter(ImageFilter.GaussianBlur(max(2, max(image.size) / 120)))
     lines = ImageChops.subtract(around, gray).point([max(0, 250 - 5 * step) for step in range(256)])
     tone = gray.point([215 + step * 40 // 255 for step in range(256)])
@@ -131,7 +131,7 @@ def _black_and_white(image: Image.Image) -> Image.Image:
     return ImageOps.autocontrast(ImageOps.grayscale(image), cutoff=1).convert("RGB")
 
 
-#: made on every picture by itself
+#: applied to each input image
 INPUT_EFFECTS: Mapping[EditEffect, EffectFunction] = {
     EditEffect.ROTATE_LEFT: lambda image: image.transpose(Image.Transpose.ROTATE_90),
     EditEffect.UPSIDE_DOWN: lambda image: image.transpose(Image.Transpose.ROTATE_180),
@@ -140,7 +140,7 @@ INPUT_EFFECTS: Mapping[EditEffect, EffectFunction] = {
     EditEffect.BLUR: _blur,
 }
 
-#: made on the whole, once it has its shape
+#: applied to the result, after the collage and the crop
 RESULT_EFFECTS: Mapping[EditEffect, EffectFunction] = {
     EditEffect.BRIGHTER: lambda image: image.point([round(255 * (step / 255) ** 0.55) for step in range(256)] * 3),
     EditEffect.DARKER: lambda image: image.point([round(step * 0.45) for step in range(256)] * 3),

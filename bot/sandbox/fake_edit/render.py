@@ -1,8 +1,7 @@
-"""The stand-in edit: what the sandbox shows in place of a model's work.
+"""The fake edit: a deterministic result in place of the model's.
 
-The same pictures and prompt always give the same result. It does what the
-words ask for as far as it knows them, else it shows the words; it is marked as
-a stand-in, and carries a note for machines on where it came from.
+It applies the effects that the prompt asks for, or else shows the prompt. The result
+has a watermark and, for tests, metadata about its origin.
 """
 
 import hashlib
@@ -20,14 +19,14 @@ from bot.sandbox.fake_edit.effects import INPUT_EFFECTS, RESULT_EFFECTS
 from bot.sandbox.fake_edit.prompt_note import add_prompt_note
 from bot.sandbox.fake_edit.watermark import add_watermark
 
-#: pixels of the longer side that an edited picture is brought to, about the real model's
+#: the longer side of a result in pixels, about the real model's
 SIDE = 1024
 ORIGIN_KEY = "stand-in"
 
 
 @dataclass(frozen=True)
 class EditOrigin:
-    """What a result was made from."""
+    """What a result was made from, as in its metadata."""
 
     task_id: str
     #: sha256 of each input file, in order, as hex
@@ -38,26 +37,26 @@ class EditOrigin:
 def render_fake_edit(
     pictures: Sequence[bytes], prompt: str, output_format: str, *, ratio: str = "auto", task_id: str = ""
 ) -> bytes:
-    """A marked stand-in edit as a `png` or `jpeg` file.
+    """Return a fake edit as a `png` or `jpeg` file; several pictures become a collage.
 
-    Several pictures stand side by side. `ratio` is `auto` or width to height
-    such as `16:9`, and is cut to. Blocks for some 100 ms: call it in a thread.
+    `ratio` is `auto` or width to height such as `16:9`, to which the result is cropped.
+    Blocks for some 100 ms: call it in a thread.
     """
-    edits = find_effects(prompt)
-    images = [_apply_input_effects(_open_upright(picture), edits) for picture in pictures]
+    effects = find_effects(prompt)
+    images = [_apply_input_effects(_open_upright(picture), effects) for picture in pictures]
     image = make_collage(images, SIDE) if len(images) > 1 else images[0]
     if ratio != "auto":
         image = _crop_to_ratio(image, ratio)
-    for look in (RESULT_EFFECTS[edit] for edit in edits if edit in RESULT_EFFECTS):
-        image = look(image)
-    if not edits:
+    for apply_effect in (RESULT_EFFECTS[effect] for effect in effects if effect in RESULT_EFFECTS):
+        image = apply_effect(image)
+    if not effects:
         image = add_prompt_note(image, prompt)
     hashes = tuple(hashlib.sha256(picture).hexdigest() for picture in pictures)
     return _encode(add_watermark(image), output_format, EditOrigin(task_id, hashes, prompt))
 
 
 def read_origin(result: bytes) -> EditOrigin | None:
-    """Read the note in a result file; None if it has none."""
+    """Read the origin from a result's metadata; None if it has none."""
     with Image.open(io.BytesIO(result)) as image:
         image.load()
         note = image.info.get("comment") or image.info.get(ORIGIN_KEY)
@@ -68,7 +67,7 @@ def read_origin(result: bytes) -> EditOrigin | None:
 
 
 def _open_upright(picture: bytes) -> Image.Image:
-    """The picture upright, on white where it is transparent, its longer side `SIDE`."""
+    """Decode a picture upright, on white where it is transparent, its longer side `SIDE`."""
     with Image.open(io.BytesIO(picture)) as image:
         image.draft("RGB", (SIDE, SIDE))
         upright = ImageOps.exif_transpose(image)
@@ -79,14 +78,14 @@ def _open_upright(picture: bytes) -> Image.Image:
 
 
 def _scale_to_fit(image: Image.Image, side: int) -> Image.Image:
-    """Scale to fit, up or down; the thinnest picture keeps a pixel."""
+    """Scale to fit, up or down; each side keeps at least a pixel."""
     scale = side / max(image.size)
     return image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
 
 
-def _apply_input_effects(image: Image.Image, edits: Sequence[EditEffect]) -> Image.Image:
-    for look in (INPUT_EFFECTS[edit] for edit in edits if edit in INPUT_EFFECTS):
-        image = look(image)
+def _apply_input_effects(image: Image.Image, effects: Sequence[EditEffect]) -> Image.Image:
+    for apply_effect in (INPUT_EFFECTS[effect] for effect in effects if effect in INPUT_EFFECTS):
+        image = apply_effect(image)
     return image
 
 
@@ -96,8 +95,8 @@ def _crop_to_ratio(image: Image.Image, ratio: str) -> Image.Image:
     return ImageOps.fit(image, (width, max(1, width * down // across)))
 
 
-def _encode(image: Image.Image, output_format: str, made_from: EditOrigin) -> bytes:
-    content = {"task": made_from.task_id, "inputs": made_from.inputs, "prompt": made_from.prompt}
+def _encode(image: Image.Image, output_format: str, origin: EditOrigin) -> bytes:
+    content = {"task": origin.task_id, "inputs": origin.inputs, "prompt": origin.prompt}
     note = json.dumps(content)
     options: dict[str, Any] = {"comment": note, "quality": 90}
     if output_format == "png":
@@ -109,12 +108,12 @@ def _encode(image: Image.Image, output_format: str, made_from: EditOrigin) -> by
     return out.getvalue()
 
 
-#: a longer or thinner picture is cut to this, so that it leaves room for the others
+#: longer or thinner pictures are cropped to this, to leave room for the others
 MAX_SIDE_RATIO = 3.0
 
 
 def make_collage(images: Sequence[Image.Image], side: int) -> Image.Image:
-    """One picture of all, at most twice `side` pixels wide and `side` high."""
+    """Join pictures in rows, at most twice `side` pixels wide and `side` high."""
     rows = _collage_rows(images)
     across = [sum(_limited_ratio(image) for image in row) for row in rows]
     width = min(2.0 * side, side / sum(1 / ratio for ratio in across))
@@ -136,7 +135,7 @@ def _limited_ratio(image: Image.Image) -> float:
 
 
 def _cumulative_ends(lengths: Sequence[float]) -> list[int]:
-    """Where each of them ends when they are laid end to end, in whole pixels."""
+    """Return where each length ends when they are laid end to end, in whole pixels."""
     return [round(sum(lengths[: number + 1])) for number in range(len(lengths))]
 
 

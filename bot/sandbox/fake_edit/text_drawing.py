@@ -1,7 +1,7 @@
-"""Writing in the one font that Pillow brings along, whatever fonts a machine has.
+"""Draws text in Pillow's built-in font, independent of the machine's fonts.
 
-It has the Latin letters of English. Accents are drawn over them; what it lacks
-is told by number and script, because boxes would tell nothing.
+The font has the letters of English. Accents are drawn separately; other letters are
+replaced by their number and script.
 """
 
 import itertools
@@ -11,11 +11,11 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-#: what the font has beyond ASCII
+#: the font's glyphs beyond ASCII
 EXTRA_GLYPHS = frozenset("«°±·»‘’“”…‹›⁄")
-#: combining marks, as signs of the font that look like them
+#: combining marks, and glyphs of the font that look like them
 ACCENTS = {"\u0300": "`", "\u0301": "´", "\u0302": "^", "\u0303": "~", "\u0308": ".."}
-#: of other letters, by the first word of their Unicode name
+#: names for other letters, by the first word of their Unicode name
 SCRIPT_NAMES = {
     "CYRILLIC": "Cyrillic letter",
     "GREEK": "Greek letter",
@@ -36,22 +36,21 @@ AnyFont = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @lru_cache(maxsize=64)
 def load_font(size: int) -> AnyFont:
-    """The font at so many pixels."""
     return ImageFont.load_default(size)
 
 
-def to_drawable_text(words: str) -> str:
-    """The words, with what cannot be drawn told in its place: `(3 Cyrillic letters)`."""
-    letters = unicodedata.normalize("NFKD", " ".join(words.translate(REPLACEMENTS).split()))
-    said = []
-    for script, run in itertools.groupby(_pair_with_script(letters), key=lambda pair: pair[0]):
-        text = "".join(letter for _, letter in run)
-        said.append(text if script is None else f" ({_describe_letters(script, text)}) ")
-    return " ".join("".join(said).split())
+def to_drawable_text(text: str) -> str:
+    """Replace what cannot be drawn by a description such as `(3 Cyrillic letters)`."""
+    letters = unicodedata.normalize("NFKD", " ".join(text.translate(REPLACEMENTS).split()))
+    parts = []
+    for script, group in itertools.groupby(_pair_with_script(letters), key=lambda pair: pair[0]):
+        part = "".join(letter for _, letter in group)
+        parts.append(part if script is None else f" ({_describe_letters(script, part)}) ")
+    return " ".join("".join(parts).split())
 
 
 def _pair_with_script(letters: str) -> list[tuple[str | None, str]]:
-    """Every letter with its script, None if the font has it; what only separates belongs to what is before it."""
+    """Return each letter with its script, None if the font has it; separators belong to the letter before them."""
     pairs: list[tuple[str | None, str]] = []
     for letter in letters:
         before = pairs[-1][0] if pairs else None
@@ -60,7 +59,7 @@ def _pair_with_script(letters: str) -> list[tuple[str | None, str]]:
 
 
 def _script_name(letter: str) -> str | None:
-    """What to call a letter that the font lacks; empty for what is not worth a word."""
+    """Return the script of a letter that the font lacks; empty for what can be left out."""
     if letter in EXTRA_GLYPHS or letter in ACCENTS or " " <= letter <= "~":
         return None
     kind = unicodedata.category(letter)
@@ -76,10 +75,10 @@ def _describe_letters(script: str, letters: str) -> str:
     return f"{number} {script}" if number == 1 or script == "emoji" else f"{number} {script}s"
 
 
-def wrap_lines(words: str, width: float, measure: Callable[[str], float]) -> list[str]:
-    """The words in lines of at most this width; a longer word is broken."""
+def wrap_lines(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
+    """Wrap text to lines of at most this width; longer words are broken."""
     lines = [""]
-    for word in words.split():
+    for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
         if measure(longer) <= width:
             lines[-1] = longer
@@ -100,14 +99,14 @@ def _break_word(word: str, width: float, measure: Callable[[str], float]) -> lis
 
 
 def strip_accents(line: str) -> str:
-    """A line without its accents: what takes up room."""
+    """Return a line without accents, which take no width."""
     return "".join(letter for letter in line if letter not in ACCENTS)
 
 
 def draw_line(
     draw: ImageDraw.ImageDraw, at: tuple[float, float], line: str, size: int, colour: tuple[int, ...]
 ) -> None:
-    """Draw one line that is `drawable`, from its upper left corner on."""
+    """Draw one line of drawable text; `at` is its upper left corner."""
     letters, x, y = strip_accents(line), *at
     draw.text(at, letters, font=load_font(size), fill=colour)
     done = ""
@@ -121,17 +120,17 @@ def draw_line(
 
 
 def _draw_accent(
-    draw: ImageDraw.ImageDraw, at: tuple[float, float], letter: str, sign: str, size: int, colour: tuple[int, ...]
+    draw: ImageDraw.ImageDraw, at: tuple[float, float], letter: str, glyph: str, size: int, colour: tuple[int, ...]
 ) -> None:
-    """Set a sign above a letter, wherever the font would have it."""
+    """Draw an accent above a letter."""
     left, top, right, _ = draw.textbbox(at, letter, font=load_font(size))
-    ink = _glyph_mask(sign, size)
+    ink = _glyph_mask(glyph, size)
     draw.bitmap((round((left + right - ink.width) / 2), round(top - size / 14) - ink.height), ink, fill=colour)
 
 
 @lru_cache(maxsize=64)
-def _glyph_mask(sign: str, size: int) -> Image.Image:
-    """A sign with nothing around it: what a font says of its height includes empty room below."""
+def _glyph_mask(glyph: str, size: int) -> Image.Image:
+    """Return a glyph cropped to its ink: the font's metrics include empty space."""
     drawn = Image.new("L", (2 * size, 2 * size))
-    ImageDraw.Draw(drawn).text((size // 2, size // 2), sign, font=load_font(size), fill=255)
+    ImageDraw.Draw(drawn).text((size // 2, size // 2), glyph, font=load_font(size), fill=255)
     return drawn.crop(drawn.getbbox())

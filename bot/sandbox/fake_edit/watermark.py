@@ -1,4 +1,4 @@
-"""The small sign in the corner of every result: it is a stand-in, and no model made it."""
+"""The watermark in the corner of every result: it is a stand-in, not a model's work."""
 
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ BACKGROUND_COLOUR, TEXT_COLOUR = (24, 26, 32), (255, 214, 102)
 
 
 def watermark_box(size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Where the sign is in a picture of this size: left, top, right, bottom."""
+    """Return the watermark's position in a picture of this size: left, top, right, bottom."""
     width, height = size
     letters = _font_size(size)
     across, down = min(width, _draw_watermark(letters).width), min(height, _draw_watermark(letters).height)
@@ -20,12 +20,12 @@ def watermark_box(size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def add_watermark(image: Image.Image) -> Image.Image:
-    """Put the sign in the lower right corner; in a picture that is too small for it, as much as there is room."""
+    """Add the watermark in the lower right corner, scaled down in a picture that is too small for it."""
     left, top, right, bottom = watermark_box(image.size)
-    sign = _draw_watermark(_font_size(image.size))
-    if sign.size != (right - left, bottom - top):
-        sign = sign.resize((right - left, bottom - top))
-    image.paste(sign, (left, top), sign)
+    glyph = _draw_watermark(_font_size(image.size))
+    if glyph.size != (right - left, bottom - top):
+        glyph = glyph.resize((right - left, bottom - top))
+    image.paste(glyph, (left, top), glyph)
     return image
 
 
@@ -37,11 +37,11 @@ def _font_size(size: tuple[int, int]) -> int:
 def _draw_watermark(letters: int) -> Image.Image:
     left, top, right, bottom = load_font(letters).getbbox(WATERMARK_TEXT)
     pad = max(2, letters // 2)
-    sign = Image.new("RGBA", (round(right - left) + 2 * pad, round(bottom - top) + 2 * pad))
-    draw = ImageDraw.Draw(sign)
-    corner = (0, 0, sign.width - 1, sign.height - 1)
+    glyph = Image.new("RGBA", (round(right - left) + 2 * pad, round(bottom - top) + 2 * pad))
+    draw = ImageDraw.Draw(glyph)
+    corner = (0, 0, glyph.width - 1, glyph.height - 1)
     draw.rounded_rectangle(
-        corner, radius=sign.height // 3, fill=BACKGROUND_COLOUR, outline=TEXT_COLOUR, width=max(1, letters // 14)
+        corner, radius=glyph.height // 3, fill=BACKGROUND_COLOUR, outline=TEXT_COLOUR, width=max(1, letters // 14)
     )
     draw.text((pad - left, pad - top), WATERMARK_TEXT, font=load_font(letters), fill=TEXT_COLOUR)
-    return sign
+    return glyph

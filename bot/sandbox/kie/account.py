@@ -1,7 +1,6 @@
-"""What the local Kie knows of its one account: tasks, credits, and how often it was asked.
+"""The local Kie's account: tasks, credits, rate limit and download links, without any I/O.
 
-No sockets and no waiting here. Every method answers as of the clock, and what
-Kie would not do raises `Refused` with Kie's own words.
+Every method follows the clock; Kie's refusals raise `KieRefusalError` with Kie's own messages.
 """
 
 import secrets
@@ -19,7 +18,7 @@ from bot.sandbox.kie.create_task import (
 from bot.sandbox.kie.tasks import SUCCESS, LocalKieTask, ScriptedOutcome, echoed_param
 from bot.sandbox.kie.uploads import random_text
 
-#: the window, in seconds, in which creates are counted
+#: the window of the rate limit, in seconds
 RATE_WINDOW_SECONDS = 10.0
 #: how long a download link works, in seconds (documented: 20 minutes)
 LINK_LIFETIME_SECONDS = 20 * 60.0
@@ -28,7 +27,7 @@ RESULT_LIFETIME_SECONDS = 14 * 24 * 3600.0
 
 
 class KieAccount:
-    """The books; `price` is in credits, `duration` gives seconds per task."""
+    """The account; `price` in credits per task, `duration` returns seconds per task."""
 
     def __init__(
         self,
@@ -36,13 +35,13 @@ class KieAccount:
         clock: Callable[[], float],
         duration: Callable[[], float],
         paid_in: float,
-        vintage: ApiYear,
+        api_year: ApiYear,
         creates_per_10_seconds: int,
         price: float,
     ) -> None:
         self._clock = clock
         self._duration = duration
-        self._vintage = vintage
+        self._api_year = api_year
         self._creates_per_10_seconds = creates_per_10_seconds
         self._price = price
         self.paid_in = paid_in
@@ -60,19 +59,19 @@ class KieAccount:
         return self.paid_in - sum(task.credits_charged for task in self.tasks.values())
 
     def create_task(self, body: object, origin: str) -> LocalKieTask:
-        """Accept a create request and hold its price; raises `Refused`."""
+        """Create a task and hold its price; raises `KieRefusalError`."""
         if self.refusals:
             raise self.refusals.popleft()
-        order = parse_create_task(body, self._vintage)
+        request = parse_create_task(body, self._api_year)
         if self.credits < self._price:
             raise KieRefusalError(402, INSUFFICIENT_CREDITS_MESSAGE)
         self._check_rate()
-        task = self._new_task(order, origin)
+        task = self._new_task(request, origin)
         self.tasks[task.id] = task
         return task
 
     def task_for_record_info(self, task_id: str | None) -> LocalKieTask:
-        """The task to show in a recordInfo; raises `Refused`."""
+        """Return the task for a recordInfo; raises `KieRefusalError`."""
         if not task_id:
             raise KieRefusalError(400, "taskId parameter is required")
         task = self.tasks.get(task_id)
@@ -83,14 +82,14 @@ class KieAccount:
         return task
 
     def task_with_result_url(self, url: str) -> LocalKieTask | None:
-        """The task whose picture is at this URL, while it is kept."""
+        """Return the task whose result is at this URL, None after its lifetime."""
         for task in self.tasks.values():
             if url in task.result_urls and self._clock() <= task.due_at + RESULT_LIFETIME_SECONDS:
                 return task
         return None
 
     def create_download_link(self, url: object) -> str:
-        """A name under which a result can be fetched for 20 minutes; raises `Refused` for other URLs."""
+        """Return the name of a new download link; raises `KieRefusalError` for a URL that is no result."""
         task = self.task_with_result_url(url) if isinstance(url, str) else None
         if task is None:
             raise KieRefusalError(422, "url is wrong")
@@ -99,20 +98,20 @@ class KieAccount:
         return name
 
     def task_behind_link(self, name: str) -> LocalKieTask | None:
-        """The task behind a link that still works."""
+        """Return the task of a link, None after its lifetime."""
         task, until = self._links.get(name, (None, 0.0))
         return task if self._clock() <= until else None
 
     def creates_in_window(self, seconds: float) -> int:
-        """The largest number of tasks accepted within any window of so many seconds."""
+        """Return the largest number of tasks created within any window of so many seconds."""
         times = [task.created_at for task in self.tasks.values()]
         return max((sum(0 <= time - first < seconds for time in times) for first in times), default=0)
 
     def seconds_until_changes(self) -> list[float]:
-        """Seconds until tasks change their state by themselves."""
+        """Return the seconds until each coming change of a task's state."""
         now = self._clock()
-        moments = (at - now for task in self.tasks.values() for at in (task.half_at, task.due_at))
-        return [moment for moment in moments if moment > 0]
+        delays = (at - now for task in self.tasks.values() for at in (task.half_at, task.due_at))
+        return [delay for delay in delays if delay > 0]
 
     def _check_rate(self) -> None:
         since = self._clock() - RATE_WINDOW_SECONDS
@@ -121,13 +120,13 @@ class KieAccount:
             self.refused_by_rate += 1
             raise KieRefusalError(429, RATE_LIMITED_MESSAGE)
 
-    def _new_task(self, order: CreateTaskRequest, origin: str) -> LocalKieTask:
+    def _new_task(self, request: CreateTaskRequest, origin: str) -> LocalKieTask:
         now = self._clock()
-        suffix = "png" if order.output_format == "png" else "jpg"
+        suffix = "png" if request.output_format == "png" else "jpg"
         return LocalKieTask(
             id=secrets.token_hex(16),
-            request=order,
-            param=echoed_param(order, self._vintage, with_callback=self.echoes_callback),
+            request=request,
+            param=echoed_param(request, self._api_year, with_callback=self.echoes_callback),
             price=self._price,
             created_at=now,
             due_at=now + self._duration(),

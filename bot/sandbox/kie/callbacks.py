@@ -1,8 +1,7 @@
-"""How the local Kie calls back: when a task has ended, to the address that its order named, until that answers well.
+"""The local Kie's callbacks: their bodies, signatures and retries.
 
-Which callbacks are due follows from the clock, so nothing waits here. How
-often Kie repeats one, and after how long, is documented for its sister products
-only (three times); the pauses are this server's own.
+The queue follows the clock and does not wait. Kie documents three retries, for its
+sister products only; the delays are this server's own.
 """
 
 import base64
@@ -18,43 +17,42 @@ import aiohttp
 from bot.sandbox.kie.image_fetch import is_loopback
 from bot.sandbox.kie.tasks import LocalKieTask, task_record
 
-#: by the month from which it was documented
+#: the format of callbacks, by the month in which it was first documented
 CallbackShape = Literal["2025-09", "2025-11", "2026-08"]
 
-#: seconds after which a callback that was not answered well is repeated
+#: seconds before each retry of a callback that was not answered with 2xx
 RETRY_DELAYS = (1.0, 3.0, 9.0)
-#: seconds that an answer may take
 ANSWER_TIMEOUT_SECONDS = 15.0
 
 SUCCESS_MESSAGE = "Playground task completed successfully."
 FAILURE_MESSAGE = "Playground task failed."
 
-# What the record of a task shows and its callback does not, at any time.
+#: fields of a task's record that its callback does not have
 _RECORD_ONLY_FIELDS = ("operationType", "successFlag", "paramJson", "response")
 
 
 @dataclass(frozen=True)
 class CallbackOptions:
-    """How the callbacks about tasks that end from here on are sent."""
+    """How callbacks about tasks that end from now on are sent."""
 
     shape: CallbackShape = "2026-08"
-    #: how many at the same time
+    #: how many are sent at the same time
     copies: int = 1
     #: seconds after the end of the task
     delay: float = 0.0
-    #: whether none is sent at all
+    #: whether no callback is sent
     lost: bool = False
 
 
 @dataclass
 class OutgoingCallback:
-    """One callback on its way."""
+    """A callback with its deliveries."""
 
     task_id: str
     url: str
     body: dict[str, Any]
     due_at: float
-    #: the HTTP status of each answer, 0 where there was none
+    #: the HTTP status of each delivery, 0 without a response
     statuses: list[int] = field(default_factory=list)
     is_in_flight: bool = False
 
@@ -65,7 +63,7 @@ class OutgoingCallback:
 
 
 class OutgoingCallbackQueue:
-    """The callbacks of one account; signed if there is a key."""
+    """The callbacks of an account; signed if there is a key."""
 
     def __init__(self, clock: Callable[[], float], key: str | None) -> None:
         self._clock = clock
@@ -75,7 +73,7 @@ class OutgoingCallbackQueue:
         self.all: list[OutgoingCallback] = []
 
     def plan(self, tasks: Iterable[LocalKieTask]) -> bool:
-        """Plan the callbacks of the tasks that have ended; whether there were any such."""
+        """Plan the callbacks of tasks that have ended; return whether there were any."""
         ended = [task for task in tasks if self._is_unplanned(task)]
         for task in ended:
             self._planned.add(task.id)
@@ -83,21 +81,21 @@ class OutgoingCallbackQueue:
         return bool(ended)
 
     def take_due(self) -> list[OutgoingCallback]:
-        """The callbacks to send now; they count as under way until they are `answered`."""
+        """Return the callbacks to send now; they are in flight until `record_answer`."""
         due = [each for each in self._waiting() if each.due_at <= self._clock()]
         for callback in due:
             callback.is_in_flight = True
         return due
 
     def record_answer(self, callback: OutgoingCallback, status: int) -> None:
-        """Note how it was answered; it is repeated later if that was not well."""
+        """Record the status of a delivery and schedule a retry unless it was 2xx."""
         callback.is_in_flight = False
         callback.statuses.append(status)
         if not callback.is_finished:
             callback.due_at = self._clock() + RETRY_DELAYS[len(callback.statuses) - 1]
 
     def signature_headers(self, body: object, key: str | None = None) -> dict[str, str]:
-        """The signature that belongs to a body sent now, by the account's key or another one; none without a key."""
+        """Return the signature headers of a body sent now, by the account's key or another one; none without a key."""
         used = key or self._key
         data = body.get("data") if isinstance(body, dict) else None
         if used is None or not isinstance(data, dict):
@@ -109,12 +107,12 @@ class OutgoingCallbackQueue:
         }
 
     def seconds_until_due(self) -> list[float]:
-        """Seconds until callbacks become due."""
+        """Return the seconds until each waiting callback is due."""
         ahead = (each.due_at - self._clock() for each in self._waiting())
         return [seconds for seconds in ahead if seconds > 0]
 
     def is_idle(self, tasks: Iterable[LocalKieTask]) -> bool:
-        """Whether everything that is due by now was sent and answered."""
+        """Return whether every due callback was sent and answered."""
         overlooked = any(self._is_unplanned(task) for task in tasks)
         due = any(each.is_in_flight or each.due_at <= self._clock() for each in self.all if not each.is_finished)
         return not overlooked and not due
@@ -133,7 +131,7 @@ class OutgoingCallbackQueue:
 
 
 def callback_body(task: LocalKieTask, shape: CallbackShape = "2026-08") -> dict[str, Any]:
-    """What is posted about a task that has ended: code 501 for a failure, where its record has 200."""
+    """Return a finished task's callback body; its code is 501 for a failure, where the record has 200."""
     shown = task_record(task, 2026)
     data = {name: value for name, value in shown.items() if name not in _RECORD_ONLY_FIELDS}
     credits_used = data.pop("creditsConsumed")
@@ -158,7 +156,7 @@ def _result_json(task: LocalKieTask, shape: CallbackShape) -> str | None:
 
 
 async def post_callback(session: aiohttp.ClientSession, url: str, body: object, headers: Mapping[str, str]) -> int:
-    """Post a callback to this machine; the status of the answer, 0 if there is none."""
+    """Post a callback to this machine and return the response's status, 0 without one."""
     if not is_loopback(url):
         return 0
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -172,6 +170,6 @@ async def post_callback(session: aiohttp.ClientSession, url: str, body: object, 
 
 
 def sign_callback(key: str, task_id: str, timestamp: str) -> str:
-    """The signature of a callback: of the task's id and the second, not of the body."""
+    """Return a callback's signature, of the task's id and the timestamp in seconds; the body is not signed."""
     digest = hmac.new(key.encode(), f"{task_id}.{timestamp}".encode(), hashlib.sha256).digest()
     return base64.b64encode(digest).decode()

@@ -1,8 +1,7 @@
-"""What the local Kie accepts at createTask, and in which words it refuses.
+"""Validates createTask requests, with Kie's own error messages as recorded in 2025 and 2026.
 
-The texts are Kie's own, seen in recordings of 2025 and 2026. Which check comes
-first is not known of the real service; here it is: model, required fields,
-allowed options, prompt length, picture URLs.
+The order of the real service's checks is unknown; here it is: model, required fields,
+allowed options, prompt length, image URLs.
 """
 
 from collections.abc import Mapping
@@ -31,7 +30,7 @@ RATE_LIMITED_MESSAGE = "Your call frequency is too high. Please try again later.
 
 
 class KieRefusalError(Exception):
-    """An envelope whose code is not 200; `from_gateway` ones carry no `data` at all."""
+    """A response whose envelope's code is not 200; those of the gateway have no `data`."""
 
     def __init__(self, code: int, msg: str, *, from_gateway: bool = False) -> None:
         super().__init__(f"{code}: {msg}")
@@ -47,12 +46,12 @@ class KieRefusalError(Exception):
 
 @dataclass(frozen=True)
 class CreateTaskRequest:
-    """A create request that passed every check of its content."""
+    """A valid createTask request."""
 
     model: str
     input: Mapping[str, Any]
     call_back_url: str | None
-    #: width to height as `16:9`, or `auto` for the input's own
+    #: width to height, such as `16:9`, or `auto` for the input's ratio
     ratio: str
 
     @property
@@ -68,8 +67,8 @@ class CreateTaskRequest:
         return str(self.input.get("output_format", "png"))
 
 
-def parse_create_task(body: object, vintage: ApiYear) -> CreateTaskRequest:
-    """Check the decoded JSON of a createTask; raises `Refused`."""
+def parse_create_task(body: object, api_year: ApiYear) -> CreateTaskRequest:
+    """Validate the decoded JSON of a createTask; raises `KieRefusalError`."""
     if not isinstance(body, dict):
         raise KieRefusalError(500, "Server Error - An unexpected error occurred while processing the request")
     if body.get("model") != MODEL:
@@ -78,11 +77,11 @@ def parse_create_task(body: object, vintage: ApiYear) -> CreateTaskRequest:
     if not isinstance(given, dict) or not given.get("prompt") or not given.get("image_urls"):
         raise KieRefusalError(500, "This field is required")
     _check_types(given)
-    _check_options(given, vintage)
+    _check_options(given, api_year)
     if len(given["prompt"]) > MAX_PROMPT_CHARACTERS:
         raise KieRefusalError(500, "The text length cannot exceed the maximum limit")
     _check_urls(given["image_urls"])
-    return CreateTaskRequest(MODEL, given, body.get("callBackUrl"), _requested_ratio(given, vintage))
+    return CreateTaskRequest(MODEL, given, body.get("callBackUrl"), _requested_ratio(given, api_year))
 
 
 def _check_types(given: Mapping[str, Any]) -> None:
@@ -92,14 +91,14 @@ def _check_types(given: Mapping[str, Any]) -> None:
         raise KieRefusalError(500, "image_urls it must be an array")
 
 
-def _check_options(given: Mapping[str, Any], vintage: ApiYear) -> None:
-    ratios = RATIOS_2025 if vintage == 2025 else RATIOS_2026
+def _check_options(given: Mapping[str, Any], api_year: ApiYear) -> None:
+    ratios = RATIOS_2025 if api_year == 2025 else RATIOS_2026
     if given.get("output_format", "png") not in OUTPUT_FORMATS:
         raise KieRefusalError(500, "output_format is not within the range of allowed options")
     if given.get("image_size", "auto") not in ratios:
         raise KieRefusalError(500, "image_size is not within the range of allowed options")
-    # In 2025 the field did not exist, and Kie ignores fields that it does not know.
-    if vintage == 2026 and given.get("aspect_ratio", "auto") not in ratios:
+    # the field did not exist in 2025, and Kie ignores unknown fields
+    if api_year == 2026 and given.get("aspect_ratio", "auto") not in ratios:
         raise KieRefusalError(500, "This aspect_ratio is not within the range of allowed options")
 
 
@@ -119,8 +118,8 @@ def _is_image_url(url: str) -> bool:
     return parts.scheme in {"http", "https"} and parts.path.lower().endswith(IMAGE_EXTENSIONS)
 
 
-def _requested_ratio(given: Mapping[str, Any], vintage: ApiYear) -> str:
-    """The ratio that counts: what is left out means `auto` in 2025 and `1:1` in 2026."""
-    if vintage == 2025:
+def _requested_ratio(given: Mapping[str, Any], api_year: ApiYear) -> str:
+    """Return the effective ratio; the default is `auto` in 2025 and `1:1` in 2026."""
+    if api_year == 2025:
         return str(given.get("image_size", "auto"))
     return str(given.get("aspect_ratio", given.get("image_size", "1:1")))

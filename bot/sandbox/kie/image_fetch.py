@@ -1,8 +1,4 @@
-"""How the local Kie looks at the pictures of a task: it really fetches them.
-
-Only addresses of this machine are asked, so nothing in the sandbox can reach
-the internet. What cannot be used makes the task fail, in words such as Kie's.
-"""
+"""Fetches and checks a task's input images, from this machine only, so that nothing reaches the internet."""
 
 import asyncio
 import io
@@ -14,7 +10,7 @@ from PIL import Image
 
 from bot.sandbox.fault_injection import Fault, FaultKind
 
-#: at most this many bytes per picture (documented as 10.0 MB)
+#: documented as 10.0 MB
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 FETCH_TIMEOUT_SECONDS = 30.0
 
@@ -24,11 +20,11 @@ IMAGE_TOO_LARGE = "Images size exceeds limit"
 
 
 class UnusableImageError(Exception):
-    """A picture that makes its task fail; the text is the task's failMsg."""
+    """An image that makes its task fail; the text is the task's failMsg."""
 
 
 async def fetch_image(session: aiohttp.ClientSession, url: str, fault: Fault | None) -> bytes:
-    """The picture at a loopback URL, checked to be one; raises `Unusable`."""
+    """Fetch an image from a loopback URL and check it; raises `UnusableImageError`."""
     await _apply_fault(fault)
     if not is_loopback(url):
         raise UnusableImageError(IMAGE_UNREACHABLE)
@@ -53,7 +49,7 @@ async def _apply_fault(fault: Fault | None) -> None:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address is on this machine."""
+    """Return whether a URL's host is this machine."""
     host = urlsplit(url).hostname
     if host == "localhost":
         return True
@@ -77,7 +73,7 @@ async def _download(session: aiohttp.ClientSession, url: str) -> bytes:
 
 
 def _check_image(data: bytes) -> None:
-    """Refuse what is no JPEG, PNG or WebP; a camera's MPO is none either."""
+    """Accept only JPEG, PNG and WebP; a camera's MPO is refused."""
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
             known = image.format in {"JPEG", "PNG", "WEBP"}

@@ -1,20 +1,20 @@
-"""A local Kie: the API, its upload service and its result files behind one address.
+"""A local Kie: the API, its upload service and its result files behind one URL.
 
-It takes the real client's real requests over a socket, answers in the shapes
-and words recorded from the real service, really fetches the pictures and
-hands back a stand-in edit. It costs nothing and needs no account. When a task
-ends, the callback address of its order is called, if it is on this machine.
+It answers as recorded from the real service, fetches the input images and returns a
+fake edit. When a task ends, it posts to the callback URL if that is on this machine.
 """
 
 import asyncio
 import contextlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from bot.sandbox.fake_edit.render import render_fake_edit
 from bot.sandbox.fault_injection import FaultInjector, date_header_setter, execute_with_fault
@@ -22,11 +22,67 @@ from bot.sandbox.kie import image_fetch
 from bot.sandbox.kie.account import RATE_WINDOW_SECONDS, KieAccount
 from bot.sandbox.kie.callbacks import OutgoingCallback, OutgoingCallbackQueue, post_callback
 from bot.sandbox.kie.create_task import UNAUTHORIZED_MESSAGE, ApiYear, KieRefusalError
-from bot.sandbox.kie.recorded_calls import KieCall, read_call
 from bot.sandbox.kie.tasks import SUCCESS, LocalKieTask, ScriptedOutcome, failure, task_record
-from bot.sandbox.kie.uploads import UploadStore, unauthorized_answer
+from bot.sandbox.kie.uploads import FormFilePart, UploadStore, unauthorized_answer
 
 MAX_REQUEST_BYTES = 256 * 1024 * 1024
+
+
+@dataclass
+class KieCall:
+    """One call; `answer` and `status` are set after it was executed."""
+
+    name: str
+    path: str
+    #: by lower-case name
+    headers: dict[str, str]
+    #: the query
+    params: dict[str, str]
+    #: decoded JSON, the fields of a form (its file as `FormFilePart`), undecodable bytes, or None
+    body: Any
+    #: seconds of the server's clock
+    at: float
+    #: the body of the response; None if the call was not executed
+    answer: Any = None
+    #: the HTTP status of the response; 0 while there is none, and after a disconnect
+    status: int = 0
+
+
+async def read_call(name: str, request: web.Request, at: float) -> KieCall:
+    """Read a request completely."""
+    return KieCall(
+        name=name,
+        path=request.path,
+        headers={key.lower(): value for key, value in request.headers.items()},
+        params=dict(request.query),
+        body=await _read_body(request),
+        at=at,
+    )
+
+
+async def _read_body(request: web.Request) -> Any:
+    if request.content_type.startswith("multipart/"):
+        return await _read_form(request)
+    raw = await request.read()
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw
+
+
+async def _read_form(request: web.Request) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            continue
+        data = bytes(await part.read(decode=True))
+        is_file = part.filename is not None or part.name == "file"
+        kind = part.headers.get("Content-Type")
+        fields[part.name] = FormFilePart(data, part.filename, kind) if is_file else data.decode()
+    return fields
+
 
 KieCallHandler = Callable[[KieCall], web.Response]
 
@@ -36,16 +92,16 @@ def _fixed_duration() -> float:
 
 
 class LocalKie:
-    """A Kie on 127.0.0.1 whose tasks, credits, refusals and faults a test decides.
+    """A Kie on 127.0.0.1 whose tasks, credits, refusals and faults a test controls.
 
-    `duration` says how many seconds a task takes, `price` what it costs in
-    credits, `vintage` which year's records it shows. With `http_errors` a
-    refusal has a matching HTTP status, else 200 as in nearly all recordings.
-    With `webhook_key` callbacks are signed; how they are sent is up to
-    `callbacks.calling`.
+    `duration` returns the seconds of a task, `price` is in credits, and `api_year`
+    selects the format of records. With `http_errors` a refusal has a matching HTTP
+    status, otherwise 200 as in nearly all recordings. With `webhook_key` callbacks
+    are signed; `callbacks.options` says how they are sent.
+
     The names of `faults` and `calls` are createTask, recordInfo, credit,
-    downloadUrl, upload, uploadHost (a GET where uploads go), file (an uploaded one), result; and, as a fault only,
-    fetch: Kie's own fetching of a task's pictures.
+    downloadUrl, upload, uploadHost (a GET of the upload URL), file (an uploaded one)
+    and result; as a fault only, fetch: Kie's own download of the input images.
     """
 
     def __init__(
@@ -55,7 +111,7 @@ class LocalKie:
         clock: Callable[[], float] = time.time,
         duration: Callable[[], float] = _fixed_duration,
         credits: float = 100.0,  # noqa: A002 - Kie's own word
-        vintage: ApiYear = 2026,
+        api_year: ApiYear = 2026,
         creates_per_10_seconds: int = 20,
         http_errors: bool = False,
         price: float = 4.0,
@@ -63,13 +119,13 @@ class LocalKie:
     ) -> None:
         self._key = key
         self._clock = clock
-        self._vintage = vintage
+        self._api_year = api_year
         self._http_errors = http_errors
         self._account = KieAccount(
             clock=clock,
             duration=duration,
             paid_in=credits,
-            vintage=vintage,
+            api_year=api_year,
             creates_per_10_seconds=creates_per_10_seconds,
             price=price,
         )
@@ -82,8 +138,6 @@ class LocalKie:
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
         self._port = 0
-
-    # -- running it
 
     async def start(self, port: int = 0) -> None:
         """Serve on 127.0.0.1; tasks of an earlier run go on. Raises `OSError` if the port is taken."""
@@ -98,9 +152,9 @@ class LocalKie:
         self._run_in_background(self._send_due_callbacks())
 
     async def stop(self) -> None:
-        """Stop serving; what it knows stays, so that it can be started again."""
-        for work in self._background_tasks:
-            work.cancel()
+        """Stop serving; the state is kept for another start."""
+        for task in self._background_tasks:
+            task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
@@ -111,22 +165,22 @@ class LocalKie:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    # -- what a test decides
+    # -- control
 
     def script_outcomes(self, *outcomes: ScriptedOutcome) -> None:
-        """Let the next tasks end so, one outcome each; without a script they succeed."""
+        """Set the outcomes of the next tasks, one each; by default they succeed."""
         self._account.outcomes.extend(outcomes)
 
     def refuse_next_create(self, code: int, msg: str) -> None:
-        """Let the next createTask be refused with this envelope."""
+        """Refuse the next createTask with this code and message."""
         self._account.refusals.append(KieRefusalError(code, msg))
 
     def answer_with_other_tasks(self, *task_ids: str) -> None:
-        """Let the next orders be taken as ever, and be answered with these tasks, one each."""
+        """Accept the next orders, but answer them with these task ids, one each."""
         self._account.substituted_task_ids.extend(task_ids)
 
     def finish_task(self, task_id: str, outcome: ScriptedOutcome = SUCCESS) -> None:
-        """End a task at this moment, whatever was planned for it."""
+        """End a task now."""
         task = self.tasks[task_id]
         task.outcome, task.due_at = outcome, min(task.due_at, self._clock())
         self.notify_change()
@@ -135,27 +189,27 @@ class LocalKie:
         """Add credits; a negative amount takes them away."""
         self._account.paid_in += amount
 
-    def hide_tasks(self, looks: int) -> None:
-        """Let the first looks at each task made from here on find "recordInfo is null"."""
-        self._account.hidden_polls = looks
+    def hide_tasks(self, polls: int) -> None:
+        """Answer the first polls of each task created from now on with "recordInfo is null"."""
+        self._account.hidden_polls = polls
 
     def echo_callback(self, *, shown: bool) -> None:
-        """Say whether `param` of tasks made from here on names the callback address."""
+        """Set whether `param` of tasks created from now on contains the callback URL."""
         self._account.echoes_callback = shown
 
     async def send_callback(self, url: str, body: object, *, key: str | None = None) -> int:
-        """Post a callback, which may be one of a test's own making; the status of the answer, 0 if there is none.
+        """Post a callback with any body and return the response's status, 0 without one.
 
-        It is signed by the account's key, by another one, or not at all without either.
+        It is signed with `key`, or else with the account's key, if any.
         """
         return await post_callback(self._http, url, body, self.callbacks.signature_headers(body, key))
 
     async def wait_for_callbacks(self) -> None:
-        """Return once every callback that is due by now was sent and answered."""
+        """Return once every due callback was sent and answered."""
         self.notify_change()
         await self.wait_for(lambda: self.callbacks.is_idle(self.tasks.values()))
 
-    # -- what a test asks
+    # -- inspection
 
     @property
     def tasks(self) -> dict[str, LocalKieTask]:
@@ -163,24 +217,24 @@ class LocalKie:
 
     @property
     def credits(self) -> float:
-        """What is left: held when a task is made, returned when it fails."""
+        """The remaining credits: a task's price is held when it is created and returned when it fails."""
         return self._account.credits
 
     @property
     def refused_by_rate(self) -> int:
-        """How many createTasks were refused because they came too fast."""
+        """How many createTasks the rate limit refused."""
         return self._account.refused_by_rate
 
     def creates_in_window(self, seconds: float = RATE_WINDOW_SECONDS) -> int:
-        """The largest number of tasks that were accepted within any such window."""
+        """Return the largest number of tasks created within any such window."""
         return self._account.creates_in_window(seconds)
 
     def calls_named(self, name: str) -> list[KieCall]:
-        """The calls of one name, in order."""
+        """Return the calls of one name, in order."""
         return [call for call in self.calls if call.name == name]
 
     def notify_change(self) -> None:
-        """Let every `wait_for` look again; for tests that turn the clock by hand."""
+        """Let every `wait_for` evaluate its condition, as after an advance of a manual clock."""
         self._next_change.set()
         self._next_change = asyncio.Event()
 
@@ -189,14 +243,14 @@ class LocalKie:
         condition: Callable[[], object],
         timeout: float = 5.0,  # noqa: ASYNC109 - the message names what did arrive
     ) -> None:
-        """Return once the condition holds, looking after every call and change; else `TimeoutError`."""
+        """Return once the condition holds, which is evaluated after every call and change; raises `TimeoutError`."""
         try:
             async with asyncio.timeout(timeout):
                 while not condition():
                     await self._wait_for_change()
         except TimeoutError:
             seen = ", ".join(call.name for call in self.calls[-20:]) or "none"
-            raise TimeoutError(f"nothing of the kind within {timeout} s; last calls: {seen}") from None
+            raise TimeoutError(f"not within {timeout} s; latest calls: {seen}") from None
 
     async def _wait_for_change(self) -> None:
         changed = self._next_change
@@ -205,7 +259,7 @@ class LocalKie:
             async with asyncio.timeout(min(ahead, default=None)):
                 await changed.wait()
 
-    # -- its doors
+    # -- HTTP server
 
     def _build_app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_REQUEST_BYTES)
@@ -216,17 +270,20 @@ class LocalKie:
                 web.get("/api/v1/jobs/recordInfo", self._route_handler("recordInfo", self._record_info)),
                 web.get("/api/v1/chat/credit", self._route_handler("credit", self._credit)),
                 web.post("/api/v1/common/download-url", self._route_handler("downloadUrl", self._download_url)),
-                web.post("/api/file-stream-upload", self._route_handler("upload", self._upload, keyed=False)),
-                web.get("/api/file-stream-upload", self._route_handler("uploadHost", self._upload_by_get, keyed=False)),
-                web.get("/kieai/{path:.+}", self._route_handler("file", self._file, keyed=False)),
-                web.get("/workers/nano/{name}", self._route_handler("result", self._result, keyed=False)),
-                web.get("/links/{name}", self._route_handler("result", self._linked_result, keyed=False)),
+                web.post("/api/file-stream-upload", self._route_handler("upload", self._upload, requires_key=False)),
+                web.get(
+                    "/api/file-stream-upload",
+                    self._route_handler("uploadHost", self._upload_by_get, requires_key=False),
+                ),
+                web.get("/kieai/{path:.+}", self._route_handler("file", self._file, requires_key=False)),
+                web.get("/workers/nano/{name}", self._route_handler("result", self._result, requires_key=False)),
+                web.get("/links/{name}", self._route_handler("result", self._linked_result, requires_key=False)),
             ]
         )
         return app
 
     def _route_handler(
-        self, name: str, answering: KieCallHandler, *, keyed: bool = True
+        self, name: str, handler: KieCallHandler, *, requires_key: bool = True
     ) -> Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             call = await read_call(name, request, self._clock())
@@ -234,7 +291,7 @@ class LocalKie:
             self.notify_change()
 
             async def execute() -> web.StreamResponse:
-                return self._authorize_and_answer(call, answering, keyed)
+                return self._authorize_and_answer(call, handler, requires_key)
 
             response = await execute_with_fault(self.faults.take(name), request, execute)
             cut = request.transport is None or request.transport.is_closing()
@@ -244,21 +301,21 @@ class LocalKie:
 
         return handle
 
-    def _authorize_and_answer(self, call: KieCall, answering: KieCallHandler, keyed: bool) -> web.Response:
+    def _authorize_and_answer(self, call: KieCall, handler: KieCallHandler, requires_key: bool) -> web.Response:
         try:
-            if keyed and not self._has_key(call):
+            if requires_key and not self._has_key(call):
                 raise KieRefusalError(401, UNAUTHORIZED_MESSAGE, from_gateway=True)
-            return answering(call)
-        except KieRefusalError as refusal:
-            status = refusal.code if self._http_errors else 200
-            charset = "utf-8" if refusal.from_gateway else "UTF-8"
-            return _json_response(call, refusal.envelope, status=status, charset=charset)
+            return handler(call)
+        except KieRefusalError as error:
+            status = error.code if self._http_errors else 200
+            charset = "utf-8" if error.from_gateway else "UTF-8"
+            return _json_response(call, error.envelope, status=status, charset=charset)
 
     def _has_key(self, call: KieCall) -> bool:
         given = call.headers.get("authorization", "")
         return secrets.compare_digest(given.encode(), f"Bearer {self._key}".encode())
 
-    # -- its calls
+    # -- handlers of calls
 
     def _create_task(self, call: KieCall) -> web.Response:
         task = self._account.create_task(call.body, self.url)
@@ -268,7 +325,7 @@ class LocalKie:
 
     def _record_info(self, call: KieCall) -> web.Response:
         task = self._account.task_for_record_info(call.params.get("taskId"))
-        return _success_response(call, task_record(task, self._vintage))
+        return _success_response(call, task_record(task, self._api_year))
 
     def _credit(self, call: KieCall) -> web.Response:
         return _success_response(call, float(self.credits))
@@ -286,7 +343,7 @@ class LocalKie:
         return _json_response(call, body, status=status, charset=None)
 
     def _upload_by_get(self, call: KieCall) -> web.Response:
-        # the status is documented; what else is said was never recorded (2026)
+        # the status is documented, the body was never recorded (2026)
         body = {"success": False, "code": 405, "msg": "Method Not Allowed"}
         return _json_response(call, body, status=405, charset=None)
 
@@ -302,20 +359,25 @@ class LocalKie:
     def _linked_result(self, call: KieCall) -> web.Response:
         return _image_response(self._account.task_behind_link(call.path.rpartition("/")[2]))
 
-    # -- its work
+    # -- background tasks
 
-    def _run_in_background(self, doing: Coroutine[Any, Any, None]) -> None:
-        work = asyncio.create_task(doing)
-        self._background_tasks.add(work)
-        work.add_done_callback(self._background_tasks.discard)
+    def _run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
 
     async def _prepare(self, task: LocalKieTask) -> None:
-        """Fetch a task's pictures and edit them; pictures that are no use make it fail."""
-        order = task.request
+        """Fetch and edit a task's images; unusable ones make it fail."""
+        request = task.request
         try:
-            task.inputs = [await self._fetch_image(url) for url in order.image_urls]
+            task.inputs = [await self._fetch_image(url) for url in request.image_urls]
             task.result = await asyncio.to_thread(
-                render_fake_edit, task.inputs, order.prompt, order.output_format, ratio=order.ratio, task_id=task.id
+                render_fake_edit,
+                task.inputs,
+                request.prompt,
+                request.output_format,
+                ratio=request.ratio,
+                task_id=task.id,
             )
         except image_fetch.UnusableImageError as reason:
             task.outcome = failure(str(reason), "422")
@@ -326,7 +388,7 @@ class LocalKie:
         return await image_fetch.fetch_image(self._http, url, self.faults.take("fetch"))
 
     async def _send_due_callbacks(self) -> None:
-        """Send every callback when it is due, side by side; runs until it is cancelled."""
+        """Send every callback when it is due, concurrently; runs until cancelled."""
         while True:
             if self.callbacks.plan(self.tasks.values()):
                 self.notify_change()
@@ -345,7 +407,7 @@ class LocalKie:
     @property
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
-            raise RuntimeError("start() comes before the first task")
+            raise RuntimeError("the server was not started")
         return self._session
 
 

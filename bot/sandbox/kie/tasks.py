@@ -1,8 +1,7 @@
-"""A task of the local Kie: its life by the clock, and the record it shows.
+"""The local Kie's tasks: states, scripted outcomes, durations, and the record of recordInfo.
 
-Nothing here waits: a task's state follows from the time, from its outcome
-and from whether its pictures have been looked at, so a test that turns the
-clock turns the task.
+A task's state follows from the clock, its outcome, and whether its images were
+fetched, so a manual clock controls it.
 """
 
 import json
@@ -17,19 +16,19 @@ from bot.sandbox.kie.create_task import ApiYear, CreateTaskRequest
 
 @dataclass(frozen=True)
 class ScriptedOutcome:
-    """How a task ends; one that does not end shows `state` for ever."""
+    """How a task ends; one that does not end keeps `state` for ever."""
 
     state: str = "success"
     ends: bool = True
-    #: whether a success names its picture
+    #: whether a success has a result URL
     with_url: bool = True
-    #: the only result of a success, in place of its resultJson: Kie as it has not been seen
+    #: replaces the resultJson of a success, for responses that were never recorded
     raw_result_json: str | None = None
     fail_code: str | None = None
     fail_msg: str | None = None
     #: whether a failure gives the credits back
     refunded: bool = True
-    #: what the record shows once the task has ended, in the place of what is true
+    #: replaces fields of the record once the task has ended
     record_overrides: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -44,17 +43,17 @@ UNKNOWN_STATUS = ScriptedOutcome(state="reviewing", ends=False)
 
 
 def failure(text: str, code: str = "500", *, refunded: bool = True) -> ScriptedOutcome:
-    """A failure with Kie's text; its code tells nothing (500 and 422 carry refusals and outages alike)."""
+    """Return a failure with Kie's message; 500 and 422 occur for refusals and outages alike."""
     return ScriptedOutcome(state="fail", fail_code=code, fail_msg=text, refunded=refunded)
 
 
 @dataclass
 class LocalKieTask:
-    """One accepted create request; times are seconds of the server's clock."""
+    """A task; times are seconds of the server's clock."""
 
     id: str
     request: CreateTaskRequest
-    #: the whole request as Kie echoes it, a JSON text
+    #: the request as Kie echoes it, a JSON text
     param: str
     price: float
     created_at: float
@@ -62,12 +61,12 @@ class LocalKieTask:
     outcome: ScriptedOutcome
     clock: Callable[[], float]
     result_url: str
-    #: how many looks still find nothing
+    #: how many polls are still answered with "recordInfo is null"
     hidden_polls: int = 0
-    #: the pictures that were fetched, in the order of the request
+    #: the fetched images, in the order of the request
     inputs: list[bytes] = field(default_factory=list)
     result: bytes = b""
-    #: when the pictures had been fetched and edited, or found unusable
+    #: when the images were fetched and edited, or found unusable
     prepared_at: float | None = None
 
     @property
@@ -94,14 +93,14 @@ class LocalKieTask:
 
     @property
     def state(self) -> str:
-        """Kie's word for it: waiting for the first half, then generating, then the outcome's."""
+        """Kie's state: waiting for the first half of the duration, then generating, then the outcome's."""
         if self.finished_at is not None or not self.outcome.ends:
             return self.outcome.state
         return "waiting" if self.clock() < self.half_at else "generating"
 
     @property
     def credits_charged(self) -> float:
-        """Credits it costs by now: held from the start, given back when a failure is refunded."""
+        """The task's price, held from its creation, or 0 after a refunded failure."""
         returned = self.finished_at is not None and self.outcome.is_failure and self.outcome.refunded
         return 0.0 if returned else self.price
 
@@ -110,30 +109,30 @@ class LocalKieTask:
         return [self.result_url] if self.state == "success" and self.outcome.with_url else []
 
 
-def echoed_param(order: CreateTaskRequest, vintage: ApiYear, *, with_callback: bool = True) -> str:
-    """The echo of a request: `input` is an object in 2025 and itself a JSON text in 2026."""
-    callback = {"callBackUrl": order.call_back_url} if order.call_back_url and with_callback else {}
-    if vintage == 2025:
-        return _compact_json({"model": order.model, **callback, "input": order.input})
-    return _compact_json({"input": _compact_json(order.input), **callback, "model": order.model})
+def echoed_param(request: CreateTaskRequest, api_year: ApiYear, *, with_callback: bool = True) -> str:
+    """Return the echo of a request: `input` is an object in 2025 and a JSON text in 2026."""
+    callback = {"callBackUrl": request.call_back_url} if request.call_back_url and with_callback else {}
+    if api_year == 2025:
+        return _compact_json({"model": request.model, **callback, "input": request.input})
+    return _compact_json({"input": _compact_json(request.input), **callback, "model": request.model})
 
 
-def task_record(task: LocalKieTask, vintage: ApiYear) -> dict[str, Any]:
-    """The `data` of a recordInfo in the wire's order; `costTime` is whole seconds, other times are ms."""
+def task_record(task: LocalKieTask, api_year: ApiYear) -> dict[str, Any]:
+    """Return the `data` of a recordInfo; `costTime` is in whole seconds, other times are in milliseconds."""
     success = {"resultUrls": task.result_urls} if task.state == "success" else None
-    says = task.outcome.raw_result_json if success else None
+    raw_result = task.outcome.raw_result_json if success else None
     result_json = _compact_json(success) if success else ""
     data: dict[str, Any] = {
         "taskId": task.id,
         "model": task.request.model,
         "state": task.state,
         "param": task.param,
-        "resultJson": result_json if says is None else says,
+        "resultJson": result_json if raw_result is None else raw_result,
         **_ending_fields(task),
         "createTime": _ms(task.created_at),
     }
-    if vintage == 2026:
-        data |= _fields_since_2026(task, success if says is None else None)
+    if api_year == 2026:
+        data |= _fields_since_2026(task, success if raw_result is None else None)
     return data if task.finished_at is None else data | dict(task.outcome.record_overrides)
 
 
@@ -152,7 +151,7 @@ def _fields_since_2026(task: LocalKieTask, success: dict[str, Any] | None) -> di
         "creditsConsumed": task.credits_charged,
         "operationType": task.request.model,
         **({"response": success} if success else {}),
-        # 3 for a failure is an inference from Kie's other products; never recorded for this one.
+        # 3 for a failure is inferred from Kie's other products; it was never recorded for this one
         "successFlag": {"success": 1, "fail": 3}.get(task.state, 0),
         "paramJson": task.param,
     }
@@ -166,21 +165,20 @@ def _compact_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-#: seconds; half of the real tasks take less
+#: the median duration of real tasks, in seconds
 MEDIAN_SECONDS = 10.0
 SIGMA = 0.5
-#: one in ten waits behind something, for about a minute
+#: one in ten tasks takes about a minute
 SLOW_SHARE, SLOW_MEDIAN, SLOW_SIGMA = 0.1, 60.0, 0.8
-#: seconds; no recorded task that succeeded took longer (September 2025)
+#: the longest recorded duration of a success, in seconds (September 2025)
 LONGEST_SECONDS = 333.0
 
 
 class TaskDurations:
-    """A log-normal core with a heavy tail, in seconds; call it for the next one.
+    """Returns a duration in seconds per call, from a log-normal distribution with a heavy tail.
 
-    `scale` may be changed at any time and counts for tasks ordered from then
-    on: 1 is as slow as the real service, 0 is at once. The same `seed` gives
-    the same durations.
+    `scale` may be changed at any time: 1 is as slow as the real service, 0 is
+    immediate. The same `seed` gives the same durations.
     """
 
     def __init__(self, scale: float = 1.0, seed: int | None = None) -> None:
@@ -198,12 +196,12 @@ class TaskDurations:
 
     @scale.setter
     def scale(self, scale: float) -> None:
-        """Take another scale; raises `ValueError` for one that is negative or no number."""
+        """Set the scale; raises `ValueError` for a negative one or NaN."""
         if not 0 <= scale < math.inf:
-            raise ValueError(f"a scale is a number from 0 on, not {scale}")
+            raise ValueError(f"the scale must be 0 or more, not {scale}")
         self._scale = scale
 
 
 def longest_duration(median: float) -> float:
-    """No task takes longer, in seconds, where half of them take less than `median`."""
+    """Return the longest duration of a task, in seconds, for this median."""
     return median / MEDIAN_SECONDS * LONGEST_SECONDS

@@ -1,7 +1,6 @@
-"""The local Kie's uploaded files: kept in memory, public to who knows the URL, gone after a day.
+"""The local Kie's uploads: in memory, public to anybody who knows the URL, deleted after a day.
 
-The answer has the shape recorded in 2026: the account's id stands in every
-path, and a name that is given twice overwrites.
+The response is as recorded in 2026: every path contains the account's id, and a name used twice overwrites.
 """
 
 import mimetypes
@@ -36,13 +35,13 @@ class StoredUpload:
 
 
 class UploadStore:
-    """What was uploaded, by its path."""
+    """The uploads, by path."""
 
     def __init__(self) -> None:
         self._files: dict[str, StoredUpload] = {}
 
     def store_form_file(self, form: Mapping[str, Any], origin: str, now: float) -> tuple[int, dict[str, Any]]:
-        """Store the file of a form; the HTTP status and body of the answer."""
+        """Store the file of a form; return the HTTP status and body of the response."""
         part = form.get("file")
         folder = str(form.get("uploadPath", "")).strip("/")
         if not folder:
@@ -55,17 +54,17 @@ class UploadStore:
         return 200, _upload_answer(path, self._files[path], origin)
 
     def find(self, path: str, now: float) -> StoredUpload | None:
-        """The file at this path, while it is kept."""
+        """Return the file at this path, None after its lifetime."""
         found = self._files.get(path)
         return found if found and now - found.uploaded_at <= UPLOAD_LIFETIME_SECONDS else None
 
     def expire_all(self) -> None:
-        """Let every file be gone, as if its time were over."""
+        """Delete every file, as after its lifetime."""
         self._files.clear()
 
 
 def unauthorized_answer() -> tuple[int, dict[str, Any]]:
-    """The upload service's answer to a wrong key (documented, not recorded)."""
+    """Return the upload service's response to a wrong key (documented, not recorded)."""
     return _error_answer(401, "Authentication failed: Invalid API Key")
 
 
@@ -99,5 +98,5 @@ def _automatic_name(part: FormFilePart, now: float) -> str:
 
 
 def random_text(length: int) -> str:
-    """Unguessable text of the digits and small letters that Kie's file names use."""
+    """Return random digits and lower-case letters, as in Kie's file names."""
     return "".join(secrets.choice(string.digits + string.ascii_lowercase) for _ in range(length))

@@ -1,7 +1,6 @@
-"""Reading what a bot sent: query, form, multipart or JSON become one set of parameters.
+"""Decodes the parameters of a call from its query, form, multipart or JSON body.
 
-Forms carry everything as text, so numbers, flags and JSON are decoded here, by
-parameter name; a text that merely looks like JSON stays the text it is.
+Forms carry everything as text, so numbers, flags and JSON are decoded by parameter name.
 """
 
 import json
@@ -13,7 +12,7 @@ from aiohttp import BodyPartReader, web
 
 from bot.sandbox.telegram.errors import BotApiError, JsonObject, bad_request_error
 
-#: Parameters that hold an object or a list; forms carry them as JSON text.
+#: objects and lists; JSON text in forms
 OBJECT_PARAMETERS = {
     "allowed_updates", "caption_entities", "commands", "entities", "link_preview_options", "media",
     "menu_button", "message_ids", "reaction", "reply_markup", "reply_parameters", "scope",
@@ -30,7 +29,7 @@ FLAG_PARAMETERS = {
 
 
 class UploadedInputFile(NamedTuple):
-    """A file inside a request, as the bot named it."""
+    """A file in a request."""
 
     filename: str
     mime_type: str
@@ -39,45 +38,41 @@ class UploadedInputFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Arguments:
-    """The decoded parameters of one call, with the files that came along."""
+    """The decoded parameters and files of one call."""
 
     params: JsonObject
     files: Mapping[str, UploadedInputFile]
 
     def text(self, name: str) -> str:
-        """Return a text, empty when absent."""
+        """Return a text; empty when absent."""
         return str(self.params.get(name, ""))
 
     def number(self, name: str) -> int | None:
-        """Return a whole number, None when absent; raise Refused for anything else."""
+        """Return an integer, None when absent; raises BotApiError for anything else."""
         value = self.params.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
         raise bad_request_error(f"{name} must be an integer")
 
     def flag(self, name: str) -> bool:
-        """Return whether a flag was given and true."""
         return self.params.get(name) is True
 
     def json_object(self, name: str) -> JsonObject:
-        """Return an object, empty when absent; raise Refused for anything else."""
+        """Return an object, empty when absent; raises BotApiError for anything else."""
         value = self.params.get(name) or {}
         if not isinstance(value, dict):
             raise bad_request_error(f"can't parse {name}: expected an object")
         return value
 
     def array(self, name: str) -> list[Any]:
-        """Return a list, empty when absent; raise Refused for anything else."""
+        """Return a list, empty when absent; raises BotApiError for anything else."""
         value = self.params.get(name) or []
         if not isinstance(value, list):
             raise bad_request_error(f"can't parse {name}: expected an array")
         return value
 
     def file_source(self, field: str, reference: str) -> UploadedInputFile | str:
-        """Return the upload that a file parameter means, or the file_id that it names.
-
-        A file arrives in the field itself or, as "attach://NAME", in a field of that name.
-        """
+        """Return the upload in this field, or in the field that "attach://NAME" refers to; else the file_id."""
         if not reference and field in self.files:
             return self.files[field]
         if not reference.startswith("attach://"):
@@ -89,7 +84,7 @@ class Arguments:
 
 
 async def read_arguments(request: web.Request) -> Arguments:
-    """Read the parameters of a call; raise Refused when they cannot be understood."""
+    """Read the parameters of a call; raises BotApiError for malformed ones."""
     fields: list[tuple[str, Any]] = list(request.query.items())
     if request.content_type == "application/json":
         fields += await _json_fields(request)
@@ -103,7 +98,7 @@ async def read_arguments(request: web.Request) -> Arguments:
 
 
 async def _form_fields(request: web.Request) -> list[tuple[str, Any]]:
-    """Read a form in memory: a file on the disk would stay open when the caller is killed meanwhile."""
+    """Read a form into memory: a temporary file would stay open when the caller is killed meanwhile."""
     if (request.content_length or 0) > request.client_max_size:
         raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length or 0)
     fields: list[tuple[str, Any]] = []

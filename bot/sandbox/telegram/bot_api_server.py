@@ -1,7 +1,7 @@
-"""The Bot API over HTTP: reads a call, lets it run into its fault, answers in Telegram's envelope.
+"""The Bot API over HTTP: decodes a call, injects its fault, answers in Telegram's envelope.
 
-Every call with the right token is recorded, in order of arrival, whatever
-becomes of it. A call goes on when the caller hangs up, as with Telegram.
+Every call with the right token is recorded on arrival. A call continues when the
+caller disconnects, as with Telegram.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from bot.sandbox.telegram.errors import BotApiError
 from bot.sandbox.telegram.server_state import TelegramState
 from bot.sandbox.telegram.update_delivery import deliver_to_webhook, get_updates
 
-#: The largest body, in bytes, that is read at all.
+#: the largest request body, in bytes
 MAX_BODY_BYTES = 60 << 20
-#: The name of file downloads among the faults.
+#: the name of file downloads in fault injection
 FILE_DOWNLOAD = "file"
 
 _INTERNAL_ERROR = BotApiError(500, "Internal Server Error")
@@ -31,25 +31,25 @@ CallCheck = Callable[[str, Mapping[str, object], Mapping[str, UploadedInputFile]
 
 @dataclass(frozen=True)
 class TelegramCall:
-    """One call of the bot; `at` in Unix seconds."""
+    """A recorded call of the bot; `at` in Unix seconds."""
 
     method: str
     params: Mapping[str, object]
     files: Mapping[str, UploadedInputFile] = field(repr=False)
     at: float
-    #: what was answered; None while it runs, when it failed or ran into a fault
+    #: None while it runs, after an error, and after a fault
     result: object = None
-    #: why it failed, in Telegram's words
+    #: Telegram's description of the error
     error: str | None = None
-    #: what it ran into, if anything was switched on
+    #: the injected fault
     fault: Fault | None = None
 
 
 class BotApiServer:
     """Serves one bot on 127.0.0.1."""
 
-    def __init__(self, cloud: TelegramState, token: str, faults: FaultInjector, check: CallCheck | None) -> None:
-        self._state = cloud
+    def __init__(self, state: TelegramState, token: str, faults: FaultInjector, check: CallCheck | None) -> None:
+        self._state = state
         self._token = token
         self._faults = faults
         self._check = check
@@ -60,7 +60,7 @@ class BotApiServer:
         self._webhook_delivery: asyncio.Task[None] | None = None
 
     async def open(self, port: int) -> None:
-        """Take calls; port 0 takes the one used before, or any that is free."""
+        """Listen; port 0 takes the previous one, or any free one."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.on_response_prepare.append(date_header_setter(self._state.clock))
         app.router.add_route("*", "/bot{token}/{method}", self._on_call)
@@ -72,7 +72,7 @@ class BotApiServer:
         self._webhook_delivery = asyncio.create_task(deliver_to_webhook(self._state))
 
     async def close(self) -> None:
-        """Close every connection and take no more calls."""
+        """Stop listening and close every connection."""
         self._state.updates.terminate_poll("Conflict: the server is shutting down")
         if self._webhook_delivery is not None:
             self._webhook_delivery.cancel()
@@ -85,8 +85,8 @@ class BotApiServer:
         try:
             name = self._method_name(request)
             arguments = await read_arguments(request)
-        except BotApiError as refused:
-            return _error_response(refused)
+        except BotApiError as error:
+            return _error_response(error)
         except web.HTTPRequestEntityTooLarge:
             return _error_response(BotApiError(413, "Request Entity Too Large"))
         number = len(self.calls)
@@ -114,12 +114,12 @@ class BotApiServer:
             raise BotApiError(401, "Unauthorized")
 
     def _passes_check(self, number: int) -> bool:
-        """Judge a call, before any fault: a request must be right even where it fails."""
+        """Validate a call before its fault: a request must be valid even if it fails."""
         call = self.calls[number]
         try:
             if self._check is not None:
                 self._check(call.method, call.params, call.files)
-        except Exception as problem:  # noqa: BLE001 - whatever the check raises is its complaint
+        except Exception as problem:  # noqa: BLE001 - whatever the check raises is reported
             self._record_failure(number, problem)
             return False
         return True
@@ -128,10 +128,10 @@ class BotApiServer:
         call = self.calls[number]
         try:
             result = await self._result(request, call.method, arguments)
-        except BotApiError as refused:
-            self._update_call(number, replace(call, error=refused.description))
-            return _error_response(refused)
-        except Exception as problem:  # noqa: BLE001 - a mistake of this server, which a test must see
+        except BotApiError as error:
+            self._update_call(number, replace(call, error=error.description))
+            return _error_response(error)
+        except Exception as problem:  # noqa: BLE001 - an error of this server, which a test must see
             self._record_failure(number, problem)
             return _error_response(_INTERNAL_ERROR)
         self._update_call(number, replace(call, result=result))
@@ -157,8 +157,8 @@ class BotApiServer:
 
         try:
             self._check_token(request)
-        except BotApiError as refused:
-            return _error_response(refused)
+        except BotApiError as error:
+            return _error_response(error)
         return await execute_with_fault(self._faults.take(FILE_DOWNLOAD), request, send)
 
     def _file_response(self, request: web.Request) -> web.Response:
@@ -173,13 +173,13 @@ def _is_connected(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
 
 
-def _error_response(refused: BotApiError) -> web.Response:
-    return web.json_response(refused.body(), status=refused.status, headers=refused.headers())
+def _error_response(error: BotApiError) -> web.Response:
+    return web.json_response(error.body(), status=error.status, headers=error.headers())
 
 
 MethodHandler = Callable[[TelegramState, Arguments], object]
 
-#: Every method but getUpdates, which waits and so is called on its own.
+#: every method except getUpdates, which is asynchronous
 METHODS: Mapping[str, MethodHandler] = {
     "answerCallbackQuery": profile_and_chat_methods.answer_callback_query,
     "deleteMessage": message_methods.delete_message,
@@ -211,15 +211,15 @@ METHODS: Mapping[str, MethodHandler] = {
     "setWebhook": update_delivery.set_webhook,
 }
 
-#: Methods that put messages into a chat and so count for flood control.
+#: methods that count for flood control
 FLOOD_CONTROLLED_METHODS = frozenset({"sendDocument", "sendMediaGroup", "sendMessage", "sendPhoto"})
 
-#: Telegram takes method names in any case.
+#: by lower-case name: Telegram ignores the case of method names
 METHOD_NAMES = {name.lower(): name for name in (*METHODS, "getUpdates")}
 
 
-def execute_method(cloud: TelegramState, name: str, arguments: Arguments) -> object:
-    """Carry out a call and return its result; raise Refused as Telegram would."""
-    if cloud.enforce_flood_control and name in FLOOD_CONTROLLED_METHODS:
-        cloud.flood_control.count_message(arguments.number("chat_id") or 0, cloud.clock())
-    return METHODS[name](cloud, arguments)
+def execute_method(state: TelegramState, name: str, arguments: Arguments) -> object:
+    """Execute a call and return its result; raises BotApiError as Telegram would."""
+    if state.enforce_flood_control and name in FLOOD_CONTROLLED_METHODS:
+        state.flood_control.count_message(arguments.number("chat_id") or 0, state.clock())
+    return METHODS[name](state, arguments)

@@ -1,7 +1,6 @@
-"""Chats as the server keeps them: who is there, what was said, what happened to it.
+"""A chat's state: its members, messages, reactions and topics.
 
-A stored message is never changed in place: an edit puts another one in its
-room, so an update that already left still shows what it showed.
+Stored messages are immutable: an edit replaces the message, so updates that refer to the old one do not change.
 """
 
 from collections import defaultdict
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 from bot.sandbox.telegram.errors import BotApiError, JsonObject, bad_request_error
 
-#: Members of a message that an edit replaces; everything else stays.
+#: fields of a message that an edit replaces
 CONTENT_FIELDS = (
     "text", "entities", "caption", "caption_entities", "photo", "document", "reply_markup", "link_preview_options",
     "show_caption_above_media",
@@ -24,7 +23,7 @@ _ADMIN_RIGHTS = (
 
 
 class ShownChatAction(NamedTuple):
-    """A chat action ("typing", ...) that the bot showed; `at` in Unix seconds."""
+    """A chat action ("typing", ...) of the bot; `at` in Unix seconds."""
 
     at: float
     action: str
@@ -33,39 +32,38 @@ class ShownChatAction(NamedTuple):
 
 @dataclass
 class ChatState:
-    """One chat: its face for the Bot API, its members, messages, and its moods."""
+    """One chat; `api_object` is the Bot API's Chat."""
 
     api_object: JsonObject
     members: dict[int, JsonObject] = field(default_factory=dict)
     messages: dict[int, JsonObject] = field(default_factory=dict)
     reactions: dict[int, list[JsonObject]] = field(default_factory=lambda: defaultdict(list))
     actions: list[ShownChatAction] = field(default_factory=list)
-    #: ids of the members who are administrators
+    #: user ids of the administrators
     admins: set[int] = field(default_factory=set)
-    #: threads of a forum: id to "open" or "closed"
+    #: topics of a forum: thread id to "open" or "closed"
     topics: dict[int, str] = field(default_factory=dict)
-    #: the bot's place here as ChatMember says it: "member", "administrator", "kicked" or "left"
+    #: the bot's ChatMember status: "member", "administrator", "kicked" or "left"
     bot_status: str = "member"
-    #: false until the person has pressed Start
+    #: false until the user has pressed Start
     is_started: bool = True
     migrated_to: int | None = None
     last_message_id: int = 0
 
     @property
     def id(self) -> int:
-        """The chat's id, negative for groups."""
+        """The chat's id; negative for groups."""
         return int(self.api_object["id"])
 
     @property
     def is_private(self) -> bool:
-        """Whether this is a chat with one person."""
         return bool(self.api_object["type"] == "private")
 
     def check_bot_may_act(self) -> None:
-        """Let the bot act here; raise Refused in Telegram's words otherwise."""
+        """Raise BotApiError where the bot must not act."""
         if self.migrated_to is not None:
-            words = "Bad Request: group chat was upgraded to a supergroup chat"
-            raise BotApiError(400, words, migrate_to_chat_id=self.migrated_to)
+            text = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise BotApiError(400, text, migrate_to_chat_id=self.migrated_to)
         if self.bot_status == "kicked":
             gone = "blocked by the user" if self.is_private else f"kicked from the {self.api_object['type']} chat"
             raise BotApiError(403, f"Forbidden: bot was {gone}")
@@ -75,7 +73,7 @@ class ChatState:
             raise BotApiError(403, "Forbidden: bot can't initiate conversation with a user")
 
     def topic_fields(self, thread: int | None) -> JsonObject:
-        """Return what a message says about its topic; raise Refused for a topic that takes none."""
+        """Return a message's topic fields; raises BotApiError for an unknown or closed topic."""
         if thread is None:
             return {}
         if thread not in self.topics:
@@ -92,16 +90,13 @@ class ChatState:
         return self.messages[self.last_message_id]
 
     def replace_content(self, message: JsonObject, content: JsonObject, date: int) -> JsonObject:
-        """Give a message other content; return it as it is shown from here on."""
+        """Replace a message's content and return the new message."""
         kept = {name: value for name, value in message.items() if name not in CONTENT_FIELDS}
         self.messages[message["message_id"]] = kept | content | {"edit_date": date}
         return self.messages[message["message_id"]]
 
     def reply_fields(self, message_id: int | None) -> JsonObject:
-        """Return what a reply shows of its target; nothing when there is no such message.
-
-        The shown message shows no further replies.
-        """
+        """Return a reply's `reply_to_message`, without further nesting; empty if there is no such message."""
         message = self.messages.get(message_id or 0)
         if message is None:
             return {}
@@ -110,15 +105,15 @@ class ChatState:
 
 
 def editable_content(message: JsonObject) -> JsonObject:
-    """Return the members of a message that an edit replaces."""
+    """Return the fields of a message that an edit replaces."""
     return {name: message[name] for name in CONTENT_FIELDS if name in message}
 
 
-def chat_member(user: JsonObject, standing: str) -> JsonObject:
-    """Return a ChatMember: "member", "administrator", "kicked" or "left"."""
+def chat_member(user: JsonObject, status: str) -> JsonObject:
+    """Return a ChatMember with this status: "member", "administrator", "kicked" or "left"."""
     extra: JsonObject = {}
-    if standing == "administrator":
+    if status == "administrator":
         extra = {name: name in {"can_manage_chat", "can_delete_messages"} for name in _ADMIN_RIGHTS}
-    elif standing == "kicked":
+    elif status == "kicked":
         extra = {"until_date": 0}
-    return {"status": standing, "user": user} | extra
+    return {"status": status, "user": user} | extra

@@ -1,8 +1,7 @@
-"""How Telegram says no: the same words as an exception inside and as a fault for tests.
+"""Telegram's errors, as exceptions of the local server and as faults for tests.
 
-Bots decide by status, description and `parameters`, so a refusal of the local
-server must read like the real one's (descriptions as in the public Bot API
-server's source and in reports from the field, 2026).
+Bots decide by status, description and `parameters`. The descriptions are those of the
+public Bot API server's source and of recorded responses (2026).
 """
 
 import json
@@ -10,12 +9,12 @@ from typing import Any
 
 from bot.sandbox.fault_injection import Fault, FaultKind
 
-#: A JSON object as the Bot API shows it. Its members are of every JSON type, hence Any.
+#: an object of the Bot API
 JsonObject = dict[str, Any]
 
 
 class BotApiError(Exception):
-    """A call was refused: HTTP status, Telegram's description, and its `parameters` if any."""
+    """An error response: HTTP status, Telegram's description, and its `parameters` if any."""
 
     def __init__(self, status: int, description: str, **parameters: int) -> None:
         super().__init__(description)
@@ -24,63 +23,62 @@ class BotApiError(Exception):
         self.parameters = parameters
 
     def body(self) -> JsonObject:
-        """Return the JSON object that Telegram answers with."""
         answer: JsonObject = {"ok": False, "error_code": self.status, "description": self.description}
         return answer | ({"parameters": self.parameters} if self.parameters else {})
 
     def headers(self) -> dict[str, str]:
-        """Return the extra headers: Telegram repeats `retry_after` as Retry-After (seconds)."""
+        """Return Retry-After, which repeats `retry_after` (seconds)."""
         seconds = self.parameters.get("retry_after")
         return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-def bad_request_error(words: str) -> BotApiError:
-    """Return the refusal of a request that cannot be granted as it is (400)."""
-    return BotApiError(400, f"Bad Request: {words}")
+def bad_request_error(reason: str) -> BotApiError:
+    """Return a 400 with "Bad Request: REASON"."""
+    return BotApiError(400, f"Bad Request: {reason}")
 
 
 def flood_control_error(retry_after: int) -> BotApiError:
-    """Return the refusal of a call that came too soon; `retry_after` in seconds (429)."""
+    """Return a 429; `retry_after` in seconds."""
     return BotApiError(429, f"Too Many Requests: retry after {retry_after}", retry_after=retry_after)
 
 
-def error_as_fault(refused: BotApiError) -> Fault:
-    """Return the fault that answers a call with this refusal."""
-    headers = {"Content-Type": "application/json"} | refused.headers()
-    return Fault(FaultKind.ANSWER, status=refused.status, body=json.dumps(refused.body()).encode(), headers=headers)
+def error_as_fault(error: BotApiError) -> Fault:
+    """Return the fault that answers a call with this error."""
+    headers = {"Content-Type": "application/json"} | error.headers()
+    return Fault(FaultKind.ANSWER, status=error.status, body=json.dumps(error.body()).encode(), headers=headers)
 
 
 def too_many_requests(retry_after: int) -> Fault:
-    """Flood control: the caller must wait `retry_after` seconds."""
+    """Return a 429 of flood control; `retry_after` in seconds."""
     return error_as_fault(flood_control_error(retry_after))
 
 
 def blocked() -> Fault:
-    """The person has blocked the bot."""
+    """Return the 403 for a user who has blocked the bot."""
     return error_as_fault(BotApiError(403, "Forbidden: bot was blocked by the user"))
 
 
 def server_error() -> Fault:
-    """Telegram itself has failed."""
+    """Return a 500."""
     return error_as_fault(BotApiError(500, "Internal Server Error"))
 
 
 def bad_request(text: str) -> Fault:
-    """Telegram refuses with "Bad Request: TEXT"."""
+    """Return a 400 with "Bad Request: TEXT"."""
     return error_as_fault(bad_request_error(text))
 
 
 def unauthorized() -> Fault:
-    """The token was revoked."""
+    """Return the 401 for a revoked token."""
     return error_as_fault(BotApiError(401, "Unauthorized"))
 
 
 def conflict() -> Fault:
-    """Somebody else polls with the same token."""
+    """Return the 409 for a second poller with the same token."""
     return error_as_fault(BotApiError(409, TERMINATED_BY_OTHER_POLL))
 
 
-#: What an older poll hears when another one begins.
+#: for the earlier poll when another one begins
 TERMINATED_BY_OTHER_POLL = (
     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 )

@@ -1,7 +1,7 @@
-"""The file store: everything that was sent can be named by file_id and fetched again.
+"""The file store, and the content of messages with other attachments than photos and documents.
 
-Sending the same bytes again gives another file_id and the same file_unique_id,
-as with Telegram. A file has a path for downloads only once getFile was asked.
+The same bytes sent again get another file_id and the same file_unique_id, as with
+Telegram. A file can be downloaded only after getFile.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ from pathlib import PurePosixPath
 from bot.sandbox.telegram.errors import JsonObject, bad_request_error
 from bot.sandbox.telegram.photo_sizes import PhotoVersion
 
-#: The largest file, in bytes, that a bot can fetch.
+#: the largest file that a bot can download, in bytes
 MAX_DOWNLOAD_BYTES = 20 << 20
-#: The largest file, in bytes, that a bot can send.
+#: the largest file that a bot can send, in bytes
 MAX_UPLOAD_BYTES = 50 << 20
 
 _ID_PREFIXES = {"photo": "AgAC", "document": "BQAC", "sticker": "CAAC"}
@@ -24,7 +24,7 @@ _ID_PREFIXES = {"photo": "AgAC", "document": "BQAC", "sticker": "CAAC"}
 
 @dataclass(frozen=True)
 class StoredTelegramFile:
-    """One stored file: its kind ("photo", "document", ...), bytes, and what messages show of it."""
+    """A stored file: its kind ("photo", "document", ...), bytes, and the Bot API's object in messages."""
 
     kind: str
     content: bytes
@@ -34,7 +34,7 @@ class StoredTelegramFile:
 
 
 class TelegramFileStore:
-    """All files of this Telegram, in memory."""
+    """All files, in memory."""
 
     def __init__(self) -> None:
         self._files: dict[str, StoredTelegramFile] = {}
@@ -42,7 +42,7 @@ class TelegramFileStore:
         self._serials = itertools.count(1)
 
     def add_photo(self, versions: Sequence[PhotoVersion]) -> list[JsonObject]:
-        """Keep a photo; return its sizes as a message shows them."""
+        """Store a photo; return its list of PhotoSize."""
         sizes = [
             self._new_identity("photo", version.content) | {"width": version.width, "height": version.height}
             for version in versions
@@ -52,23 +52,20 @@ class TelegramFileStore:
         return sizes
 
     def add(self, kind: str, content: bytes, file_name: str | None = None, **fields: object) -> JsonObject:
-        """Keep any other file; return it as a message shows it, `fields` included.
-
-        `file_name` and `mime_type` are whatever the sender claims.
-        """
-        shown: JsonObject = {name: value for name, value in fields.items() if value is not None}
-        shown |= {"file_name": file_name} if file_name is not None else {}
-        shown |= self._new_identity(kind, content)
+        """Store any other file; return its API object, with `fields`. Name and type are what the sender claims."""
+        api_object: JsonObject = {name: value for name, value in fields.items() if value is not None}
+        api_object |= {"file_name": file_name} if file_name is not None else {}
+        api_object |= self._new_identity(kind, content)
         suffix = PurePosixPath(file_name or "").suffix or ".bin"
-        self._files[shown["file_id"]] = StoredTelegramFile(kind, content, shown, suffix)
-        return shown
+        self._files[api_object["file_id"]] = StoredTelegramFile(kind, content, api_object, suffix)
+        return api_object
 
     def get(self, file_id: str) -> StoredTelegramFile:
-        """Return a stored file; raise KeyError for an unknown file_id."""
+        """Return a stored file; raises KeyError for an unknown file_id."""
         return self._files[file_id]
 
     def get_file(self, file_id: str) -> JsonObject:
-        """Answer getFile: give the file a path; raise Refused above 20 MiB or when unknown."""
+        """Answer getFile with a download path; raises BotApiError for an unknown file and above 20 MiB."""
         stored = self._files.get(file_id)
         if stored is None:
             raise bad_request_error("wrong file_id or the file is temporarily unavailable")
@@ -79,12 +76,12 @@ class TelegramFileStore:
         return self._identity(file_id, stored.content) | {"file_path": path}
 
     def read_path(self, path: str) -> bytes | None:
-        """Return the bytes behind a download path, None when getFile never gave it out."""
+        """Return the file at a download path; None if getFile never returned this path."""
         file_id = self._paths.get(path)
         return None if file_id is None else self._files[file_id].content
 
     def expire_paths(self) -> None:
-        """Let every download link expire, as happens after an hour."""
+        """Expire every download path, as Telegram does after an hour."""
         self._paths.clear()
 
     def _new_identity(self, kind: str, content: bytes) -> JsonObject:
@@ -98,11 +95,11 @@ class TelegramFileStore:
 
 
 def guess_mime_type(file_name: str | None) -> str | None:
-    """Return the type that an app would claim for a file of this name."""
+    """Return the MIME type that an app would claim for a file of this name."""
     return mimetypes.guess_type(file_name)[0] if file_name else None
 
 
-#: Kinds that carry a file, with what a message says about them (pixels, seconds).
+#: attachments with a file, and their further fields (pixels, seconds)
 _FILE_KINDS: Mapping[str, JsonObject] = {
     "animation": {"width": 320, "height": 240, "duration": 2, "mime_type": "video/mp4", "file_name": "wave.mp4"},
     "audio": {"duration": 180, "mime_type": "audio/mpeg", "file_name": "song.mp3", "title": "A song"},
@@ -139,15 +136,14 @@ ATTACHMENT_KINDS = frozenset({*_FILE_KINDS, *_FILELESS_KINDS})
 
 
 def make_attachment(files: TelegramFileStore, kind: str, data: bytes, chat: JsonObject) -> JsonObject:
-    """Return the content of a message of this kind; raise KeyError for an unknown one.
+    """Return the content of a message with an attachment of this kind; raises KeyError for an unknown one.
 
-    `data` is the file's content, for kinds that have one. An animation is also
-    shown as a document, as Telegram does for old bots.
+    An animation comes as a document too, as Telegram does for backward compatibility.
     """
     if kind in _FILELESS_KINDS:
         return {kind: _FILELESS_KINDS[kind] | ({"chat": chat} if kind == "story" else {})}
-    shown = files.add(kind, data, **_FILE_KINDS[kind])
+    api_object = files.add(kind, data, **_FILE_KINDS[kind])
     if kind != "animation":
-        return {kind: shown}
-    document = {name: shown[name] for name in shown if name not in {"width", "height", "duration"}}
-    return {kind: shown, "document": document}
+        return {kind: api_object}
+    document = {name: api_object[name] for name in api_object if name not in {"width", "height", "duration"}}
+    return {kind: api_object, "document": document}

@@ -1,4 +1,4 @@
-"""Turning a bot's words and files into the content of a message, within Telegram's limits."""
+"""Builds the content of a message from a call's parameters, within Telegram's limits."""
 
 from bot.sandbox.telegram import photo_sizes
 from bot.sandbox.telegram.arguments import Arguments, UploadedInputFile
@@ -11,7 +11,7 @@ _WRONG_FILE_ID = "wrong file identifier/HTTP URL specified"
 
 
 def text_content(arguments: Arguments) -> JsonObject:
-    """Return the text with its entities; raise Refused unless it has 1 to 4096 units."""
+    """Return the text with its entities; raises BotApiError unless it has 1 to 4096 UTF-16 units."""
     text, entities = parse_text(arguments.text("text"), arguments.text("parse_mode"), arguments.array("entities"))
     if not text.strip():
         raise bad_request_error("message text is empty")
@@ -21,14 +21,12 @@ def text_content(arguments: Arguments) -> JsonObject:
 
 
 def caption_content(members: JsonObject) -> JsonObject:
-    """Return a caption with its entities, nothing for none; raise Refused above 1024 units.
+    """Return the caption, if any, with its entities; raises BotApiError above 1024 UTF-16 units.
 
-    `members` are the parameters of a call, or one item of an album.
+    `members` are the parameters of a call, or an item of an album.
     """
     text, entities = parse_text(
-        str(members.get("caption") or ""),
-        str(members.get("parse_mode") or ""),
-        members.get("caption_entities") or [],
+        str(members.get("caption") or ""), str(members.get("parse_mode") or ""), members.get("caption_entities") or []
     )
     if utf16_length(text) > MAX_CAPTION_LENGTH:
         raise bad_request_error("message caption is too long")
@@ -37,33 +35,32 @@ def caption_content(members: JsonObject) -> JsonObject:
     return {"caption": text} | ({"caption_entities": entities} if entities else {})
 
 
-def media_content(cloud: TelegramState, kind: str, source: UploadedInputFile | str) -> JsonObject:
+def media_content(state: TelegramState, kind: str, source: UploadedInputFile | str) -> JsonObject:
     """Return the "photo" or "document" of a message, from an upload or a known file_id.
 
-    Raises Refused for what Telegram would not send. Addresses are never fetched:
-    nothing here leaves the machine.
+    Raises BotApiError for what Telegram would not send, and for any URL: this server fetches none.
     """
     if kind not in {"photo", "document"}:
         raise bad_request_error(f"media of type {kind!r} is not known here")
     if isinstance(source, str):
-        return {kind: _resend_by_file_id(cloud, kind, source)}
+        return {kind: _resend_by_file_id(state, kind, source)}
     if not source.content:
         raise bad_request_error("file must be non-empty")
     if len(source.content) > MAX_UPLOAD_BYTES:
         raise BotApiError(413, "Request Entity Too Large")
     if kind == "photo":
-        return {"photo": cloud.files.add_photo(photo_sizes.process_bot_photo(source.content))}
+        return {"photo": state.files.add_photo(photo_sizes.process_bot_photo(source.content))}
     mime = source.mime_type or "application/octet-stream"
-    return {"document": cloud.files.add("document", source.content, source.filename, mime_type=mime)}
+    return {"document": state.files.add("document", source.content, source.filename, mime_type=mime)}
 
 
-def _resend_by_file_id(cloud: TelegramState, kind: str, file_id: str) -> JsonObject | list[JsonObject]:
+def _resend_by_file_id(state: TelegramState, kind: str, file_id: str) -> JsonObject | list[JsonObject]:
     if not file_id:
         raise bad_request_error(f"there is no {kind} in the request")
     if file_id.startswith(("http://", "https://")):
         raise bad_request_error("failed to get HTTP URL content")
     try:
-        stored = cloud.files.get(file_id)
+        stored = state.files.get(file_id)
     except KeyError:
         raise bad_request_error(_WRONG_FILE_ID) from None
     if stored.kind != kind:
@@ -71,15 +68,12 @@ def _resend_by_file_id(cloud: TelegramState, kind: str, file_id: str) -> JsonObj
     return stored.api_object
 
 
-#: The longest `callback_data`, in bytes.
+#: the longest `callback_data`, in bytes
 MAX_CALLBACK_DATA_BYTES = 64
 
 
 def keyboard_content(arguments: Arguments) -> JsonObject:
-    """Return the keyboard that a message will show, nothing without one.
-
-    Raises Refused for buttons that Telegram would not take.
-    """
+    """Return the inline keyboard, if any; raises BotApiError for an invalid button."""
     rows = arguments.json_object("reply_markup").get("inline_keyboard") or []
     for row in rows:
         for button in row:
@@ -98,7 +92,7 @@ def _check_button(button: JsonObject) -> None:
 
 
 def find_button(message: JsonObject, label_or_data: str) -> JsonObject:
-    """Return the button with this label or data; raise LookupError when there is none."""
+    """Return the button with this label or data; raises LookupError when there is none."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     buttons: list[JsonObject] = [button for row in rows for button in row]
     for button in buttons:

@@ -1,4 +1,4 @@
-"""What the bot can send: texts, photos, documents, albums, and signs of life."""
+"""The methods that send, edit, delete and react to messages."""
 
 import itertools
 from typing import Any
@@ -13,91 +13,87 @@ CHAT_ACTIONS = {
     "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice",
     "upload_document", "choose_sticker", "find_location", "record_video_note", "upload_video_note",
 }  # fmt: skip
-#: How many items an album of a bot may have.
+#: how many items an album may have
 ALBUM_SIZES = range(2, 11)
 
 _album_numbers = itertools.count(1)
 
 
-def send_message(cloud: TelegramState, arguments: Arguments) -> JsonObject:
-    """sendMessage."""
-    return _send_content(cloud, arguments, text_content(arguments))
+def send_message(state: TelegramState, arguments: Arguments) -> JsonObject:
+    return _send_content(state, arguments, text_content(arguments))
 
 
-def send_photo(cloud: TelegramState, arguments: Arguments) -> JsonObject:
-    """sendPhoto."""
-    return _send_file(cloud, arguments, "photo")
+def send_photo(state: TelegramState, arguments: Arguments) -> JsonObject:
+    return _send_file(state, arguments, "photo")
 
 
-def send_document(cloud: TelegramState, arguments: Arguments) -> JsonObject:
-    """sendDocument."""
-    return _send_file(cloud, arguments, "document")
+def send_document(state: TelegramState, arguments: Arguments) -> JsonObject:
+    return _send_file(state, arguments, "document")
 
 
-def send_media_group(cloud: TelegramState, arguments: Arguments) -> list[JsonObject]:
-    """sendMediaGroup: all items or none."""
-    chat = cloud.require_chat(arguments)
+def send_media_group(state: TelegramState, arguments: Arguments) -> list[JsonObject]:
+    """Send all items of an album, or none."""
+    chat = state.require_chat(arguments)
     frame = _placement_fields(chat, arguments)
     items = arguments.array("media")
     if len(items) not in ALBUM_SIZES:
         raise bad_request_error("wrong number of media in the album; there must be 2 to 10")
-    contents = [_album_item(cloud, arguments, item) for item in items]
+    contents = [_album_item(state, arguments, item) for item in items]
     if len({next(iter(content)) for content in contents}) > 1:
         raise bad_request_error("documents can't be mixed with other media types in an album")
-    together = {"media_group_id": f"1{next(_album_numbers):016d}"}
-    return [cloud.add_bot_message(chat, frame | together | content) for content in contents]
+    shared_fields = {"media_group_id": f"1{next(_album_numbers):016d}"}
+    return [state.add_bot_message(chat, frame | shared_fields | content) for content in contents]
 
 
-def send_chat_action(cloud: TelegramState, arguments: Arguments) -> bool:
-    """sendChatAction."""
-    chat = cloud.require_chat(arguments)
+def send_chat_action(state: TelegramState, arguments: Arguments) -> bool:
+    chat = state.require_chat(arguments)
     action = arguments.text("action")
     if action not in CHAT_ACTIONS:
         raise bad_request_error("wrong parameter action in request")
-    chat.actions.append(ShownChatAction(cloud.clock(), action, arguments.number("message_thread_id")))
-    cloud.changes.notify()
+    chat.actions.append(ShownChatAction(state.clock(), action, arguments.number("message_thread_id")))
+    state.changes.notify()
     return True
 
 
-def input_media_content(cloud: TelegramState, arguments: Arguments, item: JsonObject) -> JsonObject:
-    """Return the content that an InputMedia object stands for."""
+def input_media_content(state: TelegramState, arguments: Arguments, item: JsonObject) -> JsonObject:
+    """Return the message content of an InputMedia object."""
     kind = str(item.get("type"))
     source = arguments.file_source("", str(item.get("media") or ""))
-    return media_content(cloud, kind, source) | caption_content(item)
+    return media_content(state, kind, source) | caption_content(item)
 
 
-def _album_item(cloud: TelegramState, arguments: Arguments, item: Any) -> JsonObject:
+def _album_item(state: TelegramState, arguments: Arguments, item: Any) -> JsonObject:
     if not isinstance(item, dict):
         raise bad_request_error("can't parse InputMedia: expected an object")
-    return input_media_content(cloud, arguments, item)
+    return input_media_content(state, arguments, item)
 
 
-def _send_file(cloud: TelegramState, arguments: Arguments, kind: str) -> JsonObject:
-    cloud.require_chat(arguments)
-    media = media_content(cloud, kind, arguments.file_source(kind, arguments.text(kind)))
-    return _send_content(cloud, arguments, media | caption_content(arguments.params))
+def _send_file(state: TelegramState, arguments: Arguments, kind: str) -> JsonObject:
+    state.require_chat(arguments)
+    media = media_content(state, kind, arguments.file_source(kind, arguments.text(kind)))
+    return _send_content(state, arguments, media | caption_content(arguments.params))
 
 
-def _send_content(cloud: TelegramState, arguments: Arguments, content: JsonObject) -> JsonObject:
-    chat = cloud.require_chat(arguments)
-    return cloud.add_bot_message(chat, _placement_fields(chat, arguments) | content | keyboard_content(arguments))
+def _send_content(state: TelegramState, arguments: Arguments, content: JsonObject) -> JsonObject:
+    chat = state.require_chat(arguments)
+    return state.add_bot_message(chat, _placement_fields(chat, arguments) | content | keyboard_content(arguments))
 
 
 def _placement_fields(chat: ChatState, arguments: Arguments) -> JsonObject:
-    """Say where in the chat the message goes: its topic, and what it replies to."""
-    place = chat.topic_fields(arguments.number("message_thread_id"))
+    """Return a message's topic and `reply_to_message`."""
+    destination = chat.topic_fields(arguments.number("message_thread_id"))
     reply = arguments.json_object("reply_parameters")
     if not reply:
-        return place
-    thread = place.get("message_thread_id")
+        return destination
+    thread = destination.get("message_thread_id")
     quoted = chat.reply_fields(reply.get("message_id"))
     target = quoted.get("reply_to_message", {})
     if target and target.get("message_thread_id") == thread:
-        return place | quoted
+        return destination | quoted
     elsewhere = bool(target) or reply.get("chat_id") not in {None, chat.id}
     if elsewhere or not reply.get("allow_sending_without_reply"):
         raise bad_request_error("message to be replied not found")
-    return place
+    return destination
 
 
 _REACTION_EMOJI = (
@@ -106,11 +102,11 @@ _REACTION_EMOJI = (
     "😇 😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷\u200d♂ 🤷 🤷\u200d♀ "
     "😡 "
 )
-#: The emoji that anybody can react with (Bot API 10.0, ReactionTypeEmoji).
+#: the emoji of ReactionTypeEmoji (Bot API 10.0)
 REACTIONS = frozenset(_REACTION_EMOJI.split())
-#: How many messages deleteMessages takes at once.
+#: how many messages deleteMessages takes
 DELETE_BATCH_SIZES = range(1, 101)
-#: A bot cannot delete messages older than this, in seconds.
+#: the age up to which messages can be deleted, in seconds
 DELETABLE_SECONDS = 48 * 3600
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same"
@@ -118,66 +114,62 @@ _NOT_MODIFIED = (
 )
 
 
-def edit_message_text(cloud: TelegramState, arguments: Arguments) -> JsonObject:
-    """editMessageText."""
-    chat, message = _require_own_message(cloud, arguments)
+def edit_message_text(state: TelegramState, arguments: Arguments) -> JsonObject:
+    chat, message = _require_own_message(state, arguments)
     if "text" not in message:
         raise bad_request_error("there is no text in the message to edit")
-    return _replace_content(cloud, chat, message, text_content(arguments) | keyboard_content(arguments))
+    return _replace_content(state, chat, message, text_content(arguments) | keyboard_content(arguments))
 
 
-def edit_message_caption(cloud: TelegramState, arguments: Arguments) -> JsonObject:
-    """editMessageCaption."""
-    chat, message = _require_own_message(cloud, arguments)
+def edit_message_caption(state: TelegramState, arguments: Arguments) -> JsonObject:
+    chat, message = _require_own_message(state, arguments)
     if "text" in message:
         raise bad_request_error("there is no caption in the message to edit")
     media = {name: message[name] for name in ("photo", "document") if name in message}
     return _replace_content(
-        cloud, chat, message, media | caption_content(arguments.params) | keyboard_content(arguments)
+        state, chat, message, media | caption_content(arguments.params) | keyboard_content(arguments)
     )
 
 
-def edit_message_media(cloud: TelegramState, arguments: Arguments) -> JsonObject:
-    """editMessageMedia; a text message becomes the picture."""
-    chat, message = _require_own_message(cloud, arguments)
+def edit_message_media(state: TelegramState, arguments: Arguments) -> JsonObject:
+    """Replace a message's media; a text message becomes a media message."""
+    chat, message = _require_own_message(state, arguments)
     item = arguments.json_object("media")
     return _replace_content(
-        cloud, chat, message, input_media_content(cloud, arguments, item) | keyboard_content(arguments)
+        state, chat, message, input_media_content(state, arguments, item) | keyboard_content(arguments)
     )
 
 
-def edit_message_reply_markup(cloud: TelegramState, arguments: Arguments) -> JsonObject:
-    """editMessageReplyMarkup."""
-    chat, message = _require_own_message(cloud, arguments)
+def edit_message_reply_markup(state: TelegramState, arguments: Arguments) -> JsonObject:
+    chat, message = _require_own_message(state, arguments)
     content = editable_content(message)
     content.pop("reply_markup", None)
-    return _replace_content(cloud, chat, message, content | keyboard_content(arguments))
+    return _replace_content(state, chat, message, content | keyboard_content(arguments))
 
 
-def delete_message(cloud: TelegramState, arguments: Arguments) -> bool:
-    """deleteMessage."""
-    chat = cloud.require_chat(arguments)
+def delete_message(state: TelegramState, arguments: Arguments) -> bool:
+    chat = state.require_chat(arguments)
     message = chat.messages.get(arguments.number("message_id") or 0)
     if message is None:
         raise bad_request_error("message to delete not found")
-    if not _may_delete(cloud, chat, message):
+    if not _may_delete(state, chat, message):
         raise bad_request_error("message can't be deleted")
-    return _delete_all(cloud, chat, [message])
+    return _delete_all(state, chat, [message])
 
 
-def delete_messages(cloud: TelegramState, arguments: Arguments) -> bool:
-    """deleteMessages; what is not there is skipped."""
-    chat = cloud.require_chat(arguments)
+def delete_messages(state: TelegramState, arguments: Arguments) -> bool:
+    """Delete messages; unknown ones are skipped."""
+    chat = state.require_chat(arguments)
     ids = arguments.array("message_ids")
     if len(ids) not in DELETE_BATCH_SIZES:
         raise bad_request_error("message identifiers must be 1 to 100")
     found = [chat.messages[one] for one in ids if one in chat.messages]
-    return _delete_all(cloud, chat, [message for message in found if _may_delete(cloud, chat, message)])
+    return _delete_all(state, chat, [message for message in found if _may_delete(state, chat, message)])
 
 
-def set_message_reaction(cloud: TelegramState, arguments: Arguments) -> bool:
-    """setMessageReaction; a bot has one reaction per message."""
-    chat = cloud.require_chat(arguments)
+def set_message_reaction(state: TelegramState, arguments: Arguments) -> bool:
+    """Set the bot's reaction; a bot has at most one per message."""
+    chat = state.require_chat(arguments)
     message_id = arguments.number("message_id") or 0
     if message_id not in chat.messages:
         raise bad_request_error("message to react not found")
@@ -187,36 +179,36 @@ def set_message_reaction(cloud: TelegramState, arguments: Arguments) -> bool:
     if any(one.get("emoji") not in REACTIONS for one in reactions):
         raise bad_request_error("REACTION_INVALID")
     chat.reactions[message_id] = reactions
-    cloud.changes.notify()
+    state.changes.notify()
     return True
 
 
-def _require_own_message(cloud: TelegramState, arguments: Arguments) -> tuple[ChatState, JsonObject]:
-    chat = cloud.require_chat(arguments)
+def _require_own_message(state: TelegramState, arguments: Arguments) -> tuple[ChatState, JsonObject]:
+    chat = state.require_chat(arguments)
     message = chat.messages.get(arguments.number("message_id") or 0)
     if message is None:
         raise bad_request_error("message to edit not found")
-    if not cloud.is_from_bot(message):
+    if not state.is_from_bot(message):
         raise bad_request_error("message can't be edited")
     return chat, message
 
 
-def _replace_content(cloud: TelegramState, chat: ChatState, message: JsonObject, content: JsonObject) -> JsonObject:
+def _replace_content(state: TelegramState, chat: ChatState, message: JsonObject, content: JsonObject) -> JsonObject:
     if content == editable_content(message):
         raise bad_request_error(_NOT_MODIFIED)
-    edited = chat.replace_content(message, content, cloud.date)
-    cloud.changes.notify()
+    edited = chat.replace_content(message, content, state.date)
+    state.changes.notify()
     return edited
 
 
-def _may_delete(cloud: TelegramState, chat: ChatState, message: JsonObject) -> bool:
-    if cloud.clock() - message["date"] > DELETABLE_SECONDS:
+def _may_delete(state: TelegramState, chat: ChatState, message: JsonObject) -> bool:
+    if state.clock() - message["date"] > DELETABLE_SECONDS:
         return False
-    return cloud.is_from_bot(message) or chat.is_private or chat.bot_status == "administrator"
+    return state.is_from_bot(message) or chat.is_private or chat.bot_status == "administrator"
 
 
-def _delete_all(cloud: TelegramState, chat: ChatState, messages: list[JsonObject]) -> bool:
+def _delete_all(state: TelegramState, chat: ChatState, messages: list[JsonObject]) -> bool:
     for message in messages:
         del chat.messages[message["message_id"]]
-    cloud.changes.notify()
+    state.changes.notify()
     return True

@@ -1,4 +1,4 @@
-"""Groups: where several people speak, and where the bot is a guest."""
+"""Simulated users and groups: what they do in their apps reaches the bot as updates."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -12,29 +12,29 @@ from bot.sandbox.telegram.message_content import find_button
 from bot.sandbox.telegram.server_state import TelegramState
 from bot.sandbox.telegram.text_entities import find_entities
 
-#: Ids below this belong to supergroups, the negative ones above it to basic groups.
+#: ids below this are supergroups; negative ones above it are basic groups
 SUPERGROUP_IDS_BELOW = -1_000_000_000_000
 
 
-def create_group(cloud: TelegramState, chat_id: int, title: str, is_forum: bool) -> "Group":
-    """Found a group; its id says whether it is a basic group or a supergroup."""
+def create_group(state: TelegramState, chat_id: int, title: str, is_forum: bool) -> "Group":
+    """Create a basic group or a supergroup, according to its id."""
     if chat_id >= 0:
         raise ValueError(f"the id of a group is negative, not {chat_id}")
-    shown: JsonObject = {
+    api_object: JsonObject = {
         "id": chat_id,
         "type": "supergroup" if chat_id < SUPERGROUP_IDS_BELOW else "group",
         "title": title,
     }
-    cloud.chats[chat_id] = ChatState(shown | ({"is_forum": True} if is_forum else {}))
-    return Group(cloud, cloud.chats[chat_id])
+    state.chats[chat_id] = ChatState(api_object | ({"is_forum": True} if is_forum else {}))
+    return Group(state, state.chats[chat_id])
 
 
 class Group:
-    """A group as its members see it; people speak in it with `person.send_...(chat=group)`."""
+    """A group; people write in it with `person.send_...(chat=group)`."""
 
-    def __init__(self, cloud: TelegramState, room: ChatState) -> None:
-        self._state = cloud
-        self.chat = room
+    def __init__(self, state: TelegramState, chat_state: ChatState) -> None:
+        self._state = state
+        self.chat = chat_state
 
     @property
     def id(self) -> int:
@@ -42,19 +42,17 @@ class Group:
         return self.chat.id
 
     def join(self, user: JsonObject) -> None:
-        """Make a person (a User) a member."""
+        """Make a user a member."""
         self.chat.members[user["id"]] = user
 
     def promote(self, user: JsonObject) -> None:
-        """Make a member an administrator."""
         self.chat.admins.add(user["id"])
 
     def demote(self, user: JsonObject) -> None:
-        """Make an administrator a plain member again."""
         self.chat.admins.remove(user["id"])
 
     def open_topic(self, name: str, by: JsonObject) -> int:
-        """Open a topic in a forum; return its thread id."""
+        """Open a forum topic; return its thread id."""
         thread = self.chat.last_message_id + 1
         self.chat.topics[thread] = "open"
         created = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
@@ -62,15 +60,15 @@ class Group:
         return thread
 
     def close_topic(self, thread: int) -> None:
-        """Close a topic: the bot cannot write there any more."""
+        """Close a topic, in which the bot then cannot write."""
         self.chat.topics[thread] = "closed"
 
-    def set_bot_status(self, standing: str, by: JsonObject) -> None:
-        """Make the bot "member", "administrator", "kicked" or "left", as `by` (a User) does."""
-        self._state.set_bot_status(self.chat, by, standing)
+    def set_bot_status(self, status: str, by: JsonObject) -> None:
+        """Set the bot's status to "member", "administrator", "kicked" or "left", as the user `by` would."""
+        self._state.set_bot_status(self.chat, by, status)
 
     def migrate(self, by: JsonObject) -> "Group":
-        """Turn a basic group into a supergroup; return that. The old id is refused from here on."""
+        """Upgrade a basic group to a supergroup and return that; the old id is refused from now on."""
         old = self.chat
         grown = create_group(self._state, SUPERGROUP_IDS_BELOW + old.id, str(old.api_object["title"]), False)
         grown.chat.members.update(old.members)
@@ -82,82 +80,84 @@ class Group:
         return grown
 
 
-#: The User that stands for every anonymous administrator.
+#: the User of anonymous administrators
 ANONYMOUS_ADMIN: JsonObject = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
 
-#: The User that stands for everybody who writes in a channel's name.
+#: the User of messages sent in the name of a channel
 CHANNEL_USER: JsonObject = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
 
 _album_numbers = itertools.count(1)
 
 
 class SendDestination(TypedDict, total=False):
-    """Where a message goes; by default into the person's private chat with the bot."""
+    """Where a message goes; by default to the private chat with the bot."""
 
     chat: Group | None
-    #: the topic of a forum
+    #: the forum topic
     thread: int | None
-    #: the media_group_id, to send one more item of an album
+    #: the media_group_id of one more item of an album
     album: str | None
-    #: as an administrator who remains anonymous: the group itself seems to speak
+    #: as an anonymous administrator, in the name of the group
     anonymously: bool
-    #: in the name of a channel of theirs, as the Bot API shows it as a Chat
+    #: in the name of this channel (a Chat)
     channel: JsonObject | None
 
 
 class SendDestinationAndReply(SendDestination, total=False):
-    """A place, and the message_id there that it replies to."""
+    """A destination, and the message_id that is replied to."""
 
     reply_to: int | None
 
 
 class Person:
-    """Somebody with a Telegram app; every method returns once the server has it."""
+    """A user with a Telegram app."""
 
-    def __init__(self, cloud: TelegramState, user: JsonObject, room: ChatState) -> None:
-        self._state = cloud
-        self._private_chat = room
-        #: the person as the Bot API shows a User
+    def __init__(self, state: TelegramState, user: JsonObject, chat_state: ChatState) -> None:
+        self._state = state
+        self._private_chat = chat_state
+        #: the Bot API's User
         self.user = user
 
     @property
     def id(self) -> int:
-        """The person's id, which is also the id of the private chat with the bot."""
+        """The user's id, which is also the id of the private chat with the bot."""
         return int(self.user["id"])
 
-    def send(self, content: JsonObject, **where: Unpack[SendDestinationAndReply]) -> int:
-        """Send any content, as the Bot API would show it; return the message_id."""
-        room = self._chat_state(where.get("chat"))
-        if room.is_private and room.bot_status == "kicked":
+    def send(self, content: JsonObject, **destination: Unpack[SendDestinationAndReply]) -> int:
+        """Send a message with any content in the form of the Bot API; return the message_id."""
+        chat_state = self._chat_state(destination.get("chat"))
+        if chat_state.is_private and chat_state.bot_status == "kicked":
             raise ValueError(f"{self.user['first_name']} has blocked the bot and cannot write to it")
-        album = where.get("album")
-        frame = room.topic_fields(where.get("thread")) | room.reply_fields(where.get("reply_to"))
+        album = destination.get("album")
+        frame = chat_state.topic_fields(destination.get("thread")) | chat_state.reply_fields(
+            destination.get("reply_to")
+        )
         frame |= {} if album is None else {"media_group_id": album}
-        sender, channel = self.user, where.get("channel")
-        if where.get("anonymously"):
-            sender, frame = ANONYMOUS_ADMIN, frame | {"sender_chat": room.api_object}
+        sender, channel = self.user, destination.get("channel")
+        if destination.get("anonymously"):
+            sender, frame = ANONYMOUS_ADMIN, frame | {"sender_chat": chat_state.api_object}
         elif channel is not None:
             sender, frame = CHANNEL_USER, frame | {"sender_chat": channel}
-        return int(self._state.receive_from_person(room, sender, frame | content)["message_id"])
+        return int(self._state.receive_from_person(chat_state, sender, frame | content)["message_id"])
 
-    def send_text(self, text: str, reply_to: int | None = None, **place: Unpack[SendDestination]) -> int:
+    def send_text(self, text: str, reply_to: int | None = None, **destination: Unpack[SendDestination]) -> int:
         """Send a text; return the message_id."""
-        return self.send(_text_content(text), reply_to=reply_to, **place)
+        return self.send(_text_content(text), reply_to=reply_to, **destination)
 
     def send_photo(
         self,
         data: bytes,
         caption: str | None = None,
-        as_the_client_does: bool = True,
-        **where: Unpack[SendDestinationAndReply],
+        recompress: bool = True,
+        **destination: Unpack[SendDestinationAndReply],
     ) -> int:
         """Send a photo; return the message_id.
 
         Apps recompress photos: upright, longest edge 1280 pixels, JPEG without
-        metadata. Without `as_the_client_does` the bytes stay as they are.
+        metadata. Without `recompress` the bytes stay as they are.
         """
-        versions = photo_sizes.compress_photo(data) if as_the_client_does else photo_sizes.keep_photo(data)
-        return self.send({"photo": self._state.files.add_photo(versions)} | _caption_content(caption), **where)
+        versions = photo_sizes.compress_photo(data) if recompress else photo_sizes.keep_photo(data)
+        return self.send({"photo": self._state.files.add_photo(versions)} | _caption_content(caption), **destination)
 
     def send_document(
         self,
@@ -165,108 +165,99 @@ class Person:
         file_name: str | None = None,
         mime_type: str | None = None,
         caption: str | None = None,
-        **where: Unpack[SendDestinationAndReply],
+        **destination: Unpack[SendDestinationAndReply],
     ) -> int:
-        """Send a file, byte for byte; return the message_id.
-
-        The type is guessed from the name, as apps do, unless `mime_type` claims one.
-        """
+        """Send a file, byte for byte; return the message_id. By default the MIME type is guessed from the name."""
         claimed = mime_type or guess_mime_type(file_name)
         document = self._state.files.add("document", data, file_name, mime_type=claimed)
-        return self.send({"document": document} | _caption_content(caption), **where)
+        return self.send({"document": document} | _caption_content(caption), **destination)
 
     def send_album(
         self,
         items: Sequence[bytes],
         captions: Mapping[int, str] | None = None,
         as_documents: bool = False,
-        **where: Unpack[SendDestinationAndReply],
+        **destination: Unpack[SendDestinationAndReply],
     ) -> list[int]:
-        """Send several pictures as one album; return their message_ids.
-
-        `captions` are by position, counted from 0.
-        """
-        words = captions or {}
-        together: SendDestinationAndReply = {"album": f"2{next(_album_numbers):016d}"}
-        together |= where
+        """Send pictures as one album, with captions by position from 0; return the message_ids."""
+        captions = captions or {}
+        shared_fields: SendDestinationAndReply = {"album": f"2{next(_album_numbers):016d}"}
+        shared_fields |= destination
         if as_documents:
             return [
-                self.send_document(item, f"picture{position}.jpg", caption=words.get(position), **together)
+                self.send_document(item, f"picture{position}.jpg", caption=captions.get(position), **shared_fields)
                 for position, item in enumerate(items)
             ]
-        return [self.send_photo(item, words.get(position), **together) for position, item in enumerate(items)]
+        return [self.send_photo(item, captions.get(position), **shared_fields) for position, item in enumerate(items)]
 
     def send_attachment(
         self,
         kind: str,
         data: bytes = b"no picture",
         caption: str | None = None,
-        **where: Unpack[SendDestinationAndReply],
+        **destination: Unpack[SendDestinationAndReply],
     ) -> int:
-        """Send a video, voice, sticker, animation, location and the like; return the message_id.
-
-        Raises KeyError for a kind that is not in `attachments.KINDS`.
-        """
-        room = self._chat_state(where.get("chat"))
+        """Send an attachment of one of ATTACHMENT_KINDS; return the message_id. Raises KeyError for another kind."""
+        chat_state = self._chat_state(destination.get("chat"))
         return self.send(
-            make_attachment(self._state.files, kind, data, room.api_object) | _caption_content(caption), **where
+            make_attachment(self._state.files, kind, data, chat_state.api_object) | _caption_content(caption),
+            **destination,
         )
 
     def edit_text(self, message_id: int, text: str, chat: Group | None = None) -> None:
-        """Change a text that was sent."""
-        room = self._chat_state(chat)
-        self._state.edit_by_person(room, room.messages[message_id], _text_content(text))
+        """Edit a sent text."""
+        chat_state = self._chat_state(chat)
+        self._state.edit_by_person(chat_state, chat_state.messages[message_id], _text_content(text))
 
     def edit_caption(self, message_id: int, caption: str, chat: Group | None = None) -> None:
-        """Change the caption of a picture that was sent; an empty one removes it."""
-        room = self._chat_state(chat)
-        message = room.messages[message_id]
+        """Edit the caption of a sent picture; an empty one removes it."""
+        chat_state = self._chat_state(chat)
+        message = chat_state.messages[message_id]
         kept = {
             name: value
             for name, value in editable_content(message).items()
             if name not in {"caption", "caption_entities"}
         }
-        self._state.edit_by_person(room, message, kept | _caption_content(caption))
+        self._state.edit_by_person(chat_state, message, kept | _caption_content(caption))
 
     def delete(self, message_id: int, chat: Group | None = None) -> None:
-        """Delete a message for everybody; Telegram tells bots nothing about it."""
+        """Delete a message for everybody; Telegram sends bots no update about it."""
         del self._chat_state(chat).messages[message_id]
         self._state.changes.notify()
 
     def press_button(self, message_id: int, label_or_data: str, chat: Group | None = None) -> str:
-        """Press a button, named by its label or its data; return the callback query's id.
+        """Press a button, given its label or data (on a deleted message: its data); return the callback query's id.
 
-        Raises LookupError when the message has no such button. On a message that
-        was deleted meanwhile `label_or_data` is the data.
+        Raises LookupError when the message has no such button.
         """
         message = self._chat_state(chat).messages.get(message_id)
         data = label_or_data if message is None else find_button(message, label_or_data)["callback_data"]
         return self.press_with_data(message_id, data, chat)
 
     def press_with_data(self, message_id: int, data: str, chat: Group | None = None) -> str:
-        """Press with any data on any message, as a client of one's own can; return the callback query's id.
+        """Send a callback query with any data, as a modified client can; return its id.
 
-        Telegram hands it on as it is, whether or not the message has such a button.
+        Telegram does not check whether the message has such a button.
         """
-        room = self._chat_state(chat)
-        message = room.messages.get(message_id)
-        gone: JsonObject = {"chat": room.api_object, "message_id": message_id, "date": 0}
+        chat_state = self._chat_state(chat)
+        message = chat_state.messages.get(message_id)
+        gone: JsonObject = {"chat": chat_state.api_object, "message_id": message_id, "date": 0}
         query_id = f"9{len(self._state.callback_answers) + 1:017d}"
         self._state.callback_answers[query_id] = None
-        query = {"id": query_id, "from": self.user, "message": message or gone, "chat_instance": f"{room.id}"}
+        query = {"id": query_id, "from": self.user, "message": message or gone, "chat_instance": f"{chat_state.id}"}
         self._state.updates.offer("callback_query", query | {"data": data})
         return query_id
 
     def callback_answer(self, query_id: str) -> JsonObject | None:
-        """Return what answerCallbackQuery said to a press, None while it said nothing."""
+        """Return the parameters of answerCallbackQuery, None before it was called."""
         return self._state.callback_answers[query_id]
 
     def block(self) -> None:
-        """Block the bot: it cannot write to this person any more."""
+        """Block the bot, which then cannot write to this user."""
         self._state.set_bot_status(self._private_chat, self.user, "kicked")
 
     def unblock(self) -> None:
-        """Let the bot write again."""
+        """Unblock the bot."""
         self._state.set_bot_status(self._private_chat, self.user, "member")
 
     def _chat_state(self, chat: Group | None) -> ChatState:

@@ -1,7 +1,6 @@
-"""What happens to pictures on the way: apps shrink them, and the server refuses odd ones.
+"""Photos as Telegram stores them: recompressed in several sizes, without metadata; and its limits for bots' photos.
 
-A photo keeps no metadata: EXIF rotation is applied, the longest edge becomes at
-most 1280 pixels, and smaller versions of it travel along.
+EXIF rotation is applied, and the longest edge is at most 1280 pixels.
 """
 
 import io
@@ -11,13 +10,13 @@ from PIL import Image, ImageOps
 
 from bot.sandbox.telegram.errors import bad_request_error
 
-#: Bounds of a photo sent by a bot: bytes, pixels (width plus height), and the ratio of its sides.
+#: limits of a bot's photo: bytes, width plus height in pixels, and the ratio of its sides
 MAX_PHOTO_BYTES = 10 << 20
 MAX_SIDES_SUM = 10_000
 MAX_RATIO = 20
-#: Longest edges, in pixels, of the versions of a photo.
+#: the longest edge of each size, in pixels
 PHOTO_EDGES = (90, 320, 800, 1280)
-#: The size claimed for a photo that nobody can read.
+#: the claimed size of an unreadable photo
 UNREADABLE_SIZE = (100, 100)
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -33,10 +32,7 @@ class PhotoVersion:
 
 
 def compress_photo(data: bytes) -> list[PhotoVersion]:
-    """Return a picture as an app sends it: JPEG versions, the smallest first.
-
-    Raises OSError when it is not a picture.
-    """
+    """Return a photo as an app sends it: JPEGs, the smallest first. Raises OSError for an invalid image."""
     with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
         upright = ImageOps.exif_transpose(opened).convert("RGB")
     longest = max(upright.size)
@@ -45,12 +41,12 @@ def compress_photo(data: bytes) -> list[PhotoVersion]:
 
 
 def keep_photo(data: bytes) -> list[PhotoVersion]:
-    """Return a picture as its only version, byte for byte, whatever it is."""
+    """Return the unchanged bytes as the only size, whatever they are."""
     return [PhotoVersion(data, *(read_image_size(data) or UNREADABLE_SIZE))]
 
 
 def process_bot_photo(data: bytes) -> list[PhotoVersion]:
-    """Return a bot's photo as Telegram keeps it; raise Refused in Telegram's words."""
+    """Return a bot's photo as Telegram stores it; raises BotApiError for one that it refuses."""
     if len(data) > MAX_PHOTO_BYTES:
         raise bad_request_error(
             f"file of size {len(data)} bytes is too big for a photo; the maximum size is {MAX_PHOTO_BYTES} bytes"
@@ -67,7 +63,7 @@ def process_bot_photo(data: bytes) -> list[PhotoVersion]:
 
 
 def read_image_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height in pixels, None when it is not a picture."""
+    """Return width and height in pixels, None for an invalid image."""
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
             return opened.size

@@ -1,8 +1,4 @@
-"""The cloud: everything that bot and people share, and how a message gets into it.
-
-People speak through `hear`, the bot through `post`; both end in the same chat,
-and only what the bot may see becomes an update.
-"""
+"""The server's state, and the rules about which messages become updates for the bot."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,9 +13,9 @@ from bot.sandbox.telegram.update_queue import ChangeNotifier, UpdateQueue
 
 @dataclass
 class TelegramState:
-    """All state of this Telegram; it outlives restarts of the bot and of the door."""
+    """All state of the local Telegram; it outlives restarts of the bot and of the HTTP server."""
 
-    #: the bot's own User
+    #: the bot's User
     bot_user: JsonObject
     clock: Callable[[], float]
     changes: ChangeNotifier
@@ -27,24 +23,23 @@ class TelegramState:
     files: TelegramFileStore = field(default_factory=TelegramFileStore)
     flood_control: FloodControl = field(default_factory=FloodControl)
     chats: dict[int, ChatState] = field(default_factory=dict)
-    #: whether flood control is on
     enforce_flood_control: bool = False
-    #: whether groups show the bot only what is meant for it
+    #: Group Privacy: whether the bot gets only commands and replies to it in groups
     privacy_mode: bool = False
-    #: callback query id to the bot's answer, None while it owes one
+    #: callback query id to the bot's answer, None before it
     callback_answers: dict[str, JsonObject | None] = field(default_factory=dict)
-    #: what the bot says about itself, by setter name and language (and scope)
+    #: the bot's commands and descriptions, by kind and language (and scope)
     profile: dict[tuple[str, ...], object] = field(default_factory=dict)
-    #: the webhook as setWebhook was asked for it, None while there is none
+    #: the parameters of setWebhook, None without a webhook
     webhook: JsonObject | None = None
 
     @property
     def date(self) -> int:
-        """The time as messages carry it, in whole Unix seconds."""
+        """The current Unix time in whole seconds, as in messages."""
         return int(self.clock())
 
     def require_chat(self, arguments: Arguments) -> ChatState:
-        """Return the chat a call is about; raise Refused when the bot may not act there."""
+        """Return the chat of a call; raises BotApiError when the bot may not act there."""
         chat = self.chats.get(arguments.number("chat_id") or 0)
         if chat is None:
             raise bad_request_error("chat not found")
@@ -52,37 +47,35 @@ class TelegramState:
         return chat
 
     def receive_from_person(self, chat: ChatState, sender: JsonObject, members: JsonObject) -> JsonObject:
-        """Store what a person sent and show it to the bot if it may see it."""
+        """Store a person's message; it becomes an update if the bot may see it."""
         chat.is_started = True
         message = chat.add_message(sender, self.date, members)
         self._offer_update("message", chat, message)
         return message
 
     def edit_by_person(self, chat: ChatState, message: JsonObject, content: JsonObject) -> None:
-        """Store what a person made of a message and show that to the bot if it may see it."""
+        """Store a person's edit; it becomes an update if the bot may see it."""
         self._offer_update("edited_message", chat, chat.replace_content(message, content, self.date))
 
-    def set_bot_status(self, chat: ChatState, by: JsonObject, standing: str) -> None:
-        """Change the bot's place in a chat, as `by` (a User) wants it, and tell the bot."""
+    def set_bot_status(self, chat: ChatState, by: JsonObject, status: str) -> None:
+        """Change the bot's status in a chat, as the user `by`; sends a my_chat_member update."""
         change = {
             "chat": chat.api_object,
             "from": by,
             "date": self.date,
             "old_chat_member": chat_member(self.bot_user, chat.bot_status),
-            "new_chat_member": chat_member(self.bot_user, standing),
+            "new_chat_member": chat_member(self.bot_user, status),
         }
-        chat.bot_status = standing
+        chat.bot_status = status
         self.updates.offer("my_chat_member", change)
         self.changes.notify()
 
     def add_bot_message(self, chat: ChatState, content: JsonObject) -> JsonObject:
-        """Store what the bot sends."""
         message = chat.add_message(self.bot_user, self.date, content)
         self.changes.notify()
         return message
 
     def is_from_bot(self, message: JsonObject) -> bool:
-        """Whether the bot wrote this message."""
         return bool(message.get("from", {}).get("id") == self.bot_user["id"])
 
     def _offer_update(self, kind: str, chat: ChatState, message: JsonObject) -> None:
@@ -91,7 +84,7 @@ class TelegramState:
         self.changes.notify()
 
     def _without_hidden_reply(self, chat: ChatState, message: JsonObject) -> JsonObject:
-        """Return a message without what privacy hides: in basic groups, what others wrote and somebody replies to."""
+        """Remove what Group Privacy hides: in basic groups, the replied-to message of somebody else."""
         replied = message.get("reply_to_message")
         if (
             replied is None
@@ -114,7 +107,7 @@ class TelegramState:
         command, at, name = head.partition("@")
         if not command.startswith("/") or len(command) < 2:
             return False
-        # a command for nobody in particular goes to the bot that spoke last; there is no other bot here
+        # an unaddressed command goes to the bot that wrote last; this is the only bot here
         return (
             name.lower() == self.bot_user["username"].lower()
             if at

@@ -1,7 +1,6 @@
-"""Texts as Telegram sees them: entities, HTML, and lengths in UTF-16 units.
+"""Message entities, HTML parsing, and text lengths.
 
-Offsets and lengths of entities count UTF-16 code units, so a character outside
-the basic plane, like most emoji, counts twice.
+Offsets and lengths count UTF-16 code units, so a character outside the basic plane, like most emoji, counts twice.
 """
 
 import re
@@ -39,12 +38,11 @@ _HTML_TAGS = {
 
 
 def utf16_length(text: str) -> int:
-    """Return the length of a text in UTF-16 code units."""
     return len(text.encode("utf-16-le")) // 2
 
 
 def find_entities(text: str) -> list[JsonObject]:
-    """Find the commands, mentions and addresses that Telegram marks by itself."""
+    """Find the commands, mentions and URLs that Telegram marks automatically."""
     return [
         {
             "type": str(found.lastgroup),
@@ -56,10 +54,9 @@ def find_entities(text: str) -> list[JsonObject]:
 
 
 def parse_text(text: str, parse_mode: str, entities: Sequence[JsonObject]) -> tuple[str, list[JsonObject]]:
-    """Return a bot's text without markup, and all its entities.
+    """Return a bot's text without markup, and all its entities. The only supported parse mode is HTML.
 
-    Raises Refused for markup that Telegram cannot parse. Of the parse modes
-    only HTML is spoken here.
+    Raises BotApiError for markup that Telegram cannot parse.
     """
     if parse_mode and parse_mode.lower() != "html":
         raise bad_request_error("unsupported parse_mode")
@@ -72,7 +69,7 @@ def parse_text(text: str, parse_mode: str, entities: Sequence[JsonObject]) -> tu
 
 
 class _HtmlEntityParser(HTMLParser):
-    """Telegram's HTML: few tags, all of them closed, and no bare angle brackets."""
+    """Parses Telegram's HTML: few tags, all closed, and no unescaped angle brackets."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
@@ -108,7 +105,7 @@ class _HtmlEntityParser(HTMLParser):
         self._text += unescape(f"&#{name};")
 
     def finish(self) -> tuple[str, list[JsonObject]]:
-        """Return the plain text and its entities; raise Refused when a tag stays open."""
+        """Return the plain text and its entities; raises BotApiError for an unclosed tag."""
         self.close()
         if self._open:
             tag = self._open[-1][0]

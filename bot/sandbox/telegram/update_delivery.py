@@ -1,4 +1,4 @@
-"""How the bot gets its updates: it polls, or it names an address that gets them posted."""
+"""Delivers updates: getUpdates, and the webhook."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,56 +17,55 @@ _WEBHOOK_IS_ACTIVE = (
 _TERMINATED_BY_SET_WEBHOOK = "Conflict: terminated by setWebhook request"
 
 
-async def get_updates(cloud: TelegramState, arguments: Arguments, listening: Callable[[], bool]) -> list[JsonObject]:
-    """getUpdates; `listening` says whether the caller is still connected."""
-    if cloud.webhook is not None:
+async def get_updates(state: TelegramState, arguments: Arguments, is_connected: Callable[[], bool]) -> list[JsonObject]:
+    """Return pending updates, after a long poll of `timeout` seconds at most."""
+    if state.webhook is not None:
         raise BotApiError(409, _WEBHOOK_IS_ACTIVE)
-    _set_allowed_updates(cloud, arguments)
-    cloud.updates.confirm(arguments.number("offset") or 0)
+    _set_allowed_updates(state, arguments)
+    state.updates.confirm(arguments.number("offset") or 0)
     limit = arguments.number("limit") or MAX_BATCH
-    return await cloud.updates.poll(limit, max(arguments.number("timeout") or 0, 0), listening)
+    return await state.updates.poll(limit, max(arguments.number("timeout") or 0, 0), is_connected)
 
 
-def set_webhook(cloud: TelegramState, arguments: Arguments) -> bool:
-    """setWebhook; beside https it takes http on this machine. An empty address removes it."""
+def set_webhook(state: TelegramState, arguments: Arguments) -> bool:
+    """Set the webhook; it may use http on this machine. An empty URL removes it."""
     address = urlsplit(arguments.text("url"))
     if not address.geturl():
-        return delete_webhook(cloud, arguments)
+        return delete_webhook(state, arguments)
     if address.scheme != "https" and address.hostname not in {"127.0.0.1", "localhost", "::1"}:
         raise bad_request_error("bad webhook: An HTTPS URL must be provided for webhook")
-    _set_allowed_updates(cloud, arguments)
+    _set_allowed_updates(state, arguments)
     if arguments.flag("drop_pending_updates"):
-        cloud.updates.clear()
-    cloud.webhook = dict(arguments.params)
-    cloud.updates.terminate_poll(_TERMINATED_BY_SET_WEBHOOK)
+        state.updates.clear()
+    state.webhook = dict(arguments.params)
+    state.updates.terminate_poll(_TERMINATED_BY_SET_WEBHOOK)
     return True
 
 
-def delete_webhook(cloud: TelegramState, arguments: Arguments) -> bool:
-    """deleteWebhook; what waits stays unless it shall be dropped."""
+def delete_webhook(state: TelegramState, arguments: Arguments) -> bool:
+    """Delete the webhook, and the pending updates if asked to."""
     if arguments.flag("drop_pending_updates"):
-        cloud.updates.clear()
-    cloud.webhook = None
-    cloud.changes.notify()
+        state.updates.clear()
+    state.webhook = None
+    state.changes.notify()
     return True
 
 
-def get_webhook_info(cloud: TelegramState, _: Arguments) -> JsonObject:
-    """getWebhookInfo."""
-    webhook = cloud.webhook or {}
+def get_webhook_info(state: TelegramState, _: Arguments) -> JsonObject:
+    webhook = state.webhook or {}
     info: JsonObject = {
         "url": webhook.get("url", ""),
         "has_custom_certificate": False,
-        "pending_update_count": len(cloud.updates.pending),
+        "pending_update_count": len(state.updates.pending),
     }
     kept = ("max_connections", "last_error_date", "last_error_message")
     info |= {name: webhook[name] for name in kept if name in webhook}
-    return info | ({"allowed_updates": cloud.updates.allowed} if cloud.updates.allowed else {})
+    return info | ({"allowed_updates": state.updates.allowed} if state.updates.allowed else {})
 
 
-def _set_allowed_updates(cloud: TelegramState, arguments: Arguments) -> None:
+def _set_allowed_updates(state: TelegramState, arguments: Arguments) -> None:
     asked = "allowed_updates" in arguments.params
-    cloud.updates.set_allowed(arguments.array("allowed_updates") if asked else None)
+    state.updates.set_allowed(arguments.array("allowed_updates") if asked else None)
 
 
 FIRST_RETRY_SECONDS = 0.05
@@ -74,23 +73,23 @@ MAX_RETRY_SECONDS = 1.0
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's name, not a secret
 
 
-async def deliver_to_webhook(cloud: TelegramState) -> None:
-    """Post what waits for as long as there is a webhook; runs until it is cancelled."""
+async def deliver_to_webhook(state: TelegramState) -> None:
+    """Post pending updates to the webhook, if there is one; runs until cancelled."""
     pause = FIRST_RETRY_SECONDS
     async with ClientSession(timeout=ClientTimeout(total=60)) as session:
         while True:
-            webhook, waiting = cloud.webhook, cloud.updates.pending
+            webhook, waiting = state.webhook, state.updates.pending
             if webhook is None or not waiting:
-                await cloud.changes.wait()
-            elif await _post_update(session, cloud, webhook, waiting[0]):
-                cloud.updates.remove_delivered(waiting[0]["update_id"])
+                await state.changes.wait()
+            elif await _post_update(session, state, webhook, waiting[0]):
+                state.updates.remove_delivered(waiting[0]["update_id"])
                 pause = FIRST_RETRY_SECONDS
             else:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MAX_RETRY_SECONDS)
 
 
-async def _post_update(session: ClientSession, cloud: TelegramState, webhook: JsonObject, update: JsonObject) -> bool:
+async def _post_update(session: ClientSession, state: TelegramState, webhook: JsonObject, update: JsonObject) -> bool:
     secret = webhook.get("secret_token")
     headers = {SECRET_HEADER: secret} if secret else {}
     try:
@@ -100,6 +99,6 @@ async def _post_update(session: ClientSession, cloud: TelegramState, webhook: Js
             problem = f"Wrong response from the webhook: {answer.status} {answer.reason}"
     except (ClientError, TimeoutError) as error:
         problem = str(error) or type(error).__name__
-    webhook |= {"last_error_date": cloud.date, "last_error_message": problem}
-    cloud.changes.notify()
+    webhook |= {"last_error_date": state.date, "last_error_message": problem}
+    state.changes.notify()
     return False

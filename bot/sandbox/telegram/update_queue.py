@@ -1,4 +1,4 @@
-"""A bell that rings whenever anything changes, so that nobody has to sleep and look again."""
+"""The queue of updates for the bot, and the notifier that wakes its pollers."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,13 +8,13 @@ from bot.sandbox.telegram.errors import TERMINATED_BY_OTHER_POLL, BotApiError, J
 
 
 class ChangeNotifier:
-    """Wakes everybody who waits, once per change."""
+    """Wakes all waiters at every change."""
 
     def __init__(self) -> None:
         self._next_change = asyncio.Event()
 
     def notify(self) -> None:
-        """Wake everybody who waits at this moment."""
+        """Wake all current waiters."""
         self._next_change.set()
         self._next_change = asyncio.Event()
 
@@ -23,18 +23,18 @@ class ChangeNotifier:
         await self._next_change.wait()
 
 
-#: The longest poll, in seconds.
+#: the longest poll, in seconds
 MAX_POLL_SECONDS = 50
 MAX_BATCH = 100
-#: An update older than this, in seconds, is dropped.
+#: the age at which updates are dropped, in seconds
 UPDATE_LIFETIME_SECONDS = 24 * 3600
-#: Kinds that a bot gets only when it asks for them by name.
+#: kinds that a bot gets only if `allowed_updates` names them
 OPT_IN_KINDS = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 FIRST_UPDATE_ID = 730_000_001
 
 
 class UpdateQueue:
-    """What waits for the bot, in order of update_id."""
+    """The pending updates, in order of update_id."""
 
     def __init__(self, changes: ChangeNotifier, clock: Callable[[], float]) -> None:
         self._changes = changes
@@ -45,7 +45,7 @@ class UpdateQueue:
         self._next_id = FIRST_UPDATE_ID
         self._poll_number = 0
         self._termination_reason = TERMINATED_BY_OTHER_POLL
-        #: the kinds the bot asked for; empty means the default ones
+        #: the kinds that the bot asked for; empty: the default ones
         self.allowed: list[str] = []
 
     @property
@@ -55,12 +55,12 @@ class UpdateQueue:
         return [self._pending[update_id] for update_id in sorted(self._pending)]
 
     def offer(self, kind: str, content: JsonObject) -> int | None:
-        """Queue an update; return its id, or None when the bot did not ask for this kind."""
+        """Queue an update; return its id, or None when the bot does not want this kind."""
         wanted = kind in self.allowed if self.allowed else kind not in OPT_IN_KINDS
         return self.push({kind: content}) if wanted else None
 
     def push(self, raw: JsonObject) -> int:
-        """Queue any update, well-formed or not; return its update_id, given out when missing."""
+        """Queue any update, valid or not; return its update_id, which is assigned when missing."""
         update_id = int(raw.get("update_id", self._next_id))
         self._next_id = max(self._next_id, update_id + 1)
         body = {"update_id": update_id} | raw
@@ -70,19 +70,19 @@ class UpdateQueue:
         return update_id
 
     def redeliver(self, update_id: int) -> None:
-        """Deliver an update once more, although it may be confirmed; raise KeyError if unknown."""
+        """Deliver an update again, even if it was confirmed; raises KeyError for an unknown one."""
         _, body = self._known[update_id]
         self._pending[update_id] = body
         self._redelivered.append(update_id)
         self._changes.notify()
 
     def set_allowed(self, kinds: Sequence[str] | None) -> None:
-        """Remember which kinds the bot wants; None keeps what was asked for before."""
+        """Set which kinds the bot wants; None keeps the previous ones."""
         if kinds is not None:
             self.allowed = list(kinds)
 
     def confirm(self, offset: int) -> None:
-        """Forget what is below `offset`; a negative one keeps only that many of the newest."""
+        """Confirm all updates below `offset`; a negative one keeps only that many of the newest."""
         ids = sorted(self._pending)
         done = ids[:offset] if offset < 0 else [update_id for update_id in ids if update_id < offset]
         for update_id in done:
@@ -90,34 +90,33 @@ class UpdateQueue:
                 del self._pending[update_id]
 
     def remove_delivered(self, update_id: int) -> None:
-        """Forget one update that a webhook has taken."""
+        """Remove an update that a webhook has accepted."""
         self._pending.pop(update_id, None)
         self._redelivered = [one for one in self._redelivered if one != update_id]
         self._changes.notify()
 
     def clear(self) -> None:
-        """Drop everything that waits."""
+        """Drop all pending updates."""
         self._pending.clear()
         self._redelivered.clear()
 
-    async def poll(self, limit: int, seconds: float, listening: Callable[[], bool]) -> list[JsonObject]:
-        """Wait up to `seconds` for updates; return at most `limit` of them.
+    async def poll(self, limit: int, seconds: float, is_connected: Callable[[], bool]) -> list[JsonObject]:
+        """Wait up to `seconds` for updates; return at most `limit` of them, or none when the caller has disconnected.
 
-        Raises Refused (409) when another poll begins meanwhile. `listening` says
-        whether the caller is still there: nothing counts as delivered otherwise.
+        Raises BotApiError (409) when another poll begins.
         """
         self.terminate_poll(TERMINATED_BY_OTHER_POLL)
-        turn = self._poll_number
+        poll_number = self._poll_number
         with suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, MAX_POLL_SECONDS)):
-                while turn == self._poll_number and not self.pending:
+                while poll_number == self._poll_number and not self.pending:
                     await self._changes.wait()
-        if turn != self._poll_number:
+        if poll_number != self._poll_number:
             raise BotApiError(409, self._termination_reason)
-        return self._batch(limit) if listening() else []
+        return self._batch(limit) if is_connected() else []
 
     def terminate_poll(self, reason: str) -> None:
-        """End the poll that waits, if one does, with 409 and this description."""
+        """End the waiting poll, if any, with 409 and this description."""
         self._poll_number += 1
         self._termination_reason = reason
         self._changes.notify()

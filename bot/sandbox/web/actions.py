@@ -1,4 +1,4 @@
-"""Gestures: what people do in the chats of the page, with what an app would not let them do."""
+"""What the page can do: actions of people in the chats, within the limits of Telegram's apps, and the workbench's."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -8,19 +8,20 @@ from typing import Any
 from bot.sandbox.telegram.people_and_groups import Person, SendDestinationAndReply
 from bot.sandbox.web.session import Conversation, SandboxSession
 
-#: the most pictures of an album
 MAX_ALBUM_PICTURES = 10
-#: how long the bot may take to answer a press, in seconds
+#: seconds that the bot may take to answer a button press
 CALLBACK_ANSWER_SECONDS = 15.0
+#: the longest duration of an edit that can be set, in seconds
+MAX_TASK_SECONDS = 120.0
 
 
 class ActionImpossible(Exception):
-    """What an app would not let anybody do; the text says why."""
+    """An app would not allow this; the text says why."""
 
 
 @dataclass(frozen=True)
 class ComposedMessage:
-    """What is to be sent: pictures with names, or only words."""
+    """A message to send: a text, or pictures (name and content) with a caption."""
 
     conversation: str
     speaker: int
@@ -30,130 +31,128 @@ class ComposedMessage:
     pictures: tuple[tuple[str, bytes], ...] = ()
 
 
-async def send_message(scene: SandboxSession, draft: ComposedMessage) -> None:
-    """Send a draft; raises `Impossible`."""
-    place, person = _find_speaker(scene, draft.conversation, draft.speaker)
-    where: SendDestinationAndReply = {"chat": place.group, "thread": place.thread, "reply_to": draft.reply_to}
+async def send_message(session: SandboxSession, message: ComposedMessage) -> None:
+    """Send a composed message; raises `ActionImpossible`."""
+    conversation, person = _find_speaker(session, message.conversation, message.speaker)
+    destination: SendDestinationAndReply = {
+        "chat": conversation.group,
+        "thread": conversation.thread,
+        "reply_to": message.reply_to,
+    }
     try:
-        _send_as(person, draft, where)
+        _send_as(person, message, destination)
     except (OSError, SyntaxError) as error:
         raise ActionImpossible("This is no picture that an app could send as a photo: send it as a file.") from error
     except ValueError as error:
         raise ActionImpossible(str(error)) from error
 
 
-def _send_as(person: Person, draft: ComposedMessage, where: SendDestinationAndReply) -> None:
-    if len(draft.pictures) > MAX_ALBUM_PICTURES:
+def _send_as(person: Person, message: ComposedMessage, destination: SendDestinationAndReply) -> None:
+    if len(message.pictures) > MAX_ALBUM_PICTURES:
         raise ActionImpossible(f"An album has at most {MAX_ALBUM_PICTURES} pictures.")
-    if not draft.pictures:
-        if not draft.text.strip():
+    if not message.pictures:
+        if not message.text.strip():
             raise ActionImpossible("There is nothing to send.")
-        person.send_text(draft.text, **where)
-    elif draft.as_files:
-        _send_files(person, draft, where)
-    elif len(draft.pictures) > 1:
-        person.send_album([data for _, data in draft.pictures], {0: draft.text}, **where)
+        person.send_text(message.text, **destination)
+    elif message.as_files:
+        if len(message.pictures) > 1:
+            destination["album"] = f"3{secrets.randbelow(10**16):016d}"
+        for position, (name, data) in enumerate(message.pictures):
+            person.send_document(data, name, caption=message.text if position == 0 else None, **destination)
+    elif len(message.pictures) > 1:
+        person.send_album([data for _, data in message.pictures], {0: message.text}, **destination)
     else:
-        person.send_photo(draft.pictures[0][1], draft.text, **where)
+        person.send_photo(message.pictures[0][1], message.text, **destination)
 
 
-def _send_files(person: Person, draft: ComposedMessage, where: SendDestinationAndReply) -> None:
-    if len(draft.pictures) > 1:
-        where["album"] = f"3{secrets.randbelow(10**16):016d}"
-    for position, (name, data) in enumerate(draft.pictures):
-        person.send_document(data, name, caption=draft.text if position == 0 else None, **where)
-
-
-async def edit_message(scene: SandboxSession, wanted: dict[str, Any]) -> None:
-    """Change the words of a message that was sent; raises `Impossible`."""
-    place, person = _find_speaker(scene, str(wanted["place"]), int(wanted["speaker"]))
-    text = str(wanted["text"])
-    message = scene.telegram.state.chats[place.chat_id].messages.get(int(wanted["message"]))
+async def edit_message(session: SandboxSession, params: dict[str, Any]) -> None:
+    """Edit the text or caption of a sent message; raises `ActionImpossible`."""
+    conversation, person = _find_speaker(session, str(params["conversation"]), int(params["speaker"]))
+    text = str(params["text"])
+    message = session.telegram.state.chats[conversation.chat_id].messages.get(int(params["message"]))
     if message is None or message["from"]["id"] != person.id:
         raise ActionImpossible("Only one's own messages can be edited.")
     if "text" not in message:
-        person.edit_caption(message["message_id"], text, place.group)
+        person.edit_caption(message["message_id"], text, conversation.group)
     elif text.strip():
-        person.edit_text(message["message_id"], text, place.group)
+        person.edit_text(message["message_id"], text, conversation.group)
     else:
         raise ActionImpossible("A message cannot become empty.")
 
 
-async def press_button(scene: SandboxSession, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Press a button and return what the bot says to it; raises `Impossible`."""
-    place, person = _find_speaker(scene, str(wanted["place"]), int(wanted["speaker"]))
+async def press_button(session: SandboxSession, params: dict[str, Any]) -> dict[str, Any]:
+    """Press a button and return the bot's callback answer; raises `ActionImpossible`."""
+    conversation, person = _find_speaker(session, str(params["conversation"]), int(params["speaker"]))
     try:
-        query = person.press_button(int(wanted["message"]), str(wanted["label"]), place.group)
+        query = person.press_button(int(params["message"]), str(params["label"]), conversation.group)
     except LookupError as error:
         raise ActionImpossible("This button is gone.") from error
     try:
-        await scene.telegram.wait_for(
+        await session.telegram.wait_for(
             lambda _: person.callback_answer(query) is not None or None, CALLBACK_ANSWER_SECONDS
         )
     except TimeoutError as error:
-        raise ActionImpossible("The bot has not answered the press yet.") from error
-    answer = person.callback_answer(query) or {}  # most of them have no text
-    return {"toast": answer.get("text", ""), "alert": bool(answer.get("show_alert"))}
+        raise ActionImpossible("The bot has not answered the button press yet.") from error
+    answer = person.callback_answer(query) or {}  # most answers have no text
+    return {"answer": answer.get("text", ""), "show_alert": bool(answer.get("show_alert"))}
 
 
-def _find_speaker(scene: SandboxSession, key: str, speaker: int) -> tuple[Conversation, Person]:
-    place = scene.conversations.get(key)
-    person = next((each for each in (place.speakers if place else ()) if each.id == speaker), None)
-    if place is None or person is None:
+def _find_speaker(session: SandboxSession, key: str, speaker: int) -> tuple[Conversation, Person]:
+    conversation = session.conversations.get(key)
+    speakers = conversation.speakers if conversation else ()
+    person = next((each for each in speakers if each.id == speaker), None)
+    if conversation is None or person is None:
         raise ActionImpossible("Nobody can do this here.")
-    return place, person
+    return conversation, person
 
 
 WorkbenchAction = Callable[[SandboxSession, dict[str, Any]], Awaitable[None]]
 
-#: the longest time that an edit can be made to take, in seconds
-MAX_TASK_SECONDS = 120.0
+
+async def kill(session: SandboxSession, _: dict[str, Any]) -> None:
+    """Kill the bot with SIGKILL."""
+    await session.bot.kill()
+    session.bot_log.add_entry("the bot was killed (kill -9)", "WARNING")
 
 
-async def kill(scene: SandboxSession, _: dict[str, Any]) -> None:
-    """kill -9."""
-    await scene.bot.kill()
-    scene.bot_log.add_entry("the bot was killed (kill -9)", "WARNING")
+async def start(session: SandboxSession, _: dict[str, Any]) -> None:
+    """Start the bot again, with its previous database."""
+    await session.bot.start()
 
 
-async def start(scene: SandboxSession, _: dict[str, Any]) -> None:
-    """Start the bot again, on the database that it left."""
-    await scene.bot.start()
+async def restart(session: SandboxSession, _: dict[str, Any]) -> None:
+    """Stop the bot with SIGTERM and start it again."""
+    await session.bot.restart()
 
 
-async def restart(scene: SandboxSession, _: dict[str, Any]) -> None:
-    """SIGTERM, and another start."""
-    await scene.bot.restart()
+async def fault(session: SandboxSession, params: dict[str, Any]) -> None:
+    """Switch a fault on or off."""
+    session.fault_switches.switch(str(params["name"]), on=params["on"] is True)
 
 
-async def trouble(scene: SandboxSession, wanted: dict[str, Any]) -> None:
-    """Switch a trouble on or off."""
-    scene.fault_switches.switch(str(wanted["name"]), on=wanted["on"] is True)
+async def adjust(session: SandboxSession, params: dict[str, Any]) -> None:
+    """Set the duration of edits (seconds), Group Privacy, or the language of the default person's app."""
+    if "seconds" in params:
+        session.seconds = min(max(float(params["seconds"]), 0.0), MAX_TASK_SECONDS)
+    if "privacy" in params:
+        session.telegram.state.privacy_mode = params["privacy"] is True
+    if "language" in params:
+        session.default_person.user["language_code"] = str(params["language"])[:10]
 
 
-async def adjust(scene: SandboxSession, wanted: dict[str, Any]) -> None:
-    """Set how long edits take (seconds), Group Privacy, and the language of your app."""
-    if "seconds" in wanted:
-        scene.seconds = min(max(float(wanted["seconds"]), 0.0), MAX_TASK_SECONDS)
-    if "privacy" in wanted:
-        scene.telegram.state.privacy_mode = wanted["privacy"] is True
-    if "language" in wanted:
-        scene.default_person.user["language_code"] = str(wanted["language"])[:10]
-
-
-async def forge(scene: SandboxSession, _: dict[str, Any]) -> None:
-    """Call the bot back as Kie would about the latest order, with a success that is none."""
-    if scene.kie is None:
+async def forge(session: SandboxSession, _: dict[str, Any]) -> None:
+    """Send a forged success to the callback URL of the latest order."""
+    if session.kie is None:
         raise ActionImpossible("With the real Kie nothing can be forged.")
-    task = next((task for task in reversed(scene.kie.tasks.values()) if task.call_back_url), None)
+    task = next((task for task in reversed(session.kie.tasks.values()) if task.call_back_url), None)
     if task is None:
-        raise ActionImpossible("Order an edit first: there is no callback address yet.")
+        raise ActionImpossible("Order an edit first: there is no callback URL yet.")
     body = {"code": 200, "msg": "Playground task completed successfully.", "data": {"taskId": "0" * 32}}
-    status = await scene.kie.send_callback(task.call_back_url or "", body)
-    scene.bot_log.add_entry(f"a forged callback was answered with HTTP {status}")
+    status = await session.kie.send_callback(task.call_back_url or "", body)
+    session.bot_log.add_entry(f"a forged callback was answered with HTTP {status}")
 
 
-#: by the names that the page uses
+#: by their names in the page's requests
 WORKBENCH_ACTIONS: dict[str, WorkbenchAction] = {
-    each.__name__: each for each in (kill, start, restart, trouble, adjust, forge)
+    each.__name__: each for each in (kill, start, restart, fault, adjust, forge)
 }

@@ -1,129 +1,159 @@
-"""The view: all that the page shows, as small JSON objects by a name each.
+"""The page's state as small JSON objects by name, and the server-sent events that report its changes.
 
-Names say what an object is: place/KEY, message/CHAT/ID, sign/CHAT, call/NUMBER,
-job/NUMBER, line/NUMBER, trouble/NAME, bot, bench, menu. Files and the details of
-calls are asked for apart.
+Names say what an object is: conversation/KEY, message/CHAT/ID, chat_action/CHAT,
+call/SERVICE/NUMBER, job/NUMBER, log_line/NUMBER, fault/NAME, bot, menu, settings.
+Files and the details of calls are fetched separately.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from aiohttp import web
 
 from bot.sandbox.bot_process import BotLogEntry
 from bot.sandbox.fault_injection import FaultKind
-from bot.sandbox.kie.recorded_calls import KieCall
-from bot.sandbox.telegram.bot_api_server import TelegramCall
+from bot.sandbox.kie.local_kie import KieCall
+from bot.sandbox.telegram import LocalTelegram, TelegramCall
 from bot.sandbox.telegram.errors import JsonObject
-from bot.sandbox.telegram.local_telegram import LocalTelegram
-from bot.sandbox.web.session import SandboxSession
+from bot.sandbox.web.session import SandboxSession, SessionManager
 
 PageItem = tuple[str, Any]
 
-#: in which a person's app may speak even where the bot has no menu for it
-ENGLISH = "en"
 
-
-def page_items(scene: SandboxSession) -> dict[str, Any]:
-    """Return everything that is to be seen at this moment."""
+def page_items(session: SandboxSession) -> dict[str, Any]:
+    """Return everything that the page shows at this moment."""
     parts = (
         _conversation_items,
         _message_items,
         _chat_action_items,
         call_items,
-        _job_items,
-        _log_line_items,
+        _log_items,
         _fault_switch_items,
         _state_items,
     )
-    return {name: content for part in parts for name, content in part(scene)}
+    return {name: content for part in parts for name, content in part(session)}
 
 
-def _conversation_items(scene: SandboxSession) -> Iterator[PageItem]:
-    for order, place in enumerate(scene.conversations.values()):
+class EventEncoder:
+    """Encodes the state as events for one browser: the first is a snapshot, the others hold what changed since.
+
+    So a browser that reconnects is up to date at once.
+    """
+
+    def __init__(self) -> None:
+        self._sent: dict[str, str] | None = None
+
+    def next_event(self, current: Mapping[str, object]) -> bytes:
+        """Return the event that brings the browser up to date; empty if it is."""
+        sent, self._sent = self._sent, {name: json.dumps(item, ensure_ascii=False) for name, item in current.items()}
+        if sent == self._sent:
+            return b""
+        before = sent or {}
+        changed = ",".join(
+            f"{json.dumps(name)}:{item}" for name, item in self._sent.items() if before.get(name) != item
+        )
+        removed = json.dumps([name for name in before if name not in self._sent])
+        snapshot = json.dumps(sent is None)
+        return f'data: {{"snapshot":{snapshot},"set":{{{changed}}},"removed":{removed}}}\n\n'.encode()
+
+
+async def stream_events(sessions: SessionManager, request: web.Request) -> web.StreamResponse:
+    """Send events until the browser disconnects or the sandbox closes."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    encoder = EventEncoder()
+    while not sessions.closing.is_set() and request.transport is not None and not request.transport.is_closing():
+        try:
+            current = page_items(sessions.session)
+        except LookupError:
+            current = {"bot": {"state": "starting", "uses_real_kie": False}}
+        if event := encoder.next_event(current):
+            await response.write(event)
+        await sessions.wait_for_change()
+    return response
+
+
+def _conversation_items(session: SandboxSession) -> Iterator[PageItem]:
+    for order, conversation in enumerate(session.conversations.values()):
         yield (
-            f"place/{place.key}",
+            f"conversation/{conversation.key}",
             {
-                "key": place.key,
+                "key": conversation.key,
                 "order": order,
-                "chat": place.chat_id,
-                "thread": place.thread or 0,
-                "title": place.title,
-                "kind": place.kind,
-                "about": place.about,
-                "speakers": [{"id": person.id, "name": person.user["first_name"]} for person in place.speakers],
+                "chat": conversation.chat_id,
+                "thread": conversation.thread or 0,
+                "title": conversation.title,
+                "kind": conversation.kind,
+                "about": conversation.about,
+                "speakers": [{"id": person.id, "name": person.user["first_name"]} for person in conversation.speakers],
             },
         )
 
 
-def _message_items(scene: SandboxSession) -> Iterator[PageItem]:
-    for chat_id in _chat_ids(scene):
-        for message in scene.telegram.messages(chat_id):
-            yield f"message/{chat_id}/{message['message_id']}", message_item(scene.telegram, chat_id, message)
+def _message_items(session: SandboxSession) -> Iterator[PageItem]:
+    for chat_id in _chat_ids(session):
+        for message in session.telegram.messages(chat_id):
+            yield f"message/{chat_id}/{message['message_id']}", message_item(session.telegram, chat_id, message)
 
 
-def _chat_action_items(scene: SandboxSession) -> Iterator[PageItem]:
-    for chat_id in _chat_ids(scene):
-        for action in scene.telegram.actions(chat_id)[-1:]:
+def _chat_action_items(session: SandboxSession) -> Iterator[PageItem]:
+    for chat_id in _chat_ids(session):
+        for action in session.telegram.actions(chat_id)[-1:]:
             content = {"chat": chat_id, "thread": action.thread or 0, "action": action.action, "at": action.at}
-            yield f"sign/{chat_id}", content
+            yield f"chat_action/{chat_id}", content
 
 
-def _chat_ids(scene: SandboxSession) -> list[int]:
-    return list(dict.fromkeys(place.chat_id for place in scene.conversations.values()))
+def _chat_ids(session: SandboxSession) -> list[int]:
+    return list(dict.fromkeys(conversation.chat_id for conversation in session.conversations.values()))
 
 
-def _job_items(scene: SandboxSession) -> Iterator[PageItem]:
-    for number, entries in scene.bot_log.jobs.items():
+def _log_items(session: SandboxSession) -> Iterator[PageItem]:
+    for number, entries in session.bot_log.jobs.items():
         yield f"job/{number}", {"number": number, "steps": [_log_entry(entry) for entry in entries]}
-
-
-def _log_line_items(scene: SandboxSession) -> Iterator[PageItem]:
-    for number, entry in scene.bot_log.other_entries:
-        yield f"line/{number}", {"number": number} | _log_entry(entry)
+    for number, entry in session.bot_log.other_entries:
+        yield f"log_line/{number}", {"number": number} | _log_entry(entry)
 
 
 def _log_entry(entry: BotLogEntry) -> dict[str, Any]:
     return {"at": entry.at, "level": entry.level, "text": entry.text}
 
 
-def _fault_switch_items(scene: SandboxSession) -> Iterator[PageItem]:
-    for order, (trouble, is_on) in enumerate(scene.fault_switches):
-        content = {"name": trouble.name, "side": trouble.side, "title": trouble.title, "about": trouble.about}
-        yield f"trouble/{trouble.name}", content | {"order": order, "on": is_on}
+def _fault_switch_items(session: SandboxSession) -> Iterator[PageItem]:
+    for order, (switch, is_on) in enumerate(session.fault_switches):
+        content = {"name": switch.name, "group": switch.group, "title": switch.title, "about": switch.about}
+        yield f"fault/{switch.name}", content | {"order": order, "on": is_on}
 
 
-def _state_items(scene: SandboxSession) -> Iterator[PageItem]:
-    yield "bot", {"life": scene.bot.state, "live": scene.uses_real_kie}
-    menus = list(_command_menus(scene))
-    yield "menu", {kind: commands for language, kind, commands in menus if language == _menu_language(scene, menus)}
+def _state_items(session: SandboxSession) -> Iterator[PageItem]:
+    yield "bot", {"state": session.bot.state, "uses_real_kie": session.uses_real_kie}
+    menus = list(_command_menus(session))
+    own_language = str(session.default_person.user["language_code"])
+    # an app shows the menu in its own language, or else the one for all languages
+    shown = own_language if any(language == own_language for language, _, _ in menus) else ""
+    yield "menu", {kind: commands for language, kind, commands in menus if language == shown}
     yield (
-        "bench",
+        "settings",
         {
-            "seconds": scene.seconds,
-            "privacy": scene.telegram.state.privacy_mode,
-            "language": scene.default_person.user["language_code"],
-            "languages": sorted({ENGLISH} | {language for language, _, _ in menus if language}),
-            "credits": None if scene.kie is None else scene.kie.credits,
+            "seconds": session.seconds,
+            "privacy": session.telegram.state.privacy_mode,
+            "language": own_language,
+            "languages": sorted({"en"} | {language for language, _, _ in menus if language}),
+            "credits": None if session.kie is None else session.kie.credits,
         },
     )
 
 
-def _menu_language(scene: SandboxSession, menus: list[tuple[str, str, Any]]) -> str:
-    """The language of the menus that an app shows: the person's, or else the one for everybody."""
-    own = str(scene.default_person.user["language_code"])
-    return own if any(language == own for language, _, _ in menus) else ""
-
-
-def _command_menus(scene: SandboxSession) -> Iterator[tuple[str, str, Any]]:
-    """The menus of commands that the bot has set: language, kind of chat, commands."""
+def _command_menus(session: SandboxSession) -> Iterator[tuple[str, str, Any]]:
+    """Yield the bot's command menus: language, kind of chat, commands."""
     kinds = {"all_private_chats": "private", "all_group_chats": "group", "default": "default"}
-    for key, commands in scene.telegram.state.profile.items():
+    for key, commands in session.telegram.state.profile.items():
         if key[0] == "commands":
             kind = next((kind for scope, kind in kinds.items() if f"'{scope}'" in key[1]), "")
             yield key[2], kind, commands
 
 
-#: the longest piece of a message that a reply repeats
+#: how much of a message a reply quotes, in characters
 QUOTE_CHARACTERS = 120
 
 
@@ -135,17 +165,17 @@ def message_item(telegram: LocalTelegram, chat_id: int, message: JsonObject) -> 
         "id": message["message_id"],
         "thread": message.get("message_thread_id", 0),
         "from": _sender(message),
-        "mine": telegram.state.is_from_bot(message),
+        "from_bot": telegram.state.is_from_bot(message),
         "at": message["date"],
         "edited": "edit_date" in message,
         "text": message.get("text", message.get("caption", "")),
         "entities": message.get("entities", message.get("caption_entities", [])),
         "album": message.get("media_group_id", ""),
-        "picture": _photo(message),
+        "photo": _photo(message),
         "file": _document(message),
         "reply": _quote(message),
         "buttons": [[button["text"] for button in row] for row in rows],
-        "signs": telegram.reactions(chat_id, message["message_id"]),
+        "reactions": telegram.reactions(chat_id, message["message_id"]),
         "service": _service_text(message),
     }
 
@@ -172,8 +202,8 @@ def _quote(message: JsonObject) -> dict[str, Any] | None:
     target = message.get("reply_to_message")
     if target is None or "forum_topic_created" in target:
         return None
-    words = target.get("text") or target.get("caption") or ("Picture" if "photo" in target else "File")
-    return {"id": target["message_id"], "name": _sender(target)["name"], "text": words[:QUOTE_CHARACTERS]}
+    text = target.get("text") or target.get("caption") or ("Picture" if "photo" in target else "File")
+    return {"id": target["message_id"], "name": _sender(target)["name"], "text": text[:QUOTE_CHARACTERS]}
 
 
 def _service_text(message: JsonObject) -> str:
@@ -181,85 +211,78 @@ def _service_text(message: JsonObject) -> str:
     return f"{message['from']['first_name']} opened the topic {created['name']}" if created else ""
 
 
-#: how many calls to each partner are listed
+#: how many calls per service are listed
 MAX_LISTED_CALLS = 150
-#: the longest piece of a call that is shown, in characters
+#: how much of a request or response is shown, in characters
 MAX_SHOWN_CHARACTERS = 20_000
-#: parameters that tell best what a call is about, in the order in which they are looked for
+#: parameters that best summarise a call, in order of preference
 _INFORMATIVE_PARAMETERS = ("text", "caption", "action", "message_id", "file_id", "chat_id")
 
 
-def call_items(scene: SandboxSession) -> Iterator[tuple[str, Any]]:
-    """List the calls; polls that brought nothing are left out."""
-    for number, call in _latest_calls(scene.telegram.calls):
+def call_items(session: SandboxSession) -> Iterator[PageItem]:
+    """List the calls, without the polls that returned no updates."""
+    for number, call in _latest_calls(session.telegram.calls):
         if call.method != "getUpdates" or call.result or call.error:
             yield f"call/telegram/{number}", _telegram_item(number, call)
-    for number, call_to_kie in _latest_calls([] if scene.kie is None else scene.kie.calls):
-        yield f"call/kie/{number}", _kie_item(number, call_to_kie)
+    for number, kie_call in _latest_calls([] if session.kie is None else session.kie.calls):
+        yield f"call/kie/{number}", _kie_item(number, kie_call)
 
 
-def call_details(scene: SandboxSession, side: str, number: int) -> dict[str, str]:
-    """Return what was asked and answered, as text; raise LookupError for an unknown call."""
-    if side == "telegram":
-        call = scene.telegram.calls[number]
-        return {
-            "asked": _to_json_text(dict(call.params) | dict(call.files)),
-            "answered": _to_json_text(_telegram_answer(call)),
-        }
-    if side == "kie" and scene.kie is not None:
-        call_to_kie = scene.kie.calls[number]
-        asked = call_to_kie.body if call_to_kie.body is not None else call_to_kie.params
-        return {"asked": _to_json_text(asked), "answered": _to_json_text(_kie_answer(call_to_kie))}
-    raise LookupError(f"nothing is known of calls to {side}")
-
-
-def _telegram_answer(call: TelegramCall) -> object:
-    if call.fault is not None and call.fault.kind is FaultKind.ANSWER:
-        return call.fault.body.decode(errors="replace")
-    return call.error or call.result
+def call_details(session: SandboxSession, service: str, number: int) -> dict[str, str]:
+    """Return the request and response of a call as text; raises LookupError for an unknown call."""
+    request: object
+    response: object
+    if service == "telegram":
+        call = session.telegram.calls[number]
+        request, response = dict(call.params) | dict(call.files), call.error or call.result
+        if call.fault is not None and call.fault.kind is FaultKind.ANSWER:
+            response = call.fault.body.decode(errors="replace")
+    elif service == "kie" and session.kie is not None:
+        kie_call = session.kie.calls[number]
+        request = kie_call.body if kie_call.body is not None else kie_call.params
+        response = f"HTTP {kie_call.status}" if kie_call.answer is None else kie_call.answer
+    else:
+        raise LookupError(f"there are no calls to {service}")
+    return {"request": _to_json_text(request), "response": _to_json_text(response)}
 
 
 def _latest_calls(calls: list[Any]) -> list[tuple[int, Any]]:
-    first = max(0, len(calls) - MAX_LISTED_CALLS)
-    return list(enumerate(calls))[first:]
+    return list(enumerate(calls))[-MAX_LISTED_CALLS:]
 
 
 def _telegram_item(number: int, call: TelegramCall) -> dict[str, Any]:
-    wrong = call.error or _describe_fault(call)
-    state = "failed" if wrong else "open" if call.result is None else "done"
-    about = wrong or _describe_telegram_call(call)
-    return {"side": "telegram", "number": number, "name": call.method, "at": call.at, "state": state, "about": about}
+    error = call.error or _describe_fault(call)
+    state = "failed" if error else "open" if call.result is None else "done"
+    about = error or _describe_telegram_call(call)
+    return {"service": "telegram", "number": number, "name": call.method, "at": call.at, "state": state, "about": about}
 
 
 def _describe_fault(call: TelegramCall) -> str:
     if call.fault is None:
         return ""
-    return (
-        f"HTTP {call.fault.status}" if call.fault.kind is FaultKind.ANSWER else str(call.fault.kind).replace("_", " ")
-    )
+    is_response = call.fault.kind is FaultKind.ANSWER
+    return f"HTTP {call.fault.status}" if is_response else call.fault.kind.replace("_", " ")
 
 
 def _describe_telegram_call(call: TelegramCall) -> str:
     if call.method == "getUpdates" and isinstance(call.result, list):
-        kinds = [name for update in call.result for name in update if name != "update_id"]
-        return ", ".join(kinds)
+        return ", ".join(name for update in call.result for name in update if name != "update_id")
     if call.method == "setMessageReaction":
-        return " ".join(str(one.get("emoji")) for one in _dicts_in(call.params.get("reaction")))
+        return " ".join(str(reaction.get("emoji")) for reaction in _dicts_in(call.params.get("reaction")))
     if call.method == "setMyCommands":
-        return " ".join(f"/{one.get('command')}" for one in _dicts_in(call.params.get("commands")))
-    found = next((call.params[name] for name in _INFORMATIVE_PARAMETERS if name in call.params), "")
-    return str(found)[:100]
+        return " ".join(f"/{command.get('command')}" for command in _dicts_in(call.params.get("commands")))
+    return str(next((call.params[name] for name in _INFORMATIVE_PARAMETERS if name in call.params), ""))[:100]
 
 
 def _dicts_in(value: object) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _kie_item(number: int, call: KieCall) -> dict[str, Any]:
     is_cut = not call.status and call.answer is not None
     state = "failed" if is_cut or _is_failed(call) else "done" if call.status else "open"
-    about = "cut after it was executed" if is_cut else _describe_kie_call(call)
-    return {"side": "kie", "number": number, "name": call.name, "at": call.at, "state": state, "about": about}
+    about = "disconnected after it was executed" if is_cut else _describe_kie_call(call)
+    return {"service": "kie", "number": number, "name": call.name, "at": call.at, "state": state, "about": about}
 
 
 def _is_failed(call: KieCall) -> bool:
@@ -277,15 +300,9 @@ def _describe_kie_call(call: KieCall) -> str:
     return f"HTTP {call.status}" if call.status >= 400 else ""
 
 
-def _kie_answer(call: KieCall) -> object:
-    return f"HTTP {call.status}" if call.answer is None else call.answer
-
-
 def _to_json_text(content: object) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, default=_describe_file)[:MAX_SHOWN_CHARACTERS]
 
 
-def _describe_file(thing: object) -> str:
-    """Stand for what is no JSON: files."""
-    content = getattr(thing, "content", getattr(thing, "data", b""))
-    return f"a file of {len(content)} bytes"
+def _describe_file(file: object) -> str:
+    return f"a file of {len(getattr(file, 'content', getattr(file, 'data', b'')))} bytes"

@@ -1,8 +1,8 @@
-"""The guard: only the page that was opened here, at the address that was printed, reaches the sandbox.
+"""The request guard: only the page opened by the sandbox, at the printed URL, can reach it.
 
-Every other page in the same browser can send requests to this machine, too. It
-knows neither the token in the path, nor can it come from our origin; a name of
-its own that it makes lead here (DNS rebinding) shows in the Host header.
+Other pages in the same browser can send requests to this machine too. They know
+neither the token in the path, nor do they come from our origin; DNS rebinding
+shows in the Host header.
 """
 
 import hmac
@@ -29,7 +29,7 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # the token is part of the address
+    # the URL contains the token
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -38,16 +38,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class RequestGuard:
-    """Judges every request before anything else looks at it."""
+    """Checks the host, the token and the origin of every request."""
 
     def __init__(self, token: str) -> None:
         self.token = token
-        #: known once the door is open
+        #: known once the server listens
         self.port = 0
 
     async def check_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let a request through, or refuse it without saying what is behind."""
-        if request.host not in self._hosts:
+        """Handle a request from our own page; raises HTTPForbidden or HTTPNotFound for any other one."""
+        if request.host not in (f"127.0.0.1:{self.port}", f"localhost:{self.port}"):
             raise web.HTTPForbidden(text="This address is not served here.\n")
         given = request.match_info.get("token", "")
         if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self.token.encode()):
@@ -56,12 +56,8 @@ class RequestGuard:
             raise web.HTTPForbidden(text="Only the sandbox's own page may do this.\n")
         return await handler(request)
 
-    @property
-    def _hosts(self) -> tuple[str, str]:
-        return f"127.0.0.1:{self.port}", f"localhost:{self.port}"
-
 
 async def add_security_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Give an answer the headers that keep it to this page; one that has a policy of its own keeps that."""
+    """Add the security headers that a response does not set itself."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""The cast: who can speak on the page, and where."""
+"""A sandbox session: the local Telegram with its chats and people, the local or the real Kie, and the bot's process."""
 
 import asyncio
 import os
@@ -21,26 +21,26 @@ from bot.sandbox.bot_process import (
 from bot.sandbox.harness import STARTING_CREDITS, fake_key, fake_token
 from bot.sandbox.kie.local_kie import LocalKie
 from bot.sandbox.kie.tasks import MEDIAN_SECONDS, TaskDurations
-from bot.sandbox.telegram.local_telegram import LocalTelegram
-from bot.sandbox.telegram.people_and_groups import Group, Person
+from bot.sandbox.telegram import Group, LocalTelegram, Person
 from bot.sandbox.web.fault_switches import FaultSwitches
 
 YOU_ID, GRACE_ID, OPERATOR_ID = 1001, 1002, 1003
-_FRIENDS_ID, _CLUB_ID = -1_000_000_000_201, -1_000_000_000_202
-_TOPICS = ("Holidays", "Pets")
+FRIENDS_ID, CLUB_ID = -1_000_000_000_201, -1_000_000_000_202
+#: variables that lead the bot to the real Kie through a proxy
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Where one can write: a chat, or a topic of one."""
+    """A chat of the page, or one topic of a forum."""
 
     title: str
     #: "private", "group", or "topic"
     kind: str
     chat_id: int
-    #: the first one speaks unless another is chosen
+    #: the people who can speak here; the first one does by default
     speakers: tuple[Person, ...]
-    #: a word below the title
+    #: shown below the title
     about: str
     group: Group | None = None
     thread: int | None = None
@@ -51,50 +51,39 @@ class Conversation:
 
 
 def create_conversations(telegram: LocalTelegram) -> list[Conversation]:
-    """Found the chats of the page, and let its people join them; in the order in which they are shown."""
+    """Create the chats of the page with their members, in display order."""
     you = telegram.person(YOU_ID, "You")
     grace = telegram.person(GRACE_ID, "Grace")
     operator = telegram.person(OPERATOR_ID, "Operator")
-    friends = _create_group(telegram, _FRIENDS_ID, "Friends", you, grace)
-    club = _create_group(telegram, _CLUB_ID, "Photo club", you, grace, is_forum=True)
     both = (you, grace)
-    topics = [
-        Conversation(name, "topic", club.id, both, "topic of Photo club", club, club.open_topic(name, grace.user))
-        for name in _TOPICS
-    ]
+    friends = telegram.group(FRIENDS_ID, "Friends", both)
+    club = telegram.group(CLUB_ID, "Photo club", both, is_forum=True)
+    for group in (friends, club):
+        group.promote(you.user)
+    topics = {name: club.open_topic(name, grace.user) for name in ("Holidays", "Pets")}
     return [
         Conversation("Darkroom", "private", you.id, (you,), "the bot, in private"),
         Conversation("Friends", "group", friends.id, both, "group: you, Grace, the bot", friends),
         Conversation("Photo club", "group", club.id, both, "group with topics", club),
-        *topics,
+        *(Conversation(name, "topic", club.id, both, "topic of Photo club", club, topics[name]) for name in topics),
         Conversation("Operator", "private", operator.id, (operator,), "an admin of the bot, in private"),
     ]
 
 
-def _create_group(telegram: LocalTelegram, chat_id: int, title: str, *members: Person, is_forum: bool = False) -> Group:
-    group = telegram.group(chat_id, title, members, is_forum)
-    group.promote(members[0].user)
-    return group
-
-
-#: what may stand between this machine and the real Kie
-_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-
-
 @dataclass(frozen=True)
 class SandboxOptions:
-    """How the sandbox was asked for."""
+    """The options of the command line."""
 
-    #: what half of the edits of the local Kie take at most
+    #: median duration of an edit at the local Kie
     seconds: float
-    #: the key for the real Kie, None for the local one
+    #: API key for the real Kie; None selects the local one
     live_key: str | None = None
-    #: what starts the bot
+    #: the command that starts the bot
     command: Sequence[str] = BOT_COMMAND
 
 
 class SandboxSession:
-    """Everything that the page shows; `seconds` can be set at any time."""
+    """The servers, the people and the bot behind the page; `seconds` may be changed at any time."""
 
     def __init__(self, options: SandboxOptions, folder: Path, port: int) -> None:
         self._live_key = options.live_key
@@ -103,58 +92,38 @@ class SandboxSession:
         self.seconds = options.seconds
         self._durations = TaskDurations()
         self.telegram = LocalTelegram(token=fake_token())
-        self.kie = (
-            None
-            if self.uses_real_kie
-            else LocalKie(key=fake_key(), duration=self._next_task_seconds, credits=STARTING_CREDITS)
-        )
-        self.conversations: dict[str, Conversation] = {
-            place.key: place for place in create_conversations(self.telegram)
-        }
+        self.kie: LocalKie | None = None
+        if not self.uses_real_kie:
+            self.kie = LocalKie(key=fake_key(), duration=self._next_task_seconds, credits=STARTING_CREDITS)
+        self.conversations = {each.key: each for each in create_conversations(self.telegram)}
         self.fault_switches = FaultSwitches(self.telegram, self.kie, self.default_person)
         self.bot_log = BotLog(time.time)
         self.bot = RestartableBot(options.command, self.bot_environment, folder, self.bot_log.on_log_line)
 
     @property
     def uses_real_kie(self) -> bool:
-        """Whether the real Kie makes the pictures."""
         return self._live_key is not None
 
     @property
     def default_person(self) -> Person:
-        """Who speaks unless another person is chosen."""
+        """The person who speaks unless another one is selected."""
         return next(iter(self.conversations.values())).speakers[0]
 
-    async def open(self) -> None:
-        """Open the servers and start the bot, without waiting until it is ready."""
-        await self.telegram.start()
-        if self.kie is not None:
-            await self.kie.start()
-        await self.bot.start()
-
-    async def close(self) -> None:
-        """End the bot and close the servers."""
-        # nothing of it is needed any more, so it need not end in good order
-        await self.bot.kill()
-        await self.telegram.stop()
-        if self.kie is not None:
-            await self.kie.stop()
-
     def bot_environment(self) -> dict[str, str]:
-        """The bot's whole environment, known once the servers are open."""
+        """Return the bot's whole environment; call it after the servers were opened."""
         kie_url = self.kie.url if self.kie is not None else ""
-        servers = ServiceEndpoints(self.telegram.url, fake_token(), kie_url, self._live_key or fake_key())
-        variables = build_environment(servers, self._folder, os.environ) | {"ADMIN_IDS": f"{OPERATOR_ID}"}
+        endpoints = ServiceEndpoints(self.telegram.url, fake_token(), kie_url, self._live_key or fake_key())
+        variables = build_environment(endpoints, self._folder, os.environ) | {"ADMIN_IDS": f"{OPERATOR_ID}"}
         if self.uses_real_kie:
-            # the bot knows where Kie is, and Kie cannot call back to this machine
-            kept = {name: value for name, value in variables.items() if name not in {"KIE_API_URL", "KIE_UPLOAD_URL"}}
-            proxies = {name: os.environ[name] for name in _PROXY_VARIABLES if name in os.environ}
-            return kept | proxies | {"NO_PROXY": "127.0.0.1"}
-        public = {"PORT": f"{self._port}", "PUBLIC_URL": f"http://127.0.0.1:{self._port}"}
-        return variables | task_duration_setting(self.seconds) | public
+            # the bot knows the real Kie's addresses, and the real Kie cannot call back to this machine
+            del variables["KIE_API_URL"], variables["KIE_UPLOAD_URL"]
+            proxies = {name: os.environ[name] for name in PROXY_VARIABLES if name in os.environ}
+            return variables | proxies | {"NO_PROXY": "127.0.0.1"}
+        public_url = {"PORT": f"{self._port}", "PUBLIC_URL": f"http://127.0.0.1:{self._port}"}
+        return variables | task_duration_setting(self.seconds) | public_url
 
     def _next_task_seconds(self) -> float:
-        """Say how long a task takes; Kie asks once per order, so this is the moment to say how it ends as well."""
+        """Return the duration of a new task, and script its outcome: Kie asks once per order."""
         outcome = self.fault_switches.outcome
         if outcome is not None and self.kie is not None:
             self.kie.script_outcomes(outcome)
@@ -164,31 +133,36 @@ class SandboxSession:
 
 @asynccontextmanager
 async def open_session(options: SandboxOptions) -> AsyncIterator[SandboxSession]:
-    """Open a scene on a throw-away database and take it down again."""
+    """Start the servers and the bot, without waiting until it is ready; stop them at the end."""
     with tempfile.TemporaryDirectory(prefix="darkroom-sandbox-", ignore_cleanup_errors=True) as name:
-        scene = SandboxSession(options, Path(name), _find_free_port())
+        session = SandboxSession(options, Path(name), _find_free_port())
+        servers: list[LocalTelegram | LocalKie] = [session.telegram, *([session.kie] if session.kie else [])]
         try:
-            await scene.open()
-            yield scene
+            for server in servers:
+                await server.start()
+            await session.bot.start()
+            yield session
         finally:
-            await scene.close()
+            await session.bot.kill()  # SIGKILL will do: the database is deleted anyway
+            for server in servers:
+                await server.stop()
 
 
 def _find_free_port() -> int:
-    """A port for the bot's door, which has to be known before the bot opens it: Kie is told where to call."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Return a free port for the bot's HTTP server: Kie's callback URL has to be known before the bot starts."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
-#: how long it takes at most until something shows that rings no bell, in seconds: a task's progress, a line of the log
+#: seconds after which the page is refreshed without a notification: for the progress of tasks and new log lines
 MAX_UPDATE_SECONDS = 0.25
-#: at most so often is told what changed, in seconds
+#: minimum seconds between two updates of the page
 MIN_UPDATE_SECONDS = 0.04
 
 
 class SessionManager:
-    """One scene at a time; `closing` is set when there will be no other."""
+    """Holds the current session; `closing` is set when no other one will follow."""
 
     def __init__(self, options: SandboxOptions) -> None:
         self._options = options
@@ -199,25 +173,25 @@ class SessionManager:
 
     @property
     def session(self) -> SandboxSession:
-        """The scene that is played; raises LookupError while there is none."""
+        """The current session; raises LookupError while there is none."""
         if self._session is None:
-            raise LookupError("everything is being set up anew, one moment")
+            raise LookupError("everything is being reset, one moment")
         return self._session
 
     async def reset(self) -> None:
-        """Begin anew: chats, people, Kie, the bot and its database."""
+        """Replace the session by a new one: chats, people, Kie, the bot and its database."""
         async with self._lock:
             await self._close()
             self._session = await self._stack.enter_async_context(open_session(self._options))
 
     async def close(self) -> None:
-        """Take everything down."""
+        """Close the session for good."""
         self.closing.set()
         async with self._lock:
             await self._close()
 
     async def wait_for_change(self) -> None:
-        """Return when something may have changed, soon at the latest."""
+        """Return after a change, or after MAX_UPDATE_SECONDS."""
         await asyncio.sleep(MIN_UPDATE_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout(MAX_UPDATE_SECONDS):

@@ -1,4 +1,4 @@
-"""Small results: what is looked at here is to be seen at any size."""
+"""Small results, which are faster and enough for these tests."""
 
 import pytest
 

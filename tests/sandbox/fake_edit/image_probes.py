@@ -1,4 +1,4 @@
-"""Looking at results: a small picture whose corners and colours are known, and what became of it."""
+"""A small picture with known corners and colours, and functions that inspect results."""
 
 import io
 
@@ -14,7 +14,7 @@ COLOURS = {"red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255), "yellow
 
 
 def draw_corners() -> bytes:
-    """A picture in four colours, wider than high."""
+    """Return a picture in four colours, wider than high."""
     image = Image.new("RGB", (80, 60))
     draw = ImageDraw.Draw(image)
     for (x, y), colour in zip(((0, 0), (40, 0), (40, 30), (0, 30)), CORNER_COLOURS, strict=True):
@@ -35,7 +35,7 @@ def edit_image(prompt: str, *pictures: bytes, ratio: str = "auto") -> Image.Imag
 
 
 def read_corner_colours(image: Image.Image) -> tuple[str, ...]:
-    """The names of the colours of the corners, clockwise from the upper left."""
+    """Return the names of the corners' colours, clockwise from the upper left."""
     return tuple(_nearest_colour(image, across, down) for across, down in CORNER_POSITIONS)
 
 
@@ -46,7 +46,7 @@ def _nearest_colour(image: Image.Image, across: float, down: float) -> str:
 
 
 def crop_middle(image: Image.Image) -> Image.Image:
-    """The picture without frame and mark."""
+    """Return the picture without its frame and watermark."""
     return image.crop((image.width // 6, image.height // 6, image.width * 5 // 6, image.height * 5 // 6))
 
 
@@ -59,7 +59,7 @@ def saturation(image: Image.Image) -> float:
 
 
 def colour_share(image: Image.Image, colour: tuple[int, ...], tolerance: int = 12) -> float:
-    """How much of a picture has this colour, from 0 to 1."""
+    """Return the share of a picture that has this colour, from 0 to 1."""
     gap = ImageChops.difference(image, Image.new("RGB", image.size, colour))
     near = Image.merge("RGB", [band.point(lambda step: 255 * (step <= tolerance)) for band in gap.split()])
     red, green, blue = near.split()

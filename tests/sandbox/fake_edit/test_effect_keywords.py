@@ -1,4 +1,4 @@
-"""Plain words of four languages are understood, alone, together, and when they say what not to do."""
+"""Effects are found in prompts in four languages, alone, combined, and negated."""
 
 import pytest
 
@@ -47,14 +47,14 @@ UNKNOWN_PROMPTS = (
 
 
 @pytest.mark.parametrize(
-    ("edit", "prompt"), [(edit, prompt) for edit in EditEffect for prompt in PROMPTS_BY_EDIT[edit]]
+    ("effect", "prompt"), [(effect, prompt) for effect in EditEffect for prompt in PROMPTS_BY_EDIT[effect]]
 )
-def test_every_wish_is_understood_in_every_language(edit: EditEffect, prompt: str) -> None:
-    assert find_effects(prompt) == [edit]
+def test_every_effect_is_understood_in_every_language(effect: EditEffect, prompt: str) -> None:
+    assert find_effects(prompt) == [effect]
 
 
 @pytest.mark.parametrize("prompt", COMBINED_PROMPTS)
-def test_several_wishes_combine(prompt: str) -> None:
+def test_several_effects_combine(prompt: str) -> None:
     assert find_effects(prompt) == [EditEffect.SNOW, EditEffect.BLACK_AND_WHITE, EditEffect.FRAME]
 
 
@@ -83,7 +83,7 @@ def test_one_refusal_does_not_forbid_the_same_thing_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "turn"),
+    ("prompt", "rotation"),
     [
         ("rotate", EditEffect.ROTATE_RIGHT),
         ("rotate 180 degrees", EditEffect.UPSIDE_DOWN),
@@ -93,12 +93,12 @@ def test_one_refusal_does_not_forbid_the_same_thing_elsewhere() -> None:
         ("flip it upside down", EditEffect.UPSIDE_DOWN),
     ],
 )
-def test_a_picture_is_turned_one_way_only(prompt: str, turn: EditEffect) -> None:
-    assert find_effects(prompt) == [turn]
+def test_a_picture_is_turned_one_way_only(prompt: str, rotation: EditEffect) -> None:
+    assert find_effects(prompt) == [rotation]
 
 
 @pytest.mark.parametrize(
-    ("prompt", "edit"), [("it is too dark", EditEffect.BRIGHTER), ("it is too bright", EditEffect.DARKER)]
+    ("prompt", "effect"), [("it is too dark", EditEffect.BRIGHTER), ("it is too bright", EditEffect.DARKER)]
 )
-def test_a_complaint_is_a_wish_for_the_opposite(prompt: str, edit: EditEffect) -> None:
-    assert find_effects(prompt) == [edit]
+def test_a_complaint_asks_for_the_opposite(prompt: str, effect: EditEffect) -> None:
+    assert find_effects(prompt) == [effect]

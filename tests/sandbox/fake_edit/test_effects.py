@@ -1,4 +1,4 @@
-"""Every edit visibly does what its name says."""
+"""Every effect visibly does what its name says."""
 
 import pytest
 from PIL import Image, ImageStat
@@ -116,7 +116,7 @@ def test_a_frame_goes_all_the_way_round_and_keeps_the_size() -> None:
     assert read_corner_colours(framed) == CORNER_COLOURS
 
 
-def test_wishes_combine_in_one_picture() -> None:
+def test_effects_combine_in_one_picture() -> None:
     both = edit_image("black and white with a frame, and let it snow, mirrored", draw_house())
     assert saturation(both) == 0
     assert both.getpixel((0, 0)) == WOOD_COLOURS[0]

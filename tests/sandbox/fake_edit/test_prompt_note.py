@@ -1,4 +1,4 @@
-"""Words that the local Kie can do nothing with are to be read on the picture, and nothing is drawn as a box."""
+"""A prompt without a known effect is drawn on the picture, without missing glyphs."""
 
 import pytest
 from PIL import Image
@@ -20,7 +20,7 @@ def test_other_words_give_another_picture() -> None:
     assert edit_image("a hat").tobytes() != edit_image("a cat").tobytes()
 
 
-def test_a_known_wish_needs_no_note() -> None:
+def test_a_known_effect_needs_no_note() -> None:
     assert colour_share(edit_image("sepia", make_picture("navy", "png")), PAPER_COLOUR) == 0
 
 
@@ -28,11 +28,11 @@ def test_a_known_wish_needs_no_note() -> None:
     ("prompt", "shown"),
     [
         ("a  “hat” –\nplease…", "a “hat” - please..."),
-        ("надень шляпу", "A wish of 11 Cyrillic letters, which this stand-in cannot write."),
-        ("给猫戴帽子", "A wish of 5 Chinese characters, which this stand-in cannot write."),
-        ("🎉", "A wish of 1 emoji, which this stand-in cannot write."),
+        ("надень шляпу", "A prompt of 11 Cyrillic letters, which this stand-in cannot write."),
+        ("给猫戴帽子", "A prompt of 5 Chinese characters, which this stand-in cannot write."),
+        ("🎉", "A prompt of 1 emoji, which this stand-in cannot write."),
         ("put a шляпа on it", "put a (5 Cyrillic letters) on it"),
-        ("шляпа, пожалуйста!", "A wish of 15 Cyrillic letters, which this stand-in cannot write."),
+        ("шляпа, пожалуйста!", "A prompt of 15 Cyrillic letters, which this stand-in cannot write."),
         ("шляпа, please!", "(5 Cyrillic letters) please!"),
         ("(2 hats)", "(2 hats)"),
         ("¿un gato?", "un gato?"),
@@ -49,7 +49,7 @@ def test_accents_are_kept_and_drawn() -> None:
     assert edit_image("piñata").tobytes() != edit_image("pinata").tobytes()
 
 
-def test_a_long_wish_is_cut_and_says_so() -> None:
+def test_a_long_prompt_is_cut_and_says_so() -> None:
     shown = note_text("word " * 900)
     assert len(shown) <= MAX_NOTE_CHARACTERS
     assert shown.endswith("…")
@@ -57,8 +57,8 @@ def test_a_long_wish_is_cut_and_says_so() -> None:
 
 def test_everything_said_can_be_drawn() -> None:
     box = bytes(load_font(30).getmask("\uffff"))
-    said = to_drawable_text("".join(chr(code) for code in range(32, 0x3000)))
-    assert not {letter for letter in said if letter > "~" and bytes(load_font(30).getmask(letter)) == box} - set("̀́̂̃̈")
+    text = to_drawable_text("".join(chr(code) for code in range(32, 0x3000)))
+    assert not {letter for letter in text if letter > "~" and bytes(load_font(30).getmask(letter)) == box} - set("̀́̂̃̈")
 
 
 @pytest.mark.parametrize("width", [1, 5, 12])
@@ -70,4 +70,4 @@ def test_no_line_is_longer_than_there_is_room(width: int) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1), (30, 30)])
 def test_a_note_sticks_to_any_size(size: tuple[int, int]) -> None:
-    assert add_prompt_note(Image.new("RGB", size), "a wish " * 30).size == size
+    assert add_prompt_note(Image.new("RGB", size), "a prompt " * 30).size == size

@@ -1,4 +1,4 @@
-"""Every result says in its corner that it is a stand-in."""
+"""Every result has a watermark."""
 
 import io
 
@@ -20,7 +20,7 @@ def is_marked(image: Image.Image) -> bool:
     return colour_share(corner, BACKGROUND_COLOUR) > 0.3 and colour_share(corner, TEXT_COLOUR, tolerance=60) > 0.02
 
 
-@pytest.mark.parametrize("prompt", [*(PROMPTS_BY_EDIT[edit][0] for edit in EditEffect), "give the cat a hat"])
+@pytest.mark.parametrize("prompt", [*(PROMPTS_BY_EDIT[effect][0] for effect in EditEffect), "give the cat a hat"])
 @pytest.mark.parametrize("colour", ["black", "white"])
 def test_whatever_was_done_the_mark_is_there(prompt: str, colour: str) -> None:
     assert is_marked(open_image(render.render_fake_edit([make_picture(colour, "png")], prompt, "png")))
@@ -43,7 +43,7 @@ def test_the_mark_is_small_and_in_the_corner(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (20, 20)])
-def test_a_picture_that_is_too_small_is_marked_as_far_as_there_is_room(size: tuple[int, int]) -> None:
+def test_a_picture_that_is_too_small_is_marked_in_the_available_space(size: tuple[int, int]) -> None:
     blank = Image.new("RGB", size, "red")
     assert add_watermark(blank.copy()).tobytes() != blank.tobytes()
 

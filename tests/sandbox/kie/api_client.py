@@ -1,4 +1,4 @@
-"""A person at the local Kie's door: raw HTTP, no client of ours in between."""
+"""A plain HTTP client for the local Kie, independent of the bot's own client."""
 
 import io
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from PIL import Image
 from bot.sandbox.kie.local_kie import LocalKie
 
 KEY = "not-a-real-" + "key"
+WEBHOOK_KEY = "obviously-" + "fake"
 MODEL = "google/nano-banana-edit"
 
 
 class SandboxManualClock:
-    """Time that stands still until a test turns it."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1_760_000_000.0
@@ -60,11 +61,10 @@ class KieApiClient:
         return str(answer["data"]["downloadUrl"])
 
     async def create_task(self, *urls: str, **extra: Any) -> Any:
-        """Order a task; fields of `extra` go into its input, a callback beside it."""
+        """Create a task; `callback` is its callback URL, other fields of `extra` go into its input."""
         callback = {"callBackUrl": extra.pop("callback")} if "callback" in extra else {}
-        wanted = {"prompt": "make it snow", "image_urls": list(urls), **extra}
-        body = {"model": MODEL, **callback, "input": wanted}
-        return await self.post("/api/v1/jobs/createTask", body)
+        task_input = {"prompt": "make it snow", "image_urls": list(urls), **extra}
+        return await self.post("/api/v1/jobs/createTask", {"model": MODEL, **callback, "input": task_input})
 
     async def create_task_id(self, *urls: str, **extra: Any) -> str:
         answer = await self.create_task(*(urls or (await self.upload_picture(),)), **extra)

@@ -1,94 +1,49 @@
-"""The local Kie calls back as the real one is documented to, and as badly as it may."""
+"""The local Kie's callbacks, as documented, and with everything that may go wrong."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.callbacks import CallbackOptions, CallbackShape, sign_callback
 from bot.sandbox.kie.local_kie import LocalKie
 from bot.sandbox.kie.tasks import SUCCESS, ScriptedOutcome, failure
-from tests.sandbox.kie.api_client import KEY, KieApiClient, SandboxManualClock
-
-SECRET = "obviously-" + "fake"
-
-
-@dataclass
-class CallbackReceiver:
-    """Where callbacks go; answers with the statuses that wait, else with 200."""
-
-    url: str = ""
-    received: list[tuple[dict[str, str], Any]] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)
-
-    async def receive(self, request: web.Request) -> web.Response:
-        self.received.append((dict(request.headers), await request.json()))
-        return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[CallbackReceiver]:
-    receiver = CallbackReceiver()
-    app = web.Application()
-    app.router.add_post("/back", receiver.receive)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/back"
-    yield receiver
-    await runner.cleanup()
-
-
-@pytest.fixture
-def clock() -> SandboxManualClock:
-    return SandboxManualClock()
-
-
-@pytest.fixture
-async def asking(clock: SandboxManualClock) -> AsyncIterator[KieApiClient]:
-    kie = LocalKie(key=KEY, clock=clock, duration=lambda: 10.0, webhook_key=SECRET)
-    await kie.start()
-    async with aiohttp.ClientSession() as session:
-        yield KieApiClient(kie, session)
-    await kie.stop()
+from tests.sandbox.http_receiver import HttpReceiver
+from tests.sandbox.kie.api_client import KEY, WEBHOOK_KEY, KieApiClient, SandboxManualClock
 
 
 async def _finish_task(
-    asking: KieApiClient, clock: SandboxManualClock, url: str, outcome: ScriptedOutcome = SUCCESS
+    kie_client: KieApiClient, clock: SandboxManualClock, url: str, outcome: ScriptedOutcome = SUCCESS
 ) -> str:
-    """Order a task, let it end, and return its id."""
-    asking.kie.script_outcomes(outcome)
-    task_id = await asking.create_task_id(callback=url)
-    await asking.wait_until_prepared(task_id)
+    """Create a task, let it end, and return its id."""
+    kie_client.kie.script_outcomes(outcome)
+    task_id = await kie_client.create_task_id(callback=url)
+    await kie_client.wait_until_prepared(task_id)
     clock.now += 10
-    await asking.kie.wait_for_callbacks()
+    await kie_client.kie.wait_for_callbacks()
     return task_id
 
 
 async def test_the_end_of_a_task_is_called_out_once_and_not_before(
-    asking: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
-    task_id = await asking.create_task_id(callback=receiver.url)
-    await asking.wait_until_prepared(task_id)
+    task_id = await kie_client.create_task_id(callback=receiver.url)
+    await kie_client.wait_until_prepared(task_id)
     clock.now += 9
-    await asking.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     assert receiver.received == []
     clock.now += 1
-    await asking.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     clock.now += 100
-    await asking.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     [(_, body)] = receiver.received
     assert (body["code"], body["data"]["taskId"], body["data"]["state"]) == (200, task_id, "success")
-    assert json.loads(body["data"]["resultJson"])["resultUrls"] == [asking.kie.tasks[task_id].result_url]
+    assert json.loads(body["data"]["resultJson"])["resultUrls"] == [kie.tasks[task_id].result_url]
 
 
-async def test_by_the_real_clock_nobody_has_to_turn_it(receiver: CallbackReceiver) -> None:
+async def test_by_the_real_clock_nobody_has_to_turn_it(receiver: HttpReceiver) -> None:
     kie = LocalKie(key=KEY, duration=lambda: 0.05)
     await kie.start()
     async with aiohttp.ClientSession() as session:
@@ -109,16 +64,17 @@ FIELDS_OF_2026 = ["taskId", "model", "state", "param", "resultJson", "failCode",
         ("2026-08", {"creditsConsumed"}, set()),
     ],
 )
-async def test_a_success_has_the_fields_of_its_vintage(
-    asking: KieApiClient,
+async def test_a_success_has_the_fields_of_its_api_year(
+    kie: LocalKie,
+    kie_client: KieApiClient,
     clock: SandboxManualClock,
-    receiver: CallbackReceiver,
+    receiver: HttpReceiver,
     shape: CallbackShape,
     more: set[str],
     fewer: set[str],
 ) -> None:
-    asking.kie.callbacks.options = CallbackOptions(shape=shape)
-    await _finish_task(asking, clock, receiver.url)
+    kie.callbacks.options = CallbackOptions(shape=shape)
+    await _finish_task(kie_client, clock, receiver.url)
     [(_, body)] = receiver.received
     assert set(body["data"]) == {*FIELDS_OF_2026, "createTime"} - fewer | more
     assert ("resultObject" in json.loads(body["data"]["resultJson"])) == (shape == "2026-08")
@@ -126,10 +82,15 @@ async def test_a_success_has_the_fields_of_its_vintage(
 
 @pytest.mark.parametrize(("shape", "has_result"), [("2025-09", False), ("2025-11", True), ("2026-08", True)])
 async def test_a_failure_has_code_501(
-    asking: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver, shape: CallbackShape, has_result: bool
+    kie: LocalKie,
+    kie_client: KieApiClient,
+    clock: SandboxManualClock,
+    receiver: HttpReceiver,
+    shape: CallbackShape,
+    has_result: bool,
 ) -> None:
-    asking.kie.callbacks.options = CallbackOptions(shape=shape)
-    await _finish_task(asking, clock, receiver.url, failure("Internal server error"))
+    kie.callbacks.options = CallbackOptions(shape=shape)
+    await _finish_task(kie_client, clock, receiver.url, failure("Internal server error"))
     [(_, body)] = receiver.received
     assert (body["code"], body["msg"]) == (501, "Playground task failed.")
     assert (body["data"]["state"], body["data"]["failMsg"]) == ("fail", "Internal server error")
@@ -137,83 +98,85 @@ async def test_a_failure_has_code_501(
 
 
 async def test_with_a_key_the_task_and_the_second_are_signed(
-    asking: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
-    task_id = await _finish_task(asking, clock, receiver.url)
+    task_id = await _finish_task(kie_client, clock, receiver.url)
     [(headers, _)] = receiver.received
     assert headers["X-Webhook-Timestamp"] == str(int(clock.now))
-    assert headers["X-Webhook-Signature"] == sign_callback(SECRET, task_id, str(int(clock.now)))
+    assert headers["X-Webhook-Signature"] == sign_callback(WEBHOOK_KEY, task_id, str(int(clock.now)))
     assert sign_callback("k", "abc", "1700000000") == "kwdpjfCWUgJniXimyJkbf36PsL2GgP6FLCsP6WK+dXg="
 
 
 async def test_what_is_not_taken_is_repeated_three_times_and_no_more(
-    asking: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
     receiver.statuses = [502, 404, 500, 302, 500]
-    await _finish_task(asking, clock, receiver.url)
+    await _finish_task(kie_client, clock, receiver.url)
     for _ in range(100):
         clock.now += 1
-        await asking.kie.wait_for_callbacks()
+        await kie.wait_for_callbacks()
     assert len(receiver.received) == 4
 
 
 async def test_what_is_taken_at_the_second_try_is_not_repeated(
-    asking: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
     receiver.statuses = [502]
-    await _finish_task(asking, clock, receiver.url)
+    await _finish_task(kie_client, clock, receiver.url)
     for _ in range(20):
         clock.now += 1
-        await asking.kie.wait_for_callbacks()
-    [callback] = asking.kie.callbacks.all
+        await kie.wait_for_callbacks()
+    [callback] = kie.callbacks.all
     assert callback.statuses == [502, 200]
 
 
-async def test_nobody_there_is_repeated_as_well(asking: KieApiClient, clock: SandboxManualClock) -> None:
-    await _finish_task(asking, clock, "http://127.0.0.1:9/back")
-    assert asking.kie.callbacks.all[0].statuses == [0]
-    assert not asking.kie.callbacks.all[0].is_finished
+async def test_nobody_there_is_repeated_as_well(
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock
+) -> None:
+    await _finish_task(kie_client, clock, "http://127.0.0.1:9/back")
+    assert kie.callbacks.all[0].statuses == [0]
+    assert not kie.callbacks.all[0].is_finished
 
 
 async def test_callbacks_can_be_doubled_delayed_and_lost(
-    asking: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
-    asking.kie.callbacks.options = CallbackOptions(copies=3)
-    await _finish_task(asking, clock, receiver.url)
+    kie.callbacks.options = CallbackOptions(copies=3)
+    await _finish_task(kie_client, clock, receiver.url)
     assert len(receiver.received) == 3
-    asking.kie.callbacks.options = CallbackOptions(delay=5)
-    await _finish_task(asking, clock, receiver.url)
+    kie.callbacks.options = CallbackOptions(delay=5)
+    await _finish_task(kie_client, clock, receiver.url)
     assert len(receiver.received) == 3
     clock.now += 5
-    await asking.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     assert len(receiver.received) == 4
-    asking.kie.callbacks.options = CallbackOptions(lost=True)
-    await _finish_task(asking, clock, receiver.url)
+    kie.callbacks.options = CallbackOptions(lost=True)
+    await _finish_task(kie_client, clock, receiver.url)
     assert len(receiver.received) == 4
 
 
 async def test_a_callback_can_come_before_the_order_is_answered(
-    asking: KieApiClient, clock: SandboxManualClock, receiver: CallbackReceiver
+    kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
     held = Fault(FaultKind.HOLD_ANSWER)
-    asking.kie.faults.add("createTask", held)
-    ordering = asyncio.create_task(asking.create_task_id(callback=receiver.url))
-    await asking.kie.wait_for(lambda: all(each.prepared_at for each in asking.kie.tasks.values()) and asking.kie.tasks)
+    kie.faults.add("createTask", held)
+    ordering = asyncio.create_task(kie_client.create_task_id(callback=receiver.url))
+    await kie.wait_for(lambda: all(each.prepared_at for each in kie.tasks.values()) and kie.tasks)
     clock.now += 10
-    await asking.kie.wait_for_callbacks()
+    await kie.wait_for_callbacks()
     assert len(receiver.received) == 1
     assert not ordering.done()
     held.release.set()
     assert await ordering == receiver.received[0][1]["data"]["taskId"]
 
 
-async def test_a_callback_can_be_forged(asking: KieApiClient, receiver: CallbackReceiver) -> None:
+async def test_a_callback_can_be_forged(kie: LocalKie, receiver: HttpReceiver) -> None:
     body = {"data": {"taskId": "made-up"}}
-    assert await asking.kie.send_callback(receiver.url, body, key="another") == 200
+    assert await kie.send_callback(receiver.url, body, key="another") == 200
     headers, got = receiver.received[0]
     assert got == body
     assert headers["X-Webhook-Signature"] == sign_callback("another", "made-up", headers["X-Webhook-Timestamp"])
 
 
-async def test_nobody_beyond_this_machine_is_called(asking: KieApiClient) -> None:
-    assert await asking.kie.send_callback("http://192.0.2.1/back", {}) == 0
+async def test_nobody_beyond_this_machine_is_called(kie: LocalKie) -> None:
+    assert await kie.send_callback("http://192.0.2.1/back", {}) == 0

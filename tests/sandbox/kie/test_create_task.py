@@ -1,4 +1,4 @@
-"""createTask refuses in Kie's own words."""
+"""createTask refuses invalid requests with Kie's own messages."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ def order_body(**extra: Any) -> dict[str, Any]:
     return {"model": "google/nano-banana-edit", "input": {"prompt": "snow", "image_urls": [URL], **extra}}
 
 
-def refusal_of(given: object, vintage: ApiYear = 2026) -> tuple[int, str]:
+def refusal_of(given: object, api_year: ApiYear = 2026) -> tuple[int, str]:
     with pytest.raises(KieRefusalError) as caught:
-        parse_create_task(given, vintage)
+        parse_create_task(given, api_year)
     return caught.value.code, caught.value.msg
 
 
@@ -77,9 +77,9 @@ def test_a_field_that_did_not_exist_in_2025_is_ignored_there() -> None:
     assert parse_create_task(order_body(aspect_ratio="nonsense", image_size="16:9"), 2025).ratio == "16:9"
 
 
-@pytest.mark.parametrize(("vintage", "ratio"), [(2025, "auto"), (2026, "1:1")])
-def test_a_ratio_left_out_means_another_thing_each_year(vintage: ApiYear, ratio: str) -> None:
-    assert parse_create_task(order_body(), vintage).ratio == ratio
+@pytest.mark.parametrize(("api_year", "ratio"), [(2025, "auto"), (2026, "1:1")])
+def test_a_ratio_left_out_means_another_thing_each_year(api_year: ApiYear, ratio: str) -> None:
+    assert parse_create_task(order_body(), api_year).ratio == ratio
 
 
 def test_the_ratio_of_the_later_field_counts() -> None:

@@ -1,6 +1,7 @@
-"""A task's life by the clock, and the record it shows in either vintage."""
+"""A task's states by the clock, its record in either API year, and the durations of tasks."""
 
 import json
+import statistics
 from typing import Any
 
 import pytest
@@ -8,13 +9,17 @@ import pytest
 from bot.sandbox.kie.account import KieAccount
 from bot.sandbox.kie.create_task import ApiYear
 from bot.sandbox.kie.tasks import (
+    LONGEST_SECONDS,
+    MEDIAN_SECONDS,
     STUCK,
     SUCCESS,
     SUCCESS_WITHOUT_URL,
     UNKNOWN_STATUS,
     LocalKieTask,
     ScriptedOutcome,
+    TaskDurations,
     failure,
+    longest_duration,
     task_record,
 )
 from tests.sandbox.kie.api_client import SandboxManualClock
@@ -25,26 +30,16 @@ TIME_FIELDS = ["costTime", "completeTime", "createTime"]
 FIELDS_OF_2026 = ["creditsConsumed", "operationType", "successFlag", "paramJson"]
 
 
-@pytest.fixture
-def clock() -> SandboxManualClock:
-    return SandboxManualClock()
-
-
-def make_account(clock: SandboxManualClock, vintage: ApiYear = 2026) -> KieAccount:
+def make_account(clock: SandboxManualClock, api_year: ApiYear = 2026) -> KieAccount:
     return KieAccount(
-        clock=clock,
-        duration=lambda: 100.0,
-        paid_in=10.0,
-        vintage=vintage,
-        creates_per_10_seconds=20,
-        price=4.0,
+        clock=clock, duration=lambda: 100.0, paid_in=10.0, api_year=api_year, creates_per_10_seconds=20, price=4.0
     )
 
 
 def make_task(
     books: KieAccount, clock: SandboxManualClock, outcome: ScriptedOutcome = SUCCESS, **beside: Any
 ) -> LocalKieTask:
-    """A task whose pictures have been looked at."""
+    """Create a task whose images were fetched."""
     books.outcomes.append(outcome)
     wanted = {"prompt": "snow ❄", "image_urls": ["http://127.0.0.1/a.png"]}
     body = {"model": "google/nano-banana-edit", "input": wanted, **beside}
@@ -165,3 +160,41 @@ def test_the_moments_ahead_are_half_time_and_the_end(clock: SandboxManualClock) 
     make_task(books, clock)
     clock.now += 60
     assert books.seconds_until_changes() == [40.0]
+
+
+def draw_durations(durations: TaskDurations, number: int = 4000) -> list[float]:
+    return sorted(durations() for _ in range(number))
+
+
+def test_most_take_about_ten_seconds_and_a_few_a_minute() -> None:
+    seconds = draw_durations(TaskDurations(seed=1))
+    assert MEDIAN_SECONDS < statistics.median(seconds) < 1.15 * MEDIAN_SECONDS
+    assert 4 < seconds[len(seconds) // 20] < 6
+    assert 0.08 < sum(duration > 35 for duration in seconds) / len(seconds) < 0.11
+    assert seconds[-1] <= LONGEST_SECONDS
+
+
+def test_a_seed_gives_the_same_again() -> None:
+    assert draw_durations(TaskDurations(seed=7), 20) == draw_durations(TaskDurations(seed=7), 20)
+    assert draw_durations(TaskDurations(seed=7), 20) != draw_durations(TaskDurations(seed=8), 20)
+
+
+def test_the_scale_counts_from_the_next_task_on() -> None:
+    slow, changed = TaskDurations(seed=3), TaskDurations(seed=3)
+    assert changed() == slow()
+    changed.scale = 0.1
+    assert changed() == pytest.approx(slow() / 10)
+    changed.scale = 0
+    assert changed() == 0
+
+
+@pytest.mark.parametrize("scale", [-1, float("nan"), float("inf")])
+def test_a_scale_is_a_sensible_number(scale: float) -> None:
+    durations = TaskDurations(0.5)
+    with pytest.raises(ValueError, match="the scale must be"):
+        durations.scale = scale
+    assert durations.scale == 0.5
+
+
+def test_nothing_takes_longer_than_is_waited_for() -> None:
+    assert draw_durations(TaskDurations(2 / MEDIAN_SECONDS, seed=5))[-1] <= longest_duration(2)

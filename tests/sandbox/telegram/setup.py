@@ -1,4 +1,4 @@
-"""What the tests of the local Telegram start from."""
+"""Helpers for the tests of the local Telegram."""
 
 import io
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def serve_telegram(telegram: LocalTelegram) -> AsyncIterator[LocalTelegram
 
 
 def make_bot(telegram: LocalTelegram) -> Bot:
-    # Nothing is encrypted here, and loading the certificates of the world takes longer than most tests.
+    # nothing is encrypted here, and loading the CA certificates takes longer than most tests
     plain, polling = (HTTPXRequest(httpx_kwargs={"verify": False}) for _ in range(2))
     base, files = f"{telegram.url}/bot", f"{telegram.url}/file/bot"
     return Bot(TOKEN, base_url=base, base_file_url=files, request=plain, get_updates_request=polling)
@@ -33,7 +33,3 @@ def make_image(width: int = 64, height: int = 48, kind: str = "PNG", **options: 
     written = io.BytesIO()
     Image.new("RGB", (width, height), "orange").save(written, kind, **options)
     return written.getvalue()
-
-
-def open_image(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data))

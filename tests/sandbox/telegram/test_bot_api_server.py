@@ -1,4 +1,4 @@
-"""The door speaks as Telegram's does, in every way of asking, and remembers every call."""
+"""The HTTP server: every form of request, Telegram's errors, injected faults, and recorded calls."""
 
 import json
 
@@ -8,7 +8,7 @@ from telegram import Bot
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
 
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
-from bot.sandbox.telegram import LocalTelegram
+from bot.sandbox.telegram import LocalTelegram, Person
 from bot.sandbox.telegram import errors as telegrams
 from tests.sandbox.telegram.setup import TOKEN, serve_telegram
 
@@ -112,9 +112,8 @@ async def test_calls_are_remembered_with_what_became_of_them(telegram: LocalTele
     ],
 )
 async def test_a_fault_speaks_as_telegram_does(
-    telegram: LocalTelegram, bot: Bot, fault: Fault, error: type[TelegramError]
+    telegram: LocalTelegram, bot: Bot, fault: Fault, error: type[TelegramError], ada: Person
 ) -> None:
-    ada = telegram.person()
     telegram.faults.add("sendMessage", fault)
     with pytest.raises(error):
         await bot.send_message(ada.id, "hi")
@@ -130,16 +129,14 @@ async def test_too_many_says_how_long_to_wait_twice(telegram: LocalTelegram) -> 
     assert answer.json()["parameters"] == {"retry_after": 7}
 
 
-async def test_a_cut_after_the_call_leaves_the_message(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_cut_after_the_call_leaves_the_message(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     telegram.faults.add("sendMessage", Fault(FaultKind.CUT_AFTER))
     with pytest.raises(NetworkError):
         await bot.send_message(ada.id, "hi")
     assert [message["text"] for message in telegram.bot_messages(ada.id)] == ["hi"]
 
 
-async def test_a_call_goes_on_when_the_caller_hangs_up(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_a_call_goes_on_when_the_caller_hangs_up(telegram: LocalTelegram, ada: Person) -> None:
     telegram.faults.add("sendMessage", Fault(FaultKind.SLOW, seconds=0.1))
     async with httpx.AsyncClient(timeout=0.05) as client:
         with pytest.raises(httpx.ReadTimeout):
@@ -175,8 +172,7 @@ async def test_waiting_in_vain_tells_what_was_called(telegram: LocalTelegram, bo
         await telegram.wait_for(lambda _: None, 0.01)
 
 
-async def test_a_body_beyond_60_mb_is_too_large(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_a_body_beyond_60_mb_is_too_large(telegram: LocalTelegram, ada: Person) -> None:
     async with httpx.AsyncClient() as client:
         files = {"document": ("big.bin", b"\0" * (61 << 20))}
         answer = await client.post(f"{telegram.url}/bot{TOKEN}/sendDocument", data={"chat_id": ada.id}, files=files)

@@ -1,4 +1,4 @@
-"""What was sent can be fetched again, byte for byte, as Telegram's file host serves it."""
+"""Sent files can be downloaded, byte for byte, as from Telegram's file server."""
 
 import hashlib
 
@@ -35,8 +35,7 @@ async def test_the_file_host_says_nothing_about_the_type(telegram: LocalTelegram
     assert answer.content == telegram.message_photo_bytes(telegram.messages(update.message.chat_id)[0])
 
 
-async def test_the_same_bytes_have_one_unique_id_and_two_file_ids(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_the_same_bytes_have_one_unique_id_and_two_file_ids(telegram: LocalTelegram, ada: Person) -> None:
     ada.send_document(b"same")
     ada.send_document(b"same")
     one, two = (message["document"] for message in telegram.messages(ada.id))
@@ -44,8 +43,7 @@ async def test_the_same_bytes_have_one_unique_id_and_two_file_ids(telegram: Loca
     assert one["file_id"] != two["file_id"]
 
 
-async def test_files_up_to_20_mib_can_be_fetched(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_files_up_to_20_mib_can_be_fetched(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     most = bytes(MAX_DOWNLOAD_BYTES)
     file = await bot.get_file(sent_document(telegram, ada, most))
     got = await file.download_as_bytearray(read_timeout=30)

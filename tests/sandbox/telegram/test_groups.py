@@ -1,10 +1,10 @@
-"""Groups: several people, topics, privacy, and what becomes of the bot there."""
+"""Groups: members, topics, Group Privacy, and the bot's status."""
 
 import pytest
 from telegram import Bot
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
-from bot.sandbox.telegram import LocalTelegram
+from bot.sandbox.telegram import LocalTelegram, Person
 from tests import bot_api_validator
 from tests.sandbox.telegram.setup import make_image
 
@@ -53,8 +53,7 @@ async def test_an_administrator_hears_everything(telegram: LocalTelegram) -> Non
     assert received_texts(telegram) == ["-", "among us"]
 
 
-async def test_answers_stay_in_their_topic(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_answers_stay_in_their_topic(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     group = telegram.group(members=[ada], is_forum=True)
     topic = group.open_topic("Holidays", ada.user)
     message_id = ada.send_text("hi", chat=group, thread=topic)
@@ -63,23 +62,17 @@ async def test_answers_stay_in_their_topic(telegram: LocalTelegram, bot: Bot) ->
     assert received_texts(telegram) == ["-", "hi"]
 
 
-async def test_a_reply_into_another_topic_is_refused(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_reply_into_another_topic_is_refused(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     group = telegram.group(members=[ada], is_forum=True)
     topic = group.open_topic("Holidays", ada.user)
     elsewhere = ada.send_text("hi", chat=group)
     with pytest.raises(BadRequest, match=r"(?i)message to be replied not found"):
         await bot.send_message(
-            group.id,
-            "hello",
-            message_thread_id=topic,
-            reply_to_message_id=elsewhere,
-            allow_sending_without_reply=True,
+            group.id, "hello", message_thread_id=topic, reply_to_message_id=elsewhere, allow_sending_without_reply=True
         )
 
 
-async def test_a_closed_or_unknown_topic_takes_nothing(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_closed_or_unknown_topic_takes_nothing(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     group = telegram.group(members=[ada], is_forum=True)
     topic = group.open_topic("Holidays", ada.user)
     group.close_topic(topic)
@@ -90,20 +83,20 @@ async def test_a_closed_or_unknown_topic_takes_nothing(telegram: LocalTelegram, 
 
 
 @pytest.mark.parametrize(
-    ("standing", "words"), [("kicked", "was kicked from the supergroup"), ("left", "is not a member")]
+    ("bot_status", "text"), [("kicked", "was kicked from the supergroup"), ("left", "is not a member")]
 )
-async def test_outside_the_bot_is_forbidden(telegram: LocalTelegram, bot: Bot, standing: str, words: str) -> None:
-    ada = telegram.person()
+async def test_outside_the_bot_is_forbidden(
+    telegram: LocalTelegram, bot: Bot, bot_status: str, text: str, ada: Person
+) -> None:
     group = telegram.group(members=[ada])
-    group.set_bot_status(standing, ada.user)
+    group.set_bot_status(bot_status, ada.user)
     ada.send_text("unheard", chat=group)
     assert received_texts(telegram) == ["-"]
-    with pytest.raises(Forbidden, match=words):
+    with pytest.raises(Forbidden, match=text):
         await bot.send_message(group.id, "hi")
 
 
-async def test_a_group_that_grew_names_its_new_id(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_group_that_grew_names_its_new_id(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     group = telegram.group(-5, members=[ada])
     grown = group.migrate(ada.user)
     assert received_texts(telegram) == ["-", "-"]
@@ -147,8 +140,7 @@ async def test_privacy_hides_what_a_command_replies_to_in_basic_groups(
     assert ("reply_to_message" in update["message"]) is is_shown
 
 
-async def test_an_administrator_may_remain_anonymous(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_an_administrator_may_remain_anonymous(telegram: LocalTelegram, ada: Person) -> None:
     group = telegram.group(members=[ada])
     ada.send_text("hi", chat=group, anonymously=True)
     [update] = telegram.state.updates.pending
@@ -157,8 +149,7 @@ async def test_an_administrator_may_remain_anonymous(telegram: LocalTelegram) ->
     assert update["message"]["from"]["username"] == "GroupAnonymousBot"
 
 
-async def test_a_person_may_write_as_a_channel_of_theirs(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_a_person_may_write_as_a_channel_of_theirs(telegram: LocalTelegram, ada: Person) -> None:
     channel = {"id": -1_000_000_900_000, "type": "channel", "title": "News"}
     ada.send_text("hi", chat=telegram.group(members=[ada]), channel=channel)
     [update] = telegram.state.updates.pending

@@ -1,4 +1,4 @@
-"""Everything that people do reaches the bot as Telegram would show it, and the oracle agrees."""
+"""What users do reaches the bot as valid updates."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,8 @@ from bot.sandbox.telegram import LocalTelegram, Person
 from bot.sandbox.telegram.errors import JsonObject
 from bot.sandbox.telegram.files import ATTACHMENT_KINDS
 from tests import bot_api_validator
-from tests.sandbox.telegram.setup import make_image, open_image
+from tests.sandbox.fake_edit.image_probes import open_image
+from tests.sandbox.telegram.setup import make_image
 
 KEYBOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Stop", callback_data="stop-7")]])
 
@@ -27,11 +28,11 @@ def only_update(telegram: LocalTelegram) -> JsonObject:
     [
         lambda ada: ada.send_text("/edit@darkroom_bot make it blue, see https://example.invalid"),
         lambda ada: ada.send_photo(make_image(), "make it blue"),
-        lambda ada: ada.send_photo(b"broken", as_the_client_does=False),
+        lambda ada: ada.send_photo(b"broken", recompress=False),
         lambda ada: ada.send_document(make_image(), "a.png", caption="make it blue"),
         lambda ada: ada.send_document(b"?"),
         lambda ada: ada.block(),
-        *(lambda ada, kind=kind: ada.send_other(kind, caption="look") for kind in sorted(ATTACHMENT_KINDS)),
+        *(lambda ada, kind=kind: ada.send_attachment(kind, caption="look") for kind in sorted(ATTACHMENT_KINDS)),
     ],
 )
 async def test_the_oracle_agrees_with_what_people_send(
@@ -52,9 +53,8 @@ async def test_apps_send_photos_upright_small_and_without_metadata(telegram: Loc
     assert (sent.format, sent.size, dict(sent.getexif())) == ("JPEG", (640, 1280), {})
 
 
-async def test_a_photo_can_be_sent_untouched(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
-    ada.send_photo(make_image(), as_the_client_does=False)
+async def test_a_photo_can_be_sent_untouched(telegram: LocalTelegram, ada: Person) -> None:
+    ada.send_photo(make_image(), recompress=False)
     assert telegram.message_photo_bytes(telegram.messages(ada.id)[0]) == make_image()
     assert [size["width"] for size in telegram.messages(ada.id)[0]["photo"]] == [64]
 
@@ -84,8 +84,7 @@ async def test_an_album_is_several_messages_with_one_id(telegram: LocalTelegram,
     assert all(("document" in message) is as_documents for message in messages)
 
 
-async def test_an_album_can_get_a_late_item(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_an_album_can_get_a_late_item(telegram: LocalTelegram, ada: Person) -> None:
     ada.send_album([make_image(), make_image()])
     album = telegram.messages(ada.id)[0]["media_group_id"]
     ada.send_photo(make_image(), album=album)
@@ -97,8 +96,7 @@ async def test_commands_are_marked_in_utf_16_units(telegram: LocalTelegram) -> N
     assert only_update(telegram)["message"]["caption_entities"] == [{"type": "bot_command", "offset": 3, "length": 18}]
 
 
-async def test_an_edit_shows_the_message_as_it_is_by_then(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_an_edit_shows_the_message_as_it_is_by_then(telegram: LocalTelegram, ada: Person) -> None:
     message_id = ada.send_photo(make_image(), "blue")
     ada.edit_caption(message_id, "green")
     first, second = telegram.state.updates.pending
@@ -107,15 +105,13 @@ async def test_an_edit_shows_the_message_as_it_is_by_then(telegram: LocalTelegra
     assert (second["edited_message"]["caption"], second["edited_message"]["message_id"]) == ("green", message_id)
 
 
-async def test_a_text_can_be_edited_too(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_a_text_can_be_edited_too(telegram: LocalTelegram, ada: Person) -> None:
     ada.edit_text(ada.send_text("blue"), "green")
     assert telegram.messages(ada.id)[0]["text"] == "green"
 
 
 @pytest.mark.parametrize("name", ["Stop", "stop-7"])
-async def test_a_press_is_answered(telegram: LocalTelegram, bot: Bot, name: str) -> None:
-    ada = telegram.person()
+async def test_a_press_is_answered(telegram: LocalTelegram, bot: Bot, name: str, ada: Person) -> None:
     sent = await bot.send_message(ada.id, "working", reply_markup=KEYBOARD)
     query_id = ada.press_button(sent.message_id, name)
     query = only_update(telegram)["callback_query"]
@@ -125,15 +121,17 @@ async def test_a_press_is_answered(telegram: LocalTelegram, bot: Bot, name: str)
     assert ada.callback_answer(query_id) == {"text": "stopped", "show_alert": True}
 
 
-async def test_a_press_on_a_deleted_message_shows_that_it_is_gone(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_press_on_a_deleted_message_shows_that_it_is_gone(
+    telegram: LocalTelegram, bot: Bot, ada: Person
+) -> None:
     ada.press_button(99, "stop-7")
     message = only_update(telegram)["callback_query"]["message"]
     assert message["date"] == 0
 
 
-async def test_a_client_of_ones_own_presses_what_no_button_has_behind_it(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_client_of_ones_own_presses_what_no_button_has_behind_it(
+    telegram: LocalTelegram, bot: Bot, ada: Person
+) -> None:
     sent = await bot.send_message(ada.id, "working", reply_markup=KEYBOARD)
     ada.press_with_data(sent.message_id, "stop-8")
     query = only_update(telegram)["callback_query"]
@@ -142,8 +140,7 @@ async def test_a_client_of_ones_own_presses_what_no_button_has_behind_it(telegra
     assert button["callback_data"] == "stop-7", "the message is shown as it is"
 
 
-async def test_there_is_no_pressing_what_is_not_there(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_there_is_no_pressing_what_is_not_there(ada: Person) -> None:
     with pytest.raises(LookupError, match="no button 'Stop' on message 1; it has none"):
         ada.press_button(ada.send_text("hi"), "Stop")
 
@@ -153,15 +150,15 @@ async def test_an_unknown_query_is_too_old(bot: Bot) -> None:
         await bot.answer_callback_query("1")
 
 
-async def test_deleting_is_silent(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_deleting_is_silent(telegram: LocalTelegram, ada: Person) -> None:
     ada.delete(ada.send_text("hi"))
     assert telegram.messages(ada.id) == []
     assert len(telegram.state.updates.pending) == 1
 
 
-async def test_who_blocked_the_bot_hears_nothing_until_unblocked(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_who_blocked_the_bot_hears_nothing_until_unblocked(
+    telegram: LocalTelegram, bot: Bot, ada: Person
+) -> None:
     ada.block()
     assert only_update(telegram)["my_chat_member"]["new_chat_member"]["status"] == "kicked"
     with pytest.raises(Forbidden, match="bot was blocked by the user"):
@@ -172,8 +169,7 @@ async def test_who_blocked_the_bot_hears_nothing_until_unblocked(telegram: Local
     assert (await bot.send_message(ada.id, "hi")).text == "hi"
 
 
-async def test_any_other_content_can_be_sent(telegram: LocalTelegram) -> None:
-    ada = telegram.person()
+async def test_any_other_content_can_be_sent(telegram: LocalTelegram, ada: Person) -> None:
     origin = {"type": "hidden_user", "date": 1, "sender_user_name": "Grace"}
     ada.send({"text": "hi", "forward_origin": origin})
     assert only_update(telegram)["message"]["forward_origin"] == origin

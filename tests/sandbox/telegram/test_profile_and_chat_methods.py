@@ -1,10 +1,10 @@
-"""The bot's own affairs, and flood control."""
+"""The bot's profile and commands, chats, and flood control."""
 
 import pytest
 from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats
 from telegram.error import BadRequest, RetryAfter
 
-from bot.sandbox.telegram import LocalTelegram
+from bot.sandbox.telegram import LocalTelegram, Person
 from bot.sandbox.telegram.errors import BotApiError
 from bot.sandbox.telegram.flood_control import CHAT_BURST, GROUP_PER_MINUTE, OVERALL_PER_SECOND, FloodControl
 
@@ -50,8 +50,7 @@ async def test_a_chat_can_be_looked_up(telegram: LocalTelegram, bot: Bot) -> Non
         await bot.get_chat(5)
 
 
-async def test_flood_control_is_a_switch(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_flood_control_is_a_switch(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     for _ in range(CHAT_BURST + 1):
         await bot.send_message(ada.id, "hi")
     telegram.state.enforce_flood_control = True

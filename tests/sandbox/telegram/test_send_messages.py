@@ -1,4 +1,4 @@
-"""What the bot may send, and how Telegram refuses the rest."""
+"""Sending messages, and Telegram's refusals."""
 
 import pytest
 from telegram import (
@@ -12,30 +12,27 @@ from telegram import (
 from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, Forbidden, NetworkError
 
-from bot.sandbox.telegram import LocalTelegram
-from tests.sandbox.telegram.setup import make_image, open_image
+from bot.sandbox.telegram import LocalTelegram, Person
+from tests.sandbox.fake_edit.image_probes import open_image
+from tests.sandbox.telegram.setup import make_image
 
 
-async def test_a_message_is_in_the_chat(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_message_is_in_the_chat(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     sent = await bot.send_message(ada.id, "hi")
     (shown,) = telegram.bot_messages(ada.id)
     assert (shown["text"], shown["message_id"], sent.from_user) == ("hi", sent.message_id, bot.bot)
 
 
 @pytest.mark.parametrize(
-    ("text", "refusal"),
-    [(" ", "text is empty"), ("x" * 4097, "too long"), ("😀" * 2049, "too long")],
+    ("text", "refusal"), [(" ", "text is empty"), ("x" * 4097, "too long"), ("😀" * 2049, "too long")]
 )
-async def test_a_text_has_1_to_4096_units(telegram: LocalTelegram, bot: Bot, text: str, refusal: str) -> None:
-    ada = telegram.person()
+async def test_a_text_has_1_to_4096_units(bot: Bot, text: str, refusal: str, ada: Person) -> None:
     with pytest.raises(BadRequest, match=refusal):
         await bot.send_message(ada.id, text)
     assert (await bot.send_message(ada.id, "😀" * 2048)).text
 
 
-async def test_a_photo_is_kept_as_telegram_keeps_photos(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_photo_is_kept_as_telegram_keeps_photos(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     sent = await bot.send_photo(ada.id, make_image(2000, 1000), caption="done", filename="edited.png")
     (shown,) = telegram.bot_messages(ada.id)
     kept = open_image(telegram.message_photo_bytes(shown))
@@ -49,8 +46,7 @@ async def test_the_exact_upload_is_remembered(telegram: LocalTelegram, bot: Bot)
     assert telegram.calls[-1].files == {"photo": ("edited.png", "image/png", data)}
 
 
-async def test_a_photo_can_be_sent_again_by_file_id(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_photo_can_be_sent_again_by_file_id(bot: Bot, ada: Person) -> None:
     sent = await bot.send_photo(ada.id, make_image())
     again = await bot.send_photo(ada.id, sent.photo[0].file_id)
     assert again.photo == sent.photo
@@ -71,15 +67,15 @@ async def test_a_photo_can_be_sent_again_by_file_id(telegram: LocalTelegram, bot
         ("nonsense", "wrong file identifier"),
     ],
 )
-async def test_an_odd_photo_is_refused(telegram: LocalTelegram, bot: Bot, photo: bytes | str, refusal: str) -> None:
-    ada = telegram.person()
+async def test_an_odd_photo_is_refused(
+    telegram: LocalTelegram, bot: Bot, photo: bytes | str, refusal: str, ada: Person
+) -> None:
     with pytest.raises(BadRequest, match=f"(?i){refusal}"):
         await bot.send_photo(ada.id, photo)
     assert telegram.bot_messages(ada.id) == []
 
 
-async def test_a_document_stays_as_it_is(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_document_stays_as_it_is(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     sent = await bot.send_document(ada.id, b"notes", filename="notes.txt")
     (shown,) = telegram.bot_messages(ada.id)
     assert telegram.message_photo_bytes(shown) == b"notes"
@@ -87,22 +83,19 @@ async def test_a_document_stays_as_it_is(telegram: LocalTelegram, bot: Bot) -> N
     assert (sent.document.file_name, sent.document.mime_type) == ("notes.txt", "text/plain")
 
 
-async def test_a_document_above_50_mib_is_too_large(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_document_above_50_mib_is_too_large(bot: Bot, ada: Person) -> None:
     with pytest.raises(NetworkError, match="Request Entity Too Large"):
         await bot.send_document(ada.id, bytes((50 << 20) + 1))
 
 
-async def test_a_caption_has_at_most_1024_units_after_its_markup(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_caption_has_at_most_1024_units_after_its_markup(bot: Bot, ada: Person) -> None:
     sent = await bot.send_photo(ada.id, make_image(), caption="<b>" + "x" * 1024 + "</b>", parse_mode=ParseMode.HTML)
     assert sent.caption_entities[0].length == 1024
     with pytest.raises(BadRequest, match="caption is too long"):
         await bot.send_photo(ada.id, make_image(), caption="x" * 1025)
 
 
-async def test_a_reply_shows_what_it_replies_to(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_reply_shows_what_it_replies_to(bot: Bot, ada: Person) -> None:
     first = ada.send_text("first")
     second = ada.send_text("second", reply_to=first)
     sent = await bot.send_message(ada.id, "third", reply_parameters=ReplyParameters(second))
@@ -110,8 +103,7 @@ async def test_a_reply_shows_what_it_replies_to(telegram: LocalTelegram, bot: Bo
     assert (sent.reply_to_message.text, sent.reply_to_message.reply_to_message) == ("second", None)
 
 
-async def test_a_reply_to_nothing_needs_permission(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_reply_to_nothing_needs_permission(bot: Bot, ada: Person) -> None:
     with pytest.raises(BadRequest, match=r"(?i)message to be replied not found"):
         await bot.send_message(ada.id, "hi", reply_parameters=ReplyParameters(99))
     sent = await bot.send_message(ada.id, "hi", reply_parameters=ReplyParameters(99, allow_sending_without_reply=True))
@@ -150,16 +142,14 @@ async def test_an_album_shares_an_id(telegram: LocalTelegram, bot: Bot) -> None:
     ],
 )
 async def test_an_odd_album_is_refused_whole(
-    telegram: LocalTelegram, bot: Bot, media: list[InputMediaPhoto | InputMediaDocument], refusal: str
+    telegram: LocalTelegram, bot: Bot, media: list[InputMediaPhoto | InputMediaDocument], refusal: str, ada: Person
 ) -> None:
-    ada = telegram.person()
     with pytest.raises(BadRequest, match=f"(?i){refusal}"):
         await bot.send_media_group(ada.id, media)
     assert telegram.bot_messages(ada.id) == []
 
 
-async def test_chat_actions_are_remembered(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_chat_actions_are_remembered(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
     await bot.send_chat_action(ada.id, ChatAction.UPLOAD_PHOTO)
     assert [action.action for action in telegram.actions(ada.id)] == ["upload_photo"]
 

@@ -1,4 +1,4 @@
-"""Texts, their entities, and the HTML that Telegram takes."""
+"""Message entities, and the HTML that Telegram accepts."""
 
 import pytest
 

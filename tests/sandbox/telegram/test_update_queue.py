@@ -1,4 +1,4 @@
-"""Updates are kept until they are confirmed, and there is one reader."""
+"""Updates are kept until they are confirmed, and only one poller gets them."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from telegram import Bot
 from telegram.error import Conflict
 
-from bot.sandbox.telegram import LocalTelegram
+from bot.sandbox.telegram import LocalTelegram, Person
 from bot.sandbox.telegram.update_queue import UPDATE_LIFETIME_SECONDS
 from tests.sandbox.telegram.setup import TOKEN, make_bot
 
@@ -19,8 +19,7 @@ async def test_reading_confirms_nothing(telegram: LocalTelegram, bot: Bot) -> No
     assert [one.update_id for one in first] == [one.update_id for one in again]
 
 
-async def test_a_higher_offset_confirms(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_higher_offset_confirms(bot: Bot, ada: Person) -> None:
     ada.send_text("one")
     ada.send_text("two")
     first, second = await bot.get_updates()
@@ -28,16 +27,14 @@ async def test_a_higher_offset_confirms(telegram: LocalTelegram, bot: Bot) -> No
     assert await bot.get_updates() == (second,)
 
 
-async def test_a_negative_offset_keeps_only_the_newest(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_a_negative_offset_keeps_only_the_newest(bot: Bot, ada: Person) -> None:
     for text in ("one", "two", "three"):
         ada.send_text(text)
     assert [one.message.text for one in await bot.get_updates(offset=-2) if one.message] == ["two", "three"]
     assert len(await bot.get_updates()) == 2
 
 
-async def test_limit_bounds_a_batch(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_limit_bounds_a_batch(bot: Bot, ada: Person) -> None:
     for number in range(120):
         ada.send_text(str(number))
     assert len(await bot.get_updates(limit=7)) == 7
@@ -106,8 +103,7 @@ async def test_unwanted_kinds_never_arrive(telegram: LocalTelegram, bot: Bot) ->
     assert await bot.get_updates() == ()
 
 
-async def test_allowed_updates_stay_until_they_are_named_again(telegram: LocalTelegram, bot: Bot) -> None:
-    ada = telegram.person()
+async def test_allowed_updates_stay_until_they_are_named_again(bot: Bot, ada: Person) -> None:
     await bot.get_updates(allowed_updates=["callback_query"])
     await bot.get_updates()
     ada.send_text("unheard")

@@ -1,4 +1,4 @@
-"""Fixtures of the page."""
+"""Fixtures for the page."""
 
 from collections.abc import AsyncIterator
 

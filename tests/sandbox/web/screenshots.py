@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures of the README, taken from the real page with the real bot behind it."""
+"""`make screenshots`: takes the README's screenshots of the page with the real bot."""
 
 import asyncio
 import io
@@ -19,12 +19,11 @@ FOLDER = Path(__file__).parents[3] / "docs" / "images"
 TALL = ViewportSize(width=1200, height=1010)
 WIDE = ViewportSize(width=1200, height=860)
 MAX_BYTES = 150_000
-#: enough for drawings and the marks beside them; photos would need more
+#: enough for drawings and UI; photos would need more
 COLOURS = 256
 
 
 async def take_screenshots() -> None:
-    """Take all of them."""
     async with open_browser() as browser:
         for scheme in ("light", "dark"):
             await _screenshot_private_chat(browser, scheme)
@@ -32,27 +31,29 @@ async def take_screenshots() -> None:
 
 
 async def _screenshot_private_chat(browser: Browser, scheme: Literal["light", "dark"]) -> None:
-    """An edit, and another one of its answer under way."""
+    """An edit, and another one of its answer in progress."""
     async with open_web_page(BOT_COMMAND) as page:
         tab = await _open_tab(browser, page, scheme, TALL)
         await page.send(("house.jpg", SAMPLES["house.jpg"].draw()), text="make it snow")
         await expect(_answer_messages(tab)).to_have_count(1)
         await expect(tab.get_by_text("Got it.")).to_have_count(0)
-        page.scene.seconds = 8
-        answer = page.scene.telegram.bot_messages(YOU_ID)[-1]["message_id"]
-        await page.send(text="now at night 16:9", place=PRIVATE_CHAT, reply_to=answer)
+        page.session.seconds = 8
+        answer = page.session.telegram.bot_messages(YOU_ID)[-1]["message_id"]
+        await page.send(text="now at night 16:9", conversation=PRIVATE_CHAT, reply_to=answer)
         await expect(tab.get_by_text("Your picture is being edited.").last).to_be_visible()
         await _save_screenshot(tab, f"chat-{scheme}.png")
 
 
 async def _screenshot_group(browser: Browser, scheme: Literal["light", "dark"]) -> None:
-    """A wish about somebody else's picture, with the workbench beside it."""
+    """An edit of another user's picture, with the open workbench."""
     async with open_web_page(BOT_COMMAND) as page:
         tab = await _open_tab(browser, page, scheme, WIDE)
         await tab.get_by_role("button", name="Friends").click()
-        await page.send(("beach.jpg", SAMPLES["beach.jpg"].draw()), place=GROUP_CHAT)
+        await page.send(("beach.jpg", SAMPLES["beach.jpg"].draw()), conversation=GROUP_CHAT)
         asked = page.updates[-1]["message"]["message_id"]
-        await page.send(text="/edit make it a pencil drawing", place=GROUP_CHAT, speaker=GRACE_ID, reply_to=asked)
+        await page.send(
+            text="/edit make it a pencil drawing", conversation=GROUP_CHAT, speaker=GRACE_ID, reply_to=asked
+        )
         await expect(_answer_messages(tab)).to_have_count(1)
         await expect(tab.get_by_role("img", name="Reactions: 👌")).to_be_visible()
         await tab.get_by_role("button", name="Workbench", exact=True).click()
@@ -71,10 +72,10 @@ def _answer_messages(tab: Tab) -> Locator:
 
 
 async def _save_screenshot(tab: Tab, name: str) -> None:
-    """Save a picture of the tab with few colours, which keeps it small."""
+    """Save a screenshot with few colours, to keep it small."""
     await tab.mouse.move(0, 0)
     await tab.evaluate("document.activeElement.blur()")
-    await expect(tab.locator("#sign")).to_be_empty()
+    await expect(tab.locator("#chat-action")).to_be_empty()
     taken = await tab.screenshot()
     with Image.open(io.BytesIO(taken)) as image:
         few = image.convert("RGB").quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)

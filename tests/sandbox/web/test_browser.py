@@ -29,7 +29,7 @@ UNNAMED_CONTROLS_JS = """() => [...document.querySelectorAll("button, input, sel
         || one.labels?.length || one.getAttribute("aria-labelledby")))
     .map((one) => one.outerHTML)"""
 
-#: the buttons in sight of which something else takes the clicks
+#: the visible buttons that are covered by a toast
 COVERED_JS = """() => [...document.querySelectorAll("button")].filter((one) => one.checkVisibility()).filter((one) => {
     const { x, y, width, height } = one.getBoundingClientRect();
     const hit = document.elementFromPoint(x + width / 2, y + height / 2);
@@ -48,14 +48,14 @@ DROP_FILES_JS = """async (gesture) => {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """One browser for all plays."""
+    """One browser for all tests."""
     async with open_browser() as opened:
         yield opened
 
 
 @asynccontextmanager
 async def open_played_tab(browser: Browser, *, failing: str | None = None) -> AsyncIterator[tuple[WebPageClient, Tab]]:
-    """Open the page in a tab of its own; in the end it may complain only of what was made `failing`."""
+    """Open the page in a new tab; at the end its console may hold no errors but those with `failing` in them."""
     async with AsyncExitStack() as stack:
         page = await stack.enter_async_context(open_web_page(BOT_COMMAND))
         context = await browser.new_context(viewport=DESKTOP_VIEWPORT, locale="en-GB")
@@ -68,19 +68,18 @@ async def open_played_tab(browser: Browser, *, failing: str | None = None) -> As
 
 
 def answer_messages(tab: Tab) -> Locator:
-    """The messages that bring a picture from the bot."""
+    """Return the bot's messages with a picture."""
     return tab.get_by_role("article", name="Darkroom").filter(
         has=tab.get_by_role("button", name="Picture from Darkroom")
     )
 
 
 async def wait_for_count(found: Locator, count: int = 1) -> None:
-    """Wait until so many are there."""
     await expect(found).to_have_count(count)
 
 
 async def type_and_send(tab: Tab, words: str) -> None:
-    """Type and send words with the keyboard."""
+    """Type and send a text with the keyboard."""
     await tab.get_by_label(WORDS).fill(words)
     await tab.keyboard.press("Enter")
 
@@ -92,8 +91,8 @@ async def test_a_newcomers_first_minute(browser: Browser) -> None:
         await expect(tab.get_by_label(WORDS)).to_have_value("make it snow")
         await type_and_send(tab, "now at night 16:9")
         await wait_for_count(answer_messages(tab))
-        assert page.scene.kie is not None
-        assert [task.prompt for task in page.scene.kie.tasks.values()] == ["now at night"]
+        assert page.session.kie is not None
+        assert [task.prompt for task in page.session.kie.tasks.values()] == ["now at night"]
         await _enlarge_answer(tab)
         await answer_messages(tab).get_by_role("button", name="Again").click()
         await wait_for_count(answer_messages(tab), 2)
@@ -103,7 +102,7 @@ async def test_a_newcomers_first_minute(browser: Browser) -> None:
 
 
 async def _enlarge_answer(tab: Tab) -> None:
-    """Enlarge the answer, see that it can be downloaded, and close it with the keyboard."""
+    """Enlarge the answer, download it, and close it with the keyboard."""
     await answer_messages(tab).get_by_role("button", name="Picture from").press("Enter")
     dialog = tab.get_by_role("dialog", name="Picture")
     async with tab.expect_download() as downloading:
@@ -145,8 +144,8 @@ async def test_an_album_in_a_topic_of_a_group(browser: Browser) -> None:
         await answer_messages(tab).get_by_role("button", name="Reply", exact=True).click()
         await type_and_send(tab, "now at night")
         await wait_for_count(answer_messages(tab), 2)
-        assert page.scene.kie is not None
-        assert [(task.prompt, len(task.inputs)) for task in page.scene.kie.tasks.values()] == [
+        assert page.session.kie is not None
+        assert [(task.prompt, len(task.inputs)) for task in page.session.kie.tasks.values()] == [
             ("a duel", 2),
             ("now at night", 1),
         ]
@@ -222,7 +221,7 @@ async def test_the_field_grows_with_a_long_line_and_a_toast_covers_no_button(bro
         await expect(settings.locator("[aria-busy]")).to_have_count(0, timeout=5000)
         await settings.get_by_role("button").nth(1).click()
         await expect(settings.locator("[aria-busy]")).to_have_count(0, timeout=5000)
-        await tab.evaluate("import('./ask.js').then(({ tell }) => tell('A word of the bot.'))")
+        await tab.evaluate("import('./api.js').then(({ showToast }) => showToast('A word of the bot.'))")
         await expect(tab.get_by_text("A word of the bot.")).to_be_visible()
         assert await tab.evaluate(COVERED_JS) == []
 
@@ -233,12 +232,12 @@ async def test_a_fault_and_its_recovery(browser: Browser) -> None:
         await tab.keyboard.press("ArrowRight")
         await tab.keyboard.press("ArrowRight")
         await tab.get_by_role("switch", name="Refuses by policy").press("Space")
-        await expect(tab.get_by_role("status").filter(has_text="1 trouble on")).to_be_visible()
+        await expect(tab.get_by_role("status").filter(has_text="1 fault on")).to_be_visible()
         await tab.get_by_role("button", name="Sample beach").click()
         await type_and_send(tab, "make it snow")
         await expect(tab.get_by_role("article", name="Darkroom").last).to_contain_text("will not do this")
         await tab.get_by_role("switch", name="Refuses by policy").press("Space")
-        await expect(tab.get_by_role("status").filter(has_text="trouble on")).to_have_count(0)
+        await expect(tab.get_by_role("status").filter(has_text="fault on")).to_have_count(0)
         await tab.get_by_role("article", name="You").first.hover()
         await tab.get_by_role("button", name="Reply", exact=True).first.click()
         await type_and_send(tab, "make it sunny")
@@ -257,16 +256,16 @@ async def test_a_fault_and_its_recovery(browser: Browser) -> None:
 
 async def test_a_bot_that_is_killed_and_started_again_gives_the_picture(browser: Browser) -> None:
     async with open_played_tab(browser) as (page, tab):
-        page.scene.seconds = 3.0
+        page.session.seconds = 3.0
         for gesture in ("drop", "paste"):
             await tab.evaluate(DROP_FILES_JS, gesture)
         await tab.get_by_role("button", name="Remove picture 2").click()
         await type_and_send(tab, "as a pencil drawing")
-        kie = page.scene.kie
+        kie = page.session.kie
         assert kie is not None
         await tab.get_by_role("button", name="Workbench", exact=True).click()
         await tab.get_by_role("tab", name="Jobs").click()
-        # not before it is known whether Kie took the order: after that the person would be asked
+        # only after the order was accepted: before that, the user would be asked about it
         await expect(tab.get_by_role("tabpanel", name="Jobs")).to_contain_text("running")
         await tab.get_by_role("tab", name="Bot").click()
         await tab.get_by_role("button", name="kill -9").click()

@@ -1,4 +1,4 @@
-"""What is done in a chat of the page reaches the bot as Telegram would tell it."""
+"""What users do in the page's chats reaches the bot as updates."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ PICTURE = ("cat.jpg", make_picture())
 
 
 def only_update_content(page: WebPageClient) -> dict[str, Any]:
-    """The content of the only update that waits."""
+    """Return the content of the only pending update."""
     [update] = page.updates
     [content] = [value for name, value in update.items() if name != "update_id"]
     assert isinstance(content, dict)
@@ -35,7 +35,7 @@ async def test_a_picture_is_sent_as_a_photo_with_its_caption(page: WebPageClient
 async def test_a_picture_is_sent_as_a_file_byte_for_byte(page: WebPageClient) -> None:
     assert await page.send(PICTURE, text="make it snow", as_files="yes") == OK_RESPONSE
     document = only_update_content(page)["document"]
-    assert (document["file_name"], page.scene.telegram.file_bytes(document["file_id"])) == PICTURE
+    assert (document["file_name"], page.session.telegram.file_bytes(document["file_id"])) == PICTURE
 
 
 @pytest.mark.parametrize(("as_files", "kind"), [("", "photo"), ("yes", "document")])
@@ -49,11 +49,11 @@ async def test_several_pictures_are_sent_as_an_album(page: WebPageClient, as_fil
 
 
 async def test_somebody_else_replies_in_a_topic(page: WebPageClient) -> None:
-    topic = next(place for place in page.scene.conversations.values() if place.title == "Pets")
-    await page.send(PICTURE, place=topic.key)
+    topic = next(conversation for conversation in page.session.conversations.values() if conversation.title == "Pets")
+    await page.send(PICTURE, conversation=topic.key)
     first = only_update_content(page)
     assert (
-        await page.send(place=topic.key, speaker=GRACE_ID, text="/edit snow", reply_to=first["message_id"])
+        await page.send(conversation=topic.key, speaker=GRACE_ID, text="/edit snow", reply_to=first["message_id"])
         == OK_RESPONSE
     )
     reply = page.updates[1]["message"]
@@ -66,40 +66,40 @@ async def test_what_was_sent_is_edited(page: WebPageClient, sent: list[tuple[str
     await page.send(*sent, text="make it rain")
     message_id = only_update_content(page)["message_id"]
     assert (
-        await page.post("edit", place=PRIVATE_CHAT, speaker=YOU_ID, message=message_id, text="make it snow")
+        await page.post("edit", conversation=PRIVATE_CHAT, speaker=YOU_ID, message=message_id, text="make it snow")
         == OK_RESPONSE
     )
     assert page.updates[1]["edited_message"][name] == "make it snow"
 
 
-async def test_a_press_reaches_the_bot_and_its_toast_the_page(page: WebPageClient) -> None:
-    cloud = page.scene.telegram.state
+async def test_a_press_reaches_the_bot_and_its_answer_the_page(page: WebPageClient) -> None:
+    state = page.session.telegram.state
     button = {"text": "Cancel", "callback_data": "cancel:1"}
-    message = cloud.add_bot_message(
-        cloud.chats[YOU_ID], {"text": "Got it.", "reply_markup": {"inline_keyboard": [[button]]}}
+    message = state.add_bot_message(
+        state.chats[YOU_ID], {"text": "Got it.", "reply_markup": {"inline_keyboard": [[button]]}}
     )
-    wanted = {"place": PRIVATE_CHAT, "speaker": YOU_ID, "message": message["message_id"], "label": "Cancel"}
-    pressing = asyncio.create_task(page.post("press", **wanted))
-    await page.scene.telegram.wait_for(lambda _: cloud.callback_answers, 5)
+    params = {"conversation": PRIVATE_CHAT, "speaker": YOU_ID, "message": message["message_id"], "label": "Cancel"}
+    pressing = asyncio.create_task(page.post("press", **params))
+    await page.session.telegram.wait_for(lambda _: state.callback_answers, 5)
     assert only_update_content(page)["data"] == "cancel:1"
-    cloud.callback_answers[only_update_content(page)["id"]] = {"text": "Taken back.", "show_alert": True}
-    cloud.changes.notify()
-    assert await pressing == (200, {"toast": "Taken back.", "alert": True})
+    state.callback_answers[only_update_content(page)["id"]] = {"text": "Taken back.", "show_alert": True}
+    state.changes.notify()
+    assert await pressing == (200, {"answer": "Taken back.", "show_alert": True})
 
 
 async def test_a_press_whose_answer_has_no_text_is_answered(page: WebPageClient) -> None:
-    cloud = page.scene.telegram.state
+    state = page.session.telegram.state
     button = {"text": "Language", "callback_data": "page:1:0"}
-    message = cloud.add_bot_message(
-        cloud.chats[YOU_ID], {"text": "Settings", "reply_markup": {"inline_keyboard": [[button]]}}
+    message = state.add_bot_message(
+        state.chats[YOU_ID], {"text": "Settings", "reply_markup": {"inline_keyboard": [[button]]}}
     )
-    wanted = {"place": PRIVATE_CHAT, "speaker": YOU_ID, "message": message["message_id"], "label": "Language"}
-    pressing = asyncio.create_task(page.post("press", **wanted))
-    await page.scene.telegram.wait_for(lambda _: cloud.callback_answers, 5)
-    cloud.callback_answers[only_update_content(page)["id"]] = {}
-    cloud.changes.notify()
+    params = {"conversation": PRIVATE_CHAT, "speaker": YOU_ID, "message": message["message_id"], "label": "Language"}
+    pressing = asyncio.create_task(page.post("press", **params))
+    await page.session.telegram.wait_for(lambda _: state.callback_answers, 5)
+    state.callback_answers[only_update_content(page)["id"]] = {}
+    state.changes.notify()
     async with asyncio.timeout(5):
-        assert await pressing == (200, {"toast": "", "alert": False})
+        assert await pressing == (200, {"answer": "", "show_alert": False})
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ async def test_a_press_whose_answer_has_no_text_is_answered(page: WebPageClient)
         ([("notes.txt", b"no picture")], {}, "send it as a file"),
         ([PICTURE] * 11, {}, "at most 10"),
         ([], {"text": "x", "speaker": GRACE_ID}, "Nobody can do this here"),
-        ([], {"text": "x", "place": f"{OPERATOR_ID}/0"}, "Nobody can do this here"),
-        ([], {"text": "x", "place": "nowhere"}, "Nobody can do this here"),
+        ([], {"text": "x", "conversation": f"{OPERATOR_ID}/0"}, "Nobody can do this here"),
+        ([], {"text": "x", "conversation": "nowhere"}, "Nobody can do this here"),
     ],
 )
 async def test_what_no_app_would_send_is_refused_with_the_reason(
@@ -123,33 +123,33 @@ async def test_what_no_app_would_send_is_refused_with_the_reason(
 
 
 async def test_what_somebody_else_wrote_cannot_be_edited(page: WebPageClient) -> None:
-    await page.send(place=GROUP_CHAT, speaker=GRACE_ID, text="hello")
-    wanted = {"place": GROUP_CHAT, "message": only_update_content(page)["message_id"], "text": "bye"}
-    assert (await page.post("edit", speaker=YOU_ID, **wanted))[0] == 409
-    assert (await page.post("edit", speaker=GRACE_ID, **wanted | {"text": ""}))[0] == 409
+    await page.send(conversation=GROUP_CHAT, speaker=GRACE_ID, text="hello")
+    params = {"conversation": GROUP_CHAT, "message": only_update_content(page)["message_id"], "text": "bye"}
+    assert (await page.post("edit", speaker=YOU_ID, **params))[0] == 409
+    assert (await page.post("edit", speaker=GRACE_ID, **params | {"text": ""}))[0] == 409
     assert len(page.updates) == 1
 
 
 async def test_a_button_that_is_gone_is_said_to_be(page: WebPageClient) -> None:
     await page.send(text="hello")
-    wanted = {
-        "place": PRIVATE_CHAT,
+    params = {
+        "conversation": PRIVATE_CHAT,
         "speaker": YOU_ID,
         "message": only_update_content(page)["message_id"],
         "label": "Cancel",
     }
-    assert await page.post("press", **wanted) == (409, {"error": "This button is gone."})
+    assert await page.post("press", **params) == (409, {"error": "This button is gone."})
 
 
 async def test_whoever_has_blocked_the_bot_cannot_write_to_it(page: WebPageClient) -> None:
-    await page.post("do/trouble", name="telegram-blocked", on=True)
+    await page.post("actions/fault", name="telegram-blocked", on=True)
     status, answer = await page.send(text="hello")
     assert (status, "has blocked the bot" in answer["error"]) == (409, True)
 
 
-@pytest.mark.parametrize("path", ["edit", "press", "do/trouble"])
+@pytest.mark.parametrize("path", ["edit", "press", "actions/fault"])
 async def test_what_is_no_order_is_refused(page: WebPageClient, path: str) -> None:
     headers = {"Origin": page.origin, "Content-Type": "application/json"}
     for body in (b"", b"[]", b"{"):
-        async with page.session.post(page.url + path, data=body, headers=headers) as answer:
+        async with page.http.post(page.url + path, data=body, headers=headers) as answer:
             assert answer.status == 400

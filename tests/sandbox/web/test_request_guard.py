@@ -1,4 +1,4 @@
-"""Nobody but the page itself reaches the sandbox, and nothing foreign gets into the page."""
+"""Only the page itself reaches the sandbox, and the page loads nothing foreign."""
 
 import re
 import tomllib
@@ -11,11 +11,11 @@ from bot.sandbox.web.server import STATIC_FOLDER
 from tests.sandbox.web.web_client import WebPageClient
 
 READ_PATHS = ("", "app.js", "events", "samples", "samples/cat.jpg", "files/x", "calls/telegram/0")
-ACTION_PATHS = ("send", "edit", "press", "reset", "do/kill", "do/trouble")
+ACTION_PATHS = ("send", "edit", "press", "reset", "actions/kill", "actions/fault")
 
 
 async def request_status(page: WebPageClient, method: str, url: str, **headers: str) -> int:
-    async with page.session.request(method, url, headers=headers, json={}) as answer:
+    async with page.http.request(method, url, headers=headers, json={}) as answer:
         return answer.status
 
 
@@ -37,14 +37,14 @@ async def test_a_foreign_name_that_leads_here_is_refused(page: WebPageClient) ->
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://127.0.0.1", "https://127.0.0.1:{port}"])
 async def test_a_foreign_page_cannot_do_anything(page: WebPageClient, origin: str) -> None:
     headers = {"Origin": origin.format(port=page.origin.rpartition(":")[2])} if origin else {}
-    scene = page.scene
+    session = page.session
     assert {await request_status(page, "POST", page.url + path, **headers) for path in ACTION_PATHS} == {403}
-    assert (page.scene is scene, page.updates) == (True, [])
+    assert (page.session is session, page.updates) == (True, [])
 
 
 async def test_a_foreign_page_is_not_even_told_what_it_may_do(page: WebPageClient) -> None:
     headers = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
-    async with page.session.options(page.url + "send", headers=headers) as answer:
+    async with page.http.options(page.url + "send", headers=headers) as answer:
         assert answer.status >= 400
         assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
@@ -53,7 +53,7 @@ async def test_a_foreign_page_is_not_even_told_what_it_may_do(page: WebPageClien
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=nonsense", "x; charset=utf-16"])
 async def test_a_click_that_says_nothing_is_refused(page: WebPageClient, body: bytes, kind: str) -> None:
     headers = {"Origin": page.origin, "Content-Type": kind}
-    async with page.session.post(page.url + "press", data=body, headers=headers) as answer:
+    async with page.http.post(page.url + "press", data=body, headers=headers) as answer:
         assert answer.status == 400
 
 
@@ -62,10 +62,12 @@ async def test_a_call_that_cannot_be_is_not_found(page: WebPageClient, number: s
     assert await request_status(page, "GET", page.url + f"calls/telegram/{number}") == 404
 
 
-@pytest.mark.parametrize(("path", "wanted"), [("", 200), ("style.css", 200), ("events", 200), ("files/x", 404)])
-async def test_every_answer_is_kept_to_this_page(page: WebPageClient, path: str, wanted: int) -> None:
-    async with page.session.get(page.url + path) as answer:
-        assert answer.status == wanted
+@pytest.mark.parametrize(
+    ("path", "expected_status"), [("", 200), ("style.css", 200), ("events", 200), ("files/x", 404)]
+)
+async def test_every_answer_is_kept_to_this_page(page: WebPageClient, path: str, expected_status: int) -> None:
+    async with page.http.get(page.url + path) as answer:
+        assert answer.status == expected_status
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
@@ -77,7 +79,7 @@ async def test_every_answer_is_kept_to_this_page(page: WebPageClient, path: str,
 async def test_a_file_that_was_sent_is_never_a_page_of_ours(page: WebPageClient) -> None:
     await page.send(("page.html", b"<script>alert(1)</script>"), as_files="yes", text="x")
     [update] = page.updates
-    async with page.session.get(f"{page.url}files/{update['message']['document']['file_id']}") as answer:
+    async with page.http.get(f"{page.url}files/{update['message']['document']['file_id']}") as answer:
         assert (answer.content_type, answer.headers["Content-Disposition"]) == (
             "application/octet-stream",
             "attachment",

@@ -1,4 +1,4 @@
-"""The workbench: the bot's process, the troubles, and beginning anew."""
+"""The workbench: the bot's process, the faults, and a reset."""
 
 import asyncio
 import sys
@@ -20,151 +20,151 @@ from tests.sandbox.web.web_client import WebPageClient
 READY_SCRIPT = "import sys, time; print('ready: @bot takes updates', file=sys.stderr, flush=True); time.sleep(600)"
 FAULT_NAMES = (
     "telegram-429", "telegram-blocked", "telegram-cut", "kie-slow", "kie-policy", "kie-fail", "kie-stuck", "kie-credit",
-    "kie-down", "kie-cut", "nudge-lost", "nudge-doubled",
+    "kie-down", "kie-cut", "callback-lost", "callback-doubled",
 )  # fmt: skip
 CALL_NAMES = ("sendMessage", "sendPhoto", "editMessageMedia", "createTask", "recordInfo", "upload", "credit", "result")
 
 
 @pytest.fixture
-async def asking(page: WebPageClient) -> KieApiClient:
-    """Somebody who orders at the page's Kie as the bot does."""
-    assert page.scene.kie is not None
-    return KieApiClient(page.scene.kie, page.session, key="sandbox-key")
+async def kie_client(page: WebPageClient) -> KieApiClient:
+    """A client of the session's local Kie."""
+    assert page.session.kie is not None
+    return KieApiClient(page.session.kie, page.http, key="sandbox-key")
 
 
 @pytest.fixture
 async def ready(tmp_path: Path) -> AsyncIterator[tuple[RestartableBot, asyncio.Event]]:
-    """A process that says that it is ready, with what is set each time that it does."""
-    said = asyncio.Event()
-    actor = RestartableBot((sys.executable, "-S", "-c", READY_SCRIPT), dict, tmp_path, lambda _: said.set())
-    yield actor, said
-    await actor.kill()
+    """A process that logs a ready line, with an event that is set at each of them."""
+    is_ready = asyncio.Event()
+    process = RestartableBot((sys.executable, "-S", "-c", READY_SCRIPT), dict, tmp_path, lambda _: is_ready.set())
+    yield process, is_ready
+    await process.kill()
 
 
 async def test_a_process_is_started_killed_and_started_again(ready: tuple[RestartableBot, asyncio.Event]) -> None:
-    actor, said = ready
-    lives = [actor.state]
-    for end in (actor.kill, actor.stop):
-        await actor.start()
-        lives.append(actor.state)
-        await said.wait()
-        lives.append(actor.state)
-        said.clear()
+    process, is_ready = ready
+    states = [process.state]
+    for end in (process.kill, process.stop):
+        await process.start()
+        states.append(process.state)
+        await is_ready.wait()
+        states.append(process.state)
+        is_ready.clear()
         await end()
-        lives.append(actor.state)
-    assert lives == [
+        states.append(process.state)
+    assert states == [
         BotProcessState.STOPPED,
         *[BotProcessState.STARTING, BotProcessState.RUNNING, BotProcessState.STOPPED] * 2,
     ]
 
 
 async def test_two_starts_make_one_process_and_a_restart_another(ready: tuple[RestartableBot, asyncio.Event]) -> None:
-    actor, said = ready
-    await asyncio.gather(actor.start(), actor.start())
-    first = actor.pid
-    await said.wait()
-    await actor.start()
-    assert actor.pid == first
-    await actor.restart()
-    assert (actor.pid != first, actor.state) == (True, BotProcessState.STARTING)
+    process, is_ready = ready
+    await asyncio.gather(process.start(), process.start())
+    first = process.pid
+    await is_ready.wait()
+    await process.start()
+    assert process.pid == first
+    await process.restart()
+    assert (process.pid != first, process.state) == (True, BotProcessState.STARTING)
 
 
 async def test_a_click_kills_the_bot_and_another_one_starts_it(page: WebPageClient) -> None:
-    await page.post("do/kill")
-    assert page_items(page.scene)["bot"]["life"] == "stopped"
-    assert "kill -9" in page_items(page.scene)["line/1"]["text"]
-    await page.post("do/start")
-    first = page.scene.bot.pid
-    await page.post("do/restart")
-    assert page.scene.bot.pid != first
+    await page.post("actions/kill")
+    assert page_items(page.session)["bot"]["state"] == "stopped"
+    assert "kill -9" in page_items(page.session)["log_line/1"]["text"]
+    await page.post("actions/start")
+    first = page.session.bot.pid
+    await page.post("actions/restart")
+    assert page.session.bot.pid != first
 
 
 async def test_a_reset_empties_everything(page: WebPageClient) -> None:
     await page.send(text="hello")
-    await page.post("do/trouble", name="kie-down", on=True)
-    before = page.scene
+    await page.post("actions/fault", name="kie-down", on=True)
+    before = page.session
     assert await page.post("reset") == (200, {})
-    assert page.scene is not before
+    assert page.session is not before
     assert page.updates == []
-    assert not any(is_on for _, is_on in page.scene.fault_switches)
+    assert not any(is_on for _, is_on in page.session.fault_switches)
     assert before.bot.state is BotProcessState.STOPPED
 
 
-async def test_every_trouble_begins_and_ends_without_a_trace(page: WebPageClient) -> None:
-    scene = page.scene
-    assert tuple(trouble.name for trouble, _ in scene.fault_switches) == FAULT_NAMES
-    before = _fault_state(scene)
+async def test_every_fault_begins_and_ends_without_a_trace(page: WebPageClient) -> None:
+    session = page.session
+    assert tuple(fault.name for fault, _ in session.fault_switches) == FAULT_NAMES
+    before = _fault_state(session)
     for name in FAULT_NAMES:
-        await page.post("do/trouble", name=name, on=True)
-        assert page_items(scene)[f"trouble/{name}"]["on"] is True
-        assert _fault_state(scene) != before, name
-        await page.post("do/trouble", name=name, on=False)
-        assert _fault_state(scene) == before, name
+        await page.post("actions/fault", name=name, on=True)
+        assert page_items(session)[f"fault/{name}"]["on"] is True
+        assert _fault_state(session) != before, name
+        await page.post("actions/fault", name=name, on=False)
+        assert _fault_state(session) == before, name
 
 
-async def test_of_two_troubles_with_the_same_call_one_goes_on_when_the_other_ends(page: WebPageClient) -> None:
-    assert page.scene.kie is not None
-    take = page.scene.kie.faults.take
+async def test_of_two_faults_with_the_same_call_one_goes_on_when_the_other_ends(page: WebPageClient) -> None:
+    assert page.session.kie is not None
+    take = page.session.kie.faults.take
     for name in ("kie-down", "kie-cut"):
-        await page.post("do/trouble", name=name, on=True)
+        await page.post("actions/fault", name=name, on=True)
     both = take("createTask")
     assert both is not None
     assert (both.kind, take("recordInfo")) == (FaultKind.CUT_AFTER, HTML_502)
-    await page.post("do/trouble", name="kie-cut", on=False)
+    await page.post("actions/fault", name="kie-cut", on=False)
     assert take("createTask") == HTML_502
-    await page.post("do/trouble", name="kie-down", on=False)
+    await page.post("actions/fault", name="kie-down", on=False)
     assert take("createTask") is None
 
 
-def _fault_state(scene: SandboxSession) -> object:
-    """All that a trouble may change."""
-    assert scene.kie is not None
-    faults = [books.take(call) for books in (scene.telegram.faults, scene.kie.faults) for call in CALL_NAMES]
-    standing = scene.telegram.state.chats[scene.default_person.id].bot_status
+def _fault_state(session: SandboxSession) -> object:
+    """Return everything that a fault may change."""
+    assert session.kie is not None
+    faults = [books.take(call) for books in (session.telegram.faults, session.kie.faults) for call in CALL_NAMES]
+    bot_status = session.telegram.state.chats[session.default_person.id].bot_status
     return (
         faults,
-        standing,
-        scene.kie.credits,
-        scene.kie.callbacks.options,
-        scene.fault_switches.outcome,
-        scene.fault_switches.task_seconds,
+        bot_status,
+        session.kie.credits,
+        session.kie.callbacks.options,
+        session.fault_switches.outcome,
+        session.fault_switches.task_seconds,
     )
 
 
-async def test_an_order_takes_as_long_and_ends_as_the_troubles_say(page: WebPageClient, asking: KieApiClient) -> None:
-    await page.post("do/adjust", seconds=0)
-    plain = asking.kie.tasks[await asking.create_task_id()]
+async def test_an_order_takes_as_long_and_ends_as_the_faults_say(page: WebPageClient, kie_client: KieApiClient) -> None:
+    await page.post("actions/adjust", seconds=0)
+    plain = kie_client.kie.tasks[await kie_client.create_task_id()]
     for name in ("kie-slow", "kie-stuck"):
-        await page.post("do/trouble", name=name, on=True)
-    stuck = asking.kie.tasks[await asking.create_task_id()]
+        await page.post("actions/fault", name=name, on=True)
+    stuck = kie_client.kie.tasks[await kie_client.create_task_id()]
     for name in ("kie-slow", "kie-stuck"):
-        await page.post("do/trouble", name=name, on=False)
-    after = asking.kie.tasks[await asking.create_task_id()]
+        await page.post("actions/fault", name=name, on=False)
+    after = kie_client.kie.tasks[await kie_client.create_task_id()]
     assert [round(task.due_at - task.created_at) for task in (plain, stuck, after)] == [0, SLOW_TASK_SECONDS, 0]
     assert [task.outcome is STUCK for task in (plain, stuck, after)] == [False, True, False]
 
 
-async def test_an_unknown_trouble_or_click_is_refused(page: WebPageClient) -> None:
-    assert (await page.post("do/trouble", name="none", on=True))[0] == 409
-    async with page.session.post(page.url + "do/none", json={}, headers={"Origin": page.origin}) as answer:
+async def test_an_unknown_fault_or_click_is_refused(page: WebPageClient) -> None:
+    assert (await page.post("actions/fault", name="none", on=True))[0] == 409
+    async with page.http.post(page.url + "actions/none", json={}, headers={"Origin": page.origin}) as answer:
         assert answer.status == 404
 
 
 async def test_settings_of_the_other_side_are_adjusted(page: WebPageClient) -> None:
-    await page.post("do/adjust", privacy=True, language="ru", seconds=1000)
-    assert page.scene.telegram.state.privacy_mode is True
-    assert page_items(page.scene)["bench"] | {"languages": []} == {
+    await page.post("actions/adjust", privacy=True, language="ru", seconds=1000)
+    assert page.session.telegram.state.privacy_mode is True
+    assert page_items(page.session)["settings"] | {"languages": []} == {
         "seconds": 120.0, "privacy": True, "language": "ru", "languages": [], "credits": 10_000.0
     }  # fmt: skip
 
 
-async def test_a_forged_callback_goes_where_the_real_one_would(page: WebPageClient, asking: KieApiClient) -> None:
-    assert (await page.post("do/forge"))[0] == 409
-    await page.post("do/trouble", name="kie-stuck", on=True)
-    async with open_reverse_proxy() as front:
-        await asking.create_task_id(callback=f"{front.url}/kie/callback/x")
-        assert await page.post("do/forge") == (200, {})
-        [passed] = front.forwarded
+async def test_a_forged_callback_goes_where_the_real_one_would(page: WebPageClient, kie_client: KieApiClient) -> None:
+    assert (await page.post("actions/forge"))[0] == 409
+    await page.post("actions/fault", name="kie-stuck", on=True)
+    async with open_reverse_proxy() as proxy:
+        await kie_client.create_task_id(callback=f"{proxy.url}/kie/callback/x")
+        assert await page.post("actions/forge") == (200, {})
+        [passed] = proxy.forwarded
     assert passed.path == "/kie/callback/x"
 
 
@@ -184,14 +184,14 @@ async def test_with_the_real_kie_the_bot_gets_the_key_and_the_way_to_it(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://192.0.2.1")
     local = SandboxSession(SandboxOptions(1.0), tmp_path, 1).bot_environment()
-    scene = SandboxSession(SandboxOptions(1.0, live_key="a-key"), tmp_path, 1)
-    live = scene.bot_environment()
-    assert (scene.kie, live["KIE_API_KEY"]) == (None, "a-key")
+    session = SandboxSession(SandboxOptions(1.0, live_key="a-key"), tmp_path, 1)
+    live = session.bot_environment()
+    assert (session.kie, live["KIE_API_KEY"]) == (None, "a-key")
     assert set(local) - set(live) == {"KIE_API_URL", "KIE_UPLOAD_URL", "PUBLIC_URL", "TASK_USUAL_SECONDS"}
     assert ("HTTPS_PROXY" in local, local["NO_PROXY"]) == (False, "*")
     assert (live["HTTPS_PROXY"], live["NO_PROXY"]) == ("http://192.0.2.1", "127.0.0.1")
     assert live["TELEGRAM_API_URL"].startswith("http://127.0.0.1:")
-    shown = page_items(scene)
-    assert shown["bot"]["live"] is True
+    shown = page_items(session)
+    assert shown["bot"]["uses_real_kie"] is True
     assert "a-key" not in repr(shown)
-    assert {trouble["side"] for name, trouble in shown.items() if name.startswith("trouble/")} == {"Telegram"}
+    assert {fault["group"] for name, fault in shown.items() if name.startswith("fault/")} == {"Telegram"}

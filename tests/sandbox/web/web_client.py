@@ -1,4 +1,4 @@
-"""The page's server opened for a test, and somebody who asks it as the page does."""
+"""The page's server, and a client that sends the page's requests."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ import aiohttp
 from bot.sandbox.web.server import WebServer
 from bot.sandbox.web.session import YOU_ID, SandboxOptions, SandboxSession, SessionManager
 
-#: stands for the bot where only what it would be told counts: nothing takes the updates away
+#: replaces the bot where only the updates matter: they stay pending
 IDLE_COMMAND = (sys.executable, "-S", "-c", "import time; time.sleep(600)")
 
 PRIVATE_CHAT = f"{YOU_ID}/0"
@@ -21,35 +21,33 @@ GROUP_CHAT = "-1000000000201/0"
 
 @dataclass
 class WebPageClient:
-    """One page, open in a browser that is none."""
+    """A client of the page, without a browser."""
 
-    house: SessionManager
+    sessions: SessionManager
     url: str
-    session: aiohttp.ClientSession
+    http: aiohttp.ClientSession
 
     @property
-    def scene(self) -> SandboxSession:
-        """What is played."""
-        return self.house.session
+    def session(self) -> SandboxSession:
+        return self.sessions.session
 
     @property
     def origin(self) -> str:
-        """Where the page comes from."""
         return self.url.rsplit("/", 2)[0]
 
     @property
     def updates(self) -> list[dict[str, Any]]:
-        """What waits for the bot, but for what belongs to the setting up."""
-        return [one for one in self.scene.telegram.state.updates.pending if "forum_topic_created" not in str(one)]
+        """The pending updates, without those of the setup."""
+        return [one for one in self.session.telegram.state.updates.pending if "forum_topic_created" not in str(one)]
 
-    async def post(self, path: str, **wanted: object) -> tuple[int, Any]:
-        """Do what a click does; the status and the answer."""
-        return await self._post(path, json=wanted)
+    async def post(self, path: str, **params: object) -> tuple[int, Any]:
+        """Send the request of a click; return the status and the decoded response."""
+        return await self._post(path, json=params)
 
     async def send(self, *pictures: tuple[str, bytes], **fields: object) -> tuple[int, Any]:
-        """Send what the composer holds."""
+        """Send a composed message; return the status and the decoded response."""
         form = aiohttp.FormData(default_to_multipart=True)
-        for name, value in ({"place": PRIVATE_CHAT, "speaker": YOU_ID} | fields).items():
+        for name, value in ({"conversation": PRIVATE_CHAT, "speaker": YOU_ID} | fields).items():
             form.add_field(name, f"{value}")
         for name, data in pictures:
             form.add_field("picture", data, filename=name)
@@ -57,27 +55,27 @@ class WebPageClient:
 
     async def _post(self, path: str, **body: Any) -> tuple[int, Any]:
         headers = {"Origin": self.origin}
-        async with self.session.post(self.url + path, headers=headers, **body) as answer:
+        async with self.http.post(self.url + path, headers=headers, **body) as answer:
             return answer.status, await answer.json()
 
 
 @asynccontextmanager
 async def open_web_page(words: Sequence[str] = IDLE_COMMAND) -> AsyncIterator[WebPageClient]:
-    """Open a page around a bot that is started by these words."""
-    house = SessionManager(SandboxOptions(seconds=0.2, command=words))
-    server = WebServer(house)
+    """Open a page whose bot is started by this command."""
+    sessions = SessionManager(SandboxOptions(seconds=0.2, command=words))
+    server = WebServer(sessions)
     try:
-        async with server.open(0), aiohttp.ClientSession() as session:
-            await house.reset()
-            yield WebPageClient(house, server.url, session)
+        async with server.open(0), aiohttp.ClientSession() as http:
+            await sessions.reset()
+            yield WebPageClient(sessions, server.url, http)
     finally:
-        await house.close()
+        await sessions.close()
 
 
 async def read_event(feed: aiohttp.StreamReader) -> dict[str, Any]:
-    """Return the next event of a feed."""
+    """Return the next server-sent event."""
     while True:
         line = await feed.readline()
         if line.startswith(b"data: "):
-            told: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
-            return told
+            event: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
+            return event

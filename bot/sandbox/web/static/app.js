@@ -1,42 +1,42 @@
-// The page: puts its parts together.
+// The page: starts its parts and redraws them after every change.
 
-import { prepareBench, showBench } from "./bench.js";
 import { prepareComposer, showOptions } from "./composer.js";
+import { prepareConversation, showConversation, showConversationList } from "./conversation.js";
 import { byId } from "./dom.js";
-import { all, follow, get, onChange } from "./store.js";
-import { prepareTalk, showPlaces, showTalk } from "./talk.js";
-import { prepareViewer } from "./viewer.js";
+import { prepareViewer } from "./message.js";
+import { all, followEvents, get, onChange } from "./store.js";
+import { prepareWorkbench, showWorkbench } from "./workbench.js";
 
-const LIVES = { starting: "The bot is starting…", running: "The bot is running", stopped: "The bot is not running" };
+const BOT_STATES = { starting: "The bot is starting…", running: "The bot is running", stopped: "The bot is not running" };
 
 let connected = true;
 
-const showTop = () => {
+const showStatus = () => {
   const bot = get("bot");
   if (!bot) return;
-  const troubles = all("trouble").filter((trouble) => trouble.on).length;
-  const life = byId("life");
-  const words = connected ? LIVES[bot.life] : "The sandbox has ended";
-  const text = troubles ? `${words} · ${troubles} ${troubles > 1 ? "troubles" : "trouble"} on` : words;
-  if (life.textContent !== text) life.textContent = text;
-  life.dataset.life = !connected || bot.life === "stopped" ? "stopped" : troubles ? "troubled" : bot.life;
-  byId("where").textContent = bot.live ? "Pictures go to Kie, and cost credits." : "Nothing leaves this machine.";
+  const faults = all("fault").filter((fault) => fault.on).length;
+  const state = connected ? BOT_STATES[bot.state] : "The sandbox has ended";
+  const text = faults ? `${state} · ${faults} ${faults > 1 ? "faults" : "fault"} on` : state;
+  const status = byId("bot-status");
+  if (status.textContent !== text) status.textContent = text;
+  status.dataset.state = !connected || bot.state === "stopped" ? "stopped" : faults ? "faulty" : bot.state;
+  byId("cost-notice").textContent = bot.uses_real_kie
+    ? "Pictures go to Kie, and cost credits."
+    : "Nothing leaves this machine.";
 };
 
-const show = () => {
-  showTop();
-  showPlaces();
+onChange(() => {
+  showStatus();
+  showConversationList();
   showOptions();
-  showTalk();
-  showBench();
-};
-
-onChange(show);
+  showConversation();
+  showWorkbench();
+});
 prepareViewer();
-prepareTalk();
-prepareBench();
+prepareConversation();
+prepareWorkbench();
 await prepareComposer();
-follow((now) => {
-  connected = now;
-  showTop();
+followEvents((isConnected) => {
+  connected = isConnected;
+  showStatus();
 });

@@ -1,281 +1,273 @@
-// Where one writes: which chat, who speaks, pictures, words, and what they answer or change.
+// The composer: the selected chat, the speaker, the text and pictures to send, and the message they reply to or edit.
 
-import { ask, tell } from "./ask.js";
+import { post, showToast } from "./api.js";
 import { byId, make } from "./dom.js";
-import { changed, get, places } from "./store.js";
+import { changed, conversations, get } from "./store.js";
 
-const MOST = 10;
-const MOST_ROWS = 6;
-const EMPTY = { words: "", pictures: [], asFiles: false, reply: null, edit: null, before: null };
-// `edit` is the message that is changed; `before` are the words that were in the field until then
-const state = { place: "", speakers: new Map(), drafts: new Map(), ...EMPTY };
+const MAX_PICTURES = 10;
+const MAX_ROWS = 6;
+const EMPTY = { text: "", pictures: [], asFiles: false, reply: null, edit: null, textBeforeEdit: null };
+const state = { conversation: "", speakers: new Map(), drafts: new Map(), ...EMPTY };
 
-export const here = () => get(`place/${state.place}`) ?? places()[0];
+export const currentConversation = () => get(`conversation/${state.conversation}`) ?? conversations()[0];
 
-export const speaker = () => state.speakers.get(here().key) ?? here().speakers[0].id;
+export const speakerId = () => state.speakers.get(currentConversation().key) ?? currentConversation().speakers[0].id;
 
-// Each chat keeps what was begun in it.
-export const choose = (key) => {
-  state.drafts.set(here().key, draft());
-  state.place = key;
-  show(state.drafts.get(key) ?? EMPTY);
-  shelve("");
+// Each chat keeps its draft.
+export const selectConversation = (key) => {
+  state.drafts.set(currentConversation().key, readDraft());
+  state.conversation = key;
+  showDraft(state.drafts.get(key) ?? EMPTY);
+  togglePicker("");
   changed();
-  byId("words").focus();
+  byId("text").focus();
 };
 
-const draft = () => {
-  const { pictures, reply, edit, before } = state;
-  return { words: byId("words").value, pictures, asFiles: byId("as-files").checked, reply, edit, before };
+const readDraft = () => {
+  const { pictures, reply, edit, textBeforeEdit } = state;
+  return { text: byId("text").value, pictures, asFiles: byId("as-files").checked, reply, edit, textBeforeEdit };
 };
 
-const show = ({ words, asFiles, ...rest }) => {
+const showDraft = ({ text, asFiles, ...rest }) => {
   Object.assign(state, rest);
-  byId("words").value = words;
+  byId("text").value = text;
   byId("as-files").checked = asFiles;
   showContext();
   showPictures();
-  grow();
+  fitTextHeight();
 };
 
-export const answer = (message) => {
+export const replyTo = (message) => {
   leaveContext();
   state.reply = message;
   showContext();
 };
 
-export const change = (message) => {
+export const editMessage = (message) => {
   leaveContext();
-  Object.assign(state, { edit: message, before: byId("words").value });
-  byId("words").value = message.text;
+  Object.assign(state, { edit: message, textBeforeEdit: byId("text").value });
+  byId("text").value = message.text;
   showContext();
 };
 
-// No longer replies to anything, or changes it; the words from before are there again.
+// Stops replying or editing; the text from before an edit returns.
 const leaveContext = () => {
-  if (state.edit) byId("words").value = state.before;
-  Object.assign(state, { reply: null, edit: null, before: null });
+  if (state.edit) byId("text").value = state.textBeforeEdit;
+  Object.assign(state, { reply: null, edit: null, textBeforeEdit: null });
   showContext();
 };
 
-// Sends words at once, as a click on a command does.
-export const say = (text) => post({ text, pictures: [], asFiles: false, reply: null });
+// Sends a text at once, as a click on a command does.
+export const sendText = (text) => postMessage({ ...EMPTY, text });
 
-export const samples = (before = "") => {
-  const row = make("div", { class: "samples", role: "group", "aria-label": "Sample pictures" });
-  for (const { name, wish } of known) {
+export const sampleButtons = (prefix = "") => {
+  const buttons = samples.map(({ name, prompt }) => {
     const image = make("img", { src: `samples/${name}`, alt: `Sample ${name.split(".")[0]}`, width: 120, height: 90 });
-    const pick = () => pickSample(name, before + wish);
-    row.append(make("button", { type: "button", onclick: pick }, image, make("span", {}, `“${wish}”`)));
-  }
-  return row;
+    const onclick = () => pickSample(name, prefix + prompt);
+    return make("button", { type: "button", onclick }, image, make("span", {}, `“${prompt}”`));
+  });
+  return make("div", { class: "samples", role: "group", "aria-label": "Sample pictures" }, ...buttons);
 };
 
-let known = [];
+let samples = [];
 
-// what is sent waits for it: whoever clicks a sample and presses Enter at once means that picture
-let arriving = Promise.resolve();
+// Sending waits for it, so that pressing Enter right after a click on a sample sends that picture.
+let sampleLoaded = Promise.resolve();
 
-const pickSample = (name, wish) => {
-  arriving = fetchSample(name, wish).catch(() => tell(`The sample ${name} could not be fetched.`));
+const pickSample = (name, prompt) => {
+  sampleLoaded = loadSample(name, prompt).catch(() => showToast(`The sample ${name} could not be fetched.`));
 };
 
-const fetchSample = async (name, wish) => {
+const loadSample = async (name, prompt) => {
   const data = await (await fetch(`samples/${name}`)).blob();
-  shelve("");
+  togglePicker("");
   addPictures([new File([data], name, { type: data.type })]);
-  const words = byId("words");
-  if (!words.value.trim()) {
-    words.value = wish;
-    words.select();
-    grow();
+  const field = byId("text");
+  if (!field.value.trim()) {
+    field.value = prompt;
+    field.select();
+    fitTextHeight();
   }
 };
 
-// Done when the samples are known, which empty chats offer.
+// Returns once the samples, which empty chats offer, are known.
 export const prepareComposer = async () => {
   byId("composer").addEventListener("submit", submit);
-  byId("words").addEventListener("keydown", enter);
-  byId("words").addEventListener("input", grow);
+  byId("text").addEventListener("keydown", submitOnEnter);
+  byId("text").addEventListener("input", fitTextHeight);
   byId("context-off").addEventListener("click", leaveContext);
-  document.addEventListener("keydown", escape);
-  window.addEventListener("resize", grow);
-  byId("attach").addEventListener("click", () => byId("pick").click());
-  byId("pick").addEventListener("change", picked);
-  byId("show-samples").addEventListener("click", () => shelve("samples"));
-  byId("show-menu").addEventListener("click", () => shelve("menu"));
-  byId("speaker").addEventListener("change", (event) => state.speakers.set(here().key, Number(event.target.value)));
+  document.addEventListener("keydown", cancelOnEscape);
+  window.addEventListener("resize", fitTextHeight);
+  byId("attach").addEventListener("click", () => byId("file-input").click());
+  byId("file-input").addEventListener("change", (event) => {
+    addPictures([...event.target.files]);
+    event.target.value = "";
+  });
+  byId("show-samples").addEventListener("click", () => togglePicker("samples"));
+  byId("show-commands").addEventListener("click", () => togglePicker("commands"));
+  byId("speaker").addEventListener("change", (event) =>
+    state.speakers.set(currentConversation().key, Number(event.target.value)),
+  );
   acceptFiles();
-  known = await (await fetch("samples")).json();
+  samples = await (await fetch("samples")).json();
 };
 
 const acceptFiles = () => {
-  const files = (transfer) => [...(transfer?.files ?? [])];
+  const accept = (event, transfer) => {
+    const files = [...(transfer?.files ?? [])];
+    if (event.type === "paste" && !files.length) return;
+    event.preventDefault();
+    addPictures(files);
+  };
   document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    addPictures(files(event.dataTransfer));
-  });
-  document.addEventListener("paste", (event) => {
-    const pasted = files(event.clipboardData);
-    if (!pasted.length) return;
-    event.preventDefault();
-    addPictures(pasted);
-  });
-};
-
-const picked = (event) => {
-  addPictures([...event.target.files]);
-  event.target.value = "";
+  document.addEventListener("drop", (event) => accept(event, event.dataTransfer));
+  document.addEventListener("paste", (event) => accept(event, event.clipboardData));
 };
 
 const addPictures = (files) => {
-  if (state.pictures.length + files.length > MOST) tell(`An album has at most ${MOST} pictures.`);
-  state.pictures = [...state.pictures, ...files].slice(0, MOST);
+  if (state.pictures.length + files.length > MAX_PICTURES) {
+    showToast(`An album has at most ${MAX_PICTURES} pictures.`);
+  }
+  state.pictures = [...state.pictures, ...files].slice(0, MAX_PICTURES);
   if (state.edit) leaveContext();
   showPictures();
-  byId("words").focus();
+  byId("text").focus();
 };
 
 const showPictures = () => {
   const list = byId("pictures");
   for (const image of list.querySelectorAll("img")) URL.revokeObjectURL(image.src);
-  list.replaceChildren(...state.pictures.map(chosen));
+  list.replaceChildren(...state.pictures.map(pictureItem));
   list.hidden = !state.pictures.length;
   showOptions();
 };
 
-const chosen = (file, position) => {
-  const remove = () => {
+const pictureItem = (file, index) => {
+  const onclick = () => {
     state.pictures = state.pictures.filter((other) => other !== file);
     showPictures();
-    byId("words").focus();
+    byId("text").focus();
   };
   const image = make("img", { src: URL.createObjectURL(file), alt: file.name, width: 72, height: 72 });
-  const label = `Remove picture ${position + 1}: ${file.name}`;
-  const button = make("button", { type: "button", class: "icon", "aria-label": label, onclick: remove }, "✕");
-  return make("li", {}, image, button);
+  const label = `Remove picture ${index + 1}: ${file.name}`;
+  return make("li", {}, image, make("button", { type: "button", class: "icon", "aria-label": label, onclick }, "✕"));
 };
 
 export const showOptions = () => {
-  const place = here();
-  if (!place) return;
+  const conversation = currentConversation();
+  if (!conversation) return;
   const select = byId("speaker");
-  const wanted = JSON.stringify(place.speakers);
-  if (select.dataset.of !== wanted) {
-    select.replaceChildren(...place.speakers.map(({ id, name }) => make("option", { value: id }, name)));
-    select.dataset.of = wanted;
+  const fingerprint = JSON.stringify(conversation.speakers);
+  if (select.dataset.fingerprint !== fingerprint) {
+    select.replaceChildren(...conversation.speakers.map(({ id, name }) => make("option", { value: id }, name)));
+    select.dataset.fingerprint = fingerprint;
   }
-  select.value = speaker();
-  byId("speaker-choice").hidden = place.speakers.length < 2;
+  select.value = speakerId();
+  byId("speaker-choice").hidden = conversation.speakers.length < 2;
   byId("file-choice").hidden = !state.pictures.length;
   byId("options").hidden = byId("speaker-choice").hidden && byId("file-choice").hidden;
-  byId("words").placeholder = placeholder(place);
+  byId("text").placeholder = placeholder(conversation);
 };
 
-const placeholder = (place) => {
+const placeholder = ({ kind }) => {
   if (!state.pictures.length) return "Message";
-  return place.kind === "private" ? "What should change? For example: make it snow" : "Caption, such as: /edit make it snow";
+  return kind === "private" ? "What should change? For example: make it snow" : "Caption, such as: /edit make it snow";
 };
 
 const showContext = () => {
   const { reply, edit } = state;
-  const text = reply ? `Reply to ${reply.from.name}: ${reply.text || "picture"}` : edit ? about(edit) : "";
+  let text = "";
+  if (reply) text = `Reply to ${reply.from.name}: ${reply.text || "picture"}`;
+  else if (edit) text = edit.photo || edit.file ? "Edit the caption" : "Edit the message";
   byId("context").hidden = !text;
   byId("context-text").textContent = text;
-  if (text) byId("words").focus();
-  grow();
+  if (text) byId("text").focus();
+  fitTextHeight();
 };
 
-const about = (message) => (message.picture || message.file ? "Edit the caption" : "Edit the message");
-
-// Gives back what could not be sent, before whatever was begun meanwhile.
-const giveBack = (place, unsent) => {
-  if (here().key !== place) {
-    state.drafts.set(place, unsent);
-    return;
+// Puts an unsent message back, before what was typed in the meantime.
+const restoreDraft = (conversation, unsent) => {
+  const typed = byId("text").value;
+  if (currentConversation().key !== conversation) {
+    state.drafts.set(conversation, unsent);
+  } else if (unsent.edit) {
+    showDraft({ ...unsent, textBeforeEdit: typed });
+  } else {
+    const text = [unsent.text, typed].filter(Boolean).join("\n");
+    showDraft({ ...unsent, text, pictures: [...unsent.pictures, ...state.pictures].slice(0, MAX_PICTURES) });
   }
-  const since = byId("words").value;
-  if (unsent.edit) {
-    show({ ...unsent, before: since });
-    return;
-  }
-  const words = [unsent.words, since].filter(Boolean).join("\n");
-  show({ ...unsent, words, pictures: [...unsent.pictures, ...state.pictures].slice(0, MOST) });
 };
 
-// The shelf above the words holds the samples, the commands, or nothing.
-const shelve = (what) => {
-  const shelf = byId("shelf");
-  const next = shelf.dataset.what === what ? "" : what;
-  shelf.dataset.what = next;
-  shelf.hidden = !next;
-  shelf.replaceChildren(...(next === "samples" ? [samples()] : next === "menu" ? [menu()] : []));
-  byId("show-samples").setAttribute("aria-expanded", next === "samples");
-  byId("show-menu").setAttribute("aria-expanded", next === "menu");
+// The picker above the text holds the samples, the commands, or nothing.
+const togglePicker = (name) => {
+  const picker = byId("picker");
+  const content = picker.dataset.content === name ? "" : name;
+  picker.dataset.content = content;
+  picker.hidden = !content;
+  picker.replaceChildren(...(content === "samples" ? [sampleButtons()] : content === "commands" ? [commandMenu()] : []));
+  byId("show-samples").setAttribute("aria-expanded", content === "samples");
+  byId("show-commands").setAttribute("aria-expanded", content === "commands");
 };
 
-const menu = () => {
+const commandMenu = () => {
   const menus = get("menu") ?? {};
-  const commands = menus[here().kind === "private" ? "private" : "group"] ?? menus.default ?? [];
+  const commands = menus[currentConversation().kind === "private" ? "private" : "group"] ?? menus.default ?? [];
   if (!commands.length) return make("p", { class: "quiet" }, "The bot has not set its commands yet.");
   const items = commands.map(({ command, description }) => {
-    const send = () => {
-      shelve("");
-      say(`/${command}`);
+    const onclick = () => {
+      togglePicker("");
+      sendText(`/${command}`);
     };
     const name = make("strong", {}, `/${command}`);
-    return make("li", {}, make("button", { type: "button", onclick: send }, name, ` ${description}`));
+    return make("li", {}, make("button", { type: "button", onclick }, name, ` ${description}`));
   });
   return make("ul", { class: "menu", "aria-label": "Commands" }, ...items);
 };
 
-// Goes back by one step, and never eats what was written: an input method may only mean its own list by it.
-const escape = (event) => {
+// Closes the picker or leaves a reply or edit, but never clears the text: an input method uses Escape as well.
+const cancelOnEscape = (event) => {
   if (event.key !== "Escape" || event.isComposing || document.querySelector("dialog[open]")) return;
-  if (byId("bench").contains(event.target)) return;
-  if (byId("shelf").dataset.what) shelve("");
+  if (byId("workbench").contains(event.target)) return;
+  if (byId("picker").dataset.content) togglePicker("");
   else leaveContext();
 };
 
-const enter = (event) => {
+const submitOnEnter = (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   byId("composer").requestSubmit();
 };
 
-const grow = () => {
-  const words = byId("words");
-  words.rows = 1;
-  const { lineHeight, paddingTop, paddingBottom } = getComputedStyle(words);
-  const height = words.scrollHeight - parseFloat(paddingTop) - parseFloat(paddingBottom);
-  words.rows = Math.min(MOST_ROWS, Math.max(1, Math.round(height / parseFloat(lineHeight))));
+const fitTextHeight = () => {
+  const field = byId("text");
+  field.rows = 1;
+  const { lineHeight, paddingTop, paddingBottom } = getComputedStyle(field);
+  const height = field.scrollHeight - parseFloat(paddingTop) - parseFloat(paddingBottom);
+  field.rows = Math.min(MAX_ROWS, Math.max(1, Math.round(height / parseFloat(lineHeight))));
 };
 
-// The field is free at once: what is typed while a message is on its way belongs to the next one.
+// The field is cleared at once: what is typed while a message is being sent belongs to the next one.
 const submit = async (event) => {
   event.preventDefault();
-  await arriving;
-  const place = here().key;
-  const begun = draft();
-  if (!begun.edit && !begun.pictures.length && !begun.words.trim()) return;
-  show({ ...EMPTY, words: begun.before ?? "" });
-  shelve("");
-  if (!(await send(place, begun))) giveBack(place, begun);
+  await sampleLoaded;
+  const conversation = currentConversation().key;
+  const draft = readDraft();
+  if (!draft.edit && !draft.pictures.length && !draft.text.trim()) return;
+  showDraft({ ...EMPTY, text: draft.textBeforeEdit ?? "" });
+  togglePicker("");
+  if (!(await (draft.edit ? postEdit : postMessage)(draft))) restoreDraft(conversation, draft);
 };
 
-const send = (place, { words, pictures, asFiles, reply, edit }) =>
-  edit
-    ? ask("edit", { place, speaker: edit.from.id, message: edit.id, text: words })
-    : post({ text: words, pictures, asFiles, reply });
+const postEdit = ({ text, edit }) =>
+  post("edit", { conversation: currentConversation().key, speaker: edit.from.id, message: edit.id, text });
 
-const post = ({ text, pictures, asFiles, reply }) => {
+const postMessage = ({ text, pictures, asFiles, reply }) => {
   const form = new FormData();
-  form.set("place", here().key);
-  form.set("speaker", speaker());
+  form.set("conversation", currentConversation().key);
+  form.set("speaker", speakerId());
   form.set("text", text);
   if (reply) form.set("reply_to", reply.id);
   if (asFiles) form.set("as_files", "yes");
   for (const file of pictures) form.append("picture", file, file.name);
-  return ask("send", form);
+  return post("send", form);
 };

@@ -1,6 +1,6 @@
-// What the sandbox tells: every object by its name, kept true by the feed.
+// The sandbox's state: each item by its name, kept up to date by server-sent events.
 
-const things = new Map();
+const items = new Map();
 const listeners = [];
 let scheduled = false;
 
@@ -15,26 +15,26 @@ export const changed = () => {
   }, 0);
 };
 
-export const get = (name) => things.get(name);
+export const get = (name) => items.get(name);
 
-export const all = (kind) => [...things].filter(([name]) => name.startsWith(`${kind}/`)).map(([, thing]) => thing);
+export const all = (kind) => [...items].filter(([name]) => name.startsWith(`${kind}/`)).map(([, item]) => item);
 
-export const places = () => all("place").sort((one, other) => one.order - other.order);
+export const conversations = () => all("conversation").sort((one, other) => one.order - other.order);
 
-export const messagesIn = (place) =>
+export const messagesIn = (conversation) =>
   all("message")
-    .filter((message) => message.chat === place.chat && message.thread === place.thread)
+    .filter((message) => message.chat === conversation.chat && message.thread === conversation.thread)
     .sort((one, other) => one.id - other.id);
 
-export const follow = (onConnection) => {
-  const feed = new EventSource("events");
-  feed.onmessage = (event) => {
-    const news = JSON.parse(event.data);
-    if (news.whole) things.clear();
-    for (const [name, thing] of Object.entries(news.set)) things.set(name, thing);
-    for (const name of news.gone) things.delete(name);
+export const followEvents = (onConnection) => {
+  const source = new EventSource("events");
+  source.onmessage = (event) => {
+    const { snapshot, set, removed } = JSON.parse(event.data);
+    if (snapshot) items.clear();
+    for (const [name, item] of Object.entries(set)) items.set(name, item);
+    for (const name of removed) items.delete(name);
     changed();
   };
-  feed.onopen = () => onConnection(true);
-  feed.onerror = () => onConnection(false);
+  source.onopen = () => onConnection(true);
+  source.onerror = () => onConnection(false);
 };
