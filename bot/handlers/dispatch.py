@@ -157,19 +157,20 @@ class Dispatcher:
             if len(taken) == BATCH_SIZE or (taken and self._monotonic() > until):
                 return erased, True
             taken.append(letter)
-            reading = parse_update(json.loads(letter.body), self._update_filter.me)
-            erased = erased or (reading is not None and is_deletion_confirmed(tx, *reading))
-            self._handle_update(tx, letter, reading)
+            update = parse_update(json.loads(letter.body), self._update_filter.me)
+            if update is not None and update.content is not None:
+                erased = erased or is_deletion_confirmed(tx, update.origin, update.content)
+            self._handle_update(tx, letter, update)
         return erased, False
 
-    def _handle_update(self, tx: Transaction, letter: StoredUpdate, reading: ParsedUpdate | None) -> None:
+    def _handle_update(self, tx: Transaction, letter: StoredUpdate, update: ParsedUpdate | None) -> None:
         now = self._clock()
-        if reading is not None and _must_wait_for_group_admins(tx, reading, now):
-            tx.chats.request_admins(reading[0].chat_id, now)
-            tx.inbox.hold_for_admins(letter.update_id, reading[0].chat_id)
-            return
-        if reading is not None:
-            origin, meaning = reading
+        if update is not None and update.content is not None:
+            origin, meaning = update.origin, update.content
+            if _must_wait_for_group_admins(tx, origin, meaning, now):
+                tx.chats.request_admins(origin.chat_id, now)
+                tx.inbox.hold_for_admins(letter.update_id, origin.chat_id)
+                return
             if origin.user_id in self._access_policy.admin_ids:
                 tx.users.set_language(origin.user_id, tx.chats.get_language(origin.user_id) or origin.language)
             origin = replace(origin, language=tx.chats.get_language(origin.chat_id) or origin.language)
@@ -301,9 +302,8 @@ def _open_settings(tx: Transaction, origin: UpdateOrigin, now: Instant) -> Sente
     return None
 
 
-def _must_wait_for_group_admins(tx: Transaction, reading: ParsedUpdate, now: Instant) -> bool:
+def _must_wait_for_group_admins(tx: Transaction, origin: UpdateOrigin, meaning: UpdateContent, now: Instant) -> bool:
     """Say whether something can only be decided once it is known who administers the group."""
-    origin, meaning = reading
     pressed = meaning.button if isinstance(meaning, ButtonPressed) else None
     job = None if pressed is None or pressed.action in SETTINGS_ACTIONS else tx.jobs.get(pressed.target)
     if not requires_group_admin(origin, meaning, job):

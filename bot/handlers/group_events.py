@@ -21,7 +21,7 @@ def handle_membership_change(
         tx.chats.set_added_by(origin.chat_id, origin.user_id)
     if not placed.is_new or not is_welcome or not tx.chats.mark_greeted(origin.chat_id, now):
         return
-    hearing = "all" if placed.is_admin or origin.hears_all else "some"
+    hearing = "all" if placed.is_admin or origin.receives_all else "some"
     words = sentence("hello", hearing=hearing).translate(origin.language)
     say = MessageDraft(key=greeting_key(origin.chat_id), chat_id=origin.chat_id, body=words)
     tx.outbox.add(say, now, due_at=add_seconds(now, GREETING_DELAY))

@@ -123,7 +123,7 @@ def _reply_no_image(tx: Transaction, origin: UpdateOrigin, reply_to: ReplyTarget
         reply_once(tx, origin, sentence("picture-deleted"), now, about=f"deleted:{job.id}")
         return
     # what a reply is about may be hidden; when it is shown, there is no picture in it
-    sees_it = reply_to is not None or origin.hears_all or tx.chats.receives_all_messages(origin.chat_id)
+    sees_it = reply_to is not None or origin.receives_all or tx.chats.receives_all_messages(origin.chat_id)
     told = sentence("no-picture", where=origin.chat_type if sees_it else "half-deaf")
     reply_once(tx, origin, told, now, about="no-picture")
 

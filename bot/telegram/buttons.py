@@ -80,12 +80,6 @@ def parse_callback_data(data: str | None) -> ButtonPress | None:
     return ButtonPress(ButtonAction(found[1]), int(found[2]), int(found[3]))
 
 
-def has_callback_data(markup: InlineKeyboardMarkup | None, data: str | None) -> bool:
-    """Say whether a message that has these buttons, as Telegram shows it, has one with this behind it."""
-    rows = () if markup is None else markup.inline_keyboard
-    return any(button.callback_data == data for row in rows for button in row if data is not None)
-
-
 def build_inline_keyboard(buttons: tuple[Button, ...]) -> InlineKeyboardMarkup | None:
     """Return the buttons as Telegram takes them, in rows that a phone can show."""
     if not buttons:

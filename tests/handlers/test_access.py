@@ -456,9 +456,9 @@ def test_who_hands_something_on_in_a_group_is_meant_and_not_its_author() -> None
         "from": {**ada, "id": ADMIN},
         "reply_to_message": handed_on,
     }
-    reading = parse_update({"update_id": 1, "message": {**message, "text": "/block@darkroom_bot"}}, ME)
-    assert reading is not None
-    assert reading[1] == CommandGiven("block", "", CommandTarget(1, 1001))
+    parsed = parse_update({"update_id": 1, "message": {**message, "text": "/block@darkroom_bot"}}, ME)
+    assert parsed is not None
+    assert parsed.content == CommandGiven("block", "", CommandTarget(1, 1001))
 
 
 def test_a_message_of_a_channel_is_the_channels() -> None:
@@ -481,6 +481,6 @@ def test_a_message_of_a_channel_is_the_channels() -> None:
             },
         },
     }
-    reading = parse_update(update, ME)
-    assert reading is not None
-    assert reading[1] == CommandGiven("block", "", CommandTarget(1, -1009))
+    parsed = parse_update(update, ME)
+    assert parsed is not None
+    assert parsed.content == CommandGiven("block", "", CommandTarget(1, -1009))
