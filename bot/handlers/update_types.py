@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from bot.clock import Instant
 from bot.i18n import DEFAULT_LANGUAGE
 from bot.job import SourceImage
+from bot.store.transaction import Transaction
 from bot.telegram.buttons import ButtonPress
 
 
@@ -172,3 +174,14 @@ class ParsedUpdate:
     content: UpdateContent | None
     #: None outside groups, where everything is meant for the bot
     group_message: GroupMessage | None = None
+
+
+@dataclass(frozen=True)
+class UpdateContext:
+    """An update that is being handled, and the transaction for everything that it causes."""
+
+    tx: Transaction
+    origin: UpdateOrigin
+    update_id: int
+    received_at: Instant
+    now: Instant

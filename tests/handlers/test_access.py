@@ -9,7 +9,7 @@ import pytest
 from bot.handlers.access import AccessDecision, AccessPolicy
 from bot.handlers.quotas import DailyLimits, QuotaPolicy
 from bot.handlers.update_parser import parse_update
-from bot.handlers.update_types import CommandGiven, CommandTarget, UpdateOrigin
+from bot.handlers.update_types import CommandGiven, CommandTarget, UpdateContext, UpdateOrigin
 from bot.job import State
 from bot.store.access_rules import AccessRule
 from bot.store.progress_messages import RequestReaction
@@ -439,7 +439,7 @@ async def test_an_admin_that_is_a_group_is_one_as_a_supergroup_as_well(desk: Adm
 
     def judge(tx: Transaction) -> tuple[AccessDecision, bool]:
         tx.chats.migrate_chat(CHAT, -6)
-        return access.decide(tx, TWO, -6), room.is_limited(tx, origin)
+        return access.decide(tx, TWO, -6), room.is_limited(UpdateContext(tx, origin, 1, 0, 0))
 
     assert await desk.harness.bot.db.transact(judge) == (AccessDecision.ALLOWED, False)
 
