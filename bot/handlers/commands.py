@@ -6,7 +6,7 @@ from bot.handlers.replies import draft_reply
 from bot.handlers.update_types import CommandGiven, UpdateContext
 from bot.i18n import Sentence, SentenceList, sentence
 from bot.i18n.time_phrases import approximate_duration, time_until_tomorrow
-from bot.stats.period import MAX_DAYS, MAX_HOURS, parse_period
+from bot.stats.aggregates import MAX_DAYS, MAX_HOURS, parse_period
 from bot.store.daily_usage import EVERYONE_ID, UsageScope
 from bot.store.outbox import MessageKind
 

@@ -9,8 +9,8 @@ import pytest
 
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.telegram import Person
+from bot.stats.aggregates import DAY_MS
 from bot.stats.chart_process import ChartRenderer
-from bot.stats.period import DAY_MS
 from bot.stats.report import StatsReport
 from bot.telegram.client import Destination
 from tests.bot_harness import BotHarness, open_bot_harness

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from bot.stats.aggregates import aggregate_period
+from bot.stats.aggregates import Period, PeriodUnit, aggregate_period
 from bot.stats.build_chart_data import build_chart_data
 from bot.stats.chart import render_png
-from bot.stats.period import Period, PeriodUnit
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW, insert_history
 

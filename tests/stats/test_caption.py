@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from bot.i18n import languages
-from bot.stats.aggregates import EditOutcome, PeriodStatistics, TimeBucket, WaitTimes
-from bot.stats.caption import percentage, render_caption
-from bot.stats.period import Period, PeriodUnit
+from bot.stats.aggregates import EditOutcome, Period, PeriodStatistics, PeriodUnit, TimeBucket, WaitTimes
+from bot.stats.build_chart_data import percentage
+from bot.stats.report import render_caption
 from tests.stats.synthetic_history import NOW
 
 #: More than anybody has, of every kind.

@@ -12,11 +12,18 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from bot.stats.aggregates import EditOutcome, PeriodStatistics, TimeBucket, WaitTimes, aggregate_period
+from bot.stats.aggregates import (
+    EditOutcome,
+    Period,
+    PeriodStatistics,
+    PeriodUnit,
+    TimeBucket,
+    WaitTimes,
+    aggregate_period,
+)
 from bot.stats.build_chart_data import build_chart_data
 from bot.stats.chart import DPI, HEIGHT, WIDTH, build_figure, first_renderable, render_png
 from bot.stats.chart_data import ChartData
-from bot.stats.period import Period, PeriodUnit
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.stats.aggregates import EditOutcome, PeriodStatistics, TimeBucket, WaitTimes, aggregate_period
+from bot.stats.aggregates import DEFAULT_PERIOD, EditOutcome, PeriodStatistics, TimeBucket, WaitTimes, aggregate_period
 from bot.stats.build_chart_data import build_chart_data
 from bot.stats.chart_data import ChartData
 from bot.stats.chart_process import ChartError, ChartRenderer
-from bot.stats.period import DEFAULT_PERIOD
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW
 
