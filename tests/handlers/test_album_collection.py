@@ -73,21 +73,21 @@ def _delivery_update(number: int, story: AlbumStory, delivery: AlbumDelivery) ->
 async def _play_story(story: AlbumStory, folder: Path) -> dict[str, Job]:
     """Let everything arrive and the windows close; return what the albums became."""
     path = str(folder / "darkroom.db")
-    office, now = DispatchHarness(await Database.open(path)), NOON
+    harness, now = DispatchHarness(await Database.open(path)), NOON
     for number, delivery in enumerate(story.deliveries, start=1):
         now = add_seconds(now, delivery.gap)
         if delivery.is_after_restart:
-            await office.db.close()
-            office = DispatchHarness(await Database.open(path))
+            await harness.db.close()
+            harness = DispatchHarness(await Database.open(path))
             deadlines = add_seconds(now, WINDOW), add_seconds(now, 8)
-            await office.db.transact(lambda tx, until=deadlines: tx.jobs.extend_collection_deadlines(*until))  # type: ignore[misc]  # mypy: a default in a lambda
-        office.now = now
-        await office.db.transact(lambda tx, now=now: close_due_requests(tx, CONTAINMENT, now))  # type: ignore[misc]  # mypy: a default in a lambda
-        await office.handle_updates(_delivery_update(number, story, delivery))
-    await office.db.transact(lambda tx: close_due_requests(tx, CONTAINMENT, add_seconds(now, 10)))
-    jobs = await office.db.transact(lambda tx: _read_jobs(tx, story))
-    assert await office.queued_texts() == []
-    await office.db.close()
+            await harness.db.transact(lambda tx, until=deadlines: tx.jobs.extend_collection_deadlines(*until))  # type: ignore[misc]  # mypy: a default in a lambda
+        harness.now = now
+        await harness.db.transact(lambda tx, now=now: close_due_requests(tx, CONTAINMENT, now))  # type: ignore[misc]  # mypy: a default in a lambda
+        await harness.handle_updates(_delivery_update(number, story, delivery))
+    await harness.db.transact(lambda tx: close_due_requests(tx, CONTAINMENT, add_seconds(now, 10)))
+    jobs = await harness.db.transact(lambda tx: _read_jobs(tx, story))
+    assert await harness.queued_texts() == []
+    await harness.db.close()
     return jobs
 
 

@@ -449,9 +449,9 @@ async def _affected_by_press(scene: ButtonScene, key: tuple[int, int], person: P
 
     def work(tx: Transaction) -> None:
         before = _read_contents(tx)
-        intake = house.bot.dispatcher
-        intake._handle_update(
-            tx, StoredUpdate(10**9, json.dumps(update), 1), parse_update(update, intake._update_filter.me)
+        dispatcher = house.bot.dispatcher
+        dispatcher._handle_update(
+            tx, StoredUpdate(10**9, json.dumps(update), 1), parse_update(update, dispatcher._update_filter.me)
         )
         found.update(_changed_ids(before, _read_contents(tx)))
         raise Rollback

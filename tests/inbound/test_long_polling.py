@@ -35,11 +35,11 @@ class LongPollingHarness:
         self.db = db
         self.now = 0.0
         self.wakeups = 0
-        self.address = UpdateFilter()
-        self.address.set_identity(BotAccount(424242, "darkroom_bot"))
-        letters = UpdateRecorder(db, self.address, Meters().updates, clock=lambda: 1, wake_others=self._wake)
+        update_filter = UpdateFilter()
+        update_filter.set_identity(BotAccount(424242, "darkroom_bot"))
+        recorder = UpdateRecorder(db, update_filter, Meters().updates, clock=lambda: 1, wake_others=self._wake)
         token = TokenRejection(me, monotonic=lambda: self.now, patience=60.0)
-        self.poll = LongPoller(updates, letters, token, monotonic=lambda: self.now, rival_patience=60.0)
+        self.poll = LongPoller(updates, recorder, token, monotonic=lambda: self.now, rival_patience=60.0)
 
     def _wake(self) -> None:
         self.wakeups += 1
