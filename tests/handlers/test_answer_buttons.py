@@ -59,8 +59,8 @@ async def test_pressed_twice_it_orders_once_and_later_once_more(here: GroupHarne
     answer = await _finish_group_edit(here)
     presses = [person.press_button(answer["message_id"], "Again", chat=here.group) for person in (here.ada, here.grace)]
     await here.process_updates()
-    told = [(here.ada.callback_answer(press) or {}).get("text") for press in presses]
-    assert told == [render_english("toast-varied"), render_english("toast-varied-already")]
+    reply_text = [(here.ada.callback_answer(press) or {}).get("text") for press in presses]
+    assert reply_text == [render_english("toast-varied"), render_english("toast-varied-already")]
     assert len(await here.finish_edits()) == 2
     assert await here.press_button(here.ada, answer["message_id"], "Again") == render_english("toast-varied")
     assert len(await here.finish_edits()) == 3
@@ -252,8 +252,8 @@ async def test_the_admins_are_asked_for_once_a_minute_at_most(here: GroupHarness
 async def test_what_telegram_does_not_let_a_bot_delete_is_said(here: GroupHarness) -> None:
     answer = await _finish_group_edit(here)
     here.harness.clock.now += 49 * HOUR
-    told = await here.press_button(here.ada, answer["message_id"], "Delete")
-    assert told == render_english("toast-too-old-to-delete", where="group")
+    reply_text = await here.press_button(here.ada, answer["message_id"], "Delete")
+    assert reply_text == render_english("toast-too-old-to-delete", where="group")
     assert len(here.pictures()) == 1
 
 

@@ -140,7 +140,7 @@ async def test_the_same_message_under_another_update_id_makes_nothing_twice(harn
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reply_text"),
     [
         (
             {"document": DOCUMENT | {"file_size": 20 * 1024 * 1024 + 1}, "caption": "x"},
@@ -157,10 +157,10 @@ async def test_the_same_message_under_another_update_id_makes_nothing_twice(harn
     ],
 )
 async def test_everything_else_gets_one_helpful_answer_and_no_job(
-    harness: DispatchHarness, content: dict[str, Any], told: str
+    harness: DispatchHarness, content: dict[str, Any], reply_text: str
 ) -> None:
     await harness.handle_updates(make_update(**content))
-    assert await harness.queued_texts() == [told]
+    assert await harness.queued_texts() == [reply_text]
     assert await harness.job_states() == []
 
 

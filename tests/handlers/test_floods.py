@@ -66,19 +66,19 @@ async def _count_waiting(harness: DispatchHarness, kind: MessageKind) -> int:
     return await harness.db.transact(count)
 
 
-@pytest.mark.parametrize(("content", "told"), MEANINGLESS_UPDATES)
+@pytest.mark.parametrize(("content", "reply_text"), MEANINGLESS_UPDATES)
 async def test_what_means_nothing_is_answered_once_a_minute_and_chat(
-    harness: DispatchHarness, content: dict[str, Any], told: str
+    harness: DispatchHarness, content: dict[str, Any], reply_text: str
 ) -> None:
     harness.now = NOON + 59_000  # shortly before a minute of the clock is over
     await harness.handle_updates(*_make_flood(content))
-    assert await harness.queued_texts() == [told]
+    assert await harness.queued_texts() == [reply_text]
     harness.now += MINUTE - 1
     await harness.handle_updates(*_make_flood(content, first=1000))
-    assert await harness.queued_texts() == [told]
+    assert await harness.queued_texts() == [reply_text]
     harness.now += 1
     await harness.handle_updates(*_make_flood(content, first=2000))
-    assert await harness.queued_texts() == [told] * 2
+    assert await harness.queued_texts() == [reply_text] * 2
 
 
 async def test_another_chat_is_answered_in_the_same_minute(harness: DispatchHarness) -> None:
@@ -107,14 +107,14 @@ async def test_commands_are_answered_each_as_long_as_not_too_much_waits(harness:
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "reply_text"),
     [("/help", render_english("help", where="group")), ("/privacy", PRIVACY_NOTICE.translate("en"))],
 )
 async def test_what_everybody_reads_alike_is_said_once_a_minute_in_a_group(
-    harness: DispatchHarness, command: str, told: str
+    harness: DispatchHarness, command: str, reply_text: str
 ) -> None:
     await harness.handle_updates(*_make_flood({"text": command}, chat=GROUP_CHAT))
-    assert await harness.queued_texts(-100) == [told]
+    assert await harness.queued_texts(-100) == [reply_text]
 
 
 async def test_files_that_are_too_large_are_refused_each_within_bounds(harness: DispatchHarness) -> None:

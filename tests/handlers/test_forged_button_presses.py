@@ -89,9 +89,11 @@ async def _press_inaccessible(here: GroupHarness, person: Person, message_id: in
 async def test_nobody_deletes_with_an_edit_of_theirs_what_others_had_made(here: GroupHarness) -> None:
     adas = await _finish_edit(here, here.ada)
     eves = await _finish_edit(here, _create_eve(here))
-    told = await _press_forged(here, _create_eve(here), adas["message_id"], _callback_data_of_buttons(eves)["Delete"])
+    reply_text = await _press_forged(
+        here, _create_eve(here), adas["message_id"], _callback_data_of_buttons(eves)["Delete"]
+    )
     await here.harness.advance_time(5)
-    assert told == render_english("toast-old")
+    assert reply_text == render_english("toast-old")
     assert [each["message_id"] for each in here.pictures()] == [adas["message_id"], eves["message_id"]]
     assert here.visible_calls("deleteMessage") == []
 
@@ -102,9 +104,11 @@ async def test_nobody_takes_a_menu_away_with_an_edit_of_theirs(here: GroupHarnes
     here.ada.send_text("/settings@darkroom_bot", chat=here.group)
     await here.process_updates()
     menu = here.text_messages()[-1]
-    told = await _press_forged(here, _create_eve(here), menu["message_id"], _callback_data_of_buttons(eves)["Delete"])
+    reply_text = await _press_forged(
+        here, _create_eve(here), menu["message_id"], _callback_data_of_buttons(eves)["Delete"]
+    )
     await here.harness.advance_time(5)
-    assert told == render_english("toast-old")
+    assert reply_text == render_english("toast-old")
     assert here.text_messages()[-1] == menu
 
 
@@ -116,8 +120,8 @@ async def test_an_order_in_doubt_is_decided_under_its_question_only(here: GroupH
     await here.harness.advance_time(5)
     question = here.text_messages()[-1]
     for label in ("Try again", "Leave it"):
-        told = await _press_forged(here, here.ada, eves["message_id"], _callback_data_of_buttons(question)[label])
-        assert told == render_english("toast-old")
+        reply_text = await _press_forged(here, here.ada, eves["message_id"], _callback_data_of_buttons(question)[label])
+        assert reply_text == render_english("toast-old")
     assert (await here.harness.read_job(2)).state is State.SUBMITTING
     assert await here.press_button(here.ada, question["message_id"], "Leave it") == render_english("toast-left")
 
@@ -185,8 +189,8 @@ async def test_a_deleted_picture_is_not_brought_back_by_anybody_from_any_message
     await here.harness.advance_time(5)
     for person in (_create_eve(here), here.ada, here.grace):
         for message_id in (adas["message_id"], eves["message_id"]):
-            told = await _press_forged(here, person, message_id, Button("x", action, 1).callback_data)
-            assert told == render_english("toast-picture-deleted")
+            reply_text = await _press_forged(here, person, message_id, Button("x", action, 1).callback_data)
+            assert reply_text == render_english("toast-picture-deleted")
     assert [each["message_id"] for each in await here.finish_edits()] == [eves["message_id"]]
     assert len(here.harness.kie.tasks) == 2
     assert (await here.harness.read_job(1)).result_url is None, "where it is at Kie is forgotten as well"
@@ -196,10 +200,10 @@ async def test_a_picture_stays_deleted_after_a_restart(here: GroupHarness) -> No
     adas = await _finish_edit(here, here.ada)
     await here.press_button(here.ada, adas["message_id"], "Delete")
     await here.harness.restart()
-    told = await _press_forged(
+    reply_text = await _press_forged(
         here, _create_eve(here), adas["message_id"], _callback_data_of_buttons(adas)["Original file"]
     )
-    assert told == render_english("toast-picture-deleted")
+    assert reply_text == render_english("toast-picture-deleted")
     assert await here.finish_edits() == []
 
 
@@ -304,8 +308,8 @@ async def test_an_answer_may_be_pressed_before_the_bot_knows_that_it_arrived(her
     fault.release.set()
     await turning
     await here.finish_edits()
-    told = {"Again": "toast-varied", "Original file": "toast-fetching", "Delete": "toast-deleted"}[label]
-    assert (here.ada.callback_answer(press) or {}).get("text") == render_english(told)
+    reply_text = {"Again": "toast-varied", "Original file": "toast-fetching", "Delete": "toast-deleted"}[label]
+    assert (here.ada.callback_answer(press) or {}).get("text") == render_english(reply_text)
     assert len(here.pictures()) == (0 if label == "Delete" else 2)
     assert (await here.harness.read_job()).answered_at is not None
 
@@ -334,8 +338,12 @@ async def test_an_answer_in_doubt_that_is_deleted_is_not_sent_once_more(here: Gr
 async def test_under_a_message_that_telegram_shows_no_more_a_press_counts_as_well(here: GroupHarness) -> None:
     answer = await _finish_edit(here, here.ada)
     data = _callback_data_of_buttons(answer)
-    told = [await _press_inaccessible(here, here.ada, answer["message_id"], data[label]) for label in data]
-    assert told == [render_english("toast-varied"), render_english("toast-fetching"), render_english("toast-deleted")]
+    reply_text = [await _press_inaccessible(here, here.ada, answer["message_id"], data[label]) for label in data]
+    assert reply_text == [
+        render_english("toast-varied"),
+        render_english("toast-fetching"),
+        render_english("toast-deleted"),
+    ]
 
 
 async def test_after_the_return_of_an_older_database_an_old_button_is_not_taken_for_one_of_another_job(

@@ -296,8 +296,8 @@ async def test_words_that_come_when_the_day_is_used_up_are_answered_kindly_and_m
         assert await _read_daily_usage(house) == 0
         assert house.progress_messages() == [], "the question is over"
         await house.advance_time(DAY)
-        [told] = [m for m in house.telegram.bot_messages(1001) if m.get("text") == house.sent_texts()[0]]
-        house.ada.send_text("make it snow", reply_to=told["message_id"])
+        [reply_text] = [m for m in house.telegram.bot_messages(1001) if m.get("text") == house.sent_texts()[0]]
+        house.ada.send_text("make it snow", reply_to=reply_text["message_id"])
         await house.process_updates()
         await house.advance_time(40)
         assert len(house.pictures()) == 1

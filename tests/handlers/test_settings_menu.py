@@ -227,9 +227,9 @@ async def test_what_is_chosen_on_a_page_that_is_just_going_shows_as_well(house: 
     assert "Shape: 16:9" in _button_labels(_shown_settings(house))
 
 
-@pytest.mark.parametrize(("older", "told"), [(False, None), (True, "toast-old")])
+@pytest.mark.parametrize(("older", "reply_text"), [(False, None), (True, "toast-old")])
 async def test_a_menu_may_be_pressed_before_the_bot_knows_that_it_arrived(
-    house: BotHarness, *, older: bool, told: str | None
+    house: BotHarness, *, older: bool, reply_text: str | None
 ) -> None:
     before = await _open_settings(house)
     house.clock.now += 1.0
@@ -248,7 +248,7 @@ async def test_a_menu_may_be_pressed_before_the_bot_knows_that_it_arrived(
     on_its_way.release.set()
     await turning
     await house.advance_time(4)
-    assert (house.ada.callback_answer("992") or {}).get("text") == (told and render_english(told))
+    assert (house.ada.callback_answer("992") or {}).get("text") == (reply_text and render_english(reply_text))
     assert _shown_settings(house)["text"] == render_english("settings" if older else "choose-shape")
 
 

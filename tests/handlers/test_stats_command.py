@@ -47,18 +47,18 @@ class StatsAdminChat:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[StatsAdminChat]:
+async def admin_chat(tmp_path: Path) -> AsyncIterator[StatsAdminChat]:
     """A bot with an admin."""
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN})) as house:
         yield StatsAdminChat(house, tmp_path / "darkroom.db")
 
 
 async def test_an_admin_gets_a_picture_with_the_same_figures_below_it(
-    desk: StatsAdminChat, monkeypatch: pytest.MonkeyPatch
+    admin_chat: StatsAdminChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MPLBACKEND", "no-backend-of-this-name")  # what draws gets nothing of the bot's environment
-    desk.insert_finished_edit()
-    sent = await desk.send("/stats")
+    admin_chat.insert_finished_edit()
+    sent = await admin_chat.send("/stats")
     assert sent["photo"]
     assert sent["caption"].splitlines() == [
         "The last 7 days, until 2027-01-15 08:00 UTC",
@@ -71,39 +71,41 @@ async def test_an_admin_gets_a_picture_with_the_same_figures_below_it(
     ]
 
 
-async def test_without_edits_an_admin_is_told_so_in_their_language(desk: StatsAdminChat) -> None:
-    desk.admin.user["language_code"] = "ru"
-    sent = await desk.send("/stats 30d")
+async def test_without_edits_an_admin_is_told_so_in_their_language(admin_chat: StatsAdminChat) -> None:
+    admin_chat.admin.user["language_code"] = "ru"
+    sent = await admin_chat.send("/stats 30d")
     assert sent["text"].startswith("Последние 30 дней, до ")
     assert "никто не просил" in sent["text"]
 
 
-async def test_who_writes_no_period_is_told_how_to(desk: StatsAdminChat) -> None:
-    assert (await desk.send("/stats yesterday"))["text"] == render_english("stats-which", hours="72h", days="366d")
+async def test_who_writes_no_period_is_told_how_to(admin_chat: StatsAdminChat) -> None:
+    assert (await admin_chat.send("/stats yesterday"))["text"] == render_english(
+        "stats-which", hours="72h", days="366d"
+    )
 
 
-async def test_others_hear_what_they_hear_of_any_command_of_admins(desk: StatsAdminChat) -> None:
-    desk.harness.ada.send_text("/stats")
-    await desk.harness.process_updates()
-    assert desk.harness.sent_texts() == [render_english("unknown-command")]
+async def test_others_hear_what_they_hear_of_any_command_of_admins(admin_chat: StatsAdminChat) -> None:
+    admin_chat.harness.ada.send_text("/stats")
+    await admin_chat.harness.process_updates()
+    assert admin_chat.harness.sent_texts() == [render_english("unknown-command")]
 
 
 async def _still_wanted() -> None:
     """Say that it is still wanted."""
 
 
-async def test_figures_that_cannot_be_drawn_come_as_text(desk: StatsAdminChat) -> None:
-    desk.insert_finished_edit()
-    bot = desk.harness.bot
-    report = StatsReport(bot.db, bot.telegram, ChartRenderer(timeout=0.0), clock=desk.harness.clock.instant)
+async def test_figures_that_cannot_be_drawn_come_as_text(admin_chat: StatsAdminChat) -> None:
+    admin_chat.insert_finished_edit()
+    bot = admin_chat.harness.bot
+    report = StatsReport(bot.db, bot.telegram, ChartRenderer(timeout=0.0), clock=admin_chat.harness.clock.instant)
     await report.run("7d en", Destination(ADMIN), _still_wanted)
-    assert desk.harness.sent_texts(ADMIN)[-1].splitlines()[1] == "Edits: 1"
-    assert "could not be drawn" in " ".join(desk.harness.log_capture.lines)
+    assert admin_chat.harness.sent_texts(ADMIN)[-1].splitlines()[1] == "Edits: 1"
+    assert "could not be drawn" in " ".join(admin_chat.harness.log_capture.lines)
 
 
-async def test_where_telegram_takes_no_pictures_the_figures_come_as_text(desk: StatsAdminChat) -> None:
-    desk.insert_finished_edit()
+async def test_where_telegram_takes_no_pictures_the_figures_come_as_text(admin_chat: StatsAdminChat) -> None:
+    admin_chat.insert_finished_edit()
     body = b'{"ok": false, "error_code": 400, "description": "Bad Request: not enough rights to send photos"}'
     headers = {"Content-Type": "application/json"}
-    desk.harness.telegram.faults.add("sendPhoto", Fault(FaultKind.ANSWER, status=400, body=body, headers=headers))
-    assert (await desk.send("/stats"))["text"].splitlines()[1] == "Edits: 1"
+    admin_chat.harness.telegram.faults.add("sendPhoto", Fault(FaultKind.ANSWER, status=400, body=body, headers=headers))
+    assert (await admin_chat.send("/stats"))["text"].splitlines()[1] == "Edits: 1"

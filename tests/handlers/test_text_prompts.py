@@ -126,11 +126,13 @@ async def test_a_caption_that_is_too_long_is_asked_about_and_the_picture_kept(ho
     assert list(await _ordered_pictures(house)) == ["make it snow"]
 
 
-@pytest.mark.parametrize(("words", "told"), [("x" * 5001, "5,001 characters"), ("\u200b\u2060", "nothing to read")])
-async def test_words_that_are_of_no_use_keep_the_question_open(house: BotHarness, words: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "reply_text"), [("x" * 5001, "5,001 characters"), ("\u200b\u2060", "nothing to read")]
+)
+async def test_words_that_are_of_no_use_keep_the_question_open(house: BotHarness, words: str, reply_text: str) -> None:
     await house.request_edit(make_photo(), "")
     await _send_text(house, words)
-    assert told in house.sent_texts()[0]
+    assert reply_text in house.sent_texts()[0]
     await _send_text(house, "make it snow")
     assert list(await _ordered_pictures(house)) == ["make it snow"]
 
@@ -228,8 +230,8 @@ async def test_a_reply_to_what_was_said_about_useless_words_is_taken(house: BotH
     picture = await house.request_edit(make_photo(), "")
     await house.request_edit(make_photo("red"), "")
     await _send_text(house, "x" * 5001, picture)
-    [told] = [each for each in house.telegram.bot_messages(house.ada.id) if "5,001" in each.get("text", "")]
-    await _send_text(house, "make it snow", told["message_id"])
+    [reply_text] = [each for each in house.telegram.bot_messages(house.ada.id) if "5,001" in each.get("text", "")]
+    await _send_text(house, "make it snow", reply_text["message_id"])
     assert await _ordered_pictures(house) == {"make it snow": [_photo_bytes(house, picture)]}
 
 

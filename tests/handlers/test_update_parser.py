@@ -319,7 +319,7 @@ def _mention(words: str, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("words", "wish"),
+    ("words", "prompt"),
     [
         ("@darkroom_bot make it snow", "make it snow"),
         ("make it snow @Darkroom_Bot", "make it snow"),
@@ -331,7 +331,7 @@ def _mention(words: str, name: str) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("where", ["caption", "text"])
-def test_our_name_is_no_part_of_a_wish(where: str, words: str, wish: str) -> None:
+def test_our_name_is_no_part_of_a_wish(where: str, words: str, prompt: str) -> None:
     name = "@Darkroom_Bot" if "@Darkroom_Bot" in words else "@darkroom_bot"
     marks = "caption_entities" if where == "caption" else "entities"
     content: dict[str, Any] = {where: words, marks: [_mention(words, name)]} | (
@@ -339,7 +339,7 @@ def test_our_name_is_no_part_of_a_wish(where: str, words: str, wish: str) -> Non
     )
     update = make_update(chat=GROUP_CHAT, **content)
     validate_update(update)
-    assert _parse_content(update) == (ImageSent(PHOTO_SOURCE, wish) if where == "caption" else TextSent(wish))
+    assert _parse_content(update) == (ImageSent(PHOTO_SOURCE, prompt) if where == "caption" else TextSent(prompt))
 
 
 def test_a_name_that_only_begins_like_ours_keeps_its_beginning() -> None:
