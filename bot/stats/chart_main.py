@@ -1,7 +1,8 @@
-"""The child process that draws the chart, because what draws it is slow to load and takes much memory.
+"""The process that draws, apart from the bot: what it needs for that is slow to load, and takes memory.
 
-Started as `python -m bot.stats.chart_main SECONDS`. It loads the library, isolates itself, reads chart data as JSON
-from stdin, writes a PNG to stdout, and ends. It also ends after SECONDS, so it never outlives a bot that was killed.
+Started by `drawing_process` as `python -m bot.stats.chart_main SECONDS`. It loads what it draws with, shuts
+itself in (`bot.process_isolation`), reads sheets from its stdin, as JSON, writes a PNG to its
+stdout, and ends. When that takes longer than SECONDS it ends as well, so that it never outlives a bot that was killed.
 """
 
 import json
@@ -17,7 +18,7 @@ _MAX_MEMORY = 1 << 30
 
 
 def parse_chart_data(entry: dict[str, Any]) -> ChartData:
-    """Return chart data that was written as JSON."""
+    """Return a sheet that was written as JSON."""
     parts = {
         "tiles": tuple(map(tuple, entry["tiles"])),
         "bars": tuple(ChartBar(**each) for each in entry["bars"]),
@@ -34,12 +35,12 @@ def _main() -> None:
     seconds = float(sys.argv[1])
     signal.setitimer(signal.ITIMER_REAL, seconds)
     close_inherited_files()
-    from bot.stats import chart  # noqa: PLC0415 - slow to load, so within the time limit
+    from bot.stats import chart  # noqa: PLC0415 - only here, within its time, is it worth its second
 
     chart.preload()
     isolate_process(memory=_MAX_MEMORY, seconds=seconds)
-    charts = [parse_chart_data(each) for each in json.load(sys.stdin)]
-    sys.stdout.buffer.write(chart.render_png(charts))
+    sheets = [parse_chart_data(each) for each in json.load(sys.stdin)]
+    sys.stdout.buffer.write(chart.render_png(sheets))
 
 
 if __name__ == "__main__":
