@@ -86,8 +86,8 @@ class QuotaPolicy:
         waiting = ctx.tx.jobs.count_waiting_charged_to(self.charged_to(ctx), MAX_WAITING_PER_USER)
         if waiting < MAX_WAITING_PER_USER:
             return None
-        name = "too-many-nameless-wait" if ctx.origin.is_sender_chat else "too-many-wait"
-        return sentence(name, most=MAX_WAITING_PER_USER)
+        is_sender_chat = ctx.origin.is_sender_chat
+        return sentence("too-many-nameless-wait" if is_sender_chat else "too-many-wait", most=MAX_WAITING_PER_USER)
 
     def why_exhausted(self, ctx: UpdateContext) -> Sentence | None:
         """Return which daily limit another request would exceed, or None."""

@@ -25,25 +25,25 @@ MAX_TICKS = 4
 def build_chart_data(statistics: PeriodStatistics, language: str) -> ChartData:
     """Return what the chart shows, with labels in a language."""
 
-    def text(name: str, **values: str) -> str:
-        return sentence(name, **values).translate(language)
+    def translate(text: Sentence) -> str:
+        return text.translate(language)
 
     is_hourly = statistics.period.unit is PeriodUnit.HOURS
     bars_title = {0: "stats-by-hour", 1: "stats-by-day", DAYS_PER_WEEK: "stats-by-week"}
     return ChartData(
-        title=period_title(statistics.period).translate(language),
-        until=text("stats-until", time=format_utc(statistics.now)),
-        tiles=tuple((value.translate(language), label.translate(language)) for label, value in _tiles(statistics)),
-        bars_title=text(bars_title[statistics.period.days_per_bar]),
+        title=translate(period_title(statistics.period)),
+        until=translate(sentence("stats-until", time=format_utc(statistics.now))),
+        tiles=tuple((translate(value), translate(label)) for label, value in _tiles(statistics)),
+        bars_title=translate(sentence(bars_title[statistics.period.days_per_bar])),
         bars=tuple(map(_build_bar, statistics.buckets)),
         ticks=_ticks(statistics),
         legend=_legend(statistics, language),
-        hours_title="" if is_hourly else text("stats-of-day"),
+        hours_title="" if is_hourly else translate(sentence("stats-of-day")),
         hours=() if is_hourly else statistics.by_hour_of_day,
-        outcomes_title=text("stats-ends"),
+        outcomes_title=translate(sentence("stats-ends")),
         outcomes=_outcome_rows(statistics, language),
-        waits_title=text("stats-wait"),
-        kie=text("stats-of-it-kie"),
+        waits_title=translate(sentence("stats-wait")),
+        kie=translate(sentence("stats-of-it-kie")),
         waits=() if statistics.wait_times is None else _wait_rows(statistics.wait_times, language),
     )
 
@@ -112,24 +112,24 @@ def _legend(statistics: PeriodStatistics, language: str) -> tuple[tuple[str, str
 def _outcome_rows(statistics: PeriodStatistics, language: str) -> tuple[OutcomeRow, ...]:
     """Return a row for success, one for each cause of failure, and one for what users chose themselves."""
 
-    def row(name: str, count: int, kind: str) -> OutcomeRow:
+    def row(label: Sentence, count: int, kind: str) -> OutcomeRow:
         share = sentence("stats-percent", share=percentage(count / statistics.edits))
         text = f"{_format_number(count).translate(language)} · {share.translate(language)}"
-        return OutcomeRow(sentence(name).translate(language), count, text, kind)
+        return OutcomeRow(label.translate(language), count, text, kind)
 
     shown = [each for each in outcomes_by_frequency(statistics) if each in (EditOutcome.SUCCEEDED, *FAILED_OUTCOMES)]
-    rows = [
-        row(each.sentence_name, statistics.outcomes[each], "made" if each is EditOutcome.SUCCEEDED else "not_made")
-        for each in shown
-    ]
+    kinds = {EditOutcome.SUCCEEDED: "made"}
+    rows = [row(sentence(each.sentence_name), statistics.outcomes[each], kinds.get(each, "not_made")) for each in shown]
     others = statistics.edits - sum(statistics.outcomes[each] for each in shown)
-    return (*rows, row("stats-others", others, "others")) if others else tuple(rows)
+    return (*rows, row(sentence("stats-others"), others, "others")) if others else tuple(rows)
 
 
 def _wait_rows(waits: WaitTimes, language: str) -> tuple[WaitRow, ...]:
-    def row(name: str, total_ms: int, kie_ms: int) -> WaitRow:
+    def row(label: Sentence, total_ms: int, kie_ms: int) -> WaitRow:
         total, at_kie = total_ms / 1000, min(total_ms, kie_ms) / 1000
         total_text, kie_text = (short_duration(seconds).translate(language) for seconds in (total, at_kie))
-        return WaitRow(sentence(name).translate(language), total, total_text, at_kie, kie_text)
+        return WaitRow(label.translate(language), total, total_text, at_kie, kie_text)
 
-    return row("stats-half", waits.median, waits.median_at_kie), row("stats-most", waits.p95, waits.p95_at_kie)
+    half = row(sentence("stats-half"), waits.median, waits.median_at_kie)
+    most = row(sentence("stats-most"), waits.p95, waits.p95_at_kie)
+    return half, most
