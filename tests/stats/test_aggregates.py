@@ -1,4 +1,4 @@
-"""The figures are those of the rows, whoever they were of: nothing is counted twice, or left out."""
+"""Statistics are those of the rows, for all users together: nothing is counted twice or left out."""
 
 from functools import partial
 

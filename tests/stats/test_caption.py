@@ -1,4 +1,4 @@
-"""The figures in words: all that the picture shows, short enough to stand under it, in every language."""
+"""The caption has every number of the chart, and is short enough for Telegram in every language."""
 
 from collections import Counter
 

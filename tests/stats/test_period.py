@@ -1,4 +1,4 @@
-"""How far back figures look: what people write, and where that begins."""
+"""The period after /stats: what is valid, and where it begins."""
 
 from datetime import UTC, datetime
 
