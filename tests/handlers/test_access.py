@@ -1,4 +1,4 @@
-"""Who may use the bot: what the settings say, what admins decide in a chat, and that it holds at once."""
+"""Who may use the bot: by the settings and by the commands of admins, in force at once."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +31,7 @@ class AdminChat:
         self.admin = house.telegram.person(user_id=ADMIN)
 
     async def send(self, text: str, **how: Any) -> str:
-        """Let the admin say something, and return what the bot says to it."""
+        """Let the admin send a text, and return the reply."""
         self.admin.send_text(text, **how)
         await self.harness.process_updates()
         return self.harness.sent_texts(ADMIN)[-1]
@@ -39,13 +39,13 @@ class AdminChat:
 
 @pytest.fixture
 async def admin_chat(tmp_path: Path) -> AsyncIterator[AdminChat]:
-    """A bot for Grace, 1002, and whom the admin allows."""
+    """A bot for Grace, 1002, and everybody whom the admin allows."""
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN}), allowed_ids=frozenset({1002})) as house:
         yield AdminChat(house)
 
 
 async def _request_edit_texts(house: BotHarness) -> list[str]:
-    """Let Ada ask for an edit; return what the bot says to her, beside how it stands."""
+    """Let Ada request an edit; return the replies to her, without the progress message."""
     reply_text = len(house.sent_texts())
     await house.request_edit(make_photo())
     return house.sent_texts()[reply_text:]
@@ -154,7 +154,7 @@ async def test_only_admins_decide(admin_chat: AdminChat) -> None:
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[GroupHarness]:
-    """A group in which Ada, Grace and an admin are."""
+    """A group with Ada, Grace and an admin of the bot."""
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN}), allowed_ids=frozenset({1})) as house:
         opened = create_group(house)
         opened.group.join(house.telegram.person(user_id=ADMIN).user)
@@ -240,7 +240,7 @@ CHANNEL = {"id": -1_000_000_900_000, "type": "channel", "title": "Eve's"}
 
 @pytest.fixture
 async def eves(tmp_path: Path) -> AsyncIterator[GroupHarness]:
-    """A group of Eve's, who is 1001 and has added the bot; everybody may use it."""
+    """A group to which Eve, 1001, has added a bot that everybody may use."""
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN})) as house:
         opened = create_group(house)
         opened.add_bot(opened.ada)
@@ -249,7 +249,7 @@ async def eves(tmp_path: Path) -> AsyncIterator[GroupHarness]:
 
 
 async def _request_in_every_name(here: GroupHarness) -> int:
-    """Let Eve ask in her own name, as the group, and as two channels, there and in private; count what is ordered."""
+    """Let Eve request edits in her own name, as the group, as two channels, and in private; count the orders."""
     before = len(here.harness.kie.tasks)
     other = CHANNEL | {"id": -1_000_000_900_001}
     for how in ({}, {"anonymously": True}, {"channel": CHANNEL}, {"channel": other}):

@@ -1,4 +1,4 @@
-"""What concerns us, and what is other people's business: decided before anything is stored."""
+"""Which updates are meant for the bot: decided before anything is stored."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -47,7 +47,7 @@ StoreUpdates = Callable[..., list[int]]
 async def _store_addressed(
     db: Database, update_filter: UpdateFilter, *updates: dict[str, Any], now: int = NOON
 ) -> list[int]:
-    """Return the ids of the updates that have to be stored."""
+    """Return the ids of the updates that are selected for the bot."""
     candidates = [candidate for update in updates if (candidate := update_filter.parse_candidate(update)) is not None]
     selected = await db.transact(lambda tx: update_filter.select_for_bot(tx, candidates, now))
     return [update.update_id for update in selected]

@@ -1,4 +1,4 @@
-"""In conversation: another variation, the original, away with it; by whom, and how often."""
+"""The buttons under an answer: variation, original, delete; who may press them, and how often."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def here(house: BotHarness) -> GroupHarness:
 
 
 async def _finish_group_edit(here: GroupHarness) -> dict[str, Any]:
-    """Let Ada have a picture in the group, and return its message."""
+    """Let Ada get an edited image in the group, and return its message."""
     here.ada.send_photo(make_photo(), caption="/edit make it snow 16:9", chat=here.group)
     [answer] = await here.finish_edits()
     return answer
@@ -32,7 +32,7 @@ def _button_labels(message: dict[str, Any]) -> list[str]:
 
 
 async def _press_under_latest_picture(house: BotHarness, label: str, times: int = 1) -> list[Any]:
-    """Let Ada press a button under her latest picture, and return what answered it."""
+    """Let Ada press a button under her latest image, and return the answers."""
     presses = [house.ada.press_button(house.pictures()[-1]["message_id"], label) for _ in range(times)]
     await house.process_updates()
     return [(house.ada.callback_answer(press) or {}).get("text") for press in presses]

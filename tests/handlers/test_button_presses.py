@@ -1,4 +1,4 @@
-"""The buttons under our messages: each press is answered, and each decides once."""
+"""The buttons under the bot's messages: each press is answered, and each takes effect once."""
 
 import asyncio
 from collections import Counter
@@ -25,13 +25,13 @@ DAY = 86_400.0
 
 
 def _callback_data(message: dict[str, Any], label: str) -> str:
-    """Return what stands behind a button."""
+    """Return the callback data of a button."""
     [button] = [each for row in message["reply_markup"]["inline_keyboard"] for each in row if each["text"] == label]
     return str(button["callback_data"])
 
 
 async def _answers_to_all_presses(house: BotHarness, *presses: str) -> list[str | None]:
-    """Let presses in and return what answered each, None if nothing did."""
+    """Process button presses and return the answer to each, or None."""
     await house.receive_updates()
     await house.settle()
     answers = [house.ada.callback_answer(press) for press in presses]
@@ -44,25 +44,25 @@ async def _callback_answer(house: BotHarness, press: str) -> str | None:
 
 
 async def _press_progress_button(house: BotHarness, label: str) -> str | None:
-    """Let Ada press a button of her status, and return what answered it."""
+    """Let Ada press a button of her progress message, and return the answer."""
     return await _callback_answer(house, house.ada.press_button(house.progress_message()["message_id"], label))
 
 
 async def _request_edit_that_waits(house: BotHarness) -> None:
-    """Let Ada ask for an edit that waits, because Kie takes no orders for five minutes."""
+    """Let Ada request an edit that waits, because Kie takes no orders for five minutes."""
     house.kie.refuse_next_create(433, "cap")
     await house.request_edit(make_photo())
 
 
 async def _make_order_uncertain(house: BotHarness, doubts: int = 1) -> None:
-    """Let Ada ask for an edit whose order nobody can tell the fate of."""
+    """Let Ada request an edit whose order becomes uncertain."""
     house.kie.faults.add("createTask", CUT_AFTER, times=doubts)
     await house.request_edit(make_photo())
     await house.advance_time(5)
 
 
 async def _finish_edit(house: BotHarness) -> dict[str, Any]:
-    """Let Ada have her picture, and return the message with it."""
+    """Let Ada get an edited image, and return its message."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
     [picture] = house.pictures()
@@ -70,7 +70,7 @@ async def _finish_edit(house: BotHarness) -> dict[str, Any]:
 
 
 async def _finish_edit_with_file(house: BotHarness) -> dict[str, Any]:
-    """Let Ada have her picture and then its file, and return the message with the picture."""
+    """Let Ada get an edited image and its original, and return the message with the image."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
     picture, _ = house.pictures()
@@ -78,7 +78,7 @@ async def _finish_edit_with_file(house: BotHarness) -> dict[str, Any]:
 
 
 async def _finish_many_edits(house: BotHarness, count: int) -> list[dict[str, Any]]:
-    """Let Ada have so many pictures, and return the messages with them."""
+    """Let Ada get several edited images, and return their messages."""
     house.kie.add_credits(count * 10.0)
     for _ in range(count):
         house.ada.send_photo(make_photo(), caption="make it snow")
@@ -94,7 +94,7 @@ def _result(house: BotHarness) -> bytes:
 
 
 def _push_press(house: BotHarness, by: dict[str, Any], message: dict[str, Any], data: str) -> str:
-    """Let somebody press a button in Ada's chat; return the id of the press."""
+    """Push a button press in Ada's chat; return its id."""
     query_id = f"77{len(house.telegram.state.callback_answers)}"
     house.telegram.state.callback_answers[query_id] = None
     query = {"id": query_id, "from": by, "message": message, "chat_instance": "1", "data": data}

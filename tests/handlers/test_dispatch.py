@@ -68,12 +68,12 @@ class DispatchHarness:
         self.wakeups += 1
 
     async def handle_updates(self, *updates: dict[str, Any] | str) -> None:
-        """Put updates into the inbox and let them be handled."""
+        """Store updates and handle them."""
         await self.store_updates(*updates)
         await self.dispatcher.handle_all()
 
     async def store_updates(self, *updates: dict[str, Any] | str) -> None:
-        """Put updates into the inbox."""
+        """Store updates in the inbox."""
         stored = [
             StoredUpdate(json.loads(each)["update_id"], each, self.now)
             if isinstance(each, str)

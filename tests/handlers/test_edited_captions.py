@@ -1,4 +1,4 @@
-"""A person edits a caption: followed while nothing is ordered, and never a second order by itself."""
+"""Edited captions: followed while nothing is ordered, and never a second order."""
 
 import pytest
 
@@ -14,7 +14,7 @@ async def _edit_caption(house: BotHarness, message_id: int, words: str) -> None:
 
 
 async def _request_edit_that_waits(house: BotHarness, caption: str = "make it snow") -> int:
-    """Let Ada send a picture that waits in the queue, because Kie takes no orders."""
+    """Let Ada send an image that stays queued, because Kie takes no orders."""
     house.kie.refuse_next_create(433, "the cap is reached")
     picture = await house.request_edit(make_photo(), caption)
     assert (await house.read_job()).state is State.QUEUED

@@ -1,4 +1,4 @@
-"""Floods: what costs nothing to ask for is answered within bounds, and nothing that anybody needs is left out."""
+"""Floods of messages: notices are limited, and nothing that a user needs is left out."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -236,7 +236,7 @@ async def test_somebody_else_is_heard_before_thousands_of_one_person(harness: Di
 
 
 async def test_updates_of_one_chat_are_handled_in_order_however_they_arrive(harness: DispatchHarness) -> None:
-    """A webhook may bring them in any."""
+    """A webhook may deliver them in any order."""
     for number in (30, 10, 20):
         await harness.store_updates(make_update(number, photo=PHOTO_SIZES, caption=f"wish {number}", message_id=number))
     await harness.dispatcher.handle_all()

@@ -1,4 +1,4 @@
-"""How much may be asked for and spent on one day: counted exactly, given back, and told."""
+"""The daily limits: counted exactly, refunded, and shown by /usage."""
 
 import asyncio
 from collections.abc import AsyncIterator

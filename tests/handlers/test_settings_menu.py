@@ -1,4 +1,4 @@
-"""/settings: how pictures come and which language is spoken; in private by anybody, in a group by its admins."""
+"""/settings: everybody changes those of their private chat, and admins those of a group."""
 
 import asyncio
 import io
@@ -26,7 +26,7 @@ def _buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def _open_settings(house: BotHarness) -> dict[str, Any]:
-    """Let Ada ask for her settings, and return the message that shows them."""
+    """Let Ada open her settings, and return the menu."""
     house.ada.send_text("/settings")
     await house.process_updates()
     return _shown_settings(house)
@@ -37,7 +37,7 @@ def _shown_settings(house: BotHarness) -> dict[str, Any]:
 
 
 async def _press_through_settings(house: BotHarness, *labels: str) -> dict[str, Any]:
-    """Let Ada press her way through the settings; return what is shown in the end."""
+    """Let Ada press several buttons of the settings; return the menu at the end."""
     menu = await _open_settings(house)
     for label in labels:
         house.ada.press_button(menu["message_id"], label)

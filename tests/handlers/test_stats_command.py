@@ -1,4 +1,4 @@
-"""/stats: an admin sees what is going on, at a glance; where no picture can be drawn, the figures come as text."""
+"""/stats: an admin gets a chart with a caption; without a chart, the caption comes as a text."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -28,13 +28,13 @@ class StatsAdminChat:
         self._path = path
 
     async def send(self, text: str) -> dict[str, Any]:
-        """Let the admin say something, and return what the bot sends."""
+        """Let the admin send a text, and return the bot's messages."""
         self.admin.send_text(text)
         await self.harness.process_updates()
         return self.harness.telegram.bot_messages(ADMIN)[-1]
 
     def insert_finished_edit(self) -> None:
-        """Have somebody had a picture edited yesterday, whose name is forgotten."""
+        """Store an edit of yesterday, of a user who is erased."""
         received = self.harness.clock.instant() - DAY_MS
         db = sqlite3.connect(self._path)
         db.execute(
@@ -91,7 +91,7 @@ async def test_others_hear_what_they_hear_of_any_command_of_admins(admin_chat: S
 
 
 async def _still_wanted() -> None:
-    """Say that it is still wanted."""
+    """Confirm that the message is still wanted."""
 
 
 async def test_figures_that_cannot_be_drawn_come_as_text(admin_chat: StatsAdminChat) -> None:

@@ -1,4 +1,4 @@
-"""Words that come later, and replies: which picture do they mean?"""
+"""Texts without an image, and replies: which image they are about."""
 
 import io
 
@@ -23,7 +23,7 @@ async def _send_text(house: BotHarness, words: str, reply_to: int | None = None)
 
 
 async def _ordered_pictures(house: BotHarness) -> dict[str, list[bytes]]:
-    """Return what Kie was asked for: the pictures by the words."""
+    """Return the images of Kie's tasks by their prompts."""
     await house.kie.wait_for(lambda: all(task.prepared_at is not None for task in house.kie.tasks.values()))
     return {task.prompt: task.inputs for task in house.kie.tasks.values()}
 
@@ -39,7 +39,7 @@ def _pixels(content: bytes) -> tuple[tuple[int, int], bytes]:
 
 
 async def _finish_edit(house: BotHarness, caption: str = "make it snow") -> int:
-    """Let Ada get an edited picture; return the message with it."""
+    """Let Ada get an edited image; return its message."""
     await house.request_edit(make_photo(), caption)
     await house.advance_time(40)
     return int(house.pictures()[-1]["message_id"])

@@ -1,4 +1,4 @@
-"""What an update means, and which ones mean nothing to us."""
+"""What an update says, and which updates ask for nothing."""
 
 from typing import Any
 
@@ -157,7 +157,7 @@ def test_an_edited_message_says_only_which_words_it_has_now(content: dict[str, A
 
 
 def _press_update(data: str | None, shown: dict[str, Any] | None) -> dict[str, Any]:
-    """Return an update with a press of a button of ours under the message that is shown."""
+    """Return an update with a button press under a message."""
     body = {"id": "42", "from": ADA_USER, "chat_instance": "1", "data": data, "message": shown}
     return {"update_id": 1, "callback_query": {name: value for name, value in body.items() if value is not None}}
 
@@ -226,7 +226,7 @@ def test_the_thread_of_a_topic_is_kept_and_that_of_a_reply_chain_is_not() -> Non
 
 
 def _membership_update(chat: dict[str, Any], before: str, after: str, **more: Any) -> dict[str, Any]:
-    """Return an update that somebody made something else of the bot in a chat."""
+    """Return an update about a change of the bot's membership in a chat."""
     until = {"until_date": 0}
     change = {
         "chat": chat,
@@ -313,7 +313,7 @@ def test_who_speaks_in_the_name_of_a_chat_is_that_chat(user: dict[str, Any], cha
 
 
 def _mention(words: str, name: str) -> dict[str, Any]:
-    """Return a mention of a name in a text, as Telegram marks it: in units of UTF-16."""
+    """Return the entity of a mention, in UTF-16 units."""
     before = words[: words.index(name)].encode("utf-16-le")
     return {"type": "mention", "offset": len(before) // 2, "length": len(name)}
 
