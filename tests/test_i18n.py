@@ -151,7 +151,9 @@ def test_the_code_says_exactly_what_there_is() -> None:
     for path in BOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sentence":
-                said |= {str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant)}
+                name = node.args[0]
+                names = (name.body, name.orelse) if isinstance(name, ast.IfExp) else (name,)
+                said |= {str(each.value) for each in names if isinstance(each, ast.Constant)}
     assert said == set(_messages("en"))
 
 

@@ -49,7 +49,6 @@ SAMPLE_MATCHES: dict[str, tuple[str | bytes, ...]] = {
         "/edit@darkroom_bot",
         "ask @darkroom_bot",
     ),
-    "bot.handlers.addressed_to_bot._COMMAND": (" /edit@darkroom_bot it",),
     "bot.handlers.update_parser.COMMAND_PATTERN": ("/edit@darkroom_bot  it",),
     "bot.i18n._BIDI_CONTROLS": ("a\u202eb",),
     "bot.edit_options._TRAILING_RATIO": ("make it snow,; 16:9 . ", "让它下雪16：9。", "1:1"),

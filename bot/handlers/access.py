@@ -1,29 +1,31 @@
-"""Who may use the bot, and who may decide about what: the one place where that is decided."""
+"""Who may use the bot and who may press which button, and the commands with which admins change that."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.handlers.update_types import ButtonPressed, CommandGiven, UpdateContent, UpdateOrigin
+from bot.handlers.update_types import ButtonPressed, CommandGiven, UpdateContent, UpdateContext, UpdateOrigin
+from bot.i18n import Sentence, sentence
 from bot.job import ANONYMOUS_SENDER_ID, Job
 from bot.store.access_rules import AccessRule
 from bot.store.outbox import MessageKind, MessageSubject
 from bot.store.transaction import Transaction
 from bot.telegram.buttons import ButtonAction
 
-#: Seconds for which it is believed who administers a group.
+#: Seconds for which a list of a group's admins is used.
 GROUP_ADMINS_TTL = 60.0
 
-#: Presses that anybody may make who can see the button.
+#: Actions for everybody who sees the button.
 ANYONE_ACTIONS = frozenset({ButtonAction.SEND_ORIGINAL, ButtonAction.VARIATION, ButtonAction.FETCH_RESULT})
 
-#: Presses that are for a group's administrators as well as for the one who asked.
+#: Actions for a group's admins as well as for the user who asked.
 GROUP_ADMIN_ACTIONS = frozenset({ButtonAction.DELETE_ANSWER})
 
-#: Presses that are about a chat and not about a job.
+#: Actions about a chat and not about a job.
 SETTINGS_ACTIONS = frozenset({ButtonAction.SETTINGS_PAGE, ButtonAction.SETTINGS_CHOICE})
 
-#: The presses that our messages about a job are made for, by what they are.
+#: The actions that messages about a job offer, by the kind of message.
 ACTIONS_BY_MESSAGE_KIND: Mapping[MessageKind, frozenset[ButtonAction]] = {
     MessageKind.PROGRESS_MESSAGE: frozenset(
         {ButtonAction.CANCEL, ButtonAction.ORDER_AGAIN, ButtonAction.LEAVE_UNCERTAIN, ButtonAction.USE_SUGGESTION}
@@ -31,118 +33,212 @@ ACTIONS_BY_MESSAGE_KIND: Mapping[MessageKind, frozenset[ButtonAction]] = {
     MessageKind.IMAGE: frozenset({ButtonAction.SEND_ORIGINAL, ButtonAction.VARIATION, ButtonAction.DELETE_ANSWER}),
 }
 
-#: The same for a text in place of a picture or a file that did not come.
+#: The same for a text that replaces an image or a file that could not be sent.
 ACTIONS_BY_REPLACED_KIND: Mapping[MessageKind, frozenset[ButtonAction]] = {
     MessageKind.IMAGE: frozenset({ButtonAction.FETCH_RESULT}),
     MessageKind.FILE: frozenset({ButtonAction.SEND_ORIGINAL}),
 }
+
+RULE_BY_COMMAND = {"allow": AccessRule.ALLOWED, "deny": AccessRule.DENIED, "block": AccessRule.BLOCKED}
+
+#: Ids below this belong to supergroups and channels, the negative ones above it to basic groups.
+LOWEST_BASIC_GROUP_ID = -1_000_000_000_000
 
 
 class AccessDecision(StrEnum):
     """Whether somebody may use the bot."""
 
     ALLOWED = "welcome"
-    #: no, and they may be told so
+    #: no, and they are told so
     NOT_ALLOWED = "stranger"
-    #: no, and an admin wants them to get no answer
+    #: no, and they get no answer
     BLOCKED = "blocked"
 
 
 @dataclass(frozen=True)
 class AccessPolicy:
-    """The ids of people and chats in the settings; an empty allow-list admits everyone.
+    """The ids of users and chats in the settings; an empty list of allowed ids allows everybody.
 
-    Admins always come in. What they decided about somebody goes before the list,
-    and what holds for a person before what holds for the chat.
+    Admins are always allowed. A stored rule counts more than the list, and a rule for a user more than one for a chat.
     """
 
     allowed_ids: frozenset[int]
     admin_ids: frozenset[int]
 
     def decide(self, tx: Transaction, user_id: int, chat_id: int) -> AccessDecision:
-        """Say whether a person, a group or a channel may use the bot in a chat."""
+        """Return whether a user, a group or a channel may use the bot in a chat."""
         if self.is_exempt(tx, user_id, chat_id):
             return AccessDecision.ALLOWED
         former_id, charged_to = tx.chats.get_former_id(chat_id), self.charged_to(tx, user_id, chat_id)
-        decided = {principal: tx.access_rules.get(principal) for principal in (charged_to, user_id, chat_id)}
-        if AccessRule.BLOCKED in decided.values():
+        rules = {principal: tx.access_rules.get(principal) for principal in (charged_to, user_id, chat_id)}
+        if AccessRule.BLOCKED in rules.values():
             return AccessDecision.BLOCKED
-        if charged_to > 0 and decided[charged_to] is AccessRule.DENIED:
+        if charged_to > 0 and rules[charged_to] is AccessRule.DENIED:
             return AccessDecision.NOT_ALLOWED
         for principal, ids in ((user_id, {user_id}), (chat_id, {chat_id, former_id})):
-            if decided[principal] is AccessRule.DENIED:
+            if rules[principal] is AccessRule.DENIED:
                 return AccessDecision.NOT_ALLOWED
-            if decided[principal] is AccessRule.ALLOWED or not self.allowed_ids.isdisjoint(ids):
+            if rules[principal] is AccessRule.ALLOWED or not self.allowed_ids.isdisjoint(ids):
                 return AccessDecision.ALLOWED
         return AccessDecision.NOT_ALLOWED if self.allowed_ids else AccessDecision.ALLOWED
 
     def charged_to(self, tx: Transaction, user_id: int, chat_id: int) -> int:
-        """Return whose limits count for what somebody asks for in a chat, and who is shut out with them.
+        """Return whose limits count for a request in a chat, and whose access rules hold as well.
 
-        Persons answer for themselves. Groups and channels can be had for nothing, so who speaks in the name of one is
-        taken for the one who added the bot to the chat, and where nobody knows who that was, all of them for one.
-        Where it was an admin, who has no limits, the chat has those of a person.
+        Anybody can make groups and channels, so a message in the name of one counts for the user who added the bot to
+        the chat, or for one id that they all share where that user is unknown. A chat to which an admin added the bot,
+        and admins have no limits, has the limits of a user itself.
         """
         if user_id > 0:
             return user_id
-        placed_by = tx.chats.get_added_by(chat_id)
-        if placed_by is None:
+        added_by = tx.chats.get_added_by(chat_id)
+        if added_by is None:
             return ANONYMOUS_SENDER_ID
-        return chat_id if placed_by in self.admin_ids else placed_by
+        return chat_id if added_by in self.admin_ids else added_by
 
     def is_admin(self, principal: int) -> bool:
-        """Say whether a person, a group or a channel is an admin."""
+        """Return whether a user, a group or a channel is an admin."""
         return principal in self.admin_ids
 
     def is_exempt(self, tx: Transaction, user_id: int, chat_id: int) -> bool:
-        """Say whether no limit or decision holds for a person in a chat: an admin, or anybody in an admins' group."""
+        """Return whether no limit or rule holds: for an admin, and for everybody in a group that is one."""
         return not self.admin_ids.isdisjoint((user_id, chat_id, tx.chats.get_former_id(chat_id)))
 
 
-def requires_group_admin(origin: UpdateOrigin, meaning: UpdateContent, job: Job | None) -> bool:
-    """Say whether something is only allowed if the speaker administers the group; `job` is what a press is about."""
+def requires_group_admin(origin: UpdateOrigin, content: UpdateContent, job: Job | None) -> bool:
+    """Return whether only the group's admins may do something; `job` is what a button press is about."""
     if not origin.is_group or origin.user_id == origin.chat_id:
-        return False  # whoever speaks in a group's name is an administrator
-    if isinstance(meaning, CommandGiven):
-        return meaning.name == "settings"
-    if not isinstance(meaning, ButtonPressed) or meaning.button is None:
+        return False  # only admins write in the name of their group
+    if isinstance(content, CommandGiven):
+        return content.name == "settings"
+    if not isinstance(content, ButtonPressed) or content.button is None:
         return False
-    action = meaning.button.action
+    action = content.button.action
     if action in SETTINGS_ACTIONS:
         return True
     if job is None or action in ANYONE_ACTIONS or job.request.user_id == origin.user_id:
         return False
-    # nobody knows who it was that asked in a group's or a channel's name
+    # nobody knows who asked in the name of a group or channel
     return action in GROUP_ADMIN_ACTIONS or job.request.user_id < 0
 
 
 def is_press_allowed(origin: UpdateOrigin, action: ButtonAction, job: Job, admins: frozenset[int]) -> bool:
-    """Say whether somebody may decide about a job in this way; `admins` are those of the group."""
+    """Return whether a user may press a button about a job; `admins` are those of the group."""
     asker = job.request.user_id
     if action in ANYONE_ACTIONS or origin.user_id == asker:
         return True
     return origin.is_group and (action in GROUP_ADMIN_ACTIONS or asker < 0) and origin.user_id in admins
 
 
-def is_button_of_message(
-    tx: Transaction, origin: UpdateOrigin, press: ButtonPressed, action: ButtonAction, job: Job
-) -> bool:
-    """Say whether the message that was pressed is one of ours about a job, and made for such a press.
+def is_button_of_message(ctx: UpdateContext, press: ButtonPressed, action: ButtonAction, job: Job) -> bool:
+    """Return whether the pressed message is one of the bot's about a job, and offers this action.
 
-    What stands behind a button can be made up, for any message of ours; what the message is cannot. One that is not
-    known (yet) to have arrived, because Telegram's answer to its sending is late or lost, is ours where Telegram shows
-    that it has this button, and about this job if it is newer than the request: after the return of an older database
-    its number may be another job's.
+    A changed client can send any button data for any message of the bot, but it cannot invent a message. A message may
+    not be known yet, while Telegram's answer to its sending is late or lost: then it counts if Telegram shows it with
+    this button and it is newer than the request. Older ones do not, because in a restored backup the number in the
+    button may be that of another job.
     """
-    about = tx.outbox.list_subjects(origin.chat_id, origin.message_id)
-    if any(each.job_id != job.id for each in about):
+    subjects = ctx.tx.outbox.list_subjects(ctx.origin.chat_id, ctx.origin.message_id)
+    if any(each.job_id != job.id for each in subjects):
         return False
-    if any(action in _offered_actions(each) for each in about):
+    if any(action in _offered_actions(each) for each in subjects):
         return True
-    return press.is_offered and origin.message_id > (job.request.message_id or 0)
+    return press.is_offered and ctx.origin.message_id > (job.request.message_id or 0)
 
 
 def _offered_actions(message: MessageSubject) -> frozenset[ButtonAction]:
     if message.replaces is not None:
         return ACTIONS_BY_REPLACED_KIND.get(message.replaces, frozenset())
     return ACTIONS_BY_MESSAGE_KIND.get(message.kind, frozenset())
+
+
+@dataclass(frozen=True)
+class _AccessTarget:
+    """A user or chat that a command is about."""
+
+    id: int
+    #: the variant of the sentence `whose-id`
+    kind: str
+
+
+def change_access(ctx: UpdateContext, policy: AccessPolicy, command: CommandGiven, bot_id: int) -> Sentence:
+    """Store an access rule for the users and chats that an admin means, in force at once; return the reply."""
+    rule = RULE_BY_COMMAND[command.name]
+    targets = _resolve_targets(ctx, policy, command, bot_id)
+    if targets is None:
+        return _ask_for_target(ctx.origin, command)
+    if any(policy.is_admin(each.id) for each in targets):
+        return sentence("admins-stay")
+    for each in targets:
+        ctx.tx.access_rules.set_rule(each.id, rule, ctx.origin.user_id, ctx.now)
+        _cancel_disallowed_jobs(ctx, policy, each.id)
+    names = [sentence("whose-id", kind=each.kind, id=f"{each.id}").translate(ctx.origin.language) for each in targets]
+    is_moot = rule is AccessRule.ALLOWED and not policy.allowed_ids
+    return sentence("now-allowed-anyway" if is_moot else f"now-{rule}", ids=", ".join(names))
+
+
+def _resolve_targets(
+    ctx: UpdateContext, policy: AccessPolicy, command: CommandGiven, bot_id: int
+) -> list[_AccessTarget] | None:
+    """Return whom a command is about; None where that is unclear."""
+    words = command.arguments.replace(",", " ").split()
+    if words:
+        are_ids = all(re.fullmatch(r"-?\d{1,15}", word) for word in words)
+        return [_AccessTarget(int(word), _principal_kind(ctx, int(word))) for word in words] if are_ids else None
+    if command.target is None:
+        return None
+    # a message of the bot stands for the user who asked for it
+    job_id = ctx.tx.outbox.get_job_id(ctx.origin.chat_id, command.target.message_id)
+    job = None if job_id is None else ctx.tx.jobs.get(job_id)
+    author = command.target.author_id if job is None else job.request.user_id
+    # a reply to oneself, or to a message of the bot about nobody, is a mistake
+    if author is None or author in (bot_id, ctx.origin.user_id):
+        return None
+    # what was forwarded to the bot in private was written in the chat that wrote it
+    chat_id = ctx.origin.chat_id if ctx.origin.is_group else author
+    charged_to = policy.charged_to(ctx.tx, author, chat_id) if job is None else job.request.charged_to
+    is_channel = author < 0 and author != chat_id
+    target = _AccessTarget(author, "channel" if is_channel else _principal_kind(ctx, author))
+    if charged_to in (author, chat_id, ANONYMOUS_SENDER_ID) or policy.is_admin(charged_to):
+        return [target]
+    return _with_inviter(ctx, command, target, _AccessTarget(charged_to, "placer"))
+
+
+def _with_inviter(
+    ctx: UpdateContext, command: CommandGiven, target: _AccessTarget, inviter: _AccessTarget
+) -> list[_AccessTarget]:
+    """Return whom to allow or shut out when a message in the name of a chat counts for the user who added the bot.
+
+    To shut out one such name is no use, since that user can make more of them: the user is shut out. So is a channel,
+    because it writes in other groups as well; a group is not, because its members write in their own name. To allow
+    means the name itself, and its user only if they are shut out.
+    """
+    if RULE_BY_COMMAND[command.name] is not AccessRule.ALLOWED:
+        return [inviter, target] if target.kind == "channel" else [inviter]
+    is_shut_out = ctx.tx.access_rules.get(inviter.id) in (AccessRule.DENIED, AccessRule.BLOCKED)
+    return [inviter, target] if is_shut_out else [target]
+
+
+def _principal_kind(ctx: UpdateContext, principal: int) -> str:
+    if principal > 0:
+        return "nameless" if principal == ANONYMOUS_SENDER_ID else "person"
+    # ids of supergroups look like those of channels, but nothing is stored about channels
+    is_own_chat = principal == ctx.origin.chat_id
+    return "group" if is_own_chat or principal > LOWEST_BASIC_GROUP_ID or ctx.tx.chats.is_known(principal) else "chat"
+
+
+def _ask_for_target(origin: UpdateOrigin, command: CommandGiven) -> Sentence:
+    if command.target is not None and command.target.author_id is None:
+        return sentence("whom-hidden", command=command.name)
+    return sentence("whom", where=origin.chat_type, command=command.name, chat=f"{origin.chat_id}")
+
+
+def _cancel_disallowed_jobs(ctx: UpdateContext, policy: AccessPolicy, principal: int) -> None:
+    jobs = ctx.tx.jobs
+    open_jobs = (
+        jobs.list_open_of_user(principal) + jobs.list_open_in_chat(principal) + jobs.list_open_charged_to(principal)
+    )
+    # in a private chat the lists overlap
+    for job in {job.id: job for job in open_jobs}.values():
+        if policy.decide(ctx.tx, job.request.user_id, job.request.chat_id) is not AccessDecision.ALLOWED:
+            ctx.tx.cancel_job(job, ctx.now)

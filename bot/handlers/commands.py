@@ -1,126 +1,100 @@
-"""What commands change: edits are taken back, or told about anew."""
+"""The commands /status, /cancel, /usage and /stats."""
 
-from bot.clock import Instant, seconds_between, utc_day
+from bot.clock import seconds_between, utc_day
 from bot.handlers.quotas import QuotaPolicy, RemainingQuota
-from bot.handlers.update_types import CommandGiven, UpdateOrigin
+from bot.handlers.replies import draft_reply
+from bot.handlers.update_types import CommandGiven, UpdateContext
 from bot.i18n import Sentence, SentenceList, sentence
 from bot.i18n.time_phrases import approximate_duration, time_until_tomorrow
-from bot.stats.period import MAX_DAYS, MAX_HOURS, parse_period
+from bot.stats.aggregates import MAX_DAYS, MAX_HOURS, parse_period
 from bot.store.daily_usage import EVERYONE_ID, UsageScope
-from bot.store.outbox import MessageDraft, MessageKind
-from bot.store.transaction import Transaction
+from bot.store.outbox import MessageKind
 
-#: Edits that are told about in answer to one command.
-MAX_STATUS_MESSAGES = 10
-
-#: The same where others read along.
-MAX_STATUS_MESSAGES_IN_GROUP = 3
+#: Edits whose progress messages one /status sends again.
+MAX_STATUS_MESSAGES, MAX_STATUS_MESSAGES_IN_GROUP = 10, 3
 
 
-def run_command(
-    tx: Transaction, room: QuotaPolicy, origin: UpdateOrigin, command: str, now: Instant
-) -> Sentence | SentenceList | None:
-    """Do what a command says that is about the person's edits; return what to say."""
-    match command:
-        case "cancel":
-            return cancel_edits(tx, origin, now)
-        case "status":
-            return show_status(tx, origin, now)
-        case _:
-            return describe_usage(tx, room, origin, now)
-
-
-def show_status(tx: Transaction, origin: UpdateOrigin, now: Instant) -> Sentence | None:
-    """Tell how the person's open edits stand, each by a fresh message of its own; return what is left to say."""
-    # an album that still arrives has nothing to tell yet
+def show_status(ctx: UpdateContext) -> Sentence | None:
+    """Send the progress messages of the sender's open edits again; return the reply, if any."""
+    tx, origin = ctx.tx, ctx.origin
+    # an album that is still arriving has no progress message yet
     jobs = [job for job in tx.jobs.list_open_of_user_in_chat(origin.user_id, origin.chat_id) if job.closes_by is None]
     jobs += tx.jobs.list_awaiting_download(origin.user_id, origin.chat_id)
-    most = MAX_STATUS_MESSAGES_IN_GROUP if origin.is_group else MAX_STATUS_MESSAGES
-    for job in jobs[:most]:
-        tx.progress_messages.send_anew(job, now, is_requested=True)
-    if len(jobs) > most:
-        return sentence("more-under-way", count=len(jobs) - most)
+    limit = MAX_STATUS_MESSAGES_IN_GROUP if origin.is_group else MAX_STATUS_MESSAGES
+    for job in jobs[:limit]:
+        tx.progress_messages.send_anew(job, ctx.now, is_requested=True)
+    if len(jobs) > limit:
+        return sentence("more-under-way", count=len(jobs) - limit)
     return None if jobs else sentence("nothing-under-way")
 
 
-def cancel_edits(tx: Transaction, origin: UpdateOrigin, now: Instant) -> Sentence:
-    """Cancel everything of the person in this chat that is not ordered; return what to say."""
-    jobs = tx.jobs.list_open_of_user_in_chat(origin.user_id, origin.chat_id)
-    too_late = [job for job in jobs if not tx.cancel_job(job, now)]
+def cancel_edits(ctx: UpdateContext) -> Sentence:
+    """Cancel the sender's edits in this chat that are not ordered yet; return the reply."""
+    jobs = ctx.tx.jobs.list_open_of_user_in_chat(ctx.origin.user_id, ctx.origin.chat_id)
+    too_late = [job for job in jobs if not ctx.tx.cancel_job(job, ctx.now)]
     for job in jobs:
         if job not in too_late:
-            tx.progress_messages.queue_deletion(job.id, now)  # the reply says it
-    # one in doubt is not on its way for certain, and the person was told so
-    coming = [job for job in too_late if job.asked_at is None]
-    taken_back = len(jobs) - len(too_late)
-    match taken_back > 0, bool(coming):
-        case True, True:
-            return sentence("taken-back-and-coming", count=taken_back, coming=len(coming))
-        case True, False:
-            return sentence("taken-back", count=taken_back)
-        case False, True:
-            return sentence("cannot-be-cancelled", coming=len(coming))
-        case _:
-            return sentence("nothing-to-cancel")
+            ctx.tx.progress_messages.queue_deletion(job.id, ctx.now)  # the reply takes its place
+    # of an uncertain order the user knows that it may not come
+    coming = sum(job.asked_at is None for job in too_late)
+    cancelled = len(jobs) - len(too_late)
+    if cancelled and coming:
+        return sentence("taken-back-and-coming", count=cancelled, coming=coming)
+    if cancelled:
+        return sentence("taken-back", count=cancelled)
+    return sentence("cannot-be-cancelled", coming=coming) if coming else sentence("nothing-to-cancel")
 
 
-def describe_usage(tx: Transaction, room: QuotaPolicy, origin: UpdateOrigin, now: Instant) -> SentenceList:
-    """Tell what is left of the daily limits and when they begin anew; admins, what was used and spent as well."""
-    left = room.remaining(tx, origin, now)
-    if room.is_limited(tx, origin):
-        spent = [sentence("credits-used-up")] if room.is_credit_limit_reached(tx, now) else []
-        lines = [
-            _describe_remaining(each, origin) for each in left if _is_limit_relevant(each, left, origin)
-        ] + spent or [sentence("no-limit")]
-        is_bounded = bool(left or spent)
+def describe_usage(ctx: UpdateContext, quotas: QuotaPolicy) -> SentenceList:
+    """Return what is left of the daily limits, and for an admin what was used and spent."""
+    remaining = quotas.remaining(ctx)
+    if quotas.is_limited(ctx):
+        lines = [_describe_remaining(ctx, each) for each in remaining if _is_relevant(ctx, each, remaining)]
+        if quotas.is_credit_limit_reached(ctx):
+            lines.append(sentence("credits-used-up"))
+        has_limit = bool(lines)
+        lines = lines or [sentence("no-limit")]
     else:
-        lines = [sentence("no-limit"), _describe_total(tx, room, now), *_describe_credits(tx, room, now)]
-        is_bounded = bool(left or room.daily_limits.credits)
-    if is_bounded:
-        lines.append(sentence("begins-anew", time=time_until_tomorrow(now)))
+        lines = [sentence("no-limit"), _describe_total(ctx, quotas), *_describe_credits(ctx, quotas)]
+        has_limit = bool(remaining or quotas.daily_limits.credits)
+    if has_limit:
+        lines.append(sentence("begins-anew", time=time_until_tomorrow(ctx.now)))
     return SentenceList(tuple(lines))
 
 
-def _is_limit_relevant(one: RemainingQuota, others: list[RemainingQuota], origin: UpdateOrigin) -> bool:
-    """Say whether a limit has anything to say to somebody: their own, their group's, and another only if it is near."""
-    if one.scope is UsageScope.ALL:
-        return one.remaining <= min(each.remaining for each in others)
-    # in private the limit of the chat is one more of the person's own, and only the nearer one counts
-    theirs = [each for each in others if each.scope is not UsageScope.ALL]
-    return origin.is_group or one is min(theirs, key=lambda each: each.remaining)
+def _is_relevant(ctx: UpdateContext, quota: RemainingQuota, quotas: list[RemainingQuota]) -> bool:
+    """Return whether to name a limit: the user's and the group's, and the one for all if it is the nearest."""
+    if quota.scope is UsageScope.ALL:
+        return quota.remaining <= min(each.remaining for each in quotas)
+    # in private the chat's limit is a second one of the user's own, and only the nearer one counts
+    own = [each for each in quotas if each.scope is not UsageScope.ALL]
+    return ctx.origin.is_group or quota is min(own, key=lambda each: each.remaining)
 
 
-def _describe_remaining(one: RemainingQuota, origin: UpdateOrigin) -> Sentence:
-    return sentence("left-today", whose=one.owner_name(origin), left=one.remaining, most=one.limit)
+def _describe_remaining(ctx: UpdateContext, quota: RemainingQuota) -> Sentence:
+    return sentence("left-today", whose=quota.owner_name(ctx.origin), left=quota.remaining, most=quota.limit)
 
 
-def _describe_total(tx: Transaction, room: QuotaPolicy, now: Instant) -> Sentence:
-    return sentence(
-        "used-in-all", used=tx.daily_usage.get(UsageScope.ALL, EVERYONE_ID, utc_day(now)), most=room.daily_limits.edits
-    )
+def _describe_total(ctx: UpdateContext, quotas: QuotaPolicy) -> Sentence:
+    used = ctx.tx.daily_usage.get(UsageScope.ALL, EVERYONE_ID, utc_day(ctx.now))
+    return sentence("used-in-all", used=used, most=quotas.daily_limits.edits)
 
 
-def _describe_credits(tx: Transaction, room: QuotaPolicy, now: Instant) -> list[Sentence]:
-    spent = sentence("spent-today", spent=tx.credits.get_spending(utc_day(now)), most=room.daily_limits.credits)
-    balance = tx.credits.get_balance()
-    if balance is None:
-        return [spent]
-    ago = approximate_duration(seconds_between(balance.asked_at, now))
-    return [spent, sentence("balance", credits=balance.credits, time=ago)]
+def _describe_credits(ctx: UpdateContext, quotas: QuotaPolicy) -> list[Sentence]:
+    spent = ctx.tx.credits.get_spending(utc_day(ctx.now))
+    lines = [sentence("spent-today", spent=spent, most=quotas.daily_limits.credits)]
+    balance = ctx.tx.credits.get_balance()
+    if balance is not None:
+        age = approximate_duration(seconds_between(balance.asked_at, ctx.now))
+        lines.append(sentence("balance", credits=balance.credits, time=age))
+    return lines
 
 
-def request_stats(tx: Transaction, origin: UpdateOrigin, given: CommandGiven, now: Instant) -> Sentence | None:
-    """Have the figures of a period sent; return what to say where nobody can tell which one is meant."""
-    period = parse_period(given.arguments)
+def request_stats(ctx: UpdateContext, command: CommandGiven) -> Sentence | None:
+    """Queue the statistics of a period; return the reply where the period is unclear."""
+    period = parse_period(command.arguments)
     if period is None:
         return sentence("stats-which", hours=f"{MAX_HOURS}h", days=f"{MAX_DAYS}d")
-    say = MessageDraft(
-        key=f"stats:{origin.chat_id}:{origin.message_id}",
-        kind=MessageKind.STATS_CHART,
-        chat_id=origin.chat_id,
-        thread_id=origin.thread_id,
-        reply_to=origin.message_id,
-        body=f"{period} {origin.language}",
-    )
-    tx.outbox.add(say, now)
+    key = f"stats:{ctx.origin.chat_id}:{ctx.origin.message_id}"
+    ctx.tx.outbox.add(draft_reply(ctx, key, f"{period} {ctx.origin.language}", MessageKind.STATS_CHART), ctx.now)
     return None

@@ -1,10 +1,10 @@
-"""/delete: shows a person what is stored about them, from all chats, and deletes it when they say so.
+"""/delete: shows users what is stored about them, from all chats, and deletes it when they confirm.
 
-It is for the private chat only: what is stored concerns nobody else, and in a group others read along.
+Only in the private chat: the data concerns nobody else, and other people read a group.
 """
 
-from bot.clock import Instant
-from bot.handlers.update_types import ButtonPressed, CommandGiven, UpdateContent, UpdateOrigin
+from bot.handlers.replies import open_menu
+from bot.handlers.update_types import ButtonPressed, CommandGiven, UpdateContent, UpdateContext, UpdateOrigin
 from bot.i18n import Sentence, sentence
 from bot.kie.models import RECORD_RETENTION_MONTHS, RESULT_RETENTION_DAYS, UPLOAD_RETENTION_DAYS
 from bot.store.erasure import StoredPersonalData
@@ -13,117 +13,94 @@ from bot.store.outbox import EPHEMERAL_KEY_PREFIX, MessageDraft, MessageKind, Ou
 from bot.store.transaction import Transaction
 from bot.telegram.buttons import Button, ButtonAction
 
-#: Commands about what is known of oneself (Telegram's terms, sections 4 and 4.2).
+#: Commands about one's own data (Telegram's terms for bots, sections 4 and 4.2).
 OWN_DATA_COMMANDS = (CommandGiven("privacy"), CommandGiven("delete"))
 
-#: Presses that decide about it.
 CONFIRMATION_ACTIONS = frozenset({ButtonAction.DELETE_MY_DATA, ButtonAction.KEEP_MY_DATA})
 
-#: Begins the key of the question whether everything is to be deleted.
+#: Begins the key of the question whether to delete everything.
 CONFIRMATION_KEY_PREFIX = "erase:"
 
 
-def is_about_own_data(meaning: UpdateContent) -> bool:
-    """Say whether somebody asks what is known of them, or decides about it: nobody is too strange for that."""
-    return meaning in OWN_DATA_COMMANDS or _confirmation_action(meaning) is not None
+def is_about_own_data(content: UpdateContent) -> bool:
+    """Return whether somebody asks about their own data or decides about it, which everybody may do."""
+    return content in OWN_DATA_COMMANDS or _confirmation_action(content) is not None
 
 
-def is_deletion_confirmed(tx: Transaction, origin: UpdateOrigin, meaning: UpdateContent) -> bool:
-    """Say whether somebody who was asked wants everything deleted that is stored about them."""
-    if not isinstance(meaning, ButtonPressed) or _confirmation_action(meaning) is not ButtonAction.DELETE_MY_DATA:
+def is_deletion_confirmed(tx: Transaction, origin: UpdateOrigin, content: UpdateContent) -> bool:
+    """Return whether a user confirms that everything stored about them is to be deleted."""
+    if not isinstance(content, ButtonPressed) or _confirmation_action(content) is not ButtonAction.DELETE_MY_DATA:
         return False
-    return _find_confirmation_menu(tx, origin, meaning) is not None
+    return _find_confirmation_menu(tx, origin, content) is not None
 
 
-def _confirmation_action(meaning: UpdateContent) -> ButtonAction | None:
-    pressed = meaning.button if isinstance(meaning, ButtonPressed) else None
-    return pressed.action if pressed is not None and pressed.action in CONFIRMATION_ACTIONS else None
+def _confirmation_action(content: UpdateContent) -> ButtonAction | None:
+    button = content.button if isinstance(content, ButtonPressed) else None
+    return button.action if button is not None and button.action in CONFIRMATION_ACTIONS else None
 
 
-def ask_to_delete(tx: Transaction, origin: UpdateOrigin, now: Instant) -> Sentence | None:
-    """Show a person what is stored about them, and offer to delete it; return what is said instead, if anything."""
+def ask_to_delete(ctx: UpdateContext) -> Sentence | None:
+    """Show users what is stored about them, and offer to delete it; return the reply in a group."""
+    tx, origin = ctx.tx, ctx.origin
     if origin.is_group:
         return sentence("delete-in-private")
     if tx.menus.has_pending(origin.chat_id, "erase"):
         return None
-    held = tx.erasure.count_stored_data(origin.user_id)
-    if held.is_empty and tx.outbox.has_max_pending(origin.chat_id, MessageKind.TEXT):
-        return None
-    if held.is_empty:
-        _send_unrecorded(tx, origin, sentence("nothing-to-delete"), f"nothing:{origin.message_id}", now)
-    else:
-        say = MessageDraft(
-            key=f"{CONFIRMATION_KEY_PREFIX}{origin.chat_id}:{origin.message_id}",
-            kind=MessageKind.MENU,
-            chat_id=origin.chat_id,
-            thread_id=origin.thread_id,
-            reply_to=origin.message_id,
-            body=_confirmation_menu(origin, held).serialize(),
-        )
-        tx.menus.open(say, now)
+    data = tx.erasure.count_stored_data(origin.user_id)
+    if not data.is_empty:
+        open_menu(ctx, CONFIRMATION_KEY_PREFIX, _confirmation_menu(data, origin.language))
+    elif not tx.outbox.has_max_pending(origin.chat_id, MessageKind.TEXT):
+        _send_unrecorded(ctx, sentence("nothing-to-delete"), f"nothing:{origin.message_id}")
     return None
 
 
-def handle_deletion_press(tx: Transaction, origin: UpdateOrigin, press: ButtonPressed, now: Instant) -> Sentence | None:
-    """Delete what is stored about the one who pressed, or leave it; return what to say about the press, if anything."""
-    question = _find_confirmation_menu(tx, origin, press)
-    if question is None:
+def handle_deletion_press(ctx: UpdateContext, press: ButtonPressed) -> Sentence | None:
+    """Delete what is stored about the user who pressed, or keep it; return the answer to the press, if any."""
+    menu = _find_confirmation_menu(ctx.tx, ctx.origin, press)
+    if menu is None:
         return sentence("toast-old")
-    tx.menus.queue_deletion(question, now)
+    ctx.tx.menus.queue_deletion(menu, ctx.now)
     if _confirmation_action(press) is ButtonAction.KEEP_MY_DATA:
         return sentence("toast-kept")
-    tx.erase_user(origin.user_id, now)
-    _send_unrecorded(
-        tx, origin, sentence("deleted", records=RECORD_RETENTION_MONTHS), f"erased:{origin.message_id}", now
-    )
+    ctx.tx.erase_user(ctx.origin.user_id, ctx.now)
+    _send_unrecorded(ctx, sentence("deleted", records=RECORD_RETENTION_MONTHS), f"erased:{ctx.origin.message_id}")
     return None
 
 
 def _find_confirmation_menu(tx: Transaction, origin: UpdateOrigin, press: ButtonPressed) -> OutboxMessage | None:
-    """Return the question that was pressed, if it is one that the person was asked."""
+    """Return the question whose button was pressed, if the user was asked it."""
     menu = tx.menus.get(origin.chat_id, origin.message_id, is_offered=press.is_offered)
-    is_asked = (
-        menu is not None and menu.draft.key.startswith(CONFIRMATION_KEY_PREFIX) and origin.chat_id == origin.user_id
+    is_question = menu is not None and menu.draft.key.startswith(CONFIRMATION_KEY_PREFIX)
+    return menu if is_question and origin.chat_id == origin.user_id else None
+
+
+def _send_unrecorded(ctx: UpdateContext, text: Sentence, what: str) -> None:
+    """Send a message of which no record is kept."""
+    draft = MessageDraft(
+        key=f"{EPHEMERAL_KEY_PREFIX}{ctx.origin.chat_id}:{what}",
+        chat_id=ctx.origin.chat_id,
+        thread_id=ctx.origin.thread_id,
+        body=text.translate(ctx.origin.language),
     )
-    return menu if is_asked else None
+    ctx.tx.outbox.add(draft, ctx.now)
 
 
-def _send_unrecorded(tx: Transaction, origin: UpdateOrigin, told: Sentence, what: str, now: Instant) -> None:
-    """Say something of which nothing is remembered, not even that it was said."""
-    words = told.translate(origin.language)
-    tx.outbox.add(
-        MessageDraft(
-            key=f"{EPHEMERAL_KEY_PREFIX}{origin.chat_id}:{what}",
-            chat_id=origin.chat_id,
-            thread_id=origin.thread_id,
-            body=words,
-        ),
-        now,
-    )
-
-
-def _confirmation_menu(origin: UpdateOrigin, held: StoredPersonalData) -> Menu:
-    told = sentence(
+def _confirmation_menu(data: StoredPersonalData, language: str) -> Menu:
+    more = "+" if data.is_truncated else ""
+    counts = {"edits": data.edits, "texts": data.texts, "pictures": data.images, "messages": data.messages}
+    text = sentence(
         "delete-question",
-        edits=_format_count(held, held.edits),
-        texts=_format_count(held, held.texts),
-        pictures=_format_count(held, held.images),
-        messages=_format_count(held, held.messages),
-        waiting=held.unordered,
-        ordered=held.ordered,
-        settings="some" if held.has_settings else "none",
-        groups=held.groups,
+        **{name: f"{count}{more}" if more else count for name, count in counts.items()},
+        waiting=data.unordered,
+        ordered=data.ordered,
+        settings="some" if data.has_settings else "none",
+        groups=data.groups,
         uploads=UPLOAD_RETENTION_DAYS,
         results=RESULT_RETENTION_DAYS,
         records=RECORD_RETENTION_MONTHS,
     )
     buttons = (
-        Button(sentence("button-erase").translate(origin.language), ButtonAction.DELETE_MY_DATA, 0),
-        Button(sentence("button-keep").translate(origin.language), ButtonAction.KEEP_MY_DATA, 0),
+        Button(sentence("button-erase").translate(language), ButtonAction.DELETE_MY_DATA, 0),
+        Button(sentence("button-keep").translate(language), ButtonAction.KEEP_MY_DATA, 0),
     )
-    return Menu(told.translate(origin.language), [(each.label, each.callback_data) for each in buttons])
-
-
-def _format_count(held: StoredPersonalData, number: int) -> int | str:
-    """Return a number as it is shown."""
-    return f"{number}+" if held.is_truncated else number
+    return Menu(text.translate(language), [(each.label, each.callback_data) for each in buttons])

@@ -1,8 +1,7 @@
-"""Intake: turns each update of the inbox into rows, in one transaction.
+"""Handles the updates of the inbox: each becomes rows, replies included, in one transaction.
 
-That transaction also marks the update handled, so a crash at any instant
-either finds it waiting or finds all that it caused, replies included. Nothing
-slow happens here.
+That transaction also marks the update handled, so after a crash at any instant it either still waits or has caused
+everything that it causes. Nothing slow happens here.
 """
 
 import asyncio
@@ -14,12 +13,18 @@ from dataclasses import replace
 from typing import Any
 
 from bot.clock import Instant, add_seconds, utc_day
-from bot.handlers import commands
-from bot.handlers.access import GROUP_ADMINS_TTL, SETTINGS_ACTIONS, AccessDecision, AccessPolicy, requires_group_admin
-from bot.handlers.access_commands import change_access
+from bot.handlers.access import (
+    GROUP_ADMINS_TTL,
+    RULE_BY_COMMAND,
+    SETTINGS_ACTIONS,
+    AccessDecision,
+    AccessPolicy,
+    change_access,
+    requires_group_admin,
+)
 from bot.handlers.addressed_to_bot import UpdateFilter
 from bot.handlers.button_presses import PressLimits, handle_button_press
-from bot.handlers.commands import request_stats
+from bot.handlers.commands import cancel_edits, describe_usage, request_stats, show_status
 from bot.handlers.delete_my_data import ask_to_delete, is_about_own_data, is_deletion_confirmed
 from bot.handlers.group_events import handle_bot_removed, handle_group_migrated, handle_membership_change
 from bot.handlers.new_requests import handle_album_item, handle_image
@@ -40,7 +45,7 @@ from bot.handlers.update_types import (
     ParsedUpdate,
     TextSent,
     UpdateContent,
-    UpdateOrigin,
+    UpdateContext,
 )
 from bot.i18n import DEFAULT_LANGUAGE, Sentence, SentenceList, sentence
 from bot.logs import hide_message
@@ -52,17 +57,16 @@ from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
-#: Seconds that some updates may take at most, on the slowest of disks.
+#: Seconds after which a batch of updates counts as hanging, on the slowest of disks.
 HANGS_AFTER = 60.0
 
-#: How often an update is tried when memory or file descriptors run out over it: an update may be the cause of that.
+#: Attempts at an update while memory or file descriptors run out, since the update may be the cause.
 MAX_TRIES = 3
 
-#: Updates that are handled in one transaction where so many wait, and seconds after which none is added to it: what
-#: else has to be written, the plan above all, waits for it.
+#: Updates handled in one transaction, and seconds after which no further one is added to it: other writers wait for it.
 BATCH_SIZE, BATCH_SECONDS = 20, 0.01
 
-#: Commands in answer to which everybody in a group reads the same.
+#: Commands whose replies are the same for everybody in a group.
 SHARED_REPLY_COMMANDS = frozenset({"start", "help", "privacy"})
 
 
@@ -72,13 +76,13 @@ class Dispatcher:
     def __init__(
         self,
         db: Database,
-        address: UpdateFilter,
-        access: AccessPolicy,
-        room: QuotaPolicy,
-        privacy: Sentence,
+        update_filter: UpdateFilter,
+        access_policy: AccessPolicy,
+        quotas: QuotaPolicy,
+        privacy_notice: Sentence,
         *,
-        admits_original: Callable[[int], bool],
-        woken: asyncio.Event,
+        allows_resend: Callable[[int], bool],
+        wakeup: asyncio.Event,
         album_window: float,
         clock: Callable[[], Instant],
         monotonic: Callable[[], float],
@@ -86,22 +90,22 @@ class Dispatcher:
         wake_retention: Callable[[], None],
     ) -> None:
         self._db = db
-        self._update_filter = address
-        self._access_policy = access
-        self._quotas = room
-        self._press_limits = PressLimits(room, admits_original)
-        self._privacy_notice = privacy
+        self._update_filter = update_filter
+        self._access_policy = access_policy
+        self._quotas = quotas
+        self._press_limits = PressLimits(quotas, allows_resend)
+        self._privacy_notice = privacy_notice
         self._album_window = album_window
         self._clock = clock
         self._monotonic = monotonic
         self._wake_worker = wake_worker
         self._wake_retention = wake_retention
-        self._wakeup = woken
-        #: after which moment of the monotonic clock this hangs, because an update should have been handled
+        self._wakeup = wakeup
+        #: the moment of the monotonic clock after which this counts as hanging
         self.hang_deadline = math.inf
 
     def wake(self) -> None:
-        """Say that the inbox may have something new."""
+        """Wake the dispatcher when the inbox may hold a new update."""
         self._wakeup.set()
 
     async def run(self) -> None:
@@ -113,226 +117,209 @@ class Dispatcher:
 
     async def handle_all(self) -> None:
         """Handle every update that waits."""
-        are_more = True
-        while are_more:
+        has_more = True
+        while has_more:
             self.hang_deadline = self._monotonic() + HANGS_AFTER
-            are_more = await self._handle_batch()
+            has_more = await self._handle_batch()
             self._wake_worker()
         self.hang_deadline = math.inf
 
     async def _handle_batch(self) -> bool:
-        """Handle the updates whose turn it is, if any; say whether more of them wait."""
+        """Handle the next updates, if any; return whether more of them wait."""
         taken: list[StoredUpdate] = []
         try:
-            erased, are_more = await self._db.transact(lambda tx: self._handle_in_transaction(tx, taken))
+            has_erased, has_more = await self._db.transact(lambda tx: self._handle_in_transaction(tx, taken))
         except MustRestart:
             raise
-        except Exception as error:  # whatever is wrong with an update must not stop those behind it
+        except Exception as error:  # no fault of an update may stop those behind it
             if not taken:
                 raise
-            await self._handle_failure(taken[-1], error)  # those before it were undone with it, and are taken again
+            # those before it were rolled back as well, and are handled again
+            await self._handle_failure(taken[-1], error)
             return True
-        if erased:
+        if has_erased:
             self._wake_retention()
-        return are_more
+        return has_more
 
-    async def _handle_failure(self, letter: StoredUpdate, error: Exception) -> None:
-        """Set an update aside. Raises MustRestart instead for a trouble of the machine, until it was tried often."""
-        fault, told = type(error).__name__, hide_message(error)  # the words may be those of the update
+    async def _handle_failure(self, stored: StoredUpdate, error: Exception) -> None:
+        """Set an update aside. Where the machine may be at fault, raise MustRestart instead, `MAX_TRIES` - 1 times."""
+        fault, exc_info = type(error).__name__, hide_message(error)  # the message may quote the update
         may_pass = isinstance(error, OSError | MemoryError)
-        if may_pass and await self._db.transact(lambda tx: tx.inbox.increment_tries(letter.update_id)) < MAX_TRIES:
-            log.error("update %d could not be handled", letter.update_id, exc_info=told)
-            raise MustRestart(f"update {letter.update_id} could not be handled ({fault}): it is tried after a restart")
-        log.error("update %d could not be handled and is set aside", letter.update_id, exc_info=told)
-        await self._db.transact(lambda tx: self._set_aside(tx, letter, fault))
+        if may_pass and await self._db.transact(lambda tx: tx.inbox.increment_tries(stored.update_id)) < MAX_TRIES:
+            log.error("update %d could not be handled", stored.update_id, exc_info=exc_info)
+            raise MustRestart(f"update {stored.update_id} could not be handled ({fault}): it is tried after a restart")
+        log.error("update %d could not be handled and is set aside", stored.update_id, exc_info=exc_info)
+        await self._db.transact(lambda tx: self._set_aside(tx, stored, fault))
 
     def _handle_in_transaction(self, tx: Transaction, taken: list[StoredUpdate]) -> tuple[bool, bool]:
-        """Take the next updates out of the inbox; the last of `taken` says how far it got, also when that fails.
+        """Handle the next updates, and add each to `taken` first, so that the last one is known when it fails.
 
-        Returns whether somebody has had everything of theirs deleted, and whether more updates wait.
+        Returns whether somebody has had all their data deleted, and whether more updates wait.
         """
-        erased = False
+        has_erased = False
         until = self._monotonic() + BATCH_SECONDS
-        while (letter := tx.inbox.get_next_waiting()) is not None:
+        while (stored := tx.inbox.get_next_waiting()) is not None:
             if len(taken) == BATCH_SIZE or (taken and self._monotonic() > until):
-                return erased, True
-            taken.append(letter)
-            reading = parse_update(json.loads(letter.body), self._update_filter.me)
-            erased = erased or (reading is not None and is_deletion_confirmed(tx, *reading))
-            self._handle_update(tx, letter, reading)
-        return erased, False
+                return has_erased, True
+            taken.append(stored)
+            update = parse_update(json.loads(stored.body), self._update_filter.me)
+            if update is not None and update.content is not None:
+                has_erased = has_erased or is_deletion_confirmed(tx, update.origin, update.content)
+            self._handle_update(tx, stored, update)
+        return has_erased, False
 
-    def _handle_update(self, tx: Transaction, letter: StoredUpdate, reading: ParsedUpdate | None) -> None:
+    def _handle_update(self, tx: Transaction, stored: StoredUpdate, update: ParsedUpdate | None) -> None:
         now = self._clock()
-        if reading is not None and _must_wait_for_group_admins(tx, reading, now):
-            tx.chats.request_admins(reading[0].chat_id, now)
-            tx.inbox.hold_for_admins(letter.update_id, reading[0].chat_id)
-            return
-        if reading is not None:
-            origin, meaning = reading
+        if update is not None and update.content is not None:
+            origin, content = update.origin, update.content
+            if _must_wait_for_group_admins(tx, update, now):
+                tx.chats.request_admins(origin.chat_id, now)
+                tx.inbox.hold_for_admins(stored.update_id, origin.chat_id)
+                return
             if origin.user_id in self._access_policy.admin_ids:
                 tx.users.set_language(origin.user_id, tx.chats.get_language(origin.user_id) or origin.language)
             origin = replace(origin, language=tx.chats.get_language(origin.chat_id) or origin.language)
-            verdict = self._access_policy.decide(tx, origin.user_id, origin.chat_id)
-            if verdict is AccessDecision.ALLOWED or _is_open_to_everyone(meaning):
-                self._dispatch(tx, origin, meaning, letter, now)
+            ctx = UpdateContext(tx, origin, stored.update_id, stored.received_at, now)
+            decision = self._access_policy.decide(tx, origin.user_id, origin.chat_id)
+            if decision is AccessDecision.ALLOWED or _is_open_to_everyone(content):
+                self._dispatch(ctx, content, is_allowed=decision is AccessDecision.ALLOWED)
             else:
-                _refuse_access(tx, origin, meaning, verdict, now)
-        tx.inbox.mark_handled(letter.update_id, now)
+                _refuse_access(ctx, content, decision)
+        tx.inbox.mark_handled(stored.update_id, now)
 
-    def _dispatch(
-        self, tx: Transaction, origin: UpdateOrigin, meaning: UpdateContent, letter: StoredUpdate, now: Instant
-    ) -> None:
-        match meaning:
-            case BotRemoved() | BotMembershipChanged() | GroupMigrated():
-                self._handle_chat_event(tx, origin, meaning, now)
-            case MessageEdited(words, anew):
-                if anew is None or tx.request_messages.get(origin.chat_id, origin.message_id) is not None:
-                    handle_edited_message(tx, self._quotas, origin, words, letter.update_id, now)
-                else:
-                    self._handle_message(tx, origin, anew, letter, now)
-            case ButtonPressed():
-                handle_button_press(tx, self._press_limits, origin, meaning, _known_group_admins(tx, origin, now), now)
-            case CommandGiven():
-                self._run_command(tx, origin, meaning, now)
-            case _:
-                self._handle_message(tx, origin, meaning, letter, now)
-
-    def _handle_chat_event(
-        self,
-        tx: Transaction,
-        origin: UpdateOrigin,
-        meaning: BotRemoved | BotMembershipChanged | GroupMigrated,
-        now: Instant,
-    ) -> None:
-        """Follow what happens to the bot in a chat, and to the chat."""
-        match meaning:
+    def _dispatch(self, ctx: UpdateContext, content: UpdateContent, *, is_allowed: bool) -> None:
+        match content:
             case BotRemoved():
-                handle_bot_removed(tx, origin, now)
+                handle_bot_removed(ctx)
             case BotMembershipChanged():
-                verdict = self._access_policy.decide(tx, origin.user_id, origin.chat_id)
-                handle_membership_change(tx, origin, meaning, now, is_welcome=verdict is AccessDecision.ALLOWED)
+                handle_membership_change(ctx, content, is_allowed=is_allowed)
             case GroupMigrated():
-                handle_group_migrated(tx, meaning, self._access_policy.admin_ids, self._access_policy.allowed_ids, now)
-
-    def _handle_message(
-        self, tx: Transaction, origin: UpdateOrigin, meaning: UpdateContent, letter: StoredUpdate, now: Instant
-    ) -> None:
-        """Take what somebody sent."""
-        match meaning:
-            case ImageSent():
-                handle_image(tx, self._quotas, origin, meaning, letter.received_at, now)
-            case AlbumItemSent():
-                handle_album_item(tx, self._quotas, origin, meaning, self._album_window, letter.received_at, now)
-            case TextSent():
-                handle_text(tx, self._quotas, origin, meaning, letter.received_at, now)
+                handle_group_migrated(ctx, content, self._access_policy)
+            case ButtonPressed():
+                handle_button_press(ctx, self._press_limits, content, _known_group_admins(ctx))
+            case CommandGiven():
+                self._run_command(ctx, content)
             case _:
-                reply_once(tx, origin, sentence("unsupported"), now, about="unsupported")
+                self._handle_message(ctx, content)
 
-    def _run_command(self, tx: Transaction, origin: UpdateOrigin, given: CommandGiven, now: Instant) -> None:
-        told = self._command_reply(tx, origin, given, now)
-        if told is not None and origin.is_group and given.name in SHARED_REPLY_COMMANDS:
-            reply_once(tx, origin, told, now, about=f"{given.name}:{origin.thread_id or 0}")
-        elif told is not None:
-            reply(tx, origin, told, now)
+    def _handle_message(self, ctx: UpdateContext, content: UpdateContent) -> None:
+        match content:
+            case MessageEdited(text, as_new):
+                message = ctx.tx.request_messages.get(ctx.origin.chat_id, ctx.origin.message_id)
+                if as_new is None or message is not None:
+                    handle_edited_message(ctx, self._quotas, text)
+                else:
+                    self._handle_message(ctx, as_new)
+            case ImageSent():
+                handle_image(ctx, self._quotas, content)
+            case AlbumItemSent():
+                handle_album_item(ctx, self._quotas, content, self._album_window)
+            case TextSent():
+                handle_text(ctx, self._quotas, content)
+            case _:
+                reply_once(ctx, sentence("unsupported"), about="unsupported")
 
-    def _command_reply(
-        self, tx: Transaction, origin: UpdateOrigin, given: CommandGiven, now: Instant
-    ) -> Sentence | SentenceList | None:
-        match given.name:
+    def _run_command(self, ctx: UpdateContext, command: CommandGiven) -> None:
+        text = self._command_reply(ctx, command)
+        if text is not None and ctx.origin.is_group and command.name in SHARED_REPLY_COMMANDS:
+            reply_once(ctx, text, about=f"{command.name}:{ctx.origin.thread_id or 0}")
+        elif text is not None:
+            reply(ctx, text)
+
+    def _command_reply(self, ctx: UpdateContext, command: CommandGiven) -> Sentence | SentenceList | None:
+        match command.name:
             case "start" | "help":
-                return self._help_text(origin, given.name)
-            case "cancel" | "status" | "usage":
-                return commands.run_command(tx, self._quotas, origin, given.name, now)
+                return self._help_text(ctx, command.name)
+            case "cancel":
+                return cancel_edits(ctx)
+            case "status":
+                return show_status(ctx)
+            case "usage":
+                return describe_usage(ctx, self._quotas)
             case "settings":
-                return _open_settings(tx, origin, now)
+                return _open_settings(ctx)
             case "privacy":
                 return self._privacy_notice
             case "delete":
-                return ask_to_delete(tx, origin, now)
-            case "allow" | "deny" | "block" if self._access_policy.is_admin(origin.user_id):
-                return change_access(tx, self._access_policy, origin, given, self._update_filter.me.id, now)
-            case "stats" if self._access_policy.is_admin(origin.user_id):
-                return request_stats(tx, origin, given, now)
+                return ask_to_delete(ctx)
             case _:
-                reply_once(tx, origin, sentence("unknown-command"), now, about="unknown-command")
-                return None
+                return self._admin_command_reply(ctx, command)
 
-    def _help_text(self, origin: UpdateOrigin, name: str) -> Sentence | SentenceList:
-        told = sentence(name, where=origin.chat_type)
-        if name == "help" and not origin.is_group and self._access_policy.is_admin(origin.user_id):
-            return SentenceList((told, sentence("help-for-admins")), separator="\n\n")
-        return told
+    def _help_text(self, ctx: UpdateContext, name: str) -> Sentence | SentenceList:
+        text = sentence(name, where=ctx.origin.chat_type)
+        if name == "help" and not ctx.origin.is_group and self._access_policy.is_admin(ctx.origin.user_id):
+            return SentenceList((text, sentence("help-for-admins")), separator="\n\n")
+        return text
 
-    def _set_aside(self, tx: Transaction, letter: StoredUpdate, fault: str) -> None:
-        now = self._clock()
-        tx.inbox.quarantine(letter.update_id, fault, now)
-        told = sentence("admin-poison", update=f"{letter.update_id}", fault=fault)
-        # of very many the log tells
+    def _admin_command_reply(self, ctx: UpdateContext, command: CommandGiven) -> Sentence | None:
+        is_admin = self._access_policy.is_admin(ctx.origin.user_id)
+        if is_admin and command.name in RULE_BY_COMMAND:
+            return change_access(ctx, self._access_policy, command, self._update_filter.me.id)
+        if is_admin and command.name == "stats":
+            return request_stats(ctx, command)
+        reply_once(ctx, sentence("unknown-command"), about="unknown-command")
+        return None
+
+    def _set_aside(self, tx: Transaction, stored: StoredUpdate, fault: str) -> None:
+        """Quarantine an update, and notify the admins and its sender, unless very many messages wait for them."""
+        now, key = self._clock(), f"poison:{stored.update_id}"
+        tx.inbox.quarantine(stored.update_id, fault, now)
         admins = [
-            admin_id
-            for admin_id in self._access_policy.admin_ids
-            if not tx.outbox.has_max_pending(admin_id, MessageKind.TEXT)
+            each for each in self._access_policy.admin_ids if not tx.outbox.has_max_pending(each, MessageKind.TEXT)
         ]
-        tx.outbox.notify_admins(admins, f"poison:{letter.update_id}", told.translate, now)
-        chat_id = _find_private_chat_id(letter.body)
-        is_welcome = chat_id is not None and self._access_policy.decide(tx, chat_id, chat_id) is AccessDecision.ALLOWED
-        if chat_id is not None and is_welcome and not tx.outbox.has_max_pending(chat_id, MessageKind.TEXT):
-            tx.outbox.add(
-                MessageDraft(
-                    key=f"poison:{letter.update_id}",
-                    chat_id=chat_id,
-                    body=sentence("trouble").translate(DEFAULT_LANGUAGE),
-                ),
-                now,
-            )
+        text = sentence("admin-poison", update=f"{stored.update_id}", fault=fault)
+        tx.outbox.notify_admins(admins, key, text.translate, now)
+        chat_id = _find_private_chat_id(stored.body)
+        is_allowed = chat_id is not None and self._access_policy.decide(tx, chat_id, chat_id) is AccessDecision.ALLOWED
+        if chat_id is not None and is_allowed and not tx.outbox.has_max_pending(chat_id, MessageKind.TEXT):
+            tx.outbox.add(MessageDraft(key, chat_id, sentence("trouble").translate(DEFAULT_LANGUAGE)), now)
 
 
-def _is_open_to_everyone(meaning: UpdateContent) -> bool:
-    # whoever asks what happens to their data gets an answer (Telegram's terms, section 4)
-    return is_about_own_data(meaning) or isinstance(meaning, BotRemoved | BotMembershipChanged | GroupMigrated)
+def _is_open_to_everyone(content: UpdateContent) -> bool:
+    # everybody may ask what happens to their data (Telegram's terms for bots, section 4)
+    return is_about_own_data(content) or isinstance(content, BotRemoved | BotMembershipChanged | GroupMigrated)
 
 
-def _open_settings(tx: Transaction, origin: UpdateOrigin, now: Instant) -> Sentence | None:
-    is_admin = origin.user_id == origin.chat_id or origin.user_id in _known_group_admins(tx, origin, now)
-    if origin.is_group and not is_admin:
+def _open_settings(ctx: UpdateContext) -> Sentence | None:
+    is_admin = ctx.origin.user_id == ctx.origin.chat_id or ctx.origin.user_id in _known_group_admins(ctx)
+    if ctx.origin.is_group and not is_admin:
         return sentence("settings-for-admins")
-    open_settings_menu(tx, origin, now)
+    open_settings_menu(ctx)
     return None
 
 
-def _must_wait_for_group_admins(tx: Transaction, reading: ParsedUpdate, now: Instant) -> bool:
-    """Say whether something can only be decided once it is known who administers the group."""
-    origin, meaning = reading
-    pressed = meaning.button if isinstance(meaning, ButtonPressed) else None
-    job = None if pressed is None or pressed.action in SETTINGS_ACTIONS else tx.jobs.get(pressed.target)
-    if not requires_group_admin(origin, meaning, job):
+def _must_wait_for_group_admins(tx: Transaction, update: ParsedUpdate, now: Instant) -> bool:
+    """Return whether an update can only be handled once the group's admins are known."""
+    origin, content = update.origin, update.content
+    button = content.button if isinstance(content, ButtonPressed) else None
+    job = None if button is None or button.action in SETTINGS_ACTIONS else tx.jobs.get(button.target)
+    if content is None or not requires_group_admin(origin, content, job):
         return False
     return tx.chats.get_admins(origin.chat_id, add_seconds(now, -GROUP_ADMINS_TTL)) is None
 
 
-def _known_group_admins(tx: Transaction, origin: UpdateOrigin, now: Instant) -> frozenset[int]:
-    known = tx.chats.get_admins(origin.chat_id, add_seconds(now, -GROUP_ADMINS_TTL)) if origin.is_group else None
-    return known or frozenset()
+def _known_group_admins(ctx: UpdateContext) -> frozenset[int]:
+    if not ctx.origin.is_group:
+        return frozenset()
+    return ctx.tx.chats.get_admins(ctx.origin.chat_id, add_seconds(ctx.now, -GROUP_ADMINS_TTL)) or frozenset()
 
 
-def _refuse_access(
-    tx: Transaction, origin: UpdateOrigin, meaning: UpdateContent, verdict: AccessDecision, now: Instant
-) -> None:
-    """Tell a stranger so once a day; whoever is blocked only sees that a press of a button does nothing."""
-    words = sentence("stranger", id=f"{origin.user_id}") if verdict is AccessDecision.NOT_ALLOWED else None
-    if isinstance(meaning, ButtonPressed):
-        answer_button_press(tx, origin, meaning.press_id, words, now)
-    elif words is not None and not isinstance(meaning, MessageEdited):
-        reply(tx, origin, words, now, once=f"stranger:{origin.user_id}:{utc_day(now)}")
+def _refuse_access(ctx: UpdateContext, content: UpdateContent, decision: AccessDecision) -> None:
+    """Tell a stranger so once a day; a blocked user only sees that a button press has no effect."""
+    user_id = ctx.origin.user_id
+    text = sentence("stranger", id=f"{user_id}") if decision is AccessDecision.NOT_ALLOWED else None
+    if isinstance(content, ButtonPressed):
+        answer_button_press(ctx, content.press_id, text)
+    elif text is not None and not isinstance(content, MessageEdited):
+        reply(ctx, text, once=f"stranger:{user_id}:{utc_day(ctx.now)}")
 
 
 def _find_private_chat_id(body: str) -> int | None:
-    """Dig the chat out of an update that could not be read, to tell the person."""
+    """Find the private chat of an update that could not be handled, so that its sender can be notified."""
     try:
         update: Any = json.loads(body)
         chat_id = update["message"]["chat"]["id"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    # a bool is an int as well, and ids of people are positive and fit into 52 bits
+    # a bool is an int as well; ids of users are positive and have at most 52 bits
     return chat_id if type(chat_id) is int and 0 < chat_id < 1 << 52 else None

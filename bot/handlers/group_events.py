@@ -1,45 +1,42 @@
-"""Groups: what happens to the bot there, and to the group."""
+"""What happens to the bot in a chat, and to a group: added, removed, migrated to a supergroup."""
 
-from bot.clock import Instant, add_seconds
-from bot.handlers.update_types import BotMembershipChanged, GroupMigrated, UpdateOrigin
+from bot.clock import add_seconds
+from bot.handlers.access import AccessPolicy
+from bot.handlers.update_types import BotMembershipChanged, GroupMigrated, UpdateContext
 from bot.i18n import sentence
 from bot.store.chats import greeting_key
 from bot.store.outbox import MessageDraft
-from bot.store.transaction import Transaction
 
 #: Seconds; a group that becomes a supergroup looks like a new one for a moment.
 GREETING_DELAY = 1.0
 
 
-def handle_membership_change(
-    tx: Transaction, origin: UpdateOrigin, placed: BotMembershipChanged, now: Instant, *, is_welcome: bool
-) -> None:
-    """Note what the bot may do in a group, and who added it; say hello where it is new, but not to strangers."""
-    tx.chats.set_receives_all_messages(origin.chat_id, receives_all=placed.is_admin)
-    if placed.is_new:
-        # an administrator who remains anonymous is the same made-up user everywhere: `NAMELESS`
+def handle_membership_change(ctx: UpdateContext, change: BotMembershipChanged, *, is_allowed: bool) -> None:
+    """Store what the bot may do in a group and who added it; greet a new group in which it may be used."""
+    tx, origin = ctx.tx, ctx.origin
+    tx.chats.set_receives_all_messages(origin.chat_id, receives_all=change.is_admin)
+    if change.is_new:
+        # an anonymous admin is the same made-up user in every group: ANONYMOUS_SENDER_ID
         tx.chats.set_added_by(origin.chat_id, origin.user_id)
-    if not placed.is_new or not is_welcome or not tx.chats.mark_greeted(origin.chat_id, now):
+    if not change.is_new or not is_allowed or not tx.chats.mark_greeted(origin.chat_id, ctx.now):
         return
-    hearing = "all" if placed.is_admin or origin.hears_all else "some"
-    words = sentence("hello", hearing=hearing).translate(origin.language)
-    say = MessageDraft(key=greeting_key(origin.chat_id), chat_id=origin.chat_id, body=words)
-    tx.outbox.add(say, now, due_at=add_seconds(now, GREETING_DELAY))
+    text = sentence("hello", hearing="all" if change.is_admin or origin.receives_all else "some")
+    draft = MessageDraft(key=greeting_key(origin.chat_id), chat_id=origin.chat_id, body=text.translate(origin.language))
+    tx.outbox.add(draft, ctx.now, due_at=add_seconds(ctx.now, GREETING_DELAY))
 
 
-def handle_bot_removed(tx: Transaction, origin: UpdateOrigin, now: Instant) -> None:
-    """Drop what waits for a chat that cannot be written to any more."""
-    if origin.is_group:
-        tx.chats.set_receives_all_messages(origin.chat_id, receives_all=False)
-        tx.chats.clear_added_by(origin.chat_id)
-    tx.drop_chat(origin.chat_id, now)
+def handle_bot_removed(ctx: UpdateContext) -> None:
+    """Drop everything that waits for a chat in which the bot can no longer write."""
+    chat_id = ctx.origin.chat_id
+    if ctx.origin.is_group:
+        ctx.tx.chats.set_receives_all_messages(chat_id, receives_all=False)
+        ctx.tx.chats.clear_added_by(chat_id)
+    ctx.tx.drop_chat(chat_id, ctx.now)
 
 
-def handle_group_migrated(
-    tx: Transaction, moved: GroupMigrated, admins: frozenset[int], allowed: frozenset[int], now: Instant
-) -> None:
-    """Go on in the supergroup; whoever admitted the group by its id is told that it has another one."""
-    tx.migrate_chat(moved.old_id, moved.new_id, now)
-    if moved.old_id in allowed:
-        words = sentence("admin-moved", old=f"{moved.old_id}", new=f"{moved.new_id}")
-        tx.outbox.notify_admins(admins, f"moved:{moved.old_id}", words.translate, now)
+def handle_group_migrated(ctx: UpdateContext, migration: GroupMigrated, policy: AccessPolicy) -> None:
+    """Continue in the supergroup, and notify the admins if the settings allow the group by its old id."""
+    ctx.tx.migrate_chat(migration.old_id, migration.new_id, ctx.now)
+    if migration.old_id in policy.allowed_ids:
+        text = sentence("admin-moved", old=f"{migration.old_id}", new=f"{migration.new_id}")
+        ctx.tx.outbox.notify_admins(policy.admin_ids, f"moved:{migration.old_id}", text.translate, ctx.now)

@@ -1,11 +1,11 @@
-"""Pictures become requests: complete ones are queued, the others wait for more pictures or for words."""
+"""Images become requests: complete ones are queued, the others wait for more images or for a prompt."""
 
 from dataclasses import replace
 
 from bot.clock import Instant, add_seconds
 from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import reply
-from bot.handlers.update_types import AlbumItemSent, ImageSent, UpdateOrigin
+from bot.handlers.update_types import AlbumItemSent, ImageSent, UpdateContext
 from bot.i18n import sentence
 from bot.job import (
     MAX_ALBUM_SECONDS,
@@ -19,177 +19,128 @@ from bot.job import (
 )
 from bot.store.jobs import OpenAlbum
 from bot.store.request_messages import RequestMessageKind
-from bot.store.transaction import Transaction
 from bot.telegram.client import MAX_DOWNLOAD_BYTES
 
 
-def handle_image(
-    tx: Transaction, room: QuotaPolicy, origin: UpdateOrigin, sent: ImageSent, received_at: Instant, now: Instant
-) -> None:
-    """Queue a picture that came with words, or ask what to change in it."""
-    if sent.source.size is not None and sent.source.size > MAX_DOWNLOAD_BYTES:
-        reply(tx, origin, sentence("file-too-large"), now)
-        return
-    if _is_duplicate(tx, origin) or room.refuse_if_exceeded(tx, origin, now):
-        return
-    request = _build_request(tx, room, origin, (sent.source,), received_at)
-    if is_valid_prompt(sent.caption):
-        _queue_request(tx, request, RequestMessageKind.IMAGE, sent.caption, now)
-    else:
-        _ask_for_prompt(tx, request, RequestMessageKind.IMAGE, sent.caption, now)
+def handle_image(ctx: UpdateContext, quotas: QuotaPolicy, image: ImageSent) -> None:
+    """Queue an image that came with a prompt, or ask for one."""
+    if image.source.size is not None and image.source.size > MAX_DOWNLOAD_BYTES:
+        reply(ctx, sentence("file-too-large"))
+    elif not is_known_message(ctx) and not quotas.refuse_if_exceeded(ctx):
+        _start_request(ctx, quotas, (image.source,), RequestMessageKind.IMAGE, image.caption)
 
 
-def handle_album_item(
-    tx: Transaction,
-    room: QuotaPolicy,
-    origin: UpdateOrigin,
-    item: AlbumItemSent,
-    window: float,
-    received_at: Instant,
-    now: Instant,
-) -> None:
-    """Add an item to its album, which closes when `window` seconds pass without another one."""
-    job = tx.jobs.get_by_album(origin.chat_id, item.media_group_id)
+def handle_album_item(ctx: UpdateContext, quotas: QuotaPolicy, item: AlbumItemSent, album_window: float) -> None:
+    """Add an item to its album, which closes when `album_window` seconds pass without another one."""
+    job = ctx.tx.jobs.get_by_album(ctx.origin.chat_id, item.media_group_id)
+    closes_at = add_seconds(ctx.now, album_window)
     if job is None:
-        if room.refuse_if_exceeded(tx, origin, now, album=item.media_group_id):
+        if quotas.refuse_if_exceeded(ctx, album=item.media_group_id):
             return
-        album = OpenAlbum(item.media_group_id, closes_by=add_seconds(now, MAX_ALBUM_SECONDS))
-        request = _build_request(tx, room, origin, (item.source,) if item.source else (), received_at)
-        begun = _store_incomplete(tx, request, _message_kind(item), item.caption, now, add_seconds(now, window), album)
-        _admit_album(tx, room, begun, origin, now)
+        album = OpenAlbum(item.media_group_id, closes_by=add_seconds(ctx.now, MAX_ALBUM_SECONDS))
+        request = _build_request(ctx, quotas, (item.source,) if item.source else ())
+        job = _store_request(ctx, request, State.GATHERING, _message_kind(item), item.caption, closes_at, album)
+        _admit_album(ctx, quotas, job)
     elif job.state is State.GATHERING and job.closes_by is not None:
-        _add_album_item(tx, job, origin, item, min(add_seconds(now, window), job.closes_by), now)
-        _admit_album(tx, room, job, origin, now)
-    elif item.source is not None and not _was_cancelled_by_user(job) and not _is_message_stored(tx, origin):
-        reply(tx, origin, sentence("late-item", where=origin.chat_type), now, once=f"late:{job.id}")
+        _add_album_item(ctx, job, item, min(closes_at, job.closes_by))
+        _admit_album(ctx, quotas, job)
+    elif item.source is not None and not _was_cancelled_by_user(job) and not is_known_message(ctx):
+        reply(ctx, sentence("late-item", where=ctx.origin.chat_type), once=f"late:{job.id}")
 
 
 def create_request_from_text(
-    tx: Transaction,
-    room: QuotaPolicy,
-    origin: UpdateOrigin,
-    prompt: str,
-    sources: tuple[SourceImage, ...],
-    received_at: Instant,
-    now: Instant,
+    ctx: UpdateContext, quotas: QuotaPolicy, prompt: str, sources: tuple[SourceImage, ...]
 ) -> None:
-    """Queue a request whose words came on their own, about pictures that are there already.
-
-    A command alone says which pictures, so that only the words are missing.
-    """
-    if room.refuse_if_exceeded(tx, origin, now):
-        return
-    numbered = tuple(replace(source, position=place) for place, source in enumerate(sources))
-    request = _build_request(tx, room, origin, numbered, received_at)
-    if prompt:
-        _queue_request(tx, request, RequestMessageKind.TEXT, prompt, now)
-    else:
-        _ask_for_prompt(tx, request, RequestMessageKind.TEXT, prompt, now)
+    """Queue a request for images that are in the chat already; without a prompt, ask for one."""
+    if not quotas.refuse_if_exceeded(ctx):
+        numbered = tuple(replace(source, position=position) for position, source in enumerate(sources))
+        _start_request(ctx, quotas, numbered, RequestMessageKind.TEXT, prompt)
 
 
-def admit_or_refuse(tx: Transaction, room: QuotaPolicy, job: Job, origin: UpdateOrigin, now: Instant) -> bool:
-    """Count a request whose words have come, or say why there is no room for it today."""
-    refused = room.admit(tx, origin, job, now)
-    if refused is not None:
-        reply(tx, origin, refused, now, job_id=job.id)
-    return refused is None
-
-
-def _admit_album(tx: Transaction, room: QuotaPolicy, job: Job | None, origin: UpdateOrigin, now: Instant) -> None:
-    if job is not None and is_valid_prompt(tx.request_messages.get_prompt(job.id)):
-        admit_or_refuse(tx, room, job, origin, now)
-
-
-def _is_duplicate(tx: Transaction, origin: UpdateOrigin) -> bool:
-    return tx.request_messages.get(origin.chat_id, origin.message_id) is not None
+def admit_or_refuse(ctx: UpdateContext, quotas: QuotaPolicy, job: Job) -> bool:
+    """Charge a request whose prompt has come, or reply which daily limit is exhausted; return whether it is charged."""
+    refusal = quotas.admit(ctx, job)
+    if refusal is not None:
+        reply(ctx, refusal, job_id=job.id)
+    return refusal is None
 
 
 def is_valid_prompt(prompt: str) -> bool:
-    """Say whether there are words, and no more of them than Kie takes."""
+    """Return whether a prompt is neither empty nor longer than Kie accepts."""
     return 0 < len(prompt) <= MAX_PROMPT_LENGTH
 
 
-def _queue_request(tx: Transaction, request: EditRequest, kind: RequestMessageKind, prompt: str, now: Instant) -> None:
-    """Store a request that is complete."""
-    job = _store_request(tx, tx.with_prompt(request, prompt), State.QUEUED, kind, prompt, now)
-    if job is not None:
-        tx.enqueue(job, now)
+def is_known_message(ctx: UpdateContext) -> bool:
+    """Return whether the message belongs to a request already: Telegram may deliver it twice."""
+    return ctx.tx.request_messages.get(ctx.origin.chat_id, ctx.origin.message_id) is not None
 
 
-def _ask_for_prompt(tx: Transaction, request: EditRequest, kind: RequestMessageKind, words: str, now: Instant) -> None:
-    """Store a request that lacks words, and ask for them."""
-    job = _store_incomplete(tx, request, kind, words, now, add_seconds(now, PROMPT_TIMEOUT))
-    if job is not None:
-        tx.progress_messages.open_or_refresh(job, now)
+def _start_request(
+    ctx: UpdateContext, quotas: QuotaPolicy, sources: tuple[SourceImage, ...], kind: RequestMessageKind, prompt: str
+) -> None:
+    tx, request = ctx.tx, _build_request(ctx, quotas, sources)
+    if is_valid_prompt(prompt):
+        job = _store_request(ctx, tx.with_prompt(request, prompt), State.QUEUED, kind, prompt)
+        if job is not None:
+            tx.enqueue(job, ctx.now)
+    else:
+        job = _store_request(ctx, request, State.GATHERING, kind, prompt, add_seconds(ctx.now, PROMPT_TIMEOUT))
+        if job is not None:
+            tx.progress_messages.open_or_refresh(job, ctx.now)
 
 
-def _store_incomplete(
-    tx: Transaction,
-    request: EditRequest,
-    kind: RequestMessageKind,
-    words: str,
-    now: Instant,
-    due_at: Instant,
-    album: OpenAlbum | None = None,
-) -> Job | None:
-    """Store a request that lacks something; None when its message has been seen before."""
-    return _store_request(tx, request, State.GATHERING, kind, words, now, due_at, album)
+def _build_request(ctx: UpdateContext, quotas: QuotaPolicy, sources: tuple[SourceImage, ...]) -> EditRequest:
+    return EditRequest(
+        chat_id=ctx.origin.chat_id,
+        user_id=ctx.origin.user_id,
+        charged_to=quotas.charged_to(ctx),
+        message_id=ctx.origin.message_id,
+        thread_id=ctx.origin.thread_id,
+        prompt="",
+        sources=sources,
+        received_at=ctx.received_at,
+        language=ctx.origin.language,
+    )
 
 
 def _store_request(
-    tx: Transaction,
+    ctx: UpdateContext,
     request: EditRequest,
     state: State,
     kind: RequestMessageKind,
-    words: str,
-    now: Instant,
+    text: str,
     due_at: Instant | None = None,
     album: OpenAlbum | None = None,
 ) -> Job | None:
-    message_id = request.message_id
-    if message_id is None or tx.request_messages.get(request.chat_id, message_id) is not None:
+    """Store a request and its first message; None when that message is known."""
+    if is_known_message(ctx):
         return None
-    job_id = tx.jobs.add(request, state, now, due_at, album=album)
-    tx.request_messages.add(job_id, request.chat_id, message_id, kind, words)
-    return tx.jobs.get(job_id)
+    job_id = ctx.tx.jobs.add(request, state, ctx.now, due_at, album=album)
+    ctx.tx.request_messages.add(job_id, ctx.origin.chat_id, ctx.origin.message_id, kind, text)
+    return ctx.tx.jobs.get(job_id)
 
 
-def _add_album_item(
-    tx: Transaction, job: Job, origin: UpdateOrigin, item: AlbumItemSent, closes_at: Instant, now: Instant
-) -> None:
-    if not tx.request_messages.add(job.id, origin.chat_id, origin.message_id, _message_kind(item), item.caption):
+def _add_album_item(ctx: UpdateContext, job: Job, item: AlbumItemSent, closes_at: Instant) -> None:
+    origin = ctx.origin
+    is_new = ctx.tx.request_messages.add(job.id, origin.chat_id, origin.message_id, _message_kind(item), item.caption)
+    if not is_new:
         return
     if item.source is not None:
-        tx.jobs.add_source_images(job.id, [item.source])
-    is_whole = len(job.request.sources) + 1 == MAX_IMAGES and item.source is not None
-    tx.jobs.update(job, due_at=now if is_whole else closes_at)
+        ctx.tx.jobs.add_source_images(job.id, [item.source])
+    is_complete = len(job.request.sources) + 1 == MAX_IMAGES and item.source is not None
+    ctx.tx.jobs.update(job, due_at=ctx.now if is_complete else closes_at)
 
 
-def _is_message_stored(tx: Transaction, origin: UpdateOrigin) -> bool:
-    return tx.request_messages.get(origin.chat_id, origin.message_id) is not None
+def _admit_album(ctx: UpdateContext, quotas: QuotaPolicy, job: Job | None) -> None:
+    if job is not None and is_valid_prompt(ctx.tx.request_messages.get_prompt(job.id)):
+        admit_or_refuse(ctx, quotas, job)
 
 
 def _was_cancelled_by_user(job: Job) -> bool:
-    # an album without a picture is closed as well, and only then without a time by which it closes
+    # an album without an image is cancelled as well when it closes, and only then has no `closes_by`
     was_closed_empty = not job.request.sources and job.closes_by is None
     return job.state is State.CANCELLED and job.reason is None and not was_closed_empty
 
 
 def _message_kind(item: AlbumItemSent) -> RequestMessageKind:
     return RequestMessageKind.OTHER if item.source is None else RequestMessageKind.IMAGE
-
-
-def _build_request(
-    tx: Transaction, room: QuotaPolicy, origin: UpdateOrigin, sources: tuple[SourceImage, ...], received_at: Instant
-) -> EditRequest:
-    return EditRequest(
-        chat_id=origin.chat_id,
-        user_id=origin.user_id,
-        charged_to=room.charged_to(tx, origin),
-        message_id=origin.message_id,
-        thread_id=origin.thread_id,
-        prompt="",
-        sources=sources,
-        received_at=received_at,
-        language=origin.language,
-    )

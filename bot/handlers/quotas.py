@@ -1,155 +1,144 @@
-"""Room: how much may be asked for, so that what is promised can be kept and paid.
+"""Limits on what may be asked for: requests that wait, edits a day, and credits a day.
 
-Whatever waits is a row on the disk, and memory holds only what is under way. The
-bound on that is for people: nobody is helped by a place in a queue of hours, and
-nobody should fill it alone. The daily limits are for the operator, who pays. All
-is checked in the transaction that would accept a request, so it is exact; what was
-accepted before stays, whatever it lacks.
+The limit on waiting requests protects users: a place in a queue of hours helps nobody, and nobody should fill the queue
+alone. The daily limits protect the operator, who pays. All are checked in the transaction that would accept a request,
+so they are exact; an accepted request stays accepted, whatever it lacks.
 """
 
 from dataclasses import dataclass
 
-from bot.clock import Instant, utc_day
+from bot.clock import utc_day
 from bot.handlers.access import AccessPolicy
 from bot.handlers.replies import reply_once
-from bot.handlers.update_types import UpdateOrigin
+from bot.handlers.update_types import UpdateContext, UpdateOrigin
 from bot.i18n import Sentence, sentence
 from bot.i18n.time_phrases import time_until_tomorrow
 from bot.job import Job
 from bot.store.daily_usage import EVERYONE_ID, UsageScope
 from bot.store.outbox import MessageDraft
-from bot.store.transaction import Transaction
 
-#: Requests that wait for something before they are ordered, in all: 83 minutes at Kie's 20 orders in 10 seconds.
+#: Requests of all users that are not ordered yet: 83 minutes at Kie's 20 orders in 10 seconds.
 MAX_WAITING = 10_000
 
-#: The same charged to one, in all chats together: a hundred albums are more than a day's fun.
+#: The same for one user, in all chats together.
 MAX_WAITING_PER_USER = 100
 
 
 @dataclass(frozen=True)
 class DailyLimits:
-    """What may be asked for on one UTC day; 0 stands for no limit."""
+    """Limits for one UTC day; 0 means no limit."""
 
     edits_per_person: int
     edits_per_chat: int
     edits: int
-    #: what may be spent at Kie
+    #: Kie's credits
     credits: float
 
 
 @dataclass(frozen=True)
 class RemainingQuota:
-    """What is left of a limit."""
+    """How much of a limit is left today."""
 
     scope: UsageScope
     limit: int
     remaining: int
 
     def owner_name(self, origin: UpdateOrigin) -> str:
-        """Return how the one is called in sentences whose limit it is; in private that of the chat is the person's."""
+        """Return the variant of a sentence about the limit; in private the chat's limit is the user's own."""
         if self.scope is UsageScope.ALL or (self.scope is UsageScope.CHAT and origin.is_group):
             return self.scope
         return "nameless" if origin.is_sender_chat else "person"
 
 
 class QuotaPolicy:
-    """Where a new request may or may not be taken."""
+    """Decides whether a new request may be accepted."""
 
-    def __init__(self, daily: DailyLimits, access: AccessPolicy) -> None:
-        self.daily_limits = daily
-        self._access_policy = access
+    def __init__(self, daily_limits: DailyLimits, access_policy: AccessPolicy) -> None:
+        self.daily_limits = daily_limits
+        self._access_policy = access_policy
 
-    def is_limited(self, tx: Transaction, origin: UpdateOrigin) -> bool:
-        """Say whether the daily limits hold for somebody; they do not for admins."""
-        return not self._access_policy.is_exempt(tx, origin.user_id, origin.chat_id)
+    def is_limited(self, ctx: UpdateContext) -> bool:
+        """Return whether the daily limits hold for the sender: not for admins."""
+        return not self._access_policy.is_exempt(ctx.tx, ctx.origin.user_id, ctx.origin.chat_id)
 
-    def charged_to(self, tx: Transaction, origin: UpdateOrigin) -> int:
-        """Return whose limits count for what somebody asks for."""
-        return self._access_policy.charged_to(tx, origin.user_id, origin.chat_id)
+    def charged_to(self, ctx: UpdateContext) -> int:
+        """Return whose limits count for a request of the sender."""
+        return self._access_policy.charged_to(ctx.tx, ctx.origin.user_id, ctx.origin.chat_id)
 
-    def remaining(self, tx: Transaction, origin: UpdateOrigin, now: Instant) -> list[RemainingQuota]:
-        """Return what is left today of every limit that there is, for somebody in a chat."""
+    def remaining(self, ctx: UpdateContext) -> list[RemainingQuota]:
+        """Return how much is left today of each limit that is set."""
         limits = (
-            (UsageScope.USER, self.charged_to(tx, origin), self.daily_limits.edits_per_person),
-            (UsageScope.CHAT, origin.chat_id, self.daily_limits.edits_per_chat),
+            (UsageScope.USER, self.charged_to(ctx), self.daily_limits.edits_per_person),
+            (UsageScope.CHAT, ctx.origin.chat_id, self.daily_limits.edits_per_chat),
             (UsageScope.ALL, EVERYONE_ID, self.daily_limits.edits),
         )
+        today = utc_day(ctx.now)
         return [
-            RemainingQuota(whose, most, max(0, most - tx.daily_usage.get(whose, principal, utc_day(now))))
-            for whose, principal, most in limits
-            if most
+            RemainingQuota(scope, limit, max(0, limit - ctx.tx.daily_usage.get(scope, principal, today)))
+            for scope, principal, limit in limits
+            if limit
         ]
 
-    def why_queue_full(self, tx: Transaction, origin: UpdateOrigin) -> Sentence | None:
-        """Say why so much waits that another request of a person cannot be accepted, None where it can."""
-        if tx.jobs.count_waiting(MAX_WAITING) >= MAX_WAITING:
-            return sentence("queue-full", where=origin.chat_type)
-        if tx.jobs.count_waiting_charged_to(self.charged_to(tx, origin), MAX_WAITING_PER_USER) >= MAX_WAITING_PER_USER:
-            if origin.is_sender_chat:
-                return sentence("too-many-nameless-wait", most=MAX_WAITING_PER_USER)
-            return sentence("too-many-wait", most=MAX_WAITING_PER_USER)
-        return None
-
-    def why_exhausted(self, tx: Transaction, origin: UpdateOrigin, now: Instant) -> Sentence | None:
-        """Say which limit of today another request would break, None where there is none."""
-        if not self.is_limited(tx, origin):
+    def why_queue_full(self, ctx: UpdateContext) -> Sentence | None:
+        """Return why too many requests wait for another one of the sender, or None."""
+        if ctx.tx.jobs.count_waiting(MAX_WAITING) >= MAX_WAITING:
+            return sentence("queue-full", where=ctx.origin.chat_type)
+        waiting = ctx.tx.jobs.count_waiting_charged_to(self.charged_to(ctx), MAX_WAITING_PER_USER)
+        if waiting < MAX_WAITING_PER_USER:
             return None
-        used_up = next((each for each in self.remaining(tx, origin, now) if not each.remaining), None)
-        if used_up is not None:
-            return self._explain_exhausted(tx, used_up, origin, now)
-        if self.is_credit_limit_reached(tx, now):
-            return sentence("spent", time=time_until_tomorrow(now))
-        return None
+        is_sender_chat = ctx.origin.is_sender_chat
+        return sentence("too-many-nameless-wait" if is_sender_chat else "too-many-wait", most=MAX_WAITING_PER_USER)
 
-    def _explain_exhausted(
-        self, tx: Transaction, limit: RemainingQuota, origin: UpdateOrigin, now: Instant
-    ) -> Sentence:
-        whose, most = limit.owner_name(origin), limit.limit
-        waiting = tx.jobs.count_without_prompt(self.charged_to(tx, origin), utc_day(now))
-        if limit.scope is UsageScope.USER and waiting:  # so there may be room sooner
+    def why_exhausted(self, ctx: UpdateContext) -> Sentence | None:
+        """Return which daily limit another request would exceed, or None."""
+        if not self.is_limited(ctx):
+            return None
+        exhausted = next((each for each in self.remaining(ctx) if not each.remaining), None)
+        if exhausted is not None:
+            return self._explain_exhausted(ctx, exhausted)
+        return sentence("spent", time=time_until_tomorrow(ctx.now)) if self.is_credit_limit_reached(ctx) else None
+
+    def _explain_exhausted(self, ctx: UpdateContext, quota: RemainingQuota) -> Sentence:
+        whose, most = quota.owner_name(ctx.origin), quota.limit
+        waiting = ctx.tx.jobs.count_without_prompt(self.charged_to(ctx), utc_day(ctx.now))
+        if quota.scope is UsageScope.USER and waiting:  # they may be given back today
             return sentence("used-up-waiting", whose=whose, most=most, waiting=waiting)
-        return sentence("used-up", whose=whose, most=most, time=time_until_tomorrow(now))
+        return sentence("used-up", whose=whose, most=most, time=time_until_tomorrow(ctx.now))
 
-    def admit(self, tx: Transaction, origin: UpdateOrigin, job: Job, now: Instant) -> Sentence | None:
-        """Count a request whose words have come; take it back, and say why, where there is no room for it today.
+    def admit(self, ctx: UpdateContext, job: Job) -> Sentence | None:
+        """Charge a request whose prompt has come; or cancel it and return why, where a limit is exhausted.
 
-        While it waited for words it held no place of others'.
+        Until its prompt comes, a request counts for its sender only.
         """
+        tx = ctx.tx
         if tx.quota.is_charged_to_all(job.id):
             return None
         tx.quota.refund(job.id)
-        told = self.why_exhausted(tx, origin, now)
-        if told is None:
-            tx.quota.charge_to_all(job.id, utc_day(now))
-        elif tx.cancel_job(job, now):
-            tx.progress_messages.queue_deletion(job.id, now)  # what is said instead says it
-        return told
+        refusal = self.why_exhausted(ctx)
+        if refusal is None:
+            tx.quota.charge_to_all(job.id, utc_day(ctx.now))
+        elif tx.cancel_job(job, ctx.now):
+            tx.progress_messages.queue_deletion(job.id, ctx.now)  # the refusal takes its place
+        return refusal
 
-    def is_credit_limit_reached(self, tx: Transaction, now: Instant) -> bool:
-        """Say whether no more can be accepted than what today's credits pay for already."""
-        ceiling = self.daily_limits.credits
-        return (
-            bool(ceiling)
-            and tx.credits.count_affordable_edits(ceiling, tx.credits.count_open_edits(), utc_day(now)) < 1
-        )
+    def is_credit_limit_reached(self, ctx: UpdateContext) -> bool:
+        """Return whether the rest of today's credits is needed for the edits accepted so far."""
+        limit, credits_ = self.daily_limits.credits, ctx.tx.credits
+        return bool(limit) and credits_.count_affordable_edits(limit, credits_.count_open_edits(), utc_day(ctx.now)) < 1
 
-    def refuse_if_exceeded(
-        self, tx: Transaction, origin: UpdateOrigin, now: Instant, *, album: str | None = None
-    ) -> bool:
-        """Turn a new request away where there is no room for it, and say so.
+    def refuse_if_exceeded(self, ctx: UpdateContext, *, album: str | None = None) -> bool:
+        """Refuse a new request that exceeds a limit, with a reply; return whether it was refused.
 
-        Of an album that was turned away the rest is turned away as well, even where room was made meanwhile:
-        half an album is not what was asked for.
+        The rest of a refused album is refused as well, even if there is room by then: nobody asked for half an album.
         """
-        key = None if album is None else f"full:{origin.chat_id}:album:{album}"
-        if key is not None and tx.outbox.has_key(key):
+        key = None if album is None else f"full:{ctx.origin.chat_id}:album:{album}"
+        if key is not None and ctx.tx.outbox.has_key(key):
             return True
-        told = self.why_queue_full(tx, origin) or self.why_exhausted(tx, origin, now)
-        if told is None:
+        refusal = self.why_queue_full(ctx) or self.why_exhausted(ctx)
+        if refusal is None:
             return False
-        reply_once(tx, origin, told, now, about=f"full:{origin.user_id}")
-        if key is not None:  # a note for the rest of it, that is never sent
-            tx.outbox.add(MessageDraft(key=key, chat_id=origin.chat_id, body=""), now)
-            tx.outbox.cancel_by_key(key, now)
+        reply_once(ctx, refusal, about=f"full:{ctx.origin.user_id}")
+        if key is not None:  # a mark for the rest of the album, which is never sent
+            ctx.tx.outbox.add(MessageDraft(key=key, chat_id=ctx.origin.chat_id, body=""), ctx.now)
+            ctx.tx.outbox.cancel_by_key(key, ctx.now)
         return True

@@ -1,91 +1,86 @@
-"""What is said in answer to one message of a person.
+"""Replies to one message of a user, as rows of the outbox.
 
-An answer to every message is a promise only for edits. Nobody reads thousands of replies that
-leave one a second, so what costs nothing to ask for is answered as long as not too much waits for
-the chat, and what says that a message means nothing to us is said once a minute there.
+Only edits are always answered. Everything else is answered while few replies wait for the chat, since they leave at one
+a second; and what tells somebody that the bot cannot use a message is said once a minute in each chat.
 """
 
-from bot.clock import Instant
-from bot.handlers.update_types import UpdateOrigin
+from bot.handlers.update_types import UpdateContext
 from bot.i18n import Sentence, SentenceList
+from bot.store.menus import Menu
 from bot.store.outbox import EPHEMERAL_KEY_PREFIX, MessageDraft, MessageKind
-from bot.store.transaction import Transaction
 
-#: On a message whose change was taken over.
+#: The reaction to an edited caption or text that was taken over.
 EDIT_NOTED_REACTION = "✍"
 
-#: Milliseconds within which something is said once in each chat: hundreds of pictures are not worth as many words.
+#: Milliseconds within which a notice is sent once in each chat.
 REPEAT_WINDOW_MS = 60_000
 
 
-def reply(
-    tx: Transaction,
-    origin: UpdateOrigin,
-    told: Sentence | SentenceList,
-    now: Instant,
-    *,
-    once: str | None = None,
-    job_id: int | None = None,
-) -> None:
-    """Say something in reply to a message, once; `once` names what it is about when several messages cause it.
-
-    With a job, a reply to what is said here is about that job's pictures. Where very many replies wait for the chat
-    already, nothing is said.
-    """
-    if tx.outbox.has_max_pending(origin.chat_id, MessageKind.TEXT):
-        return
-    say = MessageDraft(
-        key=once or f"reply:{origin.chat_id}:{origin.message_id}",
+def draft_reply(
+    ctx: UpdateContext, key: str, body: str, kind: MessageKind = MessageKind.TEXT, job_id: int | None = None
+) -> MessageDraft:
+    """Return a message that replies to the one being handled."""
+    origin = ctx.origin
+    return MessageDraft(
+        key=key,
+        kind=kind,
         chat_id=origin.chat_id,
         thread_id=origin.thread_id,
         reply_to=origin.message_id,
-        body=told.translate(origin.language),
+        body=body,
         job_id=job_id,
     )
-    tx.outbox.add(say, now)
 
 
-def reply_once(
-    tx: Transaction,
-    origin: UpdateOrigin,
-    told: Sentence | SentenceList,
-    now: Instant,
-    *,
-    about: str,
-    job_id: int | None = None,
+def reply(
+    ctx: UpdateContext, text: Sentence | SentenceList, *, once: str | None = None, job_id: int | None = None
 ) -> None:
-    """Say something in reply to a message, unless the like was said within a minute; `about` names what is alike."""
-    key, turn = f"{about}:{origin.chat_id}", now // REPEAT_WINDOW_MS
-    if not any(tx.outbox.was_written_since(f"{key}:{each}", now - REPEAT_WINDOW_MS) for each in (turn, turn - 1)):
-        reply(tx, origin, told, now, once=f"{key}:{turn}", job_id=job_id)
+    """Reply to a message, unless very many replies wait for the chat already.
+
+    `once` is the key when several messages cause the same reply. An answer to a reply with a job is about its images.
+    """
+    if not ctx.tx.outbox.has_max_pending(ctx.origin.chat_id, MessageKind.TEXT):
+        key = once or f"reply:{ctx.origin.chat_id}:{ctx.origin.message_id}"
+        ctx.tx.outbox.add(draft_reply(ctx, key, text.translate(ctx.origin.language), job_id=job_id), ctx.now)
 
 
-def react_to_edit(tx: Transaction, origin: UpdateOrigin, update_id: int, now: Instant) -> None:
-    """Put a sign on a message that its change was noticed; in a group there are no more signs than two."""
-    if origin.is_group or tx.outbox.has_max_pending(origin.chat_id, MessageKind.REACTION):
+def reply_once(ctx: UpdateContext, text: Sentence | SentenceList, *, about: str, job_id: int | None = None) -> None:
+    """Reply to a message, unless a reply `about` the same was written in this chat within the last minute."""
+    key, window = f"{about}:{ctx.origin.chat_id}", ctx.now // REPEAT_WINDOW_MS
+    since = ctx.now - REPEAT_WINDOW_MS
+    if not any(ctx.tx.outbox.was_written_since(f"{key}:{each}", since) for each in (window, window - 1)):
+        reply(ctx, text, once=f"{key}:{window}", job_id=job_id)
+
+
+def react_to_edit(ctx: UpdateContext) -> None:
+    """React to an edited message; not in groups, where the only reactions are those about the request."""
+    if ctx.origin.is_group or ctx.tx.outbox.has_max_pending(ctx.origin.chat_id, MessageKind.REACTION):
         return
-    say = MessageDraft(
-        key=f"noted:{update_id}",
+    draft = MessageDraft(
+        key=f"noted:{ctx.update_id}",
         kind=MessageKind.REACTION,
-        chat_id=origin.chat_id,
-        reply_to=origin.message_id,
+        chat_id=ctx.origin.chat_id,
+        reply_to=ctx.origin.message_id,
         body=EDIT_NOTED_REACTION,
     )
-    tx.outbox.add(say, now)
+    ctx.tx.outbox.add(draft, ctx.now)
 
 
-def answer_button_press(
-    tx: Transaction, origin: UpdateOrigin, press_id: str, told: Sentence | None, now: Instant
-) -> None:
-    """Answer a press of a button, without words where what it did can be seen; not while very many wait."""
-    if tx.outbox.has_max_pending(origin.chat_id, MessageKind.CALLBACK_ANSWER):
+def answer_button_press(ctx: UpdateContext, press_id: str, text: Sentence | None) -> None:
+    """Answer a button press, unless very many answers wait; without a text where the effect can be seen."""
+    if ctx.tx.outbox.has_max_pending(ctx.origin.chat_id, MessageKind.CALLBACK_ANSWER):
         return
-    words = "" if told is None else told.translate(origin.language)
-    say = MessageDraft(
+    draft = MessageDraft(
         key=f"{EPHEMERAL_KEY_PREFIX}press:{press_id}",
         kind=MessageKind.CALLBACK_ANSWER,
-        chat_id=origin.chat_id,
-        body=words,
+        chat_id=ctx.origin.chat_id,
+        body="" if text is None else text.translate(ctx.origin.language),
         callback_query_id=press_id,
     )
-    tx.outbox.add(say, now)
+    ctx.tx.outbox.add(draft, ctx.now)
+
+
+def open_menu(ctx: UpdateContext, key_prefix: str, menu: Menu) -> None:
+    """Reply with a menu, which takes the place of the one that the chat had."""
+    key = f"{key_prefix}{ctx.origin.chat_id}:{ctx.origin.message_id}"
+    ctx.tx.menus.open(draft_reply(ctx, key, menu.serialize(), MessageKind.MENU), ctx.now)

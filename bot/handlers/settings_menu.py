@@ -1,21 +1,19 @@
-"""/settings: a menu to choose from how pictures come, and which language is spoken, in a chat."""
+"""/settings: a menu for the format and shape of images, how they are sent, and the language of a chat."""
 
 from collections.abc import Mapping
 
-from bot.clock import Instant
 from bot.edit_options import AnswerAs, AspectRatio, ResultFormat
-from bot.handlers.update_types import ButtonPressed, UpdateOrigin
+from bot.handlers.replies import open_menu
+from bot.handlers.update_types import ButtonPressed, UpdateContext
 from bot.i18n import Sentence, closest_language, languages, sentence
 from bot.store.chats import Preference
 from bot.store.menus import Menu
-from bot.store.outbox import MessageDraft, MessageKind
-from bot.store.transaction import Transaction
 from bot.telegram.buttons import Button, ButtonAction, ButtonPress
 
-#: The page that shows what is chosen; the others are for choosing.
+#: The page that shows the current values; on each other page one of them is chosen.
 OVERVIEW_PAGE = 0
 
-#: By numbers that stay with them, because they stand behind buttons.
+#: The numbers are stored in buttons in people's chats and must not change.
 PREFERENCE_BY_PAGE: Mapping[int, Preference] = {
     1: Preference.FORMAT,
     2: Preference.ASPECT_RATIO,
@@ -23,66 +21,53 @@ PREFERENCE_BY_PAGE: Mapping[int, Preference] = {
     4: Preference.LANGUAGE,
 }
 
-#: Begins the key of the message that shows them.
+#: Begins the key of the menu.
 MENU_KEY_PREFIX = "settings:"
 
-#: In which way a language is chosen: that of the speaker's app.
+#: The choice of no fixed language, but that of the sender's app.
 APP_LANGUAGE = ""
 
 
-def open_settings_menu(tx: Transaction, origin: UpdateOrigin, now: Instant) -> None:
-    """Show the settings of a chat, in reply to a command, unless they are about to be shown already."""
-    if tx.menus.has_pending(origin.chat_id, "settings"):
-        return
-    say = MessageDraft(
-        key=f"{MENU_KEY_PREFIX}{origin.chat_id}:{origin.message_id}",
-        kind=MessageKind.MENU,
-        chat_id=origin.chat_id,
-        thread_id=origin.thread_id,
-        reply_to=origin.message_id,
-        body=_render_page(tx, origin, OVERVIEW_PAGE).serialize(),
-    )
-    tx.menus.open(say, now)
+def open_settings_menu(ctx: UpdateContext) -> None:
+    """Reply with the settings of the chat, unless a menu with them is about to be sent."""
+    if not ctx.tx.menus.has_pending(ctx.origin.chat_id, "settings"):
+        open_menu(ctx, MENU_KEY_PREFIX, _render_page(ctx, OVERVIEW_PAGE))
 
 
-def handle_settings_press(
-    tx: Transaction, origin: UpdateOrigin, press: ButtonPressed, pressed: ButtonPress, now: Instant
-) -> Sentence | None:
-    """Turn a page of the settings, or choose; return what to say to the one who pressed, if anything."""
+def handle_settings_press(ctx: UpdateContext, press: ButtonPressed, button: ButtonPress) -> Sentence | None:
+    """Show another page of the settings, or change one; return the answer to the press, if any."""
+    tx, origin = ctx.tx, ctx.origin
     menu = tx.menus.get(origin.chat_id, origin.message_id, is_offered=press.is_offered)
-    if (
-        menu is None
-        or not menu.draft.key.startswith(MENU_KEY_PREFIX)
-        or pressed.target not in {OVERVIEW_PAGE, *PREFERENCE_BY_PAGE}
-    ):
+    is_page = button.target in {OVERVIEW_PAGE, *PREFERENCE_BY_PAGE}
+    if menu is None or not menu.draft.key.startswith(MENU_KEY_PREFIX) or not is_page:
         return sentence("toast-old")
-    page, told = pressed.target, None
-    if pressed.action is ButtonAction.SETTINGS_CHOICE:
-        value = _decode_value(pressed.number)
+    page, text = button.target, None
+    if button.action is ButtonAction.SETTINGS_CHOICE:
+        value = _decode_value(button.number)
         if page == OVERVIEW_PAGE or value not in _choices(PREFERENCE_BY_PAGE[page]):
             return sentence("toast-old")
         tx.chats.set_preference(origin.chat_id, PREFERENCE_BY_PAGE[page], value or None)
-        page, told = OVERVIEW_PAGE, sentence("toast-chosen")
-    tx.menus.set_content(menu, _render_page(tx, origin, page), now)
-    return told
+        page, text = OVERVIEW_PAGE, sentence("toast-chosen")
+    tx.menus.set_content(menu, _render_page(ctx, page), ctx.now)
+    return text
 
 
-def _render_page(tx: Transaction, origin: UpdateOrigin, page: int) -> Menu:
-    # what was chosen a moment ago counts at once
-    language = tx.chats.get_language(origin.chat_id) or origin.app_language
-    chosen = {preference: _current_value(tx, origin.chat_id, preference) for preference in Preference}
+def _render_page(ctx: UpdateContext, page: int) -> Menu:
+    # read again, because a press may just have changed it
+    language = ctx.tx.chats.get_language(ctx.origin.chat_id) or ctx.origin.app_language
+    values = _current_values(ctx)
     if page == OVERVIEW_PAGE:
-        told = sentence("settings", where=origin.chat_type)
+        text = sentence("settings", where=ctx.origin.chat_type)
         buttons = [
-            Button(_overview_label(preference, chosen[preference], language), ButtonAction.SETTINGS_PAGE, number)
+            Button(_overview_label(preference, values[preference], language), ButtonAction.SETTINGS_PAGE, number)
             for number, preference in PREFERENCE_BY_PAGE.items()
         ]
     else:
         preference = PREFERENCE_BY_PAGE[page]
-        told = sentence(f"choose-{preference}".replace("_", "-"))
+        text = sentence(f"choose-{preference}".replace("_", "-"))
         buttons = [
             Button(
-                _choice_label(preference, value, language, value == chosen[preference]),
+                ("✓ " if value == values[preference] else "") + _value_label(preference, value, language),
                 ButtonAction.SETTINGS_CHOICE,
                 page,
                 _encode_value(value),
@@ -90,7 +75,7 @@ def _render_page(tx: Transaction, origin: UpdateOrigin, page: int) -> Menu:
             for value in _choices(preference)
         ]
         buttons.append(Button(sentence("button-back").translate(language), ButtonAction.SETTINGS_PAGE, OVERVIEW_PAGE))
-    return Menu(told.translate(language), [(each.label, each.callback_data) for each in buttons])
+    return Menu(text.translate(language), [(each.label, each.callback_data) for each in buttons])
 
 
 def _overview_label(preference: Preference, value: str, language: str) -> str:
@@ -98,13 +83,8 @@ def _overview_label(preference: Preference, value: str, language: str) -> str:
     return sentence(name, value=_value_label(preference, value, language)).translate(language)
 
 
-def _choice_label(preference: Preference, value: str, language: str, is_chosen: bool) -> str:
-    label = _value_label(preference, value, language)
-    return f"✓ {label}" if is_chosen else label
-
-
 def _value_label(preference: Preference, value: str, language: str) -> str:
-    """Return what a choice is called; a language as those call it who speak it."""
+    """Return the name of a choice; that of a language in the language itself."""
     if preference is Preference.LANGUAGE:
         return sentence("this-language").translate(value) if value else sentence("own-language").translate(language)
     if value in set(AnswerAs) or value == AspectRatio.AUTO:
@@ -113,31 +93,27 @@ def _value_label(preference: Preference, value: str, language: str) -> str:
 
 
 def _choices(preference: Preference) -> tuple[str, ...]:
-    match preference:
-        case Preference.FORMAT:
-            return tuple(ResultFormat)
-        case Preference.ASPECT_RATIO:
-            return tuple(AspectRatio)
-        case Preference.ANSWER_AS:
-            return tuple(AnswerAs)
-        case Preference.LANGUAGE:
-            return (APP_LANGUAGE, *languages())
-
-
-def _current_value(tx: Transaction, chat_id: int, preference: Preference) -> str:
-    if preference is Preference.LANGUAGE:
-        language = tx.chats.get_language(chat_id)
-        return closest_language(language) if language else APP_LANGUAGE
-    form = tx.chats.get_edit_options(chat_id)
     return {
-        Preference.FORMAT: form.format,
-        Preference.ASPECT_RATIO: form.aspect_ratio,
-        Preference.ANSWER_AS: form.answer_as,
+        Preference.FORMAT: tuple(ResultFormat),
+        Preference.ASPECT_RATIO: tuple(AspectRatio),
+        Preference.ANSWER_AS: tuple(AnswerAs),
+        Preference.LANGUAGE: (APP_LANGUAGE, *languages()),
     }[preference]
 
 
+def _current_values(ctx: UpdateContext) -> dict[Preference, str]:
+    language = ctx.tx.chats.get_language(ctx.origin.chat_id)
+    options = ctx.tx.chats.get_edit_options(ctx.origin.chat_id)
+    return {
+        Preference.FORMAT: options.format,
+        Preference.ASPECT_RATIO: options.aspect_ratio,
+        Preference.ANSWER_AS: options.answer_as,
+        Preference.LANGUAGE: closest_language(language) if language else APP_LANGUAGE,
+    }
+
+
 def _encode_value(value: str) -> int:
-    """Return a number for a choice that is the same in every version: its letters."""
+    """Return a number for a choice that every version encodes alike: its letters."""
     return int.from_bytes(value.encode(), "big")
 
 

@@ -1,177 +1,169 @@
-"""Words without a picture: which picture do they mean?
+"""Texts without an image, and edited captions and texts: finds the image that a text is about.
 
-A reply means what it replies to. Other words belong to the newest picture of
-the sender in this chat that still waits for some.
+A reply is about what it replies to. Any other text is for the newest request of its sender in this chat that waits for
+a prompt.
 """
 
 from dataclasses import replace
 
-from bot.clock import Instant, add_seconds
-from bot.handlers.new_requests import admit_or_refuse, create_request_from_text, is_valid_prompt
+from bot.clock import add_seconds
+from bot.handlers.new_requests import admit_or_refuse, create_request_from_text, is_known_message, is_valid_prompt
 from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import react_to_edit, reply, reply_once
-from bot.handlers.update_types import ReplyTarget, TextSent, UpdateOrigin
+from bot.handlers.update_types import ReplyTarget, TextSent, UpdateContext
 from bot.i18n import Sentence, sentence
 from bot.job import FINAL_STATES, MAX_PROMPT_LENGTH, PROMPT_TIMEOUT, Job, SourceImage, State
 from bot.store.jobs import edit_option_columns
 from bot.store.request_messages import RequestMessageKind
-from bot.store.transaction import Transaction
 
 
-def handle_text(
-    tx: Transaction, room: QuotaPolicy, origin: UpdateOrigin, sent: TextSent, received_at: Instant, now: Instant
-) -> None:
-    """Take words as the wish for a picture, or say what is missing."""
-    if tx.request_messages.get(origin.chat_id, origin.message_id) is not None:
-        return  # seen before
-    waiting = _find_waiting_request(tx, origin, sent.reply_to)
-    sources = () if waiting is not None or sent.reply_to is None else _find_replied_images(tx, origin, sent.reply_to)
-    if (
-        waiting is None
-        and not sources
-        and sent.reply_to is not None
-        and _find_replied_job(tx, origin, sent.reply_to) is None
-    ):
-        waiting = _find_waiting_request(
-            tx, origin, None
-        )  # a reply to nothing that could be edited is as good as any words
+def handle_text(ctx: UpdateContext, quotas: QuotaPolicy, sent: TextSent) -> None:
+    """Use a text as the prompt for an image, or reply what is missing."""
+    if is_known_message(ctx):
+        return
+    text, target = sent.text, sent.reply_to
+    waiting = _find_waiting_request(ctx, target)
+    sources = () if waiting is not None or target is None else _find_replied_images(ctx, target)
+    if waiting is None and not sources and target is not None and _find_replied_job(ctx, target) is None:
+        waiting = _find_waiting_request(ctx, None)  # a reply to nothing that can be edited counts as any text
     if waiting is None and not sources:
-        _reply_no_image(tx, origin, sent.reply_to, now)
-    elif not is_valid_prompt(sent.text) and (sent.text or not sources):
+        _reply_no_image(ctx, target)
+    elif not is_valid_prompt(text) and (text or not sources):
         job_id = None if waiting is None else waiting.id
-        reply_once(tx, origin, _explain_invalid_prompt(sent.text), now, about=f"unusable:{job_id or 0}", job_id=job_id)
+        reply_once(ctx, _explain_invalid_prompt(text), about=f"unusable:{job_id or 0}", job_id=job_id)
     elif waiting is not None:
-        _add_prompt(tx, room, waiting, origin, sent.text, now)
+        _add_prompt(ctx, quotas, waiting, text)
     else:
-        create_request_from_text(tx, room, origin, sent.text, sources, received_at, now)
+        create_request_from_text(ctx, quotas, text, sources)
 
 
-def _add_prompt(tx: Transaction, room: QuotaPolicy, job: Job, origin: UpdateOrigin, words: str, now: Instant) -> None:
-    """Give a request the words that it waited for."""
-    tx.request_messages.clear_texts(job.id)
-    tx.request_messages.add(job.id, origin.chat_id, origin.message_id, RequestMessageKind.TEXT, words)
-    if admit_or_refuse(tx, room, job, origin, now) and job.closes_by is None:
-        tx.complete_request(job, words, now)
+def _add_prompt(ctx: UpdateContext, quotas: QuotaPolicy, job: Job, text: str) -> None:
+    messages = ctx.tx.request_messages
+    messages.clear_texts(job.id)
+    messages.add(job.id, ctx.origin.chat_id, ctx.origin.message_id, RequestMessageKind.TEXT, text)
+    if admit_or_refuse(ctx, quotas, job) and job.closes_by is None:
+        ctx.tx.complete_request(job, text, ctx.now)
 
 
-def _explain_invalid_prompt(words: str) -> Sentence:
-    return sentence("prompt-too-long", length=len(words), most=MAX_PROMPT_LENGTH) if words else sentence("no-words")
+def _explain_invalid_prompt(text: str) -> Sentence:
+    return sentence("prompt-too-long", length=len(text), most=MAX_PROMPT_LENGTH) if text else sentence("no-words")
 
 
-def _find_waiting_request(tx: Transaction, origin: UpdateOrigin, reply_to: ReplyTarget | None) -> Job | None:
-    """Return the request that these words complete."""
+def _find_waiting_request(ctx: UpdateContext, reply_to: ReplyTarget | None) -> Job | None:
+    """Return the request that waits for this text as its prompt."""
+    origin = ctx.origin
     if reply_to is None:
-        return next(
-            (job for job in tx.jobs.iter_incomplete(origin.user_id, origin.chat_id) if _lacks_prompt(tx, job)), None
-        )
-    job = _find_replied_job(tx, origin, reply_to)
+        incomplete = ctx.tx.jobs.iter_incomplete(origin.user_id, origin.chat_id)
+        return next((job for job in incomplete if _lacks_prompt(ctx, job)), None)
+    job = _find_replied_job(ctx, reply_to)
     if job is None or job.state is not State.GATHERING or job.request.user_id != origin.user_id:
         return None
-    # a reply to one item of an album means that item, and not the album
+    # a reply to one item of an album is about that item and not about the album
     is_one_of_several = reply_to.source is not None and len(job.request.sources) > 1
-    return None if is_one_of_several or not _lacks_prompt(tx, job) else job
+    return job if not is_one_of_several and _lacks_prompt(ctx, job) else None
 
 
-def _lacks_prompt(tx: Transaction, job: Job) -> bool:
-    return not is_valid_prompt(tx.request_messages.get_prompt(job.id))
+def _lacks_prompt(ctx: UpdateContext, job: Job) -> bool:
+    return not is_valid_prompt(ctx.tx.request_messages.get_prompt(job.id))
 
 
-def _find_replied_job(tx: Transaction, origin: UpdateOrigin, reply_to: ReplyTarget) -> Job | None:
-    """Return the job that a message is about, whether it is the person's or one of ours."""
+def _find_replied_job(ctx: UpdateContext, reply_to: ReplyTarget) -> Job | None:
+    """Return the job that the replied message is about, whether a user or the bot sent it."""
     if reply_to.message_id is None:
         return None
-    part = tx.request_messages.get(origin.chat_id, reply_to.message_id)
-    job_id = part.job_id if part else tx.outbox.get_job_id(origin.chat_id, reply_to.message_id)
-    return None if job_id is None else tx.jobs.get(job_id)
+    message = ctx.tx.request_messages.get(ctx.origin.chat_id, reply_to.message_id)
+    return _find_sent_job(ctx, reply_to) if message is None else ctx.tx.jobs.get(message.job_id)
 
 
-def _find_replied_images(tx: Transaction, origin: UpdateOrigin, reply_to: ReplyTarget) -> tuple[SourceImage, ...]:
-    """Return the pictures that a reply is about; none when it is about something else."""
-    job = _find_replied_job(tx, origin, reply_to)
-    if job is not None and _is_replied_answer_deleted(tx, origin, reply_to, job):
+def _find_sent_job(ctx: UpdateContext, reply_to: ReplyTarget) -> Job | None:
+    """Return the job that a message of the bot is about."""
+    if reply_to.message_id is None:
+        return None
+    job_id = ctx.tx.outbox.get_job_id(ctx.origin.chat_id, reply_to.message_id)
+    return None if job_id is None else ctx.tx.jobs.get(job_id)
+
+
+def _find_replied_images(ctx: UpdateContext, reply_to: ReplyTarget) -> tuple[SourceImage, ...]:
+    """Return the images that a reply is about, if any."""
+    job = _find_replied_job(ctx, reply_to)
+    if job is not None and _is_replied_answer_deleted(ctx, reply_to, job):
         return ()
     if reply_to.source is not None:
-        return (replace(reply_to.source, full_url=_full_quality_url(tx, origin, reply_to)),)
+        # of an answer, Kie has a better version than Telegram
+        answer = _find_sent_job(ctx, reply_to)
+        return (replace(reply_to.source, full_url=None if answer is None else answer.result_url),)
     if job is None or job.state not in FINAL_STATES:
         return ()
-    # a word about an edit, the person's or ours: another wish for the same pictures
+    # a reply to a text about an edit: another prompt for the same images
     return tuple(replace(source, upload_url=None, uploaded_at=None) for source in job.request.sources)
 
 
-def _is_replied_answer_deleted(tx: Transaction, origin: UpdateOrigin, reply_to: ReplyTarget, job: Job) -> bool:
-    """Say whether what a reply is about was deleted: an answer of ours for all, its request for all but the asker."""
+def _is_replied_answer_deleted(ctx: UpdateContext, reply_to: ReplyTarget, job: Job) -> bool:
+    """Return whether a deleted answer is not to be edited: by nobody, nor its request by anybody but its sender."""
     if job.answer_deleted_at is None or reply_to.message_id is None:
         return False
     if reply_to.source is None:
-        return origin.user_id != job.request.user_id
-    return tx.outbox.get_job_id(origin.chat_id, reply_to.message_id) == job.id  # and not a picture that a person sent
+        return ctx.origin.user_id != job.request.user_id
+    # the image of a user stays usable
+    return ctx.tx.outbox.get_job_id(ctx.origin.chat_id, reply_to.message_id) == job.id
 
 
-def _full_quality_url(tx: Transaction, origin: UpdateOrigin, reply_to: ReplyTarget) -> str | None:
-    """Return where Kie has a picture better than Telegram, which is so for our answers."""
-    about = None if reply_to.message_id is None else tx.outbox.get_job_id(origin.chat_id, reply_to.message_id)
-    job = None if about is None else tx.jobs.get(about)
-    return None if job is None else job.result_url
-
-
-def _reply_no_image(tx: Transaction, origin: UpdateOrigin, reply_to: ReplyTarget | None, now: Instant) -> None:
-    job = None if reply_to is None else _find_replied_job(tx, origin, reply_to)
+def _reply_no_image(ctx: UpdateContext, reply_to: ReplyTarget | None) -> None:
+    origin = ctx.origin
+    job = None if reply_to is None else _find_replied_job(ctx, reply_to)
     if job is not None and job.state not in FINAL_STATES:
-        reply_once(tx, origin, sentence("still-under-way", where=origin.chat_type), now, about=f"under-way:{job.id}")
+        reply_once(ctx, sentence("still-under-way", where=origin.chat_type), about=f"under-way:{job.id}")
         return
     if job is not None and job.answer_deleted_at is not None:
-        reply_once(tx, origin, sentence("picture-deleted"), now, about=f"deleted:{job.id}")
+        reply_once(ctx, sentence("picture-deleted"), about=f"deleted:{job.id}")
         return
-    # what a reply is about may be hidden; when it is shown, there is no picture in it
-    sees_it = reply_to is not None or origin.hears_all or tx.chats.receives_all_messages(origin.chat_id)
-    told = sentence("no-picture", where=origin.chat_type if sees_it else "half-deaf")
-    reply_once(tx, origin, told, now, about="no-picture")
+    # Telegram may hide the replied message; when it is shown, there is no image in it
+    is_shown = reply_to is not None or origin.receives_all or ctx.tx.chats.receives_all_messages(origin.chat_id)
+    reply_once(ctx, sentence("no-picture", where=origin.chat_type if is_shown else "half-deaf"), about="no-picture")
 
 
-def handle_edited_message(
-    tx: Transaction, room: QuotaPolicy, origin: UpdateOrigin, words: str, update_id: int, now: Instant
-) -> None:
-    """Follow a person who edits a caption or a text, for as long as nothing is ordered."""
-    part = tx.request_messages.get(origin.chat_id, origin.message_id)
-    job = None if part is None else tx.jobs.get(part.job_id)
-    if part is None or job is None or part.text == words or job.request.user_id != origin.user_id:
+def handle_edited_message(ctx: UpdateContext, quotas: QuotaPolicy, text: str) -> None:
+    """Follow a user who edits a caption or a text, as long as nothing is ordered."""
+    origin = ctx.origin
+    message = ctx.tx.request_messages.get(origin.chat_id, origin.message_id)
+    job = None if message is None else ctx.tx.jobs.get(message.job_id)
+    if message is None or job is None or message.text == text or job.request.user_id != origin.user_id:
         return
     if job.state in FINAL_STATES:
-        reply(tx, origin, sentence("change-after-the-end"), now, once=f"job:{job.id}:changed-after", job_id=job.id)
+        reply(ctx, sentence("change-after-the-end"), once=f"job:{job.id}:changed-after", job_id=job.id)
     elif job.state not in (State.GATHERING, State.QUEUED):
-        reply(
-            tx, origin, sentence("too-late-to-change", where=origin.chat_type), now, once=f"job:{job.id}:changed-late"
-        )
+        reply(ctx, sentence("too-late-to-change", where=origin.chat_type), once=f"job:{job.id}:changed-late")
     else:
-        tx.request_messages.set_text(origin.chat_id, origin.message_id, words)
-        _apply_edited_prompt(tx, room, job, origin, part.text, update_id, now)
+        ctx.tx.request_messages.set_text(origin.chat_id, origin.message_id, text)
+        if job.state is State.QUEUED:
+            _change_prompt(ctx, job, message.text)
+        else:
+            _complete_or_wait(ctx, quotas, job)
 
 
-def _apply_edited_prompt(
-    tx: Transaction, room: QuotaPolicy, job: Job, origin: UpdateOrigin, before: str, update_id: int, now: Instant
-) -> None:
-    """Give a request the words that it has after a change, unless they are of no use."""
-    prompt = tx.request_messages.get_prompt(job.id)
-    if job.state is State.QUEUED and not is_valid_prompt(prompt):
-        tx.request_messages.set_text(origin.chat_id, origin.message_id, before)
-        reply(
-            tx,
-            origin,
-            _explain_invalid_prompt(prompt) if prompt else sentence("no-words-left"),
-            now,
-            once=f"changed:{update_id}",
-        )
-    elif job.state is State.QUEUED:
-        wished = tx.with_prompt(job.request, prompt)
-        if wished != job.request:  # else an earlier caption of the album still counts
-            tx.jobs.update(job, prompt=wished.prompt, **edit_option_columns(wished.options))
-            react_to_edit(tx, origin, update_id, now)
-    elif is_valid_prompt(prompt):
-        if admit_or_refuse(tx, room, job, origin, now) and job.closes_by is None:
-            tx.complete_request(job, prompt, now)
-    else:
-        if not prompt:
-            tx.quota.await_prompt(job.id)  # at once, and not only when its album is closed
-        if job.closes_by is None:
-            tx.jobs.update(job, due_at=add_seconds(now, PROMPT_TIMEOUT))
-            tx.progress_messages.mark_stale(job.id, now)
+def _change_prompt(ctx: UpdateContext, job: Job, previous_text: str) -> None:
+    """Give a queued request its edited prompt, unless that is invalid."""
+    prompt = ctx.tx.request_messages.get_prompt(job.id)
+    if not is_valid_prompt(prompt):
+        ctx.tx.request_messages.set_text(ctx.origin.chat_id, ctx.origin.message_id, previous_text)
+        text = _explain_invalid_prompt(prompt) if prompt else sentence("no-words-left")
+        reply(ctx, text, once=f"changed:{ctx.update_id}")
+        return
+    request = ctx.tx.with_prompt(job.request, prompt)
+    if request != job.request:  # else an earlier caption of the album still counts
+        ctx.tx.jobs.update(job, prompt=request.prompt, **edit_option_columns(request.options))
+        react_to_edit(ctx)
+
+
+def _complete_or_wait(ctx: UpdateContext, quotas: QuotaPolicy, job: Job) -> None:
+    """Complete a request that has a valid prompt after an edit, or let it wait for one."""
+    prompt = ctx.tx.request_messages.get_prompt(job.id)
+    if is_valid_prompt(prompt):
+        if admit_or_refuse(ctx, quotas, job) and job.closes_by is None:
+            ctx.tx.complete_request(job, prompt, ctx.now)
+        return
+    if not prompt:
+        ctx.tx.quota.await_prompt(job.id)  # at once, and not only when its album closes
+    if job.closes_by is None:
+        ctx.tx.jobs.update(job, due_at=add_seconds(ctx.now, PROMPT_TIMEOUT))
+        ctx.tx.progress_messages.mark_stale(job.id, ctx.now)

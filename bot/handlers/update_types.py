@@ -1,47 +1,49 @@
-"""What an update can mean, and where it came from."""
+"""What an update from Telegram says, in the bot's own types."""
 
 from dataclasses import dataclass
 
+from bot.clock import Instant
 from bot.i18n import DEFAULT_LANGUAGE
 from bot.job import SourceImage
+from bot.store.transaction import Transaction
 from bot.telegram.buttons import ButtonPress
 
 
 @dataclass(frozen=True)
 class UpdateOrigin:
-    """Who spoke, and where a reply goes."""
+    """Who sent an update, and where a reply goes."""
 
     chat_id: int
-    #: a person; or the group, or the channel, in whose name somebody spoke
+    #: a user; or the group or channel in whose name somebody wrote
     user_id: int
     message_id: int
     thread_id: int | None
-    #: in which the person is spoken to here
+    #: the language of replies here
     language: str = DEFAULT_LANGUAGE
-    #: that we have and that is closest to the one of the person's app
+    #: the available language that is closest to the one of the user's app
     app_language: str = DEFAULT_LANGUAGE
-    #: whether Telegram shows us also what is not meant for us; in a group that may depend on more
-    hears_all: bool = True
+    #: whether Telegram delivers every message of this chat; in a group the bot's rights there may matter as well
+    receives_all: bool = True
 
     @property
     def is_group(self) -> bool:
-        """Whether others read along."""
+        """Whether other people read the chat, too."""
         return self.chat_id < 0
 
     @property
     def is_sender_chat(self) -> bool:
-        """Whether somebody spoke in the name of a group or a channel."""
+        """Whether somebody wrote in the name of a group or channel."""
         return self.user_id < 0
 
     @property
     def chat_type(self) -> str:
-        """What kind of chat it is, for sentences that differ."""
+        """The variant of a sentence that suits the chat."""
         return "group" if self.is_group else "private"
 
 
 @dataclass(frozen=True)
 class ImageSent:
-    """One picture, as photo or file, with its caption; empty when there was none."""
+    """A photo or an image file, with its caption or ""."""
 
     source: SourceImage
     caption: str
@@ -49,7 +51,7 @@ class ImageSent:
 
 @dataclass(frozen=True)
 class AlbumItemSent:
-    """One of several things that were sent together; without a source it is no still picture."""
+    """An item of an album; `source` is None when it is not a still image."""
 
     media_group_id: str
     source: SourceImage | None
@@ -58,7 +60,7 @@ class AlbumItemSent:
 
 @dataclass(frozen=True)
 class ReplyTarget:
-    """What a message replies to, as far as Telegram shows it."""
+    """The message that another one replies to, as far as Telegram shows it."""
 
     #: None for a message of another chat
     message_id: int | None
@@ -67,7 +69,7 @@ class ReplyTarget:
 
 @dataclass(frozen=True)
 class TextSent:
-    """Words without a picture; empty when there is nothing to read in them."""
+    """A text; "" when nothing in it is visible."""
 
     text: str
     reply_to: ReplyTarget | None = None
@@ -75,26 +77,26 @@ class TextSent:
 
 @dataclass(frozen=True)
 class MessageEdited:
-    """A message that a person has edited, with its words as they are now."""
+    """A message that its author has edited, with its text as it is now."""
 
     text: str
-    #: what it asks for, should it not have concerned us before
-    as_new: "ImageSent | AlbumItemSent | TextSent | None" = None
+    #: in a group: what the message asks for if the bot has not seen it before
+    as_new: ImageSent | AlbumItemSent | TextSent | None = None
 
 
 @dataclass(frozen=True)
 class ButtonPressed:
-    """A press of a button under a message of ours; None behind it when it is none that we know."""
+    """A press of a button; `button` is None when its data is not the bot's."""
 
     press_id: str
     button: ButtonPress | None
-    #: whether the message has such a button at present, as Telegram shows it to us: no client can make that up
+    #: whether Telegram shows the message with such a button, which no client can forge
     is_offered: bool = False
 
 
 @dataclass(frozen=True)
 class CommandTarget:
-    """A message that somebody refers to, and whose it is; None where the one who wrote it hides that."""
+    """A message that a command is about, and its author; None when they hide their account."""
 
     message_id: int
     author_id: int | None
@@ -102,7 +104,7 @@ class CommandTarget:
 
 @dataclass(frozen=True)
 class CommandGiven:
-    """A command, in lower case and without its slash; with those about somebody, what says whom they mean."""
+    """A command, in lower case and without its slash; `arguments` and `target` only where the command takes them."""
 
     name: str
     arguments: str = ""
@@ -111,26 +113,26 @@ class CommandGiven:
 
 @dataclass(frozen=True)
 class UnsupportedContentSent:
-    """A video, a sticker, a voice message: anything that is neither picture nor text."""
+    """A video, a sticker, a voice message: neither image nor text."""
 
 
 @dataclass(frozen=True)
 class BotRemoved:
-    """A person has stopped the bot, or somebody has removed it from a group."""
+    """A user has blocked the bot, or somebody has removed it from a group."""
 
 
 @dataclass(frozen=True)
 class BotMembershipChanged:
-    """Somebody has taken the bot into a group, or made something else of it there."""
+    """Somebody has added the bot to a group, or changed its rights there."""
 
-    #: whether it was not there before
+    #: whether it was not a member before
     is_new: bool
     is_admin: bool
 
 
 @dataclass(frozen=True)
 class GroupMigrated:
-    """A group became a supergroup, and has another id."""
+    """A group has become a supergroup, with another id."""
 
     old_id: int
     new_id: int
@@ -140,4 +142,46 @@ UpdateContent = (
     ImageSent | AlbumItemSent | TextSent | MessageEdited | ButtonPressed | CommandGiven | UnsupportedContentSent
     | BotRemoved | BotMembershipChanged | GroupMigrated
 )  # fmt: skip
-ParsedUpdate = tuple[UpdateOrigin, UpdateContent]
+
+
+@dataclass(frozen=True)
+class GroupMessage:
+    """What shows whether a message in a group is meant for the bot."""
+
+    is_edited: bool
+    media_group_id: str | None
+    #: written here by a member: not by another bot, and not forwarded by Telegram from the linked channel
+    is_from_member: bool
+    #: the command at its beginning, in lower case
+    command: str | None
+    #: whether the command names this bot, like /edit@darkroom_bot; None when it names no bot
+    is_command_for_bot: bool | None
+    mentions_bot: bool
+    #: a photo, a video, a sticker: anything but a text
+    is_media: bool
+    #: whether the message that it replies to has a photo or a file
+    is_reply_to_media: bool
+    #: the message of the bot that it answers with a text that may be a prompt
+    prompt_for: int | None
+
+
+@dataclass(frozen=True)
+class ParsedUpdate:
+    """An update: where it comes from, and what it asks for."""
+
+    origin: UpdateOrigin
+    #: None when it asks for nothing
+    content: UpdateContent | None
+    #: None outside groups, where everything is meant for the bot
+    group_message: GroupMessage | None = None
+
+
+@dataclass(frozen=True)
+class UpdateContext:
+    """An update that is being handled, and the transaction for everything that it causes."""
+
+    tx: Transaction
+    origin: UpdateOrigin
+    update_id: int
+    received_at: Instant
+    now: Instant

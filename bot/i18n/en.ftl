@@ -1,6 +1,6 @@
-# Everything a person can read, in English. Plain text: nothing in it is markup.
-# To add a language, copy this file to its code (fr.ftl) and translate what stands behind the signs of equality.
-# What stands in braces is filled in by the bot and has to stay.
+# All texts for people, in English. Plain text, without markup.
+# To add a language, copy this file to its code (fr.ftl) and translate what follows the equals signs.
+# The bot replaces what is in braces: leave that as it is.
 
 ## What one reads who asks
 

@@ -1,7 +1,7 @@
-"""Ideas for those who have a picture and no words for it: what is offered, and what Kie is then asked for.
+"""Suggested prompts for users who send an image without one.
 
-What a person reads on the button stands in the catalogues as `idea-NAME`. What
-Kie is asked for is the same in every language, so that an idea means the same.
+The labels of their buttons are in the catalogues, as `idea-NAME`. The prompts are the same in every language, so that a
+suggestion means the same everywhere.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PromptSuggestion:
-    """A wish that suits most pictures."""
+    """A prompt that suits most images."""
 
     name: str
     prompt: str
 
 
-#: By a number that stays with the idea, because it stands behind buttons that are out in the world.
+#: The numbers are stored in buttons in people's chats and must not change.
 PROMPT_SUGGESTIONS: Mapping[int, PromptSuggestion] = {
     1: PromptSuggestion(
         "figure",

@@ -1,4 +1,4 @@
-"""Times as people say them."""
+"""Durations as people say them."""
 
 import math
 
@@ -7,7 +7,7 @@ from bot.i18n import Sentence, sentence
 
 
 def approximate_duration(seconds: float) -> Sentence:
-    """Say a time as people do, never as shorter than it is."""
+    """Return a duration rounded up: to 5 seconds, to minutes or to hours."""
     if seconds <= 55:
         return sentence("seconds", count=max(5, math.ceil(seconds / 5) * 5))
     minutes = math.ceil(seconds / 60)
@@ -15,12 +15,12 @@ def approximate_duration(seconds: float) -> Sentence:
 
 
 def time_until_tomorrow(now: Instant) -> Sentence:
-    """Say how long it is until the next UTC day, in which daily limits begin anew."""
+    """Return the time until the next UTC day, when the daily limits start again."""
     return approximate_duration(seconds_between(now, start_of_day(utc_day(now) + 1)))
 
 
 def short_duration(seconds: float) -> Sentence:
-    """Say a time as briefly as a picture wants it, in the unit that leaves few digits."""
+    """Return a duration for a chart, in the unit that needs the fewest digits."""
     if seconds < 99.5:
         return sentence("brief-seconds", count=_round_short(seconds))
     if seconds < 99.5 * 60:

@@ -1,124 +1,135 @@
-"""Writing a sheet: which figures stand in the picture, and in which words."""
+"""Chooses which statistics the chart shows, and labels them in a language."""
 
+import math
 from datetime import UTC, datetime
 
 from bot.clock import Instant
 from bot.i18n import Sentence, sentence
 from bot.i18n.time_phrases import short_duration
-from bot.stats import aggregates as counted
-from bot.stats.aggregates import FAILED_OUTCOMES, EditOutcome, PeriodStatistics, WaitTimes
-from bot.stats.caption import format_utc, outcomes_by_frequency, percentage, period_title
+from bot.stats.aggregates import (
+    DAYS_PER_WEEK,
+    FAILED_OUTCOMES,
+    EditOutcome,
+    Period,
+    PeriodStatistics,
+    PeriodUnit,
+    TimeBucket,
+    WaitTimes,
+)
 from bot.stats.chart_data import ChartBar, ChartData, OutcomeRow, WaitRow
-from bot.stats.period import DAYS_PER_WEEK, Period, PeriodUnit
 
-#: Labels below the columns, at most.
+#: Labels below the bars, at most.
 MAX_TICKS = 4
 
 
-def build_chart_data(figures: PeriodStatistics, language: str) -> ChartData:
-    """Return what is drawn of figures, in the words of a language."""
-    by_hours = figures.period.unit is PeriodUnit.HOURS
+def build_chart_data(statistics: PeriodStatistics, language: str) -> ChartData:
+    """Return what the chart shows, with labels in a language."""
+
+    def translate(text: Sentence) -> str:
+        return text.translate(language)
+
+    is_hourly = statistics.period.unit is PeriodUnit.HOURS
+    bars_title = {0: "stats-by-hour", 1: "stats-by-day", DAYS_PER_WEEK: "stats-by-week"}
     return ChartData(
-        title=period_title(figures.period).translate(language),
-        until=sentence("stats-until", time=format_utc(figures.now)).translate(language),
-        tiles=tuple((value.translate(language), label.translate(language)) for label, value in _tiles(figures)),
-        columns_title=_bars_title(figures.period).translate(language),
-        columns=tuple(map(_build_bar, figures.buckets)),
-        ticks=_ticks(figures),
-        legend=_legend(figures, language),
-        hours_title="" if by_hours else sentence("stats-of-day").translate(language),
-        hours=() if by_hours else figures.by_hour_of_day,
-        ends_title=sentence("stats-ends").translate(language),
-        ends=_outcome_rows(figures, language),
-        waits_title=sentence("stats-wait").translate(language),
-        kie=sentence("stats-of-it-kie").translate(language),
-        waits=() if figures.wait_times is None else _wait_rows(figures.wait_times, language),
+        title=translate(period_title(statistics.period)),
+        until=translate(sentence("stats-until", time=format_utc(statistics.now))),
+        tiles=tuple((translate(value), translate(label)) for label, value in _tiles(statistics)),
+        bars_title=translate(sentence(bars_title[statistics.period.days_per_bar])),
+        bars=tuple(map(_build_bar, statistics.buckets)),
+        ticks=_ticks(statistics),
+        legend=_legend(statistics, language),
+        hours_title="" if is_hourly else translate(sentence("stats-of-day")),
+        hours=() if is_hourly else statistics.by_hour_of_day,
+        outcomes_title=translate(sentence("stats-ends")),
+        outcomes=_outcome_rows(statistics, language),
+        waits_title=translate(sentence("stats-wait")),
+        kie=translate(sentence("stats-of-it-kie")),
+        waits=() if statistics.wait_times is None else _wait_rows(statistics.wait_times, language),
     )
 
 
-def _tiles(figures: PeriodStatistics) -> list[tuple[Sentence, Sentence]]:
-    tiles = [(sentence("stats-tile-edits"), _format_number(figures.edits))]
-    if figures.success_rate is not None:
-        tiles.append(
-            (sentence("stats-tile-success"), sentence("stats-percent", share=percentage(figures.success_rate)))
-        )
-    if figures.wait_times is not None:
-        tiles.append((sentence("stats-tile-wait"), short_duration(figures.wait_times.median / 1000)))
-    return [*tiles, (sentence("stats-tile-credits"), _format_number(round(figures.credits_spent)))]
+def period_title(period: Period) -> Sentence:
+    """Return the name of a period."""
+    name = "stats-hours" if period.unit is PeriodUnit.HOURS else "stats-days"
+    return sentence(name, count=period.count)
+
+
+def format_utc(moment: Instant, pattern: str = "%Y-%m-%d %H:%M") -> str:
+    """Return a moment in UTC, in a form that reads alike in every language."""
+    return datetime.fromtimestamp(moment / 1000, UTC).strftime(pattern)
+
+
+def outcomes_by_frequency(statistics: PeriodStatistics) -> list[EditOutcome]:
+    """Return the outcomes that occurred: success first, and then the most frequent ones first."""
+    occurred = [outcome for outcome in EditOutcome if statistics.outcomes[outcome]]
+    return sorted(occurred, key=lambda each: (each is not EditOutcome.SUCCEEDED, -statistics.outcomes[each]))
+
+
+def percentage(share: float) -> float | int:
+    """Return a share of 1 in percent, with one decimal where it would else look like 0 or 100."""
+    exact = share * 100
+    if 99 < exact < 100:
+        return math.floor(exact * 10) / 10
+    return math.ceil(exact * 10) / 10 if 0 < exact < 1 else round(exact)
+
+
+def _tiles(statistics: PeriodStatistics) -> list[tuple[Sentence, Sentence]]:
+    tiles = [(sentence("stats-tile-edits"), _format_number(statistics.edits))]
+    if statistics.success_rate is not None:
+        rate = sentence("stats-percent", share=percentage(statistics.success_rate))
+        tiles.append((sentence("stats-tile-success"), rate))
+    if statistics.wait_times is not None:
+        tiles.append((sentence("stats-tile-wait"), short_duration(statistics.wait_times.median / 1000)))
+    return [*tiles, (sentence("stats-tile-credits"), _format_number(round(statistics.credits_spent)))]
 
 
 def _format_number(count: int) -> Sentence:
     return sentence("stats-number", count=count)
 
 
-def _bars_title(period: Period) -> Sentence:
-    names = {0: "stats-by-hour", 1: "stats-by-day", DAYS_PER_WEEK: "stats-by-week"}
-    return sentence(names[period.days_per_bar])
+def _build_bar(bucket: TimeBucket) -> ChartBar:
+    days = max(1.0, bucket.days)
+    return ChartBar(bucket.succeeded / days, bucket.failed / days, bucket.others / days)
 
 
-def _build_bar(part: counted.TimeBucket) -> ChartBar:
-    days = max(1.0, part.days)
-    return ChartBar(part.succeeded / days, part.failed / days, part.others / days)
+def _ticks(statistics: PeriodStatistics) -> tuple[tuple[int, str], ...]:
+    """Label some bars by when they begin, at even distances, the last one among them."""
+    count = len(statistics.buckets)
+    pattern = {0: "%H:%M", 1: "%m-%d", DAYS_PER_WEEK: "%Y-%m"}[statistics.period.days_per_bar]
+    numbers = range(count - 1, -1, -math.ceil(count / MAX_TICKS))
+    return tuple((number, format_utc(statistics.buckets[number].start, pattern)) for number in numbers)
 
 
-def _ticks(figures: PeriodStatistics) -> tuple[tuple[int, str], ...]:
-    """Label some columns by their beginnings, evenly, the last one among them."""
-    gap = -(-len(figures.buckets) // MAX_TICKS)
-    numbers = range(len(figures.buckets) - 1, -1, -gap)
-    form = {0: "%H:%M", 1: "%m-%d", DAYS_PER_WEEK: "%Y-%m"}[figures.period.days_per_bar]
-    return tuple((number, _format_time(figures.buckets[number].start, form)) for number in numbers)
-
-
-def _format_time(moment: Instant, form: str) -> str:
-    return datetime.fromtimestamp(moment / 1000, UTC).strftime(form)
-
-
-def _legend(figures: PeriodStatistics, language: str) -> tuple[tuple[str, str], ...]:
-    there = {
-        "made": any(each.succeeded for each in figures.buckets),
-        "not_made": any(each.failed for each in figures.buckets),
-        "others": any(each.others for each in figures.buckets),
-    }
-    names = {"made": "stats-end-made", "not_made": "stats-failed", "others": "stats-others"}
-    return tuple((kind, sentence(names[kind]).translate(language)) for kind, is_there in there.items() if is_there)
-
-
-def _outcome_rows(figures: PeriodStatistics, language: str) -> tuple[OutcomeRow, ...]:
-    """Say how much was made, what failed for which reason, and in one row what was the people's own choice."""
-    shown = [end for end in outcomes_by_frequency(figures) if end is EditOutcome.SUCCEEDED or end in FAILED_OUTCOMES]
-    rows = [
-        _outcome_row(sentence(end.sentence_name), figures.outcomes[end], _outcome_kind(end), figures, language)
-        for end in shown
-    ]
-    others = figures.edits - sum(figures.outcomes[end] for end in shown)
-    if others:
-        rows.append(_outcome_row(sentence("stats-others"), others, "others", figures, language))
-    return tuple(rows)
-
-
-def _outcome_kind(end: EditOutcome) -> str:
-    return "made" if end is EditOutcome.SUCCEEDED else "not_made"
-
-
-def _outcome_row(label: Sentence, count: int, kind: str, figures: PeriodStatistics, language: str) -> OutcomeRow:
-    share = sentence("stats-percent", share=percentage(count / figures.edits))
-    text = f"{_format_number(count).translate(language)} · {share.translate(language)}"
-    return OutcomeRow(label.translate(language), count, text, kind)
-
-
-def _wait_rows(waiting: WaitTimes, language: str) -> tuple[WaitRow, ...]:
-    return (
-        _wait_row("stats-half", waiting.median, waiting.median_at_kie, language),
-        _wait_row("stats-most", waiting.p95, waiting.p95_at_kie, language),
+def _legend(statistics: PeriodStatistics, language: str) -> tuple[tuple[str, str], ...]:
+    parts = (
+        ("made", "stats-end-made", any(each.succeeded for each in statistics.buckets)),
+        ("not_made", "stats-failed", any(each.failed for each in statistics.buckets)),
+        ("others", "stats-others", any(each.others for each in statistics.buckets)),
     )
+    return tuple((kind, sentence(name).translate(language)) for kind, name, is_shown in parts if is_shown)
 
 
-def _wait_row(name: str, whole: int, at_kie: int, language: str) -> WaitRow:
-    at_kie = min(whole, at_kie)
-    return WaitRow(
-        sentence(name).translate(language),
-        whole / 1000,
-        short_duration(whole / 1000).translate(language),
-        at_kie / 1000,
-        short_duration(at_kie / 1000).translate(language),
-    )
+def _outcome_rows(statistics: PeriodStatistics, language: str) -> tuple[OutcomeRow, ...]:
+    """Return a row for success, one for each cause of failure, and one for what users chose themselves."""
+
+    def row(label: Sentence, count: int, kind: str) -> OutcomeRow:
+        share = sentence("stats-percent", share=percentage(count / statistics.edits))
+        text = f"{_format_number(count).translate(language)} · {share.translate(language)}"
+        return OutcomeRow(label.translate(language), count, text, kind)
+
+    shown = [each for each in outcomes_by_frequency(statistics) if each in (EditOutcome.SUCCEEDED, *FAILED_OUTCOMES)]
+    kinds = {EditOutcome.SUCCEEDED: "made"}
+    rows = [row(sentence(each.sentence_name), statistics.outcomes[each], kinds.get(each, "not_made")) for each in shown]
+    others = statistics.edits - sum(statistics.outcomes[each] for each in shown)
+    return (*rows, row(sentence("stats-others"), others, "others")) if others else tuple(rows)
+
+
+def _wait_rows(waits: WaitTimes, language: str) -> tuple[WaitRow, ...]:
+    def row(label: Sentence, total_ms: int, kie_ms: int) -> WaitRow:
+        total, at_kie = total_ms / 1000, min(total_ms, kie_ms) / 1000
+        total_text, kie_text = (short_duration(seconds).translate(language) for seconds in (total, at_kie))
+        return WaitRow(label.translate(language), total, total_text, at_kie, kie_text)
+
+    half = row(sentence("stats-half"), waits.median, waits.median_at_kie)
+    most = row(sentence("stats-most"), waits.p95, waits.p95_at_kie)
+    return half, most

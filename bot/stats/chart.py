@@ -1,7 +1,7 @@
-"""Drawing a sheet: one portrait picture for a phone, with large type, in colours that everybody can tell apart.
+"""Draws the chart: one portrait image for a phone, with large type, in colours that everybody can tell apart.
 
-The colours are Okabe's and Ito's (https://jfly.uni-koeln.de/color/, 2008); what failed is hatched as well, so that
-nothing is said by colour alone. Numbers stand beside what they measure, because nobody reads axes on a phone.
+The colours are Okabe's and Ito's (https://jfly.uni-koeln.de/color/, 2008); failures are hatched as well, so that
+nothing depends on colour alone. Numbers stand beside the bars, because nobody reads axes on a phone.
 """
 
 import io
@@ -18,25 +18,25 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from bot.stats.chart_data import ChartData
 
-#: Pixels; a shape that Telegram shows as a whole.
+#: Pixels; Telegram shows this shape uncropped.
 WIDTH, HEIGHT, DPI = 1080, 1500, 100
 
-#: Parts of the width: where everything begins and ends.
+#: Left and right edge of all panels, as shares of the width.
 LEFT, RIGHT = 0.055, 0.9
 
-#: Inches, compared with those of the other panels.
+#: Height of a row relative to those of the other panels.
 ROW_HEIGHT = 0.46
 
 FONT = "DejaVu Sans"
 
-#: A sheet of paper also where the chat around it is dark.
+#: Light in a dark chat as well.
 BACKGROUND, TEXT_COLOUR, MUTED_COLOUR, GRID_COLOUR = "#fbfaf7", "#1b1b1b", "#5a5a5a", "#dcdad3"
 
-#: By what is shown: the ends of edits, and of a wait the whole and Kie's part.
+#: By outcome, and for a wait its total and Kie's part.
 COLOURS = {"made": "#0072b2", "not_made": "#d55e00", "others": "#b5b3ac", "whole": "#56b4e9", "kie": "#e69f00"}
 HATCHES = {"made": "", "not_made": "///", "others": "", "whole": "", "kie": ""}
 
-#: Whole points: of the largest figures, of headings, of what stands beside things, and of what matters least.
+#: Whole points.
 FIGURE_SIZE, HEADING_SIZE, LABEL_SIZE, SMALL_SIZE = 42, 25, 22, 20
 
 STYLE: dict[Any, Any] = {
@@ -53,9 +53,9 @@ STYLE: dict[Any, Any] = {
 
 
 def preload() -> None:
-    """Load all that drawing needs, and open the fonts: once the process is shut in, nothing can be opened.
+    """Load all modules and fonts that drawing needs: once the process is isolated, it can open no files.
 
-    The library looks for a font's file whenever it meets a size for the first time, so it meets them all here.
+    The library opens a font's file at the first use of each size, so all sizes are used here.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(1, 1))
@@ -67,63 +67,62 @@ def preload() -> None:
     _font_codepoints()
 
 
-def render_png(sheets: Sequence[ChartData]) -> bytes:
-    """Draw the first sheet that can be written, and return a PNG."""
-    return _encode_png(build_figure(first_renderable(sheets)))
+def render_png(charts: Sequence[ChartData]) -> bytes:
+    """Draw the first chart for whose script the font has glyphs, and return a PNG."""
+    return _encode_png(build_figure(first_renderable(charts)))
 
 
 def _encode_png(figure: Figure) -> bytes:
-    picture = io.BytesIO()
+    png = io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(picture, format="png")
-    return picture.getvalue()
+        figure.savefig(png, format="png")
+    return png.getvalue()
 
 
-def first_renderable(sheets: Sequence[ChartData]) -> ChartData:
-    """Return the first sheet for whose script there are letters, or the last one."""
-    return next((each for each in sheets if _has_all_glyphs(each)), sheets[-1])
+def first_renderable(charts: Sequence[ChartData]) -> ChartData:
+    """Return the first chart for whose script the font has glyphs, or the last one."""
+    return next((each for each in charts if _has_all_glyphs(each)), charts[-1])
 
 
-def build_figure(sheet: ChartData) -> Figure:
-    """Put everything that stands on a sheet in its place."""
+def build_figure(data: ChartData) -> Figure:
+    """Lay out the chart."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI)
-        _draw_panels(figure, sheet)
+        _draw_panels(figure, data)
         figure.draw_without_rendering()
     return figure
 
 
-def _has_all_glyphs(sheet: ChartData) -> bool:
-    letters = _font_codepoints()
-    return all(ord(char) in letters for words in _all_texts(sheet) for char in words)
+def _has_all_glyphs(data: ChartData) -> bool:
+    known = _font_codepoints()
+    return all(ord(char) in known for text in _all_texts(data) for char in text)
 
 
 def _font_codepoints() -> Collection[int]:
-    """Return the letters that there are, by their numbers."""
     return get_font(findfont(FontProperties(family=FONT))).get_charmap()
 
 
-def _all_texts(sheet: ChartData) -> Iterable[str]:
-    yield from (sheet.title, sheet.until, sheet.columns_title, sheet.hours_title, sheet.ends_title)
-    yield from (sheet.waits_title, sheet.kie)
-    for pair in (*sheet.tiles, *sheet.legend):
+def _all_texts(data: ChartData) -> Iterable[str]:
+    yield from (data.title, data.until, data.bars_title, data.hours_title, data.outcomes_title)
+    yield from (data.waits_title, data.kie)
+    for pair in (*data.tiles, *data.legend):
         yield from pair
-    for row in sheet.ends:
+    for row in data.outcomes:
         yield from (row.label, row.text)
-    for span in sheet.waits:
-        yield from (span.label, span.text, span.at_kie_text)
+    for wait in data.waits:
+        yield from (wait.label, wait.text, wait.at_kie_text)
 
 
-def _draw_panels(figure: Figure, sheet: ChartData) -> None:
+def _draw_panels(figure: Figure, data: ChartData) -> None:
     panels = [(1.2, _draw_tiles), (3.0, _draw_bars)]
-    if sheet.hours:
+    if data.hours:
         panels.append((1.3, _draw_hours))
-    panels.append((ROW_HEIGHT * len(sheet.ends), _draw_outcomes))
-    if sheet.waits:
-        panels.append((ROW_HEIGHT * len(sheet.waits), _draw_waits))
-    figure.text(LEFT, 0.967, sheet.title, size=HEADING_SIZE + 7, weight="bold", va="center")
-    figure.text(LEFT, 0.936, sheet.until, size=SMALL_SIZE, color=MUTED_COLOUR, va="center")
-    # what stands above and below a panel takes as much room whatever its height
+    panels.append((ROW_HEIGHT * len(data.outcomes), _draw_outcomes))
+    if data.waits:
+        panels.append((ROW_HEIGHT * len(data.waits), _draw_waits))
+    figure.text(LEFT, 0.967, data.title, size=HEADING_SIZE + 7, weight="bold", va="center")
+    figure.text(LEFT, 0.936, data.until, size=SMALL_SIZE, color=MUTED_COLOUR, va="center")
+    # a panel's title and labels take the same room whatever its height
     between = 1.1 * len(panels) / sum(height for height, _ in panels)
     grid = GridSpec(
         len(panels), 1, figure, left=LEFT, right=RIGHT, top=0.915, bottom=0.025, hspace=between,
@@ -133,12 +132,12 @@ def _draw_panels(figure: Figure, sheet: ChartData) -> None:
         axes = figure.add_subplot(grid[place])
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0, labelsize=SMALL_SIZE)
-        draw(axes, sheet)
+        draw(axes, data)
 
 
-def _draw_heading(axes: Axes, words: str, legend: Sequence[tuple[str, str]] = ()) -> None:
-    """Write what a panel shows, and at the right which colour stands for what."""
-    axes.set_title(words, loc="left", size=HEADING_SIZE, weight="bold", pad=12)
+def _draw_heading(axes: Axes, title: str, legend: Sequence[tuple[str, str]] = ()) -> None:
+    """Write the title of a panel, and at its right the legend."""
+    axes.set_title(title, loc="left", size=HEADING_SIZE, weight="bold", pad=12)
     if legend:
         axes.legend(
             [Patch(facecolor=COLOURS[kind], hatch=HATCHES[kind], linewidth=0) for kind, _ in legend],
@@ -148,10 +147,10 @@ def _draw_heading(axes: Axes, words: str, legend: Sequence[tuple[str, str]] = ()
         )  # fmt: skip
 
 
-def _draw_tiles(axes: Axes, sheet: ChartData) -> None:
+def _draw_tiles(axes: Axes, data: ChartData) -> None:
     axes.set_axis_off()
-    for place, (value, label) in enumerate(sheet.tiles):
-        left = place / len(sheet.tiles)
+    for place, (value, label) in enumerate(data.tiles):
+        left = place / len(data.tiles)
         axes.text(
             left, 0.66, value, size=_fitting_font_size(value), weight="bold", va="center", transform=axes.transAxes
         )
@@ -159,20 +158,20 @@ def _draw_tiles(axes: Axes, sheet: ChartData) -> None:
 
 
 def _fitting_font_size(value: str) -> int:
-    """Return the size, in whole points, in which a figure fits into a quarter of the width."""
+    """Return the size, in whole points, in which a number fits into a quarter of the width."""
     return max(1, min(FIGURE_SIZE, int(FIGURE_SIZE * 4.9 / len(value))))
 
 
-def _draw_bars(axes: Axes, sheet: ChartData) -> None:
-    _draw_heading(axes, sheet.columns_title, sheet.legend)
-    numbers = range(len(sheet.columns))
-    floor = [0.0] * len(sheet.columns)
-    for kind, _ in sheet.legend:
-        heights = [float(getattr(column, kind)) for column in sheet.columns]
+def _draw_bars(axes: Axes, data: ChartData) -> None:
+    _draw_heading(axes, data.bars_title, data.legend)
+    numbers = range(len(data.bars))
+    floor = [0.0] * len(data.bars)
+    for kind, _ in data.legend:
+        heights = [float(getattr(bar, kind)) for bar in data.bars]
         axes.bar(numbers, heights, 0.86, floor, color=COLOURS[kind], hatch=HATCHES[kind], linewidth=0)
         floor = [below + height for below, height in zip(floor, heights, strict=True)]
-    axes.set_xticks([number for number, _ in sheet.ticks], [label for _, label in sheet.ticks])
-    axes.set_xlim(-0.6, len(sheet.columns) - 0.4)
+    axes.set_xticks([number for number, _ in data.ticks], [label for _, label in data.ticks])
+    axes.set_xlim(-0.6, len(data.bars) - 0.4)
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="lower"))
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.yaxis.tick_right()
@@ -181,33 +180,31 @@ def _draw_bars(axes: Axes, sheet: ChartData) -> None:
     axes.set_axisbelow(True)
 
 
-def _draw_hours(axes: Axes, sheet: ChartData) -> None:
-    _draw_heading(axes, sheet.hours_title)
-    axes.bar(range(24), sheet.hours, 0.86, color=COLOURS["made"], linewidth=0)
+def _draw_hours(axes: Axes, data: ChartData) -> None:
+    _draw_heading(axes, data.hours_title)
+    axes.bar(range(24), data.hours, 0.86, color=COLOURS["made"], linewidth=0)
     axes.set_xticks(range(0, 24, 6), [f"{hour:02}:00" for hour in range(0, 24, 6)])
     axes.set_xlim(-0.6, 23.6)
     axes.set_yticks([])
 
 
-def _draw_outcomes(axes: Axes, sheet: ChartData) -> None:
-    _draw_heading(axes, sheet.ends_title)
-    for place, row in enumerate(sheet.ends):
+def _draw_outcomes(axes: Axes, data: ChartData) -> None:
+    _draw_heading(axes, data.outcomes_title)
+    for place, row in enumerate(data.outcomes):
         axes.barh(place, row.count, 0.62, color=COLOURS[row.kind], hatch=HATCHES[row.kind], linewidth=0)
-    _label_rows(axes, [(row.count, row.label, row.text) for row in sheet.ends])
+    _label_rows(axes, [(row.count, row.label, row.text) for row in data.outcomes])
 
 
-def _draw_waits(axes: Axes, sheet: ChartData) -> None:
-    _draw_heading(axes, sheet.waits_title, [("kie", sheet.kie)])
-    for place, span in enumerate(sheet.waits):
-        axes.barh(place, span.whole, 0.62, color=COLOURS["whole"], linewidth=0)
-        axes.barh(place, span.at_kie, 0.62, color=COLOURS["kie"], hatch=HATCHES["kie"], linewidth=0)
-    _label_rows(
-        axes, [(span.whole, span.label, f"{span.text} · {sheet.kie} {span.at_kie_text}") for span in sheet.waits]
-    )
+def _draw_waits(axes: Axes, data: ChartData) -> None:
+    _draw_heading(axes, data.waits_title, [("kie", data.kie)])
+    for place, row in enumerate(data.waits):
+        axes.barh(place, row.total, 0.62, color=COLOURS["whole"], linewidth=0)
+        axes.barh(place, row.at_kie, 0.62, color=COLOURS["kie"], hatch=HATCHES["kie"], linewidth=0)
+    _label_rows(axes, [(row.total, row.label, f"{row.text} · {data.kie} {row.at_kie_text}") for row in data.waits])
 
 
 def _label_rows(axes: Axes, rows: Sequence[tuple[float, str, str]]) -> None:
-    """Write before what lies what it is, and behind it how much: the most is as long as there is room for the words."""
+    """Label each bar: its name on the left, its value on the right."""
     most = max(1e-3, *(value for value, _, _ in rows))
     axes.set_xlim(-0.52 * most, 1.62 * most)
     for place, (value, label, text) in enumerate(rows):

@@ -1,11 +1,11 @@
-"""The sheet: all that stands in the picture, in the words of one language, ready to be drawn by another process."""
+"""What the chart shows, with its labels in one language: sent to the child process as JSON."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ChartBar:
-    """Edits a day, or an hour, by what became of them."""
+    """Edits a day, or an hour, by outcome."""
 
     made: float
     not_made: float
@@ -14,7 +14,7 @@ class ChartBar:
 
 @dataclass(frozen=True)
 class OutcomeRow:
-    """How many edits came to one end."""
+    """Edits with one outcome."""
 
     label: str
     count: int
@@ -25,10 +25,10 @@ class OutcomeRow:
 
 @dataclass(frozen=True)
 class WaitRow:
-    """How long it took; seconds."""
+    """How long users waited, in seconds."""
 
     label: str
-    whole: float
+    total: float
     text: str
     at_kie: float
     at_kie_text: str
@@ -36,24 +36,24 @@ class WaitRow:
 
 @dataclass(frozen=True)
 class ChartData:
-    """What is drawn, from top to bottom."""
+    """The parts of the chart, from top to bottom."""
 
     title: str
     until: str
-    #: the most important figures, each with what it is
+    #: the most important numbers, each with its label
     tiles: tuple[tuple[str, str], ...]
-    columns_title: str
-    columns: tuple[ChartBar, ...]
-    #: which columns have a label, and which
+    bars_title: str
+    bars: tuple[ChartBar, ...]
+    #: numbers of bars, with their labels
     ticks: tuple[tuple[int, str], ...]
-    #: what the three parts of a column are called, by kind
+    #: the kinds of outcomes in the bars, with their labels
     legend: tuple[tuple[str, str], ...]
-    #: empty where the columns are hours already
+    #: empty when each bar is an hour
     hours_title: str
     hours: tuple[int, ...]
-    ends_title: str
-    ends: tuple[OutcomeRow, ...]
+    outcomes_title: str
+    outcomes: tuple[OutcomeRow, ...]
     waits_title: str
-    #: what Kie's part of a wait is called
+    #: the label of Kie's part of a wait
     kie: str
     waits: tuple[WaitRow, ...]

@@ -16,11 +16,11 @@ def parse_chart_data(entry: dict[str, Any]) -> ChartData:
     """Return chart data that was written as JSON."""
     parts = {
         "tiles": tuple(map(tuple, entry["tiles"])),
-        "columns": tuple(ChartBar(**each) for each in entry["columns"]),
+        "bars": tuple(ChartBar(**each) for each in entry["bars"]),
         "ticks": tuple(map(tuple, entry["ticks"])),
         "legend": tuple(map(tuple, entry["legend"])),
         "hours": tuple(entry["hours"]),
-        "ends": tuple(OutcomeRow(**each) for each in entry["ends"]),
+        "outcomes": tuple(OutcomeRow(**each) for each in entry["outcomes"]),
         "waits": tuple(WaitRow(**each) for each in entry["waits"]),
     }
     return ChartData(**(entry | parts))

@@ -1,69 +1,91 @@
-"""Report: what an admin asked for with /stats, counted and drawn when it is sent, so that it is true then.
+"""The message that answers /stats: its caption, and the step that counts, draws and sends it.
 
-Counting is read in short pieces and drawing done by another process. Where no picture can be had, the figures come as
-text.
+Statistics are counted when the message is sent, so that they are up to date, and drawn by a child process. Without a
+chart the caption goes as a text.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
 
 from bot.clock import Instant
-from bot.i18n import DEFAULT_LANGUAGE
-from bot.stats.aggregates import PeriodStatistics, aggregate_period
-from bot.stats.build_chart_data import build_chart_data
-from bot.stats.caption import render_caption
+from bot.i18n import DEFAULT_LANGUAGE, Sentence, SentenceList, sentence
+from bot.i18n.time_phrases import short_duration
+from bot.stats.aggregates import DEFAULT_PERIOD, EditOutcome, PeriodStatistics, aggregate_period, parse_period
+from bot.stats.build_chart_data import build_chart_data, format_utc, outcomes_by_frequency, percentage, period_title
 from bot.stats.chart_process import ChartError, ChartRenderer
-from bot.stats.period import DEFAULT_PERIOD, parse_period
 from bot.store.database import Database
 from bot.telegram.client import Destination, OutgoingImage, TelegramClient
 from bot.telegram.errors import InvalidDestination, Rejected
 
 log = logging.getLogger(__name__)
 
-#: As which file the picture comes.
 FILE_NAME = "stats.png"
 
 
 class StatsReport:
-    """The step that sends the figures of a period."""
+    """The step that sends the statistics of a period."""
 
     def __init__(
-        self, db: Database, chat: TelegramClient, drawing: ChartRenderer, *, clock: Callable[[], Instant]
+        self, db: Database, telegram: TelegramClient, renderer: ChartRenderer, *, clock: Callable[[], Instant]
     ) -> None:
         self._db = db
-        self._chat = chat
-        self._renderer = drawing
+        self._telegram = telegram
+        self._renderer = renderer
         self._clock = clock
 
-    async def run(self, body: str, place: Destination, confirm: Callable[[], Awaitable[None]]) -> int:
-        """Count and send the figures that `body` names, by period and language like "7d en"; return the message's id.
+    async def run(self, body: str, destination: Destination, confirm: Callable[[], Awaitable[None]]) -> int:
+        """Count and send the statistics that `body` names, a period and a language like "7d en"; return the message id.
 
-        `confirm` is called right before something is sent, and raises where nobody wants it any more.
-        Raises a ChatError.
+        `confirm` is called right before sending, and raises where the message is no longer wanted.
+        Raises TelegramApiError.
         """
         words, _, language = body.partition(" ")
-        figures = await aggregate_period(self._db, parse_period(words) or DEFAULT_PERIOD, self._clock())
-        said = render_caption(figures).translate(language)
-        picture = await self._render_chart(figures, language)
+        statistics = await aggregate_period(self._db, parse_period(words) or DEFAULT_PERIOD, self._clock())
+        caption = render_caption(statistics).translate(language)
+        chart = await self._render_chart(statistics, language)
         await confirm()
-        if picture is None:
-            return await self._chat.send_message(place, said)
-        try:
-            return await self._chat.send_image(place, OutgoingImage(picture, FILE_NAME, said))
-        except Rejected as error:
-            if isinstance(error, InvalidDestination):
+        if chart is not None:
+            try:
+                return await self._telegram.send_image(destination, OutgoingImage(chart, FILE_NAME, caption))
+            except InvalidDestination:
                 raise
-            log.info("Telegram does not take the figures as a picture, so they go as text: %s", error)
-        await confirm()
-        return await self._chat.send_message(place, said)
+            except Rejected as error:
+                log.info("Telegram rejects the chart of /stats, so the caption is sent as a text: %s", error)
+            await confirm()
+        return await self._telegram.send_message(destination, caption)
 
-    async def _render_chart(self, figures: PeriodStatistics, language: str) -> bytes | None:
-        if not figures.edits:
+    async def _render_chart(self, statistics: PeriodStatistics, language: str) -> bytes | None:
+        if not statistics.edits:
             return None
+        charts = [build_chart_data(statistics, each) for each in (language, DEFAULT_LANGUAGE)]
         try:
-            return await self._renderer.render(
-                [build_chart_data(figures, each) for each in (language, DEFAULT_LANGUAGE)]
-            )
+            return await self._renderer.render(charts)
         except ChartError as error:
-            log.warning("the figures could not be drawn, so they go as text: %s", error)
+            log.warning("the chart of /stats could not be drawn, so the caption is sent as a text: %s", error)
             return None
+
+
+def render_caption(statistics: PeriodStatistics) -> SentenceList:
+    """Return the caption: all numbers of the chart in words."""
+    until = sentence("stats-until", time=format_utc(statistics.now))
+    head = SentenceList((period_title(statistics.period), until), separator=", ")
+    spent = sentence("stats-credits", credits=round(statistics.credits_spent, 1))
+    if not statistics.edits:
+        return SentenceList((head, sentence("stats-none"), spent))
+    lines: list[Sentence | SentenceList] = [head, sentence("stats-edits", count=statistics.edits)]
+    lines += [_outcome_line(statistics, outcome) for outcome in outcomes_by_frequency(statistics)]
+    if statistics.success_rate is not None:
+        lines.append(sentence("stats-success", share=percentage(statistics.success_rate)))
+    waits = statistics.wait_times
+    if waits is not None:
+        half, most = short_duration(waits.median / 1000), short_duration(waits.p95 / 1000)
+        lines.append(sentence("stats-waits", half=half, most=most, share=percentage(waits.kie_share)))
+    hour = statistics.by_hour_of_day.index(max(statistics.by_hour_of_day))
+    busiest = sentence("stats-busiest", start=f"{hour:02}:00", end=f"{hour + 1:02}:00")
+    return SentenceList((*lines, spent, busiest))
+
+
+def _outcome_line(statistics: PeriodStatistics, outcome: EditOutcome) -> Sentence:
+    count = statistics.outcomes[outcome]
+    what = sentence(outcome.sentence_name)
+    return sentence("stats-end", what=what, count=count, share=percentage(count / statistics.edits))

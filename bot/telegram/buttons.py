@@ -78,12 +78,6 @@ def parse_callback_data(data: str | None) -> ButtonPress | None:
     return ButtonPress(ButtonAction(found[1]), int(found[2]), int(found[3]))
 
 
-def has_callback_data(markup: InlineKeyboardMarkup | None, data: str | None) -> bool:
-    """Say whether one of these buttons, as Telegram shows them, has this callback data."""
-    rows = () if markup is None else markup.inline_keyboard
-    return any(button.callback_data == data for row in rows for button in row if data is not None)
-
-
 def build_inline_keyboard(buttons: tuple[Button, ...]) -> InlineKeyboardMarkup | None:
     """Return the keyboard for Telegram, in rows that fit a phone; None without buttons."""
     if not buttons:

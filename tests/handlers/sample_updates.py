@@ -1,4 +1,4 @@
-"""Updates as Telegram sends them, to be read."""
+"""Updates as Telegram sends them, for the tests of the parser and the dispatcher."""
 
 from typing import Any
 

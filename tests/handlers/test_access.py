@@ -1,4 +1,4 @@
-"""Who may use the bot: what the settings say, what admins decide in a chat, and that it holds at once."""
+"""Who may use the bot: by the settings and by the commands of admins, in force at once."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from bot.handlers.access import AccessDecision, AccessPolicy
 from bot.handlers.quotas import DailyLimits, QuotaPolicy
 from bot.handlers.update_parser import parse_update
-from bot.handlers.update_types import CommandGiven, CommandTarget, UpdateOrigin
+from bot.handlers.update_types import CommandGiven, CommandTarget, UpdateContext, UpdateOrigin
 from bot.job import State
 from bot.store.access_rules import AccessRule
 from bot.store.progress_messages import RequestReaction
@@ -31,122 +31,122 @@ class AdminChat:
         self.admin = house.telegram.person(user_id=ADMIN)
 
     async def send(self, text: str, **how: Any) -> str:
-        """Let the admin say something, and return what the bot says to it."""
+        """Let the admin send a text, and return the reply."""
         self.admin.send_text(text, **how)
         await self.harness.process_updates()
         return self.harness.sent_texts(ADMIN)[-1]
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[AdminChat]:
-    """A bot for Grace, 1002, and whom the admin allows."""
+async def admin_chat(tmp_path: Path) -> AsyncIterator[AdminChat]:
+    """A bot for Grace, 1002, and everybody whom the admin allows."""
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN}), allowed_ids=frozenset({1002})) as house:
         yield AdminChat(house)
 
 
 async def _request_edit_texts(house: BotHarness) -> list[str]:
-    """Let Ada ask for an edit; return what the bot says to her, beside how it stands."""
-    told = len(house.sent_texts())
+    """Let Ada request an edit; return the replies to her, without the progress message."""
+    reply_text = len(house.sent_texts())
     await house.request_edit(make_photo())
-    return house.sent_texts()[told:]
+    return house.sent_texts()[reply_text:]
 
 
-async def test_who_is_allowed_comes_in_at_once_and_after_a_restart(desk: AdminChat) -> None:
-    assert await _request_edit_texts(desk.harness) == [render_english("stranger", id="1001")]
-    assert await desk.send("/allow 1001") == render_english("now-allowed", ids="1001")
-    assert await _request_edit_texts(desk.harness) == []
-    await desk.harness.restart()
-    assert await _request_edit_texts(desk.harness) == []
-    assert len(desk.harness.kie.tasks) == 2
+async def test_who_is_allowed_comes_in_at_once_and_after_a_restart(admin_chat: AdminChat) -> None:
+    assert await _request_edit_texts(admin_chat.harness) == [render_english("stranger", id="1001")]
+    assert await admin_chat.send("/allow 1001") == render_english("now-allowed", ids="1001")
+    assert await _request_edit_texts(admin_chat.harness) == []
+    await admin_chat.harness.restart()
+    assert await _request_edit_texts(admin_chat.harness) == []
+    assert len(admin_chat.harness.kie.tasks) == 2
 
 
-async def test_who_is_denied_is_told_once_a_day_and_pays_nothing_more(desk: AdminChat) -> None:
-    desk.harness.kie.refuse_next_create(433, "cap")  # so that what is asked for waits
-    await desk.send("/allow 1001")
-    await desk.harness.request_edit(make_photo())
-    assert await desk.send("/deny 1001") == render_english("now-denied", ids="1001")
-    assert (await desk.harness.read_job()).state is State.CANCELLED
-    await desk.harness.advance_time(10)
-    assert desk.harness.progress_message()["text"] == render_english("cancelled-here")
-    assert await _request_edit_texts(desk.harness) == [render_english("stranger", id="1001")]
-    assert await _request_edit_texts(desk.harness) == []
-    await desk.harness.advance_time(86_400)
-    assert await _request_edit_texts(desk.harness) == [render_english("stranger", id="1001")]
+async def test_who_is_denied_is_told_once_a_day_and_pays_nothing_more(admin_chat: AdminChat) -> None:
+    admin_chat.harness.kie.refuse_next_create(433, "cap")  # so that what is asked for waits
+    await admin_chat.send("/allow 1001")
+    await admin_chat.harness.request_edit(make_photo())
+    assert await admin_chat.send("/deny 1001") == render_english("now-denied", ids="1001")
+    assert (await admin_chat.harness.read_job()).state is State.CANCELLED
+    await admin_chat.harness.advance_time(10)
+    assert admin_chat.harness.progress_message()["text"] == render_english("cancelled-here")
+    assert await _request_edit_texts(admin_chat.harness) == [render_english("stranger", id="1001")]
+    assert await _request_edit_texts(admin_chat.harness) == []
+    await admin_chat.harness.advance_time(86_400)
+    assert await _request_edit_texts(admin_chat.harness) == [render_english("stranger", id="1001")]
 
 
-async def test_who_is_blocked_hears_nothing_more_but_what_becomes_of_their_data(desk: AdminChat) -> None:
-    await desk.send("/allow 1001")
-    await desk.harness.request_edit(make_photo())
-    await desk.harness.advance_time(60)
-    [answer] = desk.harness.pictures()
-    assert await desk.send("/block 1001") == render_english("now-blocked", ids="1001")
-    assert await _request_edit_texts(desk.harness) == []
-    press = desk.harness.ada.press_button(answer["message_id"], "Again")
-    await desk.harness.process_updates()
-    assert (desk.harness.ada.callback_answer(press) or {}).get("text", "") == ""
-    assert len(desk.harness.kie.tasks) == 1
-    desk.harness.ada.send_text("/privacy")
-    await desk.harness.process_updates()
-    assert "Kie.ai" in desk.harness.sent_texts()[-1]
+async def test_who_is_blocked_hears_nothing_more_but_what_becomes_of_their_data(admin_chat: AdminChat) -> None:
+    await admin_chat.send("/allow 1001")
+    await admin_chat.harness.request_edit(make_photo())
+    await admin_chat.harness.advance_time(60)
+    [answer] = admin_chat.harness.pictures()
+    assert await admin_chat.send("/block 1001") == render_english("now-blocked", ids="1001")
+    assert await _request_edit_texts(admin_chat.harness) == []
+    press = admin_chat.harness.ada.press_button(answer["message_id"], "Again")
+    await admin_chat.harness.process_updates()
+    assert (admin_chat.harness.ada.callback_answer(press) or {}).get("text", "") == ""
+    assert len(admin_chat.harness.kie.tasks) == 1
+    admin_chat.harness.ada.send_text("/privacy")
+    await admin_chat.harness.process_updates()
+    assert "Kie.ai" in admin_chat.harness.sent_texts()[-1]
 
 
 async def test_blocked_where_everybody_is_welcome(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN})) as house:
-        desk = AdminChat(house)
-        assert await desk.send("/allow 1001") == render_english("now-allowed-anyway", ids="1001")
-        await desk.send("/block 1001")
+        admin_chat = AdminChat(house)
+        assert await admin_chat.send("/allow 1001") == render_english("now-allowed-anyway", ids="1001")
+        await admin_chat.send("/block 1001")
         assert await _request_edit_texts(house) == []
         assert len(house.kie.tasks) == 0
 
 
-async def test_several_at_once(desk: AdminChat) -> None:
-    assert await desk.send("/allow 1001, -100200300 5") == render_english(
+async def test_several_at_once(admin_chat: AdminChat) -> None:
+    assert await admin_chat.send("/allow 1001, -100200300 5") == render_english(
         "now-allowed", ids="1001, the group -100200300, 5"
     )
-    assert await _request_edit_texts(desk.harness) == []
+    assert await _request_edit_texts(admin_chat.harness) == []
 
 
-async def test_in_reply_to_what_was_handed_on(desk: AdminChat) -> None:
-    forwarded = desk.admin.send(
-        {"text": "let me in", "forward_origin": {"type": "user", "date": 1, "sender_user": desk.harness.ada.user}}
+async def test_in_reply_to_what_was_handed_on(admin_chat: AdminChat) -> None:
+    forwarded = admin_chat.admin.send(
+        {"text": "let me in", "forward_origin": {"type": "user", "date": 1, "sender_user": admin_chat.harness.ada.user}}
     )
-    assert await desk.send("/allow", reply_to=forwarded) == render_english("now-allowed", ids="1001")
-    hidden = desk.admin.send(
+    assert await admin_chat.send("/allow", reply_to=forwarded) == render_english("now-allowed", ids="1001")
+    hidden = admin_chat.admin.send(
         {"text": "me too", "forward_origin": {"type": "hidden_user", "date": 1, "sender_user_name": "Eve"}}
     )
-    assert await desk.send("/allow", reply_to=hidden) == render_english("whom-hidden", command="allow")
+    assert await admin_chat.send("/allow", reply_to=hidden) == render_english("whom-hidden", command="allow")
 
 
 @pytest.mark.parametrize(
     "text", ["/allow", "/allow ada", "/allow 1001 please", "/deny @ada", "/block 12345678901234567"]
 )
-async def test_who_is_meant_has_to_be_said(desk: AdminChat, text: str) -> None:
+async def test_who_is_meant_has_to_be_said(admin_chat: AdminChat, text: str) -> None:
     command = text[1:].split(maxsplit=1)[0]
-    assert await desk.send(text) == render_english("whom", command=command, chat=f"{ADMIN}")
+    assert await admin_chat.send(text) == render_english("whom", command=command, chat=f"{ADMIN}")
 
 
-async def test_nobody_is_meant_by_a_word_of_the_admin_or_of_the_bot(desk: AdminChat) -> None:
+async def test_nobody_is_meant_by_a_word_of_the_admin_or_of_the_bot(admin_chat: AdminChat) -> None:
     whom = render_english("whom", command="block", chat=f"{ADMIN}")
-    assert await desk.send("/block", reply_to=desk.admin.send_text("hello")) == whom
-    [*_, word] = desk.harness.telegram.bot_messages(ADMIN)
-    assert await desk.send("/block", reply_to=word["message_id"]) == whom
+    assert await admin_chat.send("/block", reply_to=admin_chat.admin.send_text("hello")) == whom
+    [*_, word] = admin_chat.harness.telegram.bot_messages(ADMIN)
+    assert await admin_chat.send("/block", reply_to=word["message_id"]) == whom
 
 
-async def test_admins_keep_each_other(desk: AdminChat) -> None:
-    assert await desk.send(f"/block {ADMIN}") == render_english("admins-stay")
-    assert await desk.send(f"/deny 1001 {ADMIN}") == render_english("admins-stay")
-    assert await desk.send("/help") == render_english("help") + "\n\n" + render_english("help-for-admins")
+async def test_admins_keep_each_other(admin_chat: AdminChat) -> None:
+    assert await admin_chat.send(f"/block {ADMIN}") == render_english("admins-stay")
+    assert await admin_chat.send(f"/deny 1001 {ADMIN}") == render_english("admins-stay")
+    assert await admin_chat.send("/help") == render_english("help") + "\n\n" + render_english("help-for-admins")
 
 
-async def test_only_admins_decide(desk: AdminChat) -> None:
-    await desk.send("/allow 1001")
-    desk.harness.ada.send_text("/block 1002")
-    await desk.harness.process_updates()
-    assert desk.harness.sent_texts() == [render_english("unknown-command")]
-    assert await desk.harness.bot.db.transact(lambda tx: tx.access_rules.get(1002)) is None
-    desk.harness.ada.send_text("/help")
-    await desk.harness.process_updates()
-    assert desk.harness.sent_texts()[-1] == render_english("help")
+async def test_only_admins_decide(admin_chat: AdminChat) -> None:
+    await admin_chat.send("/allow 1001")
+    admin_chat.harness.ada.send_text("/block 1002")
+    await admin_chat.harness.process_updates()
+    assert admin_chat.harness.sent_texts() == [render_english("unknown-command")]
+    assert await admin_chat.harness.bot.db.transact(lambda tx: tx.access_rules.get(1002)) is None
+    admin_chat.harness.ada.send_text("/help")
+    await admin_chat.harness.process_updates()
+    assert admin_chat.harness.sent_texts()[-1] == render_english("help")
 
 
 # -- in groups
@@ -154,7 +154,7 @@ async def test_only_admins_decide(desk: AdminChat) -> None:
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[GroupHarness]:
-    """A group in which Ada, Grace and an admin are."""
+    """A group with Ada, Grace and an admin of the bot."""
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN}), allowed_ids=frozenset({1})) as house:
         opened = create_group(house)
         opened.group.join(house.telegram.person(user_id=ADMIN).user)
@@ -211,13 +211,13 @@ async def test_a_reply_to_an_answer_means_the_one_who_asked(here: GroupHarness) 
     await _admin_command(here, f"/allow@darkroom_bot {here.group.id}")
     here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group)
     [answer] = await here.finish_edits()
-    told = await _admin_command(here, "/block@darkroom_bot", reply_to=answer["message_id"])
-    assert told == render_english("now-blocked", ids="1001")
+    reply_text = await _admin_command(here, "/block@darkroom_bot", reply_to=answer["message_id"])
+    assert reply_text == render_english("now-blocked", ids="1001")
 
 
 async def test_a_command_to_nobody_names_the_group(here: GroupHarness) -> None:
-    told = await _admin_command(here, "/allow@darkroom_bot")
-    assert told == render_english("whom", where="group", command="allow", chat=f"{here.group.id}")
+    reply_text = await _admin_command(here, "/allow@darkroom_bot")
+    assert reply_text == render_english("whom", where="group", command="allow", chat=f"{here.group.id}")
 
 
 async def test_whom_somebody_elses_moderator_blocks_is_no_business_of_ours(here: GroupHarness) -> None:
@@ -231,8 +231,8 @@ async def test_who_speaks_in_a_groups_name_is_somebody_of_their_own(here: GroupH
     await _admin_command(here, f"/allow@darkroom_bot {here.group.id}")
     asked = here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
     assert len(await here.finish_edits()) == 1
-    told = await _admin_command(here, "/block@darkroom_bot", reply_to=asked)
-    assert told == render_english("now-blocked", ids=f"the group {here.group.id}")
+    reply_text = await _admin_command(here, "/block@darkroom_bot", reply_to=asked)
+    assert reply_text == render_english("now-blocked", ids=f"the group {here.group.id}")
 
 
 CHANNEL = {"id": -1_000_000_900_000, "type": "channel", "title": "Eve's"}
@@ -240,7 +240,7 @@ CHANNEL = {"id": -1_000_000_900_000, "type": "channel", "title": "Eve's"}
 
 @pytest.fixture
 async def eves(tmp_path: Path) -> AsyncIterator[GroupHarness]:
-    """A group of Eve's, who is 1001 and has added the bot; everybody may use it."""
+    """A group to which Eve, 1001, has added a bot that everybody may use."""
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN})) as house:
         opened = create_group(house)
         opened.add_bot(opened.ada)
@@ -249,7 +249,7 @@ async def eves(tmp_path: Path) -> AsyncIterator[GroupHarness]:
 
 
 async def _request_in_every_name(here: GroupHarness) -> int:
-    """Let Eve ask in her own name, as the group, and as two channels, there and in private; count what is ordered."""
+    """Let Eve request edits in her own name, as the group, as two channels, and in private; count the orders."""
     before = len(here.harness.kie.tasks)
     other = CHANNEL | {"id": -1_000_000_900_001}
     for how in ({}, {"anonymously": True}, {"channel": CHANNEL}, {"channel": other}):
@@ -285,9 +285,9 @@ async def test_one_reply_to_a_nameless_one_shuts_out_who_answers_for_it_and_says
     [answer] = await eves.finish_edits()
     assert await _admin_command(eves, "/block@darkroom_bot", reply_to=asked) == render_english("now-blocked", ids=whom)
     assert await _request_in_every_name(eves) == 0
-    told = await _admin_command(eves, "/allow@darkroom_bot", reply_to=answer["message_id"])
+    reply_text = await _admin_command(eves, "/allow@darkroom_bot", reply_to=answer["message_id"])
     allowed = f"1001 (who added me to the group), the {'channel' if 'channel' in how else 'group'} "
-    assert told.startswith(render_english("now-allowed-anyway", ids=allowed).partition(allowed)[0] + allowed)
+    assert reply_text.startswith(render_english("now-allowed-anyway", ids=allowed).partition(allowed)[0] + allowed)
     assert await _request_in_every_name(eves) == 5
     assert await _admin_command(eves, "/block@darkroom_bot", reply_to=answer["message_id"]) == render_english(
         "now-blocked", ids=whom
@@ -329,8 +329,8 @@ async def test_where_an_admin_has_added_the_bot_a_block_means_the_name_and_never
     eves.add_bot(admin)
     asked = eves.ada.send_photo(make_photo(size=(16, 16)), caption="/edit make it snow", chat=eves.group, **how)
     await eves.finish_edits()
-    told = await _admin_command(eves, "/block@darkroom_bot", reply_to=asked)
-    assert told == render_english("now-blocked", ids=whom.format(group=eves.group.id))
+    reply_text = await _admin_command(eves, "/block@darkroom_bot", reply_to=asked)
+    assert reply_text == render_english("now-blocked", ids=whom.format(group=eves.group.id))
     admin.send_photo(make_photo(size=(16, 16)), caption="/edit make it rain", chat=eves.group)
     eves.ada.send_photo(make_photo(size=(16, 16)), caption="/edit make it snow", chat=eves.group, **how)
     await eves.finish_edits()
@@ -338,21 +338,21 @@ async def test_where_an_admin_has_added_the_bot_a_block_means_the_name_and_never
 
 
 async def test_what_a_nameless_one_wrote_can_be_handed_on_to_the_bot_in_private(eves: GroupHarness) -> None:
-    desk = AdminChat(eves.harness)
+    admin_chat = AdminChat(eves.harness)
     origin = {"type": "chat", "date": 1, "sender_chat": eves.group.chat.api_object}
-    forwarded = desk.admin.send({"text": "hello", "forward_origin": origin})
-    told = await desk.send("/block", reply_to=forwarded)
-    assert told == render_english("now-blocked", ids="1001 (who added me to the group)")
+    forwarded = admin_chat.admin.send({"text": "hello", "forward_origin": origin})
+    reply_text = await admin_chat.send("/block", reply_to=forwarded)
+    assert reply_text == render_english("now-blocked", ids="1001 (who added me to the group)")
     origin = {"type": "channel", "date": 1, "chat": CHANNEL, "message_id": 7}
-    forwarded = desk.admin.send({"text": "hello", "forward_origin": origin})
-    told = await desk.send("/block", reply_to=forwarded)
-    assert told == render_english("now-blocked", ids="the group or channel -1000000900000")
+    forwarded = admin_chat.admin.send({"text": "hello", "forward_origin": origin})
+    reply_text = await admin_chat.send("/block", reply_to=forwarded)
+    assert reply_text == render_english("now-blocked", ids="the group or channel -1000000900000")
 
 
 async def test_all_for_whom_nobody_answers_can_be_shut_out_at_once(here: GroupHarness) -> None:
     await _admin_command(here, f"/allow@darkroom_bot {here.group.id}")
-    told = await _admin_command(here, "/deny@darkroom_bot 1087968824")
-    assert told == render_english("now-denied", ids=render_english("whose-id", kind="nameless", id="1087968824"))
+    reply_text = await _admin_command(here, "/deny@darkroom_bot 1087968824")
+    assert reply_text == render_english("now-denied", ids=render_english("whose-id", kind="nameless", id="1087968824"))
     here.ada.send_photo(make_photo(size=(16, 16)), caption="/edit make it snow", chat=here.group, anonymously=True)
     here.ada.send_photo(make_photo(size=(16, 16)), caption="/edit make it rain", chat=here.group)
     assert len(await here.finish_edits()) == 1
@@ -420,7 +420,7 @@ A, D, B = AccessRule.ALLOWED, AccessRule.DENIED, AccessRule.BLOCKED
     ],
 )
 async def test_what_holds_for_a_person_goes_before_what_holds_for_the_chat(
-    desk: AdminChat, listed: set[int], decided: dict[int, AccessRule], verdict: AccessDecision
+    admin_chat: AdminChat, listed: set[int], decided: dict[int, AccessRule], verdict: AccessDecision
 ) -> None:
     access = AccessPolicy(frozenset(listed), frozenset({ADMIN}))
 
@@ -429,19 +429,19 @@ async def test_what_holds_for_a_person_goes_before_what_holds_for_the_chat(
             tx.access_rules.set_rule(principal, standing, ADMIN, 1)
         return [access.decide(tx, ONE, CHAT), access.decide(tx, ADMIN, CHAT)]
 
-    assert await desk.harness.bot.db.transact(judge) == [verdict, AccessDecision.ALLOWED]
+    assert await admin_chat.harness.bot.db.transact(judge) == [verdict, AccessDecision.ALLOWED]
 
 
-async def test_an_admin_that_is_a_group_is_one_as_a_supergroup_as_well(desk: AdminChat) -> None:
+async def test_an_admin_that_is_a_group_is_one_as_a_supergroup_as_well(admin_chat: AdminChat) -> None:
     access = AccessPolicy(frozenset({ONE}), frozenset({CHAT}))
     room = QuotaPolicy(DailyLimits(1, 1, 1, 0), access)
     origin = UpdateOrigin(chat_id=-6, user_id=TWO, message_id=1, thread_id=None)
 
     def judge(tx: Transaction) -> tuple[AccessDecision, bool]:
         tx.chats.migrate_chat(CHAT, -6)
-        return access.decide(tx, TWO, -6), room.is_limited(tx, origin)
+        return access.decide(tx, TWO, -6), room.is_limited(UpdateContext(tx, origin, 1, 0, 0))
 
-    assert await desk.harness.bot.db.transact(judge) == (AccessDecision.ALLOWED, False)
+    assert await admin_chat.harness.bot.db.transact(judge) == (AccessDecision.ALLOWED, False)
 
 
 def test_who_hands_something_on_in_a_group_is_meant_and_not_its_author() -> None:
@@ -456,9 +456,9 @@ def test_who_hands_something_on_in_a_group_is_meant_and_not_its_author() -> None
         "from": {**ada, "id": ADMIN},
         "reply_to_message": handed_on,
     }
-    reading = parse_update({"update_id": 1, "message": {**message, "text": "/block@darkroom_bot"}}, ME)
-    assert reading is not None
-    assert reading[1] == CommandGiven("block", "", CommandTarget(1, 1001))
+    parsed = parse_update({"update_id": 1, "message": {**message, "text": "/block@darkroom_bot"}}, ME)
+    assert parsed is not None
+    assert parsed.content == CommandGiven("block", "", CommandTarget(1, 1001))
 
 
 def test_a_message_of_a_channel_is_the_channels() -> None:
@@ -481,6 +481,6 @@ def test_a_message_of_a_channel_is_the_channels() -> None:
             },
         },
     }
-    reading = parse_update(update, ME)
-    assert reading is not None
-    assert reading[1] == CommandGiven("block", "", CommandTarget(1, -1009))
+    parsed = parse_update(update, ME)
+    assert parsed is not None
+    assert parsed.content == CommandGiven("block", "", CommandTarget(1, -1009))

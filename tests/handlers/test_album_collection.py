@@ -29,7 +29,7 @@ CONTAINMENT = ErrorContainment((), clock=lambda: NOON)
 
 @dataclass(frozen=True)
 class AlbumDelivery:
-    """One item of an album as it reaches the bot, and what happens before it does."""
+    """One delivery of an album item, and what happens before it."""
 
     album: str
     item: int
@@ -40,7 +40,7 @@ class AlbumDelivery:
 
 @dataclass(frozen=True)
 class AlbumStory:
-    """What was sent, and how it arrives."""
+    """Albums, and how their items are delivered."""
 
     #: the captions by album; empty for none
     albums: dict[str, list[str]]
@@ -49,7 +49,7 @@ class AlbumStory:
 
 @st.composite
 def stories(draw: st.DrawFn) -> AlbumStory:
-    """Make up one or two albums of up to five items, and a way for them to arrive."""
+    """Generate one or two albums of up to five items, and their deliveries."""
     captions = st.lists(st.sampled_from(["", "", "one", "two"]), min_size=1, max_size=5)
     albums = draw(st.dictionaries(st.sampled_from(["a", "b"]), captions, min_size=1, max_size=2))
     items = [(album, item) for album, captioned in albums.items() for item in range(len(captioned))]
@@ -71,22 +71,23 @@ def _delivery_update(number: int, story: AlbumStory, delivery: AlbumDelivery) ->
 
 
 async def _play_story(story: AlbumStory, folder: Path) -> dict[str, Job]:
-    """Let everything arrive and the windows close; return what the albums became."""
+    """Deliver all items and let the albums close; return the job of each album."""
     path = str(folder / "darkroom.db")
-    office, now = DispatchHarness(await Database.open(path)), NOON
+    harness, now = DispatchHarness(await Database.open(path)), NOON
     for number, delivery in enumerate(story.deliveries, start=1):
         now = add_seconds(now, delivery.gap)
         if delivery.is_after_restart:
-            await office.db.close()
-            office = DispatchHarness(await Database.open(path))
-            await office.db.transact(lambda tx, now=now: tx.jobs.reopen(add_seconds(now, WINDOW), add_seconds(now, 8)))  # type: ignore[misc]  # mypy: a default in a lambda
-        office.now = now
-        await office.db.transact(lambda tx, now=now: close_due_requests(tx, CONTAINMENT, now))  # type: ignore[misc]  # mypy: a default in a lambda
-        await office.handle_updates(_delivery_update(number, story, delivery))
-    await office.db.transact(lambda tx: close_due_requests(tx, CONTAINMENT, add_seconds(now, 10)))
-    jobs = await office.db.transact(lambda tx: _read_jobs(tx, story))
-    assert await office.queued_texts() == []
-    await office.db.close()
+            await harness.db.close()
+            harness = DispatchHarness(await Database.open(path))
+            deadlines = add_seconds(now, WINDOW), add_seconds(now, 8)
+            await harness.db.transact(lambda tx, until=deadlines: tx.jobs.extend_collection_deadlines(*until))  # type: ignore[misc]  # mypy: a default in a lambda
+        harness.now = now
+        await harness.db.transact(lambda tx, now=now: close_due_requests(tx, CONTAINMENT, now))  # type: ignore[misc]  # mypy: a default in a lambda
+        await harness.handle_updates(_delivery_update(number, story, delivery))
+    await harness.db.transact(lambda tx: close_due_requests(tx, CONTAINMENT, add_seconds(now, 10)))
+    jobs = await harness.db.transact(lambda tx: _read_jobs(tx, story))
+    assert await harness.queued_texts() == []
+    await harness.db.close()
     return jobs
 
 

@@ -1,4 +1,4 @@
-"""In conversation: another variation, the original, away with it; by whom, and how often."""
+"""The buttons under an answer: variation, original, delete; who may press them, and how often."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def here(house: BotHarness) -> GroupHarness:
 
 
 async def _finish_group_edit(here: GroupHarness) -> dict[str, Any]:
-    """Let Ada have a picture in the group, and return its message."""
+    """Let Ada get an edited image in the group, and return its message."""
     here.ada.send_photo(make_photo(), caption="/edit make it snow 16:9", chat=here.group)
     [answer] = await here.finish_edits()
     return answer
@@ -32,7 +32,7 @@ def _button_labels(message: dict[str, Any]) -> list[str]:
 
 
 async def _press_under_latest_picture(house: BotHarness, label: str, times: int = 1) -> list[Any]:
-    """Let Ada press a button under her latest picture, and return what answered it."""
+    """Let Ada press a button under her latest image, and return the answers."""
     presses = [house.ada.press_button(house.pictures()[-1]["message_id"], label) for _ in range(times)]
     await house.process_updates()
     return [(house.ada.callback_answer(press) or {}).get("text") for press in presses]
@@ -59,8 +59,8 @@ async def test_pressed_twice_it_orders_once_and_later_once_more(here: GroupHarne
     answer = await _finish_group_edit(here)
     presses = [person.press_button(answer["message_id"], "Again", chat=here.group) for person in (here.ada, here.grace)]
     await here.process_updates()
-    told = [(here.ada.callback_answer(press) or {}).get("text") for press in presses]
-    assert told == [render_english("toast-varied"), render_english("toast-varied-already")]
+    reply_text = [(here.ada.callback_answer(press) or {}).get("text") for press in presses]
+    assert reply_text == [render_english("toast-varied"), render_english("toast-varied-already")]
     assert len(await here.finish_edits()) == 2
     assert await here.press_button(here.ada, answer["message_id"], "Again") == render_english("toast-varied")
     assert len(await here.finish_edits()) == 3
@@ -252,8 +252,8 @@ async def test_the_admins_are_asked_for_once_a_minute_at_most(here: GroupHarness
 async def test_what_telegram_does_not_let_a_bot_delete_is_said(here: GroupHarness) -> None:
     answer = await _finish_group_edit(here)
     here.harness.clock.now += 49 * HOUR
-    told = await here.press_button(here.ada, answer["message_id"], "Delete")
-    assert told == render_english("toast-too-old-to-delete", where="group")
+    reply_text = await here.press_button(here.ada, answer["message_id"], "Delete")
+    assert reply_text == render_english("toast-too-old-to-delete", where="group")
     assert len(here.pictures()) == 1
 
 

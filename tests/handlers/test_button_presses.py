@@ -1,4 +1,4 @@
-"""The buttons under our messages: each press is answered, and each decides once."""
+"""The buttons under the bot's messages: each press is answered, and each takes effect once."""
 
 import asyncio
 from collections import Counter
@@ -25,13 +25,13 @@ DAY = 86_400.0
 
 
 def _callback_data(message: dict[str, Any], label: str) -> str:
-    """Return what stands behind a button."""
+    """Return the callback data of a button."""
     [button] = [each for row in message["reply_markup"]["inline_keyboard"] for each in row if each["text"] == label]
     return str(button["callback_data"])
 
 
 async def _answers_to_all_presses(house: BotHarness, *presses: str) -> list[str | None]:
-    """Let presses in and return what answered each, None if nothing did."""
+    """Process button presses and return the answer to each, or None."""
     await house.receive_updates()
     await house.settle()
     answers = [house.ada.callback_answer(press) for press in presses]
@@ -39,30 +39,30 @@ async def _answers_to_all_presses(house: BotHarness, *presses: str) -> list[str 
 
 
 async def _callback_answer(house: BotHarness, press: str) -> str | None:
-    [told] = await _answers_to_all_presses(house, press)
-    return told
+    [reply_text] = await _answers_to_all_presses(house, press)
+    return reply_text
 
 
 async def _press_progress_button(house: BotHarness, label: str) -> str | None:
-    """Let Ada press a button of her status, and return what answered it."""
+    """Let Ada press a button of her progress message, and return the answer."""
     return await _callback_answer(house, house.ada.press_button(house.progress_message()["message_id"], label))
 
 
 async def _request_edit_that_waits(house: BotHarness) -> None:
-    """Let Ada ask for an edit that waits, because Kie takes no orders for five minutes."""
+    """Let Ada request an edit that waits, because Kie takes no orders for five minutes."""
     house.kie.refuse_next_create(433, "cap")
     await house.request_edit(make_photo())
 
 
 async def _make_order_uncertain(house: BotHarness, doubts: int = 1) -> None:
-    """Let Ada ask for an edit whose order nobody can tell the fate of."""
+    """Let Ada request an edit whose order becomes uncertain."""
     house.kie.faults.add("createTask", CUT_AFTER, times=doubts)
     await house.request_edit(make_photo())
     await house.advance_time(5)
 
 
 async def _finish_edit(house: BotHarness) -> dict[str, Any]:
-    """Let Ada have her picture, and return the message with it."""
+    """Let Ada get an edited image, and return its message."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
     [picture] = house.pictures()
@@ -70,7 +70,7 @@ async def _finish_edit(house: BotHarness) -> dict[str, Any]:
 
 
 async def _finish_edit_with_file(house: BotHarness) -> dict[str, Any]:
-    """Let Ada have her picture and then its file, and return the message with the picture."""
+    """Let Ada get an edited image and its original, and return the message with the image."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
     picture, _ = house.pictures()
@@ -78,7 +78,7 @@ async def _finish_edit_with_file(house: BotHarness) -> dict[str, Any]:
 
 
 async def _finish_many_edits(house: BotHarness, count: int) -> list[dict[str, Any]]:
-    """Let Ada have so many pictures, and return the messages with them."""
+    """Let Ada get several edited images, and return their messages."""
     house.kie.add_credits(count * 10.0)
     for _ in range(count):
         house.ada.send_photo(make_photo(), caption="make it snow")
@@ -94,7 +94,7 @@ def _result(house: BotHarness) -> bytes:
 
 
 def _push_press(house: BotHarness, by: dict[str, Any], message: dict[str, Any], data: str) -> str:
-    """Let somebody press a button in Ada's chat; return the id of the press."""
+    """Push a button press in Ada's chat; return its id."""
     query_id = f"77{len(house.telegram.state.callback_answers)}"
     house.telegram.state.callback_answers[query_id] = None
     query = {"id": query_id, "from": by, "message": message, "chat_instance": "1", "data": data}
@@ -223,8 +223,12 @@ async def test_the_original_comes_after_a_restart(house: BotHarness) -> None:
 async def test_the_original_is_on_its_way_once_however_often_it_is_asked_for(house: BotHarness) -> None:
     picture = await _finish_edit(house)
     presses = [house.ada.press_button(picture["message_id"], "Original file") for _ in range(3)]
-    told = await _answers_to_all_presses(house, *presses)
-    assert told == [render_english("toast-fetching"), render_english("toast-coming"), render_english("toast-coming")]
+    reply_text = await _answers_to_all_presses(house, *presses)
+    assert reply_text == [
+        render_english("toast-fetching"),
+        render_english("toast-coming"),
+        render_english("toast-coming"),
+    ]
     assert len(house.pictures()) == 2
 
 
@@ -240,11 +244,11 @@ async def test_the_original_can_be_had_again_later(house: BotHarness) -> None:
 
 async def test_an_original_that_stands_in_the_chat_is_pointed_at(house: BotHarness) -> None:
     picture = await _finish_edit(house)
-    told = []
+    reply_text = []
     for _ in range(3):
-        told.append(await _callback_answer(house, house.ada.press_button(picture["message_id"], "Original file")))
+        reply_text.append(await _callback_answer(house, house.ada.press_button(picture["message_id"], "Original file")))
         await house.advance_time(600)
-    assert told == [
+    assert reply_text == [
         render_english("toast-fetching"),
         render_english("toast-original-there"),
         render_english("toast-original-there"),
@@ -262,23 +266,23 @@ async def test_a_file_that_came_with_the_answer_is_not_sent_once_more(house: Bot
 
 async def test_one_person_is_sent_no_more_than_a_few_originals_at_once(house: BotHarness) -> None:
     pictures = await _finish_many_edits(house, 12)
-    before, told = len(house.kie.calls_named("result")), Counter[str | None]()
+    before, reply_text = len(house.kie.calls_named("result")), Counter[str | None]()
     for picture in pictures:  # one a second
-        told[await _callback_answer(house, house.ada.press_button(picture["message_id"], "Original file"))] += 1
+        reply_text[await _callback_answer(house, house.ada.press_button(picture["message_id"], "Original file"))] += 1
         await house.advance_time(1)
     await house.advance_time(60)
     assert len(house.kie.calls_named("result")) - before == RESEND_BURST
-    assert told == {render_english("toast-fetching"): RESEND_BURST, render_english("toast-original-later"): 9}
+    assert reply_text == {render_english("toast-fetching"): RESEND_BURST, render_english("toast-original-later"): 9}
     assert RESEND_BURST < MAX_DELIVERIES, "so others are sent something meanwhile"
 
 
 async def test_who_waits_a_minute_has_another_original(house: BotHarness) -> None:
-    told = []
+    reply_text = []
     for picture in await _finish_many_edits(house, 5):
-        told.append(await _callback_answer(house, house.ada.press_button(picture["message_id"], "Original file")))
-        await house.advance_time(0 if len(told) < RESEND_BURST + 1 else RESEND_INTERVAL)
+        reply_text.append(await _callback_answer(house, house.ada.press_button(picture["message_id"], "Original file")))
+        await house.advance_time(0 if len(reply_text) < RESEND_BURST + 1 else RESEND_INTERVAL)
     again = await _callback_answer(house, house.ada.press_button(house.pictures()[3]["message_id"], "Original file"))
-    assert told[3:] == [render_english("toast-original-later"), render_english("toast-fetching")]
+    assert reply_text[3:] == [render_english("toast-original-later"), render_english("toast-fetching")]
     assert again == render_english("toast-fetching")
 
 
@@ -353,9 +357,9 @@ async def test_a_doubt_is_asked_about_by_a_fresh_message_with_two_buttons(house:
 async def test_try_again_orders_exactly_once_more_however_often_it_is_pressed(house: BotHarness) -> None:
     await _make_order_uncertain(house)
     presses = [house.ada.press_button(house.progress_message()["message_id"], "Try again") for _ in range(2)]
-    told = await _answers_to_all_presses(house, *presses)
+    reply_text = await _answers_to_all_presses(house, *presses)
     await house.advance_time(60)
-    assert told == [render_english("toast-again"), render_english("toast-settled")]
+    assert reply_text == [render_english("toast-again"), render_english("toast-settled")]
     assert len(house.kie.calls_named("createTask")) == 2
     assert len(house.pictures()) == 1
 
@@ -392,8 +396,8 @@ async def test_who_tries_again_after_a_while_is_not_told_that_the_picture_still_
     await house.advance_time(1800)
     await _press_progress_button(house, "Try again")
     await house.advance_time(8)
-    told = [call.params["text"] for call in house.telegram.calls if call.method == "editMessageText"]
-    assert render_english("waiting") not in told
+    reply_text = [call.params["text"] for call in house.telegram.calls if call.method == "editMessageText"]
+    assert render_english("waiting") not in reply_text
 
 
 async def test_leave_it_ends_the_edit_and_nothing_is_ever_ordered_again(house: BotHarness) -> None:
@@ -543,9 +547,9 @@ async def test_a_press_is_answered_while_a_picture_is_being_sent_to_the_same_cha
         pressed = house.ada.press_button(house.progress_messages()[1]["message_id"], "Cancel")
         await house.receive_updates()
         await house.bot.worker.start_due(tasks)
-        told = await house.telegram.wait_for(lambda _: house.ada.callback_answer(pressed), 5)
+        reply_text = await house.telegram.wait_for(lambda _: house.ada.callback_answer(pressed), 5)
         await house.kie.stop()
-    assert told["text"] == render_english("toast-cancelled")
+    assert reply_text["text"] == render_english("toast-cancelled")
 
 
 async def test_a_picture_without_words_is_offered_ideas_and_a_press_of_one_orders_it(house: BotHarness) -> None:

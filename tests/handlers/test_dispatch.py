@@ -33,7 +33,7 @@ PRIVACY_NOTICE = sentence("privacy", days=30, transport="upload", messages=3, up
 
 
 class DispatchHarness:
-    """An intake on a real database."""
+    """A dispatcher on a real database."""
 
     def __init__(self, db: Database, allowed: frozenset[int] = frozenset()) -> None:
         self.db = db
@@ -42,16 +42,16 @@ class DispatchHarness:
         #: what goes wrong the next times that something is handled
         self.errors_to_raise: list[Exception] = []
         access = AccessPolicy(allowed, frozenset({ADMIN}))
-        address = UpdateFilter()
-        address.set_identity(BotAccount(424242, "darkroom_bot"))
-        self.intake = Dispatcher(
+        update_filter = UpdateFilter()
+        update_filter.set_identity(BotAccount(424242, "darkroom_bot"))
+        self.dispatcher = Dispatcher(
             db,
-            address,
+            update_filter,
             access,
             QuotaPolicy(NO_DAILY_LIMITS, access),
             PRIVACY_NOTICE,
-            admits_original=lambda _: True,
-            woken=asyncio.Event(),
+            allows_resend=lambda _: True,
+            wakeup=asyncio.Event(),
             album_window=2,
             clock=self._clock,
             monotonic=lambda: self.now / 1000,
@@ -68,19 +68,19 @@ class DispatchHarness:
         self.wakeups += 1
 
     async def handle_updates(self, *updates: dict[str, Any] | str) -> None:
-        """Put updates into the inbox and let them be handled."""
+        """Store updates and handle them."""
         await self.store_updates(*updates)
-        await self.intake.handle_all()
+        await self.dispatcher.handle_all()
 
     async def store_updates(self, *updates: dict[str, Any] | str) -> None:
-        """Put updates into the inbox."""
-        letters = [
+        """Store updates in the inbox."""
+        stored = [
             StoredUpdate(json.loads(each)["update_id"], each, self.now)
             if isinstance(each, str)
             else StoredUpdate(each["update_id"], json.dumps(each), self.now)
             for each in updates
         ]
-        await self.db.transact(lambda tx: tx.inbox.add(letters))
+        await self.db.transact(lambda tx: tx.inbox.add(stored))
 
     async def queued_texts(self, chat_id: int = 5) -> list[str]:
         """Return the texts that wait in the outbox for a chat."""
@@ -110,8 +110,8 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def office(db: Database) -> DispatchHarness:
-    """An intake that admits everyone."""
+def harness(db: Database) -> DispatchHarness:
+    """A dispatcher that everybody may use."""
     return DispatchHarness(db)
 
 
@@ -120,27 +120,27 @@ def _photo_update(update_id: int = 1, **content: Any) -> dict[str, Any]:
     return make_update(update_id, **(photo | content))
 
 
-async def test_a_photo_with_a_caption_becomes_a_job_that_is_due_at_once(office: DispatchHarness) -> None:
-    await office.handle_updates(_photo_update())
-    assert await office.job_states() == [State.QUEUED]
-    assert await office.db.transact(lambda tx: tx.fair_queue.list_to_prepare(NOON, 9)) == [1]
-    assert office.wakeups == 1
+async def test_a_photo_with_a_caption_becomes_a_job_that_is_due_at_once(harness: DispatchHarness) -> None:
+    await harness.handle_updates(_photo_update())
+    assert await harness.job_states() == [State.QUEUED]
+    assert await harness.db.transact(lambda tx: tx.fair_queue.list_to_prepare(NOON, 9)) == [1]
+    assert harness.wakeups == 1
 
 
-async def test_the_same_update_delivered_twice_makes_nothing_twice(office: DispatchHarness) -> None:
-    await office.handle_updates(_photo_update(1), make_update(2, text="hello", message_id=2))
-    await office.handle_updates(_photo_update(1), make_update(2, text="hello", message_id=2))
-    assert len(await office.job_states()) == 1
-    assert len(await office.queued_texts()) == 1
+async def test_the_same_update_delivered_twice_makes_nothing_twice(harness: DispatchHarness) -> None:
+    await harness.handle_updates(_photo_update(1), make_update(2, text="hello", message_id=2))
+    await harness.handle_updates(_photo_update(1), make_update(2, text="hello", message_id=2))
+    assert len(await harness.job_states()) == 1
+    assert len(await harness.queued_texts()) == 1
 
 
-async def test_the_same_message_under_another_update_id_makes_nothing_twice(office: DispatchHarness) -> None:
-    await office.handle_updates(_photo_update(1), _photo_update(90, message_id=1))
-    assert len(await office.job_states()) == 1
+async def test_the_same_message_under_another_update_id_makes_nothing_twice(harness: DispatchHarness) -> None:
+    await harness.handle_updates(_photo_update(1), _photo_update(90, message_id=1))
+    assert len(await harness.job_states()) == 1
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reply_text"),
     [
         (
             {"document": DOCUMENT | {"file_size": 20 * 1024 * 1024 + 1}, "caption": "x"},
@@ -157,41 +157,41 @@ async def test_the_same_message_under_another_update_id_makes_nothing_twice(offi
     ],
 )
 async def test_everything_else_gets_one_helpful_answer_and_no_job(
-    office: DispatchHarness, content: dict[str, Any], told: str
+    harness: DispatchHarness, content: dict[str, Any], reply_text: str
 ) -> None:
-    await office.handle_updates(make_update(**content))
-    assert await office.queued_texts() == [told]
-    assert await office.job_states() == []
+    await harness.handle_updates(make_update(**content))
+    assert await harness.queued_texts() == [reply_text]
+    assert await harness.job_states() == []
 
 
 @pytest.mark.parametrize("caption", ["x" * 5000, "🎨" * 5000])
-async def test_a_prompt_is_counted_in_characters_as_people_see_them(office: DispatchHarness, caption: str) -> None:
-    await office.handle_updates(_photo_update(caption=caption))
-    assert await office.job_states() == [State.QUEUED]
+async def test_a_prompt_is_counted_in_characters_as_people_see_them(harness: DispatchHarness, caption: str) -> None:
+    await harness.handle_updates(_photo_update(caption=caption))
+    assert await harness.job_states() == [State.QUEUED]
 
 
-async def test_cancel_takes_back_what_is_not_ordered_and_says_what_is(office: DispatchHarness) -> None:
-    await office.handle_updates(_photo_update(1), _photo_update(2), _photo_update(3))
-    first = await office.db.transact(lambda tx: tx.jobs.get(1))
+async def test_cancel_takes_back_what_is_not_ordered_and_says_what_is(harness: DispatchHarness) -> None:
+    await harness.handle_updates(_photo_update(1), _photo_update(2), _photo_update(3))
+    first = await harness.db.transact(lambda tx: tx.jobs.get(1))
     assert first is not None
-    await office.db.transact(lambda tx: tx.jobs.transition(first, State.SUBMITTING, submitted_at=NOON))
-    await office.handle_updates(make_update(4, text="/cancel", message_id=4))
-    assert await office.queued_texts() == [render_english("taken-back-and-coming", count=2, coming=1)]
-    assert await office.job_states() == [State.SUBMITTING, State.CANCELLED, State.CANCELLED]
+    await harness.db.transact(lambda tx: tx.jobs.transition(first, State.SUBMITTING, submitted_at=NOON))
+    await harness.handle_updates(make_update(4, text="/cancel", message_id=4))
+    assert await harness.queued_texts() == [render_english("taken-back-and-coming", count=2, coming=1)]
+    assert await harness.job_states() == [State.SUBMITTING, State.CANCELLED, State.CANCELLED]
 
 
-async def test_cancel_leaves_the_edits_of_others_alone(office: DispatchHarness) -> None:
+async def test_cancel_leaves_the_edits_of_others_alone(harness: DispatchHarness) -> None:
     bobs: dict[str, Any] = {"from": _from_bob(), "chat": PRIVATE_CHAT | {"id": 6}}
-    await office.handle_updates(_photo_update(1), make_update(2, text="/cancel", message_id=2, **bobs))
-    assert await office.job_states() == [State.QUEUED]
+    await harness.handle_updates(_photo_update(1), make_update(2, text="/cancel", message_id=2, **bobs))
+    assert await harness.job_states() == [State.QUEUED]
 
 
 def _from_bob() -> dict[str, Any]:
     return {"id": 6, "is_bot": False, "first_name": "Bob"}
 
 
-async def test_a_person_who_blocked_the_bot_has_nothing_ordered(office: DispatchHarness) -> None:
-    await office.handle_updates(_photo_update(1))
+async def test_a_person_who_blocked_the_bot_has_nothing_ordered(harness: DispatchHarness) -> None:
+    await harness.handle_updates(_photo_update(1))
     bot = {"id": 424242, "is_bot": True, "first_name": "Darkroom"}
     change = {
         "chat": PRIVATE_CHAT,
@@ -200,8 +200,8 @@ async def test_a_person_who_blocked_the_bot_has_nothing_ordered(office: Dispatch
         "old_chat_member": {"status": "member", "user": bot},
         "new_chat_member": {"status": "kicked", "user": bot, "until_date": 0},
     }
-    await office.handle_updates({"update_id": 2, "my_chat_member": change})
-    assert await office.job_states() == [State.CANCELLED]
+    await harness.handle_updates({"update_id": 2, "my_chat_member": change})
+    assert await harness.job_states() == [State.CANCELLED]
 
 
 POISON_UPDATE = make_update(1, text=5, date="yesterday", entities=7)
@@ -211,92 +211,96 @@ OVERSIZED_ID_UPDATE = make_update(1, photo=PHOTO_SIZES, caption="x", message_id=
 
 @pytest.mark.parametrize("poison", [UNSTORABLE_UPDATE, OVERSIZED_ID_UPDATE])
 async def test_poison_that_only_the_database_minds_is_set_aside_as_well(
-    office: DispatchHarness, poison: dict[str, Any]
+    harness: DispatchHarness, poison: dict[str, Any]
 ) -> None:
-    await office.handle_updates(poison, _photo_update(2))
-    assert await office.job_states() == [State.QUEUED]
-    assert "set aside" in (await office.queued_texts(ADMIN))[0]
+    await harness.handle_updates(poison, _photo_update(2))
+    assert await harness.job_states() == [State.QUEUED]
+    assert "set aside" in (await harness.queued_texts(ADMIN))[0]
 
 
 @pytest.mark.parametrize("trouble", [OSError(errno.EMFILE, "Too many open files"), MemoryError()])
-async def test_an_update_outlives_a_passing_trouble_of_the_machine(office: DispatchHarness, trouble: Exception) -> None:
+async def test_an_update_outlives_a_passing_trouble_of_the_machine(
+    harness: DispatchHarness, trouble: Exception
+) -> None:
     for _ in range(2):
-        office.errors_to_raise = [trouble]
+        harness.errors_to_raise = [trouble]
         with pytest.raises(MustRestart, match="update 1"):
-            await office.handle_updates(_photo_update())
-        assert await office.job_states() == []
-    await office.intake.handle_all()  # as the next process would
-    assert await office.job_states() == [State.QUEUED]
-    assert await office.queued_texts() == await office.queued_texts(ADMIN) == []
+            await harness.handle_updates(_photo_update())
+        assert await harness.job_states() == []
+    await harness.dispatcher.handle_all()  # as the next process would
+    assert await harness.job_states() == [State.QUEUED]
+    assert await harness.queued_texts() == await harness.queued_texts(ADMIN) == []
 
 
 async def test_an_update_that_takes_the_memory_each_time_does_not_hold_up_the_others_for_ever(
-    office: DispatchHarness,
+    harness: DispatchHarness,
 ) -> None:
-    office.errors_to_raise = [MemoryError(), MemoryError(), MemoryError()]
+    harness.errors_to_raise = [MemoryError(), MemoryError(), MemoryError()]
     for _ in range(2):
         with pytest.raises(MustRestart):
-            await office.handle_updates(_photo_update(), _photo_update(2))
-    await office.intake.handle_all()
-    assert await office.job_states() == [State.QUEUED]
-    assert "set aside" in (await office.queued_texts(ADMIN))[0]
-    assert await office.queued_texts() == [render_english("trouble")]
+            await harness.handle_updates(_photo_update(), _photo_update(2))
+    await harness.dispatcher.handle_all()
+    assert await harness.job_states() == [State.QUEUED]
+    assert "set aside" in (await harness.queued_texts(ADMIN))[0]
+    assert await harness.queued_texts() == [render_english("trouble")]
 
 
-async def test_an_update_that_is_nested_too_deep_is_to_blame_itself(office: DispatchHarness) -> None:
-    office.errors_to_raise = [RecursionError()]
-    await office.handle_updates(_photo_update(), _photo_update(2))
-    assert await office.job_states() == [State.QUEUED]
-    assert "set aside" in (await office.queued_texts(ADMIN))[0]
+async def test_an_update_that_is_nested_too_deep_is_to_blame_itself(harness: DispatchHarness) -> None:
+    harness.errors_to_raise = [RecursionError()]
+    await harness.handle_updates(_photo_update(), _photo_update(2))
+    assert await harness.job_states() == [State.QUEUED]
+    assert "set aside" in (await harness.queued_texts(ADMIN))[0]
 
 
-async def test_poison_is_set_aside_and_what_is_behind_it_is_handled(office: DispatchHarness) -> None:
-    await office.handle_updates(POISON_UPDATE, _photo_update(2))
-    assert await office.job_states() == [State.QUEUED]
-    assert "set aside" in (await office.queued_texts(ADMIN))[0]
-    kept = await office.db.transact(
+async def test_poison_is_set_aside_and_what_is_behind_it_is_handled(harness: DispatchHarness) -> None:
+    await harness.handle_updates(POISON_UPDATE, _photo_update(2))
+    assert await harness.job_states() == [State.QUEUED]
+    assert "set aside" in (await harness.queued_texts(ADMIN))[0]
+    kept = await harness.db.transact(
         lambda tx: tx.inbox._db.execute("SELECT * FROM inbox WHERE quarantine_reason <> ''").fetchall()
     )
     assert [json.loads(row["body"]) for row in kept] == [POISON_UPDATE]
 
 
-async def test_the_person_behind_a_poison_update_is_told(office: DispatchHarness) -> None:
-    await office.handle_updates(POISON_UPDATE)
-    assert await office.queued_texts() == [render_english("trouble")]
+async def test_the_person_behind_a_poison_update_is_told(harness: DispatchHarness) -> None:
+    await harness.handle_updates(POISON_UPDATE)
+    assert await harness.queued_texts() == [render_english("trouble")]
 
 
-async def test_poison_from_nowhere_bothers_only_the_admins(office: DispatchHarness) -> None:
-    await office.handle_updates('{"update_id": 3, "message": 5}', '{"update_id": 4, "message": {"chat": {"id": true}}}')
-    assert await office.queued_texts() == []
-    assert len(await office.queued_texts(ADMIN)) == 2
+async def test_poison_from_nowhere_bothers_only_the_admins(harness: DispatchHarness) -> None:
+    await harness.handle_updates(
+        '{"update_id": 3, "message": 5}', '{"update_id": 4, "message": {"chat": {"id": true}}}'
+    )
+    assert await harness.queued_texts() == []
+    assert len(await harness.queued_texts(ADMIN)) == 2
 
 
 async def test_strangers_are_told_their_id_once_a_day_and_nothing_is_ordered(db: Database) -> None:
-    office = DispatchHarness(db, allowed=frozenset({77}))
-    await office.handle_updates(_photo_update(1), make_update(2, text="please", message_id=2))
-    assert await office.queued_texts() == [render_english("stranger", id="5")]
-    assert await office.job_states() == []
-    office.now += DAY
-    await office.handle_updates(_photo_update(3))
-    assert len(await office.queued_texts()) == 2
+    harness = DispatchHarness(db, allowed=frozenset({77}))
+    await harness.handle_updates(_photo_update(1), make_update(2, text="please", message_id=2))
+    assert await harness.queued_texts() == [render_english("stranger", id="5")]
+    assert await harness.job_states() == []
+    harness.now += DAY
+    await harness.handle_updates(_photo_update(3))
+    assert len(await harness.queued_texts()) == 2
 
 
 @pytest.mark.parametrize("allowed", [{5}, {5, 77}])
 async def test_invited_people_are_let_in(db: Database, allowed: set[int]) -> None:
-    office = DispatchHarness(db, allowed=frozenset(allowed))
-    await office.handle_updates(_photo_update(1))
-    assert await office.job_states() == [State.QUEUED]
+    harness = DispatchHarness(db, allowed=frozenset(allowed))
+    await harness.handle_updates(_photo_update(1))
+    assert await harness.job_states() == [State.QUEUED]
 
 
 async def test_admins_are_always_let_in(db: Database) -> None:
-    office = DispatchHarness(db, allowed=frozenset({77}))
-    await office.handle_updates(
+    harness = DispatchHarness(db, allowed=frozenset({77}))
+    await harness.handle_updates(
         _photo_update(1, chat=PRIVATE_CHAT | {"id": ADMIN}, **{"from": _from_bob() | {"id": ADMIN}})
     )
-    assert await office.job_states() == [State.QUEUED]
+    assert await harness.job_states() == [State.QUEUED]
 
 
 async def test_even_strangers_may_ask_what_happens_to_their_data(db: Database) -> None:
-    office = DispatchHarness(db, allowed=frozenset({77}))
-    await office.handle_updates(make_update(1, text="/privacy"))
-    assert await office.queued_texts() == [PRIVACY_NOTICE.translate("en")]
+    harness = DispatchHarness(db, allowed=frozenset({77}))
+    await harness.handle_updates(make_update(1, text="/privacy"))
+    assert await harness.queued_texts() == [PRIVACY_NOTICE.translate("en")]

@@ -1,4 +1,4 @@
-"""A person edits a caption: followed while nothing is ordered, and never a second order by itself."""
+"""Edited captions: followed while nothing is ordered, and never a second order."""
 
 import pytest
 
@@ -14,7 +14,7 @@ async def _edit_caption(house: BotHarness, message_id: int, words: str) -> None:
 
 
 async def _request_edit_that_waits(house: BotHarness, caption: str = "make it snow") -> int:
-    """Let Ada send a picture that waits in the queue, because Kie takes no orders."""
+    """Let Ada send an image that stays queued, because Kie takes no orders."""
     house.kie.refuse_next_create(433, "the cap is reached")
     picture = await house.request_edit(make_photo(), caption)
     assert (await house.read_job()).state is State.QUEUED
@@ -59,11 +59,15 @@ async def test_the_words_that_came_on_their_own_can_be_changed_too(house: BotHar
     assert _prompts(house) == ["make it rain"]
 
 
-@pytest.mark.parametrize(("words", "told"), [("", "I go on with the earlier ones"), ("x" * 5001, "5,001 characters")])
-async def test_a_change_to_nothing_of_use_keeps_the_earlier_words(house: BotHarness, words: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "reply_text"), [("", "I go on with the earlier ones"), ("x" * 5001, "5,001 characters")]
+)
+async def test_a_change_to_nothing_of_use_keeps_the_earlier_words(
+    house: BotHarness, words: str, reply_text: str
+) -> None:
     picture = await _request_edit_that_waits(house)
     await _edit_caption(house, picture, words)
-    assert told in house.sent_texts()[0]
+    assert reply_text in house.sent_texts()[0]
     await house.advance_time(400)
     assert _prompts(house) == ["make it snow"]
 
@@ -81,10 +85,10 @@ async def test_after_the_answer_it_is_told_and_a_reply_to_that_is_another_order(
     await house.advance_time(60)
     await _edit_caption(house, picture, "make it rain")
     assert _prompts(house) == ["make it snow"]
-    [told] = [
+    [reply_text] = [
         each for each in house.telegram.bot_messages(house.ada.id) if "reply to this message" in each.get("text", "")
     ]
-    house.ada.send_text("make it rain", reply_to=told["message_id"])
+    house.ada.send_text("make it rain", reply_to=reply_text["message_id"])
     await house.receive_updates()
     await house.settle()
     assert _prompts(house) == ["make it snow", "make it rain"]

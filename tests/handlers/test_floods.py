@@ -1,4 +1,4 @@
-"""Floods: what costs nothing to ask for is answered within bounds, and nothing that anybody needs is left out."""
+"""Floods of messages: notices are limited, and nothing that a user needs is left out."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -45,8 +45,8 @@ MEANINGLESS_UPDATES = [
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[DispatchHarness]:
-    """An intake on a real database."""
+async def harness(tmp_path: Path) -> AsyncIterator[DispatchHarness]:
+    """A dispatcher on a real database."""
     database = await Database.open(str(tmp_path / "darkroom.db"))
     yield DispatchHarness(database)
     await database.close()
@@ -56,74 +56,74 @@ def _make_flood(content: dict[str, Any], count: int = FLOOD, first: int = 1, **w
     return [make_update(first + n, **(content | {"message_id": first + n} | where)) for n in range(count)]
 
 
-async def _count_waiting(office: DispatchHarness, kind: MessageKind) -> int:
+async def _count_waiting(harness: DispatchHarness, kind: MessageKind) -> int:
     def count(tx: Transaction) -> int:
         found = tx.outbox._db.execute(
             "SELECT count(*) AS n FROM outbox WHERE kind = ? AND ended_at IS NULL AND is_to_be_deleted = 0", (kind,)
         )
         return int(found.fetchone()["n"])
 
-    return await office.db.transact(count)
+    return await harness.db.transact(count)
 
 
-@pytest.mark.parametrize(("content", "told"), MEANINGLESS_UPDATES)
+@pytest.mark.parametrize(("content", "reply_text"), MEANINGLESS_UPDATES)
 async def test_what_means_nothing_is_answered_once_a_minute_and_chat(
-    office: DispatchHarness, content: dict[str, Any], told: str
+    harness: DispatchHarness, content: dict[str, Any], reply_text: str
 ) -> None:
-    office.now = NOON + 59_000  # shortly before a minute of the clock is over
-    await office.handle_updates(*_make_flood(content))
-    assert await office.queued_texts() == [told]
-    office.now += MINUTE - 1
-    await office.handle_updates(*_make_flood(content, first=1000))
-    assert await office.queued_texts() == [told]
-    office.now += 1
-    await office.handle_updates(*_make_flood(content, first=2000))
-    assert await office.queued_texts() == [told] * 2
+    harness.now = NOON + 59_000  # shortly before a minute of the clock is over
+    await harness.handle_updates(*_make_flood(content))
+    assert await harness.queued_texts() == [reply_text]
+    harness.now += MINUTE - 1
+    await harness.handle_updates(*_make_flood(content, first=1000))
+    assert await harness.queued_texts() == [reply_text]
+    harness.now += 1
+    await harness.handle_updates(*_make_flood(content, first=2000))
+    assert await harness.queued_texts() == [reply_text] * 2
 
 
-async def test_another_chat_is_answered_in_the_same_minute(office: DispatchHarness) -> None:
+async def test_another_chat_is_answered_in_the_same_minute(harness: DispatchHarness) -> None:
     bob: dict[str, Any] = {"chat": PRIVATE_CHAT | {"id": 6}, "from": ADA_USER | {"id": 6}}
-    await office.handle_updates(*_make_flood({"text": "word"}), *_make_flood({"text": "word"}, first=1000, **bob))
-    assert await office.queued_texts(6) == [render_english("no-picture")]
+    await harness.handle_updates(*_make_flood({"text": "word"}), *_make_flood({"text": "word"}, first=1000, **bob))
+    assert await harness.queued_texts(6) == [render_english("no-picture")]
 
 
-async def test_words_about_an_edit_under_way_are_answered_once_a_minute_for_each(office: DispatchHarness) -> None:
-    await office.handle_updates(make_update(1, photo=PHOTO_SIZES, caption="make it snow", message_id=1))
-    await office.handle_updates(
+async def test_words_about_an_edit_under_way_are_answered_once_a_minute_for_each(harness: DispatchHarness) -> None:
+    await harness.handle_updates(make_update(1, photo=PHOTO_SIZES, caption="make it snow", message_id=1))
+    await harness.handle_updates(
         *_make_flood({"text": "or rain", "reply_to_message": make_update(1, message_id=1)["message"]}, first=10)
     )
-    assert await office.queued_texts() == [render_english("still-under-way")]
+    assert await harness.queued_texts() == [render_english("still-under-way")]
 
 
 @pytest.mark.parametrize("command", ["/help", "/start", "/privacy", "/usage", "/cancel", "/status"])
-async def test_commands_are_answered_each_as_long_as_not_too_much_waits(office: DispatchHarness, command: str) -> None:
-    await office.handle_updates(*_make_flood({"text": command}, count=5))
-    assert len(await office.queued_texts()) == 5
-    await office.handle_updates(*_make_flood({"text": command}, first=100))
-    assert len(await office.queued_texts()) == MAX_PENDING_PER_KIND
-    await office.db.transact(lambda tx: tx.outbox.drop_chat(5, office.now))
-    await office.handle_updates(make_update(900, text="/help", message_id=900))
-    assert await office.queued_texts() == [render_english("help")], "when those have left, it goes on"
+async def test_commands_are_answered_each_as_long_as_not_too_much_waits(harness: DispatchHarness, command: str) -> None:
+    await harness.handle_updates(*_make_flood({"text": command}, count=5))
+    assert len(await harness.queued_texts()) == 5
+    await harness.handle_updates(*_make_flood({"text": command}, first=100))
+    assert len(await harness.queued_texts()) == MAX_PENDING_PER_KIND
+    await harness.db.transact(lambda tx: tx.outbox.drop_chat(5, harness.now))
+    await harness.handle_updates(make_update(900, text="/help", message_id=900))
+    assert await harness.queued_texts() == [render_english("help")], "when those have left, it goes on"
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "reply_text"),
     [("/help", render_english("help", where="group")), ("/privacy", PRIVACY_NOTICE.translate("en"))],
 )
 async def test_what_everybody_reads_alike_is_said_once_a_minute_in_a_group(
-    office: DispatchHarness, command: str, told: str
+    harness: DispatchHarness, command: str, reply_text: str
 ) -> None:
-    await office.handle_updates(*_make_flood({"text": command}, chat=GROUP_CHAT))
-    assert await office.queued_texts(-100) == [told]
+    await harness.handle_updates(*_make_flood({"text": command}, chat=GROUP_CHAT))
+    assert await harness.queued_texts(-100) == [reply_text]
 
 
-async def test_files_that_are_too_large_are_refused_each_within_bounds(office: DispatchHarness) -> None:
-    await office.handle_updates(*_make_flood({"document": DOCUMENT | {"file_size": 1 << 30}, "caption": "x"}))
-    assert await office.queued_texts() == [render_english("file-too-large")] * MAX_PENDING_PER_KIND
+async def test_files_that_are_too_large_are_refused_each_within_bounds(harness: DispatchHarness) -> None:
+    await harness.handle_updates(*_make_flood({"document": DOCUMENT | {"file_size": 1 << 30}, "caption": "x"}))
+    assert await harness.queued_texts() == [render_english("file-too-large")] * MAX_PENDING_PER_KIND
 
 
-async def test_presses_are_answered_within_bounds_and_count_all_the_same(office: DispatchHarness) -> None:
-    await office.handle_updates(make_update(1, photo=PHOTO_SIZES, caption="make it snow", message_id=1))
+async def test_presses_are_answered_within_bounds_and_count_all_the_same(harness: DispatchHarness) -> None:
+    await harness.handle_updates(make_update(1, photo=PHOTO_SIZES, caption="make it snow", message_id=1))
     presses = [
         {
             "id": f"{number}",
@@ -138,137 +138,137 @@ async def test_presses_are_answered_within_bounds_and_count_all_the_same(office:
     shown = {"reply_markup": {"inline_keyboard": [[{"text": "Cancel", "callback_data": cancel}]]}}
     status = make_update(1, message_id=2)["message"] | shown
     presses.append(presses[0] | {"id": "last", "data": cancel, "message": status})
-    await office.handle_updates(
+    await harness.handle_updates(
         *({"update_id": 10 + place, "callback_query": press} for place, press in enumerate(presses))
     )
-    assert await _count_waiting(office, MessageKind.CALLBACK_ANSWER) == MAX_PENDING_PER_KIND
-    assert await office.job_states() == [State.CANCELLED]
+    assert await _count_waiting(harness, MessageKind.CALLBACK_ANSWER) == MAX_PENDING_PER_KIND
+    assert await harness.job_states() == [State.CANCELLED]
 
 
-async def test_changes_are_noted_within_bounds_and_followed_all_the_same(office: DispatchHarness) -> None:
-    await office.handle_updates(make_update(1, photo=PHOTO_SIZES, caption="make it snow", message_id=1))
+async def test_changes_are_noted_within_bounds_and_followed_all_the_same(harness: DispatchHarness) -> None:
+    await harness.handle_updates(make_update(1, photo=PHOTO_SIZES, caption="make it snow", message_id=1))
     changes = [
         make_update(10 + n, kind="edited_message", photo=PHOTO_SIZES, caption=f"wish {n}", message_id=1)
         for n in range(FLOOD)
     ]
-    await office.handle_updates(*changes)
-    assert await _count_waiting(office, MessageKind.REACTION) == MAX_PENDING_PER_KIND
-    job = await office.db.transact(lambda tx: tx.jobs.get(1))
+    await harness.handle_updates(*changes)
+    assert await _count_waiting(harness, MessageKind.REACTION) == MAX_PENDING_PER_KIND
+    job = await harness.db.transact(lambda tx: tx.jobs.get(1))
     assert job is not None
     assert job.request.prompt == f"wish {FLOOD - 1}"
 
 
-async def test_how_an_edit_stands_is_told_once_until_that_has_been_sent(office: DispatchHarness) -> None:
-    await office.handle_updates(
+async def test_how_an_edit_stands_is_told_once_until_that_has_been_sent(harness: DispatchHarness) -> None:
+    await harness.handle_updates(
         *(make_update(n, photo=PHOTO_SIZES, caption="make it snow", message_id=n) for n in range(1, 4))
     )
-    await office.handle_updates(*_make_flood({"text": "/status"}, first=100))
-    rows = await office.db.transact(
+    await harness.handle_updates(*_make_flood({"text": "/status"}, first=100))
+    rows = await harness.db.transact(
         lambda tx: tx.outbox._db.execute("SELECT is_requested FROM outbox WHERE kind = 'progress_message'").fetchall()
     )
     assert [row["is_requested"] for row in rows] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("command", ["/settings", "/delete"])
-async def test_a_menu_is_sent_once_however_often_it_is_asked_for(office: DispatchHarness, command: str) -> None:
-    await office.handle_updates(make_update(1, photo=PHOTO_SIZES, caption="make it snow", message_id=1))
-    await office.handle_updates(*_make_flood({"text": command}, first=100))
-    rows = await office.db.transact(
+async def test_a_menu_is_sent_once_however_often_it_is_asked_for(harness: DispatchHarness, command: str) -> None:
+    await harness.handle_updates(make_update(1, photo=PHOTO_SIZES, caption="make it snow", message_id=1))
+    await harness.handle_updates(*_make_flood({"text": command}, first=100))
+    rows = await harness.db.transact(
         lambda tx: tx.outbox._db.execute("SELECT key FROM outbox WHERE kind = 'menu'").fetchall()
     )
     assert len(rows) == 1
 
 
-async def test_who_has_nothing_to_delete_is_told_so_within_bounds(office: DispatchHarness) -> None:
-    await office.handle_updates(*_make_flood({"text": "/help"}, count=MAX_PENDING_PER_KIND))
-    await office.db.transact(lambda tx: tx.outbox._db.execute("UPDATE outbox SET key = 'last:' || key"))
-    await office.handle_updates(*_make_flood({"text": "/delete"}, first=100))
-    assert len(await office.queued_texts()) == MAX_PENDING_PER_KIND
+async def test_who_has_nothing_to_delete_is_told_so_within_bounds(harness: DispatchHarness) -> None:
+    await harness.handle_updates(*_make_flood({"text": "/help"}, count=MAX_PENDING_PER_KIND))
+    await harness.db.transact(lambda tx: tx.outbox._db.execute("UPDATE outbox SET key = 'last:' || key"))
+    await harness.handle_updates(*_make_flood({"text": "/delete"}, first=100))
+    assert len(await harness.queued_texts()) == MAX_PENDING_PER_KIND
 
 
-async def test_an_edit_is_taken_and_told_of_beside_any_flood(office: DispatchHarness) -> None:
-    await office.handle_updates(*_make_flood({"text": "/help"}))
-    await office.handle_updates(make_update(1000, photo=PHOTO_SIZES, caption="make it snow", message_id=1000))
-    assert await office.job_states() == [State.QUEUED]
-    assert await _count_waiting(office, MessageKind.PROGRESS_MESSAGE) == 1
+async def test_an_edit_is_taken_and_told_of_beside_any_flood(harness: DispatchHarness) -> None:
+    await harness.handle_updates(*_make_flood({"text": "/help"}))
+    await harness.handle_updates(make_update(1000, photo=PHOTO_SIZES, caption="make it snow", message_id=1000))
+    assert await harness.job_states() == [State.QUEUED]
+    assert await _count_waiting(harness, MessageKind.PROGRESS_MESSAGE) == 1
 
 
 async def test_an_album_that_is_refused_beside_a_flood_is_refused_as_a_whole(
-    office: DispatchHarness, monkeypatch: pytest.MonkeyPatch
+    harness: DispatchHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await office.handle_updates(*_make_flood({"text": "/help"}))
+    await harness.handle_updates(*_make_flood({"text": "/help"}))
     monkeypatch.setattr(quotas, "MAX_WAITING_PER_USER", 0)
     items = [make_update(n, photo=PHOTO_SIZES, caption="x", media_group_id="7", message_id=n) for n in (500, 501)]
-    await office.handle_updates(items[0])
+    await harness.handle_updates(items[0])
     monkeypatch.undo()
-    await office.handle_updates(items[1])
-    assert await office.job_states() == []
+    await harness.handle_updates(items[1])
+    assert await harness.job_states() == []
 
 
 async def test_albums_that_are_refused_are_told_of_once_a_minute(
-    office: DispatchHarness, monkeypatch: pytest.MonkeyPatch
+    harness: DispatchHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quotas, "MAX_WAITING_PER_USER", 0)
-    await office.handle_updates(
+    await harness.handle_updates(
         *(make_update(n, photo=PHOTO_SIZES, caption="x", media_group_id=f"{n}", message_id=n) for n in range(1, FLOOD))
     )
-    assert await office.queued_texts() == [render_english("too-many-wait", most=0)]
+    assert await harness.queued_texts() == [render_english("too-many-wait", most=0)]
 
 
-async def test_poison_is_told_of_within_bounds(office: DispatchHarness) -> None:
-    await office.handle_updates(
+async def test_poison_is_told_of_within_bounds(harness: DispatchHarness) -> None:
+    await harness.handle_updates(
         *(make_update(n, text=5, date="yesterday", entities=7, message_id=n) for n in range(1, 60))
     )
-    assert len(await office.queued_texts()) == MAX_PENDING_PER_KIND
-    assert len(await office.queued_texts(9009)) == MAX_PENDING_PER_KIND
+    assert len(await harness.queued_texts()) == MAX_PENDING_PER_KIND
+    assert len(await harness.queued_texts(9009)) == MAX_PENDING_PER_KIND
 
 
-async def test_somebody_else_is_heard_before_thousands_of_one_person(office: DispatchHarness) -> None:
+async def test_somebody_else_is_heard_before_thousands_of_one_person(harness: DispatchHarness) -> None:
     bob: dict[str, Any] = {"chat": PRIVATE_CHAT | {"id": 6}, "from": ADA_USER | {"id": 6}}
     flood = _make_flood({"text": "word"}, count=2000)
-    await office.store_updates(*flood)
-    await office.store_updates(make_update(5000, text="/help", message_id=1, **bob))
-    await office.db.transact(lambda tx: office.intake._handle_in_transaction(tx, []))
-    assert await office.queued_texts(6) == [render_english("help")]
+    await harness.store_updates(*flood)
+    await harness.store_updates(make_update(5000, text="/help", message_id=1, **bob))
+    await harness.db.transact(lambda tx: harness.dispatcher._handle_in_transaction(tx, []))
+    assert await harness.queued_texts(6) == [render_english("help")]
     left = "SELECT min(update_id) AS first FROM inbox WHERE handled_at IS NULL"
-    first = await office.db.transact(lambda tx: tx.inbox._db.execute(left).fetchone()["first"])
+    first = await harness.db.transact(lambda tx: tx.inbox._db.execute(left).fetchone()["first"])
     assert first == dispatch.BATCH_SIZE, "those of one chat come in order, and one of these was Bob's"
 
 
-async def test_updates_of_one_chat_are_handled_in_order_however_they_arrive(office: DispatchHarness) -> None:
-    """A webhook may bring them in any."""
+async def test_updates_of_one_chat_are_handled_in_order_however_they_arrive(harness: DispatchHarness) -> None:
+    """A webhook may deliver them in any order."""
     for number in (30, 10, 20):
-        await office.store_updates(make_update(number, photo=PHOTO_SIZES, caption=f"wish {number}", message_id=number))
-    await office.intake.handle_all()
-    jobs = await office.db.transact(lambda tx: [tx.jobs.get(number) for number in (1, 2, 3)])
+        await harness.store_updates(make_update(number, photo=PHOTO_SIZES, caption=f"wish {number}", message_id=number))
+    await harness.dispatcher.handle_all()
+    jobs = await harness.db.transact(lambda tx: [tx.jobs.get(number) for number in (1, 2, 3)])
     assert [job and job.request.prompt for job in jobs] == ["wish 10", "wish 20", "wish 30"]
 
 
 async def test_what_is_handled_together_is_bounded_by_number_and_by_time(
-    office: DispatchHarness, monkeypatch: pytest.MonkeyPatch
+    harness: DispatchHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await office.handle_updates(*_make_flood({"text": "word"}, count=3 * dispatch.BATCH_SIZE))
-    assert office.wakeups == 3
+    await harness.handle_updates(*_make_flood({"text": "word"}, count=3 * dispatch.BATCH_SIZE))
+    assert harness.wakeups == 3
     monkeypatch.setattr(dispatch, "BATCH_SECONDS", -1.0)
-    await office.handle_updates(*_make_flood({"text": "word"}, count=5, first=1000))
-    assert office.wakeups == 3 + 5
+    await harness.handle_updates(*_make_flood({"text": "word"}, count=5, first=1000))
+    assert harness.wakeups == 3 + 5
 
 
-async def test_what_was_handled_together_with_poison_is_handled_once(office: DispatchHarness) -> None:
+async def test_what_was_handled_together_with_poison_is_handled_once(harness: DispatchHarness) -> None:
     poison = make_update(2, text=5, date="yesterday", entities=7)
     photos = [make_update(n, photo=PHOTO_SIZES, caption="make it snow", message_id=n) for n in (1, 3)]
-    await office.handle_updates(photos[0], poison, photos[1], make_update(4, text="/help", message_id=4))
-    assert await office.job_states() == [State.QUEUED] * 2
-    assert await office.queued_texts() == [render_english("trouble"), render_english("help")]
+    await harness.handle_updates(photos[0], poison, photos[1], make_update(4, text="/help", message_id=4))
+    assert await harness.job_states() == [State.QUEUED] * 2
+    assert await harness.queued_texts() == [render_english("trouble"), render_english("help")]
 
 
-async def test_an_album_closes_when_nothing_of_its_own_chat_waits(office: DispatchHarness) -> None:
+async def test_an_album_closes_when_nothing_of_its_own_chat_waits(harness: DispatchHarness) -> None:
     bob: dict[str, Any] = {"chat": PRIVATE_CHAT | {"id": 6}, "from": ADA_USER | {"id": 6}}
     item: dict[str, Any] = {"photo": PHOTO_SIZES, "caption": "make it snow", "media_group_id": "7"}
-    await office.handle_updates(make_update(1, **item, message_id=1), make_update(2, **item, message_id=1, **bob))
-    await office.store_updates(make_update(3, **item, message_id=3, **bob))
-    office.now += 10_000
-    await office.db.transact(
-        lambda tx: close_due_requests(tx, ErrorContainment((), clock=lambda: office.now), office.now)
+    await harness.handle_updates(make_update(1, **item, message_id=1), make_update(2, **item, message_id=1, **bob))
+    await harness.store_updates(make_update(3, **item, message_id=3, **bob))
+    harness.now += 10_000
+    await harness.db.transact(
+        lambda tx: close_due_requests(tx, ErrorContainment((), clock=lambda: harness.now), harness.now)
     )
-    assert await office.job_states() == [State.QUEUED, State.GATHERING]
+    assert await harness.job_states() == [State.QUEUED, State.GATHERING]

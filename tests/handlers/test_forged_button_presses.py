@@ -48,13 +48,13 @@ def _create_eve(here: GroupHarness) -> Person:
 
 
 async def _finish_edit(here: GroupHarness, person: Person, words: str = "make it snow") -> dict[str, Any]:
-    """Let somebody have a picture in the group, and return its message."""
+    """Let somebody get an edited image in the group, and return its message."""
     person.send_photo(make_photo(), caption=f"/edit {words}", chat=here.group)
     return (await here.finish_edits())[-1]
 
 
 async def _press_forged(here: GroupHarness, person: Person, message_id: int, data: str) -> str | None:
-    """Let somebody press with data of their own, and return what answers it."""
+    """Push a press with forged callback data, and return the answer."""
     press = person.press_with_data(message_id, data, here.group)
     await here.process_updates()
     answer = person.callback_answer(press)
@@ -62,18 +62,18 @@ async def _press_forged(here: GroupHarness, person: Person, message_id: int, dat
 
 
 def _callback_data_of_buttons(message: dict[str, Any]) -> dict[str, str]:
-    """Return what stands behind each button of a message."""
+    """Return the callback data of each button of a message."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     return {button["text"]: button["callback_data"] for row in rows for button in row}
 
 
 def _inaccessible_message(message_id: int, chat: dict[str, Any]) -> dict[str, Any]:
-    """Return a message as Telegram shows one that is too old, or gone."""
+    """Return a message as Telegram shows one that is too old or deleted."""
     return {"chat": chat, "message_id": message_id, "date": 0}
 
 
 async def _press_inaccessible(here: GroupHarness, person: Person, message_id: int, data: str) -> str | None:
-    """Let somebody press under a message that Telegram shows no more; return what answers it."""
+    """Push a press under a message that is inaccessible; return the answer."""
     query_id = f"55{len(here.harness.telegram.state.callback_answers)}"
     here.harness.telegram.state.callback_answers[query_id] = None
     message = _inaccessible_message(message_id, here.group.chat.api_object)
@@ -89,9 +89,11 @@ async def _press_inaccessible(here: GroupHarness, person: Person, message_id: in
 async def test_nobody_deletes_with_an_edit_of_theirs_what_others_had_made(here: GroupHarness) -> None:
     adas = await _finish_edit(here, here.ada)
     eves = await _finish_edit(here, _create_eve(here))
-    told = await _press_forged(here, _create_eve(here), adas["message_id"], _callback_data_of_buttons(eves)["Delete"])
+    reply_text = await _press_forged(
+        here, _create_eve(here), adas["message_id"], _callback_data_of_buttons(eves)["Delete"]
+    )
     await here.harness.advance_time(5)
-    assert told == render_english("toast-old")
+    assert reply_text == render_english("toast-old")
     assert [each["message_id"] for each in here.pictures()] == [adas["message_id"], eves["message_id"]]
     assert here.visible_calls("deleteMessage") == []
 
@@ -102,9 +104,11 @@ async def test_nobody_takes_a_menu_away_with_an_edit_of_theirs(here: GroupHarnes
     here.ada.send_text("/settings@darkroom_bot", chat=here.group)
     await here.process_updates()
     menu = here.text_messages()[-1]
-    told = await _press_forged(here, _create_eve(here), menu["message_id"], _callback_data_of_buttons(eves)["Delete"])
+    reply_text = await _press_forged(
+        here, _create_eve(here), menu["message_id"], _callback_data_of_buttons(eves)["Delete"]
+    )
     await here.harness.advance_time(5)
-    assert told == render_english("toast-old")
+    assert reply_text == render_english("toast-old")
     assert here.text_messages()[-1] == menu
 
 
@@ -116,8 +120,8 @@ async def test_an_order_in_doubt_is_decided_under_its_question_only(here: GroupH
     await here.harness.advance_time(5)
     question = here.text_messages()[-1]
     for label in ("Try again", "Leave it"):
-        told = await _press_forged(here, here.ada, eves["message_id"], _callback_data_of_buttons(question)[label])
-        assert told == render_english("toast-old")
+        reply_text = await _press_forged(here, here.ada, eves["message_id"], _callback_data_of_buttons(question)[label])
+        assert reply_text == render_english("toast-old")
     assert (await here.harness.read_job(2)).state is State.SUBMITTING
     assert await here.press_button(here.ada, question["message_id"], "Leave it") == render_english("toast-left")
 
@@ -185,8 +189,8 @@ async def test_a_deleted_picture_is_not_brought_back_by_anybody_from_any_message
     await here.harness.advance_time(5)
     for person in (_create_eve(here), here.ada, here.grace):
         for message_id in (adas["message_id"], eves["message_id"]):
-            told = await _press_forged(here, person, message_id, Button("x", action, 1).callback_data)
-            assert told == render_english("toast-picture-deleted")
+            reply_text = await _press_forged(here, person, message_id, Button("x", action, 1).callback_data)
+            assert reply_text == render_english("toast-picture-deleted")
     assert [each["message_id"] for each in await here.finish_edits()] == [eves["message_id"]]
     assert len(here.harness.kie.tasks) == 2
     assert (await here.harness.read_job(1)).result_url is None, "where it is at Kie is forgotten as well"
@@ -196,10 +200,10 @@ async def test_a_picture_stays_deleted_after_a_restart(here: GroupHarness) -> No
     adas = await _finish_edit(here, here.ada)
     await here.press_button(here.ada, adas["message_id"], "Delete")
     await here.harness.restart()
-    told = await _press_forged(
+    reply_text = await _press_forged(
         here, _create_eve(here), adas["message_id"], _callback_data_of_buttons(adas)["Original file"]
     )
-    assert told == render_english("toast-picture-deleted")
+    assert reply_text == render_english("toast-picture-deleted")
     assert await here.finish_edits() == []
 
 
@@ -231,7 +235,7 @@ async def test_of_a_deleted_picture_only_the_one_who_asked_may_make_another_by_a
 
 
 async def _run_until_held(here: GroupHarness, method: str, pictures: int, fault: Fault) -> "asyncio.Task[float]":
-    """Let the bot go on until Telegram has so many pictures of it, and has not answered yet to the last one."""
+    """Run the bot until it has sent several images, with Telegram's answer to the last one outstanding."""
     here.harness.telegram.faults.add(method, fault)
     turning = asyncio.create_task(here.harness.run_due_work())
     await here.harness.telegram.wait_for(lambda _: len(here.pictures()) == pictures or None, 20.0)
@@ -304,8 +308,8 @@ async def test_an_answer_may_be_pressed_before_the_bot_knows_that_it_arrived(her
     fault.release.set()
     await turning
     await here.finish_edits()
-    told = {"Again": "toast-varied", "Original file": "toast-fetching", "Delete": "toast-deleted"}[label]
-    assert (here.ada.callback_answer(press) or {}).get("text") == render_english(told)
+    reply_text = {"Again": "toast-varied", "Original file": "toast-fetching", "Delete": "toast-deleted"}[label]
+    assert (here.ada.callback_answer(press) or {}).get("text") == render_english(reply_text)
     assert len(here.pictures()) == (0 if label == "Delete" else 2)
     assert (await here.harness.read_job()).answered_at is not None
 
@@ -334,8 +338,12 @@ async def test_an_answer_in_doubt_that_is_deleted_is_not_sent_once_more(here: Gr
 async def test_under_a_message_that_telegram_shows_no_more_a_press_counts_as_well(here: GroupHarness) -> None:
     answer = await _finish_edit(here, here.ada)
     data = _callback_data_of_buttons(answer)
-    told = [await _press_inaccessible(here, here.ada, answer["message_id"], data[label]) for label in data]
-    assert told == [render_english("toast-varied"), render_english("toast-fetching"), render_english("toast-deleted")]
+    reply_text = [await _press_inaccessible(here, here.ada, answer["message_id"], data[label]) for label in data]
+    assert reply_text == [
+        render_english("toast-varied"),
+        render_english("toast-fetching"),
+        render_english("toast-deleted"),
+    ]
 
 
 async def test_after_the_return_of_an_older_database_an_old_button_is_not_taken_for_one_of_another_job(
@@ -367,13 +375,13 @@ class ButtonScene:
     messages: dict[tuple[int, int], dict[str, Any]]
 
     def remember_messages(self) -> None:
-        """Remember the messages that stand in the chats now."""
+        """Record the messages that are in the chats now."""
         for chat_id in (self.group.group.id, self.group.ada.id):
             for message in self.group.harness.telegram.bot_messages(chat_id):
                 self.messages[chat_id, message["message_id"]] = message
 
     def job_of(self, key: tuple[int, int]) -> int | None:
-        """Return which job a message is about, by its own buttons."""
+        """Return the job that a message is about, by its own buttons."""
         found = [parse_callback_data(data) for data in _callback_data_of_buttons(self.messages[key]).values()]
         jobs = {
             each.target
@@ -386,7 +394,7 @@ class ButtonScene:
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[ButtonScene]:
-    """Answers, a file, a deleted answer, questions, an order in doubt, a status, menus."""
+    """Answers, a file, a deleted answer, questions, an uncertain order, a progress message, menus."""
     async with open_bot_harness(tmp_path) as house:
         here = create_group(house)
         here.group.join(_create_eve(here).user)
@@ -407,7 +415,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[ButtonScene]:
 
 
 async def _leave_work_unfinished(here: GroupHarness) -> None:
-    """Leave an order in doubt, an edit that waits with its status, and two questions."""
+    """Leave an uncertain order, a queued edit with its progress message, and two questions."""
     here.harness.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
     here.grace.send_photo(make_photo(), caption="/edit make it rain", chat=here.group)
     await here.process_updates()
@@ -428,18 +436,18 @@ PressAttempt = tuple[tuple[int, int], Person, str]
 
 
 def _read_contents(tx: Transaction) -> tuple[Rows, Rows]:
-    """Return the jobs, and what is said and is to be said, by their ids."""
+    """Return the jobs and the outbox messages by their ids."""
     db = tx.jobs._db
     jobs = {row["id"]: dict(row) for row in db.execute("SELECT * FROM jobs")}
     return jobs, {row["id"]: dict(row) for row in db.execute("SELECT * FROM outbox WHERE kind <> 'callback_answer'")}
 
 
 class Rollback(Exception):
-    """Ends a unit of work that leaves nothing behind."""
+    """Rolls a transaction back."""
 
 
 async def _affected_by_press(scene: ButtonScene, key: tuple[int, int], person: Person, data: str) -> set[AffectedId]:
-    """Return on which jobs and on which menus a press would have an effect."""
+    """Return the jobs and menus that a press would change."""
     house, (chat_id, message_id) = scene.group.harness, key
     shown = house.telegram.state.chats[chat_id].messages.get(message_id)
     message = shown or _inaccessible_message(message_id, scene.messages[key]["chat"])
@@ -449,9 +457,9 @@ async def _affected_by_press(scene: ButtonScene, key: tuple[int, int], person: P
 
     def work(tx: Transaction) -> None:
         before = _read_contents(tx)
-        intake = house.bot.dispatcher
-        intake._handle_update(
-            tx, StoredUpdate(10**9, json.dumps(update), 1), parse_update(update, intake._update_filter.me)
+        dispatcher = house.bot.dispatcher
+        dispatcher._handle_update(
+            tx, StoredUpdate(10**9, json.dumps(update), 1), parse_update(update, dispatcher._update_filter.me)
         )
         found.update(_changed_ids(before, _read_contents(tx)))
         raise Rollback
@@ -462,7 +470,7 @@ async def _affected_by_press(scene: ButtonScene, key: tuple[int, int], person: P
 
 
 def _changed_ids(before: tuple[Rows, Rows], after: tuple[Rows, Rows]) -> set[AffectedId]:
-    """Return the jobs and the menus that are not as before, or of which something else is said."""
+    """Return the jobs and menus that have changed, or whose messages have."""
     known = before[0]
     changed = [
         new.get(row_id) or old[row_id]
@@ -481,7 +489,7 @@ def _changed_ids(before: tuple[Rows, Rows], after: tuple[Rows, Rows]) -> set[Aff
 
 
 def _all_callback_data(scene: ButtonScene) -> list[str]:
-    """Return all that stands behind any button, and each action about each job."""
+    """Return the callback data of all buttons, and of each action for each job."""
     shown = {data for message in scene.messages.values() for data in _callback_data_of_buttons(message).values()}
     jobs = {scene.job_of(key) for key in scene.messages} - {None}
     about_jobs = set(ButtonAction) - {
@@ -495,7 +503,7 @@ def _all_callback_data(scene: ButtonScene) -> list[str]:
 
 
 def _sample_pairs(pairs: list[PressAttempt], count: int) -> list[PressAttempt]:
-    """Return pairs by chance, the same at every run."""
+    """Return random pairs, the same in every run."""
     return random.Random(1).sample(pairs, count)  # noqa: S311 - no secret
 
 

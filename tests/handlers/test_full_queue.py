@@ -1,4 +1,4 @@
-"""A full queue says so before it accepts, and what was accepted stays."""
+"""A full queue refuses new requests, and keeps the accepted ones."""
 
 import pytest
 
@@ -11,14 +11,14 @@ from tests.process_harness import make_photo, render_english
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let three requests fill the queue, and two of one person be enough; Kie takes none meanwhile."""
+    """Limit the queue to three requests, and to two of one user."""
     monkeypatch.setattr(quotas, "MAX_WAITING", 3)
     monkeypatch.setattr(quotas, "MAX_WAITING_PER_USER", 2)
 
 
 @pytest.fixture
 async def shut(house: BotHarness) -> BotHarness:
-    """A bot whose orders go nowhere at present."""
+    """A bot that cannot order anything at the moment."""
     await house.kie.stop()
     return house
 
@@ -29,7 +29,7 @@ async def _job_states(house: BotHarness) -> list[str]:
 
 
 async def _fill_queue(house: BotHarness) -> None:
-    """Let three people have something that waits."""
+    """Let three users have a request that waits."""
     for number in range(3):
         house.telegram.person(user_id=3000 + number).send_photo(make_photo(), caption="make it snow")
     await house.receive_updates()

@@ -27,7 +27,7 @@ def here(house: BotHarness) -> GroupHarness:
 
 
 def _upgrade_to_supergroup(here: GroupHarness) -> Group:
-    """Let the group become a supergroup in which a few things were said already."""
+    """Turn the group into a supergroup that has a few messages already."""
     grown = here.group.migrate(here.ada.user)
     here.group = grown
     return grown
@@ -173,7 +173,7 @@ async def test_what_was_on_its_way_to_the_group_is_not_taken_for_a_message_of_th
 
 
 def _stored_message_ids(tx: Transaction, chat_id: int) -> set[int | None]:
-    """Return under which numbers something is taken to stand in a chat."""
+    """Return the message ids that are stored for a chat."""
     return {row["message_id"] for row in tx.outbox._db.execute("SELECT * FROM outbox WHERE chat_id = ?", (chat_id,))}
 
 

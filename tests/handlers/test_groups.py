@@ -1,4 +1,4 @@
-"""At home in groups: spoken to by name, silent otherwise, in the right topic, with everybody's albums apart."""
+"""Groups: the bot answers only when addressed, in the right topic, and keeps the albums of different users apart."""
 
 import io
 from collections.abc import AsyncIterator
@@ -19,13 +19,13 @@ BASIC_GROUP_ID = -5
 
 @pytest.fixture
 def here(house: BotHarness) -> GroupHarness:
-    """A supergroup in which the bot sees everything: its privacy mode is off."""
+    """A supergroup in which the bot receives all messages: its privacy mode is off."""
     return create_group(house)
 
 
 @pytest.fixture
 async def shy(tmp_path: Path) -> AsyncIterator[GroupHarness]:
-    """A supergroup in which Telegram shows the bot only what is meant for it."""
+    """A supergroup in which the bot's privacy mode is on."""
     async with open_bot_harness(tmp_path) as house:
         here = create_group(house)
         here.harness.telegram.state.privacy_mode = True
@@ -34,7 +34,7 @@ async def shy(tmp_path: Path) -> AsyncIterator[GroupHarness]:
 
 
 def _dump_database(house: BotHarness) -> str:
-    """Return everything that the database holds, to look for what it must not hold."""
+    """Return the whole content of the database as text."""
     path = Path(house.bot.settings.database_path)
     tables = [row["name"] for row in query_database(path, "SELECT name FROM sqlite_schema WHERE type = 'table'")]
     return "\n".join(str(tuple(row)) for table in tables for row in query_database(path, f"SELECT * FROM {table}"))  # noqa: S608 - our own names

@@ -1,4 +1,4 @@
-"""Everybody is spoken to in the language of their app."""
+"""Every user is answered in the language of their app."""
 
 from bot.i18n import sentence
 from bot.sandbox.kie.tasks import failure

@@ -1,4 +1,4 @@
-"""Whose limits an edit counts for, what only waits for words, and what is given back: all of it attacked."""
+"""Attempts to evade the limits: by groups and channels, by requests without a prompt, by refunds, by /delete."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -280,7 +280,7 @@ async def test_the_credits_of_a_day_are_not_held_by_what_waits_for_words(tmp_pat
 
 
 async def _use_up_the_day(house: BotHarness) -> None:
-    """Let somebody else use up the one edit of the day."""
+    """Let another user use up the one edit of the day."""
     _create_eve(house).send_photo(PHOTO, caption="make it rain")
     await house.process_updates()
 
@@ -296,8 +296,8 @@ async def test_words_that_come_when_the_day_is_used_up_are_answered_kindly_and_m
         assert await _read_daily_usage(house) == 0
         assert house.progress_messages() == [], "the question is over"
         await house.advance_time(DAY)
-        [told] = [m for m in house.telegram.bot_messages(1001) if m.get("text") == house.sent_texts()[0]]
-        house.ada.send_text("make it snow", reply_to=told["message_id"])
+        [reply_text] = [m for m in house.telegram.bot_messages(1001) if m.get("text") == house.sent_texts()[0]]
+        house.ada.send_text("make it snow", reply_to=reply_text["message_id"])
         await house.process_updates()
         await house.advance_time(40)
         assert len(house.pictures()) == 1
@@ -451,7 +451,7 @@ async def test_only_the_first_few_failures_of_a_day_are_given_back_however_littl
 
 
 async def _decide_uncertain_order(house: BotHarness, label: str = "Leave it") -> None:
-    """Let an order be taken without an answer, and Ada decide about it."""
+    """Make an order uncertain, and let Ada decide about it."""
     house.kie.faults.add("createTask", CUT_AFTER)
     await house.request_edit(PHOTO)
     await house.advance_time(5)

@@ -1,4 +1,4 @@
-"""How much may be asked for and spent on one day: counted exactly, given back, and told."""
+"""The daily limits: counted exactly, refunded, and shown by /usage."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -50,8 +50,10 @@ def test_the_time_until_tomorrow_is_told_as_people_do() -> None:
 
 
 def test_one_edit_is_told_of_as_one() -> None:
-    told = [render_english("used-up", whose=whose, most=1, time=TOMORROW).partition(".")[0] for whose in UsageScope]
-    assert told == [
+    reply_text = [
+        render_english("used-up", whose=whose, most=1, time=TOMORROW).partition(".")[0] for whose in UsageScope
+    ]
+    assert reply_text == [
         "Your one edit for today is used up",
         "This group's one edit for today is used up",
         "I make one edit a day for everybody together, and today's is used up",
@@ -80,8 +82,8 @@ async def test_a_hundred_people_at_a_limit_of_three_in_all_make_three(tmp_path: 
         await house.settle()
         await house.advance_time(60)
         assert len(house.kie.tasks) == 3
-        told = [words for person in people for words in house.sent_texts(person.id)]
-        assert told == [render_english("used-up", whose="all", most=3, time=TOMORROW)] * 97
+        reply_text = [words for person in people for words in house.sent_texts(person.id)]
+        assert reply_text == [render_english("used-up", whose="all", most=3, time=TOMORROW)] * 97
 
 
 async def test_a_groups_limit_is_shared_and_begins_anew_with_the_day(tmp_path: Path) -> None:
@@ -160,8 +162,8 @@ async def test_a_variation_counts_for_the_one_who_presses(tmp_path: Path) -> Non
         here = create_group(house)
         here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group)
         [answer] = await here.finish_edits()
-        told = [await here.press_button(each, answer["message_id"], "Again") for each in (here.ada, here.grace)]
-        assert told == [render_english("toast-used-up", time=TOMORROW), render_english("toast-varied")]
+        reply_text = [await here.press_button(each, answer["message_id"], "Again") for each in (here.ada, here.grace)]
+        assert reply_text == [render_english("toast-used-up", time=TOMORROW), render_english("toast-varied")]
 
 
 async def test_admins_have_no_limit(tmp_path: Path) -> None:
@@ -229,17 +231,17 @@ async def test_usage_tells_of_the_limit_for_all_where_it_is_the_nearest(tmp_path
     async with _open_limited_harness(
         tmp_path, daily_edits_per_user=20, daily_edits_per_chat=100, daily_edits=5
     ) as house:
-        told = await _usage_text(house)
-        assert told[1] == render_english("left-today", whose="all", left=5, most=5)
+        reply_text = await _usage_text(house)
+        assert reply_text[1] == render_english("left-today", whose="all", left=5, most=5)
 
 
 async def test_usage_tells_of_one_limit_in_private_the_nearer_one(tmp_path: Path) -> None:
     async with _open_limited_harness(tmp_path, daily_edits_per_user=20, daily_edits_per_chat=5) as house:
-        told = [
+        reply_text = [
             render_english("left-today", whose="person", left=5, most=5),
             render_english("begins-anew", time=TOMORROW),
         ]
-        assert await _usage_text(house) == told
+        assert await _usage_text(house) == reply_text
 
 
 async def test_usage_tells_that_nothing_more_may_be_spent(tmp_path: Path) -> None:
@@ -266,8 +268,8 @@ async def test_usage_tells_admins_what_was_spent_by_kies_own_figures(tmp_path: P
             await house.request_edit(make_photo())
         await house.advance_time(60)
         house.clock.now += 240
-        told = await _usage_text(house, ADMIN)
-        assert told == [
+        reply_text = await _usage_text(house, ADMIN)
+        assert reply_text == [
             render_english("no-limit"),
             render_english("used-in-all", used=2, most=500),
             render_english("spent-today", spent=9.0, most=50),
@@ -302,8 +304,8 @@ async def test_what_was_accepted_waits_for_tomorrow_when_it_turns_out_dearer(tmp
             await house.request_edit(make_photo())
         await house.advance_time(100)
         assert len(house.kie.tasks) == 1
-        told = [status["text"] for status in house.progress_messages()]
-        assert told == [render_english("waiting-for-tomorrow", time=TOMORROW)] * 2
+        reply_text = [status["text"] for status in house.progress_messages()]
+        assert reply_text == [render_english("waiting-for-tomorrow", time=TOMORROW)] * 2
         house.clock.now += 15 * 3600
         await house.advance_time(3700)
         assert len(house.kie.tasks) == 2, "one a day is what twelve credits pay for"
@@ -374,9 +376,9 @@ async def test_a_group_is_told_once_why_nothing_comes(tmp_path: Path) -> None:
         here.grace.send_photo(make_photo(), caption="/edit make it rain", chat=here.group)
         await here.process_updates()
         await house.advance_time(3600)
-        [told] = here.text_messages()
-        assert told["text"] == render_english("waiting-for-owner")
-        assert told["reply_to_message"]["message_id"] == asked
+        [reply_text] = here.text_messages()
+        assert reply_text["text"] == render_english("waiting-for-owner")
+        assert reply_text["reply_to_message"]["message_id"] == asked
         assert house.sent_texts(ADMIN) == [render_english("admin-halt-credits")]
         house.kie._account.paid_in = 100
         await house.advance_time(1000)

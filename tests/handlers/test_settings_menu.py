@@ -1,4 +1,4 @@
-"""/settings: how pictures come and which language is spoken; in private by anybody, in a group by its admins."""
+"""/settings: everybody changes those of their private chat, and admins those of a group."""
 
 import asyncio
 import io
@@ -26,7 +26,7 @@ def _buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def _open_settings(house: BotHarness) -> dict[str, Any]:
-    """Let Ada ask for her settings, and return the message that shows them."""
+    """Let Ada open her settings, and return the menu."""
     house.ada.send_text("/settings")
     await house.process_updates()
     return _shown_settings(house)
@@ -37,7 +37,7 @@ def _shown_settings(house: BotHarness) -> dict[str, Any]:
 
 
 async def _press_through_settings(house: BotHarness, *labels: str) -> dict[str, Any]:
-    """Let Ada press her way through the settings; return what is shown in the end."""
+    """Let Ada press several buttons of the settings; return the menu at the end."""
     menu = await _open_settings(house)
     for label in labels:
         house.ada.press_button(menu["message_id"], label)
@@ -227,9 +227,9 @@ async def test_what_is_chosen_on_a_page_that_is_just_going_shows_as_well(house: 
     assert "Shape: 16:9" in _button_labels(_shown_settings(house))
 
 
-@pytest.mark.parametrize(("older", "told"), [(False, None), (True, "toast-old")])
+@pytest.mark.parametrize(("older", "reply_text"), [(False, None), (True, "toast-old")])
 async def test_a_menu_may_be_pressed_before_the_bot_knows_that_it_arrived(
-    house: BotHarness, *, older: bool, told: str | None
+    house: BotHarness, *, older: bool, reply_text: str | None
 ) -> None:
     before = await _open_settings(house)
     house.clock.now += 1.0
@@ -248,8 +248,8 @@ async def test_a_menu_may_be_pressed_before_the_bot_knows_that_it_arrived(
     on_its_way.release.set()
     await turning
     await house.advance_time(4)
-    assert (house.ada.callback_answer("992") or {}).get("text") == (told and render_english(told))
-    assert _shown_settings(house)["text"] == render_english("settings" if older else "choose-aspect-ratio")
+    assert (house.ada.callback_answer("992") or {}).get("text") == (reply_text and render_english(reply_text))
+    assert _shown_settings(house)["text"] == render_english("settings" if older else "choose-shape")
 
 
 def _newer_than(house: BotHarness, message: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""/stats: an admin sees what is going on, at a glance; where no picture can be drawn, the figures come as text."""
+"""/stats: an admin gets a chart with a caption; without a chart, the caption comes as a text."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -9,8 +9,8 @@ import pytest
 
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.telegram import Person
+from bot.stats.aggregates import DAY_MS
 from bot.stats.chart_process import ChartRenderer
-from bot.stats.period import DAY_MS
 from bot.stats.report import StatsReport
 from bot.telegram.client import Destination
 from tests.bot_harness import BotHarness, open_bot_harness
@@ -28,13 +28,13 @@ class StatsAdminChat:
         self._path = path
 
     async def send(self, text: str) -> dict[str, Any]:
-        """Let the admin say something, and return what the bot sends."""
+        """Let the admin send a text, and return the bot's messages."""
         self.admin.send_text(text)
         await self.harness.process_updates()
         return self.harness.telegram.bot_messages(ADMIN)[-1]
 
     def insert_finished_edit(self) -> None:
-        """Have somebody had a picture edited yesterday, whose name is forgotten."""
+        """Store an edit of yesterday, of a user who is erased."""
         received = self.harness.clock.instant() - DAY_MS
         db = sqlite3.connect(self._path)
         db.execute(
@@ -48,18 +48,18 @@ class StatsAdminChat:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[StatsAdminChat]:
+async def admin_chat(tmp_path: Path) -> AsyncIterator[StatsAdminChat]:
     """A bot with an admin."""
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN})) as house:
         yield StatsAdminChat(house, tmp_path / "darkroom.db")
 
 
 async def test_an_admin_gets_a_picture_with_the_same_figures_below_it(
-    desk: StatsAdminChat, monkeypatch: pytest.MonkeyPatch
+    admin_chat: StatsAdminChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MPLBACKEND", "no-backend-of-this-name")  # what draws gets nothing of the bot's environment
-    desk.insert_finished_edit()
-    sent = await desk.send("/stats")
+    admin_chat.insert_finished_edit()
+    sent = await admin_chat.send("/stats")
     assert sent["photo"]
     assert sent["caption"].splitlines() == [
         "The last 7 days, until 2027-01-15 08:00 UTC",
@@ -72,39 +72,41 @@ async def test_an_admin_gets_a_picture_with_the_same_figures_below_it(
     ]
 
 
-async def test_without_edits_an_admin_is_told_so_in_their_language(desk: StatsAdminChat) -> None:
-    desk.admin.user["language_code"] = "ru"
-    sent = await desk.send("/stats 30d")
+async def test_without_edits_an_admin_is_told_so_in_their_language(admin_chat: StatsAdminChat) -> None:
+    admin_chat.admin.user["language_code"] = "ru"
+    sent = await admin_chat.send("/stats 30d")
     assert sent["text"].startswith("Последние 30 дней, до ")
     assert "никто не просил" in sent["text"]
 
 
-async def test_who_writes_no_period_is_told_how_to(desk: StatsAdminChat) -> None:
-    assert (await desk.send("/stats yesterday"))["text"] == render_english("stats-which", hours="72h", days="366d")
+async def test_who_writes_no_period_is_told_how_to(admin_chat: StatsAdminChat) -> None:
+    assert (await admin_chat.send("/stats yesterday"))["text"] == render_english(
+        "stats-which", hours="72h", days="366d"
+    )
 
 
-async def test_others_hear_what_they_hear_of_any_command_of_admins(desk: StatsAdminChat) -> None:
-    desk.harness.ada.send_text("/stats")
-    await desk.harness.process_updates()
-    assert desk.harness.sent_texts() == [render_english("unknown-command")]
+async def test_others_hear_what_they_hear_of_any_command_of_admins(admin_chat: StatsAdminChat) -> None:
+    admin_chat.harness.ada.send_text("/stats")
+    await admin_chat.harness.process_updates()
+    assert admin_chat.harness.sent_texts() == [render_english("unknown-command")]
 
 
 async def _still_wanted() -> None:
-    """Say that it is still wanted."""
+    """Confirm that the message is still wanted."""
 
 
-async def test_figures_that_cannot_be_drawn_come_as_text(desk: StatsAdminChat) -> None:
-    desk.insert_finished_edit()
-    bot = desk.harness.bot
-    report = StatsReport(bot.db, bot.telegram, ChartRenderer(timeout=0.0), clock=desk.harness.clock.instant)
+async def test_figures_that_cannot_be_drawn_come_as_text(admin_chat: StatsAdminChat) -> None:
+    admin_chat.insert_finished_edit()
+    bot = admin_chat.harness.bot
+    report = StatsReport(bot.db, bot.telegram, ChartRenderer(timeout=0.0), clock=admin_chat.harness.clock.instant)
     await report.run("7d en", Destination(ADMIN), _still_wanted)
-    assert desk.harness.sent_texts(ADMIN)[-1].splitlines()[1] == "Edits: 1"
-    assert "could not be drawn" in " ".join(desk.harness.log_capture.lines)
+    assert admin_chat.harness.sent_texts(ADMIN)[-1].splitlines()[1] == "Edits: 1"
+    assert "could not be drawn" in " ".join(admin_chat.harness.log_capture.lines)
 
 
-async def test_where_telegram_takes_no_pictures_the_figures_come_as_text(desk: StatsAdminChat) -> None:
-    desk.insert_finished_edit()
+async def test_where_telegram_takes_no_pictures_the_figures_come_as_text(admin_chat: StatsAdminChat) -> None:
+    admin_chat.insert_finished_edit()
     body = b'{"ok": false, "error_code": 400, "description": "Bad Request: not enough rights to send photos"}'
     headers = {"Content-Type": "application/json"}
-    desk.harness.telegram.faults.add("sendPhoto", Fault(FaultKind.ANSWER, status=400, body=body, headers=headers))
-    assert (await desk.send("/stats"))["text"].splitlines()[1] == "Edits: 1"
+    admin_chat.harness.telegram.faults.add("sendPhoto", Fault(FaultKind.ANSWER, status=400, body=body, headers=headers))
+    assert (await admin_chat.send("/stats"))["text"].splitlines()[1] == "Edits: 1"

@@ -1,4 +1,4 @@
-"""Words that come later, and replies: which picture do they mean?"""
+"""Texts without an image, and replies: which image they are about."""
 
 import io
 
@@ -23,7 +23,7 @@ async def _send_text(house: BotHarness, words: str, reply_to: int | None = None)
 
 
 async def _ordered_pictures(house: BotHarness) -> dict[str, list[bytes]]:
-    """Return what Kie was asked for: the pictures by the words."""
+    """Return the images of Kie's tasks by their prompts."""
     await house.kie.wait_for(lambda: all(task.prepared_at is not None for task in house.kie.tasks.values()))
     return {task.prompt: task.inputs for task in house.kie.tasks.values()}
 
@@ -39,7 +39,7 @@ def _pixels(content: bytes) -> tuple[tuple[int, int], bytes]:
 
 
 async def _finish_edit(house: BotHarness, caption: str = "make it snow") -> int:
-    """Let Ada get an edited picture; return the message with it."""
+    """Let Ada get an edited image; return its message."""
     await house.request_edit(make_photo(), caption)
     await house.advance_time(40)
     return int(house.pictures()[-1]["message_id"])
@@ -126,11 +126,13 @@ async def test_a_caption_that_is_too_long_is_asked_about_and_the_picture_kept(ho
     assert list(await _ordered_pictures(house)) == ["make it snow"]
 
 
-@pytest.mark.parametrize(("words", "told"), [("x" * 5001, "5,001 characters"), ("\u200b\u2060", "nothing to read")])
-async def test_words_that_are_of_no_use_keep_the_question_open(house: BotHarness, words: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "reply_text"), [("x" * 5001, "5,001 characters"), ("\u200b\u2060", "nothing to read")]
+)
+async def test_words_that_are_of_no_use_keep_the_question_open(house: BotHarness, words: str, reply_text: str) -> None:
     await house.request_edit(make_photo(), "")
     await _send_text(house, words)
-    assert told in house.sent_texts()[0]
+    assert reply_text in house.sent_texts()[0]
     await _send_text(house, "make it snow")
     assert list(await _ordered_pictures(house)) == ["make it snow"]
 
@@ -228,8 +230,8 @@ async def test_a_reply_to_what_was_said_about_useless_words_is_taken(house: BotH
     picture = await house.request_edit(make_photo(), "")
     await house.request_edit(make_photo("red"), "")
     await _send_text(house, "x" * 5001, picture)
-    [told] = [each for each in house.telegram.bot_messages(house.ada.id) if "5,001" in each.get("text", "")]
-    await _send_text(house, "make it snow", told["message_id"])
+    [reply_text] = [each for each in house.telegram.bot_messages(house.ada.id) if "5,001" in each.get("text", "")]
+    await _send_text(house, "make it snow", reply_text["message_id"])
     assert await _ordered_pictures(house) == {"make it snow": [_photo_bytes(house, picture)]}
 
 

@@ -1,4 +1,4 @@
-"""What an update means, and which ones mean nothing to us."""
+"""What an update says, and which updates ask for nothing."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from bot.handlers.update_types import (
     GroupMigrated,
     ImageSent,
     MessageEdited,
+    ParsedUpdate,
     ReplyTarget,
     TextSent,
     UnsupportedContentSent,
@@ -44,8 +45,14 @@ STICKER = {
 
 
 def _parse_content(update: dict[str, Any]) -> UpdateContent | None:
-    reading = parse_update(update, ME)
-    return None if reading is None else reading[1]
+    parsed = parse_update(update, ME)
+    return None if parsed is None else parsed.content
+
+
+def _parse_origin(update: dict[str, Any], me: BotAccount = ME) -> UpdateOrigin:
+    parsed = parse_update(update, me)
+    assert parsed is not None
+    return parsed.origin
 
 
 @pytest.mark.parametrize(
@@ -146,11 +153,11 @@ def test_a_picture_that_replies_to_a_picture_means_itself() -> None:
 def test_an_edited_message_says_only_which_words_it_has_now(content: dict[str, Any], words: str) -> None:
     update = make_update(kind="edited_message", edit_date=1_700_000_001, **content)
     validate_update(update)
-    assert parse_update(update, ME) == (UpdateOrigin(5, 5, 7, None), MessageEdited(words))
+    assert parse_update(update, ME) == ParsedUpdate(UpdateOrigin(5, 5, 7, None), MessageEdited(words))
 
 
 def _press_update(data: str | None, shown: dict[str, Any] | None) -> dict[str, Any]:
-    """Return an update with a press of a button of ours under the message that is shown."""
+    """Return an update with a button press under a message."""
     body = {"id": "42", "from": ADA_USER, "chat_instance": "1", "data": data, "message": shown}
     return {"update_id": 1, "callback_query": {name: value for name, value in body.items() if value is not None}}
 
@@ -166,7 +173,8 @@ def test_a_press_is_understood_whether_or_not_its_message_can_still_be_seen(
 ) -> None:
     update = _press_update(Button("label", action, 12, 34).callback_data, shown)
     validate_update(update)
-    assert parse_update(update, ME) == (UpdateOrigin(5, 5, 9, None), ButtonPressed("42", ButtonPress(action, 12, 34)))
+    pressed = ButtonPressed("42", ButtonPress(action, 12, 34))
+    assert parse_update(update, ME) == ParsedUpdate(UpdateOrigin(5, 5, 9, None), pressed)
 
 
 @pytest.mark.parametrize(
@@ -207,18 +215,18 @@ def test_whether_a_message_has_what_was_pressed_is_what_telegram_shows_of_it() -
 
 
 def test_a_press_under_a_message_of_no_chat_asks_for_nothing() -> None:
-    assert parse_update(_press_update("1:cancel:1:0", None), ME) is None
+    assert _parse_content(_press_update("1:cancel:1:0", None)) is None
 
 
 def test_the_thread_of_a_topic_is_kept_and_that_of_a_reply_chain_is_not() -> None:
     inside = make_update(text="x", message_thread_id=3, is_topic_message=True)
     outside = make_update(text="x", message_thread_id=3)
-    assert parse_update(inside, ME) == (UpdateOrigin(5, 5, 7, 3), TextSent("x"))
-    assert parse_update(outside, ME) == (UpdateOrigin(5, 5, 7, None), TextSent("x"))
+    assert parse_update(inside, ME) == ParsedUpdate(UpdateOrigin(5, 5, 7, 3), TextSent("x"))
+    assert parse_update(outside, ME) == ParsedUpdate(UpdateOrigin(5, 5, 7, None), TextSent("x"))
 
 
 def _membership_update(chat: dict[str, Any], before: str, after: str, **more: Any) -> dict[str, Any]:
-    """Return an update that somebody made something else of the bot in a chat."""
+    """Return an update about a change of the bot's membership in a chat."""
     until = {"until_date": 0}
     change = {
         "chat": chat,
@@ -300,19 +308,18 @@ def test_who_speaks_in_the_name_of_a_chat_is_that_chat(user: dict[str, Any], cha
     update = make_update(chat=GROUP_CHAT, sender_chat=chat, text="/edit make it snow")
     update["message"]["from"] = user
     validate_update(update)
-    reading = parse_update(update, ME)
-    assert reading is not None
-    assert (reading[0].chat_id, reading[0].user_id) == (GROUP_CHAT["id"], chat["id"])
+    origin = _parse_origin(update)
+    assert (origin.chat_id, origin.user_id) == (GROUP_CHAT["id"], chat["id"])
 
 
 def _mention(words: str, name: str) -> dict[str, Any]:
-    """Return a mention of a name in a text, as Telegram marks it: in units of UTF-16."""
+    """Return the entity of a mention, in UTF-16 units."""
     before = words[: words.index(name)].encode("utf-16-le")
     return {"type": "mention", "offset": len(before) // 2, "length": len(name)}
 
 
 @pytest.mark.parametrize(
-    ("words", "wish"),
+    ("words", "prompt"),
     [
         ("@darkroom_bot make it snow", "make it snow"),
         ("make it snow @Darkroom_Bot", "make it snow"),
@@ -324,7 +331,7 @@ def _mention(words: str, name: str) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("where", ["caption", "text"])
-def test_our_name_is_no_part_of_a_wish(where: str, words: str, wish: str) -> None:
+def test_our_name_is_no_part_of_a_wish(where: str, words: str, prompt: str) -> None:
     name = "@Darkroom_Bot" if "@Darkroom_Bot" in words else "@darkroom_bot"
     marks = "caption_entities" if where == "caption" else "entities"
     content: dict[str, Any] = {where: words, marks: [_mention(words, name)]} | (
@@ -332,7 +339,7 @@ def test_our_name_is_no_part_of_a_wish(where: str, words: str, wish: str) -> Non
     )
     update = make_update(chat=GROUP_CHAT, **content)
     validate_update(update)
-    assert _parse_content(update) == (ImageSent(PHOTO_SOURCE, wish) if where == "caption" else TextSent(wish))
+    assert _parse_content(update) == (ImageSent(PHOTO_SOURCE, prompt) if where == "caption" else TextSent(prompt))
 
 
 def test_a_name_that_only_begins_like_ours_keeps_its_beginning() -> None:
@@ -383,14 +390,10 @@ def test_an_edited_message_in_a_group_says_also_what_it_asks_for() -> None:
     assert _parse_content(update) == MessageEdited("x", ImageSent(PHOTO_SOURCE, "x"))
 
 
-@pytest.mark.parametrize(("privacy_is_off", "hears_all"), [(True, True), (False, False)])
-def test_in_a_group_it_depends_on_the_privacy_mode_what_is_heard(privacy_is_off: bool, hears_all: bool) -> None:
-    reading = parse_update(
-        make_update(chat=GROUP_CHAT, text="/edit"),
-        BotAccount(424242, "darkroom_bot", can_read_all_group_messages=privacy_is_off),
-    )
-    assert reading is not None
-    assert reading[0].hears_all is hears_all
+@pytest.mark.parametrize("privacy_is_off", [True, False])
+def test_in_a_group_it_depends_on_the_privacy_mode_what_is_heard(privacy_is_off: bool) -> None:
+    me = BotAccount(424242, "darkroom_bot", can_read_all_group_messages=privacy_is_off)
+    assert _parse_origin(make_update(chat=GROUP_CHAT, text="/edit"), me).receives_all is privacy_is_off
 
 
 @pytest.mark.parametrize("kind", ["channel_post", "edited_channel_post", "business_message", "guest_message"])

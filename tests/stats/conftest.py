@@ -1,4 +1,4 @@
-"""A database with a past."""
+"""Databases for /stats."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +21,7 @@ async def past(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    """A database without a past."""
+    """An empty database."""
     database = await Database.open(str(tmp_path / "empty.db"))
     yield database
     await database.close()

@@ -1,4 +1,4 @@
-"""The picture of docs/operating.md: what /stats shows, of a past that is made up."""
+"""Draws the chart that docs/operating.md shows, from a synthetic history."""
 
 import asyncio
 import io
@@ -7,10 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from bot.stats.aggregates import aggregate_period
+from bot.stats.aggregates import Period, PeriodUnit, aggregate_period
 from bot.stats.build_chart_data import build_chart_data
 from bot.stats.chart import render_png
-from bot.stats.period import Period, PeriodUnit
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW, insert_history
 
@@ -24,14 +23,14 @@ SHOWN_PERIOD = Period(30, PeriodUnit.DAYS)
 
 
 async def draw() -> None:
-    """Draw it anew."""
+    """Draw the chart and write the file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "darkroom.db"
         db = await Database.open(str(path))
         insert_history(path, NOW, days=365, edits=20_000)
-        figures = await aggregate_period(db, SHOWN_PERIOD, NOW)
+        statistics = await aggregate_period(db, SHOWN_PERIOD, NOW)
         await db.close()
-    with Image.open(io.BytesIO(render_png([build_chart_data(figures, "en")]))) as image:
+    with Image.open(io.BytesIO(render_png([build_chart_data(statistics, "en")]))) as image:
         image.convert("RGB").quantize(PALETTE_SIZE, dither=Image.Dither.NONE).save(TARGET_FILE, optimize=True)
 
 

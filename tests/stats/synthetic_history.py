@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.clock import Instant, utc_day
 from bot.job import FailureReason, State
-from bot.stats.period import DAY_MS, HOUR_MS
+from bot.stats.aggregates import DAY_MS, HOUR_MS
 
 #: Edits in each hour of the day, UTC, as parts of a whole.
 WEIGHT_BY_HOUR = (3, 2, 1, 1, 1, 2, 4, 7, 9, 10, 10, 11, 13, 12, 11, 11, 13, 16, 20, 24, 26, 22, 14, 7)

@@ -1,12 +1,22 @@
-"""The figures are those of the rows, whoever they were of: nothing is counted twice, or left out."""
+"""Statistics are those of the rows, for all users together: nothing is counted twice or left out."""
 
 from functools import partial
 
 import pytest
 
 from bot.job import FailureReason, State
-from bot.stats.aggregates import FAILED_OUTCOMES, EditOutcome, PeriodStatistics, WaitTimes, aggregate_period
-from bot.stats.period import DAY_MS, HOUR_MS, Period, PeriodUnit, parse_period
+from bot.stats.aggregates import (
+    DAY_MS,
+    FAILED_OUTCOMES,
+    HOUR_MS,
+    EditOutcome,
+    Period,
+    PeriodStatistics,
+    PeriodUnit,
+    WaitTimes,
+    aggregate_period,
+    parse_period,
+)
 from bot.store.database import Database
 from bot.store.transaction import Transaction
 from tests.stats.synthetic_history import NOW, OUTAGE_DAYS

@@ -1,13 +1,13 @@
-"""The figures in words: all that the picture shows, short enough to stand under it, in every language."""
+"""The caption has every number of the chart, and is short enough for Telegram in every language."""
 
 from collections import Counter
 
 import pytest
 
 from bot.i18n import languages
-from bot.stats.aggregates import EditOutcome, PeriodStatistics, TimeBucket, WaitTimes
-from bot.stats.caption import percentage, render_caption
-from bot.stats.period import Period, PeriodUnit
+from bot.stats.aggregates import EditOutcome, Period, PeriodStatistics, PeriodUnit, TimeBucket, WaitTimes
+from bot.stats.build_chart_data import percentage
+from bot.stats.report import render_caption
 from tests.stats.synthetic_history import NOW
 
 #: More than anybody has, of every kind.

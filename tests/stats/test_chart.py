@@ -1,4 +1,4 @@
-"""The picture: portrait, readable, with nothing cut off or on top of something else, in every script that it has."""
+"""The chart is portrait and readable, and no text is cut off or covered, in every script that the font has."""
 
 import io
 import itertools
@@ -12,11 +12,18 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from bot.stats.aggregates import EditOutcome, PeriodStatistics, TimeBucket, WaitTimes, aggregate_period
+from bot.stats.aggregates import (
+    EditOutcome,
+    Period,
+    PeriodStatistics,
+    PeriodUnit,
+    TimeBucket,
+    WaitTimes,
+    aggregate_period,
+)
 from bot.stats.build_chart_data import build_chart_data
 from bot.stats.chart import DPI, HEIGHT, WIDTH, build_figure, first_renderable, render_png
 from bot.stats.chart_data import ChartData
-from bot.stats.period import Period, PeriodUnit
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW
 
@@ -25,14 +32,14 @@ MIN_TEXT_PIXELS = 25
 
 
 @pytest.fixture
-async def sheets(past: Database) -> dict[str, ChartData]:
-    """Sheets of 80 days in every language."""
-    figures = await aggregate_period(past, Period(80, PeriodUnit.DAYS), NOW)
-    return {language: build_chart_data(figures, language) for language in ("en", "es", "ru", "zh")}
+async def charts(past: Database) -> dict[str, ChartData]:
+    """Charts of 80 days in every language."""
+    statistics = await aggregate_period(past, Period(80, PeriodUnit.DAYS), NOW)
+    return {language: build_chart_data(statistics, language) for language in ("en", "es", "ru", "zh")}
 
 
 def _text_boxes(figure: Figure) -> dict[str, Bbox]:
-    """Return where each text stands, in pixels."""
+    """Return the box of each text, in pixels."""
     renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]  # by the library
     shown = [each for each in _texts(figure) if each.get_visible()]
     return {f"{number} {each.get_text()}": each.get_window_extent(renderer) for number, each in enumerate(shown)}
@@ -44,18 +51,18 @@ def _texts(figure: Figure) -> list[Text]:
 
 
 @pytest.mark.parametrize("language", ["en", "es", "ru"])
-async def test_no_word_is_cut_off_or_covers_another(sheets: dict[str, ChartData], language: str) -> None:
-    _assert_texts_fit(build_figure(sheets[language]))
+async def test_no_word_is_cut_off_or_covers_another(charts: dict[str, ChartData], language: str) -> None:
+    _assert_texts_fit(build_figure(charts[language]))
 
 
 def test_a_great_deal_of_everything_fits_as_well() -> None:
     ends = Counter(dict.fromkeys(EditOutcome, 9_876_543))
     columns = (TimeBucket(NOW, 7.0, 7_000_000, 700_000, 70_000),) * 53
     waiting = WaitTimes(3_600_000, 72_000_000, 3_500_000, 70_000_000, 0.9)
-    figures = PeriodStatistics(
+    statistics = PeriodStatistics(
         Period(366, PeriodUnit.DAYS), NOW, columns, (ends.total(),) * 24, ends, waiting, 123_456_789.5
     )
-    _assert_texts_fit(build_figure(build_chart_data(figures, "ru")))
+    _assert_texts_fit(build_figure(build_chart_data(statistics, "ru")))
 
 
 def _assert_texts_fit(figure: Figure) -> None:
@@ -69,18 +76,18 @@ def _is_inside(box: Bbox) -> bool:
     return bool(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= WIDTH and box.y1 <= HEIGHT)
 
 
-async def test_letters_are_large_enough_for_a_phone(sheets: dict[str, ChartData]) -> None:
-    figure = build_figure(sheets["en"])
+async def test_letters_are_large_enough_for_a_phone(charts: dict[str, ChartData]) -> None:
+    figure = build_figure(charts["en"])
     sizes = {float(text.get_fontsize()) for text in _texts(figure)}
     assert min(sizes) * DPI / 72 >= MIN_TEXT_PIXELS
 
 
-async def test_it_is_a_light_portrait_that_telegram_takes(sheets: dict[str, ChartData]) -> None:
-    with Image.open(io.BytesIO(render_png([sheets["en"]]))) as picture:
+async def test_it_is_a_light_portrait_that_telegram_takes(charts: dict[str, ChartData]) -> None:
+    with Image.open(io.BytesIO(render_png([charts["en"]]))) as picture:
         assert (picture.format, picture.size) == ("PNG", (WIDTH, HEIGHT))
         assert picture.convert("L").getpixel((2, 2)) == pytest.approx(250, abs=5)
 
 
-async def test_a_script_without_letters_gives_way_to_one_that_has_them(sheets: dict[str, ChartData]) -> None:
-    chosen = {language: first_renderable([sheet, sheets["en"]]) for language, sheet in sheets.items()}
-    assert chosen == sheets | {"zh": sheets["en"]}
+async def test_a_script_without_letters_gives_way_to_one_that_has_them(charts: dict[str, ChartData]) -> None:
+    chosen = {language: first_renderable([chart_data, charts["en"]]) for language, chart_data in charts.items()}
+    assert chosen == charts | {"zh": charts["en"]}

@@ -1,4 +1,4 @@
-"""The process that draws: apart from the bot, and gone when it takes too long. That it draws, `tests/jobs` shows."""
+"""The process that draws charts: apart from the bot, and killed when it takes too long."""
 
 import asyncio
 import os
@@ -9,50 +9,49 @@ from pathlib import Path
 
 import pytest
 
-from bot.stats.aggregates import EditOutcome, PeriodStatistics, TimeBucket, WaitTimes, aggregate_period
+from bot.stats.aggregates import DEFAULT_PERIOD, EditOutcome, PeriodStatistics, TimeBucket, WaitTimes, aggregate_period
 from bot.stats.build_chart_data import build_chart_data
 from bot.stats.chart_data import ChartData
 from bot.stats.chart_process import ChartError, ChartRenderer
-from bot.stats.period import DEFAULT_PERIOD
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW
 
 
 @pytest.fixture
-async def sheet(db: Database) -> ChartData:
-    """A sheet of a week in which nothing happened."""
+async def chart_data(db: Database) -> ChartData:
+    """The chart of a week in which nothing happened."""
     return build_chart_data(await aggregate_period(db, DEFAULT_PERIOD, NOW), "en")
 
 
 @dataclass(frozen=True)
 class UnknownChartData(ChartData):
-    """A sheet that the process does not understand."""
+    """Chart data that the process does not understand."""
 
     more: int = 1
 
 
 def _children() -> list[str]:
-    """Return the processes that this one has started and that have not ended."""
+    """Return the running child processes."""
     return Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-async def test_what_takes_too_long_is_ended_and_gives_no_picture(sheet: ChartData) -> None:
+async def test_what_takes_too_long_is_ended_and_gives_no_picture(chart_data: ChartData) -> None:
     before = _children()
     with pytest.raises(ChartError, match="longer than 0 s"):
-        await ChartRenderer(timeout=0.0).render([sheet])
+        await ChartRenderer(timeout=0.0).render([chart_data])
     assert _children() == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 async def test_it_shuts_itself_in_before_it_draws() -> None:
-    """What the fences hold back, `tests/test_process_isolation.py` shows."""
+    """What the isolation prevents, `tests/test_process_isolation.py` shows."""
     columns = (TimeBucket(NOW, 7.0, 7_000, 700, 70),) * 7
     waiting = WaitTimes(3_600_000, 72_000_000, 3_500_000, 70_000_000, 0.9)
-    figures = PeriodStatistics(
+    statistics = PeriodStatistics(
         DEFAULT_PERIOD, NOW, columns, (7,) * 24, Counter(dict.fromkeys(EditOutcome, 98_765)), waiting, 123_456.5
     )
-    drawing = asyncio.create_task(ChartRenderer().render([build_chart_data(figures, "ru")]))
+    drawing = asyncio.create_task(ChartRenderer().render([build_chart_data(statistics, "ru")]))
     seen: set[tuple[str, str]] = set()
     while not drawing.done():
         seen.update(_process_limits(pid) for pid in _children())
@@ -73,6 +72,6 @@ def _process_limits(pid: str) -> tuple[str, str]:
     return files, filtered
 
 
-async def test_what_cannot_be_drawn_says_why_in_the_last_line(sheet: ChartData) -> None:
+async def test_what_cannot_be_drawn_says_why_in_the_last_line(chart_data: ChartData) -> None:
     with pytest.raises(ChartError, match=r"exit code 1: TypeError: .*'more'"):
-        await ChartRenderer().render([UnknownChartData(**vars(sheet))])
+        await ChartRenderer().render([UnknownChartData(**vars(chart_data))])

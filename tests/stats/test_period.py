@@ -1,10 +1,10 @@
-"""How far back figures look: what people write, and where that begins."""
+"""The period after /stats: what is valid, and where it begins."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from bot.stats.period import DEFAULT_PERIOD, Period, PeriodUnit, parse_period
+from bot.stats.aggregates import DEFAULT_PERIOD, Period, PeriodUnit, parse_period
 
 #: A Thursday, 14:25.
 NOW = round(datetime(2026, 11, 26, 14, 25, tzinfo=UTC).timestamp() * 1000)

@@ -15,8 +15,7 @@ import pytest
 
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.tasks import failure
-from bot.stats.aggregates import aggregate_period
-from bot.stats.period import DEFAULT_PERIOD
+from bot.stats.aggregates import DEFAULT_PERIOD, aggregate_period
 from bot.store import database
 from bot.store.job_details import JobDetailsReader
 from bot.store.transaction import Transaction
