@@ -249,7 +249,7 @@ async def test_a_menu_may_be_pressed_before_the_bot_knows_that_it_arrived(
     await turning
     await house.advance_time(4)
     assert (house.ada.callback_answer("992") or {}).get("text") == (reply_text and render_english(reply_text))
-    assert _shown_settings(house)["text"] == render_english("settings" if older else "choose-shape")
+    assert _shown_settings(house)["text"] == render_english("settings" if older else "choose-aspect-ratio")
 
 
 def _newer_than(house: BotHarness, message: dict[str, Any]) -> dict[str, Any] | None:
