@@ -454,7 +454,7 @@ def _build_worker(
         progress_sender=ProgressMessageSender(db, chat, clock=clock),
         recovery_probe=RecoveryProbe(db, kie, clock=clock),
         balance_checker=CreditBalanceChecker(db, kie, low=settings.low_credits, admins=admins, clock=clock),
-        admin_finder=GroupAdminFinder(db, chat, clock=clock, wake_intake=wake_intake),
+        admin_finder=GroupAdminFinder(db, chat, clock=clock, wake_dispatcher=wake_intake),
     )
     pacing = SendRateLimiter(settings.telegram_messages_per_second)
     rules = RetryRules(admins, deadline, settings.album_window_seconds)

@@ -90,13 +90,13 @@ def seconds_since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
-#: Seconds between two tries at most.
+#: Seconds; the usual upper limit of `backoff`.
 MAX_BACKOFF = 60.0
 
 
-def backoff(tries: int) -> float:
-    """Return the seconds to wait after that many tries before: 1, 2, 4, ... 60."""
-    return float(min(MAX_BACKOFF, 2.0 ** min(tries, 16)))
+def backoff(tries: int, first: float = 1.0, longest: float = MAX_BACKOFF) -> float:
+    """Return the seconds to wait after `tries` earlier failures: `first`, doubled each time, at most `longest`."""
+    return min(longest, first * 2.0 ** min(tries, 16))
 
 
 @dataclass(frozen=True)

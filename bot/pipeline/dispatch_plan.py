@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.clock import Instant, add_seconds, seconds_between
-from bot.pipeline import collect_request, credit_balance, outage_notices, preparation_plan, progress_message
-from bot.pipeline.circuit_breakers import UPLOADS
+from bot.pipeline import circuit_breakers, collect_request, credit_balance, preparation_plan, progress_message
 from bot.pipeline.error_containment import QUARANTINE_SECONDS, ErrorContainment
 from bot.pipeline.order_limits import OrderAllowance, OrderLimits, needs_probe
 from bot.pipeline.preparation_plan import JobsInFlight
@@ -13,6 +12,7 @@ from bot.pipeline.progress_message import ProgressUpdate
 from bot.pipeline.retry_limits import MAX_TRIES, OUTBOX_MESSAGE_EXPIRY
 from bot.pipeline.submit_order import Order, OrderSubmitter
 from bot.store import outbox
+from bot.store.circuit_breakers import UPLOADS
 from bot.store.due_times import DueTimes, is_due
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxLane, OutboxMessage
 from bot.store.transaction import Transaction
@@ -126,7 +126,7 @@ def _begin_orders(
         return orders, OrderAllowance(0), False
     for job_id in tx.fair_queue.list_waiting_long(now):
         containment.run_for_job(tx, job_id, partial(_show_waiting, tx, job_id, now))
-    return orders, gate, outage_notices.notify_groups(tx, containment, submit.limits, now)
+    return orders, gate, circuit_breakers.notify_groups(tx, containment, submit.limits, now)
 
 
 def _next_due_times(tx: Transaction, agenda: DueTimes, now: Instant) -> list[Instant | None]:

@@ -6,8 +6,7 @@ Everything is counted from what is stored, so it holds across restarts.
 from dataclasses import dataclass
 
 from bot.clock import Instant, add_seconds, start_of_day, utc_day
-from bot.pipeline.circuit_breakers import UNCERTAIN, UPLOADS
-from bot.store.circuit_breakers import CircuitBreaker
+from bot.store.circuit_breakers import UNCERTAIN, UPLOADS, CircuitBreaker
 from bot.store.transaction import Transaction
 
 #: Seconds over which orders are counted: Kie's ten, and a little more because two clocks never quite agree.

@@ -14,10 +14,9 @@ from weakref import WeakValueDictionary
 from bot.clock import Instant
 from bot.job import Job, State
 from bot.kie.errors import BlockCause
-from bot.pipeline.circuit_breakers import UPLOADS
 from bot.pipeline.error_containment import ErrorContainment
 from bot.pipeline.order_limits import blocks_orders
-from bot.store.circuit_breakers import CircuitBreaker
+from bot.store.circuit_breakers import UPLOADS, CircuitBreaker
 from bot.store.due_times import DueTimes, is_due
 from bot.store.transaction import Transaction
 

@@ -15,7 +15,6 @@ from bot.pipeline import (
     collect_request,
     deliver_image,
     dispatch_plan,
-    outage_notices,
     progress_message,
     retries,
     uncertain_orders,
@@ -232,7 +231,7 @@ async def test_a_status_that_cannot_be_composed_keeps_nobody_from_being_told(
 async def test_a_group_that_cannot_be_told_keeps_no_other_from_being_told(
     house: BotHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    InjectedError(monkeypatch, outage_notices, "draft_reply", _is_adas)
+    InjectedError(monkeypatch, circuit_breakers, "draft_reply", _is_adas)
     for _ in range(2):
         house.kie.refuse_next_create(433, "cap")
     groups = [create_group(house) for _ in range(2)]

@@ -9,10 +9,9 @@ import pytest
 from bot.clock import Instant
 from bot.i18n import sentence
 from bot.job import FailureReason, State
-from bot.pipeline.circuit_breakers import UPLOADS
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.kie.tasks import STUCK
-from bot.store.circuit_breakers import CircuitBreaker
+from bot.store.circuit_breakers import UPLOADS, CircuitBreaker
 from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, render_english
