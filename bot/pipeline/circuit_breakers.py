@@ -7,7 +7,7 @@ is gone, a recovery probe asks for it first. Then a single order goes out, and t
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 
 from bot.clock import Instant, add_seconds, backoff, seconds_between, utc_day
@@ -141,29 +141,30 @@ def schedule_immediate_probes(tx: Transaction, now: Instant) -> None:
             tx.circuit_breakers.open(replace(breaker, until=min(now, breaker.until), is_probed=False))
 
 
+@dataclass(eq=False)
 class RecoveryProbe:
     """Asks for the balance, which costs nothing, needs a valid key, and shows whether there are credits."""
 
-    def __init__(self, db: Database, kie: KieClient, *, clock: Callable[[], Instant]) -> None:
-        self._db = db
-        self._kie = kie
-        self._clock = clock
+    db: Database
+    kie: KieClient
+    _: KW_ONLY
+    clock: Callable[[], Instant]
 
     async def run(self, name: str) -> None:
         """Ask once; then let one order try, or keep the breaker open for longer."""
         try:
-            balance = await self._kie.get_credits()
+            balance = await self.kie.get_credits()
         except KieError:
             recovered = False
         else:
             recovered = balance > 0 or name != BlockCause.CREDITS
-        await self._db.transact(lambda tx: self._record_result(tx, name, recovered=recovered))
+        await self.db.transact(lambda tx: self._record_result(tx, name, recovered=recovered))
 
     def postpone(self, tx: Transaction, name: str) -> None:
         """Probe again later, after one that showed nothing."""
         breaker = tx.circuit_breakers.get(name)
         if breaker is not None:
-            tx.circuit_breakers.open(replace(breaker, until=add_seconds(self._clock(), PROBE_RETRY_AFTER)))
+            tx.circuit_breakers.open(replace(breaker, until=add_seconds(self.clock(), PROBE_RETRY_AFTER)))
 
     def _record_result(self, tx: Transaction, name: str, *, recovered: bool) -> None:
         if recovered:
@@ -171,7 +172,7 @@ class RecoveryProbe:
         elif name == UNCERTAIN and tx.circuit_breakers.get(name) is not None:
             self.postpone(tx, name)  # no order failed, so the pause does not grow
         else:
-            _open(tx, name, self._clock())
+            _open(tx, name, self.clock())
 
 
 def find_lasting_breaker(breakers: list[CircuitBreaker], now: Instant) -> CircuitBreaker | None:

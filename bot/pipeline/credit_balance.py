@@ -1,6 +1,7 @@
 """The credit balance: ask Kie for it while orders are placed, and warn the admins when it is low."""
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 
 from bot.clock import Instant, add_seconds
 from bot.i18n import sentence
@@ -22,44 +23,44 @@ def next_balance_check_at(tx: Transaction) -> Instant | None:
     return max(wanted_at, add_seconds(known.asked_at, CHECK_INTERVAL))
 
 
+@dataclass(eq=False)
 class CreditBalanceChecker:
     """The step that asks for the balance."""
 
-    def __init__(
-        self, db: Database, kie: KieClient, *, low: float, admins: frozenset[int], clock: Callable[[], Instant]
-    ) -> None:
-        self._db = db
-        self._kie = kie
-        self._low_threshold = low
-        self._admins = admins
-        self._clock = clock
+    db: Database
+    kie: KieClient
+    _: KW_ONLY
+    #: credits below which the admins are warned
+    low_threshold: float
+    admins: frozenset[int]
+    clock: Callable[[], Instant]
 
     async def run(self) -> None:
         """Ask once and store the balance."""
         try:
-            balance = await self._kie.get_credits()
+            balance = await self.kie.get_credits()
         except KieError as error:
             failure = error
-            await self._db.transact(lambda tx: self._record_failure(tx, failure))
+            await self.db.transact(lambda tx: self._record_failure(tx, failure))
         else:
-            await self._db.transact(lambda tx: self._record_balance(tx, balance))
+            await self.db.transact(lambda tx: self._record_balance(tx, balance))
 
     def postpone(self, tx: Transaction) -> None:
         """Ask again later, as after a successful check."""
-        tx.credits.postpone_balance(add_seconds(self._clock(), CHECK_INTERVAL))
+        tx.credits.postpone_balance(add_seconds(self.clock(), CHECK_INTERVAL))
 
     def _record_failure(self, tx: Transaction, error: KieError) -> None:
         self.postpone(tx)
         if isinstance(error, UnexpectedResponse):  # the next order shows everything else that may be wrong
-            circuit_breakers.handle_free_call_error(tx, error, self._admins, self._clock())
+            circuit_breakers.handle_free_call_error(tx, error, self.admins, self.clock())
 
     def _record_balance(self, tx: Transaction, balance: float) -> None:
-        now = self._clock()
+        now = self.clock()
         tx.credits.set_balance(balance, now)
-        is_low, was_low = balance < self._low_threshold, tx.credits.get_low_since() is not None
+        is_low, was_low = balance < self.low_threshold, tx.credits.get_low_since() is not None
         if is_low == was_low:
             return
         tx.credits.set_low_since(now if is_low else None)
         if is_low:
-            words = sentence("admin-low", credits=balance, low=self._low_threshold)
-            tx.outbox.notify_admins(self._admins, f"low:{now}", words.translate, now)
+            words = sentence("admin-low", credits=balance, low=self.low_threshold)
+            tx.outbox.notify_admins(self.admins, f"low:{now}", words.translate, now)

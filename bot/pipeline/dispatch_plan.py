@@ -121,7 +121,7 @@ def _begin_orders(
 
     The last is whether there may be more groups to be told.
     """
-    orders, gate = submit.begin_due_orders(tx, now)
+    orders, gate = submit.begin_due_orders(tx, containment, now)
     if not tx.fair_queue.has_jobs():
         return orders, OrderAllowance(0), False
     for job_id in tx.fair_queue.list_waiting_long(now):

@@ -6,6 +6,7 @@ administrator.
 
 import logging
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 
 from bot.clock import Instant, add_seconds, backoff
 from bot.store.database import Database
@@ -19,33 +20,27 @@ log = logging.getLogger(__name__)
 MAX_TRIES = 4
 
 
+@dataclass(eq=False)
 class GroupAdminFinder:
     """The step that looks up the administrators of a group."""
 
-    def __init__(
-        self,
-        db: Database,
-        telegram: TelegramClient,
-        *,
-        clock: Callable[[], Instant],
-        wake_dispatcher: Callable[[], None],
-    ) -> None:
-        self._db = db
-        self._telegram = telegram
-        self._clock = clock
-        #: to be called when updates were released
-        self.wake_dispatcher = wake_dispatcher
+    db: Database
+    telegram: TelegramClient
+    _: KW_ONLY
+    clock: Callable[[], Instant]
+    #: to be called when updates were released
+    wake_dispatcher: Callable[[], None]
 
     async def run(self, chat_id: int) -> None:
         """Ask once; then release what waits, unless it is worth another try."""
         try:
-            ids = await self._telegram.get_administrators(chat_id)
+            ids = await self.telegram.get_administrators(chat_id)
         except TelegramApiError as error:
             log.info("chat %d: no list of administrators: %s", chat_id, error)
             failure = error
-            await self._db.transact(lambda tx: self._record_failure(tx, chat_id, failure))
+            await self.db.transact(lambda tx: self._record_failure(tx, chat_id, failure))
         else:
-            await self._db.transact(lambda tx: self._record_admins(tx, chat_id, ids))
+            await self.db.transact(lambda tx: self._record_admins(tx, chat_id, ids))
 
     def postpone(self, tx: Transaction, chat_id: int) -> None:
         """Release what waits, after a lookup that broke off."""
@@ -55,13 +50,13 @@ class GroupAdminFinder:
         tries = tx.chats.get_admins_tries(chat_id)
         if isinstance(error, RetryableError | DeliveryUncertain) and tries + 1 < MAX_TRIES:
             wait = error.retry_after if isinstance(error, RetryableError) else None
-            tx.chats.postpone_admins(chat_id, add_seconds(self._clock(), wait or backoff(tries)))
+            tx.chats.postpone_admins(chat_id, add_seconds(self.clock(), wait or backoff(tries)))
         else:
             self._record_admins(tx, chat_id, frozenset())
 
     def _record_admins(self, tx: Transaction, chat_id: int, ids: frozenset[int]) -> None:
         if tx.inbox.has_held(chat_id):
-            tx.chats.set_admins(chat_id, ids, self._clock())
+            tx.chats.set_admins(chat_id, ids, self.clock())
         else:  # the user who caused the lookup has deleted everything meanwhile
             tx.chats.cancel_admins_request(chat_id)
         tx.inbox.release_held(chat_id)

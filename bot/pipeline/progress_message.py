@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from bot.clock import Instant, add_seconds, seconds_between
 from bot.i18n import Sentence, sentence
@@ -212,13 +212,14 @@ def _cancel_button(job: Job) -> Button:
     return _button(job, "button-cancel", ButtonAction.CANCEL)
 
 
+@dataclass(eq=False)
 class ProgressMessageSender:
     """The step that sends, edits and deletes progress messages and menus."""
 
-    def __init__(self, db: Database, telegram: TelegramClient, *, clock: Callable[[], Instant]) -> None:
-        self._db = db
-        self._telegram = telegram
-        self._clock = clock
+    db: Database
+    telegram: TelegramClient
+    _: KW_ONLY
+    clock: Callable[[], Instant]
 
     async def run(self, update: ProgressUpdate) -> UnitOfWork:
         """Try once and return what to store about it. Raises TelegramApiError."""
@@ -226,8 +227,8 @@ class ProgressMessageSender:
         if content is None:
             if message.message_id is not None:
                 with suppress(Rejected):  # deleted by the user, or older than 48 hours, the limit for bots
-                    await self._telegram.delete_message(message.draft.chat_id, message.message_id)
-            return lambda tx: tx.outbox.mark_ended(message.id, DeliveryOutcome.SENT, self._clock())
+                    await self.telegram.delete_message(message.draft.chat_id, message.message_id)
+            return lambda tx: tx.outbox.mark_ended(message.id, DeliveryOutcome.SENT, self.clock())
         try:
             message_id = await self._send_or_edit(message, content)
         except Withdrawn:
@@ -237,16 +238,16 @@ class ProgressMessageSender:
     async def _send_or_edit(self, message: OutboxMessage, content: ProgressContent) -> int:
         draft = message.draft
         if message.tries:
-            await self._telegram.check_reachable()
-            await self._db.transact(lambda tx: _check_unchanged(tx, message))
+            await self.telegram.check_reachable()
+            await self.db.transact(lambda tx: _check_unchanged(tx, message))
         if message.message_id is None:
             place = Destination(draft.chat_id, draft.thread_id, draft.reply_to)
-            return await self._telegram.send_message(place, content.text, content.buttons)
-        await self._telegram.edit_message_text(draft.chat_id, message.message_id, content.text, content.buttons)
+            return await self.telegram.send_message(place, content.text, content.buttons)
+        await self.telegram.edit_message_text(draft.chat_id, message.message_id, content.text, content.buttons)
         return message.message_id
 
     def _record_shown(self, tx: Transaction, message: OutboxMessage, content: ProgressContent, message_id: int) -> None:
-        now = self._clock()
+        now = self.clock()
         if not tx.outbox.exists(message):
             return
         tx.progress_messages.mark_shown(message, content.digest, message_id, now, content.refresh_at)

@@ -309,7 +309,7 @@ async def test_what_is_remembered_of_the_answers_in_groups_is_bounded(
         here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group)
         await here.finish_edits()
     assert len(here.pictures()) == 4
-    assert len(house.bot.worker._steps.message_sender._image_deliverer._action_shown_for) <= 2
+    assert len(house.bot.worker._steps.message_sender.deliverer._action_shown_for) <= 2
 
 
 async def test_what_is_remembered_of_mistakes_is_bounded(house: BotHarness) -> None:

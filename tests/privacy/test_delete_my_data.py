@@ -147,10 +147,13 @@ async def test_what_was_paid_stays_as_numbers(house: BotHarness) -> None:
 async def test_an_order_that_is_being_made_is_written_down_and_brings_nothing_back(house: BotHarness) -> None:
     house.kie.refuse_next_create(433, "cap")
     await house.request_edit(make_photo())
-    submit = house.bot.worker._steps.order_submitter
+    worker = house.bot.worker
+    submit = worker._steps.order_submitter
     house.clock.now += 1000
     await house.bot.db.transact(lambda tx: tx.circuit_breakers.close("cap"))
-    [order], _ = await house.bot.db.transact(lambda tx: submit.begin_due_orders(tx, house.clock.instant()))
+    [order], _ = await house.bot.db.transact(
+        lambda tx: submit.begin_due_orders(tx, worker._containment, house.clock.instant())
+    )
     await house.bot.db.transact(lambda tx: tx.erase_user(house.ada.id, house.clock.instant()))
     await submit.place_order(order)
     await house.advance_time(100)
