@@ -1,9 +1,10 @@
 """End a job: each function stores the outcome and queues the answer in one transaction."""
 
-from bot.clock import Instant, add_seconds, utc_day
+from bot.clock import Instant, add_seconds
 from bot.edit_options import AnswerAs
 from bot.i18n import Sentence, sentence
 from bot.job import FailureReason, Job, State
+from bot.job_actions import record_cost
 from bot.kie.models import TaskRecord
 from bot.store.database import Database
 from bot.store.events import TaskCompleted
@@ -73,11 +74,6 @@ def succeed_job(tx: Transaction, job: Job, record: TaskRecord, now: Instant) -> 
         if job.request.options.answer_as is AnswerAs.BOTH:
             tx.outbox.add(draft_reply(job, "file", sentence("original"), kind=MessageKind.FILE), now)
     return succeeded
-
-
-def record_cost(tx: Transaction, credits_: float | None, now: Instant) -> None:
-    """Add the cost of a task to today's spending; the usual price where Kie does not say it."""
-    tx.credits.add_spending(tx.credits.estimate_price() if credits_ is None else credits_, utc_day(now))
 
 
 def _answer_caption(tx: Transaction, job: Job) -> Sentence:

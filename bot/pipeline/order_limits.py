@@ -5,6 +5,7 @@ Everything is counted from what is stored, so it holds across restarts.
 
 from dataclasses import dataclass
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds, start_of_day, utc_day
 from bot.store.circuit_breakers import UNCERTAIN, UPLOADS, CircuitBreaker
 from bot.store.transaction import Transaction
@@ -77,7 +78,7 @@ def _budget_allowance(tx: Transaction, ceiling: float, now: Instant) -> OrderAll
         return OrderAllowance(1_000_000)
     today = utc_day(now)
     return OrderAllowance(
-        tx.credits.count_affordable_edits(ceiling, tx.jobs.count_at_kie(0), today), start_of_day(today + 1)
+        job_actions.count_affordable_edits(tx, ceiling, tx.jobs.count_at_kie(0), today), start_of_day(today + 1)
     )
 
 

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from bot.clock import Instant, add_seconds, seconds_between, utc_day
 from bot.i18n import Sentence, sentence
 from bot.job import FailureReason, Job, State
+from bot.job_actions import record_cost
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, KieError, KieUnavailable
 from bot.kie.models import RESULT_RETENTION_DAYS, TASK_NOT_FOUND, TaskOutcome, TaskRecord, is_refusal
@@ -287,6 +288,6 @@ def _reorder(tx: Transaction, job: Job, record: TaskRecord, now: Instant) -> Non
     cleared = {"task_id": None, "submitted_at": None, "overdue_at": None}
     tx.attempts.set_cost(job.id, record.credits)
     if tx.jobs.transition(job, State.QUEUED, queued_at=now, reorders=1, tries=0, **cleared):
-        finish_job.record_cost(tx, record.credits, now)
+        record_cost(tx, record.credits, now)
         tx.fair_queue.enqueue_first(job.id, job.request.chat_id, is_ready=False)
         tx.progress_messages.mark_stale(job.id, now)

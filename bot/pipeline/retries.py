@@ -7,6 +7,7 @@ import errno
 import logging
 from dataclasses import dataclass
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds, backoff, seconds_between
 from bot.i18n import DEFAULT_LANGUAGE, Sentence, sentence
 from bot.images.download import DownloadError, DownloadUnavailable
@@ -169,9 +170,9 @@ def _redirect_message(
     say = parcel.draft
     tx.log(log.info, "chat %d, message %s: %s", say.chat_id, say.key, error)
     if isinstance(error, ChatGone):
-        tx.drop_chat(say.chat_id, now)
+        job_actions.drop_chat(tx, say.chat_id, now)
     elif isinstance(error, ChatMigrated):
-        tx.migrate_chat(say.chat_id, error.new_chat_id, now)
+        job_actions.migrate_chat(tx, say.chat_id, error.new_chat_id, now)
     elif isinstance(error, TopicUnavailable) and say.thread_id is not None:
         tx.outbox.drop_topic(parcel.id, now)
     elif say.reply_to is not None:

@@ -9,25 +9,14 @@ stored, so it is never older than the moment at which it is sent.
 """
 
 import sqlite3
-from enum import StrEnum
 
 from bot.clock import Instant, add_seconds
 from bot.job import Job, State
 from bot.store.events import DomainEvent
-from bot.store.outbox import MessageDraft, MessageKind, Outbox, OutboxMessage, read_outbox_message
+from bot.store.outbox import MessageKind, Outbox, OutboxMessage, read_outbox_message
 
 #: Seconds between two changes of a message, so that it can be read and Telegram is not bothered.
 MIN_EDIT_INTERVAL = 3.0
-
-
-class RequestReaction(StrEnum):
-    """A reaction on a request in a group."""
-
-    ACCEPTED = "👀"
-    DONE = "👌"
-    #: what there is to say about it is said in the answer
-    NOT_DONE = "🤷"
-    CANCELLED = "🫡"
 
 
 class ProgressMessages:
@@ -61,29 +50,6 @@ class ProgressMessages:
             (job_id, MessageKind.PROGRESS_MESSAGE),
         )
         return cursor.rowcount > 0
-
-    def acknowledge(self, job: Job, now: Instant) -> None:
-        """Tell that a request is complete: by its message, or in a group by a sign instead of one."""
-        if job.request.is_in_group:
-            self.queue_deletion(job.id, now)
-            self.set_reaction(job, RequestReaction.ACCEPTED, now)
-        else:
-            self.open_or_refresh(job, now)
-
-    def set_reaction(self, job: Job, sign: RequestReaction, now: Instant) -> None:
-        """Put a sign on a request in a group; one that has not been put there yet is no longer needed."""
-        if not job.request.is_in_group or job.request.message_id is None:
-            return
-        self._outbox.cancel_pending(job.id, MessageKind.REACTION, now)
-        say = MessageDraft(
-            key=f"job:{job.id}:sign:{sign.name.lower()}",
-            kind=MessageKind.REACTION,
-            chat_id=job.request.chat_id,
-            reply_to=job.request.message_id,
-            body=sign,
-            job_id=job.id,
-        )
-        self._outbox.add(say, now)
 
     def mark_stale(self, job_id: int, now: Instant) -> None:
         """Say that what the message shows may no longer be so."""
