@@ -13,6 +13,7 @@ from bot.edit_options import split_trailing_ratio
 from bot.job import EditRequest, FailureReason, Job, State
 from bot.store import job_log
 from bot.store.chats import greeting_key
+from bot.store.job_log import ColumnValue
 from bot.store.jobs import UNORDERED_STATES, edit_option_columns
 from bot.store.outbox import DeliveryOutcome, MessageDraft, MessageKind, OutboxMessage
 from bot.store.transaction import Transaction
@@ -81,6 +82,24 @@ def enqueue(tx: Transaction, job: Job, now: Instant) -> None:
         tx.progress_messages.open_or_refresh(job, now)
 
 
+def requeue(
+    tx: Transaction, job: Job, now: Instant, *, is_first: bool = True, is_ready: bool = False, **changes: ColumnValue
+) -> bool:
+    """Queue a job again, before or behind the others of its lane; False if the job has changed meanwhile.
+
+    Unless it `is_ready`, its images are checked once more, because uploads expire.
+    """
+    queued = tx.jobs.transition(job, State.QUEUED, submitted_at=None, **changes)
+    if queued and is_first:
+        tx.fair_queue.enqueue_first(job.id, job.request.chat_id, is_ready=is_ready)
+    elif queued:
+        tx.fair_queue.enqueue(job.id, job.request.chat_id, job.request.charged_to)
+        tx.fair_queue.set_ready(job.id, is_ready=is_ready)
+    if queued:
+        tx.progress_messages.mark_stale(job.id, now)
+    return queued
+
+
 def set_reaction(tx: Transaction, job: Job, reaction: RequestReaction, now: Instant) -> None:
     """React to a request in a group; this replaces a reaction that is still to be sent."""
     if not job.request.is_in_group or job.request.message_id is None:
@@ -110,13 +129,11 @@ def cancel_job(tx: Transaction, job: Job, now: Instant) -> bool:
 
 def retry_uncertain_order(tx: Transaction, job: Job, now: Instant) -> bool:
     """Queue an uncertain order once more, as its user decided; False while a candidate task may be found to be its."""
-    queued = not tx.attempts.has_candidate_task(job.id) and tx.jobs.transition(
-        job, State.QUEUED, queued_at=now, submitted_at=None, asked_at=None, due_at=None, tries=0
-    )
+    if tx.attempts.has_candidate_task(job.id):
+        return False
+    queued = requeue(tx, job, now, queued_at=now, asked_at=None, due_at=None, tries=0)
     if queued:
         record_cost(tx, None, now)
-        tx.fair_queue.enqueue_first(job.id, job.request.chat_id, is_ready=False)
-        tx.progress_messages.mark_stale(job.id, now)
     return queued
 
 

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from bot.clock import Instant, add_seconds, seconds_between, utc_day
 from bot.i18n import Sentence, sentence
 from bot.job import FailureReason, Job, State
-from bot.job_actions import record_cost
+from bot.job_actions import record_cost, requeue
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, KieError, KieUnavailable
 from bot.kie.models import RESULT_RETENTION_DAYS, TASK_NOT_FOUND, TaskOutcome, TaskRecord, is_refusal
@@ -284,10 +284,7 @@ def _handle_task_failure(tx: Transaction, job: Job, record: TaskRecord, now: Ins
 
 
 def _reorder(tx: Transaction, job: Job, record: TaskRecord, now: Instant) -> None:
-    """Queue a job again whose task failed at no cost; its images are checked again, because uploads expire."""
-    cleared = {"task_id": None, "submitted_at": None, "overdue_at": None}
+    """Queue a job again whose task failed at no cost."""
     tx.attempts.set_cost(job.id, record.credits)
-    if tx.jobs.transition(job, State.QUEUED, queued_at=now, reorders=1, tries=0, **cleared):
+    if requeue(tx, job, now, queued_at=now, task_id=None, overdue_at=None, reorders=1, tries=0):
         record_cost(tx, record.credits, now)
-        tx.fair_queue.enqueue_first(job.id, job.request.chat_id, is_ready=False)
-        tx.progress_messages.mark_stale(job.id, now)

@@ -11,8 +11,8 @@ its turn, one image at a time.
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -145,16 +145,8 @@ class ImagePreparer:
         """
         sources = self._sources_to_upload(job)
         may_convert = len(sources) == 1  # each of several takes its turn in the conversion queue
-        results = await asyncio.gather(
-            *(self._prepare_image(job, source, may_convert=may_convert) for source in sources), return_exceptions=True
-        )
-        uploads = [each for each in results if isinstance(each, _UploadedImage)]
-        errors = [each for each in results if isinstance(each, BaseException)]
-        if errors:
-            final = (each for each in errors if isinstance(each, Withdrawn | ImageUnusable))
-            await self._handle_failure(job, uploads, next(final, errors[0]))
-        else:
-            await self._finish(job, uploads, is_ready=len(uploads) == len(sources))
+        steps = [self._prepare_image(job, source, may_convert=may_convert) for source in sources]
+        await self._store_results(job, await asyncio.gather(*steps, return_exceptions=True), len(sources))
 
     async def convert(self, job: Job) -> None:
         """Prepare one image of a job in the conversion lane, decoding it if need be, and leave the lane.
@@ -163,10 +155,8 @@ class ImagePreparer:
         """
         try:
             sources = self._sources_to_upload(job)
-            uploads = [await self._convert_image(job, source) for source in sources[:1]]
-            await self._finish(job, uploads, is_ready=len(uploads) == len(sources))
-        except (ImageUnusable, Withdrawn) as error:
-            await self._handle_failure(job, [], error)
+            steps = [self._convert_image(job, source) for source in sources[:1]]
+            await self._store_results(job, await asyncio.gather(*steps, return_exceptions=True), len(sources))
         finally:
             self.lane.leave(job)
 
@@ -201,9 +191,13 @@ class ImagePreparer:
         return await self.converter.convert(image.content)
 
     async def _fit_without_decoding(self, image: _DownloadedImage) -> SendableImage | None:
-        is_photo = image.source.is_photo and image.is_from_telegram
-        photo = await _accept_photo(image.content) if is_photo else None
-        return photo or await self.converter.convert_without_decoding(image.content)
+        """Make an image fit for Kie; None if that takes decoding."""
+        if image.source.is_photo and image.is_from_telegram:
+            with suppress(ImageError):  # the converter says what is wrong
+                info = await inspect_image_in_thread(image.content)
+                if obstacle_to_sending(info) in (None, *TOLERATED_OBSTACLES):
+                    return SendableImage(image.content, info.format, ImageChange.AS_IS)
+        return await self.converter.convert_without_decoding(image.content)
 
     async def _try_enter_lane(self, job: Job) -> bool:
         """Enter the conversion lane with the image at hand, unless others wait for a turn."""
@@ -260,11 +254,29 @@ class ImagePreparer:
         image = await self._download_from_telegram(job, image.source)
         return image, await fit(image)
 
-    async def _finish(self, job: Job, uploads: list[_UploadedImage], *, is_ready: bool) -> None:
-        # waking the worker lets it begin the order in the same commit
-        await self.wakeup.commit_and_wake(
-            self.db, lambda tx: self._record_finished(tx, job, uploads, is_ready=is_ready)
-        )
+    async def _store_results(
+        self, job: Job, results: Sequence[_UploadedImage | BaseException | None], source_count: int
+    ) -> None:
+        uploads = [each for each in results if isinstance(each, _UploadedImage)]
+        errors = [each for each in results if isinstance(each, BaseException)]
+        final = [each for each in errors if isinstance(each, Withdrawn | ImageUnusable)]
+        match (final or errors or [None])[0]:
+            case None:
+                is_ready = len(uploads) == source_count
+                # waking the worker lets it begin the order in the same commit
+                await self.wakeup.commit_and_wake(
+                    self.db, lambda tx: self._record_finished(tx, job, uploads, is_ready=is_ready)
+                )
+            case ImageUnusable(text=text):
+                await self.db.transact(
+                    lambda tx: finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, text, self.clock())
+                )
+            case Withdrawn():
+                pass
+            case error:
+                if uploads:
+                    await self.db.transact(lambda tx: self._record_uploads(tx, job, uploads))
+                raise error
 
     def _record_finished(self, tx: Transaction, job: Job, uploads: list[_UploadedImage], *, is_ready: bool) -> None:
         now = self.clock()
@@ -285,18 +297,6 @@ class ImagePreparer:
         for each in uploads:
             tx.jobs.set_upload_url(job.id, each.source.position, each.url, self.clock())
 
-    async def _handle_failure(self, job: Job, uploads: list[_UploadedImage], error: BaseException) -> None:
-        if isinstance(error, Withdrawn):
-            return
-        if not isinstance(error, ImageUnusable):
-            if uploads:
-                await self.db.transact(lambda tx: self._record_uploads(tx, job, uploads))
-            raise error
-        text = error.text
-        await self.db.transact(
-            lambda tx: finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, text, self.clock())
-        )
-
 
 def _log_fallback_to_telegram(job: Job, error: Exception) -> None:
     log.info("job %d: falling back to Telegram's copy: %s", job.id, error, extra={"job": job.id})
@@ -314,17 +314,6 @@ def _explaining_errors(job: Job, source: SourceImage) -> Iterator[None]:
             place = positions.index(source.position) + 1
             text = sentence("album-item", place=place, count=len(positions), words=text)
         raise ImageUnusable(text) from None
-
-
-async def _accept_photo(content: bytes) -> SendableImage | None:
-    """Return a photo as Telegram's app made it, None if it has metadata that no app leaves."""
-    try:
-        info = await inspect_image_in_thread(content)
-    except ImageError:
-        return None  # the converter finds out what is wrong, if anything is
-    if obstacle_to_sending(info) not in (None, *TOLERATED_OBSTACLES):
-        return None
-    return SendableImage(content, info.format, ImageChange.AS_IS)
 
 
 def _explain_error(error: ImageError) -> Sentence:

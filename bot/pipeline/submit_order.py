@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from bot.clock import Instant, add_seconds, backoff, seconds_between
 from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
+from bot.job_actions import requeue
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, KieUnavailable, OrderUncertain, RequestRefused
 from bot.kie.models import EditInput
@@ -192,8 +193,8 @@ class OrderSubmitter:
             finish_job.fail_job(tx, job, FailureReason.TASK_FAILED, sentence("not-taken", words=error.text), now)
         else:
             reminder = finish_job.waiting_reminder_at(job, self.limits.deadline, now)
-            # from the second time on behind the others of its lane: something about this very order may be the cause
-            _requeue(tx, job, reminder, now, is_first=job.tries == 0, is_ready=True, tries=job.tries + 1)
+            is_first = job.tries == 0  # later behind the others of its lane, as this very order may be the cause
+            requeue(tx, job, now, is_first=is_first, is_ready=True, due_at=reminder, tries=job.tries + 1)
 
     def _handle_unbuilt(self, tx: Transaction, job: Job, error: Exception) -> bool:
         """Try an order again that could not be put together; after a bug in the bot, only up to a limit."""
@@ -202,7 +203,7 @@ class OrderSubmitter:
             return self._record_not_ordered(tx, job, RequestRefused("our mistake"))
         tx.attempts.end(job.id, AttemptOutcome.NOT_ORDERED, now)
         if not is_bug or job.tries < MAX_TRIES:
-            _requeue(tx, job, add_seconds(now, backoff(job.tries)), now, tries=job.tries + 1)
+            requeue(tx, job, now, due_at=add_seconds(now, backoff(job.tries)), tries=job.tries + 1)
         elif finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, sentence("broken-step"), now):
             words = sentence("admin-broken", job=f"{job.id}", fault=type(error).__name__)
             tx.outbox.notify_admins(self.admins, f"broken:{job.id}", words.translate, now)
@@ -212,27 +213,6 @@ class OrderSubmitter:
 def _handle_refusal(tx: Transaction, job: Job, error: RequestRefused, now: Instant) -> None:
     if error.transient and job.rejections < MAX_REFUSAL_RETRIES:
         due_at = add_seconds(now, backoff(job.rejections, FIRST_REFUSAL_DELAY))
-        _requeue(tx, job, due_at, now, rejections=job.rejections + 1)
+        requeue(tx, job, now, due_at=due_at, rejections=job.rejections + 1)
     else:
         finish_job.fail_job(tx, job, FailureReason.REFUSED, sentence("refused-order", words=error.text), now)
-
-
-def _requeue(
-    tx: Transaction,
-    job: Job,
-    due_at: Instant,
-    now: Instant,
-    *,
-    is_first: bool = True,
-    is_ready: bool = False,
-    **counts: int,
-) -> None:
-    """Queue a job again that certainly was not ordered, before or behind the others of its lane."""
-    if not tx.jobs.transition(job, State.QUEUED, submitted_at=None, due_at=due_at, **counts):
-        return
-    if is_first:
-        tx.fair_queue.enqueue_first(job.id, job.request.chat_id, is_ready=is_ready)
-    else:
-        tx.fair_queue.enqueue(job.id, job.request.chat_id, job.request.charged_to)
-        tx.fair_queue.set_ready(job.id, is_ready=is_ready)
-    tx.progress_messages.mark_stale(job.id, now)

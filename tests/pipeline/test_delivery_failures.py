@@ -115,8 +115,8 @@ async def test_who_did_not_get_an_unconfirmed_picture_can_reply_for_another(hous
     house.ada.delete(house.progress_message()["message_id"])
     house.telegram.faults.add("sendPhoto", CUT_AFTER, times=3)
     await house.advance_time(600)
-    [told] = [each for each in house.telegram.bot_messages(house.ada.id) if "text" in each]
-    house.ada.send_text("make it rain", reply_to=told["message_id"])
+    [notice] = [each for each in house.telegram.bot_messages(house.ada.id) if "text" in each]
+    house.ada.send_text("make it rain", reply_to=notice["message_id"])
     await house.process_updates()
     await house.advance_time(60)
     assert [task.prompt for task in house.kie.tasks.values()] == ["make it snow", "make it rain"]

@@ -13,8 +13,8 @@ POLICY_TEXT = "The input or output was flagged as sensitive. Please try again wi
 async def test_a_photo_becomes_an_answer_that_replies_to_it(house: BotHarness) -> None:
     asked = await house.request_edit(make_photo())
     await house.advance_time(30)
-    [picture] = house.pictures()
-    assert picture["reply_to_message"]["message_id"] == asked
+    [image] = house.pictures()
+    assert image["reply_to_message"]["message_id"] == asked
     assert (await house.read_job()).state is State.SUCCEEDED
     assert (await house.read_job()).answered_at is not None
 

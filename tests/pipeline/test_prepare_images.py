@@ -100,7 +100,7 @@ async def test_a_picture_is_uploaded_under_a_name_that_nobody_can_guess(house: B
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"%PDF-1.7 not a picture at all", "not a picture that I can read"),
         (make_photo()[:-400], "damaged or incomplete"),
@@ -122,10 +122,10 @@ async def test_a_picture_is_uploaded_under_a_name_that_nobody_can_guess(house: B
     ],
 )
 async def test_a_file_that_cannot_be_used_is_told_at_once_and_costs_nothing(
-    house: BotHarness, content: bytes, told: str
+    house: BotHarness, content: bytes, expected: str
 ) -> None:
     await _send_file(house, content, "picture.jpg")
-    assert told in house.sent_texts()[0]
+    assert expected in house.sent_texts()[0]
     assert house.kie.calls == []
     assert (await house.read_job()).reason is FailureReason.UNUSABLE_IMAGE
 

@@ -90,14 +90,14 @@ async def test_a_long_queue_that_moves_is_not_called_stuck(house: BotHarness) ->
     await house.request_edit(make_photo())
     later_on = house.clock.instant() + 950_000
 
-    def told(tx: Transaction) -> str:
+    def compose(tx: Transaction) -> str:
         _queue_thousands_before(tx)
         tx.circuit_breakers.close("outage")
-        status = tx.progress_messages.get(1)
-        todo = None if status is None else plan_progress_update(tx, status, OrderLimits(20, 95, 900), later_on)
-        return todo.content.text if todo is not None and todo.content is not None else ""
+        message = tx.progress_messages.get(1)
+        update = None if message is None else plan_progress_update(tx, message, OrderLimits(20, 95, 900), later_on)
+        return update.content.text if update is not None and update.content is not None else ""
 
-    assert "number 3,001 in the queue" in await house.bot.db.transact(told)
+    assert "number 3,001 in the queue" in await house.bot.db.transact(compose)
 
 
 def _queue_thousands_before(tx: Transaction) -> None:
@@ -122,7 +122,7 @@ async def test_an_answer_is_found_before_any_number_of_statuses(house: BotHarnes
             " SELECT 'status:' || i, 'status', i, '', 1, 1 FROM n"
         )
         tx.outbox.add(MessageDraft("answer", chat_id=77_777, body="Here it is."), 5)
-        return [parcel.draft.key for parcel in tx.outbox.list_due(9, OutboxExclusions(), 16)]
+        return [each.draft.key for each in tx.outbox.list_due(9, OutboxExclusions(), 16)]
 
     assert (await house.bot.db.transact(fill))[0] == "answer"
 

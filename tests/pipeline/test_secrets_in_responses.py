@@ -82,10 +82,10 @@ async def _assert_nothing_leaks(
 async def test_what_kie_says_of_a_failure_holds_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], quoted: str, transport: str
 ) -> None:
-    words = TEXTS_WITH_SECRETS[quoted]
+    text = TEXTS_WITH_SECRETS[quoted]
     how = {"image_transport": transport, "allow_token_in_urls": True}
     async with _open_observed_harness(tmp_path, **how) as house:
-        house.kie.script_outcomes(failure(words, refunded=False), failure(f"violates the policy: {words}"))
+        house.kie.script_outcomes(failure(text, refunded=False), failure(f"violates the policy: {text}"))
         await house.request_edit(make_photo())
         await house.advance_time(30)
         await house.request_edit(make_photo("red"))
@@ -104,7 +104,7 @@ async def test_what_kie_says_of_an_order_an_upload_or_a_look_holds_no_secret(
             house.kie.faults.add(what, Fault(FaultKind.ANSWER, status=200, body=body))
             await house.request_edit(make_photo())
             await house.advance_time(60)
-        assert [REDACTED in words for words in house.sent_texts()] == [True, True]
+        assert [REDACTED in text for text in house.sent_texts()] == [True, True]
         await _assert_nothing_leaks(house, monkeypatch, capsys)
 
 

@@ -65,8 +65,8 @@ async def _run_worker(house: BotHarness) -> AsyncIterator[None]:
     await working
 
 
-def _send(person: Person, content: bytes, words: str) -> None:
-    person.send_document(content, "picture.bin", "application/octet-stream", caption=words)
+def _send(person: Person, content: bytes, caption: str) -> None:
+    person.send_document(content, "picture.bin", "application/octet-stream", caption=caption)
 
 
 async def _wait_for_conversions(house: BotHarness, count: int = 1) -> None:
@@ -157,8 +157,8 @@ async def test_what_waits_for_its_turn_goes_on_after_a_restart(
 async def test_what_is_taken_back_gives_its_turn_to_the_next(
     house: BotHarness, eve: Person, conversions: SlowConversions
 ) -> None:
-    for person, words in ((eve, "eve 0"), (eve, "eve 1"), (house.ada, "ada")):
-        _send(person, _file_to_decode(), words)
+    for person, caption in ((eve, "eve 0"), (eve, "eve 1"), (house.ada, "ada")):
+        _send(person, _file_to_decode(), caption)
     await house.receive_updates()
     async with _run_worker(house):
         await _wait_for_conversions(house, 2)

@@ -109,7 +109,7 @@ async def test_without_credit_the_queue_is_kept_and_the_admin_told_once(house: B
     assert house.sent_texts() == []
     await house.advance_time(3600)
     assert len(house.kie.calls_named("createTask")) == 1, "probing is by the balance, which is free"
-    assert ["no credit left" in words for words in house.sent_texts(9009)] == [True]
+    assert ["no credit left" in text for text in house.sent_texts(9009)] == [True]
     assert house.progress_message()["text"] == render_english("waiting-for-owner")
     house.kie._account.paid_in = 100
     await house.advance_time(900)
@@ -117,13 +117,15 @@ async def test_without_credit_the_queue_is_kept_and_the_admin_told_once(house: B
     assert house.sent_texts(9009)[1:] == ["Kie.ai takes orders again."]
 
 
-@pytest.mark.parametrize(("code", "told"), [(401, "API key"), (433, "usage cap")])
-async def test_a_bad_key_and_a_key_cap_stop_all_orders_until_they_pass(house: BotHarness, code: int, told: str) -> None:
+@pytest.mark.parametrize(("code", "expected"), [(401, "API key"), (433, "usage cap")])
+async def test_a_bad_key_and_a_key_cap_stop_all_orders_until_they_pass(
+    house: BotHarness, code: int, expected: str
+) -> None:
     house.kie.refuse_next_create(code, "no")
     await house.request_edit(make_photo())
     await house.request_edit(make_photo("red"))
     assert len(house.kie.calls_named("createTask")) == 1
-    assert told in house.sent_texts(9009)[0]
+    assert expected in house.sent_texts(9009)[0]
     await house.advance_time(400)
     await house.advance_time(20)
     assert len(house.kie.tasks) == 2
@@ -235,7 +237,7 @@ async def test_a_bad_key_met_at_the_upload_keeps_the_queue(house: BotHarness) ->
     await house.request_edit(make_photo())
     await house.advance_time(2 * 3600)
     assert (await house.read_job()).state is State.QUEUED
-    assert ["API key" in words for words in house.sent_texts(9009)] == [True]
+    assert ["API key" in text for text in house.sent_texts(9009)] == [True]
     assert len(house.kie.calls_named("upload")) < 4
     house.kie.faults.clear()
     await house.advance_time(1000)

@@ -64,7 +64,7 @@ def _asked(house: BotHarness, whom: int) -> bool:
 
 
 def _told(house: BotHarness) -> list[str]:
-    return [words for words in house.sent_texts(ADMIN) if "task of another order" in words]
+    return [text for text in house.sent_texts(ADMIN) if "task of another order" in text]
 
 
 @pytest.mark.parametrize("is_called", [False, True])
