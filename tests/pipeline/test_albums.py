@@ -1,4 +1,4 @@
-"""Albums: several pictures, one request, in the order of the messages."""
+"""Albums: several images become one request, in the order of their messages."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ COLOURS = ("red", "green", "blue")
 
 
 async def _receive_and_wait(house: BotHarness, seconds: float = 3.0) -> None:
-    """Let in what was sent, and let so much time pass."""
+    """Receive the updates, and let some seconds pass."""
     await house.receive_updates()
     await _advance(house, seconds)
 

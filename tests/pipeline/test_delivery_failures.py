@@ -1,4 +1,4 @@
-"""What happens when Telegram does not simply take what we say."""
+"""Deliveries that fail: Telegram refuses, postpones, breaks off or does not confirm a message."""
 
 import asyncio
 import sqlite3
@@ -72,7 +72,7 @@ async def test_a_picture_that_is_never_confirmed_is_not_sent_for_ever(house: Bot
 
 
 async def _crash_while_sending(house: BotHarness) -> None:
-    """Let the process die when the picture stands in the chat, before it learns of it."""
+    """Kill the process after Telegram has delivered the image and before the bot knows it."""
     sends = _count_sends(house)
     house.telegram.faults.always("sendPhoto", Fault(FaultKind.HOLD_ANSWER))
     turn = asyncio.create_task(house.run_due_work())
@@ -89,9 +89,9 @@ async def test_deaths_while_a_picture_is_sent_do_not_repeat_it_for_ever(house: B
     await _make_answer_due(house)
     house.ada.delete(house.progress_message()["message_id"])
     house.telegram.faults.always("sendPhoto", too_many_requests(1))
-    await house.advance_time(30)  # until it only has to be sent
+    await house.advance_time(30)  # until only the delivery is left
     for _ in range(5):
-        await house.restart()  # a death before it was sent counts for nothing
+        await house.restart()  # a crash before the send does not count
         house.clock.now += 2
         await _crash_while_sending(house)
     assert len(house.pictures()) == 3
@@ -144,7 +144,7 @@ async def test_an_answer_that_may_stand_in_the_status_message_is_left_there(hous
     assert house.sent_texts() == [render_english("answer-unconfirmed")]
 
 
-#: What comes back after Telegram has delivered: a gateway's page, its own failure, and what is no answer at all.
+#: Responses after Telegram has delivered: a gateway's page, Telegram's own failure, and something invalid.
 AFTER_DELIVERY = {
     "502 page": (502, b"<html>502 Bad Gateway</html>"),
     "500": (500, b'{"ok":false,"error_code":500,"description":"Internal Server Error"}'),

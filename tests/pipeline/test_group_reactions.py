@@ -1,4 +1,4 @@
-"""Quiet in groups: a sign when a request is accepted, the uploading action, the picture, a sign at the end."""
+"""In groups: a reaction to an accepted request, the chat action, the image, and a reaction at the end."""
 
 from collections import Counter
 

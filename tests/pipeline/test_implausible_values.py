@@ -1,4 +1,4 @@
-"""Numbers that nobody can mean, whoever says them, are no numbers: the bot goes on, and what a day may cost holds."""
+"""Implausible numbers from Kie or Telegram are ignored: the bot goes on, and the daily limit of credits holds."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from tests.process_harness import make_photo, query_database
 ADMIN = 9009
 DAY_MS = 86_400_000
 
-#: Figures of a record that cannot be, each with what it is about.
+#: Implausible values in a task record, by what is wrong.
 IMPLAUSIBLE_PRICES: dict[str, dict[str, Any]] = {
     "more than all": {"creditsConsumed": 1e308},
     "a lot": {"creditsConsumed": 10_001},
@@ -194,7 +194,7 @@ def test_only_what_cannot_be_is_taken_out_of_an_update() -> None:
     assert json.dumps(as_it_can_be) == before
 
 
-# -- a database into which an earlier version has written what it was told
+# -- a database into which an earlier version wrote implausible values
 
 
 def _database_of_before(path: Path, today: int) -> None:

@@ -1,4 +1,4 @@
-"""What reaches Kie, and which pictures are turned away with a kind word before anything is ordered."""
+"""Which images reach Kie, and which are declined with an explanation before anything is ordered."""
 
 import io
 from pathlib import Path
@@ -23,7 +23,7 @@ from tests.images.sample_files import (
 )
 from tests.process_harness import TOKEN, make_photo
 
-#: two zero bytes before the first table of codes, as some phones and drones write
+#: Two zero bytes before the first Huffman table, as some phones and drones write them.
 UNUSUAL_JPEG = make_photo().replace(b"\xff\xc4", b"\x00\x00\xff\xc4", 1)
 
 NO_FILE = bad_request("wrong file_id or the file is temporarily unavailable")
@@ -228,7 +228,7 @@ async def test_kie_is_given_telegrams_address_which_is_stored_nowhere(tmp_path: 
     assert all(TOKEN.encode() not in file.read_bytes() for file in tmp_path.iterdir())
 
 
-#: Already upright, so that there is nothing to do but to cut out what they tell.
+#: Already upright, so only their metadata has to be removed.
 UPRIGHT_FILES = {
     f"upright {kind}": encode_picture(kind, exif=make_exif(1, camera="canary")) for kind in ("JPEG", "PNG", "WEBP")
 }

@@ -1,4 +1,4 @@
-"""What tells how an edit stands stays true, and never gets in the way of what is said."""
+"""The progress message stays correct through faults, and never delays other messages."""
 
 from bot.i18n import sentence
 from bot.job import State
@@ -20,7 +20,7 @@ def _calls(house: BotHarness, method: str) -> int:
 
 
 def _refuse_orders_for_now(house: BotHarness) -> None:
-    """Let Kie turn every order away for now."""
+    """Let Kie refuse all orders for now."""
     house.kie.faults.always("createTask", Fault(FaultKind.ANSWER, status=200, body=b'{"code":455,"msg":"maintenance"}'))
 
 
@@ -76,7 +76,7 @@ async def test_between_a_refusal_and_its_repetition_it_says_that_it_waits(house:
 
 
 async def test_a_person_without_a_status_is_told_as_well_that_it_waits(house: BotHarness) -> None:
-    """Jobs that an earlier version took on have none."""
+    """Jobs of an earlier version have no progress message."""
     _refuse_orders_for_now(house)
     await house.request_edit(make_photo())
     await house.bot.db.transact(lambda tx: tx.outbox._db.execute("DELETE FROM outbox"))
@@ -113,7 +113,7 @@ def _queue_thousands_before(tx: Transaction) -> None:
 
 
 async def test_an_answer_is_found_before_any_number_of_statuses(house: BotHarness) -> None:
-    """Ten thousand statuses may be due at once, after an outage, and an answer must not wait behind them."""
+    """After an outage ten thousand progress messages may be due, and an answer must not wait for them."""
 
     def fill(tx: Transaction) -> list[str]:
         tx.outbox._db.execute(
@@ -136,7 +136,7 @@ async def test_the_doubt_about_an_answer_survives_a_crash_and_a_failed_fetch(hou
 
 
 async def _crash_after_send(house: BotHarness) -> None:
-    """Bring about what a kill leaves between the send of a picture and the commit behind it, and start again."""
+    """Restart in the state that a kill between the send of an image and its commit leaves."""
     await house.request_edit(make_photo())
     house.telegram.faults.add("sendPhoto", CUT_AFTER)
     house.telegram.faults.always("getMe", Fault(FaultKind.CUT_BEFORE))

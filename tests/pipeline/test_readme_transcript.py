@@ -1,4 +1,4 @@
-"""The conversation that the README shows is one that took place."""
+"""The conversation in the README is a real one."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ WIDTH = 9
 
 
 class TranscriptWriter:
-    """Writes down what happens in a group, a line each."""
+    """Records what happens in a group, one line per event."""
 
     def __init__(self, here: GroupHarness) -> None:
         self.group = here
@@ -22,7 +22,7 @@ class TranscriptWriter:
         self.lines: list[str] = []
 
     def write(self) -> None:
-        """Write down what is new."""
+        """Record what is new."""
         for message in self.group.harness.telegram.messages(self.group.group.id):
             if message["message_id"] not in self._written:
                 self._written.add(message["message_id"])

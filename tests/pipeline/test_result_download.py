@@ -1,4 +1,4 @@
-"""A picture that Kie has made is not lost to an answer that is none: it is fetched later, told truthfully, and had."""
+"""Downloads that fail: the result is fetched later, and the user is told the truth and can ask for it again."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ def _ok_response(body: bytes, kind: str = "image/png") -> Fault:
     return Fault(FaultKind.ANSWER, status=200, body=body, headers={"Content-Type": kind})
 
 
-#: What a gateway, a proxy or a host of files answers when it has a bad moment, with status 200.
+#: Errors of a gateway, a proxy or a file host that come with status 200.
 INVALID_RESULTS = {
     "page": _ok_response(b"<html><body>Please wait</body></html>", "text/html"),
     "JSON": _ok_response(b'{"code": 500, "msg": "busy"}', "application/json"),
@@ -40,13 +40,13 @@ INVALID_RESULTS = {
 
 
 async def _finish_task(house: BotHarness) -> None:
-    """Let Ada ask, and Kie make the picture."""
+    """Let Ada request an edit, and Kie finish it."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
 
 
 async def _exhaust_download_retries(house: BotHarness) -> dict[str, Any]:
-    """Let it be given up to fetch a picture; return the message that says so."""
+    """Let the download be given up; return the message that says so."""
     house.kie.faults.always("result", INVALID_RESULTS["page"])
     await _finish_task(house)
     house.clock.now += 3 * DAY
@@ -56,7 +56,7 @@ async def _exhaust_download_retries(house: BotHarness) -> dict[str, Any]:
 
 
 def _texts_to_ada(house: BotHarness) -> list[dict[str, Any]]:
-    """Return the texts that Ada has, but for those that tell how it stands."""
+    """Return the text messages to Ada without the progress messages."""
     progress = house.progress_messages()
     return [each for each in house.telegram.bot_messages(house.ada.id) if "text" in each and each not in progress]
 
@@ -72,7 +72,7 @@ def _button_labels(message: dict[str, Any]) -> list[str]:
 
 
 def _sent_pictures(house: BotHarness) -> list[bytes]:
-    """Return the pictures that Ada was sent, as they left."""
+    """Return the bytes of the images that Ada was sent."""
     calls = [call for call in house.telegram.calls if call.method in ("sendPhoto", "sendDocument")]
     return [upload.content for call in calls for upload in call.files.values()]
 
@@ -82,7 +82,7 @@ def _result(house: BotHarness) -> bytes:
     return task.result
 
 
-# -- tried again
+# -- retries
 
 
 @pytest.mark.parametrize("name", INVALID_RESULTS)
@@ -117,7 +117,7 @@ async def test_it_is_tried_for_longer_than_a_passing_trouble_lasts(house: BotHar
     assert house.sent_texts() == []
 
 
-# -- told
+# -- what the user is told
 
 
 @pytest.mark.parametrize("fault", [INVALID_RESULTS["page"], HTML_502, NOT_FOUND])
@@ -166,7 +166,7 @@ async def test_in_a_group_nobody_is_bothered_and_who_asks_is_told(house: BotHarn
     assert (len(here.pictures()), here.sent_texts()) == (1, [])
 
 
-# -- given up, and had all the same
+# -- given up, and fetched by a button
 
 
 async def test_what_is_given_up_is_told_as_made_and_a_button_brings_it(house: BotHarness) -> None:
@@ -347,7 +347,7 @@ async def test_one_person_has_no_more_than_a_few_fetched_at_once(house: BotHarne
 async def test_an_original_that_is_given_up_has_a_button_too(house: BotHarness, answer_as: str) -> None:
     await house.bot.db.transact(lambda tx: tx.chats.set_preference(house.ada.id, Preference.ANSWER_AS, answer_as))
     if answer_as == "both":
-        house.telegram.faults.add("sendDocument", too_many_requests(100))  # so that it is fetched once more
+        house.telegram.faults.add("sendDocument", too_many_requests(100))  # which causes a second download
     await _finish_task(house)
     house.kie.faults.always("result", INVALID_RESULTS["JSON"])
     if answer_as == "photo":
@@ -397,7 +397,7 @@ async def test_a_reply_to_an_answer_is_about_kies_copy_where_that_can_be_had_in_
     assert second.inputs == [better]
 
 
-# -- where the address stands
+# -- where the URL is stored
 
 
 async def test_a_picture_whose_address_stands_elsewhere_comes(house: BotHarness) -> None:
@@ -423,7 +423,7 @@ async def test_who_has_a_picture_that_is_not_found_is_not_asked_to_order_it_agai
 
 
 async def test_what_kie_said_holds_no_secret_of_the_bot(tmp_path: Path) -> None:
-    async with open_bot_harness(tmp_path) as house:  # which looks for secrets in its database when it is closed
+    async with open_bot_harness(tmp_path) as house:  # closing it searches the database for secrets
         key = house.bot.settings.kie_api_key.get_secret_value()
         house.kie.script_outcomes(ScriptedOutcome(raw_result_json=json.dumps({"asked by": key})))
         await house.request_edit(make_photo())

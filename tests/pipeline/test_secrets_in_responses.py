@@ -1,7 +1,6 @@
-"""Whatever Kie and Telegram say, nobody reads a secret in it, and none is stored, counted or printed.
+"""Secrets in responses of Kie and Telegram are neither shown nor stored, counted or logged.
 
-A house searches for secrets by itself when it is closed: its log as it was before any filter, its files, and what the
-chats show. Here the other side quotes them on purpose.
+Closing a harness searches its unfiltered log, its files and the chats for secrets. Here the other side quotes them.
 """
 
 import json
@@ -27,7 +26,7 @@ ADMIN = 9009
 TOKEN_SECRET = TOKEN.partition(":")[2]
 IN_ADDRESS = f"https://api.telegram.org/file/bot{TOKEN}/photos/file_7.jpg"
 
-#: How Kie may put them into words.
+#: Forms in which Kie's error texts may contain them.
 TEXTS_WITH_SECRETS: dict[str, str] = {
     "the address of the picture": f"Image fetch failed: {IN_ADDRESS}",
     "escaped": f"Image fetch failed: {IN_ADDRESS.replace(':', '%3A').replace('/', '%2F')}",
@@ -50,14 +49,14 @@ async def _open_observed_harness(folder: Path, **settings: Any) -> AsyncIterator
 
 
 def _has_no_secret(text: str) -> bool:
-    """Say whether there is not even a part of a secret that somebody could use."""
+    """Say whether a text has no usable part of a secret."""
     return not any(part in text.lower() for part in ("canary", "%63%61%6e%61%72%79", "\\u0063\\u0061", "stranger"))
 
 
 async def _assert_nothing_leaks(
     house: BotHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Look at all that people, operators and their programs can see."""
+    """Check everything that users, operators and their programs can see."""
     path = house.bot.settings.database_path
     rows = await house.bot.db.transact(lambda tx: "\n".join(tx._db.iterdump()))
     monkeypatch.setenv("DATABASE_PATH", path)

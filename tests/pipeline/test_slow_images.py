@@ -1,6 +1,6 @@
-"""A slow picture slows only its sender: attacks with files that take long to decode, fetch or pass on.
+"""A slow image delays only its sender: attacks with files that take long to decode, download or upload.
 
-What is slow is held on purpose, so that nobody has to wait for it: a test that would have to comes to no end.
+What is slow waits for the test, so a test whose users have to wait for it fails by a timeout.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.images.sample_files import ROTATED_HEIC
 from tests.pipeline.slow_conversions import SlowConversions
 from tests.process_harness import make_photo
 
-#: Seconds after which something counts as never.
+#: Seconds after which a wait fails.
 TIMEOUT_SECONDS = 30.0
 
 PLAIN_PHOTOS = 6
@@ -32,7 +32,7 @@ PLAIN_PHOTOS = 6
 
 @pytest.fixture
 def conversions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowConversions]:
-    """Conversions that are held until the test lets them go."""
+    """Conversions that wait until the test releases them."""
     made = SlowConversions(tmp_path, monkeypatch)
     yield made
     made.close()
@@ -40,12 +40,12 @@ def conversions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slo
 
 @pytest.fixture
 def eve(house: BotHarness) -> Person:
-    """Who attacks."""
+    """The attacker."""
     return house.telegram.person(user_id=6666)
 
 
 def _file_to_decode(colour: str = "navy") -> bytes:
-    """Return a picture that has to be decoded."""
+    """Return an image that has to be decoded."""
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), colour).save(buffer, "BMP")
     return buffer.getvalue()
@@ -53,12 +53,12 @@ def _file_to_decode(colour: str = "navy") -> bytes:
 
 @asynccontextmanager
 async def _run_worker(house: BotHarness) -> AsyncIterator[None]:
-    """Let the worker work by itself."""
+    """Run the worker."""
     working = asyncio.create_task(house.bot.worker.run())
     try:
         yield
     except BaseException:
-        working.cancel()  # what is held may never be let go
+        working.cancel()  # a conversion may wait forever
         await asyncio.wait([working])
         raise
     house.bot.worker.stop()
@@ -70,12 +70,12 @@ def _send(person: Person, content: bytes, caption: str) -> None:
 
 
 async def _wait_for_conversions(house: BotHarness, count: int = 1) -> None:
-    """Wait until so many are in the conversion lane."""
+    """Wait until some jobs are in the conversion lane."""
     await _wait_until(lambda: len(house.bot.worker._steps.image_preparer.lane.jobs) >= count)
 
 
 async def _receive_album(house: BotHarness) -> None:
-    """Let in what waits, and the time pass in which an album could go on."""
+    """Receive the updates, and let the time for albums pass."""
     await house.receive_updates()
     house.clock.now += MAX_ALBUM_SECONDS
     await house.bot.db.transact(
@@ -84,7 +84,7 @@ async def _receive_album(house: BotHarness) -> None:
 
 
 async def _wait_for_orders(house: BotHarness, count: int) -> list[str]:
-    """Wait until so much is ordered, and return the words of all that is, in their order."""
+    """Wait for a number of orders, and return the prompts of all orders."""
     await house.kie.wait_for(lambda: len(house.kie.tasks) >= count, TIMEOUT_SECONDS)
     return [task.prompt for task in house.kie.tasks.values()]
 
@@ -180,7 +180,7 @@ async def test_huge_files_of_one_person_leave_room_for_others(house: BotHarness,
     await _receive_album(house)
     async with _run_worker(house):
         await _wait_until(lambda: len(_count_calls(house, "getFile")) >= 3)
-        for _ in range(1000):  # so that it has all that it can get
+        for _ in range(1000):  # until it holds everything that it can get
             await asyncio.sleep(0)
         house.telegram.faults.clear("file")
         house.ada.send_photo(make_photo(), caption="ada")
@@ -200,7 +200,7 @@ async def test_results_that_are_slowly_sent_to_one_person_leave_room_for_others(
         person = house.ada if group is groups[-1] else eve
         person.send_photo(make_photo(), caption="/edit make it snow", chat=group)
     await house.receive_updates()
-    await house.advance_time(60)  # until there is nothing to do but to send them
+    await house.advance_time(60)  # until only the deliveries are left
     house.telegram.faults.always("sendPhoto", slow)
     house.clock.now += 60
     await house.bot.db.transact(_make_all_due)
@@ -212,14 +212,14 @@ async def test_results_that_are_slowly_sent_to_one_person_leave_room_for_others(
 
 
 def _advance_a_moment(house: BotHarness) -> bool:
-    """Turn the clock on, because Telegram wants a moment between any two messages."""
+    """Advance the clock, because Telegram limits the rate of messages."""
     house.clock.now += 0.1
     house.bot.worker.wake()
     return True
 
 
 def _make_all_due(tx: Transaction) -> None:
-    """Let everything that waits be due, that of the eldest job first."""
+    """Make everything due that waits, the oldest job first."""
     tx.jobs._db.execute("UPDATE outbox SET due_at = job_id WHERE due_at IS NOT NULL")
 
 
@@ -228,7 +228,7 @@ def _count_calls(house: BotHarness, method: str) -> list[TelegramCall]:
 
 
 async def _wait_until(happened: Callable[[], bool]) -> None:
-    """Let the others work until something has happened that announces itself to nobody."""
+    """Yield to other tasks until a condition holds that no event announces."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while not happened():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The paid call: what is written down, repeated, given up, or left to the person."""
+"""The paid call: what is stored, repeated, given up, or left to the user."""
 
 import asyncio
 from functools import partial
@@ -147,7 +147,7 @@ async def test_after_a_trouble_one_order_goes_alone_before_the_others(house: Bot
 
 async def test_what_waits_behind_one_that_is_prepared_alone_is_prepared_as_soon_as_that_is_done(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path, max_running=1) as house:
-        house.kie.script_outcomes(STUCK)  # so that no order is made that would have the worker look around
+        house.kie.script_outcomes(STUCK)  # an order would wake the worker
         for colour in ("red", "green"):
             await house.request_edit(make_photo(colour))
         house.ada.send_photo(make_photo("blue"), caption="x")
@@ -160,7 +160,7 @@ async def test_what_waits_behind_one_that_is_prepared_alone_is_prepared_as_soon_
 
 
 def _start_upload_probe(tx: Transaction, *, job_id: int, since: Instant) -> None:
-    """Let uploads have failed a moment ago, and a job go first that turns out to have nothing to upload any more."""
+    """Open the upload breaker, and put a job first that has nothing left to upload."""
     tx.circuit_breakers.open(CircuitBreaker(UPLOADS, since - 2000, since - 1, 1))
     tx.fair_queue.set_ready(job_id, is_ready=False)
     job = tx.jobs.get(job_id)

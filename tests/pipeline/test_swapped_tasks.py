@@ -1,4 +1,4 @@
-"""Kie mixes tasks up: nobody gets somebody else's picture, nothing is ordered again by itself, and all is told."""
+"""Kie mixes up tasks: no user gets another's image, nothing is ordered again without a decision, all are told."""
 
 import json
 import sqlite3
@@ -44,7 +44,7 @@ async def _bob_requests_edit(house: BotHarness) -> None:
 
 
 async def _create_foreign_task(house: BotHarness, prompt: str = "a secret of theirs") -> str:
-    """Order something with the same account, but not by this bot; return its task."""
+    """Order with the same account, but not by this bot; return the task."""
     kie = KieClient(
         api_url=house.kie.url,
         upload_url=house.kie.url,
@@ -152,7 +152,7 @@ async def test_a_task_that_another_job_holds_is_left_until_that_one_has_been_loo
     async with _open_harness(tmp_path, is_called=True) as house:
         theirs = await _create_foreign_task(house)
         house.kie.answer_with_other_tasks(theirs)
-        await house.request_edit(make_photo())  # whose own task is the second one
+        await house.request_edit(make_photo())  # its own task is the second one
         own = list(house.kie.tasks)[1]
         house.kie.answer_with_other_tasks(own)
         await _bob_requests_edit(house)
@@ -208,7 +208,7 @@ async def test_whoever_gets_the_right_task_gets_the_picture_whatever_is_shown(
         assert _told(house) == []
 
 
-# -- what is compared
+# -- the comparison
 
 REFERENCE = "r" * 44
 OUR_UPLOADS = ("https://files.example/kieai/1/darkroom/aa.jpg", "https://files.example/kieai/1/darkroom/b%20b.jpg")
@@ -270,7 +270,7 @@ def test_a_reference_is_found_in_the_address_that_is_given() -> None:
         assert extract_reference(address) is None
 
 
-# -- a database in which one task answers two orders
+# -- a database in which two orders have the same task
 
 
 async def test_of_two_jobs_with_one_task_the_first_keeps_it_after_an_update(tmp_path: Path) -> None:
