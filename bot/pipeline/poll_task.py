@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum, auto
 
 from bot.clock import Instant, add_seconds, seconds_between, utc_day
-from bot.i18n import Sentence, sentence
+from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
 from bot.job_actions import record_cost, requeue
 from bot.kie.client import KieClient
@@ -82,7 +82,7 @@ class TaskPoller:
         """Return when to poll again after a bug in the bot; None if there is nothing left to poll."""
         now, job, attempt = self.clock(), tx.jobs.get(job_id), tx.attempts.get_latest(job_id)
         if job is not None and job.state is State.RUNNING:
-            return self._handle_missed_poll(tx, job, now)
+            return _retry_poll_at(job, now) if self._record_late(tx, job, now, is_known=False) else None
         if job is not None and job.state is State.SUBMITTING and attempt and attempt.candidate_task_id is not None:
             return uncertain_orders.retry_candidate_later(tx, job, attempt, now, is_temporary=False)
         self.callbacks.forget(job_id)
@@ -98,10 +98,8 @@ class TaskPoller:
 
     async def _poll_running(self, job: Job, task_id: str) -> Instant | None:
         record = await self._fetch_record(job, task_id)
-        if isinstance(record, KieError):
-            return self._keep_for_next_poll(job, await self._handle_no_answer(job))
-        if record.outcome is TaskOutcome.PENDING:
-            return self._keep_for_next_poll(job, await self._handle_pending(job))
+        if isinstance(record, KieError) or record.outcome is TaskOutcome.PENDING:
+            return await self._handle_unfinished(job, is_known=isinstance(record, TaskRecord))
         reported = self.callbacks.reported_task_id(job.id)
         # waking the worker lets it start the download in the same commit
         result = await self.wakeup.commit_and_wake(self.db, lambda tx: self._finish(tx, job, record, reported))
@@ -113,11 +111,29 @@ class TaskPoller:
             self._record_duration(job, record)
         return None
 
-    def _keep_for_next_poll(self, job: Job, again: Instant | None) -> Instant | None:
-        """Keep a job in memory until the next poll; past the deadline its row is read each time."""
+    async def _handle_unfinished(self, job: Job, *, is_known: bool) -> Instant | None:
+        """Return when to poll a task again that is pending or, unless `is_known`, about which Kie did not answer."""
+        now = self.clock()
+        age = seconds_between(job.submitted_at or now, now)
+        is_late = age >= min(self.deadline, LATE_POLL_AGES[-1])  # before that, nothing is read or written
+        if is_late and not await self.db.transact(lambda tx: self._record_late(tx, job, now, is_known=is_known)):
+            return None
+        again = self._next_poll_at(job, now) if is_known else _retry_poll_at(job, now)
         if again is not None and seconds_between(job.submitted_at or again, again) < self.deadline:
             self._running[job.id] = job
         return again
+
+    def _record_late(self, tx: Transaction, job: Job, now: Instant, *, is_known: bool) -> bool:
+        """Tell the user that a task takes long, or give it up; False if it is given up."""
+        age, stored = seconds_between(job.submitted_at or now, now), _reread_running(tx, job)
+        limit = LATE_POLL_AGES[-1] if is_known else GIVE_UP_POLLING_AFTER
+        if stored is not None and age >= limit:
+            text = sentence("never-finished" if is_known else "never-learned")
+            finish_job.fail_job(tx, stored, FailureReason.OVERDUE, text, now)
+        elif stored is not None and age >= self.deadline and stored.overdue_at is None:
+            tx.jobs.update(stored, overdue_at=now)
+            tx.progress_messages.open_or_refresh(stored, now)
+        return age < limit
 
     async def _poll_candidate(self, job: Job, attempt: Attempt, task_id: str) -> Instant | None:
         """Find out whether a candidate task came from an uncertain order."""
@@ -164,32 +180,6 @@ class TaskPoller:
             lambda tx: circuit_breakers.handle_free_call_error(tx, failure, self.admins, self.clock())
         )
         return failure
-
-    async def _handle_no_answer(self, job: Job) -> Instant | None:
-        now = self.clock()
-        age = seconds_between(job.submitted_at or now, now)
-        if age < min(self.deadline, GIVE_UP_POLLING_AFTER):
-            return _retry_poll_at(now, age)  # without a write
-        return await self.db.transact(lambda tx: self._handle_missed_poll(tx, job, now))
-
-    def _handle_missed_poll(self, tx: Transaction, job: Job, now: Instant) -> Instant | None:
-        age = seconds_between(job.submitted_at or now, now)
-        if age >= GIVE_UP_POLLING_AFTER:
-            _give_up(tx, job, sentence("never-learned"), now)
-            return None
-        if age >= self.deadline and job.overdue_at is None:
-            _mark_overdue(tx, job, now)
-        return _retry_poll_at(now, age)
-
-    async def _handle_pending(self, job: Job) -> Instant | None:
-        now = self.clock()
-        age = seconds_between(job.submitted_at or now, now)
-        if age >= LATE_POLL_AGES[-1]:
-            await self.db.transact(lambda tx: _give_up(tx, job, sentence("never-finished"), now))
-            return None
-        if age >= self.deadline and job.overdue_at is None:
-            await self.db.transact(lambda tx: _mark_overdue(tx, job, now))
-        return self._next_poll_at(job, now)
 
     def _next_poll_at(self, job: Job, now: Instant) -> Instant | None:
         lost = self.callbacks.loss_probability(job.id)
@@ -238,27 +228,15 @@ class TaskPoller:
             tx.outbox.notify_admins(self.admins, f"no-result:{job.id}", words.translate, now)
 
 
-def _retry_poll_at(now: Instant, age: float) -> Instant:
-    """Return when to repeat a poll that failed, for a task of this age in seconds."""
-    return add_seconds(now, min(300.0, max(2.0, age / 5)))
+def _retry_poll_at(job: Job, now: Instant) -> Instant:
+    """Return when to repeat a poll that failed: the later, the older the task is."""
+    return add_seconds(now, min(300.0, max(2.0, seconds_between(job.submitted_at or now, now) / 5)))
 
 
 def _reread_running(tx: Transaction, job: Job) -> Job | None:
     """Return the stored job if it still runs the same task; the one in memory may be outdated."""
     stored = tx.jobs.get(job.id)
     return stored if stored is not None and (stored.state, stored.task_id) == (State.RUNNING, job.task_id) else None
-
-
-def _mark_overdue(tx: Transaction, job: Job, now: Instant) -> None:
-    stored = _reread_running(tx, job)
-    if stored is not None and tx.jobs.update(stored, overdue_at=now):
-        tx.progress_messages.open_or_refresh(stored, now)
-
-
-def _give_up(tx: Transaction, job: Job, text: Sentence, now: Instant) -> None:
-    stored = _reread_running(tx, job)
-    if stored is not None:
-        finish_job.fail_job(tx, stored, FailureReason.OVERDUE, text, now)
 
 
 def _notify_of_implausible_values(

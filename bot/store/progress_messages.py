@@ -1,6 +1,6 @@
 """Statuses: the one message per job that tells how it stands, and changes.
 
-In groups, where others read along, a sign on the request has to do: there is a
+In groups, where others read along, a reaction to the request replaces it: there is a
 message only where the person has to decide something, or has asked.
 
 A status is a row of the outbox that is due whenever its message may have to be
