@@ -3,7 +3,7 @@
 This does not wait for the job's turn to be ordered, so a user soon hears of an unusable image, and the order has
 nothing left to wait for. Everything here is free and repeatable, and one commit stores the result.
 
-Decoding may take long and must delay nobody but the sender. If the conversion lane is free, an image is decoded at
+Decoding may take long and must delay only the sender. If the conversion lane is free, an image is decoded at
 once. Otherwise its bytes are dropped, the job enters the conversion queue, and `convert` downloads the image again in
 its turn, one image at a time.
 """
