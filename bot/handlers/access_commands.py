@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from bot import job_actions
 from bot.clock import Instant
 from bot.handlers.access import AccessDecision, AccessPolicy
 from bot.handlers.update_types import CommandGiven, UpdateOrigin
@@ -112,4 +113,4 @@ def _cancel_disallowed_jobs(tx: Transaction, access: AccessPolicy, principal: in
     # what somebody asked for in a chat that has their own id is found both ways
     for job in {job.id: job for job in open_jobs}.values():
         if access.decide(tx, job.request.user_id, job.request.chat_id) is not AccessDecision.ALLOWED:
-            tx.cancel_job(job, now)
+            job_actions.cancel_job(tx, job, now)

@@ -6,6 +6,7 @@ A press counts for the message that was pressed: what stands behind a button is 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds, seconds_between
 from bot.handlers.access import SETTINGS_ACTIONS, is_button_of_message, is_press_allowed
 from bot.handlers.delete_my_data import CONFIRMATION_ACTIONS, handle_deletion_press
@@ -145,7 +146,7 @@ def _handle_order_press(
 
 
 def _cancel_job(tx: Transaction, job: Job, now: Instant) -> Sentence:
-    if tx.cancel_job(job, now):
+    if job_actions.cancel_job(tx, job, now):
         return sentence("toast-cancelled")
     return (
         sentence("toast-settled")
@@ -233,7 +234,7 @@ def _order_variation(tx: Transaction, room: QuotaPolicy, job: Job, origin: Updat
     )
     variation = tx.jobs.get(tx.jobs.add(wanted, State.QUEUED, now))
     if variation is not None:
-        tx.enqueue(variation, now)
+        job_actions.enqueue(tx, variation, now)
     return sentence("toast-varied")
 
 
@@ -242,7 +243,7 @@ def _delete_answer(tx: Transaction, job: Job, origin: UpdateOrigin, now: Instant
     came_at = tx.outbox.last_sent_at(job.id, MessageKind.IMAGE) or job.answered_at
     if came_at is not None and add_seconds(came_at, DELETABLE_FOR) < now:
         return sentence("toast-too-old-to-delete", where=origin.chat_type)
-    tx.delete_answer(job, origin.message_id, now)
+    job_actions.delete_answer(tx, job, origin.message_id, now)
     return sentence("toast-deleted")
 
 
@@ -257,7 +258,9 @@ def _use_suggestion(
         return sentence("toast-settled")
     if room.admit(tx, origin, job, now) is not None:
         return sentence("toast-used-up", time=time_until_tomorrow(now))
-    return sentence("toast-idea") if tx.complete_request(job, idea.prompt, now) else sentence("toast-settled")
+    return (
+        sentence("toast-idea") if job_actions.complete_request(tx, job, idea.prompt, now) else sentence("toast-settled")
+    )
 
 
 def _resolve_uncertain_order(tx: Transaction, job: Job, pressed: ButtonPress, told: Sentence, now: Instant) -> Sentence:
@@ -266,5 +269,6 @@ def _resolve_uncertain_order(tx: Transaction, job: Job, pressed: ButtonPress, to
         return sentence("toast-settled")
     if tx.attempts.has_candidate_task(job.id):
         return sentence("toast-news")  # in a moment it is known, and may be settled without being paid again
-    decide = tx.retry_uncertain_order if pressed.action is ButtonAction.ORDER_AGAIN else tx.abandon_uncertain_order
-    return told if decide(job, now) else sentence("toast-settled")
+    is_retry = pressed.action is ButtonAction.ORDER_AGAIN
+    decide = job_actions.retry_uncertain_order if is_retry else job_actions.abandon_uncertain_order
+    return told if decide(tx, job, now) else sentence("toast-settled")

@@ -1,5 +1,6 @@
 """What commands change: edits are taken back, or told about anew."""
 
+from bot import job_actions
 from bot.clock import Instant, seconds_between, utc_day
 from bot.handlers.quotas import QuotaPolicy, RemainingQuota
 from bot.handlers.update_types import CommandGiven, UpdateOrigin
@@ -46,7 +47,7 @@ def show_status(tx: Transaction, origin: UpdateOrigin, now: Instant) -> Sentence
 def cancel_edits(tx: Transaction, origin: UpdateOrigin, now: Instant) -> Sentence:
     """Cancel everything of the person in this chat that is not ordered; return what to say."""
     jobs = tx.jobs.list_open_of_user_in_chat(origin.user_id, origin.chat_id)
-    too_late = [job for job in jobs if not tx.cancel_job(job, now)]
+    too_late = [job for job in jobs if not job_actions.cancel_job(tx, job, now)]
     for job in jobs:
         if job not in too_late:
             tx.progress_messages.queue_deletion(job.id, now)  # the reply says it

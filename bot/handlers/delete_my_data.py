@@ -3,6 +3,7 @@
 It is for the private chat only: what is stored concerns nobody else, and in a group others read along.
 """
 
+from bot import job_actions
 from bot.clock import Instant
 from bot.handlers.update_types import ButtonPressed, CommandGiven, UpdateContent, UpdateOrigin
 from bot.i18n import Sentence, sentence
@@ -72,7 +73,7 @@ def handle_deletion_press(tx: Transaction, origin: UpdateOrigin, press: ButtonPr
     tx.menus.queue_deletion(question, now)
     if _confirmation_action(press) is ButtonAction.KEEP_MY_DATA:
         return sentence("toast-kept")
-    tx.erase_user(origin.user_id, now)
+    job_actions.erase_user(tx, origin.user_id, now)
     _send_unrecorded(
         tx, origin, sentence("deleted", records=RECORD_RETENTION_MONTHS), f"erased:{origin.message_id}", now
     )

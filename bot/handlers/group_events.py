@@ -1,5 +1,6 @@
 """Groups: what happens to the bot there, and to the group."""
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds
 from bot.handlers.update_types import BotMembershipChanged, GroupMigrated, UpdateOrigin
 from bot.i18n import sentence
@@ -32,14 +33,14 @@ def handle_bot_removed(tx: Transaction, origin: UpdateOrigin, now: Instant) -> N
     if origin.is_group:
         tx.chats.set_receives_all_messages(origin.chat_id, receives_all=False)
         tx.chats.clear_added_by(origin.chat_id)
-    tx.drop_chat(origin.chat_id, now)
+    job_actions.drop_chat(tx, origin.chat_id, now)
 
 
 def handle_group_migrated(
     tx: Transaction, moved: GroupMigrated, admins: frozenset[int], allowed: frozenset[int], now: Instant
 ) -> None:
     """Go on in the supergroup; whoever admitted the group by its id is told that it has another one."""
-    tx.migrate_chat(moved.old_id, moved.new_id, now)
+    job_actions.migrate_chat(tx, moved.old_id, moved.new_id, now)
     if moved.old_id in allowed:
         words = sentence("admin-moved", old=f"{moved.old_id}", new=f"{moved.new_id}")
         tx.outbox.notify_admins(admins, f"moved:{moved.old_id}", words.translate, now)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds
 from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import reply
@@ -111,9 +112,9 @@ def is_valid_prompt(prompt: str) -> bool:
 
 def _queue_request(tx: Transaction, request: EditRequest, kind: RequestMessageKind, prompt: str, now: Instant) -> None:
     """Store a request that is complete."""
-    job = _store_request(tx, tx.with_prompt(request, prompt), State.QUEUED, kind, prompt, now)
+    job = _store_request(tx, job_actions.with_prompt(tx, request, prompt), State.QUEUED, kind, prompt, now)
     if job is not None:
-        tx.enqueue(job, now)
+        job_actions.enqueue(tx, job, now)
 
 
 def _ask_for_prompt(tx: Transaction, request: EditRequest, kind: RequestMessageKind, words: str, now: Instant) -> None:

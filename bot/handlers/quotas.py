@@ -9,6 +9,7 @@ accepted before stays, whatever it lacks.
 
 from dataclasses import dataclass
 
+from bot import job_actions
 from bot.clock import Instant, utc_day
 from bot.handlers.access import AccessPolicy
 from bot.handlers.replies import reply_once
@@ -122,7 +123,7 @@ class QuotaPolicy:
         told = self.why_exhausted(tx, origin, now)
         if told is None:
             tx.quota.charge_to_all(job.id, utc_day(now))
-        elif tx.cancel_job(job, now):
+        elif job_actions.cancel_job(tx, job, now):
             tx.progress_messages.queue_deletion(job.id, now)  # what is said instead says it
         return told
 
@@ -131,7 +132,7 @@ class QuotaPolicy:
         ceiling = self.daily_limits.credits
         return (
             bool(ceiling)
-            and tx.credits.count_affordable_edits(ceiling, tx.credits.count_open_edits(), utc_day(now)) < 1
+            and job_actions.count_affordable_edits(tx, ceiling, tx.credits.count_open_edits(), utc_day(now)) < 1
         )
 
     def refuse_if_exceeded(

@@ -6,6 +6,7 @@ the sender in this chat that still waits for some.
 
 from dataclasses import replace
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds
 from bot.handlers.new_requests import admit_or_refuse, create_request_from_text, is_valid_prompt
 from bot.handlers.quotas import QuotaPolicy
@@ -51,7 +52,7 @@ def _add_prompt(tx: Transaction, room: QuotaPolicy, job: Job, origin: UpdateOrig
     tx.request_messages.clear_texts(job.id)
     tx.request_messages.add(job.id, origin.chat_id, origin.message_id, RequestMessageKind.TEXT, words)
     if admit_or_refuse(tx, room, job, origin, now) and job.closes_by is None:
-        tx.complete_request(job, words, now)
+        job_actions.complete_request(tx, job, words, now)
 
 
 def _explain_invalid_prompt(words: str) -> Sentence:
@@ -162,13 +163,13 @@ def _apply_edited_prompt(
             once=f"changed:{update_id}",
         )
     elif job.state is State.QUEUED:
-        wished = tx.with_prompt(job.request, prompt)
+        wished = job_actions.with_prompt(tx, job.request, prompt)
         if wished != job.request:  # else an earlier caption of the album still counts
             tx.jobs.update(job, prompt=wished.prompt, **edit_option_columns(wished.options))
             react_to_edit(tx, origin, update_id, now)
     elif is_valid_prompt(prompt):
         if admit_or_refuse(tx, room, job, origin, now) and job.closes_by is None:
-            tx.complete_request(job, prompt, now)
+            job_actions.complete_request(tx, job, prompt, now)
     else:
         if not prompt:
             tx.quota.await_prompt(job.id)  # at once, and not only when its album is closed
