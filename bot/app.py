@@ -42,11 +42,11 @@ from bot.pipeline.circuit_breakers import RecoveryProbe
 from bot.pipeline.credit_balance import CreditBalanceChecker
 from bot.pipeline.deliver_image import ImageDeliverer
 from bot.pipeline.group_admins import GroupAdminFinder
-from bot.pipeline.image_upload import ImageUploader
 from bot.pipeline.job_metrics import JobMetrics
 from bot.pipeline.order_limits import OrderLimits
+from bot.pipeline.poll_schedule import AdaptivePollSchedule
 from bot.pipeline.poll_task import TaskPoller
-from bot.pipeline.prepare_images import ImagePreparer
+from bot.pipeline.prepare_images import ImagePreparer, ImageUploader
 from bot.pipeline.progress_message import ProgressMessageSender
 from bot.pipeline.retries import RetryRules
 from bot.pipeline.send_message import MessageSender
@@ -433,7 +433,7 @@ def _build_worker(
             kie,
             callbacks,
             measure,
-            usual=settings.task_usual_seconds,
+            schedule=AdaptivePollSchedule(settings.task_usual_seconds),
             deadline=deadline,
             admins=admins,
             clock=clock,
@@ -447,8 +447,8 @@ def _build_worker(
         ),
         progress_sender=ProgressMessageSender(db, chat, clock=clock),
         recovery_probe=RecoveryProbe(db, kie, clock=clock),
-        balance_checker=CreditBalanceChecker(db, kie, low=settings.low_credits, admins=admins, clock=clock),
-        admin_finder=GroupAdminFinder(db, chat, clock=clock, wake_intake=wake_intake),
+        balance_checker=CreditBalanceChecker(db, kie, low_threshold=settings.low_credits, admins=admins, clock=clock),
+        admin_finder=GroupAdminFinder(db, chat, clock=clock, wake_dispatcher=wake_intake),
     )
     pacing = SendRateLimiter(settings.telegram_messages_per_second)
     rules = RetryRules(admins, deadline, settings.album_window_seconds)

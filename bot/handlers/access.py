@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot import job_actions
 from bot.handlers.update_types import ButtonPressed, CommandGiven, UpdateContent, UpdateContext, UpdateOrigin
 from bot.i18n import Sentence, sentence
 from bot.job import ANONYMOUS_SENDER_ID, Job
@@ -241,4 +242,4 @@ def _cancel_disallowed_jobs(ctx: UpdateContext, policy: AccessPolicy, principal:
     # in a private chat the lists overlap
     for job in {job.id: job for job in open_jobs}.values():
         if policy.decide(ctx.tx, job.request.user_id, job.request.chat_id) is not AccessDecision.ALLOWED:
-            ctx.tx.cancel_job(job, ctx.now)
+            job_actions.cancel_job(ctx.tx, job, ctx.now)

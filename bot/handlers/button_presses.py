@@ -6,6 +6,7 @@ Whether a press takes effect depends on the message that was pressed, because an
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from bot import job_actions
 from bot.clock import add_seconds, seconds_between
 from bot.handlers.access import SETTINGS_ACTIONS, is_button_of_message, is_press_allowed
 from bot.handlers.delete_my_data import CONFIRMATION_ACTIONS, handle_deletion_press
@@ -101,7 +102,7 @@ def _why_unavailable(ctx: UpdateContext, press: ButtonPressed, action: ButtonAct
 
 def _cancel_job(press: _JobPress) -> Sentence:
     job = press.job
-    if press.ctx.tx.cancel_job(job, press.ctx.now):
+    if job_actions.cancel_job(press.ctx.tx, job, press.ctx.now):
         return sentence("toast-cancelled")
     is_settled = job.state in FINAL_STATES or job.asked_at is not None
     return sentence("toast-settled" if is_settled else "toast-too-late")
@@ -186,7 +187,7 @@ def _order_variation(press: _JobPress) -> Sentence:
     )
     job = ctx.tx.jobs.get(ctx.tx.jobs.add(variation, State.QUEUED, ctx.now))
     if job is not None:
-        ctx.tx.enqueue(job, ctx.now)
+        job_actions.enqueue(ctx.tx, job, ctx.now)
     return sentence("toast-varied")
 
 
@@ -196,7 +197,7 @@ def _delete_answer(press: _JobPress) -> Sentence:
     sent_at = ctx.tx.outbox.last_sent_at(job.id, MessageKind.IMAGE) or job.answered_at
     if sent_at is not None and add_seconds(sent_at, DELETABLE_FOR) < ctx.now:
         return sentence("toast-too-old-to-delete", where=ctx.origin.chat_type)
-    ctx.tx.delete_answer(job, ctx.origin.message_id, ctx.now)
+    job_actions.delete_answer(ctx.tx, job, ctx.origin.message_id, ctx.now)
     return sentence("toast-deleted")
 
 
@@ -210,7 +211,9 @@ def _use_suggestion(press: _JobPress) -> Sentence:
         return sentence("toast-settled")
     if press.limits.quotas.admit(ctx, job) is not None:
         return sentence("toast-used-up", time=time_until_tomorrow(ctx.now))
-    return sentence("toast-idea" if ctx.tx.complete_request(job, suggestion.prompt, ctx.now) else "toast-settled")
+    return sentence(
+        "toast-idea" if job_actions.complete_request(ctx.tx, job, suggestion.prompt, ctx.now) else "toast-settled"
+    )
 
 
 def _resolve_uncertain_order(press: _JobPress) -> Sentence:
@@ -221,8 +224,8 @@ def _resolve_uncertain_order(press: _JobPress) -> Sentence:
     if tx.attempts.has_candidate_task(job.id):
         return sentence("toast-news")  # the order may be found in a moment, without paying for it again
     if press.button.action is ButtonAction.ORDER_AGAIN:
-        return sentence("toast-again" if tx.retry_uncertain_order(job, press.ctx.now) else "toast-settled")
-    return sentence("toast-left" if tx.abandon_uncertain_order(job, press.ctx.now) else "toast-settled")
+        return sentence("toast-again" if job_actions.retry_uncertain_order(tx, job, press.ctx.now) else "toast-settled")
+    return sentence("toast-left" if job_actions.abandon_uncertain_order(tx, job, press.ctx.now) else "toast-settled")
 
 
 _JOB_PRESS_HANDLERS: Mapping[ButtonAction, Callable[[_JobPress], Sentence]] = {

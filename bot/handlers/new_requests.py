@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds
 from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import reply
@@ -80,9 +81,9 @@ def _start_request(
 ) -> None:
     tx, request = ctx.tx, _build_request(ctx, quotas, sources)
     if is_valid_prompt(prompt):
-        job = _store_request(ctx, tx.with_prompt(request, prompt), State.QUEUED, kind, prompt)
+        job = _store_request(ctx, job_actions.with_prompt(tx, request, prompt), State.QUEUED, kind, prompt)
         if job is not None:
-            tx.enqueue(job, ctx.now)
+            job_actions.enqueue(tx, job, ctx.now)
     else:
         job = _store_request(ctx, request, State.GATHERING, kind, prompt, add_seconds(ctx.now, PROMPT_TIMEOUT))
         if job is not None:

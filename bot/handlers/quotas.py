@@ -7,6 +7,7 @@ so they are exact; an accepted request stays accepted, whatever it lacks.
 
 from dataclasses import dataclass
 
+from bot import job_actions
 from bot.clock import utc_day
 from bot.handlers.access import AccessPolicy
 from bot.handlers.replies import reply_once
@@ -117,14 +118,17 @@ class QuotaPolicy:
         refusal = self.why_exhausted(ctx)
         if refusal is None:
             tx.quota.charge_to_all(job.id, utc_day(ctx.now))
-        elif tx.cancel_job(job, ctx.now):
+        elif job_actions.cancel_job(tx, job, ctx.now):
             tx.progress_messages.queue_deletion(job.id, ctx.now)  # the refusal takes its place
         return refusal
 
     def is_credit_limit_reached(self, ctx: UpdateContext) -> bool:
         """Return whether the rest of today's credits is needed for the edits accepted so far."""
-        limit, credits_ = self.daily_limits.credits, ctx.tx.credits
-        return bool(limit) and credits_.count_affordable_edits(limit, credits_.count_open_edits(), utc_day(ctx.now)) < 1
+        limit = self.daily_limits.credits
+        if not limit:
+            return False
+        committed = ctx.tx.credits.count_open_edits()
+        return job_actions.count_affordable_edits(ctx.tx, limit, committed, utc_day(ctx.now)) < 1
 
     def refuse_if_exceeded(self, ctx: UpdateContext, *, album: str | None = None) -> bool:
         """Refuse a new request that exceeds a limit, with a reply; return whether it was refused.

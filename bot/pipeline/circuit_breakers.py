@@ -1,11 +1,18 @@
-"""What a trouble at Kie means for the orders of everybody: breakers, and words to the admins."""
+"""Circuit breakers: stop calls to Kie that would fail anyway, and notify the admins and the groups that wait.
+
+A breaker that opens blocks its calls until a given time. Where Kie's balance, a free call, can show whether the cause
+is gone, a recovery probe asks for it first. Then a single order goes out, and the breaker closes if Kie accepts it.
+`order_limits` says what an open breaker blocks.
+"""
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
 
-from bot.clock import Instant, add_seconds, seconds_between, utc_day
-from bot.i18n import sentence
+from bot.clock import Instant, add_seconds, backoff, seconds_between, utc_day
+from bot.i18n import Sentence, sentence
+from bot.i18n.time_phrases import time_until_tomorrow
 from bot.kie.client import KieClient
 from bot.kie.errors import (
     RATE_LIMIT_CODES,
@@ -16,19 +23,14 @@ from bot.kie.errors import (
     OrderUncertain,
     UnexpectedResponse,
 )
-from bot.store.circuit_breakers import CircuitBreaker
+from bot.pipeline.error_containment import ErrorContainment
+from bot.pipeline.finish_job import draft_reply
+from bot.pipeline.order_limits import OrderLimits, is_within_budget
+from bot.store.circuit_breakers import OUTAGE, RATE, UNCERTAIN, UPLOADS, CircuitBreaker
 from bot.store.database import Database
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
-
-OUTAGE, RATE = "outage", "rate"
-
-#: Orders that end without a clear answer: each one more may have to be asked about, so the next one is long in coming.
-UNCERTAIN = "doubt"
-
-#: Kie's store for pictures, which is another machine than the one that takes orders.
-UPLOADS = "uploads"
 
 #: Seconds of the first pause and of the longest one, by breaker; each trip in a row doubles the pause.
 BREAKER_PAUSES = {
@@ -36,143 +38,182 @@ BREAKER_PAUSES = {
     RATE: (5.0, 60.0),
     UNCERTAIN: (2.0, 600.0),
     UPLOADS: (2.0, 60.0),
-    "credits": (60.0, 900.0),
-    "key": (60.0, 900.0),
-    "cap": (300.0, 3600.0),
+    BlockCause.CREDITS.value: (60.0, 900.0),
+    BlockCause.KEY.value: (60.0, 900.0),
+    BlockCause.CAP.value: (300.0, 3600.0),
 }
 
-#: Trips in a row after which the admins are told of an outage.
+#: Trips in a row that make an outage a lasting one, which the admins and the users are told of.
 LASTING_OUTAGE_TRIPS = 4
 
 #: Seconds; the longest pause that Kie itself can ask for.
 MAX_RETRY_AFTER = 3600.0
 
+#: Seconds between two probes, where nothing calls for a longer pause.
+PROBE_RETRY_AFTER = 30.0
+
+#: Seconds after which users are told of a breaker that only the operator can close.
+NOTICE_AFTER = 3.0
+
 
 def trip_order_breaker(tx: Transaction, error: KieError, admins: frozenset[int], now: Instant) -> None:
-    """Open the breaker that belongs to an error; tell the admins when only they can help, or when it lasts."""
-    _trip_breaker(tx, _breaker_name(error), error, admins, now)
+    """Open the breaker that belongs to an error; notify the admins if only they can help, or if the outage lasts."""
+    if isinstance(error, AccountBlocked):
+        name = error.cause.value
+    elif isinstance(error, OrderUncertain):
+        name = UNCERTAIN
+    else:
+        name = RATE if isinstance(error, KieUnavailable) and error.code in RATE_LIMIT_CODES else OUTAGE
+    _trip(tx, name, error, admins, now)
 
 
 def trip_upload_breaker(tx: Transaction, error: KieUnavailable, admins: frozenset[int], now: Instant) -> None:
-    """Fetch and upload nothing for a while: all who wait would do it in vain, and again and again."""
-    _trip_breaker(tx, UPLOADS, error, admins, now)
+    """Prepare no images for a while, since no upload would succeed."""
+    _trip(tx, UPLOADS, error, admins, now)
 
 
 def close_upload_breaker(tx: Transaction, admins: frozenset[int], now: Instant) -> None:
-    """Let all be prepared again, since one was."""
+    """Prepare images again after an upload that succeeded."""
     breaker = tx.circuit_breakers.get(UPLOADS)
     if breaker is not None and breaker.until <= now:
-        _close_breaker(tx, breaker, admins, now)
-
-
-def _trip_breaker(tx: Transaction, name: str, error: KieError, admins: frozenset[int], now: Instant) -> None:
-    known = tx.circuit_breakers.get(name)
-    if known is not None and known.until > now:
-        return  # calls that left before the first of them failed
-    breaker = open_breaker(tx, name, now, getattr(error, "retry_after", None))
-    tx.log(log.warning, "Kie is left alone for %.0f s (%s): %s", seconds_between(now, breaker.until), name, error)
-    if isinstance(error, AccountBlocked):
-        tx.outbox.notify_admins(admins, f"halt:{name}:{breaker.since}", sentence(f"admin-halt-{name}").translate, now)
-    elif breaker.trips == LASTING_OUTAGE_TRIPS:
-        tx.outbox.notify_admins(
-            admins, f"outage:{name}:{breaker.since}", sentence("admin-outage", words=str(error)).translate, now
-        )
-
-
-def open_breaker(tx: Transaction, name: str, now: Instant, wait: float | None = None) -> CircuitBreaker:
-    """Open a breaker, or keep it open; each time in a row for longer, unless Kie named the seconds to wait."""
-    known = tx.circuit_breakers.get(name)
-    trips = 1 if known is None else known.trips + 1
-    first, longest = BREAKER_PAUSES[name]
-    pause = min(wait, MAX_RETRY_AFTER) if wait else min(longest, first * 2.0 ** min(trips - 1, 16))
-    breaker = CircuitBreaker(name, now if known is None else known.since, add_seconds(now, pause), trips)
-    tx.circuit_breakers.open(breaker)
-    return breaker
+        _close(tx, breaker, admins, now)
 
 
 def close_order_breakers(tx: Transaction, submitted_at: Instant, admins: frozenset[int], now: Instant) -> None:
-    """Close the breakers that an order, made at `submitted_at` and taken, was to try out.
+    """Close the breakers whose pause was over when an accepted order left, at `submitted_at`.
 
     An order that left before a breaker opened says nothing about it.
     """
     for breaker in tx.circuit_breakers.list_open():
         if breaker.name != UPLOADS and breaker.until <= submitted_at:
-            _close_breaker(tx, breaker, admins, now)
+            _close(tx, breaker, admins, now)
 
 
-def _close_breaker(tx: Transaction, breaker: CircuitBreaker, admins: frozenset[int], now: Instant) -> None:
+def _trip(tx: Transaction, name: str, error: KieError, admins: frozenset[int], now: Instant) -> None:
+    known = tx.circuit_breakers.get(name)
+    if known is not None and known.until > now:
+        return  # the call left before the breaker opened
+    breaker = _open(tx, name, now, getattr(error, "retry_after", None))
+    tx.log(log.warning, "circuit breaker %s: open for %.0f s: %s", name, seconds_between(now, breaker.until), error)
+    if isinstance(error, AccountBlocked):
+        tx.outbox.notify_admins(admins, f"halt:{name}:{breaker.since}", sentence(f"admin-halt-{name}").translate, now)
+    elif breaker.trips == LASTING_OUTAGE_TRIPS:
+        words = sentence("admin-outage", words=str(error))
+        tx.outbox.notify_admins(admins, f"outage:{name}:{breaker.since}", words.translate, now)
+
+
+def _open(tx: Transaction, name: str, now: Instant, retry_after: float | None = None) -> CircuitBreaker:
+    """Open a breaker, or keep it open: for longer each time in a row, or for the seconds that Kie named."""
+    known = tx.circuit_breakers.get(name)
+    trips = 1 if known is None else known.trips + 1
+    pause = min(retry_after, MAX_RETRY_AFTER) if retry_after else backoff(trips - 1, *BREAKER_PAUSES[name])
+    breaker = CircuitBreaker(name, now if known is None else known.since, add_seconds(now, pause), trips)
+    tx.circuit_breakers.open(breaker)
+    return breaker
+
+
+def _close(tx: Transaction, breaker: CircuitBreaker, admins: frozenset[int], now: Instant) -> None:
     tx.circuit_breakers.close(breaker.name)
-    tx.log(log.info, "Kie is well again (%s)", breaker.name)
-    if needs_operator(breaker) or breaker.trips >= LASTING_OUTAGE_TRIPS:
-        tx.outbox.notify_admins(
-            admins, f"resumed:{breaker.name}:{breaker.since}", sentence("admin-resumed").translate, now
-        )
+    tx.log(log.info, "circuit breaker %s: closed", breaker.name)
+    if _needs_operator(breaker) or breaker.trips >= LASTING_OUTAGE_TRIPS:
+        key = f"resumed:{breaker.name}:{breaker.since}"
+        tx.outbox.notify_admins(admins, key, sentence("admin-resumed").translate, now)
+
+
+def _needs_operator(breaker: CircuitBreaker) -> bool:
+    return breaker.name in set(BlockCause)
 
 
 def handle_free_call_error(tx: Transaction, error: KieError, admins: frozenset[int], now: Instant) -> None:
-    """Draw the conclusions for everybody from an error of a free call."""
+    """Open a breaker if a free call shows a blocked account; notify the admins of an undocumented response."""
     if isinstance(error, AccountBlocked):
         trip_order_breaker(tx, error, admins, now)
     elif isinstance(error, UnexpectedResponse):
-        tx.log(log.error, "Kie's answer is not as documented: %s", error)
+        tx.log(log.error, "Kie's response is not as documented: %s", error)
         words = sentence("admin-garbled", words=str(error))
         tx.outbox.notify_admins(admins, f"garbled:{error.code}:{utc_day(now)}", words.translate, now)
 
 
 def schedule_immediate_probes(tx: Transaction, now: Instant) -> None:
-    """Let the reasons be looked into at once that an operator may have removed before a start."""
+    """At the start, probe at once what the operator may have put right."""
     for breaker in tx.circuit_breakers.list_open():
-        if needs_operator(breaker):
+        if _needs_operator(breaker):
             tx.circuit_breakers.open(replace(breaker, until=min(now, breaker.until), is_probed=False))
 
 
-def needs_operator(breaker: CircuitBreaker) -> bool:
-    """Say whether it is a trouble that only the operator can end."""
-    return breaker.name in set(BlockCause)
-
-
-def _breaker_name(error: KieError) -> str:
-    if isinstance(error, AccountBlocked):
-        return error.cause.value
-    if isinstance(error, OrderUncertain):
-        return UNCERTAIN
-    return RATE if isinstance(error, KieUnavailable) and error.code in RATE_LIMIT_CODES else OUTAGE
-
-
-#: Seconds after a free question that Kie did not answer.
-PROBE_RETRY_AFTER = 30.0
-
-
+@dataclass(eq=False)
 class RecoveryProbe:
-    """The question is for the balance: it needs a good key, and it tells about the credits."""
+    """Asks for the balance, which costs nothing, needs a valid key, and shows whether there are credits."""
 
-    def __init__(self, db: Database, kie: KieClient, *, clock: Callable[[], Instant]) -> None:
-        self._db = db
-        self._kie = kie
-        self._clock = clock
+    db: Database
+    kie: KieClient
+    _: KW_ONLY
+    clock: Callable[[], Instant]
 
-    async def run(self, breaker: str) -> None:
-        """Ask once; let the next order try, or keep the breaker shut for longer."""
+    async def run(self, name: str) -> None:
+        """Ask once; then let one order try, or keep the breaker open for longer."""
         try:
-            balance = await self._kie.get_credits()
+            balance = await self.kie.get_credits()
         except KieError:
-            gone = False
+            recovered = False
         else:
-            gone = balance > 0 or breaker != "credits"
-        await self._db.transact(lambda tx: self._record_result(tx, breaker, gone=gone))
+            recovered = balance > 0 or name != BlockCause.CREDITS
+        await self.db.transact(lambda tx: self._record_result(tx, name, recovered=recovered))
 
-    def postpone(self, tx: Transaction, breaker: str) -> None:
-        """Ask again later: nothing was learned."""
-        known = tx.circuit_breakers.get(breaker)
-        if known is not None:
-            tx.circuit_breakers.open(replace(known, until=add_seconds(self._clock(), PROBE_RETRY_AFTER)))
+    def postpone(self, tx: Transaction, name: str) -> None:
+        """Probe again later, after one that showed nothing."""
+        breaker = tx.circuit_breakers.get(name)
+        if breaker is not None:
+            tx.circuit_breakers.open(replace(breaker, until=add_seconds(self.clock(), PROBE_RETRY_AFTER)))
 
-    def _record_result(self, tx: Transaction, breaker: str, *, gone: bool) -> None:
-        known = tx.circuit_breakers.get(breaker)
-        if gone:
-            tx.circuit_breakers.mark_probed(breaker)
-        elif breaker == UNCERTAIN and known is not None:
-            # no order went out, so nothing speaks for waiting longer than for any free question
-            self.postpone(tx, breaker)
+    def _record_result(self, tx: Transaction, name: str, *, recovered: bool) -> None:
+        if recovered:
+            tx.circuit_breakers.mark_probed(name)
+        elif name == UNCERTAIN and tx.circuit_breakers.get(name) is not None:
+            self.postpone(tx, name)  # no order failed, so the pause does not grow
         else:
-            open_breaker(tx, breaker, self._clock())
+            _open(tx, name, self.clock())
+
+
+def find_lasting_breaker(breakers: list[CircuitBreaker], now: Instant) -> CircuitBreaker | None:
+    """Return the first breaker that lasts long enough to tell users about it."""
+    for breaker in breakers:
+        is_blocked = _needs_operator(breaker) and seconds_between(breaker.since, now) >= NOTICE_AFTER
+        if is_blocked or breaker.trips >= LASTING_OUTAGE_TRIPS:
+            return breaker
+    return None
+
+
+def describe_outage(breaker: CircuitBreaker, limits: OrderLimits) -> Sentence:
+    """Say what an edit waits for; it says that the owner knows only where there are admins, who were notified."""
+    if not _needs_operator(breaker):
+        return sentence("waiting-for-kie")
+    return sentence("waiting-for-owner" if limits.has_admins else "waiting-for-owner-unaware")
+
+
+def notify_groups(tx: Transaction, containment: ErrorContainment, limits: OrderLimits, now: Instant) -> bool:
+    """Notify each group with a waiting edit once, since groups have no progress message; True if there may be more."""
+    notice = _current_notice(tx, limits, now)
+    if notice is None:
+        return False
+    groups = tx.fair_queue.claim_unnotified_groups(notice[0])
+    for chat_id in groups:
+        containment.run_for_row(tx, "notice", chat_id, partial(_notify_group, tx, chat_id, *notice, now), lambda: None)
+    return bool(groups)
+
+
+def _current_notice(tx: Transaction, limits: OrderLimits, now: Instant) -> tuple[str, Sentence] | None:
+    """Return the key and the text of the notice about what blocks all orders, None if nothing does."""
+    breaker = find_lasting_breaker(tx.circuit_breakers.list_open(), now)
+    if breaker is not None:
+        return f"halted:{breaker.name}:{breaker.since}", describe_outage(breaker, limits)
+    if not is_within_budget(tx, limits, now):
+        return f"halted:budget:{utc_day(now)}", sentence("waiting-for-tomorrow", time=time_until_tomorrow(now))
+    return None
+
+
+def _notify_group(tx: Transaction, chat_id: int, key: str, text: Sentence, now: Instant) -> None:
+    first = tx.fair_queue.get_longest_waiting(chat_id)
+    job = None if first is None else tx.jobs.get(first)
+    if job is not None:
+        tx.outbox.add(replace(draft_reply(job, key, text), key=f"{key}:in:{chat_id}"), now)

@@ -1,12 +1,12 @@
-"""Gather: completes the requests whose pictures came one by one, and gives up those that never got any words.
+"""Close albums whose last image has arrived, and cancel requests that got no prompt in time.
 
-The window of an album is a moment in the database, moved on by each item that
-arrives; nothing waits in memory. It is closed only when every update of its chat that
-was received in time has been handled, so none of its items can be in between.
+The deadline of an album is stored and extended by each item; nothing waits in memory. An album closes only when every
+update of its chat that was received in time has been handled, so none of its items can be missed.
 """
 
 from functools import partial
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds
 from bot.i18n import sentence
 from bot.job import MAX_PROMPT_LENGTH, PROMPT_TIMEOUT, FailureReason, Job, State
@@ -16,13 +16,15 @@ from bot.store.outbox import MessageKind
 from bot.store.request_messages import RequestMessageKind
 from bot.store.transaction import Transaction
 
-#: Requests looked at in one transaction.
+#: Requests handled in one transaction.
 BATCH_SIZE = 100
 
 
 def close_due_requests(tx: Transaction, containment: ErrorContainment, now: Instant) -> bool:
-    """Take on, or end, the incomplete requests whose time has come; True if there may be more of them."""
-    # what came in time may still wait in the inbox; whoever handles that wakes the worker when it has done so
+    """Queue or end the incomplete requests that are due; True if there may be more.
+
+    A request whose chat has unhandled updates is left out. Handling these updates wakes the worker.
+    """
     due = tx.jobs.list_due_incomplete(now, BATCH_SIZE)
     for job_id in due:
         containment.run_for_job(tx, job_id, partial(_close_or_cancel, tx, job_id, now))
@@ -33,39 +35,33 @@ def _close_or_cancel(tx: Transaction, job_id: int, now: Instant) -> None:
     job = tx.jobs.get(job_id)
     if job is None:
         return
-    if job.closes_by is None:
-        _cancel_without_prompt(tx, job, now)
-    else:
+    if job.closes_by is not None:
         _close_album(tx, job, now)
+    elif tx.jobs.transition(job, State.CANCELLED, reason=FailureReason.NO_PROMPT, finished_at=now, due_at=None):
+        tx.progress_messages.mark_stale(job.id, now)
 
 
 def _close_album(tx: Transaction, job: Job, now: Instant) -> None:
-    """Close an album: nothing more belongs to it."""
-    others = tx.request_messages.count(job.id, RequestMessageKind.OTHER)
     if not job.request.sources:
         tx.jobs.transition(job, State.CANCELLED, finished_at=now, due_at=None, closes_by=None)
         if not tx.outbox.has_max_pending(job.request.chat_id, MessageKind.TEXT):
             tx.outbox.add(draft_reply(job, "no-picture", sentence("unsupported")), now)
         return
     job = _reply_to_first_image(tx, job)
+    others = tx.request_messages.count(job.id, RequestMessageKind.OTHER)
     if others and not job.request.is_in_group:  # in a group the answer says it
         tx.outbox.add(draft_reply(job, "left-out", sentence("left-out", count=others)), now)
     prompt = tx.request_messages.get_prompt(job.id)
     if 0 < len(prompt) <= MAX_PROMPT_LENGTH:
-        tx.complete_request(job, prompt, now)
+        job_actions.complete_request(tx, job, prompt, now)
     elif tx.jobs.update(job, closes_by=None, due_at=add_seconds(now, PROMPT_TIMEOUT)):
         tx.quota.await_prompt(job.id)
         tx.progress_messages.open_or_refresh(job, now)
 
 
 def _reply_to_first_image(tx: Transaction, job: Job) -> Job:
-    """Let what is said about an album reply to its first picture, whichever item arrived first."""
+    """Let messages about an album reply to its first image, whichever item arrived first."""
     if job.request.message_id is None:
         return job
     tx.jobs.update(job, message_id=min(source.position for source in job.request.sources))
     return tx.jobs.get(job.id) or job
-
-
-def _cancel_without_prompt(tx: Transaction, job: Job, now: Instant) -> None:
-    if tx.jobs.transition(job, State.CANCELLED, reason=FailureReason.NO_PROMPT, finished_at=now, due_at=None):
-        tx.progress_messages.mark_stale(job.id, now)

@@ -1,6 +1,7 @@
-"""Balance: asks Kie now and then how many credits are left, and tells the admins in time."""
+"""The credit balance: ask Kie for it while orders are placed, and warn the admins when it is low."""
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 
 from bot.clock import Instant, add_seconds
 from bot.i18n import sentence
@@ -10,57 +11,56 @@ from bot.pipeline import circuit_breakers
 from bot.store.database import Database
 from bot.store.transaction import Transaction
 
-#: Seconds between two questions, as long as something is ordered. The question is free.
+#: Seconds between two checks. The call is free.
 CHECK_INTERVAL = 600.0
 
 
 def next_balance_check_at(tx: Transaction) -> Instant | None:
-    """Return when the balance is to be asked for, None while nothing was ordered since the last time."""
+    """Return when to ask for the balance, None while nothing was ordered since the last time."""
     wanted_at, known = tx.credits.get_balance_due_at(), tx.credits.get_balance()
     if wanted_at is None or known is None:
         return wanted_at
     return max(wanted_at, add_seconds(known.asked_at, CHECK_INTERVAL))
 
 
+@dataclass(eq=False)
 class CreditBalanceChecker:
-    """The step that learns the balance."""
+    """The step that asks for the balance."""
 
-    def __init__(
-        self, db: Database, kie: KieClient, *, low: float, admins: frozenset[int], clock: Callable[[], Instant]
-    ) -> None:
-        self._db = db
-        self._kie = kie
-        self._low_threshold = low
-        self._admins = admins
-        self._clock = clock
+    db: Database
+    kie: KieClient
+    _: KW_ONLY
+    #: credits below which the admins are warned
+    low_threshold: float
+    admins: frozenset[int]
+    clock: Callable[[], Instant]
 
     async def run(self) -> None:
-        """Ask once, and write down the answer."""
+        """Ask once and store the balance."""
         try:
-            balance = await self._kie.get_credits()
+            balance = await self.kie.get_credits()
         except KieError as error:
             failure = error
-            await self._db.transact(lambda tx: self._record_failure(tx, failure))
+            await self.db.transact(lambda tx: self._record_failure(tx, failure))
         else:
-            await self._db.transact(lambda tx: self._record_balance(tx, balance))
+            await self.db.transact(lambda tx: self._record_balance(tx, balance))
+
+    def postpone(self, tx: Transaction) -> None:
+        """Ask again later, as after a successful check."""
+        tx.credits.postpone_balance(add_seconds(self.clock(), CHECK_INTERVAL))
 
     def _record_failure(self, tx: Transaction, error: KieError) -> None:
         self.postpone(tx)
-        # whatever else is wrong shows with the next order, and is dealt with there
-        if isinstance(error, UnexpectedResponse):
-            circuit_breakers.handle_free_call_error(tx, error, self._admins, self._clock())
-
-    def postpone(self, tx: Transaction) -> None:
-        """Ask again later, as after any answer."""
-        tx.credits.postpone_balance(add_seconds(self._clock(), CHECK_INTERVAL))
+        if isinstance(error, UnexpectedResponse):  # the next order shows everything else that may be wrong
+            circuit_breakers.handle_free_call_error(tx, error, self.admins, self.clock())
 
     def _record_balance(self, tx: Transaction, balance: float) -> None:
-        now = self._clock()
+        now = self.clock()
         tx.credits.set_balance(balance, now)
-        is_low, known = balance < self._low_threshold, tx.credits.get_low_since()
-        if is_low and known is None:
-            tx.credits.set_low_since(now)
-            words = sentence("admin-low", credits=balance, low=self._low_threshold)
-            tx.outbox.notify_admins(self._admins, f"low:{now}", words.translate, now)
-        elif not is_low and known is not None:
-            tx.credits.set_low_since(None)
+        is_low, was_low = balance < self.low_threshold, tx.credits.get_low_since() is not None
+        if is_low == was_low:
+            return
+        tx.credits.set_low_since(now if is_low else None)
+        if is_low:
+            words = sentence("admin-low", credits=balance, low=self.low_threshold)
+            tx.outbox.notify_admins(self.admins, f"low:{now}", words.translate, now)

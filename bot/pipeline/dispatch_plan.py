@@ -12,14 +12,13 @@ from functools import partial
 from bot.clock import Instant, add_seconds, seconds_between
 from bot.job import Job, State
 from bot.kie.errors import BlockCause
-from bot.pipeline import collect_request, credit_balance, outage_notices, progress_message
-from bot.pipeline.circuit_breakers import UPLOADS
+from bot.pipeline import circuit_breakers, collect_request, credit_balance, progress_message
 from bot.pipeline.error_containment import MAX_TRIES, OUTBOX_MESSAGE_EXPIRY, QUARANTINE_SECONDS, ErrorContainment
 from bot.pipeline.order_limits import OrderAllowance, OrderLimits, blocks_orders, needs_probe
 from bot.pipeline.prepare_images import MAX_CONVERSIONS
 from bot.pipeline.progress_message import ProgressUpdate
 from bot.pipeline.submit_order import Order, OrderSubmitter
-from bot.store.circuit_breakers import CircuitBreaker
+from bot.store.circuit_breakers import UPLOADS, CircuitBreaker
 from bot.store.due_times import DueTimes, is_due
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxExclusions, OutboxLane, OutboxMessage
 from bot.store.transaction import Transaction
@@ -148,12 +147,12 @@ def _begin_orders(
 
     The last value says whether more groups may have to be notified.
     """
-    orders, allowance = submitter.begin_due_orders(tx, now)
+    orders, allowance = submitter.begin_due_orders(tx, containment, now)
     if not tx.fair_queue.has_jobs():
         return orders, OrderAllowance(0), False
     for job_id in tx.fair_queue.list_waiting_long(now):
         containment.run_for_job(tx, job_id, partial(_show_waiting, tx, job_id, now))
-    return orders, allowance, outage_notices.notify_groups(tx, containment, submitter.limits, now)
+    return orders, allowance, circuit_breakers.notify_groups(tx, containment, submitter.limits, now)
 
 
 def _show_waiting(tx: Transaction, job_id: int, now: Instant) -> None:

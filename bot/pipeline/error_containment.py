@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds, backoff, utc_day
 from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
@@ -125,7 +126,7 @@ def _end_job(tx: Transaction, job_id: int, now: Instant) -> None:
         case State.GATHERING:
             _cancel_request(tx, job, now)
         case State.SUBMITTING:
-            tx.abandon_uncertain_order(job, now)
+            job_actions.abandon_uncertain_order(tx, job, now)
         case State.QUEUED:
             finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, sentence("broken-step"), now)
 

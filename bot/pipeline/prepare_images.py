@@ -1,24 +1,25 @@
-"""Prepare: fetches a queued job's pictures, makes them fit, and makes them fetchable for Kie.
+"""Prepare a queued job's images: download them, convert what Kie would not take, and upload them.
 
-It runs as soon as it can, without waiting for the job's turn at Kie, so that an unusable picture
-is told at once and an order has nothing left to do but to order. Everything
-here is free and repeatable; one commit at the end makes it count.
+This does not wait for the job's turn to be ordered, so a user soon hears of an unusable image, and the order has
+nothing left to wait for. Everything here is free and repeatable, and one commit stores the result.
 
-A picture that has to be decoded may take long, and must slow nobody but its sender. Where the conversion
-lane is free it is decoded at once; else its bytes are dropped, the job enters the conversion queue, and
-`convert` fetches it again when it is its turn, one picture at a time.
+Decoding may take long and must delay only the sender. If the conversion lane is free, an image is decoded at
+once. Otherwise its bytes are dropped, the job enters the conversion queue, and `convert` downloads the image again in
+its turn, one image at a time.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import TypeVar
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from bot.clock import Instant
+from bot.clock import Instant, seconds_between
 from bot.i18n import Sentence, sentence
 from bot.images.convert import ImageChange, ImageConverter, SendableImage
 from bot.images.download import Downloader, DownloadError, DownloadUnavailable, download_image
@@ -35,10 +36,10 @@ from bot.images.errors import (
 from bot.images.inspect import SendObstacle, inspect_image_in_thread, obstacle_to_sending
 from bot.images.limits import MAX_ASPECT_RATIO
 from bot.job import FailureReason, Job, SourceImage, State
+from bot.kie.client import KieClient
 from bot.pipeline import circuit_breakers, finish_job
 from bot.pipeline.error_containment import MAX_TRIES
 from bot.pipeline.finish_job import Withdrawn
-from bot.pipeline.image_upload import ImageUploader
 from bot.store.database import Database
 from bot.store.transaction import Transaction
 from bot.telegram.client import TelegramClient
@@ -48,26 +49,39 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: Pictures in memory at once, over all jobs and beside those in the conversion lane: 20 MB each at the most.
+#: Images in memory at once, over all jobs, besides those in the conversion lane; each has at most 20 MB.
 MAX_IMAGES_IN_MEMORY = 4
 
 #: Images decoded at once: while the image of one user is decoded, that of the next is downloaded or uploaded.
 MAX_CONVERSIONS = 2
 
-#: Tries after which Telegram's copy of a picture has to do.
+#: Tries after which Telegram's copy of an image replaces Kie's better one.
 TRIES_FOR_FULL_SIZE = 3
 
-#: Some apps leave an empty EXIF block in the photos that they compress; the sender's data is gone all the same.
+#: Some apps leave an empty EXIF block in the photos that they compress, without the sender's data.
 TOLERATED_OBSTACLES = (SendObstacle.METADATA, SendObstacle.ROTATED)
+
+#: Seconds for which an upload is used. Kie's documentation says 24 hours or 3 days, depending on the page (2026).
+UPLOAD_VALID_FOR = 20 * 3600.0
+
+#: Kie refuses URLs whose path does not end like this.
+IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class ImageUnusable(Exception):
-    """This picture cannot be edited."""
+    """This image cannot be edited; `text` tells the user why."""
 
-    def __init__(self, told: Sentence) -> None:
-        super().__init__(told.name)
-        #: what the person is told
-        self.explanation = told
+    def __init__(self, text: Sentence) -> None:
+        super().__init__(text.name)
+        self.text = text
+
+
+@dataclass(frozen=True)
+class _DownloadedImage:
+    source: SourceImage
+    content: bytes
+    #: False for Kie's copy, which Telegram only has smaller
+    is_from_telegram: bool
 
 
 @dataclass(frozen=True)
@@ -76,259 +90,36 @@ class _UploadedImage:
     url: str | None
 
 
-@dataclass(frozen=True)
-class _FetchedImage:
-    content: bytes
-    #: whether Telegram has the very same
-    is_from_telegram: bool
+def is_upload_fresh(source: SourceImage, now: Instant) -> bool:
+    """Say whether Kie can fetch this image for long enough."""
+    return source.uploaded_at is not None and seconds_between(source.uploaded_at, now) < UPLOAD_VALID_FOR
 
 
-class ImagePreparer:
-    """The step that makes a queued job ready for its turn."""
+@dataclass(eq=False)
+class ImageUploader:
+    """Puts images where Kie can fetch them: uploads them under an unguessable name.
 
-    def __init__(
-        self,
-        db: Database,
-        chat: TelegramClient,
-        fetcher: Downloader,
-        converter: ImageConverter,
-        transport: ImageUploader,
-        wakeup: asyncio.Event,
-        *,
-        deadline: float,
-        admins: frozenset[int],
-        clock: Callable[[], Instant],
-    ) -> None:
-        self._db = db
-        self._chat = chat
-        self._fetcher = fetcher
-        self._image_slots = FairSemaphore(MAX_IMAGES_IN_MEMORY)
-        #: who has a picture decoded
-        self.lane = ConversionLane()
-        self._converter = converter
-        self._uploader = transport
-        self._wakeup = wakeup
-        self._deadline = deadline
-        self._admins = admins
-        self._clock = clock
+    `direct` spares that where Telegram has the same bytes: Kie fetches them from Telegram. Such a URL contains the bot
+    token, so it is asked for at the last moment and never stored.
+    """
 
-    async def run(self, job: Job) -> None:
-        """Prepare every picture that is not, then let the job wait for its turn at Kie, or at being converted.
+    telegram: TelegramClient
+    kie: KieClient
+    _: KW_ONLY
+    direct: bool
 
-        Raises what the rooms below raise when it is worth another try; what was carried by then stays carried.
-        """
-        to_carry = self._sources_to_upload(job)
-        may_convert = len(to_carry) == 1  # of several, each waits for a turn of its own
-        outcomes = await asyncio.gather(
-            *(self._prepare_image(job, source, may_convert=may_convert) for source in to_carry), return_exceptions=True
-        )
-        carried = [each for each in outcomes if isinstance(each, _UploadedImage)]
-        errors = [each for each in outcomes if isinstance(each, BaseException)]
-        if errors:
-            await self._handle_failure(
-                job, carried, next((e for e in errors if isinstance(e, Withdrawn | ImageUnusable)), errors[0])
-            )
-        else:
-            await self._finish(job, carried, is_ready=len(carried) == len(to_carry))
-
-    async def convert(self, job: Job) -> None:
-        """Prepare one picture of a job in the conversion lane, whatever it takes, and leave the lane.
-
-        Raises like `run`.
-        """
-        try:
-            to_carry = self._sources_to_upload(job)
-            carried = [await self._convert_image(job, source) for source in to_carry[:1]]
-            await self._finish(job, carried, is_ready=len(carried) == len(to_carry))
-        except (ImageUnusable, Withdrawn) as error:
-            await self._handle_failure(job, [], error)
-        finally:
-            self.lane.leave(job)
-
-    def _sources_to_upload(self, job: Job) -> list[SourceImage]:
-        now = self._clock()
-        return [source for source in job.request.sources if not self._uploader.is_fresh(source, now)]
-
-    async def _finish(self, job: Job, carried: list[_UploadedImage], *, is_ready: bool) -> None:
-        self._wakeup.set()  # before the commit, so that the worker begins the order in the same one, if it is its turn
-        await self._db.transact(
-            lambda tx: (self._mark_ready if is_ready else self._queue_for_conversion)(tx, job, carried)
-        )
-
-    async def _handle_failure(self, job: Job, carried: list[_UploadedImage], error: BaseException) -> None:
-        if isinstance(error, Withdrawn):
-            return
-        if not isinstance(error, ImageUnusable):
-            if carried:
-                await self._db.transact(lambda tx: self._record_uploads(tx, job, carried))
-            raise error
-        told = error.explanation
-        await self._db.transact(
-            lambda tx: finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, told, self._clock())
-        )
-
-    async def _prepare_image(self, job: Job, source: SourceImage, *, may_convert: bool) -> _UploadedImage | None:
-        """Carry a picture; None where it has to wait for being converted."""
-        with _explaining_errors(job, source):
-            async with self._image_slots.slot_for(job.charged_to):
-                await self._confirm_job_wanted(job)  # it may have waited for that room
-                found = await self._fetch(job, source)
-                found, ready = await self._fit(job, source, found, partial(self._fit_without_decoding, source))
-                if ready is not None:
-                    return await self._upload(job, source, found, ready)
-            if not (may_convert and await self._try_enter_lane(job)):
+    async def upload(self, source: SourceImage, image: SendableImage, *, is_from_telegram: bool = True) -> str | None:
+        """Make the image available and return its URL, None for a URL that must not be stored."""
+        if self.direct and is_from_telegram and image.change is ImageChange.AS_IS:
+            path = urlsplit(await self.telegram.get_file_url(source.file_id)).path
+            if path.lower().endswith(IMAGE_EXTENSIONS):
                 return None
-            try:
-                found, fitted = await self._fit(job, source, found, self._convert_content)
-            finally:
-                self.lane.leave(job)
-                self._wakeup.set()
-            return await self._upload(job, source, found, fitted)
+        name = f"{secrets.token_hex(16)}.{image.format.extension}"
+        return await self.kie.upload_image(image.content, name=name, mime=image.format.mime)
 
-    async def _convert_image(self, job: Job, source: SourceImage) -> _UploadedImage:
-        with _explaining_errors(job, source):
-            found = await self._fetch(job, source)
-            return await self._upload(job, source, *await self._fit(job, source, found, self._convert_content))
-
-    async def _convert_content(self, found: _FetchedImage) -> SendableImage:
-        return await self._converter.convert(found.content)
-
-    async def _fit_without_decoding(self, source: SourceImage, found: _FetchedImage) -> SendableImage | None:
-        photo = await _accept_photo(found.content) if source.is_photo and found.is_from_telegram else None
-        return photo or await self._converter.convert_without_decoding(found.content)
-
-    async def _try_enter_lane(self, job: Job) -> bool:
-        """Let a job go on with the picture that it has in hand, if nobody waits for a turn before it."""
-        if not self.lane.enter(job):
-            return False
-        if await self._db.transact(lambda tx: tx.conversion_queue.is_empty()):
-            return True
-        self.lane.leave(job)
-        return False
-
-    async def _upload(
-        self, job: Job, source: SourceImage, found: _FetchedImage, fitted: SendableImage
-    ) -> _UploadedImage:
-        await self._confirm_job_wanted(job)
-        return _UploadedImage(
-            source, await self._uploader.upload(source, fitted, telegram_has_it=found.is_from_telegram)
-        )
-
-    async def _confirm_job_wanted(self, job: Job) -> None:
-        """Raise Withdrawn where the job was cancelled, or everything of its person deleted, in the meantime."""
-        if not await self._db.transact(lambda tx: tx.jobs.is_still_in_state(job)):
-            raise Withdrawn
-
-    async def _fetch(self, job: Job, source: SourceImage) -> _FetchedImage:
-        """Fetch a picture from wherever it is best. Raises Unreachable where Kie's copy may be had in a moment."""
-        if source.full_url is not None:
-            try:
-                content, _ = await download_image(self._fetcher, source.full_url)
-                return _FetchedImage(content, is_from_telegram=False)
-            except (DownloadError, ImageError) as error:
-                if isinstance(error, DownloadUnavailable) and job.tries < TRIES_FOR_FULL_SIZE:
-                    raise
-                self._log_fallback_to_telegram(job, error)
-        return _FetchedImage(await self._download(job, source), is_from_telegram=True)
-
-    async def _fit(
-        self, job: Job, source: SourceImage, found: _FetchedImage, fit: Callable[[_FetchedImage], Awaitable[T]]
-    ) -> tuple[_FetchedImage, T]:
-        """Make a picture fit; where Kie's copy cannot be, whatever the reason, Telegram's has to do."""
-        try:
-            return found, await fit(found)
-        except ImageError as error:
-            if found.is_from_telegram:
-                raise
-            self._log_fallback_to_telegram(job, error)
-        found = _FetchedImage(await self._download(job, source), is_from_telegram=True)
-        return found, await fit(found)
-
-    @staticmethod
-    def _log_fallback_to_telegram(job: Job, error: Exception) -> None:
-        log.info("job %d: Telegram's copy has to do: %s", job.id, error, extra={"job": job.id})
-
-    async def _download(self, job: Job, source: SourceImage) -> bytes:
-        try:
-            return await self._chat.download_file(source.file_id)
-        except FileTooLarge:
-            raise ImageUnusable(sentence("file-too-large")) from None
-        except (FileUnavailable, Rejected) as error:
-            if isinstance(error, FileUnavailable) and job.tries < MAX_TRIES:
-                raise
-            raise ImageUnusable(sentence("not-fetched")) from None
-
-    def _mark_ready(self, tx: Transaction, job: Job, carried: list[_UploadedImage]) -> None:
-        reminder = finish_job.waiting_reminder_at(job, self._deadline, self._clock())
-        # where there was nothing to do, nothing speaks for it that what failed before will work
-        if job.state != State.QUEUED or not tx.jobs.update(job, due_at=reminder, tries=0 if carried else job.tries):
-            return
-        self._record_uploads(tx, job, carried)
-        tx.fair_queue.set_ready(job.id, is_ready=True)
-        self._close_upload_breaker(tx, carried)
-
-    def _queue_for_conversion(self, tx: Transaction, job: Job, carried: list[_UploadedImage]) -> None:
-        """Let a job wait for the next turn at being converted."""
-        if job.state == State.QUEUED and tx.jobs.update(job, due_at=None, tries=0):
-            self._record_uploads(tx, job, carried)
-            tx.conversion_queue.enqueue(job)
-            self._close_upload_breaker(tx, carried)
-
-    def _close_upload_breaker(self, tx: Transaction, carried: list[_UploadedImage]) -> None:
-        if carried:
-            circuit_breakers.close_upload_breaker(tx, self._admins, self._clock())
-
-    def _record_uploads(self, tx: Transaction, job: Job, carried: list[_UploadedImage]) -> None:
-        for each in carried:
-            tx.jobs.set_upload_url(job.id, each.source.position, each.url, self._clock())
-
-
-@contextmanager
-def _explaining_errors(job: Job, source: SourceImage) -> Iterator[None]:
-    """Turn what is wrong with a picture into words that say which one it is."""
-    try:
-        yield
-    except ImageError as error:
-        raise ImageUnusable(_name_album_item(job, source, _explain_error(error))) from None
-    except ImageUnusable as unusable:
-        raise ImageUnusable(_name_album_item(job, source, unusable.explanation)) from None
-
-
-def _name_album_item(job: Job, source: SourceImage, words: Sentence) -> Sentence:
-    """Say which picture is meant, where there are several."""
-    places = [each.position for each in job.request.sources]
-    if len(places) == 1:
-        return words
-    return sentence("album-item", place=places.index(source.position) + 1, count=len(places), words=words)
-
-
-async def _accept_photo(content: bytes) -> SendableImage | None:
-    """Take a photo as the sender's app made it, unless there is more in its way than an app leaves."""
-    try:
-        picture = await inspect_image_in_thread(content)
-    except ImageError:
-        return None  # the converter says what is wrong with it, if anything is
-    if obstacle_to_sending(picture) not in (None, *TOLERATED_OBSTACLES):
-        return None
-    return SendableImage(content, picture.format, ImageChange.AS_IS)
-
-
-def _explain_error(error: ImageError) -> Sentence:
-    match error:
-        case UnsupportedImageFormat(format=found) | UnsupportedEncoding(format=found):
-            return sentence("other-format", format=found)
-        case AnimatedImage():
-            return sentence("animated")
-        case DecodingTooCostly():
-            return sentence("too-much-work")
-        case UnreadableImage():
-            return sentence("broken-picture")
-        case ExtremeAspectRatio():
-            return sentence("too-narrow", most=MAX_ASPECT_RATIO)
-        case TooManyPixels():
-            return sentence("too-many-pixels")
-        case _:
-            return sentence("not-a-picture")
+    async def image_urls(self, job: Job) -> list[str]:
+        """Return the URLs of a job's images, for the order."""
+        return [source.upload_url or await self.telegram.get_file_url(source.file_id) for source in job.request.sources]
 
 
 class ConversionLane:
@@ -369,3 +160,216 @@ class FairSemaphore:
         of_user = self._per_user.setdefault(user, asyncio.Semaphore(self._max_per_user))
         async with of_user, self._shared:
             yield
+
+
+@dataclass(eq=False)
+class ImagePreparer:
+    """The step that makes a queued job ready to be ordered."""
+
+    db: Database
+    telegram: TelegramClient
+    downloader: Downloader
+    converter: ImageConverter
+    uploader: ImageUploader
+    wakeup: asyncio.Event
+    _: KW_ONLY
+    deadline: float
+    admins: frozenset[int]
+    clock: Callable[[], Instant]
+    _image_slots: FairSemaphore = field(init=False, default_factory=partial(FairSemaphore, MAX_IMAGES_IN_MEMORY))
+    #: the jobs of which an image is being decoded
+    lane: ConversionLane = field(init=False, default_factory=ConversionLane)
+
+    async def run(self, job: Job) -> None:
+        """Prepare all images that are not ready yet; then the job waits for its turn to be ordered or converted.
+
+        Raises the errors of Telegram, Kie and the download that are worth another try; images uploaded by then stay so.
+        """
+        sources = self._sources_to_upload(job)
+        may_convert = len(sources) == 1  # each of several takes its turn in the conversion queue
+        steps = [self._prepare_image(job, source, may_convert=may_convert) for source in sources]
+        await self._store_results(job, await asyncio.gather(*steps, return_exceptions=True), len(sources))
+
+    async def convert(self, job: Job) -> None:
+        """Prepare one image of a job in the conversion lane, decoding it if need be, and leave the lane.
+
+        Raises like `run`.
+        """
+        try:
+            sources = self._sources_to_upload(job)
+            steps = [self._convert_image(job, source) for source in sources[:1]]
+            await self._store_results(job, await asyncio.gather(*steps, return_exceptions=True), len(sources))
+        finally:
+            self.lane.leave(job)
+
+    def _sources_to_upload(self, job: Job) -> list[SourceImage]:
+        now = self.clock()
+        return [source for source in job.request.sources if not is_upload_fresh(source, now)]
+
+    async def _prepare_image(self, job: Job, source: SourceImage, *, may_convert: bool) -> _UploadedImage | None:
+        """Upload an image; None if it has to wait for its conversion."""
+        with _explaining_errors(job, source):
+            async with self._image_slots.slot_for(job.charged_to):
+                await self._confirm_job_wanted(job)  # it may have waited for the slot
+                image = await self._download(job, source)
+                image, sendable = await self._fit(job, image, self._fit_without_decoding)
+                if sendable is not None:
+                    return await self._upload(job, image, sendable)
+            if not (may_convert and await self._try_enter_lane(job)):
+                return None
+            try:
+                image, converted = await self._fit(job, image, self._convert_content)
+            finally:
+                self.lane.leave(job)
+                self.wakeup.set()
+            return await self._upload(job, image, converted)
+
+    async def _convert_image(self, job: Job, source: SourceImage) -> _UploadedImage:
+        with _explaining_errors(job, source):
+            image = await self._download(job, source)
+            return await self._upload(job, *await self._fit(job, image, self._convert_content))
+
+    async def _convert_content(self, image: _DownloadedImage) -> SendableImage:
+        return await self.converter.convert(image.content)
+
+    async def _fit_without_decoding(self, image: _DownloadedImage) -> SendableImage | None:
+        """Make an image fit for Kie; None if that takes decoding."""
+        if image.source.is_photo and image.is_from_telegram:
+            with suppress(ImageError):  # the converter says what is wrong
+                info = await inspect_image_in_thread(image.content)
+                if obstacle_to_sending(info) in (None, *TOLERATED_OBSTACLES):
+                    return SendableImage(image.content, info.format, ImageChange.AS_IS)
+        return await self.converter.convert_without_decoding(image.content)
+
+    async def _try_enter_lane(self, job: Job) -> bool:
+        """Enter the conversion lane with the image at hand, unless others wait for a turn."""
+        if not self.lane.enter(job):
+            return False
+        if await self.db.transact(lambda tx: tx.conversion_queue.is_empty()):
+            return True
+        self.lane.leave(job)
+        return False
+
+    async def _upload(self, job: Job, image: _DownloadedImage, sendable: SendableImage) -> _UploadedImage:
+        await self._confirm_job_wanted(job)
+        url = await self.uploader.upload(image.source, sendable, is_from_telegram=image.is_from_telegram)
+        return _UploadedImage(image.source, url)
+
+    async def _confirm_job_wanted(self, job: Job) -> None:
+        """Raise Withdrawn if the job was cancelled meanwhile, or its user deleted everything."""
+        if not await self.db.transact(lambda tx: tx.jobs.is_still_in_state(job)):
+            raise Withdrawn
+
+    async def _download(self, job: Job, source: SourceImage) -> _DownloadedImage:
+        """Download the best copy of an image. Raises DownloadUnavailable if Kie's copy may be available in a moment."""
+        if source.full_url is not None:
+            try:
+                content, _ = await download_image(self.downloader, source.full_url)
+                return _DownloadedImage(source, content, is_from_telegram=False)
+            except (DownloadError, ImageError) as error:
+                if isinstance(error, DownloadUnavailable) and job.tries < TRIES_FOR_FULL_SIZE:
+                    raise
+                _log_fallback_to_telegram(job, error)
+        return await self._download_from_telegram(job, source)
+
+    async def _download_from_telegram(self, job: Job, source: SourceImage) -> _DownloadedImage:
+        try:
+            content = await self.telegram.download_file(source.file_id)
+        except FileTooLarge:
+            raise ImageUnusable(sentence("file-too-large")) from None
+        except (FileUnavailable, Rejected) as error:
+            if isinstance(error, FileUnavailable) and job.tries < MAX_TRIES:
+                raise
+            raise ImageUnusable(sentence("not-fetched")) from None
+        return _DownloadedImage(source, content, is_from_telegram=True)
+
+    async def _fit(
+        self, job: Job, image: _DownloadedImage, fit: Callable[[_DownloadedImage], Awaitable[T]]
+    ) -> tuple[_DownloadedImage, T]:
+        """Make an image fit for Kie, using Telegram's copy if Kie's own is unusable."""
+        try:
+            return image, await fit(image)
+        except ImageError as error:
+            if image.is_from_telegram:
+                raise
+            _log_fallback_to_telegram(job, error)
+        image = await self._download_from_telegram(job, image.source)
+        return image, await fit(image)
+
+    async def _store_results(
+        self, job: Job, results: Sequence[_UploadedImage | BaseException | None], source_count: int
+    ) -> None:
+        uploads = [each for each in results if isinstance(each, _UploadedImage)]
+        errors = [each for each in results if isinstance(each, BaseException)]
+        final = [each for each in errors if isinstance(each, Withdrawn | ImageUnusable)]
+        match (final or errors or [None])[0]:
+            case None:
+                is_ready = len(uploads) == source_count
+                # before the commit, so that the worker begins the order in the same one, if it is its turn
+                self.wakeup.set()
+                await self.db.transact(lambda tx: self._record_finished(tx, job, uploads, is_ready=is_ready))
+            case ImageUnusable(text=text):
+                await self.db.transact(
+                    lambda tx: finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, text, self.clock())
+                )
+            case Withdrawn():
+                pass
+            case error:
+                if uploads:
+                    await self.db.transact(lambda tx: self._record_uploads(tx, job, uploads))
+                raise error
+
+    def _record_finished(self, tx: Transaction, job: Job, uploads: list[_UploadedImage], *, is_ready: bool) -> None:
+        now = self.clock()
+        due_at = finish_job.waiting_reminder_at(job, self.deadline, now) if is_ready else None
+        # without an upload, nothing shows that what failed before works now
+        tries = 0 if uploads or not is_ready else job.tries
+        if job.state != State.QUEUED or not tx.jobs.update(job, due_at=due_at, tries=tries):
+            return
+        self._record_uploads(tx, job, uploads)
+        if is_ready:
+            tx.fair_queue.set_ready(job.id, is_ready=True)
+        else:
+            tx.conversion_queue.enqueue(job)
+        if uploads:
+            circuit_breakers.close_upload_breaker(tx, self.admins, now)
+
+    def _record_uploads(self, tx: Transaction, job: Job, uploads: list[_UploadedImage]) -> None:
+        for each in uploads:
+            tx.jobs.set_upload_url(job.id, each.source.position, each.url, self.clock())
+
+
+def _log_fallback_to_telegram(job: Job, error: Exception) -> None:
+    log.info("job %d: falling back to Telegram's copy: %s", job.id, error, extra={"job": job.id})
+
+
+@contextmanager
+def _explaining_errors(job: Job, source: SourceImage) -> Iterator[None]:
+    """Turn an ImageError into ImageUnusable, and name the image where the job has several."""
+    try:
+        yield
+    except (ImageError, ImageUnusable) as error:
+        text = error.text if isinstance(error, ImageUnusable) else _explain_error(error)
+        positions = [each.position for each in job.request.sources]
+        if len(positions) > 1:
+            place = positions.index(source.position) + 1
+            text = sentence("album-item", place=place, count=len(positions), words=text)
+        raise ImageUnusable(text) from None
+
+
+def _explain_error(error: ImageError) -> Sentence:
+    match error:
+        case UnsupportedImageFormat(format=found) | UnsupportedEncoding(format=found):
+            return sentence("other-format", format=found)
+        case AnimatedImage():
+            return sentence("animated")
+        case DecodingTooCostly():
+            return sentence("too-much-work")
+        case UnreadableImage():
+            return sentence("broken-picture")
+        case ExtremeAspectRatio():
+            return sentence("too-narrow", most=MAX_ASPECT_RATIO)
+        case TooManyPixels():
+            return sentence("too-many-pixels")
+        case _:
+            return sentence("not-a-picture")

@@ -7,6 +7,7 @@ import errno
 import logging
 from dataclasses import dataclass
 
+from bot import job_actions
 from bot.clock import MAX_BACKOFF, Instant, add_seconds, backoff, seconds_between
 from bot.i18n import DEFAULT_LANGUAGE, Sentence, sentence
 from bot.images.download import DownloadError, DownloadUnavailable
@@ -166,9 +167,9 @@ def _redirect_message(
     draft = message.draft
     tx.log(log.info, "chat %d, message %s: %s", draft.chat_id, draft.key, error)
     if isinstance(error, ChatGone):
-        tx.drop_chat(draft.chat_id, now)
+        job_actions.drop_chat(tx, draft.chat_id, now)
     elif isinstance(error, ChatMigrated):
-        tx.migrate_chat(draft.chat_id, error.new_chat_id, now)
+        job_actions.migrate_chat(tx, draft.chat_id, error.new_chat_id, now)
     elif isinstance(error, TopicUnavailable) and draft.thread_id is not None:
         tx.outbox.drop_topic(message.id, now)
     elif draft.reply_to is not None:

@@ -1,15 +1,15 @@
-"""Send: hands one thing from the outbox over to Telegram, and says what is to be written down about it.
+"""Send a message from the outbox, and say what to store about it.
 
-Telegram has no key that would make a repeated send harmless. A crash between
-the send and the commit makes the message come twice: that window is the only
-one, and for a picture it is marked by `answering_at`.
+Telegram has no idempotency key. If the bot dies between a send and its commit, the message is sent again. For an image
+`answering_at` marks this window.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 
+from bot import job_actions
 from bot.clock import Instant, seconds_between
 from bot.i18n import sentence
-from bot.job import Job
 from bot.pipeline.deliver_image import ImageDeliverer
 from bot.pipeline.finish_job import Withdrawn, confirm_still_wanted
 from bot.stats.report import StatsReport
@@ -19,96 +19,82 @@ from bot.store.transaction import Transaction
 from bot.telegram.buttons import Button, ButtonAction
 from bot.telegram.client import Destination, TelegramClient
 
-#: Seconds after which a reaction tells nobody anything: what it waited behind is in the chat.
+#: Seconds after which a reaction is useless, because what it waited behind is in the chat.
 REACTION_EXPIRES_AFTER = 30.0
 
-#: The button under what is said in place of a picture or a file, and its label.
-FETCH_BUTTONS: Mapping[MessageKind, tuple[ButtonAction, str]] = {
+#: The button under a text that replaces an image or a file, and its label.
+FETCH_BUTTONS = {
     MessageKind.IMAGE: (ButtonAction.FETCH_RESULT, "button-fetch"),
     MessageKind.FILE: (ButtonAction.SEND_ORIGINAL, "button-original"),
 }
 
 
+@dataclass(eq=False)
 class MessageSender:
-    """The step that takes a parcel out of the outbox."""
+    """The step that sends messages."""
 
-    def __init__(
-        self,
-        db: Database,
-        chat: TelegramClient,
-        deliver: ImageDeliverer,
-        report: StatsReport,
-        *,
-        clock: Callable[[], Instant],
-    ) -> None:
-        self._db = db
-        self._chat = chat
-        self._image_deliverer = deliver
-        self._stats_report = report
-        self._clock = clock
+    db: Database
+    telegram: TelegramClient
+    deliverer: ImageDeliverer
+    stats_report: StatsReport
+    _: KW_ONLY
+    clock: Callable[[], Instant]
 
-    async def run(self, parcel: OutboxMessage) -> UnitOfWork:
-        """Send it once; return what is to be written about it.
+    async def run(self, message: OutboxMessage) -> UnitOfWork:
+        """Try once and return what to store about it.
 
-        Raises a ChatError, a FetchError or Undeliverable when that did not work.
+        Raises TelegramApiError, and what `ImageDeliverer.run` raises.
         """
-        if (
-            parcel.draft.kind is MessageKind.REACTION
-            and seconds_between(parcel.written_at, self._clock()) > REACTION_EXPIRES_AFTER
-        ):
-            return lambda tx: tx.outbox.mark_ended(parcel.id, DeliveryOutcome.EXPIRED, self._clock())
+        age = seconds_between(message.written_at, self.clock())
+        if message.draft.kind is MessageKind.REACTION and age > REACTION_EXPIRES_AFTER:
+            return lambda tx: tx.outbox.mark_ended(message.id, DeliveryOutcome.EXPIRED, self.clock())
         try:
-            if parcel.tries:
-                await self._chat.check_reachable()
-                await confirm_still_wanted(self._db, parcel)
-            message_id = await self._send(parcel)
+            if message.tries:
+                await self.telegram.check_reachable()
+                await confirm_still_wanted(self.db, message)
+            message_id = await self._send(message)
         except Withdrawn:
             return lambda _: None
-        return lambda tx: self._record_sent(tx, parcel, message_id)
+        return lambda tx: _record_sent(tx, message, message_id, self.clock())
 
-    async def _send(self, parcel: OutboxMessage) -> int | None:
-        say = parcel.draft
-        place = Destination(say.chat_id, say.thread_id, say.reply_to)
-        match say.kind:
+    async def _send(self, message: OutboxMessage) -> int | None:
+        draft = message.draft
+        place = Destination(draft.chat_id, draft.thread_id, draft.reply_to)
+        match draft.kind:
             case MessageKind.TEXT:
-                return await self._chat.send_message(place, say.body, _fetch_buttons(parcel))
+                return await self.telegram.send_message(place, draft.body, _fetch_buttons(message))
             case MessageKind.REACTION:
-                await self._chat.set_reaction(say.chat_id, say.reply_to or 0, say.body)
-                return None
+                await self.telegram.set_reaction(draft.chat_id, draft.reply_to or 0, draft.body)
             case MessageKind.CALLBACK_ANSWER:
-                await self._chat.answer_callback_query(say.callback_query_id or "", say.body)
-                return None
+                await self.telegram.answer_callback_query(draft.callback_query_id or "", draft.body)
             case MessageKind.DELETION:
-                await self._chat.delete_message(say.chat_id, say.reply_to or 0)
-                return None
+                await self.telegram.delete_message(draft.chat_id, draft.reply_to or 0)
             case MessageKind.STATS_CHART:
-                return await self._stats_report.run(say.body, place, lambda: confirm_still_wanted(self._db, parcel))
+                return await self.stats_report.run(draft.body, place, lambda: confirm_still_wanted(self.db, message))
             case _:
-                return await self._image_deliverer.run(parcel, place)
-
-    def _record_sent(self, tx: Transaction, parcel: OutboxMessage, message_id: int | None) -> None:
-        now = self._clock()
-        if not tx.outbox.exists(parcel):  # it was under way when everything of its person was deleted
-            if message_id is not None and not parcel.draft.is_ephemeral:
-                tx.outbox.queue_untracked_deletion(parcel, message_id, now)
-            return
-        job = _job_of_image(tx, parcel)
-        if job is None or job.answer_deleted_at is None or message_id is None:
-            tx.mark_sent(parcel, message_id, now)
-        else:  # it was under way when the answer was deleted
-            tx.outbox.mark_sent(parcel, message_id, now)
-            tx.outbox.queue_deletion(job.id, parcel.draft.chat_id, message_id, now)
+                return await self.deliverer.run(message, place)
+        return None
 
 
-def _fetch_buttons(parcel: OutboxMessage) -> tuple[Button, ...]:
-    """Return the button that fetches what did not come, as long as it is known where it is."""
-    job = parcel.job
-    if parcel.replaces is None or job is None or job.result_url is None:
+def _record_sent(tx: Transaction, message: OutboxMessage, message_id: int | None, now: Instant) -> None:
+    draft = message.draft
+    if not tx.outbox.exists(message):  # its user deleted everything meanwhile
+        if message_id is not None and not draft.is_ephemeral:
+            tx.outbox.queue_untracked_deletion(message, message_id, now)
+        return
+    is_image = draft.kind in (MessageKind.IMAGE, MessageKind.FILE)
+    job = tx.jobs.get(draft.job_id) if is_image and draft.job_id is not None else None
+    if job is None or job.answer_deleted_at is None or message_id is None:
+        job_actions.mark_sent(tx, message, message_id, now)
+    else:  # the answer was deleted meanwhile
+        tx.outbox.mark_sent(message, message_id, now)
+        tx.outbox.queue_deletion(job.id, draft.chat_id, message_id, now)
+
+
+def _fetch_buttons(message: OutboxMessage) -> tuple[Button, ...]:
+    """Return the button that fetches what this text replaces, if it may still be available."""
+    job = message.job
+    if message.replaces is None or job is None or job.result_url is None:
         return ()
-    action, label = FETCH_BUTTONS[parcel.replaces]
+    action, label = FETCH_BUTTONS[message.replaces]
     return (Button(sentence(label).translate(job.request.language), action, job.id),)
-
-
-def _job_of_image(tx: Transaction, parcel: OutboxMessage) -> Job | None:
-    is_picture = parcel.draft.kind in (MessageKind.IMAGE, MessageKind.FILE)
-    return tx.jobs.get(parcel.draft.job_id) if is_picture and parcel.draft.job_id is not None else None

@@ -1,9 +1,8 @@
-"""Doubt: an order that is over without a clear answer, and what may end it.
+"""Uncertain orders: those that ended without a clear answer from Kie, so that a task may or may not exist.
 
-A callback can bring the task id that is missing. It is a hint, written down and then
-tried by a look: only Kie's own record, echoing the reference of this very attempt or
-the addresses that nobody else can know, makes the task ours. Without one the person
-is asked; nothing here ever orders again.
+Kie's callback, or its wrong answer, can name a task as a candidate. A poll then decides: the task belongs to the order
+only if Kie's own record shows the reference of this attempt, or the image URLs that nobody else can know. Without a
+candidate the user is asked. Nothing here ever orders again.
 """
 
 import logging
@@ -11,6 +10,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
+from bot import job_actions
 from bot.clock import Instant, add_seconds, backoff, seconds_between, utc_day
 from bot.i18n import sentence
 from bot.job import Job, State
@@ -22,100 +22,97 @@ from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
-#: Seconds for which a callback is waited for before the person is asked.
+#: Seconds to wait for a callback before the user is asked.
 CALLBACK_WAIT = 120.0
 
-#: Seconds after which an order in doubt that nobody decided about is closed.
+#: Seconds after which an uncertain order is closed if the user does not decide.
 DECISION_EXPIRES_AFTER = 24 * 3600.0
 
 
 class TaskOwnership(StrEnum):
-    """Whose order a task came from, by Kie's echo of it."""
+    """Whose order a task came from, by what Kie's record repeats of the order."""
 
     OURS = "ours"
     OTHERS = "others"
-    #: Kie does not show it, or not in a form that could be compared
+    #: the record shows nothing that could be compared
     UNKNOWN = "unknown"
 
 
 def mark_uncertain(
-    tx: Transaction, job: Job, callbacks: CallbackTracker, now: Instant, hint: str | None = None
+    tx: Transaction, job: Job, callbacks: CallbackTracker, now: Instant, candidate: str | None = None
 ) -> bool:
-    """Write down that nobody can say whether Kie took the order; True if there is a hint to try.
+    """Store that an order is uncertain, and the task that it may have become; True if there is a candidate to poll.
 
-    `hint`: the task that it seems to have become. Where Kie was asked to call back, the person is asked only when it
-    does not.
+    The user is asked at once, or where a callback may still come, after the wait for it.
     """
-    tx.attempts.end(job.id, AttemptOutcome.UNCERTAIN, now, hint)
+    tx.attempts.end(job.id, AttemptOutcome.UNCERTAIN, now, candidate)
     if callbacks.is_enabled:
         tx.jobs.update(job, due_at=add_seconds(now, CALLBACK_WAIT), tries=0)
     else:
-        _ask_person(tx, job, now)
+        _ask_user(tx, job, now)
     return tx.attempts.has_candidate_task(job.id)
 
 
 def resume_uncertain(tx: Transaction, job: Job, callbacks: CallbackTracker, now: Instant) -> bool:
-    """Take up an order in doubt after a start; True if there is a hint to try.
-
-    What was waited for before is waited for until the same moment, however often the bot is started.
-    """
+    """Resume an uncertain order at the start, keeping its deadlines; True if there is a candidate to poll."""
     attempt = tx.attempts.get_latest(job.id)
     if attempt is None or attempt.ended_at is None:
-        tx.log(log.warning, "job %d: in doubt: the bot stopped while it was ordered", job.id, extra={"job": job.id})
+        tx.log(log.warning, "job %d: uncertain order: the bot stopped meanwhile", job.id, extra={"job": job.id})
         return mark_uncertain(tx, job, callbacks, now)
     if job.asked_at is None and not callbacks.is_enabled:
-        _ask_person(tx, job, now)
+        _ask_user(tx, job, now)
     return attempt.candidate_task_id is not None
 
 
 def advance_uncertain(tx: Transaction, job: Job, now: Instant) -> None:
-    """Do what has become due about an order in doubt: ask the person, or close what nobody decided about."""
+    """Ask the user about an uncertain order that is due, or close it if the user did not decide."""
     attempt = tx.attempts.get_latest(job.id)
+    candidate = None if attempt is None else attempt.candidate_task_id
     if job.asked_at is not None:
-        tx.abandon_uncertain_order(job, now)
-    elif (
-        attempt is not None
-        and attempt.candidate_task_id
-        and seconds_between(attempt.ended_at or now, now) < DECISION_EXPIRES_AFTER
-    ):
-        tx.jobs.update(job, due_at=add_seconds(now, CALLBACK_WAIT))  # as soon as Kie can be asked, it is known
+        job_actions.abandon_uncertain_order(tx, job, now)
+    elif attempt and candidate and seconds_between(attempt.ended_at or now, now) < DECISION_EXPIRES_AFTER:
+        tx.jobs.update(job, due_at=add_seconds(now, CALLBACK_WAIT))  # the next poll that Kie answers decides
     else:
-        _ask_person(tx, job, now)
+        _ask_user(tx, job, now)
 
 
-def is_task_of_attempt(seen: TaskRecord, job: Job, attempt: Attempt) -> bool:
-    """Say whether Kie's record shows that a task came from this attempt."""
-    return determine_ownership(seen, job, {attempt.reference}) is TaskOwnership.OURS
+def _ask_user(tx: Transaction, job: Job, now: Instant) -> None:
+    if tx.jobs.update(job, asked_at=now, due_at=add_seconds(now, DECISION_EXPIRES_AFTER)):
+        tx.progress_messages.send_anew(job, now)
 
 
-def determine_ownership(seen: TaskRecord, job: Job, references: Collection[str]) -> TaskOwnership:
-    """Say whether Kie's record shows a job's order: by the reference of one of its attempts, else by its pictures."""
-    named = None if seen.callback_url is None else extract_reference(seen.callback_url)
-    if named is not None and references:
-        return TaskOwnership.OURS if named in references else TaskOwnership.OTHERS
-    verdict = _ownership_by_images(seen, job)
-    # beside an address that is none of ours, pictures prove nothing
-    return TaskOwnership.UNKNOWN if verdict is TaskOwnership.OURS and seen.callback_url is not None else verdict
+def is_task_of_attempt(record: TaskRecord, job: Job, attempt: Attempt) -> bool:
+    """Say whether Kie's record proves that a task came from this attempt."""
+    return determine_ownership(record, job, {attempt.reference}) is TaskOwnership.OURS
 
 
-def _ownership_by_images(seen: TaskRecord, job: Job) -> TaskOwnership:
+def determine_ownership(record: TaskRecord, job: Job, references: Collection[str]) -> TaskOwnership:
+    """Say whether a task came from a job: by the references of its attempts, or else by its image URLs."""
+    reference = None if record.callback_url is None else extract_reference(record.callback_url)
+    if reference is not None and references:
+        return TaskOwnership.OURS if reference in references else TaskOwnership.OTHERS
+    ownership = _ownership_by_images(record, job)
+    # beside a callback URL without a reference of ours, matching images prove nothing
+    is_unproven = ownership is TaskOwnership.OURS and record.callback_url is not None
+    return TaskOwnership.UNKNOWN if is_unproven else ownership
+
+
+def _ownership_by_images(record: TaskRecord, job: Job) -> TaskOwnership:
     uploads = [source.upload_url for source in job.request.sources]
-    ours, shown = (
-        [_host_and_path(url) for url in uploads if url is not None],
-        [_host_and_path(url) for url in seen.image_urls],
-    )
+    ours = [_host_and_path(url) for url in uploads if url is not None]
+    shown = [_host_and_path(url) for url in record.image_urls]
     if not shown or not ours or len(ours) < len(uploads):
         return TaskOwnership.UNKNOWN
     if shown == ours:
         return TaskOwnership.OURS
-    # only where the very host shows other files: Kie may write addresses in another way one day
+    # other files on the same host; on another host, Kie may only have begun to rewrite URLs
     hosts, names = {host for host, _ in ours}, {path.rpartition("/")[2] for _, path in ours}
     are_others = all(host in hosts and path.rpartition("/")[2] not in names for host, path in shown)
     return TaskOwnership.OTHERS if are_others else TaskOwnership.UNKNOWN
 
 
 def _host_and_path(url: str) -> tuple[str, str]:
-    """Return the host and the path of an address, however it is escaped."""
+    """Return a URL's host and unescaped path."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -124,38 +121,32 @@ def _host_and_path(url: str) -> tuple[str, str]:
 
 
 def revert_mixed_up_task(
-    tx: Transaction, job: Job, named: str | None, callbacks: CallbackTracker, admins: frozenset[int], now: Instant
-) -> bool:
-    """Take it back that a job's order made its task, which is another order's; True if there is a hint to try.
+    tx: Transaction, job: Job, reported: str | None, callbacks: CallbackTracker, admins: frozenset[int], now: Instant
+) -> None:
+    """Make a running job's order uncertain again, because its task is that of another order.
 
-    What became of the job's own order is as unknown as if no answer had come; `named` is the task that Kie's callback
-    about it has named, if one came.
+    `reported` is the task that Kie's callback about this order named, if one came.
     """
     attempt = tx.attempts.get_latest(job.id)
     if attempt is None or not tx.jobs.transition(job, State.SUBMITTING, task_id=None, overdue_at=None, tries=0):
-        return False
-    tx.attempts.mark_uncertain(attempt, named if named != job.task_id else None)
+        return
+    tx.attempts.mark_uncertain(attempt, reported if reported != job.task_id else None)
     notify_of_mix_up(tx, job, admins, now)
     tx.progress_messages.mark_stale(job.id, now)
-    doubted = tx.jobs.get(job.id)
-    return doubted is not None and mark_uncertain(tx, doubted, callbacks, now)
+    reverted = tx.jobs.get(job.id)
+    if reverted is not None:
+        mark_uncertain(tx, reverted, callbacks, now)
 
 
 def notify_of_mix_up(tx: Transaction, job: Job, admins: frozenset[int], now: Instant) -> None:
-    """Tell the operator that Kie has answered an order with the task of another one."""
-    tx.log(
-        log.error,
-        "job %d: in doubt: Kie answered its order with the task of another one",
-        job.id,
-        extra={"job": job.id},
-    )
-    tx.outbox.notify_admins(
-        admins, f"mixed-up:{utc_day(now)}", sentence("admin-mixed-up", job=f"{job.id}").translate, now
-    )
+    """Notify the admins that Kie answered an order with the task of another one; at most once a day."""
+    tx.log(log.error, "job %d: uncertain order: Kie named another order's task", job.id, extra={"job": job.id})
+    words = sentence("admin-mixed-up", job=f"{job.id}")
+    tx.outbox.notify_admins(admins, f"mixed-up:{utc_day(now)}", words.translate, now)
 
 
 def confirm_ordered(tx: Transaction, job: Job, attempt: Attempt, task_id: str, now: Instant) -> Job | None:
-    """Let a job run whose order turned out to have been taken; None if that was decided otherwise meanwhile."""
+    """Let a job run whose order turned out to be accepted; None if somebody else has decided about it meanwhile."""
     latest = tx.attempts.get_latest(job.id)
     if latest is None or latest.id != attempt.id:
         return None
@@ -166,28 +157,25 @@ def confirm_ordered(tx: Transaction, job: Job, attempt: Attempt, task_id: str, n
     return tx.jobs.get(job.id)
 
 
-def drop_hint(tx: Transaction, job: Job, attempt: Attempt, now: Instant) -> None:
-    """Give up a task id that led nowhere, and ask the person when that would have been done without it."""
+def drop_candidate(tx: Transaction, job: Job, attempt: Attempt, now: Instant) -> None:
+    """Forget a candidate that is not this order's task, and ask the user when that would have happened without it."""
     tx.attempts.drop_candidate_task(attempt)
     if job.asked_at is None:
         tx.jobs.update(job, due_at=max(now, add_seconds(attempt.ended_at or now, CALLBACK_WAIT)))
 
 
-def retry_hint_later(tx: Transaction, job: Job, attempt: Attempt, now: Instant, *, passes: bool) -> Instant | None:
-    """Say when a hint is tried again that could not be looked at; None, and it is given up, when that is in vain.
+def retry_candidate_later(
+    tx: Transaction, job: Job, attempt: Attempt, now: Instant, *, is_temporary: bool
+) -> Instant | None:
+    """Return when to poll a candidate again that could not be read; None if it is given up or no longer counts.
 
-    `passes`: the reason is one that goes away by itself, or by the operator's help.
+    After a temporary error it is never given up.
     """
     latest = tx.attempts.get_latest(job.id)
     if latest is None or latest.id != attempt.id:
         return None
-    if job.tries >= MAX_TRIES and not passes:
-        drop_hint(tx, job, attempt, now)
+    if job.tries >= MAX_TRIES and not is_temporary:
+        drop_candidate(tx, job, attempt, now)
         return None
     tx.jobs.update(job, tries=job.tries + 1)
     return add_seconds(now, backoff(job.tries))
-
-
-def _ask_person(tx: Transaction, job: Job, now: Instant) -> None:
-    if tx.jobs.update(job, asked_at=now, due_at=add_seconds(now, DECISION_EXPIRES_AFTER)):
-        tx.progress_messages.send_anew(job, now)

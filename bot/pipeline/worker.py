@@ -244,7 +244,7 @@ class Worker:
     def _start_checks(self, tasks: asyncio.TaskGroup, plan: DispatchPlan) -> None:
         probe, balance, admins = self._steps.recovery_probe, self._steps.balance_checker, self._steps.admin_finder
         for name in plan.probes:
-            self._start_check(tasks, "probe", name, probe.run(name), partial(probe.postpone, breaker=name))
+            self._start_check(tasks, "probe", name, probe.run(name), partial(probe.postpone, name=name))
         if plan.is_balance_due:
             self._start_check(tasks, "balance", "", balance.run(), balance.postpone)
         for chat_id in plan.groups:

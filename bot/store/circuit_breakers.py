@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from bot.clock import Instant
 from bot.store.table import Table
 
+#: Breakers beside those named after Kie's `BlockCause`. The names are also values of a metric's label.
+OUTAGE, RATE = "outage", "rate"
+
+#: For orders without a clear answer. Each further one may become a question to a user, so the next try comes late.
+UNCERTAIN = "doubt"
+
+#: For Kie's upload service, which is not the machine that takes orders.
+UPLOADS = "uploads"
+
 
 @dataclass(frozen=True)
 class CircuitBreaker:

@@ -1,6 +1,5 @@
 """Credits: the operator's balance at Kie, what was spent on each day, and what an edit costs."""
 
-import math
 import sqlite3
 from dataclasses import dataclass
 
@@ -10,17 +9,8 @@ from bot.store.events import CreditsSpent, DomainEvent
 from bot.store.jobs import OPEN_STATES, count_jobs_in_states
 from bot.store.table import Table
 
-#: Credits for one image of google/nano-banana-edit, by Kie's list of September 2026.
-DEFAULT_PRICE = 4.0
-
 #: Accepted by all limits, and not finished.
 COMMITTED_STATES = tuple(state for state in OPEN_STATES if state is not State.GATHERING)
-
-#: More than anybody orders in a day.
-UNLIMITED_EDITS = 1_000_000
-
-#: How many of the latest images the price is estimated from.
-PRICE_SAMPLE_SIZE = 20
 
 
 @dataclass(frozen=True)
@@ -81,23 +71,14 @@ class Credits(Table):
         row = self._row("SELECT credits FROM daily_spending WHERE day = ?", (day,))
         return 0.0 if row is None else float(row["credits"])
 
-    def count_affordable_edits(self, ceiling: float, committed: int, day: int) -> int:
-        """Return how many more edits a UTC day's `ceiling` in credits allows, beside the committed ones.
-
-        One is allowed even where it seems to cost more than the whole ceiling: what edits cost is learned from edits.
-        """
-        price = min(self.estimate_price(), ceiling)
-        left = ceiling - self.get_spending(day) - committed * price
-        return math.floor(left / price) if price > 0 else UNLIMITED_EDITS
-
-    def estimate_price(self) -> float:
-        """Return the most credits that one of the latest edits cost, or the usual price where none is known."""
+    def get_highest_price(self, sample_size: int) -> float | None:
+        """Return the credits that the dearest of the latest finished edits cost, None if no price is known."""
         row = self._row(
             "SELECT max(credits) AS price FROM (SELECT credits FROM jobs WHERE kie_duration_ms IS NOT NULL"
             " ORDER BY finished_at DESC LIMIT ?)",
-            (PRICE_SAMPLE_SIZE,),
+            (sample_size,),
         )
-        return DEFAULT_PRICE if row is None or row["price"] is None else float(row["price"])
+        return None if row is None or row["price"] is None else float(row["price"])
 
     def count_open_edits(self) -> int:
         """Count the edits that are accepted and not finished, without those that only wait for a prompt."""

@@ -1,6 +1,6 @@
 """Progress messages: the one message per job that shows how it stands, and changes.
 
-In groups, where others read along, a reaction on the request has to do: there is a message only where the user has to
+In groups, where others read along, a reaction to the request replaces it: there is a message only where the user has to
 decide something, or has asked.
 
 A progress message is a row of the outbox that is due whenever its message may have to be sent, edited or deleted. Its
@@ -8,26 +8,15 @@ text is composed at that moment from what is stored, so it is never out of date 
 """
 
 import sqlite3
-from enum import StrEnum
 
 from bot.clock import Instant, add_seconds
 from bot.job import Job, State
 from bot.store.events import DomainEvent
-from bot.store.outbox import MessageDraft, MessageKind, Outbox, OutboxMessage, read_outbox_message
+from bot.store.outbox import MessageKind, Outbox, OutboxMessage, read_outbox_message
 from bot.store.table import Table
 
 #: Seconds between two edits of a message, so that it can be read and Telegram is not bothered.
 MIN_EDIT_INTERVAL = 3.0
-
-
-class RequestReaction(StrEnum):
-    """A reaction on a request in a group."""
-
-    ACCEPTED = "👀"
-    DONE = "👌"
-    #: the answer says why
-    NOT_DONE = "🤷"
-    CANCELLED = "🫡"
 
 
 _OPEN = f"job_id = ? AND kind = '{MessageKind.PROGRESS_MESSAGE}' AND ended_at IS NULL AND is_to_be_deleted = 0"
@@ -60,29 +49,6 @@ class ProgressMessages(Table):
     def _request_pending(self, job_id: int) -> bool:
         sql = f"UPDATE outbox SET is_requested = 1, revision = revision + 1 WHERE {_OPEN} AND message_id IS NULL"
         return self._change(sql, (job_id,)) > 0
-
-    def acknowledge(self, job: Job, now: Instant) -> None:
-        """Show that a request is complete: by its progress message, or in a group by a reaction instead of one."""
-        if job.request.is_in_group:
-            self.queue_deletion(job.id, now)
-            self.set_reaction(job, RequestReaction.ACCEPTED, now)
-        else:
-            self.open_or_refresh(job, now)
-
-    def set_reaction(self, job: Job, reaction: RequestReaction, now: Instant) -> None:
-        """Put a reaction on a request in a group, and cancel an earlier one that was not sent yet."""
-        if not job.request.is_in_group or job.request.message_id is None:
-            return
-        self._outbox.cancel_pending(job.id, MessageKind.REACTION, now)
-        draft = MessageDraft(
-            key=f"job:{job.id}:reaction:{reaction.name.lower()}",
-            kind=MessageKind.REACTION,
-            chat_id=job.request.chat_id,
-            reply_to=job.request.message_id,
-            body=reaction,
-            job_id=job.id,
-        )
-        self._outbox.add(draft, now)
 
     def mark_stale(self, job_id: int, now: Instant) -> None:
         """Note that what the message shows may be out of date."""

@@ -35,7 +35,7 @@ FIRST_START_DONE = "set the menus of commands"
 #: records a figure for the end of the test run
 RecordProperty = Callable[[str, object], None]
 
-FINAL_LOG_LINES = ("job 1: answered", "job 1: in doubt")
+FINAL_LOG_LINES = ("job 1: answered", "job 1: uncertain order")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Conversions that take as long as a test likes: each process that decodes waits for a word before it begins."""
+"""Conversions that take as long as a test wants: each converter process waits for a signal."""
 
 import os
 import sys
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-#: What the bot starts in place of Python. Shells read a pipe byte by byte, so each takes one line.
+#: The script that the bot starts in place of Python. Shells read a pipe byte by byte, so each takes one line.
 SCRIPT = '#!/bin/sh\nread go < {gate}\nexec {python} "$@"\n'
 
 
 class SlowConversions:
-    """Processes that wait."""
+    """Converter processes that wait."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         gate, script = folder / "gate", folder / "python"
@@ -22,9 +22,9 @@ class SlowConversions:
         monkeypatch.setattr(sys, "executable", str(script))
 
     def release(self, count: int = 1) -> None:
-        """Let so many of them begin."""
+        """Let some of them start."""
         os.write(self._gate, b"go\n" * count)
 
     def close(self) -> None:
-        """Give back what they waited at."""
+        """Close the pipe."""
         os.close(self._gate)

@@ -1,4 +1,4 @@
-"""Albums: several pictures, one request, in the order of the messages."""
+"""Albums: several images become one request, in the order of their messages."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ COLOURS = ("red", "green", "blue")
 
 
 async def _receive_and_wait(house: BotHarness, seconds: float = 3.0) -> None:
-    """Let in what was sent, and let so much time pass."""
+    """Receive the updates, and let some seconds pass."""
     await house.receive_updates()
     await _advance(house, seconds)
 
@@ -34,8 +34,8 @@ def _sent(house: BotHarness, ids: Sequence[int]) -> list[bytes]:
 async def test_an_album_reaches_kie_as_one_order_with_its_pictures_in_order(
     house: BotHarness, count: int, as_documents: bool
 ) -> None:
-    pictures = [make_photo(size=(100 + number, 80)) for number in range(count)]
-    ids = house.ada.send_album(pictures, {0: "a duel"}, as_documents=as_documents)
+    images = [make_photo(size=(100 + number, 80)) for number in range(count)]
+    ids = house.ada.send_album(images, {0: "a duel"}, as_documents=as_documents)
     await _receive_and_wait(house)
     [task] = house.kie.tasks.values()
     assert task.inputs == _sent(house, ids)
@@ -97,7 +97,7 @@ async def test_a_late_picture_is_told_once_and_can_be_edited_by_a_reply(house: B
     late = house.ada.send_photo(make_photo("green"), album="a")
     house.ada.send_photo(make_photo("blue"), album="a")
     await _receive_and_wait(house)
-    assert ["too late to join" in words for words in house.sent_texts()] == [True]
+    assert ["too late to join" in text for text in house.sent_texts()] == [True]
     assert len(house.kie.tasks) == 1
     house.ada.send_text("make it snow", reply_to=late)
     await _receive_and_wait(house)
@@ -154,7 +154,7 @@ async def test_an_album_of_films_is_answered_once_and_nothing_is_ordered(house: 
     for _ in range(2):
         house.ada.send_attachment("video", album="a")
     await _receive_and_wait(house)
-    assert ["only edit still pictures" in words for words in house.sent_texts()] == [True]
+    assert ["only edit still pictures" in text for text in house.sent_texts()] == [True]
     assert (await house.read_job()).state is State.CANCELLED
 
 

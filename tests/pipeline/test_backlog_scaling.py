@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.clock import Instant
-from bot.pipeline import outage_notices
+from bot.pipeline import circuit_breakers
 from bot.pipeline.dispatch_plan import DispatchPlan, WorkInFlight, make_plan
 from bot.store import outbox
 from bot.store.circuit_breakers import CircuitBreaker
@@ -97,7 +97,7 @@ async def test_a_plan_costs_the_same_however_many_wait_in_groups_that_were_told_
     limits = house.bot.worker._steps.order_submitter.limits
 
     def notify(tx: Transaction) -> None:
-        while outage_notices.notify_groups(tx, house.bot.worker._containment, limits, now):
+        while circuit_breakers.notify_groups(tx, house.bot.worker._containment, limits, now):
             pass
         tx.outbox._db.execute("UPDATE outbox SET due_at = NULL")
 

@@ -89,7 +89,7 @@ async def test_deaths_while_a_picture_is_sent_do_not_repeat_it_for_ever(house: B
     await _make_answer_due(house)
     house.ada.delete(house.progress_message()["message_id"])
     house.telegram.faults.always("sendPhoto", too_many_requests(1))
-    await house.advance_time(30)  # until it only has to be sent
+    await house.advance_time(30)  # until only the delivery is left
     for _ in range(5):
         await house.restart()  # a crash before the send does not count as one
         house.clock.now += 2

@@ -15,7 +15,6 @@ from bot.pipeline import (
     collect_request,
     deliver_image,
     dispatch_plan,
-    outage_notices,
     progress_message,
     retries,
     uncertain_orders,
@@ -231,7 +230,7 @@ async def test_a_status_that_cannot_be_composed_keeps_nobody_from_being_told(
 async def test_a_group_that_cannot_be_told_keeps_no_other_from_being_told(
     house: BotHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    InjectedError(monkeypatch, outage_notices, "draft_reply", _is_adas)
+    InjectedError(monkeypatch, circuit_breakers, "draft_reply", _is_adas)
     for _ in range(2):
         house.kie.refuse_next_create(433, "cap")
     groups = [create_group(house) for _ in range(2)]
@@ -309,7 +308,7 @@ async def test_what_is_remembered_of_the_answers_in_groups_is_bounded(
         here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group)
         await here.finish_edits()
     assert len(here.pictures()) == 4
-    assert len(house.bot.worker._steps.message_sender._image_deliverer._action_shown_for) <= 2
+    assert len(house.bot.worker._steps.message_sender.deliverer._action_shown_for) <= 2
 
 
 async def test_what_is_remembered_of_mistakes_is_bounded(house: BotHarness) -> None:

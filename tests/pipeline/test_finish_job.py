@@ -1,4 +1,4 @@
-"""How a job ends, and what the person and the admin hear of it."""
+"""The ends of a job, and what the user and the admins are told."""
 
 from bot.job import FailureReason, State
 from bot.sandbox.fault_injection import HTML_502
@@ -13,8 +13,8 @@ POLICY_TEXT = "The input or output was flagged as sensitive. Please try again wi
 async def test_a_photo_becomes_an_answer_that_replies_to_it(house: BotHarness) -> None:
     asked = await house.request_edit(make_photo())
     await house.advance_time(30)
-    [picture] = house.pictures()
-    assert picture["reply_to_message"]["message_id"] == asked
+    [image] = house.pictures()
+    assert image["reply_to_message"]["message_id"] == asked
     assert (await house.read_job()).state is State.SUCCEEDED
     assert (await house.read_job()).answered_at is not None
 
@@ -101,7 +101,7 @@ async def test_after_a_day_the_bot_stops_waiting_and_says_so(house: BotHarness) 
 async def test_a_look_that_fails_says_nothing_about_the_task(house: BotHarness) -> None:
     await house.request_edit(make_photo())
     await house.kie.wait_for(lambda: all(task.prepared_at for task in house.kie.tasks.values()))
-    house.clock.now += 25 * 3600  # the bot was away for a day
+    house.clock.now += 25 * 3600  # the bot was stopped for a day
     house.kie.faults.add("recordInfo", HTML_502, times=3)
     await house.bot.worker.recover()
     await house.advance_time(1000)

@@ -1,4 +1,4 @@
-"""Quiet in groups: a sign when a request is accepted, the uploading action, the picture, a sign at the end."""
+"""In groups: a reaction to an accepted request, the chat action, the image, and a reaction at the end."""
 
 from collections import Counter
 
@@ -74,8 +74,8 @@ async def test_what_is_taken_back_gets_a_sign(here: GroupHarness) -> None:
 async def test_a_caption_that_is_edited_meanwhile_gets_no_further_sign(here: GroupHarness) -> None:
     here.harness.kie.refuse_next_create(433, "cap")
     asked = await _request_edit(here)
-    for words in ("rain", "hail"):
-        here.ada.edit_caption(asked, f"/edit make it {words}", chat=here.group)
+    for text in ("rain", "hail"):
+        here.ada.edit_caption(asked, f"/edit make it {text}", chat=here.group)
         await here.process_updates()
     assert (await here.harness.read_job()).request.prompt == "make it hail"
     await here.harness.advance_time(400)
@@ -212,12 +212,12 @@ async def test_status_in_a_group_is_told_when_it_is_asked_for_and_kept_true(here
     here.ada.send_text("/status", chat=here.group)
     await here.process_updates()
     await here.harness.advance_time(8)
-    told = here.text_messages()
+    messages = here.text_messages()
     assert here.sent_texts().count(render_english("more-under-way", count=2)) == 1
-    stands = [message for message in told if "reply_markup" in message]
-    assert len(stands) == 3
-    assert await here.press_button(here.grace, stands[0]["message_id"], "Cancel") == render_english("toast-not-yours")
-    assert await here.press_button(here.ada, stands[0]["message_id"], "Cancel") == render_english("toast-cancelled")
+    progress = [message for message in messages if "reply_markup" in message]
+    assert len(progress) == 3
+    assert await here.press_button(here.grace, progress[0]["message_id"], "Cancel") == render_english("toast-not-yours")
+    assert await here.press_button(here.ada, progress[0]["message_id"], "Cancel") == render_english("toast-cancelled")
     assert (await here.harness.read_job(1)).state is State.CANCELLED
     for _ in range(25):
         await here.harness.advance_time(100)

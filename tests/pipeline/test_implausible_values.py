@@ -1,4 +1,4 @@
-"""Numbers that nobody can mean, whoever says them, are no numbers: the bot goes on, and what a day may cost holds."""
+"""Implausible numbers from Kie or Telegram are ignored: the bot goes on, and the daily limit of credits holds."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from tests.process_harness import make_photo, query_database
 ADMIN = 9009
 DAY_MS = 86_400_000
 
-#: Figures of a record that cannot be, each with what it is about.
+#: Implausible values in a task record, by what is wrong.
 IMPLAUSIBLE_PRICES: dict[str, dict[str, Any]] = {
     "more than all": {"creditsConsumed": 1e308},
     "a lot": {"creditsConsumed": 10_001},
@@ -29,8 +29,8 @@ IMPLAUSIBLE_PRICES: dict[str, dict[str, Any]] = {
 
 
 def _kie_response(result: object, status: int = 200, **beside: object) -> Fault:
-    said = {"ok": status == 200, "result": result, "error_code": status, "description": "x", **beside}
-    return Fault(FaultKind.ANSWER, status=status, body=json.dumps(said).encode())
+    response = {"ok": status == 200, "result": result, "error_code": status, "description": "x", **beside}
+    return Fault(FaultKind.ANSWER, status=status, body=json.dumps(response).encode())
 
 
 async def _usage(house: BotHarness) -> str:
@@ -53,8 +53,8 @@ async def test_what_a_day_may_cost_holds_whatever_kie_says_that_edits_cost(
         assert "12 of 12" in await _usage(house)
         await house.restart()
         assert "12 of 12" in await _usage(house)
-        told = [words for words in house.sent_texts(ADMIN) if "figures that cannot be" in words]
-        assert len(told) == 1, "once a day"
+        notices = [text for text in house.sent_texts(ADMIN) if "figures that cannot be" in text]
+        assert len(notices) == 1, "once a day"
 
 
 @pytest.mark.parametrize("shows", IMPLAUSIBLE_PRICES.values(), ids=IMPLAUSIBLE_PRICES)
@@ -180,7 +180,7 @@ async def test_an_update_with_a_number_that_cannot_be_stops_nothing(tmp_path: Pa
         house.ada.send_text("/help")
         await house.receive_updates()
         await house.advance_time(60)
-        assert len([words for words in house.sent_texts() if "photo" in words]) == 1, "what comes behind it is answered"
+        assert len([text for text in house.sent_texts() if "photo" in text]) == 1, "what comes behind it is answered"
         assert (await house.bot.db.transact(lambda tx: tx.inbox.get_next_waiting())) is None
 
 

@@ -1,4 +1,4 @@
-"""An hour without Kie and a day without Telegram: nothing is lost, and nobody is flooded when they are back."""
+"""Outages of Kie and Telegram: nothing is lost, and nobody is flooded afterwards."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from tests.process_harness import make_photo, render_english
 
 HOUR = 3600.0
 
-#: Too often, as Kie says it.
+#: Kie's rate limit.
 RATE_LIMITED = Fault(FaultKind.ANSWER, status=200, body=b'{"code": 429, "msg": "frequency too high"}')
 
 CALLS = ("createTask", "recordInfo", "credit", "upload", "result")
@@ -22,14 +22,14 @@ CALLS = ("createTask", "recordInfo", "credit", "upload", "result")
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
-    """A bot whose Telegram refuses whatever comes faster than it allows."""
+    """A bot whose Telegram enforces its flood limits."""
     async with open_bot_harness(tmp_path, kie={"credits": 10_000.0}) as opened:
         opened.telegram.state.enforce_flood_control = True
         yield opened
 
 
 async def _request_edits(house: BotHarness, count: int) -> list[Person]:
-    """Let so many people ask for something."""
+    """Let some users request an edit each."""
     people = [house.telegram.person(user_id=5000 + number) for number in range(count)]
     photo = make_photo(size=(16, 16))
     for person in people:
@@ -39,7 +39,7 @@ async def _request_edits(house: BotHarness, count: int) -> list[Person]:
 
 
 async def _advance_in_steps(house: BotHarness, seconds: float, step: float) -> None:
-    """Let time pass in which nothing moves but the bot's own tries."""
+    """Let time pass in which only the bot acts."""
     for _ in range(round(seconds / step)):
         await house.run_due_work()
         house.clock.now += step
@@ -47,13 +47,13 @@ async def _advance_in_steps(house: BotHarness, seconds: float, step: float) -> N
 
 
 async def _advance_with_kie_working(house: BotHarness) -> None:
-    """Let some minutes pass, in which Kie really makes what was ordered."""
+    """Let some minutes pass in which Kie works on its tasks."""
     for _ in range(4):
         await house.advance_time(45)
 
 
 def _assert_no_flood_and_no_double_payment(house: BotHarness) -> None:
-    """Nobody was flooded, and nothing was paid twice."""
+    """Check that nobody was flooded and nothing was paid twice."""
     refused = [call for call in house.telegram.calls if call.error is not None and "Too Many" in call.error]
     assert refused == []
     assert house.kie.refused_by_rate == 0

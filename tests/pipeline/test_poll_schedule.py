@@ -266,4 +266,4 @@ async def test_of_a_task_that_kie_did_not_time_nothing_is_learned(house: BotHarn
     house.kie.faults.add("recordInfo", Fault(FaultKind.ANSWER, status=200, body=body))
     await house.advance_time(25)
     assert len(house.pictures()) == 1
-    assert not house.bot.worker._steps.task_poller._schedule._latest
+    assert not house.bot.worker._steps.task_poller.schedule._latest

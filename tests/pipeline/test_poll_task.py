@@ -1,4 +1,4 @@
-"""Looks at a running task: those that find nothing cost nothing, and the one that finds the end goes by the row."""
+"""Polls of a running task: without news they read no row, and the one that finds the end reads it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.bot_harness import BotHarness, open_bot_harness
 from tests.group_harness import create_group
 from tests.process_harness import make_photo
 
-#: Seconds that a task takes here; by then it was looked at several times.
+#: Seconds that a task takes here, which is several polls.
 TASK_SECONDS = 25.0
 
 SLOW_KIE = {"duration": lambda: TASK_SECONDS}
@@ -28,7 +28,7 @@ async def test_a_look_that_finds_nothing_new_asks_the_database_nothing(
             await house.advance_time(1)
         seen = _count_polls(house)
         with monkeypatch.context() as patch:
-            patch.setattr(house.bot.db, "transact", None)  # whoever asks for anything fails
+            patch.setattr(house.bot.db, "transact", None)  # any transaction fails
             assert await house.bot.worker._steps.task_poller.poll(1) is not None
         assert _count_polls(house) == seen + 1
         await house.advance_time(TASK_SECONDS + 10)

@@ -1,4 +1,4 @@
-"""What reaches Kie, and which pictures are turned away with a kind word before anything is ordered."""
+"""Which images reach Kie, and which are declined with an explanation before anything is ordered."""
 
 import io
 from pathlib import Path
@@ -23,7 +23,7 @@ from tests.images.sample_files import (
 )
 from tests.process_harness import TOKEN, make_photo
 
-#: two zero bytes before the first table of codes, as some phones and drones write
+#: Two zero bytes before the first Huffman table, as some phones and drones write them.
 UNUSUAL_JPEG = make_photo().replace(b"\xff\xc4", b"\x00\x00\xff\xc4", 1)
 
 NO_FILE = bad_request("wrong file_id or the file is temporarily unavailable")
@@ -100,7 +100,7 @@ async def test_a_picture_is_uploaded_under_a_name_that_nobody_can_guess(house: B
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"%PDF-1.7 not a picture at all", "not a picture that I can read"),
         (make_photo()[:-400], "damaged or incomplete"),
@@ -122,10 +122,10 @@ async def test_a_picture_is_uploaded_under_a_name_that_nobody_can_guess(house: B
     ],
 )
 async def test_a_file_that_cannot_be_used_is_told_at_once_and_costs_nothing(
-    house: BotHarness, content: bytes, told: str
+    house: BotHarness, content: bytes, expected: str
 ) -> None:
     await _send_file(house, content, "picture.jpg")
-    assert told in house.sent_texts()[0]
+    assert expected in house.sent_texts()[0]
     assert house.kie.calls == []
     assert (await house.read_job()).reason is FailureReason.UNUSABLE_IMAGE
 
@@ -228,7 +228,7 @@ async def test_kie_is_given_telegrams_address_which_is_stored_nowhere(tmp_path: 
     assert all(TOKEN.encode() not in file.read_bytes() for file in tmp_path.iterdir())
 
 
-#: Already upright, so that there is nothing to do but to cut out what they tell.
+#: Already upright, so only their metadata has to be removed.
 UPRIGHT_FILES = {
     f"upright {kind}": encode_image(kind, exif=make_exif(1, camera="canary")) for kind in ("JPEG", "PNG", "WEBP")
 }

@@ -1,4 +1,4 @@
-"""The one message that tells how an edit stands: what it says, how rarely it changes, and that it goes."""
+"""The progress message: what it says, how rarely it changes, and that it is deleted."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ def _buttons(message: dict[str, Any]) -> list[str]:
 
 
 async def _others_request_edits(house: BotHarness, count: int) -> list[Person]:
-    """Let other people ask for an edit, one after the other."""
+    """Let other users request an edit, one after the other."""
     people = [house.telegram.person(user_id=5001 + number) for number in range(count)]
     for person in people:
         person.send_photo(make_photo(), caption="make it snow")
@@ -45,14 +45,14 @@ async def _finish_edits(house: BotHarness, count: int) -> None:
         await house.advance_time(90)
 
 
-# -- one message, and where it stands
+# -- one message, as a reply
 
 
 async def test_each_edit_has_one_status_that_replies_to_its_request(house: BotHarness) -> None:
     first = await house.request_edit(make_photo())
     second = await house.request_edit(make_photo("red"))
     await house.advance_time(10)
-    assert [status["reply_to_message"]["message_id"] for status in house.progress_messages()] == [first, second]
+    assert [message["reply_to_message"]["message_id"] for message in house.progress_messages()] == [first, second]
 
 
 async def test_a_status_tells_the_place_in_the_queue(tmp_path: Path) -> None:
@@ -68,11 +68,11 @@ async def test_the_place_is_brought_up_to_date_as_others_are_served(tmp_path: Pa
     async with open_bot_harness(tmp_path, max_running=1) as house:
         await _others_request_edits(house, 2)
         await house.request_edit(make_photo())
-        told = [house.progress_message()["text"]]
+        shown = [house.progress_message()["text"]]
         for seconds in (32, 15):
             await house.advance_time(seconds)
-            told.append(house.progress_message()["text"])
-    assert told == [render_english("in-the-queue", place=2), render_english("got-it"), render_english("being-edited")]
+            shown.append(house.progress_message()["text"])
+    assert shown == [render_english("in-the-queue", place=2), render_english("got-it"), render_english("being-edited")]
 
 
 async def test_whoever_cancels_moves_the_others_up(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ async def test_a_change_waits_for_as_long_as_telegram_asks_for(house: BotHarness
     house.kie.script_outcomes(failure(SERVER_ERROR_TEXT))
     house.telegram.faults.add("editMessageText", too_many_requests(40))
     await house.request_edit(make_photo())
-    await house.advance_time(35)  # meanwhile the task breaks and is ordered once more
+    await house.advance_time(35)  # meanwhile the task fails and is ordered again
     assert len(house.kie.tasks) == 2
     assert len(_calls(house, "editMessageText")) == 1
 
@@ -183,7 +183,7 @@ async def test_what_changed_while_the_message_was_on_its_way_is_shown_afterwards
     assert house.progress_message()["text"] == render_english("being-edited")
 
 
-# -- that it goes
+# -- its deletion
 
 
 async def test_a_status_is_gone_when_the_picture_has_come(house: BotHarness) -> None:
@@ -223,7 +223,7 @@ async def test_a_status_that_went_on_its_way_before_a_cancel_command_is_taken_aw
     assert house.progress_messages() == []
 
 
-# -- how long it usually takes
+# -- the usual time
 
 
 async def test_the_usual_time_is_the_median_of_what_kie_took(tmp_path: Path) -> None:
@@ -258,16 +258,16 @@ async def test_whoever_is_next_waits_for_no_longer_than_was_told(tmp_path: Path)
     async with open_bot_harness(tmp_path, max_running=1, kie={"duration": lambda: 18.0}) as house:
         await _finish_edits(house, 3)
         _, waiting = await _others_request_edits(house, 2)
-        told = re.fullmatch(
+        match = re.fullmatch(
             r"Got it. Your picture is next. About (\d+) seconds to go.", house.progress_message(waiting.id)["text"]
         )
-        assert told is not None
-        await house.advance_time(float(told[1]) / 2)
-        await house.advance_time(float(told[1]) / 2 + 3)
+        assert match is not None
+        await house.advance_time(float(match[1]) / 2)
+        await house.advance_time(float(match[1]) / 2 + 3)
         assert len(house.pictures(waiting.id)) == 1
 
 
-# -- what may happen to it
+# -- lost, deleted and outdated messages
 
 
 async def test_a_status_that_the_person_deleted_is_not_missed_and_not_sent_again(house: BotHarness) -> None:
@@ -327,8 +327,8 @@ async def test_an_answer_that_is_due_goes_before_a_status_of_the_same_chat(house
     house.ada.send_photo(make_photo("red"), caption="make it rain")
     await house.receive_updates()
     await house.advance_time(15)
-    told = [call.method for call in _calls(house, "sendPhoto", "sendMessage")]
-    assert told == ["sendMessage", "sendPhoto", "sendPhoto", "sendMessage"]
+    shown = [call.method for call in _calls(house, "sendPhoto", "sendMessage")]
+    assert shown == ["sendMessage", "sendPhoto", "sendPhoto", "sendMessage"]
 
 
 async def test_a_status_that_hangs_delays_no_other_chat(house: BotHarness) -> None:
@@ -347,7 +347,7 @@ async def test_a_status_that_hangs_delays_no_other_chat(house: BotHarness) -> No
         await house.telegram.stop()
 
 
-# -- while Kie is in trouble
+# -- during an outage of Kie
 
 
 async def test_after_15_seconds_of_trouble_a_status_says_that_the_picture_still_waits(house: BotHarness) -> None:
@@ -394,10 +394,10 @@ async def test_the_open_edits_are_told_about_anew_each_with_its_button(house: Bo
     await house.receive_updates()
     await house.settle()
     await house.advance_time(5)
-    told = house.progress_messages()
-    assert len(told) == 2
-    assert before.isdisjoint(message["message_id"] for message in told)
-    assert all(message["reply_markup"] for message in told)
+    shown = house.progress_messages()
+    assert len(shown) == 2
+    assert before.isdisjoint(message["message_id"] for message in shown)
+    assert all(message["reply_markup"] for message in shown)
 
 
 async def test_of_very_many_open_edits_the_first_are_told_and_the_others_counted(house: BotHarness) -> None:

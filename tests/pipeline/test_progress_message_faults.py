@@ -1,4 +1,4 @@
-"""What tells how an edit stands stays true, and never gets in the way of what is said."""
+"""The progress message stays correct through faults, and never delays other messages."""
 
 from bot.i18n import sentence
 from bot.job import State
@@ -20,7 +20,7 @@ def _calls(house: BotHarness, method: str) -> int:
 
 
 def _refuse_orders_for_now(house: BotHarness) -> None:
-    """Let Kie turn every order away for now."""
+    """Let Kie refuse all orders for now."""
     house.kie.faults.always("createTask", Fault(FaultKind.ANSWER, status=200, body=b'{"code":455,"msg":"maintenance"}'))
 
 
@@ -76,7 +76,7 @@ async def test_between_a_refusal_and_its_repetition_it_says_that_it_waits(house:
 
 
 async def test_a_person_without_a_status_is_told_as_well_that_it_waits(house: BotHarness) -> None:
-    """Jobs that an earlier version took on have none."""
+    """Jobs of an earlier version have no progress message."""
     _refuse_orders_for_now(house)
     await house.request_edit(make_photo())
     await house.bot.db.transact(lambda tx: tx.outbox._db.execute("DELETE FROM outbox"))
@@ -90,14 +90,14 @@ async def test_a_long_queue_that_moves_is_not_called_stuck(house: BotHarness) ->
     await house.request_edit(make_photo())
     later_on = house.clock.instant() + 950_000
 
-    def told(tx: Transaction) -> str:
+    def compose(tx: Transaction) -> str:
         _queue_thousands_before(tx)
         tx.circuit_breakers.close("outage")
-        status = tx.progress_messages.get(1)
-        todo = None if status is None else plan_progress_update(tx, status, OrderLimits(20, 95, 900), later_on)
-        return todo.content.text if todo is not None and todo.content is not None else ""
+        message = tx.progress_messages.get(1)
+        update = None if message is None else plan_progress_update(tx, message, OrderLimits(20, 95, 900), later_on)
+        return update.content.text if update is not None and update.content is not None else ""
 
-    assert "number 3,001 in the queue" in await house.bot.db.transact(told)
+    assert "number 3,001 in the queue" in await house.bot.db.transact(compose)
 
 
 def _queue_thousands_before(tx: Transaction) -> None:
@@ -114,7 +114,7 @@ def _queue_thousands_before(tx: Transaction) -> None:
 
 
 async def test_an_answer_is_found_before_any_number_of_statuses(house: BotHarness) -> None:
-    """Ten thousand statuses may be due at once, after an outage, and an answer must not wait behind them."""
+    """After an outage ten thousand progress messages may be due, and an answer must not wait for them."""
 
     def fill(tx: Transaction) -> list[str]:
         tx.outbox._db.execute(
@@ -123,7 +123,7 @@ async def test_an_answer_is_found_before_any_number_of_statuses(house: BotHarnes
             " SELECT 'status:' || i, 'progress_message', i, '', 1, 1 FROM n"
         )
         tx.outbox.add(MessageDraft("answer", chat_id=77_777, body="Here it is."), 5)
-        return [parcel.draft.key for parcel in tx.outbox.list_due(9, OutboxExclusions(), 16)]
+        return [each.draft.key for each in tx.outbox.list_due(9, OutboxExclusions(), 16)]
 
     assert (await house.bot.db.transact(fill))[0] == "answer"
 
@@ -137,7 +137,7 @@ async def test_the_doubt_about_an_answer_survives_a_crash_and_a_failed_fetch(hou
 
 
 async def _crash_after_send(house: BotHarness) -> None:
-    """Bring about what a kill leaves between the send of a picture and the commit behind it, and start again."""
+    """Restart in the state that a kill between the send of an image and its commit leaves."""
     await house.request_edit(make_photo())
     house.telegram.faults.add("sendPhoto", CUT_AFTER)
     house.telegram.faults.always("getMe", Fault(FaultKind.CUT_BEFORE))

@@ -1,4 +1,4 @@
-"""The conversation that the README shows is one that took place."""
+"""The conversation in the README is a real one."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ WIDTH = 9
 
 
 class TranscriptWriter:
-    """Writes down what happens in a group, a line each."""
+    """Records what happens in a group, one line per event."""
 
     def __init__(self, here: GroupHarness) -> None:
         self.group = here
@@ -22,7 +22,7 @@ class TranscriptWriter:
         self.lines: list[str] = []
 
     def write(self) -> None:
-        """Write down what is new."""
+        """Record what is new."""
         for message in self.group.harness.telegram.messages(self.group.group.id):
             if message["message_id"] not in self._written:
                 self._written.add(message["message_id"])
@@ -39,8 +39,8 @@ class TranscriptWriter:
             parts.append(f"↩ {message['reply_to_message']['from']['first_name']}")
         if "photo" in message:
             parts.append("📷")
-        words = message.get("text", message.get("caption"))
-        parts += [f"“{words}”"] if words else []
+        text = message.get("text", message.get("caption"))
+        parts += [f"“{text}”"] if text else []
         rows = message.get("reply_markup", {}).get("inline_keyboard", [])
         parts += [f"[{button['text']}]" for row in rows for button in row]
         return " ".join(parts)
@@ -61,13 +61,13 @@ async def test_the_transcript_in_the_readme_is_what_happens(house: BotHarness) -
 
 
 async def _send_and_write(
-    scribe: TranscriptWriter, person: Person, words: str = "", *, photo: str = "", **where: Any
+    scribe: TranscriptWriter, person: Person, text: str = "", *, photo: str = "", **where: Any
 ) -> int:
     group = scribe.group.group
     if photo:
-        message_id = person.send_photo(make_photo(photo), caption=words or None, chat=group, **where)
+        message_id = person.send_photo(make_photo(photo), caption=text or None, chat=group, **where)
     else:
-        message_id = person.send_text(words, chat=group, **where)
+        message_id = person.send_text(text, chat=group, **where)
     scribe.write()
     await scribe.group.process_updates()
     scribe.write()

@@ -1,4 +1,4 @@
-"""A picture that Kie has made is not lost to an answer that is none: it is fetched later, told truthfully, and had."""
+"""Downloads that fail: the result is fetched later, and the user is told the truth and can ask for it again."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ def _ok_response(body: bytes, kind: str = "image/png") -> Fault:
     return Fault(FaultKind.ANSWER, status=200, body=body, headers={"Content-Type": kind})
 
 
-#: What a gateway, a proxy or a host of files answers when it has a bad moment, with status 200.
+#: Errors of a gateway, a proxy or a file host that come with status 200.
 INVALID_RESULTS = {
     "page": _ok_response(b"<html><body>Please wait</body></html>", "text/html"),
     "JSON": _ok_response(b'{"code": 500, "msg": "busy"}', "application/json"),
@@ -40,13 +40,13 @@ INVALID_RESULTS = {
 
 
 async def _finish_task(house: BotHarness) -> None:
-    """Let Ada ask, and Kie make the picture."""
+    """Let Ada request an edit, and Kie finish it."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
 
 
 async def _exhaust_download_retries(house: BotHarness) -> dict[str, Any]:
-    """Let it be given up to fetch a picture; return the message that says so."""
+    """Let the download be given up; return the message that says so."""
     house.kie.faults.always("result", INVALID_RESULTS["page"])
     await _finish_task(house)
     house.clock.now += 3 * DAY
@@ -56,9 +56,9 @@ async def _exhaust_download_retries(house: BotHarness) -> dict[str, Any]:
 
 
 def _texts_to_ada(house: BotHarness) -> list[dict[str, Any]]:
-    """Return the texts that Ada has, but for those that tell how it stands."""
-    statuses = house.progress_messages()
-    return [each for each in house.telegram.bot_messages(house.ada.id) if "text" in each and each not in statuses]
+    """Return the text messages to Ada without the progress messages."""
+    progress = house.progress_messages()
+    return [each for each in house.telegram.bot_messages(house.ada.id) if "text" in each and each not in progress]
 
 
 async def _press_button(house: BotHarness, message: dict[str, Any], label: str = "Fetch it again") -> str | None:
@@ -72,7 +72,7 @@ def _button_labels(message: dict[str, Any]) -> list[str]:
 
 
 def _sent_pictures(house: BotHarness) -> list[bytes]:
-    """Return the pictures that Ada was sent, as they left."""
+    """Return the bytes of the images that Ada was sent."""
     calls = [call for call in house.telegram.calls if call.method in ("sendPhoto", "sendDocument")]
     return [upload.content for call in calls for upload in call.files.values()]
 
@@ -82,7 +82,7 @@ def _result(house: BotHarness) -> bytes:
     return task.result
 
 
-# -- tried again
+# -- retries
 
 
 @pytest.mark.parametrize("name", INVALID_RESULTS)
@@ -98,9 +98,9 @@ async def test_an_answer_that_is_no_whole_picture_is_as_good_as_a_503(house: Bot
 @pytest.mark.parametrize("name", INVALID_RESULTS)
 async def test_an_original_that_comes_as_something_else_is_fetched_again(house: BotHarness, name: str) -> None:
     await _finish_task(house)
-    [picture] = house.pictures()
+    [image] = house.pictures()
     house.kie.faults.add("result", INVALID_RESULTS[name], times=2)
-    assert await _press_button(house, picture, "Original file") == render_english("toast-fetching")
+    assert await _press_button(house, image, "Original file") == render_english("toast-fetching")
     await house.advance_time(20)
     assert len(house.pictures()) == 2
     assert _sent_pictures(house) == [_result(house)] * 2
@@ -117,7 +117,7 @@ async def test_it_is_tried_for_longer_than_a_passing_trouble_lasts(house: BotHar
     assert house.sent_texts() == []
 
 
-# -- told
+# -- what the user is told
 
 
 @pytest.mark.parametrize("fault", [INVALID_RESULTS["page"], HTML_502, NOT_FOUND])
@@ -166,22 +166,22 @@ async def test_in_a_group_nobody_is_bothered_and_who_asks_is_told(house: BotHarn
     assert (len(here.pictures()), here.sent_texts()) == (1, [])
 
 
-# -- given up, and had all the same
+# -- given up, and fetched by a button
 
 
 async def test_what_is_given_up_is_told_as_made_and_a_button_brings_it(house: BotHarness) -> None:
-    told = await _exhaust_download_retries(house)
-    assert told["text"] == RESULT_LOST_TEXT
-    assert _button_labels(told) == ["Fetch it again"]
+    notice = await _exhaust_download_retries(house)
+    assert notice["text"] == RESULT_LOST_TEXT
+    assert _button_labels(notice) == ["Fetch it again"]
     job = await house.read_job()
     assert (job.state, job.task_id, job.result_url) == (State.SUCCEEDED, *_kept_result(house))
     house.kie.faults.clear()
-    assert await _press_button(house, told) == render_english("toast-picture-fetching")
+    assert await _press_button(house, notice) == render_english("toast-picture-fetching")
     await house.advance_time(5)
-    [picture] = house.pictures()
+    [image] = house.pictures()
     assert _sent_pictures(house) == [_result(house)]
-    assert picture["reply_to_message"]["message_id"] == job.request.message_id
-    assert _button_labels(picture) == ["Again", "Original file", "Delete"]
+    assert image["reply_to_message"]["message_id"] == job.request.message_id
+    assert _button_labels(image) == ["Again", "Original file", "Delete"]
     assert house.sent_texts() == [], "what said that it did not come goes"
     assert len(house.kie.calls_named("createTask")) == 1
 
@@ -192,22 +192,22 @@ def _kept_result(house: BotHarness) -> tuple[str, str]:
 
 
 async def test_it_is_fetched_once_however_often_it_is_pressed_and_kept_on_with(house: BotHarness) -> None:
-    told = await _exhaust_download_retries(house)
-    presses = [house.ada.press_button(told["message_id"], "Fetch it again") for _ in range(2)]
+    notice = await _exhaust_download_retries(house)
+    presses = [house.ada.press_button(notice["message_id"], "Fetch it again") for _ in range(2)]
     await house.process_updates()
     answers = [(house.ada.callback_answer(press) or {}).get("text") for press in presses]
     assert answers == [render_english("toast-picture-fetching"), render_english("toast-picture-coming")]
     await house.advance_time(300)
-    assert await _press_button(house, told) == render_english("toast-picture-coming")
+    assert await _press_button(house, notice) == render_english("toast-picture-coming")
     house.kie.faults.clear()
     await house.advance_time(61)
     assert len(house.pictures()) == 1
 
 
 async def test_a_press_counts_after_a_restart(house: BotHarness) -> None:
-    told = await _exhaust_download_retries(house)
+    notice = await _exhaust_download_retries(house)
     await house.restart()
-    await _press_button(house, told)
+    await _press_button(house, notice)
     await house.restart()
     house.kie.faults.clear()
     await house.advance_time(10)
@@ -216,12 +216,12 @@ async def test_a_press_counts_after_a_restart(house: BotHarness) -> None:
 
 
 async def test_what_is_given_up_once_more_is_told_once_more_with_the_button(house: BotHarness) -> None:
-    told = await _exhaust_download_retries(house)
-    await _press_button(house, told)
+    notice = await _exhaust_download_retries(house)
+    await _press_button(house, notice)
     house.clock.now += 3 * DAY
     await house.advance_time(130)
     [before, again] = _texts_to_ada(house)
-    assert before["message_id"] == told["message_id"], "Telegram lets no bot delete what is older than two days"
+    assert before["message_id"] == notice["message_id"], "Telegram lets no bot delete what is older than two days"
     assert (again["text"], _button_labels(again)) == (RESULT_LOST_TEXT, ["Fetch it again"])
     house.kie.faults.clear()
     assert await _press_button(house, again) == render_english("toast-picture-fetching")
@@ -233,19 +233,19 @@ async def test_what_kie_did_not_have_for_a_while_can_be_had_later(house: BotHarn
     house.kie.faults.always("result", NOT_FOUND)
     await _finish_task(house)
     await house.advance_time(900)
-    [told] = _texts_to_ada(house)
-    assert told["text"] == RESULT_LOST_TEXT
+    [notice] = _texts_to_ada(house)
+    assert notice["text"] == RESULT_LOST_TEXT
     house.kie.faults.clear()
-    await _press_button(house, told)
+    await _press_button(house, notice)
     await house.advance_time(5)
     assert len(house.pictures()) == 1
 
 
 async def test_what_kie_no_longer_keeps_is_not_promised(house: BotHarness) -> None:
-    told = await _exhaust_download_retries(house)
+    notice = await _exhaust_download_retries(house)
     house.clock.now += RESULT_RETENTION_DAYS * DAY
     fetched = len(house.kie.calls_named("result"))
-    assert await _press_button(house, told) == render_english("result-gone")
+    assert await _press_button(house, notice) == render_english("result-gone")
     await house.advance_time(5)
     assert len(house.kie.calls_named("result")) == fetched
 
@@ -256,8 +256,8 @@ async def test_a_bot_that_was_down_for_weeks_does_not_promise_it_either(house: B
     house.clock.now += 20 * DAY
     for _ in range(12):
         await house.advance_time(61)
-    [told] = _texts_to_ada(house)
-    assert (told["text"], _button_labels(told)) == (render_english("result-gone"), [])
+    [notice] = _texts_to_ada(house)
+    assert (notice["text"], _button_labels(notice)) == (render_english("result-gone"), [])
 
 
 async def test_what_telegram_did_not_take_can_be_sent_later(house: BotHarness) -> None:
@@ -267,9 +267,9 @@ async def test_what_telegram_did_not_take_can_be_sent_later(house: BotHarness) -
     await house.advance_time(130)
     house.telegram.faults.clear()
     await house.advance_time(130)
-    [told] = _texts_to_ada(house)
-    assert told["text"] == render_english("result-not-sent", results=RESULT_RETENTION_DAYS)
-    await _press_button(house, told)
+    [notice] = _texts_to_ada(house)
+    assert notice["text"] == render_english("result-not-sent", results=RESULT_RETENTION_DAYS)
+    await _press_button(house, notice)
     await house.advance_time(10)
     assert len(house.pictures()) == 1
 
@@ -279,10 +279,10 @@ async def test_an_answer_that_was_never_confirmed_can_be_sent_once_more(house: B
     house.telegram.faults.always("editMessageMedia", Fault(FaultKind.CUT_BEFORE))
     await _finish_task(house)
     await house.advance_time(600)
-    [told] = _texts_to_ada(house)
-    assert told["text"] == render_english("answer-unconfirmed")
+    [notice] = _texts_to_ada(house)
+    assert notice["text"] == render_english("answer-unconfirmed")
     house.telegram.faults.clear()
-    assert await _press_button(house, told) == render_english("toast-picture-fetching")
+    assert await _press_button(house, notice) == render_english("toast-picture-fetching")
     await house.advance_time(10)
     assert len(house.pictures()) == 1
 
@@ -293,10 +293,10 @@ async def test_where_the_bot_may_send_pictures_again_it_is_only_pressed_and_anyb
         house.telegram.faults.always(method, bad_request("not enough rights to send photos to the chat"))
     asked = here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group)
     assert await here.finish_edits() == []
-    [told] = here.text_messages()
-    assert (told["text"], here.bot_reactions(asked)) == (render_english("may-not-send"), ["🤷"])
+    [notice] = here.text_messages()
+    assert (notice["text"], here.bot_reactions(asked)) == (render_english("may-not-send"), ["🤷"])
     house.telegram.faults.clear()
-    assert await here.press_button(here.grace, told["message_id"], "Fetch it again") == render_english(
+    assert await here.press_button(here.grace, notice["message_id"], "Fetch it again") == render_english(
         "toast-picture-fetching"
     )
     assert len(await here.finish_edits()) == 1
@@ -305,24 +305,24 @@ async def test_where_the_bot_may_send_pictures_again_it_is_only_pressed_and_anyb
 
 
 async def test_a_picture_that_came_by_the_button_is_deleted_like_any_other(house: BotHarness) -> None:
-    told = await _exhaust_download_retries(house)
+    notice = await _exhaust_download_retries(house)
     house.kie.faults.clear()
-    await _press_button(house, told)
+    await _press_button(house, notice)
     await house.advance_time(5)
     house.clock.now += DAY
-    [picture] = house.pictures()
-    assert await _press_button(house, picture, "Delete") == render_english("toast-deleted")
+    [image] = house.pictures()
+    assert await _press_button(house, image, "Delete") == render_english("toast-deleted")
     await house.advance_time(5)
     assert house.pictures() == []
-    press = house.ada.press_with_data(told["message_id"], Button("x", ButtonAction.FETCH_RESULT, 1).callback_data)
+    press = house.ada.press_with_data(notice["message_id"], Button("x", ButtonAction.FETCH_RESULT, 1).callback_data)
     await house.process_updates()
     assert house.ada.callback_answer(press) == {"text": render_english("toast-picture-deleted")}
 
 
 async def test_a_picture_that_stands_in_the_chat_is_not_fetched_by_a_made_up_press(house: BotHarness) -> None:
     await _finish_task(house)
-    [picture] = house.pictures()
-    house.ada.press_with_data(picture["message_id"], Button("x", ButtonAction.FETCH_RESULT, 1).callback_data)
+    [image] = house.pictures()
+    house.ada.press_with_data(image["message_id"], Button("x", ButtonAction.FETCH_RESULT, 1).callback_data)
     await house.process_updates()
     await house.advance_time(10)
     assert len(house.pictures()) == 1
@@ -347,7 +347,7 @@ async def test_one_person_has_no_more_than_a_few_fetched_at_once(house: BotHarne
 async def test_an_original_that_is_given_up_has_a_button_too(house: BotHarness, answer_as: str) -> None:
     await house.bot.db.transact(lambda tx: tx.chats.set_preference(house.ada.id, Preference.ANSWER_AS, answer_as))
     if answer_as == "both":
-        house.telegram.faults.add("sendDocument", too_many_requests(100))  # so that it is fetched once more
+        house.telegram.faults.add("sendDocument", too_many_requests(100))  # which causes a second download
     await _finish_task(house)
     house.kie.faults.always("result", INVALID_RESULTS["JSON"])
     if answer_as == "photo":
@@ -355,10 +355,10 @@ async def test_an_original_that_is_given_up_has_a_button_too(house: BotHarness, 
     await house.advance_time(5)
     house.clock.now += 3 * DAY
     await house.advance_time(130)
-    [told] = _texts_to_ada(house)
-    assert (told["text"], _button_labels(told)) == (render_english("original-not-fetched"), ["Original file"])
+    [notice] = _texts_to_ada(house)
+    assert (notice["text"], _button_labels(notice)) == (render_english("original-not-fetched"), ["Original file"])
     house.kie.faults.clear()
-    assert await _press_button(house, told, "Original file") == render_english("toast-fetching")
+    assert await _press_button(house, notice, "Original file") == render_english("toast-fetching")
     await house.advance_time(5)
     assert len(house.pictures()) == 2
     assert _sent_pictures(house)[-1] == _result(house)
@@ -373,31 +373,31 @@ async def test_a_reply_to_an_answer_is_about_telegrams_copy_where_kies_cannot_be
     house: BotHarness, name: str
 ) -> None:
     await _finish_task(house)
-    [picture] = house.pictures()
+    [image] = house.pictures()
     house.kie.faults.always("result", INVALID_RESULTS.get(name, HTML_502))
-    house.ada.send_text("make it rain", reply_to=picture["message_id"])
+    house.ada.send_text("make it rain", reply_to=image["message_id"])
     await house.process_updates()
     await house.advance_time(60)
     [_, second] = house.kie.tasks.values()
-    assert second.inputs == [house.telegram.message_photo_bytes(picture)]
+    assert second.inputs == [house.telegram.message_photo_bytes(image)]
     assert house.sent_texts() == []
 
 
 async def test_a_reply_to_an_answer_is_about_kies_copy_where_that_can_be_had_in_a_moment(house: BotHarness) -> None:
     await _finish_task(house)
-    [picture] = house.pictures()
+    [image] = house.pictures()
     [first] = house.kie.tasks.values()
     better = make_photo("red", size=(900, 700))
     first.result = better
     house.kie.faults.add("result", INVALID_RESULTS["page"])
-    house.ada.send_text("make it rain", reply_to=picture["message_id"])
+    house.ada.send_text("make it rain", reply_to=image["message_id"])
     await house.process_updates()
     await house.advance_time(20)
     [_, second] = house.kie.tasks.values()
     assert second.inputs == [better]
 
 
-# -- where the address stands
+# -- where the URL is stored
 
 
 async def test_a_picture_whose_address_stands_elsewhere_comes(house: BotHarness) -> None:
@@ -416,14 +416,14 @@ async def test_who_has_a_picture_that_is_not_found_is_not_asked_to_order_it_agai
     job = await house.read_job()
     assert (job.state, job.reason) == (State.FAILED, FailureReason.TASK_FAILED)
     assert house.sent_texts() == [render_english("no-result")]
-    [told] = house.sent_texts(9009)
+    [notice] = house.sent_texts(9009)
     assert job.task_id is not None
-    assert job.task_id in told
-    assert "jobs 1" in told
+    assert job.task_id in notice
+    assert "jobs 1" in notice
 
 
 async def test_what_kie_said_holds_no_secret_of_the_bot(tmp_path: Path) -> None:
-    async with open_bot_harness(tmp_path) as house:  # which looks for secrets in its database when it is closed
+    async with open_bot_harness(tmp_path) as house:  # closing it searches the database for secrets
         key = house.bot.settings.kie_api_key.get_secret_value()
         house.kie.script_outcomes(ScriptedOutcome(raw_result_json=json.dumps({"asked by": key})))
         await house.request_edit(make_photo())

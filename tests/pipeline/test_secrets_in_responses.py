@@ -1,7 +1,6 @@
-"""Whatever Kie and Telegram say, nobody reads a secret in it, and none is stored, counted or printed.
+"""Secrets in responses of Kie and Telegram are neither shown nor stored, counted or logged.
 
-A house searches for secrets by itself when it is closed: its log as it was before any filter, its files, and what the
-chats show. Here the other side quotes them on purpose.
+Closing a harness searches its unfiltered log, its files and the chats for secrets. Here the other side quotes them.
 """
 
 import json
@@ -27,7 +26,7 @@ ADMIN = 9009
 TOKEN_SECRET = TOKEN.partition(":")[2]
 IN_ADDRESS = f"https://api.telegram.org/file/bot{TOKEN}/photos/file_7.jpg"
 
-#: How Kie may put them into words.
+#: Forms in which Kie's error texts may contain them.
 TEXTS_WITH_SECRETS: dict[str, str] = {
     "the address of the picture": f"Image fetch failed: {IN_ADDRESS}",
     "escaped": f"Image fetch failed: {IN_ADDRESS.replace(':', '%3A').replace('/', '%2F')}",
@@ -50,14 +49,14 @@ async def _open_observed_harness(folder: Path, **settings: Any) -> AsyncIterator
 
 
 def _has_no_secret(text: str) -> bool:
-    """Say whether there is not even a part of a secret that somebody could use."""
+    """Say whether a text has no usable part of a secret."""
     return not any(part in text.lower() for part in ("canary", "%63%61%6e%61%72%79", "\\u0063\\u0061", "stranger"))
 
 
 async def _assert_nothing_leaks(
     house: BotHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Look at all that people, operators and their programs can see."""
+    """Check everything that users, operators and their programs can see."""
     path = house.bot.settings.database_path
     rows = await house.bot.db.transact(lambda tx: "\n".join(tx._db.iterdump()))
     monkeypatch.setenv("DATABASE_PATH", path)
@@ -82,10 +81,10 @@ async def _assert_nothing_leaks(
 async def test_what_kie_says_of_a_failure_holds_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], quoted: str, transport: str
 ) -> None:
-    words = TEXTS_WITH_SECRETS[quoted]
+    text = TEXTS_WITH_SECRETS[quoted]
     how = {"image_transport": transport, "allow_token_in_urls": True}
     async with _open_observed_harness(tmp_path, **how) as house:
-        house.kie.script_outcomes(failure(words, refunded=False), failure(f"violates the policy: {words}"))
+        house.kie.script_outcomes(failure(text, refunded=False), failure(f"violates the policy: {text}"))
         await house.request_edit(make_photo())
         await house.advance_time(30)
         await house.request_edit(make_photo("red"))
@@ -104,7 +103,7 @@ async def test_what_kie_says_of_an_order_an_upload_or_a_look_holds_no_secret(
             house.kie.faults.add(what, Fault(FaultKind.ANSWER, status=200, body=body))
             await house.request_edit(make_photo())
             await house.advance_time(60)
-        assert [REDACTED in words for words in house.sent_texts()] == [True, True]
+        assert [REDACTED in text for text in house.sent_texts()] == [True, True]
         await _assert_nothing_leaks(house, monkeypatch, capsys)
 
 

@@ -24,7 +24,7 @@ from tests.images.sample_files import ROTATED_HEIC
 from tests.pipeline.slow_conversions import SlowConversions
 from tests.process_harness import make_photo
 
-#: Seconds after which something counts as never.
+#: Seconds after which a wait fails.
 TIMEOUT_SECONDS = 30.0
 
 PLAIN_PHOTOS = 6
@@ -65,12 +65,12 @@ async def _run_worker(house: BotHarness) -> AsyncIterator[None]:
     await working
 
 
-def _send(person: Person, content: bytes, words: str) -> None:
-    person.send_document(content, "picture.bin", "application/octet-stream", caption=words)
+def _send(person: Person, content: bytes, caption: str) -> None:
+    person.send_document(content, "picture.bin", "application/octet-stream", caption=caption)
 
 
 async def _wait_for_conversions(house: BotHarness, count: int = 1) -> None:
-    """Wait until so many are in the conversion lane."""
+    """Wait until some jobs are in the conversion lane."""
     await _wait_until(lambda: len(house.bot.worker._steps.image_preparer.lane.jobs) >= count)
 
 
@@ -157,8 +157,8 @@ async def test_what_waits_for_its_turn_goes_on_after_a_restart(
 async def test_what_is_taken_back_gives_its_turn_to_the_next(
     house: BotHarness, eve: Person, conversions: SlowConversions
 ) -> None:
-    for person, words in ((eve, "eve 0"), (eve, "eve 1"), (house.ada, "ada")):
-        _send(person, _file_to_decode(), words)
+    for person, caption in ((eve, "eve 0"), (eve, "eve 1"), (house.ada, "ada")):
+        _send(person, _file_to_decode(), caption)
     await house.receive_updates()
     async with _run_worker(house):
         await _wait_for_conversions(house, 2)
@@ -200,7 +200,7 @@ async def test_results_that_are_slowly_sent_to_one_person_leave_room_for_others(
         person = house.ada if group is groups[-1] else eve
         person.send_photo(make_photo(), caption="/edit make it snow", chat=group)
     await house.receive_updates()
-    await house.advance_time(60)  # until there is nothing to do but to send them
+    await house.advance_time(60)  # until only the deliveries are left
     house.telegram.faults.always("sendPhoto", slow)
     house.clock.now += 60
     await house.bot.db.transact(_make_all_due)

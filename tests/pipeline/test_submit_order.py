@@ -1,4 +1,4 @@
-"""The paid call: what is written down, repeated, given up, or left to the person."""
+"""The paid call: what is stored, repeated, given up, or left to the user."""
 
 import asyncio
 from functools import partial
@@ -9,10 +9,9 @@ import pytest
 from bot.clock import Instant
 from bot.i18n import sentence
 from bot.job import FailureReason, State
-from bot.pipeline.circuit_breakers import UPLOADS
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.kie.tasks import STUCK
-from bot.store.circuit_breakers import CircuitBreaker
+from bot.store.circuit_breakers import UPLOADS, CircuitBreaker
 from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, render_english
@@ -110,7 +109,7 @@ async def test_without_credit_the_queue_is_kept_and_the_admin_told_once(house: B
     assert house.sent_texts() == []
     await house.advance_time(3600)
     assert len(house.kie.calls_named("createTask")) == 1, "probing is by the balance, which is free"
-    assert ["no credit left" in words for words in house.sent_texts(9009)] == [True]
+    assert ["no credit left" in text for text in house.sent_texts(9009)] == [True]
     assert house.progress_message()["text"] == render_english("waiting-for-owner")
     house.kie._account.paid_in = 100
     await house.advance_time(900)
@@ -118,13 +117,15 @@ async def test_without_credit_the_queue_is_kept_and_the_admin_told_once(house: B
     assert house.sent_texts(9009)[1:] == ["Kie.ai takes orders again."]
 
 
-@pytest.mark.parametrize(("code", "told"), [(401, "API key"), (433, "usage cap")])
-async def test_a_bad_key_and_a_key_cap_stop_all_orders_until_they_pass(house: BotHarness, code: int, told: str) -> None:
+@pytest.mark.parametrize(("code", "expected"), [(401, "API key"), (433, "usage cap")])
+async def test_a_bad_key_and_a_key_cap_stop_all_orders_until_they_pass(
+    house: BotHarness, code: int, expected: str
+) -> None:
     house.kie.refuse_next_create(code, "no")
     await house.request_edit(make_photo())
     await house.request_edit(make_photo("red"))
     assert len(house.kie.calls_named("createTask")) == 1
-    assert told in house.sent_texts(9009)[0]
+    assert expected in house.sent_texts(9009)[0]
     await house.advance_time(400)
     await house.advance_time(20)
     assert len(house.kie.tasks) == 2
@@ -146,7 +147,7 @@ async def test_after_a_trouble_one_order_goes_alone_before_the_others(house: Bot
 
 async def test_what_waits_behind_one_that_is_prepared_alone_is_prepared_as_soon_as_that_is_done(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path, max_running=1) as house:
-        house.kie.script_outcomes(STUCK)  # so that no order is made that would have the worker look around
+        house.kie.script_outcomes(STUCK)  # an order would wake the worker
         for colour in ("red", "green"):
             await house.request_edit(make_photo(colour))
         house.ada.send_photo(make_photo("blue"), caption="x")
@@ -159,7 +160,7 @@ async def test_what_waits_behind_one_that_is_prepared_alone_is_prepared_as_soon_
 
 
 def _start_upload_probe(tx: Transaction, *, job_id: int, since: Instant) -> None:
-    """Let uploads have failed a moment ago, and a job go first that turns out to have nothing to upload any more."""
+    """Open the upload breaker, and put a job first that has nothing left to upload."""
     tx.circuit_breakers.open(CircuitBreaker(UPLOADS, since - 2000, since - 1, 1))
     tx.fair_queue.set_ready(job_id, is_ready=False)
     job = tx.jobs.get(job_id)
@@ -236,7 +237,7 @@ async def test_a_bad_key_met_at_the_upload_keeps_the_queue(house: BotHarness) ->
     await house.request_edit(make_photo())
     await house.advance_time(2 * 3600)
     assert (await house.read_job()).state is State.QUEUED
-    assert ["API key" in words for words in house.sent_texts(9009)] == [True]
+    assert ["API key" in text for text in house.sent_texts(9009)] == [True]
     assert len(house.kie.calls_named("upload")) < 4
     house.kie.faults.clear()
     await house.advance_time(1000)

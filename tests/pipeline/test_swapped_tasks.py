@@ -1,4 +1,4 @@
-"""Kie mixes tasks up: nobody gets somebody else's picture, nothing is ordered again by itself, and all is told."""
+"""Kie mixes up tasks: no user gets another's image, nothing is ordered again without a decision, all are told."""
 
 import json
 import sqlite3
@@ -42,7 +42,7 @@ async def _bob_requests_edit(house: BotHarness) -> None:
 
 
 async def _create_foreign_task(house: BotHarness, prompt: str = "a secret of theirs") -> str:
-    """Order something with the same account, but not by this bot; return its task."""
+    """Order with the same account, but not by this bot; return the task."""
     kie = KieClient(
         api_url=house.kie.url,
         upload_url=house.kie.url,
@@ -62,7 +62,7 @@ def _asked(house: BotHarness, whom: int) -> bool:
 
 
 def _told(house: BotHarness) -> list[str]:
-    return [words for words in house.sent_texts(ADMIN) if "task of another order" in words]
+    return [text for text in house.sent_texts(ADMIN) if "task of another order" in text]
 
 
 @pytest.mark.parametrize("is_called", [False, True])
@@ -150,7 +150,7 @@ async def test_a_task_that_another_job_holds_is_left_until_that_one_has_been_loo
     async with _open_harness(tmp_path, is_called=True) as house:
         theirs = await _create_foreign_task(house)
         house.kie.answer_with_other_tasks(theirs)
-        await house.request_edit(make_photo())  # whose own task is the second one
+        await house.request_edit(make_photo())  # its own task is the second one
         own = list(house.kie.tasks)[1]
         house.kie.answer_with_other_tasks(own)
         await _bob_requests_edit(house)
@@ -206,7 +206,7 @@ async def test_whoever_gets_the_right_task_gets_the_picture_whatever_is_shown(
         assert _told(house) == []
 
 
-# -- what is compared
+# -- the comparison
 
 REFERENCE = "r" * 44
 OUR_UPLOADS = ("https://files.example/kieai/1/darkroom/aa.jpg", "https://files.example/kieai/1/darkroom/b%20b.jpg")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot import job_actions
 from bot.job import Job, State
 from bot.store.database import _prepare_connection
 from bot.store.transaction import Transaction
@@ -114,7 +115,7 @@ def test_what_waits_here_is_not_prepared_as_well(queue: ConversionQueueHarness) 
 
 
 def test_what_leaves_the_line_leaves_the_queue(queue: ConversionQueueHarness) -> None:
-    queue.tx.cancel_job(queue.add_picture(EVE), NOON)
+    job_actions.cancel_job(queue.tx, queue.add_picture(EVE), NOON)
     assert queue.tx.conversion_queue.is_empty()
 
 
