@@ -49,6 +49,7 @@ class ChildProcess:
                 stdin.write(part)
             await stdin.drain()
         except ConnectionError:
+            await self._ignore_unsent()
             raise ChildProcessExited("the process ended") from None
 
     async def read(self, size: int) -> bytes:
@@ -74,6 +75,13 @@ class ChildProcess:
         """Kill it and wait until it is gone; nobody may be waiting for its output."""
         self.kill()
         await self._process.communicate()
+        await self._ignore_unsent()
+
+    async def _ignore_unsent(self) -> None:
+        """Look at the error of a pipe that broke: else Python 3.11 logs that nobody did."""
+        assert self._process.stdin is not None  # noqa: S101 - we asked for the pipe
+        with contextlib.suppress(ConnectionError):
+            await self._process.stdin.wait_closed()
 
 
 async def start_child_process(

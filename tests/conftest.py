@@ -1,16 +1,13 @@
 """Fixtures for everybody."""
 
-import asyncio
-import gc
 import logging
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import certifi
 import pytest
-import uvloop
 
 from bot.sandbox.fake_edit import render
 from tests import bot_api_validator
@@ -22,11 +19,6 @@ RESULT_SIDE = 64
 
 #: Around a certificate in a bundle.
 CERTIFICATE_BEGIN, CERTIFICATE_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-
-
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Have every test run on the loop that the bot runs on."""
-    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -48,15 +40,9 @@ def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _a_judge_at_hand() -> None:
-    """Have the judge of the Bot API read its models before anything is timed: that takes seconds.
-
-    Nothing that is loaded by then is garbage, and nobody has to look for some in it again and again.
-    """
-    gc.disable()
+def _loaded_validator() -> None:
+    """Load the models of the Bot API, which takes seconds, before any test is timed."""
     bot_api_validator.validate_request("getMe", {}, {})
-    gc.enable()
-    gc.freeze()
 
 
 @pytest.fixture

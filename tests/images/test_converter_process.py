@@ -206,7 +206,7 @@ async def test_the_process_holds_none_of_our_files(tmp_path: Path, own: ImageCon
         task = await freeze_while_converting(own)
         os.close(ours_too)
     held = as_root(lambda: [str(entry.readlink()) for entry in Path(f"/proc/{own.pid}/fd").iterdir()])
-    assert sorted(each.partition(":")[0] for each in held) == ["/dev/null", "/dev/null", "socket", "socket"]
+    assert sorted(each.partition(":")[0] for each in held) == ["/dev/null", "/dev/null", "pipe", "pipe"]
     task.cancel()
 
 
@@ -221,18 +221,18 @@ async def test_a_process_that_has_ended_says_so_whenever_it_is_asked() -> None:
 
 
 BOT = """
-import asyncio, sys, uvloop
-from bot.images.convert import Converter
+import asyncio, sys
+from bot.images.convert import ImageConverter
 
 async def main():
-    converter = Converter()
-    task = asyncio.create_task(converter.fit(sys.stdin.buffer.read()))
+    converter = ImageConverter()
+    task = asyncio.create_task(converter.convert(sys.stdin.buffer.read()))
     while converter.pid is None:
         await asyncio.sleep(0)
     print(converter.pid, flush=True)
     await task
 
-uvloop.run(main())
+asyncio.run(main())
 """
 
 
