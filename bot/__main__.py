@@ -67,7 +67,7 @@ def run_check(*, as_json: bool) -> NoReturn:
     from bot.ops.check.command import run_check_command
 
     try:
-        code = _run(run_check_command(_open_http_server, for_machines=as_json))
+        code = _run(run_check_command(_open_http_server, as_json=as_json))
     except KeyboardInterrupt:
         code = 130
     _exit_now(code)

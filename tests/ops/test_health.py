@@ -126,7 +126,7 @@ async def test_a_disk_that_hangs_counts_as_one_that_cannot_be_written_to(house: 
     async def write() -> None:
         tries.append(await house.bot.db.transact(lambda _: released.wait(20)))
 
-    writable = WriteCheck(write, monotonic=clock, patience=0.02)
+    writable = WriteCheck(write, monotonic=clock, timeout=0.02)
     assert [await writable() for _ in range(3)] == [False] * 3
     released.set()
     await house.bot.db.transact(lambda _: None)
