@@ -39,7 +39,7 @@ async def measure_edit(rounds: int) -> BenchmarkResult:
     return BenchmarkResult(
         [
             Measurement("success to sendPhoto, our own time", "ms", own, goal=10.0, floor=1.2),
-            Measurement("requests beside the looks", "", requests, goal=11, floor=8),
+            Measurement("requests besides the polls", "", requests, goal=11, floor=8),
             Measurement("looks", "", [_count_polls(edit) for edit in edits]),
             Measurement("commits", "", commits, goal=9, floor=6),
         ],

@@ -32,7 +32,7 @@ async def measure_rate(rounds: int) -> BenchmarkResult:
             failures.append(await scene.ask("refused"))
     return BenchmarkResult(
         [
-            Measurement("edits per second", "", rates, goal=25, at_least=True, floor=39),
+            Measurement("edits per second", "", rates, goal=20, at_least=True, floor=39),
             Measurement("CPU of an edit at that rate", "ms", costs),
             Measurement("requests that failed meanwhile", "", failures, goal=0, floor=0),
         ]
