@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("restored_logging")
 
 @pytest.fixture
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CheckEnvironment]:
-    """A site of this moment, and an environment that leads there."""
+    """An environment with the real time, and variables that lead there."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -62,7 +62,7 @@ async def _run_check_command(
 
 
 def _replace_addresses(site: CheckEnvironment, text: str) -> str:
-    """Put names in the place of the addresses that the local servers have by chance."""
+    """Replace the random addresses of the local servers."""
     for found, shown in (
         (site.reverse_proxy.url, "https://bot.example.org"),
         (site.kie.url.removeprefix("http://"), "kieai.redpandaai.co"),
