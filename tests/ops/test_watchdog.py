@@ -2,9 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +14,11 @@ from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.settings import MustRestart
 from bot.store.database import StoreError
 from bot.telegram.get_updates import RESPONSE_DEADLINE
-from tests.bot_harness import BotHarness, open_bot_harness
+from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo
 
 #: More than any part is allowed to take, in seconds.
 TOO_LONG = RESPONSE_DEADLINE + 61.0
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
-    """The bot with its usual settings."""
-    async with open_bot_harness(tmp_path) as opened:
-        yield opened
 
 
 @contextmanager
