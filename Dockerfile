@@ -1,10 +1,10 @@
 # Build and run: docs/operating/compose.yaml, or what docs/operating.md says under "Docker".
 #
-# The volume holds the database: with a name, the next container finds it and goes on where this one stopped.
-# A folder of the host in its place has to belong to 10001:10001.
+# The volume holds the database: if it has a name, the next container continues where this one stopped.
+# A host folder in its place has to belong to 10001:10001.
 
-# What the tag stood for on 9 October 2026 (Python 3.13.16), for every platform. It does not move by itself: to get what was
-# mended since, put in the digest that `docker buildx imagetools inspect python:3.13-slim` shows, and build.
+# The digest of the tag on 9 October 2026 (Python 3.13.16), for every platform. To get newer fixes, replace it with the one
+# that `docker buildx imagetools inspect python:3.13-slim` shows, and build.
 FROM python:3.13-slim@sha256:70729b46c69b4f1e97c4822c1af3df53a1476cf5ddc6c087c0c10bc3a5678c2f AS python
 
 
@@ -14,12 +14,12 @@ ENV PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 
-# No pip inside: nobody installs into a finished image.
+# Without pip: nobody installs into a finished image.
 RUN python -m venv --without-pip /opt/darkroom
 COPY requirements.lock ./
 RUN pip --python /opt/darkroom/bin/python install --require-hashes --only-binary :all: -r requirements.lock
 
-# The build backend, one exact file like every other part. To move it on, change version and hash together.
+# The build backend, pinned by hash like everything else. To upgrade it, change version and hash together.
 RUN echo "setuptools==84.2.1 --hash=sha256:ca140b45d5325a9478f880e351484f62fef15f336462e449ca0c03c873d589c2" > backend.lock \
     && pip install --require-hashes --only-binary :all: -r backend.lock
 
@@ -31,7 +31,7 @@ RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
 
 
 FROM python
-# MIT is the bot's own licence. What it builds on has others; pillow-heif's wheel is under the GPL (README.md).
+# MIT is the bot's own licence. Its dependencies have others; pillow-heif's wheel is under the GPL (README.md).
 LABEL org.opencontainers.image.title="Darkroom" \
       org.opencontainers.image.description="A Telegram bot that edits photos: send one with a caption, get the edited picture back." \
       org.opencontainers.image.licenses="MIT"
@@ -39,8 +39,8 @@ LABEL org.opencontainers.image.title="Darkroom" \
 COPY --from=build /opt/darkroom /opt/darkroom
 RUN install -d -o 10001 -g 10001 -m 0700 /data
 
-# HOST, METRICS_HOST: the container's own network is the fence here; what is not published stays inside.
-# PYTHONSAFEPATH: /data is the working directory, and must never be a place that code is imported from.
+# HOST, METRICS_HOST: unpublished ports stay inside the container's network.
+# PYTHONSAFEPATH: code must never be imported from the working directory /data.
 ENV PATH=/opt/darkroom/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -51,16 +51,16 @@ ENV PATH=/opt/darkroom/bin:$PATH \
     DATABASE_PATH=/data/darkroom.db
 
 USER 10001:10001
-# A relative DATABASE_PATH lands on the volume, too.
+# So that a relative DATABASE_PATH is on the volume, too.
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 
-# Whether it lives, not whether it can serve (/readyz): when Telegram is away, a restart brings nothing back.
-# http.client, because urllib would ask a proxy that the environment names.
+# Checks that the bot is alive, not that it can serve (/readyz): when Telegram is down, a restart does not help.
+# http.client, because urllib would use a proxy of the environment.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import http.client, os, sys; door = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 8080), timeout=4); door.request('GET', '/healthz'); sys.exit(door.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client, os, sys; bot = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 8080), timeout=4); bot.request('GET', '/healthz'); sys.exit(bot.getresponse().status != 200)"]
 
 ENTRYPOINT ["python", "-m", "bot"]
 CMD ["run"]

@@ -1,4 +1,4 @@
-# Every command sets up what it needs: only Python 3.11 to 3.13 and make are assumed.
+# Every command sets up what it needs, given Python 3.11 to 3.13 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,12 +23,12 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What the bot costs and how quick it is, in one table; takes ten minutes and wants a machine with nothing else to do.
+# The cost and the speed of the bot, in one table; takes ten minutes on a machine with nothing else to do.
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
 
-# Compares the C libraries inside the wheels with the oldest versions that may be there, which asks nobody,
-# and asks the database of known vulnerabilities about every package of the locks.
+# Compares the C libraries inside the wheels with their minimum versions (offline), and searches the database of known
+# vulnerabilities for every locked package.
 audit: .venv-audit/.done $(VENV)/.dev
 	$(BIN)/python -m tests.images.bundled_libraries
 	.venv-audit/bin/pip-audit --strict --disable-pip -r requirements.lock -r requirements-dev.lock
@@ -50,13 +50,13 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
-# One resolution: what ships is compiled under the constraints of what is tested. Needs uv.
+# One resolution: the runtime lock is constrained by the development lock. Needs uv.
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements-dev.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -c requirements-dev.lock pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --group audit -o requirements-audit.lock
 
-# The pictures of the README, from the real page, which needs a Chromium, and that of what /stats shows.
+# The screenshots of the README, which need a Chromium, and the image of /stats.
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.stats.draw_sample_chart
 	$(BIN)/python -m tests.sandbox.web.screenshots

@@ -1,25 +1,26 @@
-"""The command line: `run`, which is the default, `check`, `jobs`, `backup` and `sandbox`.
+"""The command line: `run` (the default), `check`, `jobs`, `backup` and `sandbox`.
 
-Exit codes: 0 after a stop that was asked for, 2 when the operator has to change
-something first, 1 when a restart may help; of `check` 1 when anything would fail.
+Exit codes: 0 after a requested stop, 1 when a restart may help, 2 when the operator has to change something first.
+`check` exits with 1 when it finds a failure.
 """
 
 import argparse
-import gc
+import asyncio
 import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from types import ModuleType
 from typing import NoReturn
-
-import uvloop
 
 from bot import logs
 from bot.process_isolation import hide_memory
 from bot.settings import CannotRun, MustRestart, Settings, erase_secrets, load_settings
+
+# Each command imports only what it needs: a mistake in the settings is then reported within a tenth of a second,
+# and a bot that serves never loads the sandbox.
+# ruff: noqa: PLC0415
 
 log = logging.getLogger("bot")
 
@@ -28,50 +29,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["sandbox"]:
-        from bot.sandbox.cli import main as sandbox  # noqa: PLC0415 - a bot that serves does not load it
+        from bot.sandbox.cli import main as run_sandbox
 
-        return sandbox(words[1:])
-    parser = argparse.ArgumentParser(prog="darkroom", description="A Telegram bot that edits photos.")
-    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
-    commands.add_parser("run", help="run the bot with the settings of the environment and .env (the default)")
-    checking = commands.add_parser("check", help="say whether everything is right that the bot needs, and what to do")
-    checking.add_argument("--json", action="store_true", help="a list of objects: name, status, found, remedy")
-    copying = commands.add_parser("backup", help="copy the database to a new file, also while the bot runs")
-    copying.add_argument("path", metavar="PATH", help="the file to make")
-    looking = commands.add_parser("jobs", help="show what is under way, or the life of one job")
-    looking.add_argument("number", metavar="NUMBER", type=int, nargs="?", help="the job's, as the log names it")
-    commands.add_parser("sandbox", help="try the bot on this machine, with no account")
-    asked = parser.parse_args(words)
-    match asked.command:
+        return run_sandbox(words[1:])
+    arguments = _build_parser().parse_args(words)
+    match arguments.command:
         case "check":
-            return run_check(for_machines=asked.json)
+            return run_check(as_json=arguments.json)
         case "backup":
-            from bot.ops.backup_command import run_backup_command  # noqa: PLC0415 - each command loads what it needs
+            from bot.ops.backup_command import run_backup_command
 
-            return run_backup_command(asked.path)
+            return run_backup_command(arguments.path)
         case "jobs":
-            from bot.ops.jobs_command import run_jobs_command  # noqa: PLC0415 - each command loads what it needs
+            from bot.ops.jobs_command import run_jobs_command
 
-            return run_jobs_command(asked.number, time.time_ns() // 1_000_000)
+            return run_jobs_command(arguments.number, time.time_ns() // 1_000_000)
         case _:
             return run_bot()
 
 
-def run_check(*, for_machines: bool) -> int:
-    """Check everything and tell what was found."""
-    from bot.ops.check.command import run_check_command  # noqa: PLC0415 - each command loads what it needs
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="darkroom", description="A Telegram bot that edits photos.")
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
+    commands.add_parser("run", help="run the bot with the settings of the environment and .env (the default)")
+    check = commands.add_parser("check", help="check everything that the bot needs, and say what to do")
+    check.add_argument("--json", action="store_true", help="print a list of objects: name, status, found, remedy")
+    backup = commands.add_parser("backup", help="copy the database to a new file, also while the bot runs")
+    backup.add_argument("path", metavar="PATH", help="the file to create")
+    jobs = commands.add_parser("jobs", help="list the unfinished jobs, or show the history of one job")
+    jobs.add_argument("number", metavar="NUMBER", type=int, nargs="?", help="the job's number, as in the log")
+    commands.add_parser("sandbox", help="try the bot on this machine, without an account")
+    return parser
+
+
+def run_check(*, as_json: bool) -> NoReturn:
+    """Check everything, print the findings and exit."""
+    from bot.ops.check.command import run_check_command
 
     try:
-        code = uvloop.new_event_loop().run_until_complete(
-            run_check_command(_open_http_server, for_machines=for_machines)
-        )
+        code = _run(run_check_command(_open_http_server, as_json=as_json))
     except KeyboardInterrupt:
         code = 130
-    return _exit_now(code)
+    _exit_now(code)
 
 
 def _open_http_server(settings: Settings) -> AbstractAsyncContextManager[str]:
-    from bot.inbound.http_endpoints import serve_without_bot  # noqa: PLC0415 - aiohttp is not to be loaded before the settings are right
+    from bot.inbound.http_endpoints import serve_without_bot
 
     return serve_without_bot(settings)
 
@@ -86,43 +89,42 @@ def run_bot() -> int:
         return 2
     erase_secrets()
     logs.configure_logging(settings.log_level, settings.log_format, settings.secrets)
-    return _exit_now(uvloop.new_event_loop().run_until_complete(_run_app(settings)))
+    return _exit_now(_run(_run_app(settings)))
+
+
+def _run(work: Coroutine[None, None, int]) -> int:
+    """Run a coroutine; unlike `asyncio.run` wait for no thread that is still resolving a host name."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
 
 
 def _exit_now(code: int) -> NoReturn:
+    """Exit without waiting for threads; everything is closed."""
     logging.shutdown()
-    # everything is closed; a thread that still waits for a name to be resolved must not hold up the end
     os._exit(code)
 
 
 async def _run_app(settings: Settings) -> int:
     try:
-        await _import_app().run(settings)
-    except Exception as error:  # noqa: BLE001 - the last place where an error can still be told well
+        from bot import app, i18n
+
+        i18n.load_catalogues()
+        await app.run(settings)
+    except Exception as error:  # noqa: BLE001 - the last place that can report it well
         return _log_fatal_error(error)
     return 0
 
 
-def _import_app() -> ModuleType:
-    """Load what serves, which takes most of a second: whoever has to mend a setting need not wait for it."""
-    gc.disable()  # nothing of it is garbage, and to look for some again and again takes a quarter of the time
-    try:
-        from bot import app, i18n  # noqa: PLC0415 - see above
-
-        i18n.load_catalogues()
-    finally:
-        gc.enable()
-    gc.freeze()
-    return app
-
-
 def _log_fatal_error(error: Exception) -> int:
-    told = [each for each in _leaf_errors(error) if isinstance(each, CannotRun | MustRestart)]
-    if not told:
-        log.critical("the bot ends because of a mistake in it", exc_info=error)
-        return 1
-    log.critical("%s", told[0])
-    return 2 if isinstance(told[0], CannotRun) else 1
+    for leaf in _leaf_errors(error):
+        if isinstance(leaf, CannotRun | MustRestart):
+            log.critical("%s", leaf)
+            return 2 if isinstance(leaf, CannotRun) else 1
+    log.critical("the bot stops because of a bug", exc_info=error)
+    return 1
 
 
 def _leaf_errors(error: BaseException) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""The composition root: opens everything, wires it, runs it, and closes it in reverse."""
+"""The composition root: builds the parts of the bot, connects them, runs them, and closes them in reverse order."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bot.clock import Clocks, Instant, SteadyClock, read_wall_clock, seconds_since_boot
+from bot.clock import Clocks, SteadyClock, backoff, read_wall_clock, seconds_since_boot
 from bot.handlers.access import AccessPolicy
 from bot.handlers.addressed_to_bot import UpdateFilter
 from bot.handlers.button_presses import MAX_TRACKED_USERS, RESEND_BURST, RESEND_INTERVAL
@@ -66,8 +66,11 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: Seconds that steps under way get to end after a stop was asked for.
+#: Seconds that running steps get to finish after a requested stop.
 DRAIN_SECONDS = 7.0
+
+#: Seconds between two attempts to reach Telegram at the start, at most.
+MAX_IDENTITY_BACKOFF = 30.0
 
 #: SQLite before this version can damage a database that two connections write to; we only ever have one.
 SQLITE_CORRUPTION_FIXED_IN = (3, 51, 3)
@@ -81,14 +84,14 @@ async def run(settings: Settings) -> None:
     _check_settings(settings)
     with hold_process_lock(settings.database_path) as lock:
         async with AsyncExitStack() as stack:
-            darkroom = await wire(settings, stack, Clocks(read_wall_clock, seconds_since_boot), lock)
-            await darkroom.serve_until(stop)
+            application = await wire(settings, stack, Clocks(read_wall_clock, seconds_since_boot), lock)
+            await application.serve_until(stop)
 
 
 def _check_settings(settings: Settings) -> None:
     refuse_unknown_model(settings)
-    for caution in find_config_warnings(settings):
-        log.warning("%s", caution)
+    for warning in find_config_warnings(settings):
+        log.warning("%s", warning)
     if settings.public_url is not None:
         log.info("Kie is asked to call back at %s", settings.public_url)
     if sqlite3.sqlite_version_info < SQLITE_CORRUPTION_FIXED_IN:
@@ -97,7 +100,7 @@ def _check_settings(settings: Settings) -> None:
 
 @dataclass(frozen=True)
 class Application:
-    """The wired bot."""
+    """The connected parts of the bot."""
 
     settings: Settings
     db: Database
@@ -105,9 +108,8 @@ class Application:
     http_server: HttpEndpoints
     update_filter: UpdateFilter
     long_poller: LongPoller
-    #: bears for a while that Telegram refuses the token
     token_rejection: TokenRejection
-    #: where Telegram brings the updates; None where we poll for them
+    #: None when updates are polled for
     webhook: TelegramWebhook | None
     dispatcher: Dispatcher
     worker: Worker
@@ -116,11 +118,11 @@ class Application:
     watchdog: Watchdog
     health: Health
     metrics: Metrics
-    #: where the figures can be had; None where nobody asked for that
+    #: None without METRICS_PORT
     metrics_endpoint: MetricsEndpoint | None
 
     async def serve_until(self, stop: asyncio.Event) -> None:
-        """Open the door, find out who we are, and serve until `stop` or until a part dies."""
+        """Open the HTTP server, fetch the bot's identity, and serve until `stop` is set or a part ends."""
         address = await self.http_server.open(self.settings.host, self.settings.port)
         try:
             await self._open_metrics_endpoint()
@@ -140,8 +142,41 @@ class Application:
             address = await self.metrics_endpoint.open(self.settings.metrics_host, self.settings.metrics_port)
             log.info("metrics at %s", address)
 
+    async def _fetch_identity(self) -> BotAccount:
+        """Ask Telegram which bot this is until it answers. Raises CannotRun for a token that stays rejected."""
+        tries = 0
+        while (me := await self.try_fetch_identity(backoff(tries, longest=MAX_IDENTITY_BACKOFF))) is None:
+            await asyncio.sleep(backoff(tries, longest=MAX_IDENTITY_BACKOFF))
+            tries += 1
+        return me
+
+    async def try_fetch_identity(self, delay: float) -> BotAccount | None:
+        """Ask Telegram which bot this is; return None when that failed and is to be tried again in `delay` seconds."""
+        try:
+            me = await self.telegram.get_me()
+            await self._prepare_update_delivery()
+        except TelegramApiError as error:
+            if isinstance(error, Unauthorized):
+                await self.token_rejection.record_rejected()
+            log.warning("Telegram does not say which bot this is, next try in %.0f s: %s", delay, error)
+            return None
+        self.token_rejection.record_accepted()
+        return me
+
+    async def _prepare_update_delivery(self) -> None:
+        """Set or remove the webhook, as the settings say. Raises TelegramApiError."""
+        if self.webhook is not None:
+            await self.webhook.register()
+            return
+        try:
+            if await self.telegram.remove_webhook():
+                log.warning("a webhook was set for this bot: it is removed, and pending updates are kept")
+        except Unauthorized:
+            # the token worked a moment ago, so this self-hosted Bot API server does not support getWebhookInfo
+            log.warning("this Bot API server does not say whether a webhook is set")
+
     async def set_identity(self, me: BotAccount) -> None:
-        """Let the parts know who we are.
+        """Tell the parts which bot this is.
 
         Raises CannotRun for the database of another bot, whose message ids would be mistaken for ours.
         """
@@ -152,39 +187,6 @@ class Application:
                 f"DATABASE_PATH {self.settings.database_path} belongs to another bot (id {owner}, this one is "
                 f"{me.id}): give this bot a file of its own, or use that bot's token"
             )
-
-    async def _fetch_identity(self) -> BotAccount:
-        """Ask Telegram who we are, for as long as it takes. Raises CannotRun for a token that stays wrong."""
-        pause = 1.0
-        while (me := await self.try_fetch_identity(pause)) is None:
-            await asyncio.sleep(pause)
-            pause = min(30.0, pause * 2)
-        return me
-
-    async def try_fetch_identity(self, pause: float) -> BotAccount | None:
-        """Ask Telegram who we are; None when that has to be asked again, `pause` seconds later."""
-        try:
-            me = await self.telegram.get_me()
-            await self._prepare_update_delivery()
-        except TelegramApiError as error:
-            if isinstance(error, Unauthorized):
-                await self.token_rejection.record_rejected()
-            log.warning("Telegram cannot be asked who we are, again in %.0f s: %s", pause, error)
-            return None
-        self.token_rejection.record_accepted()
-        return me
-
-    async def _prepare_update_delivery(self) -> None:
-        """Make sure that updates come the way that was asked for; raises a ChatError that is worth another try."""
-        if self.webhook is not None:
-            await self.webhook.register()
-            return
-        try:
-            if await self.telegram.remove_webhook():
-                log.warning("a webhook was set for this bot: it is removed, the updates that wait are kept")
-        except Unauthorized:
-            # the token was good a moment ago, so it is this question that a server of one's own does not know
-            log.warning("whether a webhook is set cannot be asked here")
 
     async def _run_parts(self, stop: asyncio.Event) -> None:
         worker = asyncio.create_task(self.worker.run(), name="worker")
@@ -197,11 +199,11 @@ class Application:
                 ("receiver", self.webhook or self.long_poller),
             )
         ]
-        menus = asyncio.create_task(self.bot_commands.run(), name="menus")
+        commands = asyncio.create_task(self.bot_commands.run(), name="commands")
         self.health.tasks.extend([worker, *others])
         stopped = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([worker, stopped, *others], return_when=asyncio.FIRST_COMPLETED)
-        for task in (*reversed(others), menus, stopped):
+        for task in (*reversed(others), commands, stopped):
             await _cancel_and_wait(task)
         await self._drain_worker(worker)
         for task in done - {stopped}:
@@ -211,77 +213,82 @@ class Application:
         self.worker.stop()
         await asyncio.wait([worker], timeout=DRAIN_SECONDS)
         if not worker.done():
-            log.warning("steps under way did not end within %.0f s; they are taken up at the next start", DRAIN_SECONDS)
+            log.warning("some steps did not finish within %.0f s: the next start resumes them", DRAIN_SECONDS)
         await _cancel_and_wait(worker)
 
 
 async def wire(
     settings: Settings, stack: AsyncExitStack, clocks: Clocks, lock: ProcessLock | None = None
 ) -> Application:
-    """Build every part; `stack` closes them in reverse. `lock` is what keeps a second process away.
+    """Build and connect every part; `stack` closes them in reverse. `lock` keeps a second process away.
 
-    Raises CannotRun when the database, or what the environment says of proxies and certificates, cannot be used.
+    Raises CannotRun when the database, a proxy or a certificate of the environment cannot be used.
     """
     refuse_unusable_proxies()
-    steady = Clocks(SteadyClock(clocks.wall_clock, clocks.monotonic), clocks.monotonic)
-    return await _wire_parts(settings, stack, steady, clocks.wall_clock, lock)
-
-
-async def _wire_parts(
-    settings: Settings, stack: AsyncExitStack, clocks: Clocks, real: Callable[[], Instant], lock: ProcessLock | None
-) -> Application:
+    real_clock, clocks = clocks.wall_clock, Clocks(SteadyClock(clocks.wall_clock, clocks.monotonic), clocks.monotonic)
     token, redact = settings.telegram_bot_token.get_secret_value(), Redaction(settings.secrets)
     metrics = Metrics()
     measure = JobMetrics(metrics)
     db = await Database.open(settings.database_path, on_event=measure.on_event)
     stack.push_async_callback(db.close)
     tls = load_tls_context()
-    chat = TelegramClient(
+    telegram = TelegramClient(
         token=token, api_url=settings.telegram_api_url, tls=tls, redact=redact, on_call=metrics.count_telegram_call
     )
-    stack.push_async_callback(chat.aclose)
-    address, news = UpdateFilter(), asyncio.Event()
+    stack.push_async_callback(telegram.aclose)
+
+    update_filter, updates_stored = UpdateFilter(), asyncio.Event()
     callbacks = CallbackTracker(settings.public_url, settings.callback_key)
-    worker = _build_worker(settings, stack, db, chat, callbacks, measure, clocks, tls, redact, wake_intake=news.set)
+    worker = _build_worker(
+        settings, stack, db, telegram, callbacks, measure, clocks, tls, redact, wake_intake=updates_stored.set
+    )
     retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.wall_clock)
-    intake = _build_dispatcher(
-        settings, db, address, news, clocks, wake_worker=worker.wake, wake_retention=retention.wake
+    dispatcher = _build_dispatcher(
+        settings,
+        db,
+        update_filter,
+        updates_stored,
+        clocks,
+        wake_worker=worker.wake,
+        wake_retention=retention.wake,
     )
 
     def wake_others() -> None:
-        intake.wake()
+        dispatcher.wake()
         worker.wake()
 
-    incoming = UpdateRecorder(db, address, metrics.updates.inc, clock=clocks.wall_clock, wake_others=wake_others)
-    token_refusal = TokenRejection(chat.get_me, monotonic=clocks.monotonic)
-    poll = LongPoller(chat, incoming, token_refusal, monotonic=clocks.monotonic)
-    hook = _build_webhook(settings, incoming, chat, clocks)
-    nudges = _build_kie_callback(settings, db, callbacks, measure, worker, redact, Clocks(real, clocks.monotonic))
-    parts = {
+    recorder = UpdateRecorder(db, update_filter, metrics.updates.inc, clock=clocks.wall_clock, wake_others=wake_others)
+    token_rejection = TokenRejection(telegram.get_me, monotonic=clocks.monotonic)
+    long_poller = LongPoller(telegram, recorder, token_rejection, monotonic=clocks.monotonic)
+    webhook = _build_webhook(settings, recorder, telegram, clocks)
+    kie_callback = _build_kie_callback(
+        settings, db, callbacks, measure, worker, redact, Clocks(real_clock, clocks.monotonic)
+    )
+    deadlines = {
         "worker": lambda: worker.hang_deadline,
-        "intake of updates": lambda: intake.hang_deadline,
-        "receiver of updates": lambda: poll.hang_deadline,
+        "intake of updates": lambda: dispatcher.hang_deadline,
+        "receiver of updates": lambda: long_poller.hang_deadline,
     }
-    health = _build_health(db, hook or poll, parts, clocks)
+    health = _build_health(db, webhook or long_poller, deadlines, clocks)
     return Application(
         settings=settings,
         db=db,
-        telegram=chat,
+        telegram=telegram,
         http_server=HttpEndpoints(
             failed_conditions=health.failed_conditions,
             prove_ownership=settings.ownership_proof,
-            kie_callback=nudges,
-            webhook=hook,
+            kie_callback=kie_callback,
+            webhook=webhook,
         ),
-        update_filter=address,
-        long_poller=poll,
-        token_rejection=token_refusal,
-        webhook=hook,
-        dispatcher=intake,
+        update_filter=update_filter,
+        long_poller=long_poller,
+        token_rejection=token_rejection,
+        webhook=webhook,
+        dispatcher=dispatcher,
         worker=worker,
-        bot_commands=BotCommands(db, chat, settings.admin_ids),
-        watchdog=Watchdog(parts, monotonic=clocks.monotonic, check_files=lambda: _check_files(db, lock)),
         retention=retention,
+        bot_commands=BotCommands(db, telegram, settings.admin_ids),
+        watchdog=Watchdog(deadlines, monotonic=clocks.monotonic, check_files=lambda: _check_files(db, lock)),
         health=health,
         metrics=metrics,
         metrics_endpoint=_build_metrics_endpoint(settings, db, metrics, health, clocks),
@@ -289,19 +296,19 @@ async def _wire_parts(
 
 
 async def _check_files(db: Database, lock: ProcessLock | None) -> None:
-    """Raise CannotRun or MustRestart if the database, or what lies beside it, is no longer there."""
+    """Raise CannotRun or MustRestart if the database or a file beside it is gone."""
     await db.check_files()
     if lock is not None:
         await asyncio.to_thread(lock.check)
 
 
 def _build_health(
-    db: Database, receiver: LongPoller | TelegramWebhook, late_at: Mapping[str, Callable[[], float]], clocks: Clocks
+    db: Database, receiver: LongPoller | TelegramWebhook, deadlines: Mapping[str, Callable[[], float]], clocks: Clocks
 ) -> Health:
     return Health(
         clocks.monotonic,
         WriteCheck(lambda: db.transact(lambda tx: tx.snapshots.check_writable()), monotonic=clocks.monotonic),
-        deadlines=late_at,
+        deadlines=deadlines,
         last_contact_at=lambda: receiver.last_contact_at,
         max_silence=telegram_webhook.MAX_SILENCE if isinstance(receiver, TelegramWebhook) else polling.MAX_SILENCE,
     )
@@ -323,13 +330,13 @@ def _build_metrics_endpoint(
 
 
 def _build_webhook(
-    settings: Settings, letters: UpdateRecorder, chat: TelegramClient, clocks: Clocks
+    settings: Settings, recorder: UpdateRecorder, telegram: TelegramClient, clocks: Clocks
 ) -> TelegramWebhook | None:
     if settings.telegram_updates == "polling" or settings.public_url is None:
         return None
     return TelegramWebhook(
-        letters,
-        chat,
+        recorder,
+        telegram,
         public_url=settings.public_url,
         secret=settings.webhook_secret,
         monotonic=clocks.monotonic,
@@ -361,26 +368,26 @@ def _build_kie_callback(
 def _build_dispatcher(
     settings: Settings,
     db: Database,
-    address: UpdateFilter,
-    news: asyncio.Event,
+    update_filter: UpdateFilter,
+    updates_stored: asyncio.Event,
     clocks: Clocks,
     *,
     wake_worker: Callable[[], None],
     wake_retention: Callable[[], None],
 ) -> Dispatcher:
     access = AccessPolicy(settings.allowed_ids, settings.admin_ids)
-    daily = DailyLimits(
+    limits = DailyLimits(
         settings.daily_edits_per_user, settings.daily_edits_per_chat, settings.daily_edits, settings.daily_credits
     )
-    originals = RateLimiter(1 / RESEND_INTERVAL, RESEND_BURST, max_callers=MAX_TRACKED_USERS)
+    resends = RateLimiter(1 / RESEND_INTERVAL, RESEND_BURST, max_callers=MAX_TRACKED_USERS)
     return Dispatcher(
         db,
-        address,
+        update_filter,
         access,
-        QuotaPolicy(daily, access),
+        QuotaPolicy(limits, access),
         build_privacy_notice(settings),
-        allows_resend=lambda user_id: originals.try_acquire(f"{user_id}", clocks.monotonic()),
-        wakeup=news,
+        allows_resend=lambda user_id: resends.try_acquire(f"{user_id}", clocks.monotonic()),
+        wakeup=updates_stored,
         album_window=settings.album_window_seconds,
         clock=clocks.wall_clock,
         monotonic=clocks.monotonic,
@@ -393,7 +400,7 @@ def _build_worker(
     settings: Settings,
     stack: AsyncExitStack,
     db: Database,
-    chat: TelegramClient,
+    telegram: TelegramClient,
     callbacks: CallbackTracker,
     measure: JobMetrics,
     clocks: Clocks,
@@ -415,19 +422,19 @@ def _build_worker(
         on_call=measure.metrics.count_kie_call,
     )
     stack.push_async_callback(kie.aclose)
-    fetcher = Downloader(trusted_origins=(settings.kie_api_url, settings.kie_upload_url), tls=tls)
-    stack.push_async_callback(fetcher.aclose)
+    downloader = Downloader(trusted_origins=(settings.kie_api_url, settings.kie_upload_url), tls=tls)
+    stack.push_async_callback(downloader.aclose)
     converter = ImageConverter()
     stack.push_async_callback(converter.aclose)
-    transport = ImageUploader(chat, kie, direct=settings.image_transport == "direct")
+    uploader = ImageUploader(telegram, kie, direct=settings.image_transport == "direct")
     limits = OrderLimits(
         settings.creates_per_10_seconds, settings.max_running, deadline, settings.daily_credits, has_admins=bool(admins)
     )
     steps = PipelineSteps(
         image_preparer=ImagePreparer(
-            db, chat, fetcher, converter, transport, wakeup, deadline=deadline, admins=admins, clock=clock
+            db, telegram, downloader, converter, uploader, wakeup, deadline=deadline, admins=admins, clock=clock
         ),
-        order_submitter=OrderSubmitter(db, kie, transport, limits, callbacks=callbacks, admins=admins, clock=clock),
+        order_submitter=OrderSubmitter(db, kie, uploader, limits, callbacks=callbacks, admins=admins, clock=clock),
         task_poller=TaskPoller(
             db,
             kie,
@@ -440,23 +447,25 @@ def _build_worker(
         ),
         message_sender=MessageSender(
             db,
-            chat,
-            ImageDeliverer(db, chat, fetcher, clock=clock),
-            StatsReport(db, chat, ChartRenderer(), clock=clock),
+            telegram,
+            ImageDeliverer(db, telegram, downloader, clock=clock),
+            StatsReport(db, telegram, ChartRenderer(), clock=clock),
             clock=clock,
         ),
-        progress_sender=ProgressMessageSender(db, chat, clock=clock),
+        progress_sender=ProgressMessageSender(db, telegram, clock=clock),
         recovery_probe=RecoveryProbe(db, kie, clock=clock),
         balance_checker=CreditBalanceChecker(db, kie, low_threshold=settings.low_credits, admins=admins, clock=clock),
-        admin_finder=GroupAdminFinder(db, chat, clock=clock, wake_dispatcher=wake_intake),
+        admin_finder=GroupAdminFinder(db, telegram, clock=clock, wake_dispatcher=wake_intake),
     )
-    pacing = SendRateLimiter(settings.telegram_messages_per_second)
+    rate_limiter = SendRateLimiter(settings.telegram_messages_per_second)
     rules = RetryRules(admins, deadline, settings.album_window_seconds)
-    return Worker(db, steps, pacing, wakeup, callbacks=callbacks, rules=rules, clock=clock, monotonic=clocks.monotonic)
+    return Worker(
+        db, steps, rate_limiter, wakeup, callbacks=callbacks, rules=rules, clock=clock, monotonic=clocks.monotonic
+    )
 
 
 async def _run_unless_stopped(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
-    """Return what `work` returns, or None when the stop comes first."""
+    """Return the result of `work`, or None when `stop` is set first."""
     working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
     for task in (working, stopped):
@@ -465,6 +474,6 @@ async def _run_unless_stopped(stop: asyncio.Event, work: Coroutine[None, None, T
 
 
 async def _cancel_and_wait(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end, however it ends."""
+    """Cancel a task and wait until it has ended."""
     task.cancel()
     await asyncio.wait([task])

@@ -61,7 +61,7 @@ class ChildProcess:
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - it is a pipe
         async with asyncio.timeout(self._seconds):
-            if stdin.is_closing():  # uvloop logs a warning about writing to it then
+            if stdin.is_closing():  # asyncio counts and logs writes to a closed pipe
                 raise ChildProcessFailed("the process has ended")
             try:
                 stdin.write(FRAME_HEADER.pack(len(content)))
@@ -126,3 +126,6 @@ async def start_child_process(
     finally:
         child.kill()
         await process.communicate()
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(ConnectionError):  # Python 3.11 logs the error of a broken pipe that nobody reads
+            await process.stdin.wait_closed()

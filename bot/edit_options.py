@@ -1,7 +1,6 @@
-"""What is wanted: the words, and how the edited picture is to come.
+"""Edit options: file format, aspect ratio, and whether the result is sent as a photo or a file.
 
-The form of a picture is a preference of a person, or of a group; a shape at the
-end of the words is a wish for that one picture.
+They are settings of a user or a group; a ratio at the end of a prompt overrides them for that one edit.
 """
 
 import re
@@ -10,14 +9,14 @@ from enum import StrEnum
 
 
 class ResultFormat(StrEnum):
-    """The kind of file that the image model makes."""
+    """The file format of the result."""
 
     PNG = "png"
     JPEG = "jpeg"
 
 
 class AspectRatio(StrEnum):
-    """The ratio of width to height; Kie may charge more for any but the picture's own."""
+    """Width to height; Kie may charge more for any but `AUTO`, the ratio of the source image."""
 
     AUTO = "auto"
     SQUARE = "1:1"
@@ -28,9 +27,9 @@ class AspectRatio(StrEnum):
 
 
 class AnswerAs(StrEnum):
-    """How the edited picture is sent."""
+    """How the result is sent."""
 
-    #: which Telegram compresses
+    #: compressed by Telegram
     PHOTO = "photo"
     #: byte for byte
     FILE = "file"
@@ -39,32 +38,31 @@ class AnswerAs(StrEnum):
 
 @dataclass(frozen=True)
 class EditOptions:
-    """How an edited picture is to come."""
+    """The options of one edit."""
 
     format: ResultFormat = ResultFormat.PNG
     aspect_ratio: AspectRatio = AspectRatio.AUTO
     answer_as: AnswerAs = AnswerAs.PHOTO
 
 
-#: How a picture comes to those who chose nothing.
 DEFAULT_OPTIONS = EditOptions()
 
 _RATIOS = "|".join(sorted(set(AspectRatio) - {AspectRatio.AUTO}))
 _SEPARATOR = r"[\s,;，；、]"
-#: Set apart by a space or a comma, because 12:16:9 is no shape. Chinese and Japanese are written without spaces, and
-#: their keyboards have colons, commas and full stops of their own. A row of spaces is only tried from its beginning:
-#: tried from each of them, 4,096 take a sixth of a second.
+#: After a space or a comma, because 12:16:9 contains no ratio. Chinese and Japanese are written without spaces, and
+#: with their own colons, commas and full stops. A run of spaces is matched from its beginning only: from each of them,
+#: 4,096 spaces took a sixth of a second.
 _TRAILING_RATIO = re.compile(
     rf"(?:^|(?<!{_SEPARATOR}){_SEPARATOR}+|(?<=[\u3040-\u30ff\u3400-\u9fff]))({_RATIOS.replace(':', '[:：]')})[\s.。]*$"
 )
 
 
-def split_trailing_ratio(words: str) -> tuple[str, AspectRatio | None]:
-    """Return words without the shape that they end with, and that shape; None when they end with none.
+def split_trailing_ratio(text: str) -> tuple[str, AspectRatio | None]:
+    """Return the prompt without the ratio at its end, and that ratio or None.
 
-    Words that are nothing but a shape are left as they are: the model needs something to read.
+    A text that is only a ratio stays as it is, because the model needs a prompt.
     """
-    found = _TRAILING_RATIO.search(words)
+    found = _TRAILING_RATIO.search(text)
     if found is None:
-        return words, None
-    return words[: found.start()].rstrip() or words, AspectRatio(found[1].replace("：", ":"))
+        return text, None
+    return text[: found.start()].rstrip() or text, AspectRatio(found[1].replace("：", ":"))

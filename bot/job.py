@@ -1,8 +1,4 @@
-"""A job: one photo edit, from the message that asked for it to the answer.
-
-Nothing here does I/O, so the rules of a job's life can be read, and tested,
-on their own.
-"""
+"""A job: one photo edit, from the user's message to the answer. Its states and transitions, without any I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,42 +7,42 @@ from enum import StrEnum
 from bot.clock import Instant
 from bot.edit_options import DEFAULT_OPTIONS, EditOptions
 
-#: In the place of the ids of a person and a chat, when nobody is to know them any more.
+#: Replaces the ids of a user and a chat once they are erased.
 ERASED_ID = 0
 
-#: Those who speak in a group's or a channel's name where nobody knows who answers for them: all of them together. It is
-#: the id of the user that Telegram has made up for anonymous administrators, so it is never a person's.
+#: Charged for all who write in the name of a group or a channel when nobody is known to be responsible for it. This is
+#: the id of @GroupAnonymousBot, Telegram's placeholder for anonymous administrators, so no user has it.
 ANONYMOUS_SENDER_ID = 1_087_968_824
 
-#: The longest prompt that Kie takes, in Unicode code points.
+#: Unicode code points that Kie accepts.
 MAX_PROMPT_LENGTH = 5000
 
-#: Seconds for which a request waits for the words that say what to change.
+#: Seconds for which a request waits for its prompt.
 PROMPT_TIMEOUT = 3600.0
 
-#: Seconds after its first item at which an album closes, however slowly the others come.
+#: Seconds after its first item at which an album closes in any case.
 MAX_ALBUM_SECONDS = 8.0
 
-#: The most pictures of one request: what Kie takes, and what an album of Telegram holds.
+#: Images of one request: what Kie accepts, and what a Telegram album holds.
 MAX_IMAGES = 10
 
 
 class State(StrEnum):
     """What is known for certain about a job, even after a crash."""
 
-    #: pictures are still arriving, or the prompt is missing; leaves complete or cancelled
+    #: images are still arriving, or the prompt is missing; ends complete or cancelled
     GATHERING = "gathering"
-    #: the request is complete and no task of ours can exist for it; leaves when it is its turn
+    #: the request is complete and no task can exist for it; ends when it is its turn
     QUEUED = "queued"
-    #: Kie may have been called and no task id is stored; leaves when that is known
+    #: Kie may have been called and no task id is stored; ends when the outcome of the call is known
     SUBMITTING = "submitting"
-    #: Kie works on `task_id`; leaves when a look finds it finished
+    #: Kie works on `task_id`; ends when a poll finds it finished
     RUNNING = "running"
-    #: Kie made the picture; final
+    #: Kie made the image; final
     SUCCEEDED = "succeeded"
-    #: there will be no picture, and `reason` says why; final
+    #: there will be no image, and `reason` says why; final
     FAILED = "failed"
-    #: the person took it back, or never completed it; final
+    #: the user cancelled it, or never completed it; final
     CANCELLED = "cancelled"
 
 
@@ -54,7 +50,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.GATHERING: frozenset({State.QUEUED, State.CANCELLED}),
     State.QUEUED: frozenset({State.SUBMITTING, State.FAILED, State.CANCELLED}),
     State.SUBMITTING: frozenset({State.RUNNING, State.QUEUED, State.FAILED}),
-    # back into doubt where the task turns out to be another order's
+    # back to submitting when the task turns out to be another order's
     State.RUNNING: frozenset({State.SUCCEEDED, State.QUEUED, State.FAILED, State.SUBMITTING}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset(),
@@ -65,119 +61,119 @@ FINAL_STATES = frozenset(state for state, onward in TRANSITIONS.items() if not o
 
 
 class FailureReason(StrEnum):
-    """Why a job ended without a picture, unless the person took it back."""
+    """Why a job ended without an image, unless the user cancelled it."""
 
-    #: the picture cannot be used: no picture, broken, too large, not fetchable
+    #: the source is not an image, broken, too large, or cannot be downloaded
     UNUSABLE_IMAGE = "picture"
-    #: Kie refuses this wish or this picture; repeating it would not help
+    #: Kie refuses this prompt or this image; repeating it would not help
     REFUSED = "refused"
-    #: Kie tried and could not, twice or at a cost
+    #: the task failed, twice or at a cost
     TASK_FAILED = "broke"
-    #: nobody could say whether Kie took the order, and the person did not decide
+    #: it stayed unknown whether Kie accepted the order, and the user did not decide
     ORDER_UNCERTAIN = "doubt"
     #: Kie never finished
     OVERDUE = "overdue"
-    #: the person did not say within the hour what to change
+    #: the user sent no prompt within the hour
     NO_PROMPT = "no_prompt"
-    #: it was ordered, and the person had everything deleted that is stored about them
+    #: it was ordered, and the user deleted their data
     DELETED = "deleted"
 
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One picture that a person sent; fetched from Telegram by `file_id`."""
+    """One image that a user sent; downloaded from Telegram by `file_id`."""
 
-    #: sorts the pictures of a request: the id of the message that brought it
+    #: orders the images of a request: the id of its message
     position: int
     file_id: str
-    #: the same over time and across bots, of no use for fetching
+    #: constant over time and across bots; cannot be used for a download
     file_unique_id: str
-    #: whether Telegram's app made it: compressed, upright, without the sender's data
+    #: compressed by Telegram's app, so upright and without metadata
     is_photo: bool = False
-    #: bytes, where Telegram says so
+    #: bytes, if known
     size: int | None = None
-    #: where Kie has it better than Telegram, as a picture that it made earlier
+    #: Kie's original of an image that the bot sent earlier; better than Telegram's copy
     full_url: str | None = None
-    #: where Kie can fetch it, and since when; None while it was not uploaded
+    #: where Kie can download it, and since when; None before the upload
     upload_url: str | None = None
     uploaded_at: Instant | None = None
 
 
 @dataclass(frozen=True)
 class EditRequest:
-    """What a person asked for and where the answer goes; immutable once ordered, until it is erased."""
+    """What a user asked for and where the answer goes; immutable once ordered, until it is erased."""
 
     chat_id: int
-    #: a person; or the group, or the channel, in whose name somebody spoke
+    #: a user; or the group or channel in whose name the message was sent
     user_id: int
-    #: whose limits it counts for: who asked or, for a group or a channel, who answers for it; may be `NAMELESS`
+    #: the user whose limits it counts for, for a group or a channel the one responsible; or `ANONYMOUS_SENDER_ID`
     charged_to: int
-    #: to which the answer replies; None where that message is in a chat that is no more
+    #: the message that the answer replies to; None if its chat no longer exists
     message_id: int | None
     thread_id: int | None
     prompt: str
     sources: tuple[SourceImage, ...]
     received_at: Instant
-    #: in which the person is told about it
+    #: of the messages about it
     language: str = "en"
-    #: how the answer is to come; certain once it is queued
+    #: fixed once it is queued
     options: EditOptions = DEFAULT_OPTIONS
-    #: the job of which this is another variation
+    #: the job that this is another variation of
     variation_of: int | None = None
 
     @property
     def is_erased(self) -> bool:
-        """Whether nobody knows any more whose it was, and where."""
+        """Whether its user and chat are erased."""
         return self.chat_id == ERASED_ID
 
     @property
     def is_in_group(self) -> bool:
-        """Whether others read along."""
+        """Whether the chat is a group."""
         return self.chat_id < 0
 
 
 @dataclass(frozen=True)
 class Job:
-    """A request and how far it has come: our row."""
+    """A request and its progress; a row of the table `jobs`."""
 
     id: int
     state: State
     request: EditRequest
-    #: when the worker should next take it up; None: not by time
+    #: when the worker is to continue it; None if nothing depends on time
     due_at: Instant | None
-    #: while its album is open: when that closes at the latest
+    #: when its open album closes at the latest
     closes_by: Instant | None
     queued_at: Instant | None
     submitted_at: Instant | None
-    #: when the person was asked what to do about an order in doubt
+    #: when the user was asked about an uncertain order
     asked_at: Instant | None
-    #: when the person was told that it takes unusually long
+    #: when the user was told that it takes unusually long
     overdue_at: Instant | None
     finished_at: Instant | None
     answering_at: Instant | None
     answered_at: Instant | None
-    #: when somebody had its answer deleted from the chat, for good
+    #: when its answer was deleted from the chat, for good
     answer_deleted_at: Instant | None
     task_id: str | None
-    #: tries of the step that is next, since it last succeeded
+    #: failed tries of the next step, since the last success
     tries: int
-    #: how often Kie refused the order with words that have been transient
+    #: how often Kie refused the order for a reason that may be transient
     rejections: int
-    #: how often a task of this job broke and was ordered once more
+    #: how often a task failed and was ordered again
     reorders: int
     reason: FailureReason | None
     result_url: str | None
-    #: when the person was first to be told that the picture is made and cannot be fetched yet
+    #: when the user was first told that the image is made but cannot be downloaded yet
     download_failing_since: Instant | None = None
 
     @property
     def charged_to(self) -> int:
-        """Whose share of what all have in common it takes: of places, of turns."""
+        """The user whose share of the queue it takes."""
         return self.request.charged_to
 
 
 class IllegalTransition(Exception):
-    """Somebody asked for a change of state that no rule allows: a mistake in the code."""
+    """A change of state that `TRANSITIONS` does not allow: a bug."""
 
 
 def check_transition(start: State, end: State) -> None:

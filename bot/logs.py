@@ -1,7 +1,7 @@
-"""Redaction: takes secrets out of foreign words.
+"""Redaction of secrets, and logging that redacts every line.
 
-What Kie, Telegram or a library says passes through here where it comes in, before it can become a sentence, a row, a
-figure or an error of ours; and once more what is logged or printed. The words of people are theirs and stay.
+What Kie, Telegram or a library returns is redacted where it comes in, before it can become a message, a row, a metric
+or an error; and everything that is logged or printed is redacted again. Users' own texts stay as they are.
 """
 
 import json
@@ -16,35 +16,35 @@ from types import TracebackType
 #: Returns a text with every secret in it replaced.
 Redact = Callable[[str], str]
 
-#: Stands in the place of a secret.
+#: Replaces a secret.
 REDACTED = "[secret]"
 
-#: Characters of a secret; what is shorter keeps nothing secret, and would be found in every other word.
+#: Characters; shorter values protect nothing, and would match parts of ordinary words.
 _MIN_SECRET_LENGTH = 6
 
-#: Where a character may be escaped: in an address, perhaps twice, in JSON within JSON, in HTML; and, beside letters,
-#: digits and what stands in tokens, by a backslash alone.
+#: Escaped characters: in URLs (perhaps twice), in JSON within JSON, in HTML; and characters that no token contains may
+#: be escaped by a backslash alone.
 _ESCAPED_CHARACTER = re.compile(r"%(?:25)*[2-7][0-9a-f]|\\u00[2-7][0-9a-f]|&#", re.IGNORECASE)
 _ANY_ESCAPED_CHARACTER = re.compile(rf"{_ESCAPED_CHARACTER.pattern}|\\[^a-z0-9]", re.IGNORECASE)
 _BACKSLASH_FREE = re.compile(r"[A-Za-z0-9_:-]*")
 
 
 def _spellings_pattern(char: str) -> str:
-    """Return a pattern for a character, as it is and in every escaped spelling."""
+    """Return a pattern for a character as it is and in every escaped form."""
     code = ord(char)
     in_address = "".join(f"%(?:25)*{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
     plain = r"\\{1,4}" if char == "\\" else re.escape(char) if char.isalnum() else rf"\\{{0,8}}{re.escape(char)}"
     return rf"(?:{plain}|{in_address}|\\{{1,8}}u{code:04x}|&#(?:0*{code}|x0*{code:x});)"
 
 
-#: What a bot token looks like, for tokens that are not ours to know; in an address it may be of any length. Each begins
-#: in one place of a run of digits only, or endless digits would be gone through again and again.
+#: The form of a bot token, for tokens of other bots; in a URL it may have any length. The match begins only at the
+#: start of a run of digits, which keeps it linear on long runs.
 _BOT_TOKEN = re.compile(rf"[0-9](?<![0-9]{{2}})[0-9]{{5,}}+{_spellings_pattern(':')}[a-z0-9_-]{{30,}}", re.IGNORECASE)
 _BOT_TOKEN_IN_URL = re.compile(rf"bot(?<=[/f]bot)[0-9]++{_spellings_pattern(':')}[a-z0-9_-]+", re.IGNORECASE)
 
 
 class Redaction:
-    """Replaces the known secrets, in whatever case and spelling, and whatever looks like a bot token, in any text."""
+    """Replaces the known secrets, in any case and escaped form, and whatever looks like a bot token."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = {
@@ -65,34 +65,34 @@ class Redaction:
         return _BOT_TOKEN.sub(REDACTED, _BOT_TOKEN_IN_URL.sub(f"bot{REDACTED}", text))
 
     def _may_contain_secret(self, text: str) -> bool:
-        """Say quickly whether it is worth a closer look: mostly it is not."""
+        """Return quickly whether the slow pattern has to run, which is rare."""
         lowered = text.lower()
         return any(secret in lowered for secret in self._lowered) or self._escapes.search(text) is not None
 
 
 def _secret_part(secret: str) -> str:
-    """Return the part of a bot token that is secret, behind the bot's id; of anything else the whole."""
+    """Return the secret part of a bot token, after the bot's id; of anything else the whole."""
     return secret.partition(":")[2] or secret
 
 
-#: Libraries that write addresses or bodies at INFO and DEBUG; a bot token is part of its addresses.
+#: Libraries that log URLs or bodies at INFO and DEBUG; the URLs of the Bot API contain the token.
 NOISY_LOGGERS = ("httpx", "httpcore", "telegram", "aiosqlite", "asyncio", "PIL", "aiohttp.access")
 
-#: What a record may say in fields of its own, beside its message; docs/operating.md says what they mean.
+#: Extra fields of JSON records, described in docs/operating.md.
 EXTRA_FIELDS = ("job", "from", "to", "milestone", "task", "reason", "seconds", "credits")
 
 
 class HiddenMessageError(Exception):
-    """Stands for an error whose words may be somebody's own."""
+    """Replaces an error whose message may contain a user's text."""
 
 
 def hide_message(error: Exception) -> Exception:
-    """Return an error to be logged in the place of another one: its kind and its way, but not its text."""
+    """Return an error to log instead of another: same type name and traceback, without the message."""
     return HiddenMessageError(type(error).__name__).with_traceback(error.__traceback__)
 
 
 class TextFormatter(logging.Formatter):
-    """One line per record for people; tracebacks follow on lines of their own."""
+    """One line per record; a traceback follows on further lines."""
 
     def __init__(self, redact: Redact) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
@@ -104,7 +104,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record for machines: time, level, logger, message, those of FIELDS that it has, error."""
+    """One JSON object per record: time, level, logger, message, the EXTRA_FIELDS that are set, error."""
 
     def __init__(self, redact: Redact) -> None:
         super().__init__()
@@ -127,21 +127,21 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-def configure_logging(level: str, form: str, secrets: Iterable[str]) -> None:
-    """Send everything that is logged, warned or uncaught to stderr, redacted."""
+def configure_logging(level: str, log_format: str, secrets: Iterable[str]) -> None:
+    """Send log records, warnings and uncaught errors to stderr, redacted."""
     redact = Redaction(secrets)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(redact) if form == "json" else TextFormatter(redact))
+    handler.setFormatter(JsonFormatter(redact) if log_format == "json" else TextFormatter(redact))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
-    # no line tells where in the code, or in which thread, it was written: finding that out takes longer than writing it
-    logging._srcfile = None  # noqa: SLF001 - the documented way to say so
+    # no line shows its place in the code or its thread: finding those takes longer than writing the line
+    logging._srcfile = None  # noqa: SLF001 - the documented way to turn it off
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    # a log call with wrong arguments would print them past the formatter
+    # else a log call with wrong arguments prints them without the formatter
     logging.raiseExceptions = False
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread

@@ -89,7 +89,7 @@ def serve_one_request(prepare: Callable[[], object], handle: Callable[[bytes], b
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    os.closerange(_STDERR + 1, _MAX_DESCRIPTORS)  # uvloop leaves copies of the bot's own
+    os.closerange(_STDERR + 1, _MAX_DESCRIPTORS)  # in case it was given copies of the bot's own
     replies = os.fdopen(os.dup(_STDOUT), "wb")
     os.dup2(_STDERR, _STDOUT)
     requests = os.fdopen(_STDIN, "rb", closefd=False)

@@ -1,13 +1,17 @@
-"""The environment, read once: every setting of the bot, checked before anything starts.
+"""The settings: environment variables and `.env`, read once and checked before anything starts.
 
-A mistake ends the program with one line that names the variable and says what
-to do. A value that is secret is never repeated in that line.
+An error ends the program with one line that names the variable and the remedy, and never repeats a secret value.
+Misspelt names are found as well: they would be ignored like any variable of another program, and with them the limits
+that they were meant to set.
 """
 
 import hmac
 import ipaddress
 import os
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -16,7 +20,6 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from bot.logs import Redaction
-from bot.misspelt_settings import Misspelling, find_misspellings
 from bot.process_isolation import erase_environment_variable
 
 
@@ -25,20 +28,45 @@ class CannotRun(Exception):
 
 
 class MustRestart(Exception):
-    """The bot cannot go on as it is, but a restart may help: exit code 1."""
+    """The bot cannot continue, but a restart may help: exit code 1."""
 
 
-#: What may also come from a file, named by the variable with _FILE behind it.
+#: Settings that a file may hold instead, named by the variable with the suffix _FILE.
 SECRET_SETTINGS = ("telegram_bot_token", "kie_api_key", "kie_webhook_key")
 
-#: More edits, or credits, than anybody has.
+#: More edits or credits than anybody needs.
 MAX_LIMIT = 1_000_000_000
 
 IdSet = Annotated[frozenset[int], NoDecode]
 
+#: Limits of access and money: when one is misspelt, more is allowed than was meant.
+LIMIT_SETTINGS = frozenset(
+    {
+        "allowed_ids",
+        "daily_edits_per_user",
+        "daily_edits_per_chat",
+        "daily_edits",
+        "daily_credits",
+        "kie_webhook_key",
+        "kie_webhook_key_file",
+    }
+)
+
+#: How similar a misspelt name is, at least. DAILY_EDIT and DAILY_EDITS reach 0.95, TELEGRAM_TOKEN and
+#: TELEGRAM_BOT_TOKEN 0.88; TELEGRAM_API_ID, which a self-hosted Bot API server reads, and TELEGRAM_API_URL 0.84.
+MIN_SIMILARITY = 0.86
+
+#: Shorter names are not compared: POST is no misspelt PORT.
+MIN_NAME_LENGTH = 6
+
+MISSING_SETTING_REMEDIES = {
+    "TELEGRAM_BOT_TOKEN": "is missing: put the token that @BotFather gave you into .env",
+    "KIE_API_KEY": "is missing: put your key from https://kie.ai/api-key into .env",
+}
+
 
 class DatabaseSettings(BaseSettings):
-    """Where the database is: all that has to be known to look after it."""
+    """The location of the database, which is all that maintenance commands need."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
@@ -48,7 +76,7 @@ class DatabaseSettings(BaseSettings):
 
 
 class RawSecrets(BaseSettings):
-    """What stands where the secrets belong, whatever it is."""
+    """The values of the secret settings, valid or not."""
 
     model_config = DatabaseSettings.model_config
 
@@ -58,7 +86,7 @@ class RawSecrets(BaseSettings):
 
 
 class Settings(DatabaseSettings):
-    """Every setting; the names of the variables are these in capitals."""
+    """Every setting; the variables have these names in capitals."""
 
     telegram_bot_token: SecretStr
     telegram_bot_token_file: str | None = None
@@ -99,7 +127,7 @@ class Settings(DatabaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Take the secrets that are in files, which is how Docker and systemd hand them over."""
+        """Read the secrets that are in files, as Docker and systemd provide them."""
         return values | {
             name: _read_secret_file(values, name) for name in SECRET_SETTINGS if values.get(f"{name}_file")
         }
@@ -142,7 +170,7 @@ class Settings(DatabaseSettings):
     @field_validator("telegram_api_url")
     @classmethod
     def _refuse_token_in_api_url(cls, value: str) -> str:
-        """Refuse what examples of other programs show: the beginning of a method's address, up to the token."""
+        """Refuse the beginning of a method's URL up to the token, which other programs expect."""
         if re.search(r"/bot([0-9]|$)", value):
             raise ValueError("must end before /bot, like https://api.telegram.org: the bot adds that and the token")
         return value
@@ -150,7 +178,7 @@ class Settings(DatabaseSettings):
     @field_validator("host", "metrics_host")
     @classmethod
     def _strip_ipv6_brackets(cls, value: str) -> str:
-        """Take an IPv6 address in the brackets that it has in URLs, too."""
+        """Accept an IPv6 address in brackets, as in a URL."""
         return value[1:-1] if value.startswith("[") and value.endswith("]") else value
 
     @field_validator("admin_ids", "allowed_ids", mode="before")
@@ -173,7 +201,7 @@ class Settings(DatabaseSettings):
     def _require_consent_to_token_in_urls(self) -> "Settings":
         if self.image_transport == "direct" and not self.allow_token_in_urls:
             raise ValueError(
-                "IMAGE_TRANSPORT=direct hands your bot token to Kie inside every picture's address: "
+                "IMAGE_TRANSPORT=direct hands your bot token to Kie in every image URL: "
                 "use IMAGE_TRANSPORT=upload, or accept that with ALLOW_TOKEN_IN_URLS=true"
             )
         return self
@@ -182,7 +210,7 @@ class Settings(DatabaseSettings):
     def _require_separate_metrics_port(self) -> "Settings":
         if self.metrics_port and self.metrics_port == self.port:
             raise ValueError(
-                f"METRICS_PORT {self.metrics_port} is that of the public door (PORT), which never shows metrics: "
+                f"METRICS_PORT {self.metrics_port} is the same as PORT, where metrics are never served: "
                 "choose another one, like 9464"
             )
         return self
@@ -198,44 +226,38 @@ class Settings(DatabaseSettings):
 
     @property
     def webhook_secret(self) -> str:
-        """What Telegram says with each update that it brings; derived, so that there is one less to set and keep."""
+        """The secret that Telegram sends with each update; derived from the token, so it needs no setting."""
         return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), b"darkroom webhook", "sha256").hex()
 
     @property
     def callback_key(self) -> bytes:
-        """What the references of orders are signed with; derived as well."""
+        """The key that signs the references of orders; derived from the token."""
         return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), b"darkroom callback", "sha256")
 
     def ownership_proof(self, nonce: str) -> str:
-        """Return what only a bot with this token answers to a nonce; the token cannot be found out from it."""
+        """Return what only a bot with this token can answer to a nonce; it does not reveal the token."""
         message = f"darkroom proof {nonce}".encode("utf-8", "surrogatepass")
         return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), message, "sha256").hex()
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every value that must never be seen outside the process."""
-        known = (self.telegram_bot_token, self.kie_api_key, self.kie_webhook_key)
-        return (*(each.get_secret_value() for each in known if each is not None), self.webhook_secret)
+        """Every value that must never leave the process."""
+        values = (getattr(self, name) for name in SECRET_SETTINGS)
+        return (*(value.get_secret_value() for value in values if value is not None), self.webhook_secret)
 
 
 def _read_secret_file(values: dict[str, Any], name: str) -> str:
-    """Return what is in the file of a secret, without the end of its line."""
+    """Return the content of a secret's file, without surrounding whitespace."""
     variable, path = name.upper(), str(values[f"{name}_file"])
     if values.get(name):
         raise ValueError(f"{variable} and {variable}_FILE are both set: remove one of them")
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        # the secret itself, put here by mistake, must not be repeated
+        why = getattr(error, "strerror", None) or "not a text file"
+        # must not repeat the secret itself, entered here by mistake
         shown = f" {path}" if set("/.") & set(path) else ""
         raise ValueError(f"{variable}_FILE{shown} cannot be read ({why}): name a file that holds the secret") from None
-
-
-MISSING_SETTING_REMEDIES = {
-    "TELEGRAM_BOT_TOKEN": "is missing: put the token that @BotFather gave you into .env",
-    "KIE_API_KEY": "is missing: put your key from https://kie.ai/api-key into .env",
-}
 
 
 def _is_http_url(value: str) -> bool:
@@ -247,7 +269,7 @@ def _is_http_url(value: str) -> bool:
 
 
 def _is_public_url(value: str) -> bool:
-    """Say whether others may be told to call us there; what is secret in an address would be told as well."""
+    """Return whether a URL may be given to Telegram and Kie; it must contain no secret."""
     if not re.fullmatch(r"[!-~]+", value) or set("?#@") & set(value) or not _is_http_url(value):
         return False
     parts = urlsplit(value)
@@ -262,9 +284,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def load_settings() -> Settings:
-    """Read the environment and `.env` in the working directory; the environment wins.
+    """Read the environment and `.env` in the working directory; the environment takes precedence.
 
-    Raises CannotRun with one line per mistake.
+    Raises CannotRun with one line per error.
     """
     _refuse_unusable_key_log(os.environ.get("SSLKEYLOGFILE"))
     lifted = [str(each) for each in find_misspelt_settings() if each.lifts_limit]
@@ -278,11 +300,22 @@ def load_settings() -> Settings:
     return settings
 
 
-def find_misspelt_settings() -> list[Misspelling]:
-    """Name what is set in the environment or in `.env` under a name that is only close to one of ours.
+@dataclass(frozen=True)
+class Misspelling:
+    """A name that is not a setting, and the setting that was probably meant; both in capitals."""
 
-    Raises CannotRun when `.env` cannot be read.
-    """
+    found: str
+    meant: str
+    #: whether a limit is not in effect because of it
+    lifts_limit: bool
+
+    def __str__(self) -> str:
+        """Return the problem and the remedy."""
+        return f"{self.found} is not a setting, so it is ignored: write {self.meant}, or remove it"
+
+
+def find_misspelt_settings() -> list[Misspelling]:
+    """Return the misspelt names in the environment and in `.env`. Raises CannotRun when `.env` cannot be read."""
     try:
         in_file = DotEnvSettingsSource(Settings).env_vars
     except (OSError, UnicodeDecodeError):
@@ -290,8 +323,20 @@ def find_misspelt_settings() -> list[Misspelling]:
     return list(find_misspellings([*os.environ, *in_file], Settings.model_fields))
 
 
+def find_misspellings(names: Iterable[str], known: Iterable[str]) -> Iterator[Misspelling]:
+    """Yield the `names` that resemble one of the `known` ones (in lower case).
+
+    Where the right name is set as well, no limit is lifted.
+    """
+    names, known = {name.lower() for name in names}, list(known)
+    for name in sorted(names.difference(known)):
+        if len(name) >= MIN_NAME_LENGTH:
+            for meant in get_close_matches(name, known, 1, MIN_SIMILARITY):
+                yield Misspelling(name.upper(), meant.upper(), lifts_limit=meant in LIMIT_SETTINGS - names)
+
+
 def _refuse_unusable_key_log(path: str | None) -> None:
-    """Try the file in which Python's ssl notes the keys of connections: aiohttp opens it as soon as it is loaded."""
+    """Check the file to which Python's ssl logs the keys of connections: importing aiohttp opens it."""
     try:
         if path:
             Path(path).open("ab").close()
@@ -302,22 +347,22 @@ def _refuse_unusable_key_log(path: str | None) -> None:
         ) from None
 
 
-def redact_for_terminal(words: str) -> str:
-    """Return words for a terminal without the secrets, also where a setting is wrong and nobody knows which."""
-    return Redaction(read_raw_secrets())(words)
+def redact_for_terminal(text: str) -> str:
+    """Return `text` without the secrets, valid or not."""
+    return Redaction(read_raw_secrets())(text)
 
 
 def read_raw_secrets() -> tuple[str, ...]:
-    """Return what the environment and `.env` name as secrets, right or not; files of their own are not read."""
+    """Return the secrets of the environment and `.env`, valid or not; secret files are not read."""
     try:
-        given = RawSecrets()
+        secrets = RawSecrets()
     except (ValidationError, OSError, UnicodeDecodeError):  # of .env
-        given = RawSecrets(_env_file=None)
-    return (given.telegram_bot_token, given.kie_api_key, given.kie_webhook_key)
+        secrets = RawSecrets(_env_file=None)
+    return tuple(getattr(secrets, name) for name in SECRET_SETTINGS)
 
 
 def erase_secrets() -> None:
-    """Take the secrets out of the environment once they are read: whoever can look at that shall not find them."""
+    """Remove the secrets from the environment, which other processes of this user could read."""
     for name in [name for name in os.environ if name.lower() in SECRET_SETTINGS]:
         erase_environment_variable(name)
 
@@ -331,4 +376,4 @@ def _describe_problem(where: tuple[int | str, ...], kind: str, message: str) -> 
         return f"{name} {MISSING_SETTING_REMEDIES[name]}"
     if kind == "value_error":
         return f"{name} {message}"
-    return f"{name} is not right: {message[:1].lower()}{message[1:]}"
+    return f"{name} is invalid: {message[:1].lower()}{message[1:]}"

@@ -1,4 +1,4 @@
-"""An independent judge of the Bot API: aiogram's models, which come from Telegram's own pages.
+"""Validates Bot API requests against aiogram's models, which are generated from Telegram's pages.
 
 `check` is for requests (give it to `LocalTelegram`), `check_update` for updates.
 Both refuse what the models do not know at any depth, because Telegram silently
@@ -20,7 +20,7 @@ _ATTACHED = "attach://"
 
 
 def validate_request(method: str, params: Mapping[str, object], files: Mapping[str, object]) -> None:
-    """Judge one request; raise ValueError for whatever Telegram does not document.
+    """Validate a request; raise ValueError for anything that Telegram does not document.
 
     `params` may be decoded or as a form carries them. `files` are the uploads by field.
     """
@@ -33,7 +33,7 @@ def validate_request(method: str, params: Mapping[str, object], files: Mapping[s
 
 
 def validate_update(raw: Mapping[str, object]) -> None:
-    """Judge one update; raise ValueError for whatever Telegram does not document."""
+    """Validate an update; raise ValueError for anything that Telegram does not document."""
     update = _model_by_name("aiogram.types", "Update").model_validate(raw)
     _refuse([*_unknown(update, "update")])
 
@@ -55,7 +55,7 @@ def _model_by_name(module: str, name: str) -> type[BaseModel]:
 
 
 def _decode_field(field: FieldInfo | None, value: object) -> object:
-    """Turn a form's text into what it stands for, unless the parameter is a text."""
+    """Decode a form field, unless the parameter is a text."""
     if field is None or not isinstance(value, str):
         return value
     if field.annotation is str or str in get_args(field.annotation):
@@ -84,7 +84,7 @@ def _parts(value: object) -> list[object]:
 
 
 def _unknown(value: object, where: str) -> Iterator[str]:
-    """Name every member, at any depth, that the models do not know."""
+    """Return every unknown member, at any depth."""
     if isinstance(value, BaseModel):
         yield from (f"{where}.{name} is unknown" for name in value.model_extra or {})
         for name in type(value).model_fields:

@@ -1,4 +1,4 @@
-"""The bot's own parts in this process, between the real local servers, with a clock that is turned by hand."""
+"""The bot's parts in this process, between the local servers, with a manual clock."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,12 +20,12 @@ from tests.secret_leaks import LogCapture, capture_log, find_logged_user_content
 
 NOON = 1_800_000_000.0
 
-#: Who plays with the bot for hours must not run into a limit that is about something else.
+#: Long tests must not run into daily limits.
 NO_DAILY_LIMITS = {"daily_edits_per_user": 0, "daily_edits_per_chat": 0, "daily_edits": 0}
 
 
 class ManualClock:
-    """Seconds since 1970; stands still until it is turned."""
+    """Seconds since 1970; changes only when a test sets `now`."""
 
     def __init__(self, now: float = NOON) -> None:
         self.now = now
@@ -40,7 +40,7 @@ class ManualClock:
 
 
 class BotHarness:
-    """One bot, taken a step at a time."""
+    """One bot, driven step by step."""
 
     bot: Application
 
@@ -50,21 +50,21 @@ class BotHarness:
         kie: LocalKie,
         settings: Settings,
         clock: ManualClock,
-        front: ReverseProxy,
-        heard: LogCapture,
+        proxy: ReverseProxy,
+        log_capture: LogCapture,
     ) -> None:
         self.telegram = telegram
-        #: what the bot has logged
-        self.log_capture = heard
+        #: the bot's log
+        self.log_capture = log_capture
         self.kie = kie
         self.clock = clock
-        self.reverse_proxy = front
+        self.reverse_proxy = proxy
         self.ada = telegram.person(user_id=1001)
         self._settings = settings
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
-        """Open the bot, and its door if Kie is to call back."""
+        """Open the bot, and its HTTP server if Kie is to call back."""
         self.bot = await wire(self._settings, self._stack, Clocks(self.clock.instant, self.clock))
         me = self.telegram.state.bot_user
         await self.bot.set_identity(
@@ -74,36 +74,36 @@ class BotHarness:
             self.reverse_proxy.upstream = await self.bot.http_server.open("127.0.0.1", 0)
 
     async def close(self) -> None:
-        """Close the bot; what it knows stays in its database."""
+        """Close the bot; its database remains."""
         if self.reverse_proxy.upstream is not None:
             await self.bot.http_server.close()
         self.reverse_proxy.upstream = None
         await self._stack.aclose()
 
     async def restart(self) -> None:
-        """Let another process take over."""
+        """Replace the bot by a new one on the same database."""
         await self.close()
         await self.open()
         await self.bot.worker.recover()
 
     async def receive_updates(self) -> None:
-        """Let the updates that wait in, and handle them."""
-        news = [
+        """Receive and handle the pending updates."""
+        pending = [
             each for each in self.telegram.state.updates.pending if each["update_id"] >= self.bot.long_poller._offset
         ]
-        if news:  # else the question would be held open, as by the real one
+        if pending:  # else getUpdates would wait, like the real one
             await self.bot.long_poller.poll_once()
         await self.bot.dispatcher.handle_all()
 
     async def process_updates(self) -> None:
-        """Let everything in that waits, and take it as far as it gets at this moment."""
+        """Receive the pending updates, and do all work that is possible at this moment."""
         await self.receive_updates()
         await self.settle()
-        await self.bot.dispatcher.handle_all()  # what could only be understood once something was known
+        await self.bot.dispatcher.handle_all()  # updates that waited for group admins
         await self.settle()
 
     async def run_due_work(self) -> float:
-        """Start everything that is due and wait until it ended; return the seconds to the next turn."""
+        """Run everything that is due; return the seconds until more is due."""
         woken = self.bot.worker._wakeup
         while True:
             woken.clear()
@@ -113,11 +113,11 @@ class BotHarness:
                 return seconds
 
     async def advance_time(self, seconds: float) -> None:
-        """Let time pass as the worker would: from one moment that it knows of to the next."""
+        """Advance the clock from one due time to the next, and run the due work."""
         end = self.clock.now + seconds
         while self.clock.now < end:
             wait = await self.run_due_work()
-            await self.kie.wait_for(self._are_results_ready)  # also of what was ordered only now
+            await self.kie.wait_for(self._are_results_ready)
             self.clock.now = min(end, self.clock.now + max(min([wait, *self._seconds_until_callbacks()]), 0.001))
             await self.kie.wait_for_callbacks()
         await self.run_due_work()
@@ -132,37 +132,37 @@ class BotHarness:
         return all(task.prepared_at is not None for task in self.kie.tasks.values())
 
     async def settle(self) -> None:
-        """Let everything happen that needs no more than the second between two messages to a chat."""
+        """Run everything that needs no more than the second between two messages to a chat."""
         while (wait := await self.run_due_work()) <= 1.0:
             self.clock.now += max(wait, 0.001)
 
     async def request_edit(self, photo: bytes, caption: str = "make it snow", **how: Any) -> int:
-        """Let Ada send a photo, and the bot take it as far as it gets at this moment."""
+        """Let Ada send a photo, and do all work that is possible at this moment."""
         message_id = self.ada.send_photo(photo, caption=caption, **how)
         await self.receive_updates()
         await self.settle()
         return message_id
 
     async def read_job(self, job_id: int = 1) -> Job:
-        """Return a job as it is stored."""
+        """Return a stored job."""
         job = await self.bot.db.transact(lambda tx: tx.jobs.get(job_id))
         assert job is not None
         return job
 
     def sent_texts(self, chat_id: int | None = None) -> list[str]:
-        """Return the texts that the bot has sent to Ada, or to another chat, but for those that tell how it stands."""
-        of_statuses = self._progress_message_ids(chat_id)
-        return [m["text"] for m in self._text_messages(chat_id) if m["message_id"] not in of_statuses]
+        """Return the bot's texts to Ada or to another chat, without progress messages."""
+        progress_ids = self._progress_message_ids(chat_id)
+        return [m["text"] for m in self._text_messages(chat_id) if m["message_id"] not in progress_ids]
 
     def progress_message(self, chat_id: int | None = None) -> dict[str, Any]:
-        """Return the one message that tells how Ada's edit stands, or somebody else's."""
+        """Return the only progress message of Ada's or another chat."""
         [message] = self.progress_messages(chat_id)
         return message
 
     def progress_messages(self, chat_id: int | None = None) -> list[dict[str, Any]]:
-        """Return the messages that tell how edits stand, oldest first."""
-        of_statuses = self._progress_message_ids(chat_id)
-        return [m for m in self._text_messages(chat_id) if m["message_id"] in of_statuses]
+        """Return the progress messages, oldest first."""
+        progress_ids = self._progress_message_ids(chat_id)
+        return [m for m in self._text_messages(chat_id) if m["message_id"] in progress_ids]
 
     def _text_messages(self, chat_id: int | None) -> list[dict[str, Any]]:
         return [m for m in self.telegram.bot_messages(chat_id or self.ada.id) if "text" in m]
@@ -171,7 +171,7 @@ class BotHarness:
         return read_progress_message_ids(Path(self.bot.settings.database_path), chat_id or self.ada.id)
 
     def pictures(self, chat_id: int | None = None) -> list[dict[str, Any]]:
-        """Return the pictures that the bot has sent to Ada, or to another chat."""
+        """Return the images that the bot has sent to Ada or to another chat."""
         messages = self.telegram.bot_messages(chat_id or self.ada.id)
         return [m for m in messages if "photo" in m or "document" in m]
 
@@ -180,29 +180,34 @@ class BotHarness:
 async def open_bot_harness(
     folder: Path, *, kie: dict[str, Any] | None = None, is_called: bool = False, **settings: Any
 ) -> AsyncIterator[BotHarness]:
-    """Open a house whose Telegram validates every request of the bot; with `is_called` Kie calls it back."""
+    """Open a harness whose Telegram validates every request; with `is_called` Kie calls back."""
     clock = ManualClock()
     telegram = LocalTelegram(token=TOKEN, clock=clock, check=bot_api_validator.validate_request)
     local_kie = LocalKie(key=KEY, clock=clock, **{"duration": lambda: 20.0, **(kie or {})})
     async with AsyncExitStack() as stack:
-        heard = stack.enter_context(capture_log())
+        log_capture = stack.enter_context(capture_log())
         stack.callback(lambda: _assert_no_complaints(telegram))
         for server in (telegram, local_kie):
             await server.start()
             stack.push_async_callback(server.stop)
-        front = await stack.enter_async_context(open_reverse_proxy())
-        public = {"public_url": front.url} if is_called else {}
+        proxy = await stack.enter_async_context(open_reverse_proxy())
+        public = {"public_url": proxy.url} if is_called else {}
         house = BotHarness(
-            telegram, local_kie, build_settings(folder, telegram, local_kie, public | settings), clock, front, heard
+            telegram,
+            local_kie,
+            build_settings(folder, telegram, local_kie, public | settings),
+            clock,
+            proxy,
+            log_capture,
         )
         stack.push_async_callback(house.close)
         await house.open()
         yield house
-        assert find_logged_user_content(telegram, heard.lines) == []
-        hands_on = house._settings.image_transport == "direct"  # the token, as was asked for
+        assert find_logged_user_content(telegram, log_capture.lines) == []
+        knows_token = house._settings.image_transport == "direct"
         assert (
             find_secret_leaks(
-                telegram, local_kie, folder, heard.lines, token=TOKEN, key=KEY, kie_knows_the_token=hands_on
+                telegram, local_kie, folder, log_capture.lines, token=TOKEN, key=KEY, kie_knows_the_token=knows_token
             )
             == []
         )

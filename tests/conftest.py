@@ -1,32 +1,24 @@
-"""Fixtures for everybody."""
+"""Fixtures for all tests."""
 
-import asyncio
-import gc
 import logging
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import certifi
 import pytest
-import uvloop
 
 from bot.sandbox.fake_edit import render
 from tests import bot_api_validator
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import ProcessHarness, open_process_harness
 
-#: Pixels of the longer side of what the local Kie makes: here nobody looks at it.
+#: Pixels of the longer side of the local Kie's results: small, because nobody looks at them.
 RESULT_SIDE = 64
 
-#: Around a certificate in a bundle.
+#: The marks around a certificate in a bundle.
 CERTIFICATE_BEGIN, CERTIFICATE_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-
-
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Have every test run on the loop that the bot runs on."""
-    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -37,8 +29,8 @@ def _small_results() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Trust a single authority: there is nothing but plain loopback here, and to read all of them takes a bot 50 ms."""
+def _single_certificate_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust a single authority: tests use plain HTTP, and reading all of them takes each bot 50 ms."""
     bundle = Path(certifi.where()).read_text()
     alone = tmp_path_factory.mktemp("trust") / "authority.pem"
     alone.write_text(bundle[bundle.index(CERTIFICATE_BEGIN) : bundle.index(CERTIFICATE_END)] + CERTIFICATE_END)
@@ -48,20 +40,14 @@ def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _a_judge_at_hand() -> None:
-    """Have the judge of the Bot API read its models before anything is timed: that takes seconds.
-
-    Nothing that is loaded by then is garbage, and nobody has to look for some in it again and again.
-    """
-    gc.disable()
+def _loaded_validator() -> None:
+    """Load the models of the Bot API, which takes seconds, before any test is timed."""
     bot_api_validator.validate_request("getMe", {}, {})
-    gc.enable()
-    gc.freeze()
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[ProcessHarness]:
-    """A world without a running bot."""
+    """The local servers, and a bot that is not started."""
     async with open_process_harness(tmp_path) as opened:
         yield opened
 

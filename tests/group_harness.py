@@ -1,4 +1,4 @@
-"""A group of people with the bot among them, in a house."""
+"""A group with two users and the bot."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +7,7 @@ from bot.sandbox.telegram import Group, Person
 from bot.sandbox.telegram.bot_api_server import TelegramCall
 from tests.bot_harness import BotHarness
 
-#: What a bot does in a chat that others see.
+#: Calls whose effect other members see.
 VISIBLE_METHODS = ("sendMessage", "sendPhoto", "sendDocument", "setMessageReaction", "sendChatAction")
 
 
@@ -27,39 +27,39 @@ class GroupHarness:
             self.group.join(person.user)
 
     def add_bot(self, person: Person) -> None:
-        """Let somebody add the bot to the group, from which somebody has removed it before."""
+        """Remove the bot from the group, and let a user add it again."""
         self.group.set_bot_status("left", person.user)
         self.group.set_bot_status("member", person.user)
 
     async def process_updates(self) -> None:
-        """Let everything in that waits, and take it as far as it gets at this moment."""
+        """Receive the pending updates, and do all work that is possible at this moment."""
         await self.harness.process_updates()
 
     async def finish_edits(self) -> list[dict[str, Any]]:
-        """Let everything in and finish, and return the pictures of the bot in the group."""
+        """Finish all edits, and return the bot's images in the group."""
         await self.process_updates()
         await self.harness.advance_time(4)  # in which an album closes, and what it needs is ordered
         await self.harness.advance_time(36)
         return self.pictures()
 
     def pictures(self) -> list[dict[str, Any]]:
-        """Return the pictures of the bot in the group."""
+        """Return the bot's images in the group."""
         return self.harness.pictures(self.group.id)
 
     def text_messages(self) -> list[dict[str, Any]]:
-        """Return the texts of the bot in the group."""
+        """Return the bot's texts in the group."""
         return [message for message in self.harness.telegram.bot_messages(self.group.id) if "text" in message]
 
     def sent_texts(self) -> list[str]:
-        """Return what the bot says in the group."""
+        """Return the bot's messages in the group."""
         return [message["text"] for message in self.text_messages()]
 
     def bot_reactions(self, message_id: int) -> list[str]:
-        """Return the reactions of the bot on a message, as they are."""
+        """Return the bot's current reactions to a message."""
         return self.harness.telegram.reactions(self.group.id, message_id)
 
     def visible_calls(self, *methods: str) -> list[TelegramCall]:
-        """Return the calls of the bot that show in the group."""
+        """Return the bot's calls that members of the group see."""
         return [
             call
             for call in self.harness.telegram.calls
@@ -67,7 +67,7 @@ class GroupHarness:
         ]
 
     async def press_button(self, person: Person, message_id: int, label: str) -> str | None:
-        """Let somebody press a button, and return what answers it."""
+        """Let a user press a button, and return the callback answer."""
         press = person.press_button(message_id, label, chat=self.group)
         await self.process_updates()
         answer = person.callback_answer(press)

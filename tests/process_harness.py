@@ -1,7 +1,6 @@
-"""The world around the bot: a local Telegram, a local Kie, and the bot as a process between them.
+"""The bot as a process between a local Telegram and a local Kie.
 
-The servers outlive the bot, whatever is done to it, so they hold the truth
-that a test asks for.
+The servers outlive the bot, whatever is done to it, so tests ask them what arrived.
 """
 
 import asyncio
@@ -25,11 +24,11 @@ from bot.sandbox.telegram import LocalTelegram
 from tests import bot_api_validator
 from tests.secret_leaks import find_logged_user_content, find_secret_leaks
 
-#: Obviously no secrets, but of the right form, and to be found wherever they should not be.
+#: Obviously fake secrets of the right form, easy to find where they should not be.
 TOKEN = "424242:" + "canary-telegram-" * 2 + "token"
 KEY = "canary-kie-" * 3 + "key"
 
-#: Seconds that anything in a test may take at most before it counts as never.
+#: Seconds after which anything in a test counts as never.
 TIMEOUT_SECONDS = 40.0
 
 PROJECT_ROOT = Path(__file__).parents[1]
@@ -43,7 +42,7 @@ def make_photo(colour: str = "navy", size: tuple[int, int] = (320, 240)) -> byte
 
 
 class BotSubprocess:
-    """The bot as a child process; its log is kept."""
+    """The bot as a child process, with its log."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path, command: Sequence[str]) -> None:
         self._environment = environment
@@ -55,7 +54,7 @@ class BotSubprocess:
         self.log = ""
         #: called after every line of the log, and at the end of the process
         self.on_log_line: Callable[[], None] = lambda: None
-        #: how much of the log belongs to earlier processes
+        #: where the log of the current process begins
         self._log_offset = 0
         self._has_exited = False
 
@@ -66,7 +65,7 @@ class BotSubprocess:
         return self._process.pid
 
     async def start(self) -> None:
-        """Start the process, without waiting for anything."""
+        """Start the process without waiting."""
         self._log_offset = len(self.log)
         self._has_exited = False
         self._process = await asyncio.create_subprocess_exec(
@@ -81,7 +80,7 @@ class BotSubprocess:
         self._reader = asyncio.create_task(self._read_log(self._process))
 
     async def start_until_ready(self) -> str:
-        """Start the process, wait until it takes updates, and return that line."""
+        """Start the process, and return its ready line."""
         await self.start()
         return await self.wait_for_log_line("ready: ")
 
@@ -98,12 +97,12 @@ class BotSubprocess:
         return next((line for line in lines if any(word in line for word in words)), None)
 
     async def wait_for_exit(self) -> int:
-        """Wait for the end of the process, which has to come, and return its exit code."""
+        """Wait for the end of the process, within TIMEOUT_SECONDS, and return its exit code."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return await self.wait_without_timeout()
 
     async def wait_without_timeout(self) -> int:
-        """Wait for the end of the process, however long it lives, and return its exit code."""
+        """Wait for the end of the process without a limit, and return its exit code."""
         assert self._process is not None
         assert self._reader is not None
         code = await self._process.wait()
@@ -112,15 +111,15 @@ class BotSubprocess:
 
     @property
     def was_started(self) -> bool:
-        """Whether there was ever a process."""
+        """Whether a process was ever started."""
         return self._process is not None
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it with SIGKILL."""
         await self._terminate(signal.SIGKILL)
 
     async def stop(self) -> int:
-        """End it as a supervisor would, and return its exit code."""
+        """Stop it with SIGTERM, and return its exit code."""
         return await self._terminate(signal.SIGTERM)
 
     async def _terminate(self, number: signal.Signals) -> int:
@@ -146,7 +145,7 @@ class BotSubprocess:
 
 
 class ProcessHarness:
-    """Telegram, Kie and one bot, with the folder that the bot works in."""
+    """Telegram, Kie and a bot with its working directory."""
 
     def __init__(self, telegram: LocalTelegram, kie: LocalKie, folder: Path) -> None:
         self.telegram = telegram
@@ -160,12 +159,12 @@ class ProcessHarness:
         return self.folder / "data" / "darkroom.db"
 
     def copy_database_from(self, database: Path) -> None:
-        """Give the bot the database of one that ran before."""
+        """Start from a copy of another bot's database."""
         self.database.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(database, self.database)
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """Return the whole environment of a bot in this world."""
+        """Return the environment variables of the bot."""
         return {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(PROJECT_ROOT),
@@ -181,18 +180,18 @@ class ProcessHarness:
             "DAILY_EDITS_PER_USER": "0",
             "DAILY_EDITS_PER_CHAT": "0",
             "DAILY_EDITS": "0",
-            # where Kie calls back nobody has to look, else the first look is to find the picture
+            # without callbacks the first poll is to find the image
             "TASK_USUAL_SECONDS": "10" if "PUBLIC_URL" in settings else "0.5",
         } | settings
 
     def create_bot(self, *, command: Sequence[str] = ("-m", "bot", "run"), **settings: str) -> BotSubprocess:
-        """Return a bot that can be started, and started again."""
+        """Return a bot that can be started repeatedly."""
         bot = BotSubprocess(self.environment(**settings), self.folder, command)
         self._bots.append(bot)
         return bot
 
     async def close(self) -> None:
-        """End every bot that still runs, and the servers."""
+        """Kill every running bot, and stop the servers."""
         for bot in self._bots:
             if bot.was_started:
                 await bot.kill()
@@ -200,7 +199,7 @@ class ProcessHarness:
         await self.telegram.stop()
 
     async def wait_for_pictures(self, chat_id: int, count: int = 1) -> list[dict[str, Any]]:
-        """Wait until a chat shows so many pictures from the bot, and return their messages."""
+        """Wait until a chat has that many images from the bot, and return their messages."""
 
         def shown(telegram: LocalTelegram) -> list[dict[str, Any]] | None:
             found = [m for m in telegram.bot_messages(chat_id) if "photo" in m or "document" in m]
@@ -209,18 +208,18 @@ class ProcessHarness:
         return await self.telegram.wait_for(shown, TIMEOUT_SECONDS)
 
     async def wait_for_texts(self, chat_id: int, count: int = 1) -> list[str]:
-        """Wait until a chat shows so many texts from the bot, and return them; those that tell how it stands apart."""
+        """Wait until a chat has that many texts from the bot, without progress messages, and return them."""
 
         def said(telegram: LocalTelegram) -> list[str] | None:
-            of_statuses = read_progress_message_ids(self.database, chat_id)
+            progress_ids = read_progress_message_ids(self.database, chat_id)
             texts = [m for m in telegram.bot_messages(chat_id) if "text" in m]
-            found = [m["text"] for m in texts if m["message_id"] not in of_statuses]
+            found = [m["text"] for m in texts if m["message_id"] not in progress_ids]
             return found if len(found) >= count else None
 
         return await self.telegram.wait_for(said, TIMEOUT_SECONDS)
 
     async def wait_for_question(self, chat_id: int) -> str:
-        """Wait until a chat shows the question about an order in doubt, and return it."""
+        """Wait until a chat has the question about an uncertain order, and return it."""
 
         def asked(telegram: LocalTelegram) -> str | None:
             texts = [message.get("text", "") for message in telegram.bot_messages(chat_id)]
@@ -229,41 +228,41 @@ class ProcessHarness:
         return await self.telegram.wait_for(asked, TIMEOUT_SECONDS)
 
     def query(self, sql: str) -> list[sqlite3.Row]:
-        """Ask the bot's database."""
+        """Query the bot's database."""
         return query_database(self.database, sql)
 
     def count_orders(self) -> int:
-        """Return how many orders Kie took."""
+        """Return how many orders Kie accepted."""
         return len(self.kie.tasks)
 
 
 @asynccontextmanager
 async def open_process_harness(folder: Path, **kie: Any) -> AsyncIterator[ProcessHarness]:
-    """Open a world whose Telegram validates every request of the bot; the bot is not started."""
+    """Open a harness whose Telegram validates every request; the bot is not started."""
     telegram = LocalTelegram(token=TOKEN, check=bot_api_validator.validate_request)
     local_kie = LocalKie(key=KEY, **kie)
     folder.mkdir(parents=True, exist_ok=True)
     await telegram.start()
     await local_kie.start()
-    world = ProcessHarness(telegram, local_kie, folder)
+    harness = ProcessHarness(telegram, local_kie, folder)
     try:
-        yield world
+        yield harness
     finally:
-        await world.close()
+        await harness.close()
         assert telegram.check_failures == []
-        found = find_secret_leaks(telegram, local_kie, folder, [bot.log for bot in world._bots], token=TOKEN, key=KEY)
+        found = find_secret_leaks(telegram, local_kie, folder, [bot.log for bot in harness._bots], token=TOKEN, key=KEY)
         assert found == []
-        lines = [line for bot in world._bots for line in bot.log.splitlines() if "DEBUG" not in line]
+        lines = [line for bot in harness._bots for line in bot.log.splitlines() if "DEBUG" not in line]
         assert find_logged_user_content(telegram, lines) == []
 
 
 def render_english(name: str, **values: str | float) -> str:
-    """Return a sentence as somebody with an English app sees it, in a private chat unless it is said where."""
+    """Return a text in English, for a private chat unless `where` says otherwise."""
     return sentence(name, **({"where": "private"} | values)).translate("en")
 
 
 def query_database(path: Path, sql: str) -> list[sqlite3.Row]:
-    """Ask a database that a bot may have open."""
+    """Query a database that a bot may have open."""
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     db.row_factory = sqlite3.Row
     try:
@@ -273,7 +272,7 @@ def query_database(path: Path, sql: str) -> list[sqlite3.Row]:
 
 
 def read_progress_message_ids(path: Path, chat_id: int) -> set[int]:
-    """Return the ids of the messages in a chat that only tell how an edit stands."""
+    """Return the ids of the progress messages in a chat."""
     found = query_database(
         path, "SELECT chat_id, message_id FROM outbox WHERE kind = 'progress_message' AND message_id IS NOT NULL"
     )

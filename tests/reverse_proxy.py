@@ -1,4 +1,4 @@
-"""What stands in front of a bot's door: the public address, which outlives the bot."""
+"""A reverse proxy in front of the bot: the public address, which outlives the bot."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
-#: What a proxy does not hand on as it is.
+#: Headers that a proxy does not forward.
 NOT_FORWARDED_HEADERS = {"host", "content-length", "transfer-encoding", "connection"}
 
 
 @dataclass(frozen=True)
 class ForwardedRequest:
-    """A call that was handed on, and how it was answered."""
+    """A forwarded request and its response."""
 
     path: str
     status: int
@@ -22,16 +22,16 @@ class ForwardedRequest:
 
 @dataclass
 class ReverseProxy:
-    """A reverse proxy, as most operators have one; answers 502 while there is no bot behind it."""
+    """A reverse proxy as operators use it; answers 502 without a bot behind it."""
 
     session: aiohttp.ClientSession
     url: str = ""
-    #: where the bot's door is
+    #: the URL of the bot's HTTP server
     upstream: str | None = None
     forwarded: list[ForwardedRequest] = field(default_factory=list)
 
     async def forward(self, request: web.Request) -> web.Response:
-        """Hand a call on."""
+        """Forward a request."""
         body = await request.read()
         headers = {name: value for name, value in request.headers.items() if name.lower() not in NOT_FORWARDED_HEADERS}
         try:
@@ -47,13 +47,13 @@ class ReverseProxy:
 
     @property
     def statuses(self) -> list[int]:
-        """How every call was answered."""
+        """The status of every response."""
         return [each.status for each in self.forwarded]
 
 
 @asynccontextmanager
 async def open_reverse_proxy() -> AsyncIterator[ReverseProxy]:
-    """Open a front on a free port of this machine."""
+    """Open a proxy on a free local port."""
     app = web.Application()
     async with aiohttp.ClientSession() as session:
         front = ReverseProxy(session)

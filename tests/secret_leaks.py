@@ -1,4 +1,4 @@
-"""The canaries: secrets that are to be found nowhere but with those whom they are for.
+"""Searches for leaked secrets: canary values must be nowhere but where they belong.
 
 Both the tokens and the keys of the tests are canaries, and every bot that a test
 has opened is searched for them when it is closed: what it logged, what it stored,
@@ -24,7 +24,7 @@ def find_secret_leaks(
     key: str,
     kie_knows_the_token: bool = False,
 ) -> list[str]:
-    """Name the places where a secret is that must not be there, in whatever case, and escaped as in addresses."""
+    """Return the places that leak a secret, in any case, and escaped as in URLs."""
     secrets = {"token": token.partition(":")[2], "key": key}
     of_kie = {} if kie_knows_the_token else {"token": secrets["token"]}
     files = [file for file in folder.rglob("*.db*") if file.is_file()]
@@ -39,7 +39,7 @@ def find_secret_leaks(
 
 
 def _find_secrets(texts: Iterable[str], secrets: Mapping[str, str]) -> Iterator[str]:
-    """Name each secret that is in any of the texts."""
+    """Return the secrets that are in any of the texts."""
     left = {name: (secret.lower(), "".join(f"%{ord(char):02x}" for char in secret)) for name, secret in secrets.items()}
     for text in texts:
         plain = text.lower()
@@ -49,20 +49,20 @@ def _find_secrets(texts: Iterable[str], secrets: Mapping[str, str]) -> Iterator[
 
 
 class LogCapture(logging.Handler):
-    """Hears what the bot logs at INFO and above."""
+    """Captures the bot's log at INFO and above."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line as it is written."""
+        """Keep a formatted line."""
         self.lines.append(self.format(record))
 
 
 @contextmanager
 def capture_log() -> Iterator[LogCapture]:
-    """Listen to the bot."""
+    """Capture the bot's log."""
     bot, listener = logging.getLogger("bot"), LogCapture()
     before = bot.level
     bot.addHandler(listener)
@@ -75,7 +75,7 @@ def capture_log() -> Iterator[LogCapture]:
 
 
 def find_logged_user_content(telegram: LocalTelegram, lines: Iterable[str]) -> list[str]:
-    """Name what people wrote, and the files of theirs, that a log repeats."""
+    """Return users' texts and file ids that the log repeats."""
     messages = [each for chat in telegram.state.chats.values() for each in chat.messages.values()]
     written = {
         str(each.get("text", each.get("caption", ""))) for each in messages if not telegram.state.is_from_bot(each)

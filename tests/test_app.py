@@ -1,4 +1,4 @@
-"""What is said at the start about how the bot is set up."""
+"""Warnings about the settings at the start."""
 
 from pathlib import Path
 

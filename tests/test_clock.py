@@ -20,7 +20,7 @@ JUMPS = (-3 * DAY, -HOUR, HOUR, 3 * DAY)
 
 
 class AdjustableClock:
-    """A clock on the wall, and seconds that really pass."""
+    """A wall clock, and really elapsed seconds."""
 
     def __init__(self) -> None:
         self.elapsed = 0.0
@@ -28,7 +28,7 @@ class AdjustableClock:
         self.clock = SteadyClock(self.wall_time, lambda: self.elapsed)
 
     def wall_time(self) -> int:
-        """Return what the wall says."""
+        """Return the wall clock's time."""
         return round((NOON + self.elapsed + self.offset) * 1000)
 
 
@@ -98,7 +98,7 @@ def test_that_the_clock_was_set_is_said_once(caplog: pytest.LogCaptureFixture) -
 
 
 def _set_wall_clock(house: BotHarness, seconds: float) -> None:
-    """Set the clock on the wall of a bot that runs: what it counts by goes on."""
+    """Set the wall clock of a running bot; its monotonic clock goes on."""
     steady = house.bot.worker._clock
     assert isinstance(steady, SteadyClock)
     real = steady._wall_clock

@@ -1,4 +1,4 @@
-"""The shape at the end of the words, and the forms that Kie knows."""
+"""The ratio at the end of a prompt, and the options that Kie knows."""
 
 from typing import get_args
 

@@ -1,4 +1,4 @@
-"""The rules of a job's life."""
+"""The transitions of a job."""
 
 import pytest
 

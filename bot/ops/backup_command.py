@@ -1,4 +1,4 @@
-"""`backup PATH`: copies the database, beside a bot that runs, and tells how far it is."""
+"""`backup PATH`: copies the database while the bot may run, and shows the progress."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from bot.store.backup import copy_database
 
 
 def run_backup_command(path: str) -> int:
-    """Copy the database to a new file, which is a backup as it stands; return the exit code."""
+    """Copy the database to a new file, ready to use as it is; return the exit code."""
     target, progress = Path(path), TerminalProgress(sys.stderr)
     try:
         copy_database(Path(DatabaseSettings().database_path), target, progress.report)

@@ -1,7 +1,7 @@
-"""Health: whether the bot can serve, and if not, what is missing, in words that tell a stranger nothing else.
+"""Readiness: whether the bot can serve, and which conditions fail, in words that give strangers no details.
 
-It can serve when Telegram has answered its receiver lately, when its parts live and move, and when its database can
-be written to. The last is tried by writing, because a disk tells in no other way that it is full or read-only.
+The bot can serve when Telegram answered its receiver recently, its parts are alive and the database is writable. Only
+writing shows that a disk is full or read-only.
 """
 
 import asyncio
@@ -17,39 +17,37 @@ from bot.settings import MustRestart
 
 log = logging.getLogger(__name__)
 
-RECEIVER, WORKER, DATABASE = "receiver", "worker", "database"
+#: The conditions, in the order in which they are reported.
+CONDITIONS = RECEIVER, WORKER, DATABASE = "receiver", "worker", "database"
 
-#: What has to be there, in the order in which it is told.
-CONDITIONS = (RECEIVER, WORKER, DATABASE)
-
-#: Seconds for which it is believed that the database can be written to, or cannot: strangers may ask, too.
+#: Seconds for which the result of a write check is reused: anybody may ask.
 WRITE_CHECK_TTL = 10.0
 
-#: Seconds that writing may take.
+#: Seconds that a write check may take.
 WRITE_CHECK_TIMEOUT = 3.0
 
 
 class WriteCheck:
-    """Tries now and then whether anything can be written; `write` raises MustRestart when it cannot."""
+    """Checks whether `write` succeeds, one attempt at a time however many callers ask."""
 
     def __init__(
         self,
         write: Callable[[], Awaitable[object]],
         *,
         monotonic: Callable[[], float],
-        patience: float = WRITE_CHECK_TIMEOUT,
+        timeout: float = WRITE_CHECK_TIMEOUT,
     ) -> None:
         self._write = write
         self._monotonic = monotonic
-        self._timeout = patience
+        self._timeout = timeout
         self._tried_at = -math.inf
         self._attempt: asyncio.Task[bool] | None = None
 
     async def __call__(self) -> bool:
-        """Say whether it can be written to, as of the last few seconds; one try at a time, however many ask."""
+        """Return whether writing works, as of the last few seconds; False when it takes too long."""
         if self._attempt is None or (self._attempt.done() and self._monotonic() - self._tried_at >= WRITE_CHECK_TTL):
             self._tried_at = self._monotonic()
-            self._attempt = asyncio.create_task(self._try_write(), name="try to write")
+            self._attempt = asyncio.create_task(self._try_write(), name="write check")
         done, _ = await asyncio.wait([self._attempt], timeout=self._timeout)
         return self._attempt in done and self._attempt.result()
 
@@ -57,61 +55,54 @@ class WriteCheck:
         try:
             await self._write()
         except MustRestart as error:
-            log.error("nothing can be written: %s", error)
+            log.error("the database is not writable: %s", error)
             return False
         except Exception:
-            log.exception("nothing can be written: a mistake in the bot")
+            log.exception("the write check failed because of a bug")
             return False
         return True
 
 
 @dataclass(frozen=True)
 class Health:
-    """What has to be there, and whether it is."""
+    """Evaluates the conditions."""
 
     monotonic: Callable[[], float]
     is_writable: Callable[[], Awaitable[bool]]
-    #: for each part the moment after which it is to be taken for dead, by name
+    #: by name of the part: the time after which it counts as hanging
     deadlines: Mapping[str, Callable[[], float]]
-    #: when the receiver last had a good answer of Telegram, and for how many seconds that holds
+    #: when Telegram last answered the receiver, and for how many seconds that is good enough
     last_contact_at: Callable[[], float]
     max_silence: float
-    #: the tasks of the parts; empty before the bot serves
+    #: of the parts; empty before the bot serves
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def conditions(self) -> dict[str, bool]:
-        """Return what has to be there, and whether it is."""
+        """Return each condition and whether it holds."""
         return {
-            RECEIVER: self._is_receiver_fresh(),
+            RECEIVER: self.silence() < self.max_silence,
             WORKER: self._are_parts_alive(),
             DATABASE: await self.is_writable(),
         }
 
     async def failed_conditions(self) -> list[str]:
-        """Return what is missing; nothing if the bot can serve."""
-        return [name for name, is_there in (await self.conditions()).items() if not is_there]
+        """Return the conditions that fail; none if the bot can serve."""
+        return [name for name, holds in (await self.conditions()).items() if not holds]
 
     def silence(self) -> float:
         """Return the seconds since Telegram last answered the receiver."""
         return self.monotonic() - self.last_contact_at()
 
-    def _is_receiver_fresh(self) -> bool:
-        return self.silence() < self.max_silence
-
     def _are_parts_alive(self) -> bool:
         now = self.monotonic()
-        is_late = any(now > late_at() for late_at in self.deadlines.values())
-        return bool(self.tasks) and not is_late and not any(part.done() for part in self.tasks)
-
-
-#: In the place of a version, where the bot runs from its source and is not installed.
-VERSION_FROM_SOURCE = "source"
+        is_late = any(now > deadline() for deadline in self.deadlines.values())
+        return bool(self.tasks) and not is_late and not any(task.done() for task in self.tasks)
 
 
 def read_build_info(model: str) -> dict[str, str]:
-    """Return the versions of the bot, of Python and of SQLite, and the model that edits."""
+    """Return the versions of the bot ("source" if not installed), of Python and of SQLite, and the image model."""
     try:
         own = version("darkroom-bot")
     except PackageNotFoundError:
-        own = VERSION_FROM_SOURCE
+        own = "source"
     return {"version": own, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version, "model": model}

@@ -1,4 +1,4 @@
-"""Privacy: what /privacy says, with every figure from where it is made true."""
+"""The text of /privacy, with every number taken from the code that implements it."""
 
 from bot.i18n import Sentence, sentence
 from bot.kie.models import RECORD_RETENTION_MONTHS, RESULT_RETENTION_DAYS, UPLOAD_RETENTION_DAYS
@@ -7,7 +7,7 @@ from bot.settings import Settings
 
 
 def build_privacy_notice(settings: Settings) -> Sentence:
-    """Say who receives a picture, in which form, and what is kept by whom for how long."""
+    """Return who receives an image, in which form, and who keeps what for how long."""
     return sentence(
         "privacy",
         transport=settings.image_transport,

@@ -1,13 +1,13 @@
-"""Retention: forgets what KEEP_DAYS says must be forgotten, and leaves no trace of what was deleted.
+"""Retention: erases what is older than KEEP_DAYS, and overwrites what deleted rows leave in the file.
 
-However much that is, it is done in short steps, and after each the disk is left to others for much longer than it took:
-nobody waits for it, and whoever has things deleted again and again keeps nothing busy.
+It works in short steps and rests after each for much longer than the step took, so that nobody waits for the disk.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from enum import Enum
 
 from bot.clock import Instant, add_seconds, utc_day
@@ -21,42 +21,42 @@ log = logging.getLogger(__name__)
 #: Seconds between two rounds.
 ROUND_INTERVAL = 6 * 3600.0
 
-#: Seconds between two rounds while something is only kept until it has ended, and at the least after any; also from the
-#: start to the first one: those who have waited for the bot come first.
+#: Seconds between two rounds at least, and while something remains to be erased; also before the first round, so that
+#: users who waited for the bot come first.
 SHORT_ROUND_INTERVAL = 60.0
 
-#: For how many times as long as a step has taken nothing is done after it.
+#: The rest after a step, as a multiple of the time that the step took.
 REST_FACTOR = 9.0
-#: The same after one that broke off because of a mistake in the bot.
+
+#: Seconds of rest after a round that failed because of a bug.
 REST_AFTER_ERROR = 600.0
 
-#: Rounds in vain after which it is worth a word: a backup is done by then.
+#: Failed rounds of overwriting after which a warning is logged; a backup has finished by then.
 WARN_AFTER_ROUNDS = 30
 
 DAY_SECONDS = 86_400.0
 
-#: Days for which the id of a handled update is remembered, and what was said about no edit; Telegram redelivers
-#: for a day at most.
+#: Days for which ids of handled updates and messages without an edit are kept; Telegram redelivers for at most a day.
 MESSAGE_RETENTION_DAYS = 3.0
 
 
 class Remaining(Enum):
     """What is left to erase."""
 
-    #: what there was no room for in this transaction
+    #: more than fits into one transaction
     MORE = "more"
-    #: what is only kept until it has ended
+    #: data of unfinished edits, to be erased when those end
     UNDER_WAY = "under way"
     NOTHING = "nothing"
 
 
 def message_retention_days(keep_days: float) -> float:
-    """Return for how many days it is remembered what was said that belongs to no edit."""
+    """Return for how many days messages that belong to no edit are kept."""
     return min(keep_days, MESSAGE_RETENTION_DAYS)
 
 
 class Retention:
-    """Erases what belongs to edits that ended long ago, and what nobody needs to remember any more."""
+    """Erases the data of old edits, and whatever else is no longer needed."""
 
     def __init__(
         self,
@@ -75,32 +75,29 @@ class Retention:
         self._sleep = sleep
         self._containment = ErrorContainment(self._admins, clock=clock)
         self._woken = asyncio.Event()
-        #: rounds in a row after which traces have stayed
+        #: consecutive rounds that could not overwrite everything
         self._unclean_rounds = 0
 
     def wake(self) -> None:
-        """Say that somebody has had everything deleted that was stored about them."""
+        """Start a round soon, because a user has deleted their data."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Erase soon, every few hours, and when woken, until cancelled."""
+        """Erase soon after the start, every few hours, and when woken, until cancelled."""
         await self._sleep(SHORT_ROUND_INTERVAL)
         while True:
             self._woken.clear()
             pause = await self._containment.run_step(
                 self._db, "retention", "", self.run_once(), lambda _: REST_AFTER_ERROR
             )
-            await self._sleep(
-                min(pause, SHORT_ROUND_INTERVAL)
-            )  # whoever deletes again and again must not keep the disk busy
-            try:
+            # repeated deletions must not keep the disk busy
+            await self._sleep(min(pause, SHORT_ROUND_INTERVAL))
+            with suppress(TimeoutError):
                 async with asyncio.timeout(pause - SHORT_ROUND_INTERVAL):
                     await self._woken.wait()
-            except TimeoutError:
-                pass
 
     async def run_once(self) -> float:
-        """Erase what is too old, and the traces of what was deleted; return the seconds to the next round."""
+        """Erase what is too old, overwrite what was deleted, and return the seconds until the next round."""
         left = Remaining.MORE
         while left is Remaining.MORE:
             began = time.monotonic()
@@ -110,7 +107,7 @@ class Retention:
         self._unclean_rounds = 0 if is_clean else self._unclean_rounds + 1
         if self._unclean_rounds == WARN_AFTER_ROUNDS:
             log.warning(
-                "traces of what was deleted have stayed in the database for %.0f minutes: another program has it open",
+                "traces of deleted data have stayed in the database for %.0f minutes: another program has it open",
                 WARN_AFTER_ROUNDS * SHORT_ROUND_INTERVAL / 60,
             )
         return ROUND_INTERVAL if is_clean and left is Remaining.NOTHING else SHORT_ROUND_INTERVAL
@@ -119,13 +116,13 @@ class Retention:
         await self._sleep(seconds * REST_FACTOR)
 
     def erase_batch(self, tx: Transaction) -> Remaining:
-        """Erase a portion of what is too old at this moment, and of what people have had deleted."""
+        """Erase one batch of what is too old or was deleted by its user, and return what remains."""
         now = self._clock()
         ended = tx.erasure.list_ended_before(add_seconds(now, -self._keep))
         tx.erasure.erase_requests(ended, now)
         if ended:
-            tx.log(log.info, "erased whose %d old edits were, their words and their references to pictures", len(ended))
-        are_more = [
+            tx.log(log.info, "erased the owners, prompts and image references of %d old edits", len(ended))
+        has_more = [
             len(ended) == DELETE_BATCH_SIZE,
             tx.erasure.continue_erasure(now),
             tx.erasure.erase_variations(),
@@ -139,6 +136,6 @@ class Retention:
             tx.menus.delete_expired(add_seconds(now, -self._keep)),
             tx.outbox.delete_ended(add_seconds(now, -self._remember)),
         ]
-        if any(are_more):
+        if any(has_more):
             return Remaining.MORE
         return Remaining.UNDER_WAY if tx.erasure.has_pending() else Remaining.NOTHING

@@ -1,4 +1,4 @@
-"""How far a command is: on a terminal a line that is renewed, elsewhere a line every few seconds."""
+"""Progress of a command: on a terminal one line that is updated, elsewhere a line every few seconds."""
 
 import asyncio
 import time
@@ -8,14 +8,14 @@ from typing import TextIO
 
 from bot.store.backup import REPORT_INTERVAL, ProgressThrottle
 
-#: Seconds after which the line of a terminal is renewed.
+#: Seconds between two updates of the line on a terminal.
 REFRESH_SECONDS = 0.25
 
 _CLEAR_LINE = "\r\x1b[K"
 
 
 class TerminalProgress:
-    """Tells somebody who waits, and leaves nothing behind on a terminal; `end` it before anything else is written."""
+    """Shows progress on a stream; `clear` it before writing anything else."""
 
     def __init__(self, stream: TextIO, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -26,31 +26,31 @@ class TerminalProgress:
         )
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line from a terminal."""
         if self._is_shown:
             self._stream.write(_CLEAR_LINE)
             self._stream.flush()
         self._is_shown = False
 
-    def _write(self, words: str) -> None:
+    def _write(self, text: str) -> None:
         self._is_shown = self._is_terminal
-        self._stream.write(f"{_CLEAR_LINE}{words}" if self._is_terminal else f"{words}\n")
+        self._stream.write(f"{_CLEAR_LINE}{text}" if self._is_terminal else f"{text}\n")
         self._stream.flush()
 
 
 @asynccontextmanager
-async def show_progress(progress: TerminalProgress, words: Callable[[], str]) -> AsyncIterator[None]:
-    """Tell what `words` says at that moment, for as long as what is in here takes."""
-    telling = asyncio.create_task(_keep_reporting(progress, words))
+async def show_progress(progress: TerminalProgress, describe: Callable[[], str]) -> AsyncIterator[None]:
+    """Show what `describe` returns, again and again, while the body runs."""
+    reporting = asyncio.create_task(_keep_reporting(progress, describe))
     try:
         yield
     finally:
-        telling.cancel()
-        await asyncio.wait([telling])
+        reporting.cancel()
+        await asyncio.wait([reporting])
         progress.clear()
 
 
-async def _keep_reporting(progress: TerminalProgress, words: Callable[[], str]) -> None:
+async def _keep_reporting(progress: TerminalProgress, describe: Callable[[], str]) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        progress.report(words())
+        progress.report(describe())

@@ -1,12 +1,9 @@
-"""The watchdog: ends a process in which a part no longer moves, so that the supervisor starts a fresh one.
+"""The watchdog: ends a process in which a part hangs, so that the supervisor starts a fresh one.
 
-A part that dies ends the process by itself. This is for one that hangs: on a
-disk that does not answer, on a connection that is open and dead. Each part says
-by when it will be heard of again; whoever is late is taken for dead. Nothing is
-lost by it, because everything that counts is stored.
+A part that fails ends the process by itself; a part can also hang, on a disk or a dead connection. Each part announces
+a deadline for its next sign of life. Nothing is lost by the restart, because everything that counts is stored.
 
-And it looks whether the files are still there that everything is stored in: of
-one that was deleted, an open program notices nothing until it is opened anew.
+The watchdog also checks that the database files still exist: a program that has a deleted file open notices nothing.
 """
 
 import asyncio
@@ -19,34 +16,34 @@ from bot.settings import MustRestart
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 CHECK_INTERVAL = 10.0
 
-#: Seconds after which the process is over even if it cannot be ended in an orderly way.
+#: Seconds after which the process ends even if its shutdown hangs.
 FORCED_EXIT_SECONDS = 20.0
 
 
 class Watchdog:
-    """Knows the parts by name, and for each the moment after which it is to be taken for dead."""
+    """Checks the parts, by name, against their deadlines."""
 
     def __init__(
         self,
-        parts: Mapping[str, Callable[[], float]],
+        deadlines: Mapping[str, Callable[[], float]],
         *,
         monotonic: Callable[[], float],
         check_files: Callable[[], Awaitable[None]] | None = None,
-        end: Callable[[], None] | None = None,
+        force_exit: Callable[[], None] | None = None,
     ) -> None:
-        self._parts = parts
+        self._deadlines = deadlines
         self._check_files = check_files
         self._checking: asyncio.Future[None] | None = None
         self._monotonic = monotonic
-        self._force_exit = end or _schedule_forced_exit
+        self._force_exit = force_exit or _schedule_forced_exit
 
     async def run(self) -> None:
-        """Look every few seconds until cancelled.
+        """Check every few seconds until cancelled.
 
-        Raises MustRestart for a part that is late, and what `check_files` raises.
+        Raises MustRestart for a part that hangs, and what `check_files` raises.
         """
         try:
             while True:
@@ -57,28 +54,28 @@ class Watchdog:
             if self._checking is not None:
                 self._checking.cancel()
 
-    async def check_files(self, patience: float) -> None:
-        """Raise what there is to raise about the files; on a disk that hangs, leave it to those who wait for that."""
+    async def check_files(self, seconds: float) -> None:
+        """Raise what the check of the files raises; after that many seconds let it go on until the next call."""
         if self._check_files is None:
             return
         if self._checking is None:
             self._checking = asyncio.ensure_future(self._check_files())
-        done, _ = await asyncio.wait([self._checking], timeout=patience)
+        done, _ = await asyncio.wait([self._checking], timeout=seconds)
         if done:
             checking, self._checking = self._checking, None
             checking.result()
 
     def check_parts(self) -> None:
-        """Raise MustRestart if a part is late."""
+        """Raise MustRestart if a part missed its deadline."""
         now = self._monotonic()
-        for name, late_at in self._parts.items():
-            if now > late_at():
+        for name, deadline in self._deadlines.items():
+            if now > deadline():
                 self._force_exit()
-                raise MustRestart(f"the {name} does not move any more: a restart is needed, and loses nothing")
+                raise MustRestart(f"the {name} hangs: restart the bot, nothing is lost")
 
 
 def _schedule_forced_exit() -> None:
-    """End the process from outside in a while: what hangs may hang in the orderly end as well."""
-    ending = threading.Timer(FORCED_EXIT_SECONDS, os._exit, [1])
-    ending.daemon = True
-    ending.start()
+    """End the process from a thread in a while, in case the shutdown hangs as well."""
+    timer = threading.Timer(FORCED_EXIT_SECONDS, os._exit, [1])
+    timer.daemon = True
+    timer.start()

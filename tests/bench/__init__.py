@@ -1,7 +1,6 @@
-"""What Darkroom costs and how quick it is, measured on the running bot: `make bench`.
+"""Benchmarks of the running bot: `make bench`.
 
-Three processes: the bot, as its operator starts it; the other side (`other_side`), the sandbox's Telegram
-and Kie over sockets, whose CPU is not ours; and the bench, which asks both and reads `/proc`. What the same
-calls cost without a bot is measured against the same servers (`bare`). One file per measure in `measures`;
-each returns rows of the one table (`table`).
+Three processes: the bot, as an operator starts it; the sandbox's Telegram and Kie (`fake_servers_process`), whose CPU
+does not count; and the benchmark, which controls both and reads `/proc`. `baseline_script` makes the same calls without
+a bot. `benchmarks` has one file each; their results become one table (`report`).
 """

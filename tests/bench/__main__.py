@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--json] [--only NAME] [--rounds N]`: measures, and prints one table."""
+"""`python -m tests.bench [--json] [--only NAME] [--rounds N]`: runs the benchmarks, and prints one table."""
 
 import argparse
 import asyncio
@@ -22,7 +22,7 @@ BENCHMARKS = {
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What Darkroom costs, in one table.")
     parser.add_argument("--only", action="append", choices=BENCHMARKS, help="one measure; may be said several times")
     parser.add_argument("--json", action="store_true", help="print JSON with every single value")

@@ -1,10 +1,8 @@
-"""What the same calls cost with the bare libraries: python-telegram-bot's Bot, httpx and aiosqlite in a plain script.
+"""The baseline: the calls of an edit, by a script with python-telegram-bot's Bot, httpx and aiosqlite alone.
 
-The same requests as the bot makes for one edit, with bodies of the same sizes, against the same servers, and as many
-commits. It decides nothing, remembers nothing and survives nothing. `python -m
-tests.bench.baseline_script TOKEN TELEGRAM KIE KEY DATABASE`, then a line of JSON per round:
-`{"edits": 5, "looks": 3, "commits": 9}`; its answer is
-the CPU in seconds.
+It makes the bot's requests with bodies of the same sizes, and as many commits. It decides nothing and survives no
+crash. `python -m tests.bench.baseline_script TOKEN TELEGRAM KIE KEY DATABASE` reads a line of JSON per round,
+`{"edits": 5, "polls": 3, "commits": 9}`, and answers with the CPU in seconds.
 """
 
 import asyncio
@@ -33,7 +31,7 @@ ANSWER_KEYBOARD = InlineKeyboardMarkup(
         [InlineKeyboardButton("Delete", callback_data="delete:1")],
     ]
 )
-#: Seconds between two looks; the processor is as cold after them as it is after those of the bot.
+#: Seconds between two polls; the processor is as cold after them as it is after those of the bot.
 POLL_INTERVAL = 1.3
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -51,12 +49,12 @@ class BaselineScript:
         self._offset = 0
         self._commit_lock = asyncio.Lock()
 
-    async def run_edits(self, edits: int, *, looks: int, commits: int) -> None:
-        """Take so many photos that people have sent, and edit them side by side."""
+    async def run_edits(self, edits: int, *, polls: int, commits: int) -> None:
+        """Receive that many photos from users, and edit them concurrently."""
         under_way: list[asyncio.Task[None]] = []
         while len(under_way) < edits:
             messages = [update.message for update in await self._updates()]
-            under_way.extend(asyncio.create_task(self._edit(each, looks, commits)) for each in messages if each)
+            under_way.extend(asyncio.create_task(self._edit(each, polls, commits)) for each in messages if each)
         await asyncio.gather(*under_way)
 
     async def _updates(self) -> tuple[Update, ...]:
@@ -64,7 +62,7 @@ class BaselineScript:
         self._offset = max((update.update_id + 1 for update in updates), default=self._offset)
         return updates
 
-    async def _edit(self, message: Message, looks: int, commits: int) -> None:
+    async def _edit(self, message: Message, polls: int, commits: int) -> None:
         for _ in range(commits):
             await self._commit()
         chat, reply = message.chat_id, ReplyParameters(message.message_id, allow_sending_without_reply=True)
@@ -76,7 +74,7 @@ class BaselineScript:
         task_id = await self._create_task(url, message.caption or "")
         await self._bot.edit_message_text("Being edited.", chat, status.message_id, link_preview_options=NO_PREVIEW)
         result = ""
-        for _ in range(looks):
+        for _ in range(polls):
             await asyncio.sleep(POLL_INTERVAL)
             result = await self._poll_task(task_id)
         await self._bot.send_chat_action(chat, "upload_photo")
@@ -123,7 +121,7 @@ class BaselineScript:
 
 
 async def main(token: str, telegram: str, kie: str, key: str, database: str) -> None:
-    """Do the rounds that stdin asks for."""
+    """Run the rounds requested on stdin."""
     request = HTTPXRequest(connection_pool_size=64, read_timeout=60)
     bot = Bot(token, base_url=f"{telegram}/bot", base_file_url=f"{telegram}/file/bot", request=request)
     lines = asyncio.StreamReader()
@@ -138,7 +136,7 @@ async def main(token: str, telegram: str, kie: str, key: str, database: str) -> 
         while line := await lines.readline():
             asked = json.loads(line)
             began = time.process_time()
-            await script.run_edits(asked["edits"], looks=asked["looks"], commits=asked["commits"])
+            await script.run_edits(asked["edits"], polls=asked["polls"], commits=asked["commits"])
             sys.stdout.write(json.dumps(time.process_time() - began) + "\n")
             sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""A scene: the other side as a process, and a bot before it, with a folder for what it keeps."""
+"""The environment of a benchmark: the local servers as a process, the bot as another, and a folder."""
 
 import asyncio
 import json
@@ -14,12 +14,12 @@ from typing import Any
 
 from tests.bench.resource_usage import cpu_seconds, rss_bytes
 
-#: Obviously no secrets.
+#: Obviously fake.
 TOKEN, KEY = "424242:" + "bench-telegram-" * 3, "bench-kie-" * 3
 
 PROJECT_ROOT = Path(__file__).parents[2]
 
-#: Lifts what an operator may lift.
+#: Lifts every limit that an operator may lift.
 NO_LIMITS = {
     "CREATES_PER_10_SECONDS": "100000",
     "MAX_RUNNING": "100000",
@@ -29,7 +29,7 @@ NO_LIMITS = {
     "DAILY_EDITS": "0",
 }
 
-#: The bot as its operator starts it, and as `launcher` does.
+#: The bot as an operator starts it, and with the profiler.
 PLAIN_COMMAND, PROFILED_COMMAND = ("-m", "bot", "run"), ("-m", "tests.bench.profiled_bot")
 
 
@@ -39,7 +39,7 @@ class MeasuredBot:
     def __init__(self, process: asyncio.subprocess.Process, log: Path, ready_after: float) -> None:
         self._process = process
         self.log = log
-        #: seconds from its start to the line that says it is ready
+        #: seconds from its start to the ready line
         self.ready_after = ready_after
 
     @property
@@ -49,7 +49,7 @@ class MeasuredBot:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU so far, of all threads."""
+        """CPU seconds so far, of all threads."""
         return cpu_seconds(self.pid)
 
     @property
@@ -58,20 +58,20 @@ class MeasuredBot:
         return rss_bytes(self.pid)
 
     async def stop(self) -> None:
-        """End it as a supervisor would."""
+        """Stop it with SIGTERM, like a supervisor."""
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
         await self._process.wait()
 
 
 class JsonLineProcess:
-    """A process that is asked by lines of JSON."""
+    """A process that answers one JSON line with another."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     async def ask(self, question: object) -> Any:
-        """Ask it, and return its answer."""
+        """Send a question, and return the answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(question).encode() + b"\n")
@@ -80,25 +80,25 @@ class JsonLineProcess:
         return json.loads(line)
 
     async def end(self) -> None:
-        """Let it end by itself."""
+        """Close its stdin, and wait until it has ended."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         await self._process.wait()
 
 
 class BaselineProcess:
-    """The plain script."""
+    """The baseline: a plain script without the bot."""
 
     def __init__(self, talk: JsonLineProcess) -> None:
         self._process = talk
 
-    async def edit(self, edits: int, *, looks: int, commits: int) -> float:
-        """Let it make edits side by side, of photos that people have sent or send now; return its CPU in seconds."""
-        return float(await self._process.ask({"edits": edits, "looks": looks, "commits": commits}))
+    async def edit(self, edits: int, *, polls: int, commits: int) -> float:
+        """Let it make concurrent edits of photos that users have sent or send now; return its CPU seconds."""
+        return float(await self._process.ask({"edits": edits, "polls": polls, "commits": commits}))
 
 
 class BenchEnvironment:
-    """The other side, and what was started before it."""
+    """The local servers, and the processes that use them."""
 
     def __init__(self, side: JsonLineProcess, folder: Path) -> None:
         self._servers = side
@@ -111,12 +111,12 @@ class BenchEnvironment:
         return self.folder / "darkroom.db"
 
     async def ask(self, name: str, /, **arguments: Any) -> Any:
-        """Ask the other side; see there what it can be asked."""
+        """Call a method of `fake_servers_process`."""
         return await self._servers.ask([name, arguments])
 
     @asynccontextmanager
     async def bot(self, *command: str, **settings: str) -> AsyncIterator[MeasuredBot]:
-        """Start a bot, wait until it is ready, and end it."""
+        """Run a bot, from when it is ready."""
         log = self.folder / "bot.log"
         environment = {
             "PATH": os.environ["PATH"],
@@ -147,7 +147,7 @@ class BenchEnvironment:
 
     @asynccontextmanager
     async def script(self) -> AsyncIterator["BaselineProcess"]:
-        """Start the plain script that makes the same calls, and end it."""
+        """Run the baseline, which makes the same calls."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tests.bench.baseline_script", TOKEN, self.telegram, self.kie, KEY, str(self.folder / "bare.db")),
@@ -163,7 +163,7 @@ class BenchEnvironment:
 
 
 async def _wait_until_ready(process: asyncio.subprocess.Process, log: Path, began: float) -> float:
-    """Return the seconds until it was ready, looked for every two milliseconds."""
+    """Return the seconds until it was ready, checked every two milliseconds."""
     while "ready: " not in log.read_text():
         assert process.returncode is None, log.read_text()
         assert time.monotonic() - began < 60, log.read_text()
@@ -173,7 +173,7 @@ async def _wait_until_ready(process: asyncio.subprocess.Process, log: Path, bega
 
 @asynccontextmanager
 async def open_bench_environment() -> AsyncIterator[BenchEnvironment]:
-    """Open the other side."""
+    """Start the local servers."""
     side = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tests.bench.fake_servers_process", TOKEN, KEY),

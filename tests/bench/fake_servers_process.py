@@ -1,4 +1,4 @@
-"""The other side as a process: Telegram and Kie, told by lines of JSON what people do, and asked what they saw.
+"""The local Telegram and Kie as one process, controlled and queried by lines of JSON.
 
 A line on stdin is `[name, arguments]`, its answer a line on stdout.
 `python -m tests.bench.fake_servers_process TOKEN KEY`.
@@ -25,7 +25,7 @@ ANSWER_METHODS = ("sendPhoto", "sendDocument")
 
 
 class FakeServers:
-    """What can be asked of this process."""
+    """The methods that this process answers."""
 
     def __init__(self, token: str, key: str) -> None:
         self.record = RequestRecording()
@@ -35,23 +35,23 @@ class FakeServers:
         self._people: list[Person] = []
 
     async def addresses(self) -> list[str]:
-        """Return where Telegram and Kie are."""
+        """Return the URLs of Telegram and Kie."""
         return [self.telegram.url, self.kie.url]
 
     async def let_tasks_take(self, seconds: float) -> None:
-        """Let the tasks that are ordered from here on take so many seconds."""
+        """Set the duration of new tasks, in seconds."""
         self._duration, self.kie.finish_at_poll = seconds, 0
 
     async def let_tasks_end_at_look(self, number: int) -> None:
-        """Let the tasks that are ordered from here on end when they are looked at for the nth time."""
+        """Let new tasks finish at their nth poll."""
         self._duration, self.kie.finish_at_poll = NEVER, number
 
     async def let_results_take(self, seconds: float) -> None:
-        """Let a result take so many seconds on its way."""
+        """Set the duration of the download of a result, in seconds."""
         self.record.result_transfer_seconds = seconds
 
     async def send(self, people: int, each: int = 1, first: int = 0) -> None:
-        """Let so many people send photos, those from the `first` on."""
+        """Let that many users send photos, beginning with `first`."""
         while len(self._people) < first + people:
             self._people.append(self.telegram.person())
         for number in range(each):
@@ -59,13 +59,13 @@ class FakeServers:
                 person.send_photo(make_camera_photo(), caption=f"make it snow, {number}", recompress=False)
 
     async def know(self, people: int) -> int:
-        """Have so many people pressed Start; return the id of the first, from which theirs count up."""
+        """Create that many users with consecutive ids; return the first id."""
         while len(self._people) < people:
             self._people.append(self.telegram.person())
         return self._people[0].id
 
     async def send_in_group(self, count: int) -> int:
-        """Let somebody drop photos in a group, addressed to the bot; return that person's id."""
+        """Let a user send photos to the bot in a group; return the user's id."""
         person = self.telegram.person()
         group = self.telegram.group(members=[person])
         name = self.telegram.state.bot_user["username"]
@@ -76,37 +76,37 @@ class FakeServers:
         return person.id
 
     async def answered(self, count: int) -> None:
-        """Return once so many pictures were sent, since the start, and what told of them is gone."""
+        """Wait until that many images were sent since the start, and their progress messages deleted."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while self._count(ANSWER_METHODS) < count or self._count(("deleteMessage",)) < count:  # noqa: ASYNC110 - asked of what knows no events
                 await asyncio.sleep(0.01)
 
     async def counted(self, name: str, count: int) -> None:
-        """Return once so many requests of a name were answered, since the start."""
+        """Wait until that many requests of a name were answered since the start."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while self._count((name,)) < count:  # noqa: ASYNC110 - asked of what knows no events
                 await asyncio.sleep(0.01)
 
     async def rest(self) -> None:
-        """Let everybody come to rest, for a fifth of a second."""
+        """Wait until nothing has happened for a fifth of a second."""
         await asyncio.sleep(0.2)
 
     async def ordered(self, prompt: str) -> None:
-        """Return once this was ordered."""
+        """Wait until this was ordered."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while all(task.prompt != prompt for task in self.kie.tasks.values()):  # noqa: ASYNC110 - asked of what knows no events
                 await asyncio.sleep(0.01)
 
     async def count(self, name: str) -> int:
-        """Return how many requests of a name were answered, since the start."""
+        """Return the number of answered requests of a name since the start."""
         return self._count((name,))
 
     async def prompts(self) -> list[str]:
-        """Return the prompts of the orders, in order."""
+        """Return the prompts in the order of their orders."""
         return [task.prompt for task in self.kie.tasks.values()]
 
     async def refused(self) -> int:
-        """Return how many requests failed, since the start."""
+        """Return the number of failed requests since the start."""
         return sum(1 for call in self.telegram.calls if call.error) + sum(
             1 for call in self.kie.calls if call.status >= 400 or (call.answer or {}).get("code", 200) != 200
         )

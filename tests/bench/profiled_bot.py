@@ -1,8 +1,7 @@
-"""Runs the bot with meters in it: CPU by step and by thread, told on SIGUSR1 in the file `METERS`.
+"""Runs the bot with a profiler: CPU by step and by thread, written to the file `METERS` on SIGUSR1.
 
-The bot knows nothing of this. With `LOOKS_PER_SECOND` the pace of looks, which is Kie's limit and no setting,
-is another one. Time in a step is that of the step's own thread between its waits, so what others do meanwhile
-is not in it.
+The bot knows nothing of this. `POLLS_PER_SECOND` replaces Kie's limit of polls, which is not a setting. The CPU of a
+step is that of its own thread between its waits, without what others do meanwhile.
 """
 
 import json
@@ -48,7 +47,7 @@ StepTimes = dict[str, list[int]]
 
 @types.coroutine
 def measure_step(book: StepTimes, name: str, step: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """Run a step to its end and count the CPU that its thread uses for it."""
+    """Run a step and count the CPU that its thread uses for it."""
     book[name][1] += 1
     resume: Callable[..., Any] = step.send
     given: Any = None
@@ -67,7 +66,7 @@ def measure_step(book: StepTimes, name: str, step: Coroutine[Any, Any, Any]) -> 
 
 
 def install_profiler(book: StepTimes) -> None:
-    """Put a meter into every step, and into the thread of the database."""
+    """Profile every step, and the database's thread."""
     for kind, method, name in STEPS:
         setattr(kind, method, _wrap_step(book, name, getattr(kind, method)))
     together = database._commit_together
@@ -96,8 +95,8 @@ def _write_times(book: StepTimes, path: Path) -> None:
 
 
 def launch() -> int:
-    """Run the bot with what the environment asks for."""
-    poll_schedule.MAX_POLLS_PER_SECOND = float(os.environ.get("LOOKS_PER_SECOND", poll_schedule.MAX_POLLS_PER_SECOND))  # type: ignore[assignment]
+    """Run the bot with the profiler."""
+    poll_schedule.MAX_POLLS_PER_SECOND = float(os.environ.get("POLLS_PER_SECOND", poll_schedule.MAX_POLLS_PER_SECOND))  # type: ignore[assignment]
     if "METERS" in os.environ:
         book: StepTimes = defaultdict(lambda: [0, 0])
         install_profiler(book)

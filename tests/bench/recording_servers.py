@@ -1,4 +1,4 @@
-"""The sandbox's servers, with a note of when each request began and when its answer had left.
+"""The sandbox's servers, recording when each request began and when its response was sent.
 
 Kie's pictures are made before, and Telegram keeps a sent photo as it is: drawing would take more time on
 these two cores than everything that is measured.
@@ -25,19 +25,19 @@ from bot.sandbox.kie.tasks import LocalKieTask
 from bot.sandbox.telegram import LocalTelegram
 from bot.sandbox.telegram.bot_api_server import BotApiServer
 
-#: Bytes of the picture that somebody sends, and of the one that Kie makes.
+#: Bytes of the source image, and of the result.
 PHOTO_BYTES, RESULT_BYTES = 250_000, 1_500_000
 
 #: Bytes of a piece of a PNG, as libpng writes them.
 PNG_CHUNK_BYTES = 8192
 
-#: Seconds that a task took, by Kie's own words, which ends at a certain look: earlier than anybody looks.
+#: Seconds that Kie reports for a task that finishes at a certain poll; earlier than the first poll.
 SHORTEST_TASK = 1.0
 
 #: Calls of Kie whose names Telegram's calls have as well: this one is Kie's own, for the pictures of a task.
 RENAMED_CALLS = {"file": "fetched by Kie"}
 
-#: Bytes that travel together on a long way.
+#: Bytes of one piece of a slow download.
 TRANSFER_CHUNK_BYTES = 65_536
 
 HttpHandler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
@@ -45,7 +45,7 @@ HttpHandler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 
 @dataclass
 class RecordedRequest:
-    """One request, in seconds of the monotonic clock, which all processes of a machine share."""
+    """One request, in seconds of the monotonic clock, which all processes share."""
 
     name: str
     #: its head had arrived
@@ -65,21 +65,21 @@ class RequestRecording:
     result_transfer_seconds: float = 0.0
 
     async def answer(self, name: str, request: web.Request, handle: HttpHandler) -> web.StreamResponse:
-        """Answer a request and note when."""
-        seen = RecordedRequest(name, time.monotonic(), about=request.query.get("taskId", ""))
-        self.requests.append(seen)
+        """Answer a request and record the times."""
+        recorded = RecordedRequest(name, time.monotonic(), about=request.query.get("taskId", ""))
+        self.requests.append(recorded)
         response = await handle(request)
-        with suppress(ConnectionError):  # whoever asked is gone
+        with suppress(ConnectionError):  # the client is gone
             if name == "result" and self.result_transfer_seconds and isinstance(response, web.Response):
                 response = await self._send_slowly(request, response)
             else:
                 await response.prepare(request)
             await response.write_eof()
-            seen.ended = time.monotonic()
+            recorded.ended = time.monotonic()
         return response
 
     async def _send_slowly(self, request: web.Request, whole: web.Response) -> web.StreamResponse:
-        """Send a body piece by piece, each when the one before has left, so that the last byte is not early."""
+        """Send a body in pieces at a limited rate."""
         content = bytes(whole.body or b"")  # type: ignore[arg-type]  # a result is bytes
         response = web.StreamResponse(headers={"Content-Type": whole.content_type})
         response.content_length = len(content)
@@ -91,24 +91,24 @@ class RequestRecording:
 
 
 class ScriptedKie(LocalKie):
-    """A Kie whose tasks all end with the same picture, when their time is over or at a certain look."""
+    """A Kie whose tasks all end with the same image, after their duration or at a certain poll."""
 
     def __init__(self, record: RequestRecording, *, key: str, duration: Callable[[], float]) -> None:
         super().__init__(key=key, duration=duration, credits=1e9, creates_per_10_seconds=1_000_000)
         self._record = record
-        #: the look at which a task turns out to have ended long ago; 0: when its time is over
+        #: the poll at which a task finishes; 0: after its duration
         self.finish_at_poll = 0
         self._polls: Counter[str] = Counter()
 
     def _route_handler(self, name: str, answering: object, *, requires_key: bool = True) -> HttpHandler:
         handle = super()._route_handler(name, answering, requires_key=requires_key)  # type: ignore[arg-type]  # handed on as it is
 
-        async def noted(request: web.Request) -> web.StreamResponse:
+        async def record_request(request: web.Request) -> web.StreamResponse:
             if name == "recordInfo":
                 self._count_poll(request.query.get("taskId", ""))
             return await self._record.answer(RENAMED_CALLS.get(name, name), request, handle)
 
-        return noted
+        return record_request
 
     def _count_poll(self, task_id: str) -> None:
         self._polls[task_id] += 1
@@ -124,7 +124,7 @@ class ScriptedKie(LocalKie):
 
 
 class RecordingBotApi(BotApiServer):
-    """A door that notes its calls."""
+    """A Bot API server that records its calls."""
 
     record: RequestRecording
 
@@ -136,11 +136,11 @@ class RecordingBotApi(BotApiServer):
 
 
 def make_telegram(token: str, record: RequestRecording) -> LocalTelegram:
-    """Return a Telegram whose calls are noted."""
+    """Return a Telegram whose calls are recorded."""
     telegram = LocalTelegram(token=token)
-    door = RecordingBotApi(telegram.state, token, telegram.faults, None)
-    door.record = record
-    telegram._server = door
+    server = RecordingBotApi(telegram.state, token, telegram.faults, None)
+    server.record = record
+    telegram._server = server
     return telegram
 
 

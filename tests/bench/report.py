@@ -1,4 +1,4 @@
-"""The one table: each figure with its goal, its floor, and whether it was reached."""
+"""The report: a table of measurements with their goals, floors and verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure, as often as it was measured."""
+    """One figure with all its measured values."""
 
     name: str
     unit: str
@@ -20,18 +20,18 @@ class Measurement:
 
     @property
     def median(self) -> float:
-        """The figure."""
+        """The median."""
         return median(self.values)
 
     @property
     def passes(self) -> bool | None:
-        """Whether the goal was reached, None where there is none."""
+        """Whether the goal was reached; None without a goal."""
         if self.goal is None:
             return None
         return self.median >= self.goal if self.at_least else self.median <= self.goal
 
     def as_json(self) -> dict[str, object]:
-        """Return all that is known of it."""
+        """Return everything, for JSON."""
         return {
             "name": self.name,
             "unit": self.unit,
@@ -54,7 +54,7 @@ class BreakdownLine:
 
 @dataclass(frozen=True)
 class BenchmarkResult:
-    """What one measure found: rows of the table, and what explains them."""
+    """The result of one benchmark: rows of the table, and what explains them."""
 
     measurements: Sequence[Measurement]
     #: heading, names of the columns, lines
@@ -62,7 +62,7 @@ class BenchmarkResult:
 
 
 def render_measurements(rows: Sequence[Measurement]) -> str:
-    """Write the table in Markdown."""
+    """Return the table in Markdown."""
     lines = ["| figure | median | spread | runs | goal | floor | |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         sign = "≥" if row.at_least else "≤"
@@ -78,7 +78,7 @@ def render_measurements(rows: Sequence[Measurement]) -> str:
 
 
 def render_breakdown(heading: str, columns: tuple[str, ...], steps: Sequence[BreakdownLine]) -> str:
-    """Write a timeline or a profile in Markdown."""
+    """Return a timeline or a profile in Markdown."""
     head = " | ".join(["", *columns])
     lines = [f"{heading}:", "", f"|{head} |", f"|---{'|---' * len(columns)}|"]
     lines += [f"| {step.name} | {' | '.join(_format_number(each) for each in step.numbers)} |" for step in steps]

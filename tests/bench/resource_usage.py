@@ -1,4 +1,4 @@
-"""What the kernel knows of a process, all its threads together."""
+"""Resource usage of a process, as the kernel reports it."""
 
 import os
 import struct
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the seconds that a process has used a core, to the nanosecond; those of ended threads are not in it."""
+    """Return the CPU seconds of a process, without those of ended threads."""
     return sum(int(_read(task / "schedstat").split()[0]) for task in _tasks(pid)) / 1e9
 
 
@@ -19,7 +19,7 @@ def cpu_by_thread(pid: int) -> dict[str, float]:
 
 
 def rss_bytes(pid: int) -> int:
-    """Return the memory that a process has in the machine, in bytes."""
+    """Return the resident memory of a process, in bytes."""
     return int(_read(Path(f"/proc/{pid}/statm")).split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -31,7 +31,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return "0 0"  # it ended just now
+        return "0 0"  # the thread has just ended
 
 
 #: Bytes of the head of the log and of each frame (sqlite.org/fileformat2.html#walformat).
@@ -39,7 +39,7 @@ WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
 
 
 def count_commits(database: Path) -> int:
-    """Return the commits that changed something since the log was begun anew, every 1000 pages or so."""
+    """Return the number of writing commits since the WAL was restarted, about every 1000 pages."""
     log = Path(f"{database}-wal").read_bytes()
     if len(log) < WAL_HEADER_BYTES:
         return 0
@@ -48,6 +48,6 @@ def count_commits(database: Path) -> int:
     for start in range(WAL_HEADER_BYTES, len(log) - FRAME_HEADER_BYTES - page + 1, FRAME_HEADER_BYTES + page):
         frame = log[start : start + FRAME_HEADER_BYTES]
         if frame[8:16] != salt:
-            break  # left from before it was begun anew
+            break  # left from before the restart of the WAL
         count += frame[4:8] != bytes(4)
     return count

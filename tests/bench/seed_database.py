@@ -1,4 +1,4 @@
-"""A database with very many jobs in it: rows that the bot itself wrote for one job, copied under other numbers."""
+"""Fills a database with very many jobs: copies of the rows that the bot wrote for one job."""
 
 import sqlite3
 from contextlib import closing
@@ -26,7 +26,7 @@ COUNT_UP_SQL = "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FR
 
 
 def copy_job(database: Path, job_id: int, count: int, first_chat: int) -> None:
-    """Copy a job so many times, each for another person: those whose chats follow `first_chat`."""
+    """Copy a job that many times, for the users whose chats follow `first_chat`."""
     with closing(sqlite3.connect(database)) as db, db:
         for table, key in TABLES.items():
             columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
@@ -48,7 +48,7 @@ def copy_job(database: Path, job_id: int, count: int, first_chat: int) -> None:
 
 
 def mark_running(database: Path, job_id: int, share: int) -> None:
-    """Turn every so-manieth of the copies of a waiting job into one whose task runs."""
+    """Turn every nth copy of a waiting job into a running one."""
     with closing(sqlite3.connect(database)) as db, db:
         which = (job_id, share)
         db.execute(

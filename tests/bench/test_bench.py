@@ -1,4 +1,4 @@
-"""The bench is not run by the suite, so one small test says that its parts still fit the bot."""
+"""The suite does not run the benchmarks; this small test checks that they still fit the bot."""
 
 from pathlib import Path
 

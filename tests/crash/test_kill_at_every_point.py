@@ -30,7 +30,7 @@ MAX_PARALLEL = 4
 ALWAYS_TESTED = frozenset({"after createTask 1", "after sendPhoto 1"})
 
 #: What a bot logs when it has introduced itself and its commands to Telegram.
-FIRST_START_DONE = "set the menus of commands"
+FIRST_START_DONE = "set the bot commands"
 
 #: records a figure for the end of the test run
 RecordProperty = Callable[[str, object], None]

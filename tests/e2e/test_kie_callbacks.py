@@ -1,4 +1,4 @@
-"""Kie calls the bot's process back, through what stands in front of its door."""
+"""Kie calls the bot's process back through a reverse proxy."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,7 +30,7 @@ async def front() -> AsyncIterator[ReverseProxy]:
 
 @pytest.fixture
 async def signing(tmp_path: Path) -> AsyncIterator[ProcessHarness]:
-    """A world whose Kie signs its callbacks and takes two seconds for a picture."""
+    """A harness whose Kie signs its callbacks and takes two seconds for an image."""
     async with open_process_harness(tmp_path, webhook_key=WEBHOOK_KEY, duration=lambda: 2.0) as opened:
         yield opened
 

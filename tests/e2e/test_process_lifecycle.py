@@ -158,7 +158,7 @@ async def test_telegram_out_of_reach_at_the_start_is_waited_for(world: ProcessHa
     world.telegram.faults.add("getWebhookInfo", Fault(FaultKind.CUT_BEFORE))
     bot = world.create_bot()
     await bot.start_until_ready()
-    assert "Telegram cannot be asked who we are, again in 1 s" in bot.log
+    assert "Telegram does not say which bot this is, next try in 1 s" in bot.log
 
 
 async def test_kie_out_of_reach_at_the_start_stops_nothing(world: ProcessHarness) -> None:

@@ -1,4 +1,4 @@
-"""Telegram brings its updates to the bot's process; from polling to that and back nothing is lost."""
+"""Telegram delivers updates to the bot's process; switching from polling and back loses nothing."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

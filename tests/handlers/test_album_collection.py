@@ -4,12 +4,12 @@ Any order of the items, any split into deliveries, repeated ones, restarts in
 between, captions anywhere, two albums at once.
 """
 
+import asyncio
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,7 +102,7 @@ def _read_jobs(tx: Transaction, story: AlbumStory) -> dict[str, Job]:
 @settings(max_examples=25, deadline=None, derandomize=True)
 def test_an_album_becomes_one_request_in_order_however_it_arrives(story: AlbumStory) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        jobs = uvloop.run(_play_story(story, Path(folder)))
+        jobs = asyncio.run(_play_story(story, Path(folder)))
     for album, captions in story.albums.items():
         job = jobs[album]
         assert [source.file_id for source in job.request.sources] == [f"{album}{n}" for n in range(len(captions))]

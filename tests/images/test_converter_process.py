@@ -223,7 +223,7 @@ async def test_a_process_that_has_ended_says_so_whenever_it_is_asked() -> None:
 
 
 BOT = """
-import asyncio, sys, uvloop
+import asyncio, sys
 from bot.images.convert import ImageConverter
 
 async def main():
@@ -234,7 +234,7 @@ async def main():
     print(converter.pid, flush=True)
     await task
 
-uvloop.run(main())
+asyncio.run(main())
 """
 
 

@@ -1,4 +1,4 @@
-"""The menus of commands: in every scope and language, and set only when they are others than before."""
+"""The bot commands: published in every scope and language, and only when they changed."""
 
 import asyncio
 from collections.abc import AsyncIterator

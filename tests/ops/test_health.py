@@ -1,4 +1,4 @@
-"""Whether the bot can serve: each thing that has to be there is looked at for real, and named when it is missing."""
+"""Readiness: each condition is really checked, and named when it fails."""
 
 import asyncio
 import resource
@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 100.0
 
 @asynccontextmanager
 async def _run_parts(house: BotHarness) -> AsyncIterator[BotHarness]:
-    """Let a bot's parts live, as far as health can see."""
+    """Let the bot's parts seem alive."""
     part = asyncio.create_task(asyncio.sleep(TIMEOUT_SECONDS))
     house.bot.health.tasks.append(part)
     yield house
@@ -32,7 +32,7 @@ async def _run_parts(house: BotHarness) -> AsyncIterator[BotHarness]:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
-    """A bot whose door is open, and whose parts live."""
+    """A bot whose HTTP server is open, and whose parts are alive."""
     async with open_bot_harness(tmp_path, is_called=True) as opened, _run_parts(opened):
         yield opened
 
@@ -43,7 +43,7 @@ async def _get_readiness(house: BotHarness) -> tuple[int, dict[str, Any]]:
 
 
 async def _missing_parts(house: BotHarness) -> list[str]:
-    """Return what a stranger reads; the words are always the same, and an answer without a fault says nothing more."""
+    """Return the failed conditions, and check that the response says nothing more."""
     status, body = await _get_readiness(house)
     assert body == {"ready": status == 200, "missing": body["missing"]}
     assert set(body["missing"]) <= set(CONDITIONS)
@@ -126,7 +126,7 @@ async def test_a_disk_that_hangs_counts_as_one_that_cannot_be_written_to(house: 
     async def write() -> None:
         tries.append(await house.bot.db.transact(lambda _: released.wait(20)))
 
-    writable = WriteCheck(write, monotonic=clock, patience=0.02)
+    writable = WriteCheck(write, monotonic=clock, timeout=0.02)
     assert [await writable() for _ in range(3)] == [False] * 3
     released.set()
     await house.bot.db.transact(lambda _: None)
@@ -149,7 +149,7 @@ async def test_whoever_asks_often_has_nothing_written_each_time() -> None:
 
 @pytest.fixture
 async def hooked(tmp_path: Path) -> AsyncIterator[BotHarness]:
-    """A bot to which Telegram brings the updates."""
+    """A bot with a webhook."""
     async with open_bot_harness(tmp_path, is_called=True, telegram_updates="webhook") as opened, _run_parts(opened):
         assert opened.bot.webhook is not None
         await opened.bot.webhook.register()

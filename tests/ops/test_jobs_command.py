@@ -58,7 +58,7 @@ async def test_each_open_job_has_a_line_that_says_what_it_waits_for(desk: Operat
     [head, *lines] = desk.run_jobs_command()
     assert head.split() == ["job", "state", "age", "waits", "for", "tries", "next"]
     assert [line.split()[:2] for line in lines] == [["1", "running"], ["2", "gathering"], ["3", "queued"]]
-    assert ["Kie's picture" in lines[0], "words that say what" in lines[1], "left alone" in lines[2]] == [True] * 3
+    assert ["Kie's image" in lines[0], "a prompt" in lines[1], "nothing is ordered" in lines[2]] == [True] * 3
     assert all("snow" not in line for line in lines)
 
 

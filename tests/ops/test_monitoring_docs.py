@@ -84,7 +84,7 @@ async def test_what_is_added_up_by_a_label_has_it_and_shows_it(figures: MetricsS
 
 
 async def test_the_page_explains_each_figure_and_no_other(figures: MetricsScrape) -> None:
-    explained = re.findall(r"^\| `(\w+)` \|", PAGE.partition("\n## The figures\n")[2], re.MULTILINE)
+    explained = re.findall(r"^\| `(\w+)` \|", PAGE.partition("\n## The metrics\n")[2], re.MULTILINE)
     shown = {
         f"{name}_total" if family.type == "counter" else name
         for name, family in figures.families.items()
@@ -117,7 +117,7 @@ def test_each_alert_has_its_section_its_story_and_what_to_do() -> None:
 
 def test_what_alerts_say_of_settings_is_so() -> None:
     assert f"darkroom_kie_credits_left < {Settings.model_fields['low_credits'].default}\n" in ALERT_RULES
-    assert f"`LOW_CREDITS`; {Settings.model_fields['low_credits'].default} is its default" in PAGE
+    assert f"`LOW_CREDITS`; its default of {Settings.model_fields['low_credits'].default} is" in PAGE
     [port] = set(re.findall(r"METRICS_PORT=(\d+)", PAGE))
     assert f"127.0.0.1:{port}" in (FOLDER / "prometheus.yml").read_text(encoding="utf-8")
 

@@ -78,7 +78,7 @@ async def test_it_is_told_when_another_program_keeps_the_traces_in_the_file(
             for _ in range(WARN_AFTER_ROUNDS + 5):
                 assert await house.bot.retention.run_once() == SHORT_ROUND_INTERVAL
     assert [each.getMessage() for each in caplog.records if "traces" in each.getMessage()] == [
-        "traces of what was deleted have stayed in the database for 30 minutes: another program has it open"
+        "traces of deleted data have stayed in the database for 30 minutes: another program has it open"
     ]
 
 

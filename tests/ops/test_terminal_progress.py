@@ -18,7 +18,7 @@ class FakeTerminal(io.StringIO):
 
 
 class ManualMonotonicClock:
-    """Seconds; stands still until it is turned."""
+    """Seconds; changes only when a test sets `now`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -29,7 +29,7 @@ class ManualMonotonicClock:
 
 
 def _report_progress(stream: io.StringIO, seconds: float) -> None:
-    """Tell ten times a second how far it is."""
+    """Report progress ten times a second."""
     clock = ManualMonotonicClock()
     progress = TerminalProgress(stream, monotonic=clock)
     for step in range(round(seconds * 10)):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
@@ -61,7 +60,7 @@ class BotStateMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._stack = ExitStack()
-        self._runner = self._stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        self._runner = self._stack.enter_context(asyncio.Runner())
         folder = self._stack.enter_context(tempfile.TemporaryDirectory())
         crash = SimulatedCrash()
         self._stack.enter_context(crash.installed())

@@ -1,12 +1,17 @@
-"""`check`: goes round with the settings of the environment, and shows what was found."""
+"""`check`: whether the bot could work with the settings of the environment; for the first start and for later problems.
+
+Runs every check at the same time, each within a time limit, and prints the findings.
+"""
 
 import asyncio
+import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bot import logs
@@ -15,7 +20,7 @@ from bot.kie.errors import sanitize_text
 from bot.kie.models import KNOWN_MODELS
 from bot.logs import Redaction
 from bot.ops.check import checks, public_url
-from bot.ops.check.findings import Finding, FindingStatus, exit_code, failure, render_json, render_table, skipped
+from bot.ops.check.checks import Finding, FindingStatus, failure, skipped
 from bot.ops.check.http_probe import HttpProbe
 from bot.ops.check.public_url import OpenHttpServer
 from bot.ops.config_warnings import refuse_unusable_proxies
@@ -25,19 +30,17 @@ from bot.store.process_lock import is_process_lock_held
 from bot.telegram.client import TelegramClient, load_tls_context
 
 
-async def run_check_command(open_door: OpenHttpServer, *, for_machines: bool) -> int:
-    """Check everything, print it to stdout, and return the exit code: 1 if anything would fail, else 0."""
-    findings = await _collect_findings(open_door)
-    if for_machines:
-        shown = render_json(findings)
-    else:
-        shown = render_table(findings, in_colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    sys.stdout.write(f"{shown}\n")
+async def run_check_command(open_http_server: OpenHttpServer, *, as_json: bool) -> int:
+    """Check everything, print the findings to stdout, and return the exit code: 1 for any failure, else 0."""
+    findings = await _collect_findings(open_http_server)
+    in_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    output = render_json(findings) if as_json else render_table(findings, in_colour=in_colour)
+    sys.stdout.write(f"{output}\n")
     sys.stdout.flush()
     return exit_code(findings)
 
 
-async def _collect_findings(open_door: OpenHttpServer) -> list[Finding]:
+async def _collect_findings(open_http_server: OpenHttpServer) -> list[Finding]:
     try:
         settings = load_settings()
     except CannotRun as error:
@@ -45,18 +48,20 @@ async def _collect_findings(open_door: OpenHttpServer) -> list[Finding]:
             [*checks.report_settings_errors(error), *skip_all_checks(SETTINGS_INVALID)], read_raw_secrets()
         )
     logs.configure_logging("WARNING", "text", settings.secrets)
-    left: list[str] = []
+    pending: list[str] = []
 
-    def note(names: Sequence[str]) -> None:
-        left[:] = names
+    def set_pending(names: Sequence[str]) -> None:
+        pending[:] = names
 
-    async with show_progress(TerminalProgress(sys.stderr), lambda: f"checking: {', '.join(left)}"):
-        found = await run_checks(settings, CheckContext(open_door, wall_clock=time.time, on_progress=note))
-    return _redact_findings(found, settings.secrets)
+    async with show_progress(TerminalProgress(sys.stderr), lambda: f"checking: {', '.join(pending)}"):
+        findings = await run_checks(
+            settings, CheckContext(open_http_server, wall_clock=time.time, on_progress=set_pending)
+        )
+    return _redact_findings(findings, settings.secrets)
 
 
 def _redact_findings(findings: Sequence[Finding], secrets: Iterable[str]) -> list[Finding]:
-    """Return the findings as anybody may see them: no secret, and nothing of others that could act on a terminal."""
+    """Remove secrets, and whatever of foreign text could control a terminal."""
     redact = Redaction(secrets)
     return [
         replace(
@@ -71,18 +76,18 @@ def _redact_findings(findings: Sequence[Finding], secrets: Iterable[str]) -> lis
 #: Seconds for each subject.
 CHECK_TIMEOUT = 10.0
 
-#: The subjects beside the settings, in the order of the table, and who keeps us waiting there.
+#: The subjects besides the settings, in the order of the table, and who was slow when a check times out.
 SUBJECTS = {
     checks.BOT_SUBJECT: "Telegram",
     checks.UPDATES_SUBJECT: "Telegram",
     checks.KIE_SUBJECT: "Kie",
-    checks.UPLOAD_SUBJECT: "the host for uploads",
-    public_url.HTTP_SERVER_SUBJECT: "the bot's door",
+    checks.UPLOAD_SUBJECT: "the upload host",
+    public_url.HTTP_SERVER_SUBJECT: "the bot's HTTP server",
     checks.CLOCK_SUBJECT: "the servers",
     checks.DATABASE_SUBJECT: "the disk",
 }
 
-#: Why nothing else is looked at.
+#: Why everything else is skipped.
 SETTINGS_INVALID = "the settings have to be right first"
 
 PendingCheck = Coroutine[None, None, list[Finding]]
@@ -90,41 +95,42 @@ PendingCheck = Coroutine[None, None, list[Finding]]
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a round needs from outside."""
+    """What the checks need from outside."""
 
     open_http_server: public_url.OpenHttpServer
-    #: our clock, in seconds since 1970
+    #: seconds since 1970
     wall_clock: Callable[[], float]
-    #: is told which subjects are still being looked at
+    #: called with the subjects that are still being checked
     on_progress: Callable[[Sequence[str]], None] = lambda _: None
     #: seconds for each subject
     timeout: float = CHECK_TIMEOUT
 
 
-async def run_checks(settings: Settings, means: CheckContext) -> list[Finding]:
-    """Look at every subject and return what was found, in the order of the table."""
-    found = checks.check_settings(settings)
+async def run_checks(settings: Settings, context: CheckContext) -> list[Finding]:
+    """Check every subject and return the findings in the order of the table."""
+    findings = checks.check_settings(settings)
     async with AsyncExitStack() as stack:
         try:
-            works = _prepare_checks(settings, means, stack)
+            pending_checks = _prepare_checks(settings, context, stack)
         except CannotRun as error:
-            problems = [each for each in found if each.status is not FindingStatus.OK]
+            problems = [each for each in findings if each.status is not FindingStatus.OK]
             return [*problems, *checks.report_settings_errors(error), *skip_all_checks(SETTINGS_INVALID)]
-        left = list(works)
+        pending = list(pending_checks)
 
-        async def one(name: str) -> list[Finding]:
-            result = await _run_with_timeout(means.timeout, name, works[name])
-            left.remove(name)
-            means.on_progress(left)
+        async def run_check(name: str) -> list[Finding]:
+            result = await _run_with_timeout(context.timeout, name, pending_checks[name])
+            pending.remove(name)
+            context.on_progress(pending)
             return result
 
-        means.on_progress(left)
-        results = dict(zip(works, await asyncio.gather(*(one(name) for name in works)), strict=True))
-    return found + [finding for name in SUBJECTS for finding in results[name]]
+        context.on_progress(pending)
+        results = await asyncio.gather(*(run_check(name) for name in pending_checks))
+        by_subject = dict(zip(pending_checks, results, strict=True))
+    return findings + [finding for name in SUBJECTS for finding in by_subject[name]]
 
 
 def skip_all_checks(why: str) -> list[Finding]:
-    """Return that no subject was looked at."""
+    """Return a skipped finding for every subject."""
     return [skipped(name, why) for name in SUBJECTS]
 
 
@@ -133,24 +139,24 @@ async def _run_with_timeout(seconds: float, name: str, work: PendingCheck) -> li
         async with asyncio.timeout(seconds):
             return await work
     except TimeoutError:
-        found = f"no answer of {SUBJECTS[name]} within {seconds:.0f} s"
-        return [failure(name, found, "try again; if it stays so, look at this machine's network and disk")]
+        found = f"no answer from {SUBJECTS[name]} within {seconds:.0f} s"
+        return [failure(name, found, "try again; if it stays so, check this machine's network and disk")]
 
 
-def _prepare_checks(settings: Settings, means: CheckContext, stack: AsyncExitStack) -> dict[str, PendingCheck]:
-    """Prepare to look at each subject. Raises CannotRun."""
+def _prepare_checks(settings: Settings, context: CheckContext, stack: AsyncExitStack) -> dict[str, PendingCheck]:
+    """Return the check of each subject. Raises CannotRun."""
     refuse_unusable_proxies()
     tls = load_tls_context()
-    reach = HttpProbe(tls)
-    stack.push_async_callback(reach.aclose)
+    probe = HttpProbe(tls)
+    stack.push_async_callback(probe.aclose)
     redact, token = Redaction(settings.secrets), settings.telegram_bot_token.get_secret_value()
-    chat = TelegramClient(token=token, api_url=settings.telegram_api_url, tls=tls, redact=redact)
-    stack.push_async_callback(chat.aclose)
+    telegram = TelegramClient(token=token, api_url=settings.telegram_api_url, tls=tls, redact=redact)
+    stack.push_async_callback(telegram.aclose)
     kie = KieClient(
         api_url=settings.kie_api_url,
         upload_url=settings.kie_upload_url,
         key=settings.kie_api_key.get_secret_value(),
-        # a model that is not known is a mistake that was found before; the balance is the same for all
+        # an unknown model is reported by the settings; credits are the same for all models
         model=settings.kie_model if settings.kie_model in KNOWN_MODELS else min(KNOWN_MODELS),
         redact=redact,
         timeout=settings.kie_timeout_seconds,
@@ -160,18 +166,18 @@ def _prepare_checks(settings: Settings, means: CheckContext, stack: AsyncExitSta
     is_running = is_process_lock_held(settings.database_path)
     servers = {"Kie": settings.kie_api_url, "Telegram": settings.telegram_api_url}
     return {
-        # the first, because names that cannot be resolved may keep every thread waiting
+        # first, because host names that do not resolve may occupy every thread
         checks.DATABASE_SUBJECT: _check_database_in_thread(settings, is_running=is_running),
-        checks.BOT_SUBJECT: checks.check_bot_token(chat, reach, settings.telegram_api_url),
+        checks.BOT_SUBJECT: checks.check_bot_token(telegram, probe, settings.telegram_api_url),
         checks.UPDATES_SUBJECT: checks.check_update_delivery(
-            chat, settings, is_running=is_running, of_day=means.wall_clock
+            telegram, settings, is_running=is_running, wall_clock=context.wall_clock
         ),
-        checks.KIE_SUBJECT: checks.check_kie_credits(kie, reach, settings.kie_api_url),
-        checks.UPLOAD_SUBJECT: checks.check_upload_host(reach, settings.kie_upload_url),
+        checks.KIE_SUBJECT: checks.check_kie_credits(kie, probe, settings.kie_api_url),
+        checks.UPLOAD_SUBJECT: checks.check_upload_host(probe, settings.kie_upload_url),
         public_url.HTTP_SERVER_SUBJECT: public_url.check_public_url(
-            settings, reach, means.open_http_server, is_running=is_running
+            settings, probe, context.open_http_server, is_running=is_running
         ),
-        checks.CLOCK_SUBJECT: checks.check_clock_skew(reach, servers, means.wall_clock),
+        checks.CLOCK_SUBJECT: checks.check_clock_skew(probe, servers, context.wall_clock),
     }
 
 
@@ -180,3 +186,52 @@ async def _check_database_in_thread(settings: Settings, *, is_running: bool) -> 
     bot_id = int(number) if number.isdecimal() else None
     path = Path(settings.database_path)
     return await asyncio.to_thread(checks.check_database, path, bot_id=bot_id, is_running=is_running)
+
+
+_COLOURS = {
+    FindingStatus.OK: "32",
+    FindingStatus.WARNING: "33",
+    FindingStatus.FAILURE: "31",
+    FindingStatus.SKIPPED: "2",
+}
+
+#: Columns of the status and of the subject.
+_STATUS_WIDTH, _SUBJECT_WIDTH = 9, 11
+
+
+def render_table(findings: Sequence[Finding], *, in_colour: bool) -> str:
+    """Return a line for each finding, and a summary."""
+    return "\n".join(
+        [*(_render_finding(each, in_colour=in_colour) for each in findings), "", _render_summary(findings)]
+    )
+
+
+def render_json(findings: Sequence[Finding]) -> str:
+    """Return a list with an object for each finding: name, status, found, remedy (or null)."""
+    return json.dumps([asdict(each) for each in findings], indent=2)
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """Return 1 if there is a failure, else 0."""
+    return int(any(each.status is FindingStatus.FAILURE for each in findings))
+
+
+def _render_finding(finding: Finding, *, in_colour: bool) -> str:
+    status = f"{finding.status:{_STATUS_WIDTH}}"
+    if in_colour:
+        status = f"\x1b[{_COLOURS[finding.status]}m{status}\x1b[0m"
+    remedy = f": {finding.remedy}" if finding.remedy else ""
+    return f"{status}{finding.name:{_SUBJECT_WIDTH}}{finding.found}{remedy}"
+
+
+def _render_summary(findings: Sequence[Finding]) -> str:
+    count = Counter(each.status for each in findings)
+    failures, warnings = count[FindingStatus.FAILURE], count[FindingStatus.WARNING]
+    if failures:
+        counted = f"{_pluralize(failures, 'failure')}, {_pluralize(warnings, 'warning')}"
+        return f"{counted}: the bot cannot do its work like this."
+    return f"{_pluralize(warnings, 'warning')}: the bot can do its work." if warnings else "All is well."
+
+
+def _pluralize(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

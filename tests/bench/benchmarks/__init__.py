@@ -1,1 +1,1 @@
-"""The measures, a file each; every one returns a `Part` of the report."""
+"""The benchmarks, one per file; each returns a `BenchmarkResult`."""

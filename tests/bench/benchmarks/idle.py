@@ -1,4 +1,4 @@
-"""What the bot takes while nobody wants anything, and what each waiting job takes."""
+"""CPU and memory of an idle bot, and of waiting jobs."""
 
 import asyncio
 
@@ -6,25 +6,25 @@ from tests.bench.environment import BenchEnvironment, open_bench_environment
 from tests.bench.report import BenchmarkResult, Measurement
 from tests.bench.seed_database import copy_job
 
-#: Seconds over which an idle bot is watched.
+#: Seconds for which an idle bot is measured.
 OBSERVED_SECONDS = 10.0
 
 #: Jobs that wait.
 WAITING = 10_000
 
-#: Lets nobody have their turn.
+#: Lets almost no order start.
 NOTHING_STARTS = {"CREATES_PER_10_SECONDS": "1", "MAX_RUNNING": "1"}
 
 BYTES_PER_MB = 1_000_000
 
 
 async def measure_idle(rounds: int) -> BenchmarkResult:
-    """Watch an idle bot, then one before which very many jobs wait."""
+    """Measure an idle bot, then one with very many waiting jobs."""
     shares, memory, waiting, state = [], [], [], 0.0
     async with open_bench_environment() as scene:
         for _ in range(max(2, rounds // 3)):
             async with scene.bot() as bot:
-                await asyncio.sleep(4)  # what it does once after its start is over
+                await asyncio.sleep(4)  # until the work after its start is done
                 before = bot.cpu
                 await asyncio.sleep(OBSERVED_SECONDS)
                 shares.append((bot.cpu - before) / OBSERVED_SECONDS * 100)
@@ -50,11 +50,11 @@ async def measure_idle(rounds: int) -> BenchmarkResult:
 
 
 async def leave_one_waiting(scene: BenchEnvironment) -> None:
-    """Let the bot bring a job, the second one, to where it only waits for its turn, and end."""
+    """Leave a second job that only waits for its turn."""
     await scene.ask("let_tasks_take", seconds=3600)
     async with scene.bot(**NOTHING_STARTS):
         await scene.ask("send", people=1)
         await scene.ask("counted", name="createTask", count=1)
         await scene.ask("send", people=1, first=1)
         await scene.ask("counted", name="upload", count=2)
-        await asyncio.sleep(2)  # the message that tells of it is sent
+        await asyncio.sleep(2)  # its progress message is sent

@@ -1,4 +1,4 @@
-"""One edit, one at a time: requests, commits, and what passes between Kie's success and the answer."""
+"""A single edit: its requests, its commits, and the time from Kie's success to the answer."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ async def measure_edit(rounds: int) -> BenchmarkResult:
         await scene.ask("let_results_take", seconds=RESULT_TRANSFER_SECONDS)
         async with scene.bot():
             await scene.ask("send", people=1)
-            await scene.ask("answered", count=1)  # it has warmed up
+            await scene.ask("answered", count=1)  # warm-up
             edits, commits = [], []
             for number in range(1, rounds + 1):
                 edit, committed = await _record_edit(scene, number)
@@ -39,8 +39,8 @@ async def measure_edit(rounds: int) -> BenchmarkResult:
     return BenchmarkResult(
         [
             Measurement("success to sendPhoto, our own time", "ms", own, goal=10.0, floor=1.2),
-            Measurement("requests beside the looks", "", requests, goal=11, floor=8),
-            Measurement("looks", "", [_count_polls(edit) for edit in edits]),
+            Measurement("requests besides the polls", "", requests, goal=11, floor=8),
+            Measurement("polls", "", [_count_polls(edit) for edit in edits]),
             Measurement("commits", "", commits, goal=9, floor=6),
         ],
         [("One edit as the servers see it, in ms", ("begins", "answered"), _timeline(middle))],
@@ -51,7 +51,7 @@ async def _record_edit(scene: BenchEnvironment, number: int) -> tuple[list[Reque
     before, committed = len(await scene.ask("seen")), count_commits(scene.database)
     await scene.ask("send", people=1, first=number)
     await scene.ask("answered", count=number + 1)
-    # the deletion is written down after it was answered, and the next poll is on its way
+    # the deletion is committed after its answer, when the next poll is already under way
     await scene.ask("rest")
     seen = (await scene.ask("seen"))[before:]
     return [each for each in seen if each["name"] not in UNRELATED_CALLS], count_commits(scene.database) - committed
@@ -84,7 +84,7 @@ UNFINISHED = 10_000
 
 
 async def measure_start(rounds: int) -> BenchmarkResult:
-    """Start it on an empty database, and on one with very many unfinished jobs, every second of which runs."""
+    """Start on an empty database, and on one with very many unfinished jobs, half of them running."""
     empty, full = [], []
     async with open_bench_environment() as scene:
         for _ in range(rounds):

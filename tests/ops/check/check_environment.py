@@ -1,4 +1,4 @@
-"""A site: the local servers around a bot that has not been started, to go round at."""
+"""The environment of a `check`: the local servers, and a bot that is not started."""
 
 import secrets
 import socket
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.inbound.http_endpoints import serve_without_bot
+from bot.ops.check.checks import Finding, FindingStatus
 from bot.ops.check.command import CHECK_TIMEOUT, CheckContext, run_checks
-from bot.ops.check.findings import Finding, FindingStatus
 from bot.sandbox.kie.local_kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings
@@ -21,25 +21,25 @@ from tests.secret_leaks import find_secret_leaks
 
 
 class CheckEnvironment:
-    """What `check` looks at; `port` is free, and the front leads there."""
+    """The servers and settings to check; `port` is free, and the reverse proxy leads there."""
 
-    def __init__(self, telegram: LocalTelegram, kie: LocalKie, front: ReverseProxy, folder: Path, port: int) -> None:
+    def __init__(self, telegram: LocalTelegram, kie: LocalKie, proxy: ReverseProxy, folder: Path, port: int) -> None:
         self.telegram = telegram
         self.kie = kie
-        self.reverse_proxy = front
+        self.reverse_proxy = proxy
         self.folder = folder
         self.port = port
-        #: ours, as against that of the servers
+        #: this machine's clock, not the servers'
         self.clock = ManualClock()
         self.printed_findings: list[str] = []
 
     @property
     def database(self) -> Path:
-        """Where the bot's database is, or will be."""
+        """The path of the bot's database."""
         return self.folder / "darkroom.db"
 
     def settings(self, **changes: Any) -> Settings:
-        """Return the settings of a bot here, with some of them others."""
+        """Return the bot's settings, with these changes."""
         values: dict[str, Any] = {
             "telegram_bot_token": TOKEN,
             "telegram_api_url": self.telegram.url,
@@ -52,7 +52,7 @@ class CheckEnvironment:
         return Settings(_env_file=None, **(values | changes))
 
     async def run_checks(self, *, patience: float = CHECK_TIMEOUT, **changes: Any) -> list[Finding]:
-        """Go round with these settings."""
+        """Run all checks with these settings."""
         settings = self.settings(**changes)
         findings = await run_checks(settings, CheckContext(serve_without_bot, wall_clock=self.clock, timeout=patience))
         self.printed_findings.append(repr(findings))
@@ -60,17 +60,17 @@ class CheckEnvironment:
         return findings
 
     async def find_problems(self, **changes: Any) -> dict[str, Finding]:
-        """Go round and return what is not well, by name."""
+        """Run all checks and return the findings that are not ok, by name."""
         return {each.name: each for each in await self.run_checks(**changes) if each.status is not FindingStatus.OK}
 
     async def find_finding(self, name: str, **changes: Any) -> Finding:
-        """Go round and return the one finding about a subject."""
+        """Run all checks and return the finding about a subject."""
         [finding] = [each for each in await self.run_checks(**changes) if each.name == name]
         return finding
 
 
 def find_free_port() -> int:
-    """Return a port that nobody has, below those that are given out to whoever asks for any."""
+    """Return a free port below the ephemeral ones."""
     while True:
         port = 20_000 + secrets.randbelow(12_000)
         with socket.socket() as probe:
@@ -82,9 +82,9 @@ def find_free_port() -> int:
 async def open_check_environment(
     folder: Path, clock: Callable[[], float] | None = None
 ) -> AsyncIterator[CheckEnvironment]:
-    """Open a site whose servers have this clock, or one that stands still.
+    """Open an environment whose servers have this clock, or a manual one.
 
-    What was done there must have ordered, stored and received nothing, and told no secret.
+    At the end, nothing may have been ordered, stored or received, and no secret leaked.
     """
     clock = clock or ManualClock()
     telegram = LocalTelegram(token=TOKEN, clock=clock, check=bot_api_validator.validate_request)
@@ -93,10 +93,10 @@ async def open_check_environment(
         for server in (telegram, kie):
             await server.start()
             stack.push_async_callback(server.stop)
-        front = await stack.enter_async_context(open_reverse_proxy())
+        proxy = await stack.enter_async_context(open_reverse_proxy())
         port = find_free_port()
-        front.upstream = f"http://127.0.0.1:{port}"
-        site = CheckEnvironment(telegram, kie, front, folder, port)
+        proxy.upstream = f"http://127.0.0.1:{port}"
+        site = CheckEnvironment(telegram, kie, proxy, folder, port)
         yield site
     assert telegram.check_failures == []
     assert {call.name for call in kie.calls} <= {"credit", "uploadHost"}

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.ops.check.checks import judge_clock_skew
-from bot.ops.check.findings import FindingStatus
+from bot.ops.check.checks import FindingStatus, judge_clock_skew
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.telegram.errors import too_many_requests, unauthorized
 from bot.store.process_lock import hold_process_lock
@@ -133,7 +132,7 @@ async def test_a_password_in_an_address_is_not_shown(site: CheckEnvironment) -> 
 
 async def test_a_server_that_speaks_no_tls_is_told(site: CheckEnvironment) -> None:
     finding = await site.find_finding("upload", kie_upload_url=site.kie.url.replace("http:", "https:"))
-    assert "there is no TLS with" in finding.found
+    assert "no TLS connection to" in finding.found
 
 
 def _self_signed_certificate(folder: Path) -> ssl.SSLContext:
@@ -163,7 +162,7 @@ async def test_a_proxy_that_is_away_is_named(
     findings = await site.run_checks(public_url=site.reverse_proxy.url)
     failures = {each.name: each.remedy for each in findings if each.status is FindingStatus.FAILURE}
     assert set(failures) == {"bot", "kie", "upload"}, "this machine's own door is asked past the proxy"
-    assert all(f"at {name.upper()}" in str(remedy) for remedy in failures.values())
+    assert all(f"and {name.upper()}" in str(remedy) for remedy in failures.values())
     assert "canary" not in repr(findings)
 
 
@@ -198,9 +197,9 @@ async def test_everything_ends_in_time_when_everything_hangs(site: CheckEnvironm
     began = asyncio.get_running_loop().time()
     findings = await site.run_checks(patience=0.3)
     assert asyncio.get_running_loop().time() - began < 5
-    hung = {each.name: each.found for each in findings if "no answer of" in each.found}
+    hung = {each.name: each.found for each in findings if "no answer from" in each.found}
     assert list(hung) == ["bot", "updates", "kie", "upload"]
-    assert hung["bot"].startswith("no answer of Telegram")
+    assert hung["bot"].startswith("no answer from Telegram")
     assert {each.status for each in findings if each.name not in hung} == {FindingStatus.OK}
 
 
@@ -226,7 +225,7 @@ async def test_what_the_bot_can_run_with_but_better_would_not_is_a_warning(site:
         (30.0, FindingStatus.OK, "right to 30 s"),
         (-31.0, FindingStatus.WARNING, "31 s behind that of Kie"),
         (299.0, FindingStatus.WARNING, "299 s ahead of that of Kie"),
-        (300.0, FindingStatus.FAILURE, "callbacks of Kie would be refused"),
+        (300.0, FindingStatus.FAILURE, "callbacks from Kie would be refused"),
         (-3600.0, FindingStatus.FAILURE, "3600 s behind that of Kie"),
     ],
 )
@@ -271,23 +270,28 @@ async def test_a_webhook_of_an_old_deployment_is_told_without_its_path(site: Che
 async def test_updates_that_wait_are_counted(site: CheckEnvironment) -> None:
     site.telegram.person().send_text("hello")
     finding = await site.find_finding("updates")
-    assert (finding.status, finding.found) == (FindingStatus.OK, "asked for by polling; 1 wait at Telegram")
+    assert (finding.status, finding.found) == (FindingStatus.OK, "polled for; 1 pending at Telegram")
 
 
 @pytest.mark.parametrize(
     ("known", "runs", "status", "words"),
     [
         (None, False, FindingStatus.OK, "once the bot runs"),
-        (None, True, FindingStatus.WARNING, "Telegram brings no updates"),
-        ({"url": SOMEWHERE}, False, FindingStatus.WARNING, "brings updates to old.example"),
-        ({}, True, FindingStatus.OK, "brought to"),
+        (None, True, FindingStatus.WARNING, "Telegram delivers no updates"),
+        ({"url": SOMEWHERE}, False, FindingStatus.WARNING, "delivers updates to old.example"),
+        ({}, True, FindingStatus.OK, "delivered to"),
         (
             {"last_error_date": -60, "last_error_message": "Connection refused"},
             False,
             FindingStatus.WARNING,
             "1 min ago",
         ),
-        ({"last_error_date": -7200, "last_error_message": "Connection refused"}, True, FindingStatus.OK, "brought to"),
+        (
+            {"last_error_date": -7200, "last_error_message": "Connection refused"},
+            True,
+            FindingStatus.OK,
+            "delivered to",
+        ),
     ],
 )
 async def test_where_updates_are_brought_is_compared_with_public_url(

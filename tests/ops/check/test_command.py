@@ -11,8 +11,8 @@ import pytest
 
 from bot.__main__ import main
 from bot.inbound.http_endpoints import serve_without_bot
-from bot.ops.check.command import run_check_command
-from bot.ops.check.findings import Finding, FindingStatus, exit_code, failure, ok, render_table, skipped, warning
+from bot.ops.check.checks import Finding, FindingStatus, failure, ok, skipped, warning
+from bot.ops.check.command import exit_code, render_table, run_check_command
 from bot.settings import Settings
 from tests.ops.check.check_environment import CheckEnvironment, open_check_environment
 from tests.process_harness import KEY, PROJECT_ROOT, TOKEN, ProcessHarness, make_photo, parse_port
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("restored_logging")
 
 @pytest.fixture
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CheckEnvironment]:
-    """A site of this moment, and an environment that leads there."""
+    """An environment with the real time, and variables that lead there."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -51,10 +51,10 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def _run_check_command(
-    site: CheckEnvironment, capsys: pytest.CaptureFixture[str], *, for_machines: bool = False
+    site: CheckEnvironment, capsys: pytest.CaptureFixture[str], *, as_json: bool = False
 ) -> tuple[int, str]:
     """Run the command; return its exit code and what it printed."""
-    code = await run_check_command(serve_without_bot, for_machines=for_machines)
+    code = await run_check_command(serve_without_bot, as_json=as_json)
     out, err = capsys.readouterr()
     assert err == "", "there is no terminal"
     site.printed_findings.append(out)
@@ -62,7 +62,7 @@ async def _run_check_command(
 
 
 def _replace_addresses(site: CheckEnvironment, text: str) -> str:
-    """Put names in the place of the addresses that the local servers have by chance."""
+    """Replace the random addresses of the local servers."""
     for found, shown in (
         (site.reverse_proxy.url, "https://bot.example.org"),
         (site.kie.url.removeprefix("http://"), "kieai.redpandaai.co"),
@@ -100,7 +100,7 @@ async def test_machines_get_a_list_of_objects_with_four_fields(
     site: CheckEnvironment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.kie.add_credits(-100)
-    code, out = await _run_check_command(site, capsys, for_machines=True)
+    code, out = await _run_check_command(site, capsys, as_json=True)
     findings = {each["name"]: each for each in json.loads(out)}
     assert code == 1
     assert findings["kie"] == {
@@ -175,7 +175,7 @@ async def test_colours_and_progress_are_for_terminals(
         monkeypatch.setattr(stream, "isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", no_colour)
     monkeypatch.setattr("bot.ops.terminal_progress.REFRESH_SECONDS", 0.0)
-    await run_check_command(serve_without_bot, for_machines=False)
+    await run_check_command(serve_without_bot, as_json=False)
     out, err = capsys.readouterr()
     assert ("\x1b[32mok" in out) is is_coloured
     assert err.startswith("\r\x1b[Kchecking: database, bot, updates, kie, upload, door, clock")
@@ -221,7 +221,7 @@ async def test_beside_a_running_bot_all_is_well_and_the_bot_goes_on(world: Proce
     assert await checking.wait_for_exit() == 0, checking.log
     findings = {each["name"]: each for each in json.loads(checking.log)}
     assert {each["status"] for each in findings.values()} == {"ok"}
-    assert findings["door"]["found"] == f"the bot that runs answers at http://127.0.0.1:{port}"
+    assert findings["door"]["found"] == f"the running bot answers at http://127.0.0.1:{port}"
     assert findings["database"]["found"].endswith("is sound; a bot runs on it")
     assert await world.wait_for_pictures(ada.id)
     assert world.count_orders() == 1

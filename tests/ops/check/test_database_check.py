@@ -14,7 +14,7 @@ import pytest
 
 from bot.job import State
 from bot.ops.check import checks
-from bot.ops.check.findings import Finding, FindingStatus
+from bot.ops.check.checks import Finding, FindingStatus
 from bot.store.database import Database
 from bot.store.migrations import newest_schema_version
 from bot.store.process_lock import hold_process_lock, is_process_lock_held
@@ -53,7 +53,7 @@ def _file_state(path: Path) -> dict[str, bytes]:
 
 def test_one_that_is_not_there_yet_is_fine_and_not_made(tmp_path: Path) -> None:
     finding = _check_database(tmp_path / "new" / "folder" / "darkroom.db")
-    assert (finding.status, finding.found[-34:]) == (FindingStatus.OK, "is not there yet, and will be made")
+    assert (finding.status, finding.found[-39:]) == (FindingStatus.OK, "does not exist yet, and will be created")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.ops.check.findings import FindingStatus
+from bot.ops.check.checks import FindingStatus
 from bot.store.process_lock import hold_process_lock
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.ops.check.check_environment import CheckEnvironment
@@ -58,7 +58,7 @@ async def test_a_port_for_metrics_that_is_taken_is_found_before_the_start(site: 
 async def test_without_a_public_url_only_the_door_is_looked_at(site: CheckEnvironment) -> None:
     findings = await site.run_checks()
     assert [each.found for each in findings if each.name in {"door", "callbacks", "webhook"}] == [
-        f"http://127.0.0.1:{site.port} can be had"
+        f"http://127.0.0.1:{site.port} is free"
     ]
 
 
@@ -66,8 +66,8 @@ async def test_a_proxy_with_nothing_behind_it_is_told_where_to_hand_on_to(site: 
     site.reverse_proxy.upstream = None
     finding = (await site.find_problems(public_url=site.reverse_proxy.url))["callbacks"]
     assert finding.status is FindingStatus.FAILURE
-    assert "finds nothing behind it (HTTP 502)" in finding.found
-    assert finding.remedy == f"let it hand on to http://127.0.0.1:{site.port}"
+    assert "reaches nothing behind it (HTTP 502)" in finding.found
+    assert finding.remedy == f"let it forward to http://127.0.0.1:{site.port}"
 
 
 async def test_a_port_that_is_picked_anew_each_time_cannot_be_handed_on_to(site: CheckEnvironment) -> None:
@@ -128,7 +128,7 @@ async def test_the_door_of_the_bot_that_runs_answers_for_itself(site: CheckEnvir
     with hold_process_lock(str(site.database)):
         findings = await site.run_checks(port=_server_port(house), public_url=house.reverse_proxy.url, **WITH_WEBHOOK)
     found = {each.name: each for each in findings}
-    assert found["door"].found == f"the bot that runs answers at http://127.0.0.1:{_server_port(house)}"
+    assert found["door"].found == f"the running bot answers at http://127.0.0.1:{_server_port(house)}"
     assert {found[name].status for name in ("door", "callbacks", "webhook")} == {FindingStatus.OK}
 
 
