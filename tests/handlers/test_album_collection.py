@@ -79,7 +79,8 @@ async def _play_story(story: AlbumStory, folder: Path) -> dict[str, Job]:
         if delivery.is_after_restart:
             await office.db.close()
             office = DispatchHarness(await Database.open(path))
-            await office.db.transact(lambda tx, now=now: tx.jobs.reopen(add_seconds(now, WINDOW), add_seconds(now, 8)))  # type: ignore[misc]  # mypy: a default in a lambda
+            until = (add_seconds(now, WINDOW), add_seconds(now, 8))
+            await office.db.transact(lambda tx, until=until: tx.jobs.extend_collection_deadlines(*until))  # type: ignore[misc]  # mypy: a default in a lambda
         office.now = now
         await office.db.transact(lambda tx, now=now: close_due_requests(tx, CONTAINMENT, now))  # type: ignore[misc]  # mypy: a default in a lambda
         await office.handle_updates(_delivery_update(number, story, delivery))
