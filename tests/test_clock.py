@@ -112,7 +112,7 @@ async def test_a_clock_that_is_set_while_the_bot_runs_changes_nothing_for_anybod
         house.ada.send_photo(make_photo())  # lacks its words
         for _ in range(4):  # of these one hangs at Kie, one is finished, and two wait
             house.ada.send_photo(make_photo(), caption="make it snow")
-        house.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))  # and the first one is in doubt
+        house.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))  # and the first one is in doubt
         await house.process_updates()
         _set_wall_clock(house, jump)
         await house.advance_time(1200)
@@ -133,10 +133,10 @@ async def test_a_clock_that_was_set_back_while_the_bot_was_stopped_keeps_nobody_
     async with open_bot_harness(tmp_path, creates_per_10_seconds=2) as house:
         await house.request_edit(make_photo())
         house.kie.faults.add(
-            "createTask", Fault(FaultKind.ANSWER, body=b'{"code": 429, "msg": "too often"}', status=200)
+            "createTask", Fault(FaultKind.RESPOND, body=b'{"code": 429, "msg": "too often"}', status=200)
         )
         await house.request_edit(make_photo("red"))
-        house.telegram.faults.add("sendPhoto", Fault(FaultKind.CUT_BEFORE))
+        house.telegram.faults.add("sendPhoto", Fault(FaultKind.DISCONNECT_BEFORE))
         await house.kie.wait_for(house._are_results_ready)
         house.clock.now -= back
         for task in house.kie.tasks.values():

@@ -16,17 +16,17 @@ from aiohttp import web
 
 class FaultKind(StrEnum):
     #: answers with `status`, `headers` and `body`, without executing the call
-    ANSWER = "answer"
-    #: as ANSWER, but only when `release` is set, which mostly is never
+    RESPOND = "answer"
+    #: as RESPOND, but only when `release` is set, which mostly is never
     HANG = "hang"
     #: waits `seconds`, then executes and answers
-    SLOW = "slow"
+    DELAY = "slow"
     #: executes, then answers when `release` is set: with `body` if it has one, else with the true response
-    HOLD_ANSWER = "held"
+    HOLD_RESPONSE = "held"
     #: closes the connection without executing the call
-    CUT_BEFORE = "cut_before"
+    DISCONNECT_BEFORE = "cut_before"
     #: executes, then closes the connection without a response
-    CUT_AFTER = "cut_after"
+    DISCONNECT_AFTER = "cut_after"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Fault:
 
 
 HTML_502 = Fault(
-    FaultKind.ANSWER,
+    FaultKind.RESPOND,
     status=502,
     body=b"<html><body><h1>502 Bad Gateway</h1></body></html>",
     headers={"Content-Type": "text/html"},
@@ -86,21 +86,21 @@ async def execute_with_fault(
     if fault is None:
         return await execute()
     match fault.kind:
-        case FaultKind.ANSWER:
+        case FaultKind.RESPOND:
             return _fault_response(fault)
         case FaultKind.HANG:
             await fault.release.wait()
             return _fault_response(fault)
-        case FaultKind.SLOW:
+        case FaultKind.DELAY:
             await asyncio.sleep(fault.seconds)
             return await execute()
-        case FaultKind.HOLD_ANSWER:
+        case FaultKind.HOLD_RESPONSE:
             answer = await execute()
             await fault.release.wait()
             return _fault_response(fault) if fault.body else answer
-        case FaultKind.CUT_AFTER:
+        case FaultKind.DISCONNECT_AFTER:
             await execute()
-        case FaultKind.CUT_BEFORE:
+        case FaultKind.DISCONNECT_BEFORE:
             pass
     return _cut_connection(request)
 

@@ -121,12 +121,12 @@ async def play_group(users: SimulatedUsers) -> None:
     await users.wait_until(lambda telegram: gone not in telegram.state.chats[users.group.id].messages)
 
 
-async def play_decoding(stage: SimulatedUsers) -> None:
-    """Ask with an album of files that have to be decoded, one after the other."""
-    stage.ada.send_album(
+async def play_decoding(users: SimulatedUsers) -> None:
+    """Request an edit of an album of files that have to be decoded."""
+    users.ada.send_album(
         [encode_image("BMP"), encode_image("TIFF"), make_photo()], {0: "make it snow"}, as_documents=True
     )
-    await stage.wait_for_pictures(stage.ada.id)
+    await users.wait_for_pictures(users.ada.id)
 
 
 async def play_stats(users: SimulatedUsers) -> None:
@@ -150,11 +150,11 @@ def _script_outcomes(*outcomes: ScriptedOutcome) -> Callable[[ProcessHarness], N
 
 
 def _cut_off_order(harness: ProcessHarness) -> None:
-    harness.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+    harness.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
 
 
 def _cut_off_answer(harness: ProcessHarness) -> None:
-    harness.telegram.faults.add("sendPhoto", Fault(FaultKind.CUT_AFTER))
+    harness.telegram.faults.add("sendPhoto", Fault(FaultKind.DISCONNECT_AFTER))
 
 
 def _set_webhook(harness: ProcessHarness) -> None:

@@ -43,16 +43,16 @@ TIMEOUT_SECONDS = 900.0
 #: users pause above this number of open jobs: a bot that crashes all the time is slower than they are
 MAX_OPEN_JOBS = 25
 
-CUTS = (FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER)
+CUTS = (FaultKind.DISCONNECT_BEFORE, FaultKind.DISCONNECT_AFTER)
 
 TELEGRAM_CALLS = ("sendPhoto", "sendMessage", "editMessageText", "deleteMessage", "getFile", "getUpdates", "file")
 TELEGRAM_FAULTS = (
-    Fault(FaultKind.SLOW, seconds=0.3), *(Fault(kind) for kind in CUTS), server_error(), too_many_requests(1),
+    Fault(FaultKind.DELAY, seconds=0.3), *(Fault(kind) for kind in CUTS), server_error(), too_many_requests(1),
 )  # fmt: skip
 KIE_CALLS = ("createTask", "recordInfo", "upload", "result")
 KIE_FAULTS = (
-    Fault(FaultKind.SLOW, seconds=0.3), *(Fault(kind) for kind in CUTS), HTML_502,
-    Fault(FaultKind.ANSWER, status=429, body=b'{"code": 429, "msg": "Too many requests"}'),
+    Fault(FaultKind.DELAY, seconds=0.3), *(Fault(kind) for kind in CUTS), HTML_502,
+    Fault(FaultKind.RESPOND, status=429, body=b'{"code": 429, "msg": "Too many requests"}'),
 )  # fmt: skip
 
 #: tasks whose picture was sent as often as allowed, each time without confirmation; the user gets a text and a button
@@ -214,39 +214,39 @@ async def test_killed_at_random_the_bot_loses_nothing_and_pays_nothing_twice(
     tmp_path: Path, used_database: Path, run: RandomRunConfig, record_property: RecordProperty
 ) -> None:
     record_property("seed", run.seed)
-    async with open_process_harness(tmp_path, credits=100_000.0) as world, open_reverse_proxy() as proxy:
-        world.copy_database_from(used_database)
-        auditor = CrashRequestAuditor(world.telegram)
-        world.telegram._server._check = auditor.audit_request
+    async with open_process_harness(tmp_path, credits=100_000.0) as harness, open_reverse_proxy() as proxy:
+        harness.copy_database_from(used_database)
+        auditor = CrashRequestAuditor(harness.telegram)
+        harness.telegram._server._check = auditor.audit_request
         rng = random.Random(run.seed)  # noqa: S311 - reproducible on purpose
-        random_users = RandomUsers(SimulatedUsers(world, TIMEOUT_SECONDS), rng, run.max_actions)
+        random_users = RandomUsers(SimulatedUsers(harness, TIMEOUT_SECONDS), rng, run.max_actions)
         settings = {"PUBLIC_URL": proxy.url} if run.has_callbacks else {}
-        supervisor = Supervisor(world, None, proxy, ALBUM_WINDOW_SECONDS="0.3", **settings)
+        supervisor = Supervisor(harness, None, proxy, ALBUM_WINDOW_SECONDS="0.3", **settings)
         await run_supervised(_run_rounds(random_users, supervisor, run.rounds), supervisor)
         counts = _summarise(random_users, supervisor, auditor, run.rounds)
         was_called = any(passed.status == 200 for passed in proxy.forwarded)
     record_property(f"killed at random, {'with' if run.has_callbacks else 'without'} callbacks", str(counts))
     assert (counts.lost, counts.paid_twice, counts.repeated_outside_window, counts.unanswered) == ([], [], [], [])
     assert counts.questions <= sum(len(crash.ordering_jobs) for crash in supervisor.crashes) + _count_uncertain_orders(
-        world
+        harness
     )
     assert was_called == run.has_callbacks
 
 
 async def _run_rounds(random_users: RandomUsers, supervisor: Supervisor, rounds: int) -> None:
     """Let users act, inject faults and kill the bot, round by round; then let it finish its work."""
-    world = random_users.users.harness
+    harness = random_users.users.harness
     for round_ in range(rounds):
         for _ in range(random_users.rng.randint(1, random_users.max_actions)):
-            if _count_open_jobs(world) < MAX_OPEN_JOBS:
+            if _count_open_jobs(harness) < MAX_OPEN_JOBS:
                 random_users.act()
-        _inject_faults(world, random_users.rng)
+        _inject_faults(harness, random_users.rng)
         bot = supervisor.bots[-1]
         await _let_bot_run(random_users, bot)
         await bot.kill()
         await _wait_for_crash(random_users, supervisor, round_ + 1)
-    world.telegram.faults.clear()
-    world.kie.faults.clear()
+    harness.telegram.faults.clear()
+    harness.kie.faults.clear()
     await random_users.users.wait_until_idle()
 
 
@@ -264,28 +264,28 @@ async def _let_bot_run(random_users: RandomUsers, bot: BotSubprocess) -> None:
         )
 
 
-def _inject_faults(world: ProcessHarness, rng: random.Random) -> None:
+def _inject_faults(harness: ProcessHarness, rng: random.Random) -> None:
     for _ in range(rng.randint(0, 2)):
-        world.telegram.faults.add(rng.choice(TELEGRAM_CALLS), rng.choice(TELEGRAM_FAULTS))
+        harness.telegram.faults.add(rng.choice(TELEGRAM_CALLS), rng.choice(TELEGRAM_FAULTS))
     if rng.random() < 0.5:
-        world.kie.faults.add(rng.choice(KIE_CALLS), rng.choice(KIE_FAULTS))
+        harness.kie.faults.add(rng.choice(KIE_CALLS), rng.choice(KIE_FAULTS))
 
 
-def _count_open_jobs(world: ProcessHarness) -> int:
-    return int(world.query("SELECT count(*) FROM jobs WHERE finished_at IS NULL")[0][0])
+def _count_open_jobs(harness: ProcessHarness) -> int:
+    return int(harness.query("SELECT count(*) FROM jobs WHERE finished_at IS NULL")[0][0])
 
 
-def _count_uncertain_orders(world: ProcessHarness) -> int:
+def _count_uncertain_orders(harness: ProcessHarness) -> int:
     """Count the orders that were never clearly answered."""
-    return int(world.query("SELECT count(*) FROM attempts WHERE outcome = 'uncertain'")[0][0])
+    return int(harness.query("SELECT count(*) FROM attempts WHERE outcome = 'uncertain'")[0][0])
 
 
 def _summarise(
     random_users: RandomUsers, supervisor: Supervisor, auditor: CrashRequestAuditor, rounds: int
 ) -> RandomRunResult:
-    world = random_users.users.harness
-    inside, outside = _repeated_answers(world, supervisor, auditor)
-    windows = world.query(
+    harness = random_users.users.harness
+    inside, outside = _repeated_answers(harness, supervisor, auditor)
+    windows = harness.query(
         "SELECT answered_at - answering_at FROM jobs JOIN outbox ON job_id = jobs.id AND is_answer"
         " WHERE kind = 'image' AND uncertain_sends = 0 AND outbox.tries = 0 AND answered_at IS NOT NULL"
     )
@@ -293,20 +293,21 @@ def _summarise(
         rounds=rounds,
         crashes=len(supervisor.crashes),
         requests=len(random_users.prompts),
-        orders=world.count_orders(),
+        orders=harness.count_orders(),
         questions=len(random_users.users.retries_pressed),
-        lost=[prompt for prompt in random_users.prompts if not _jobs_for_prompt(world, prompt)],
+        lost=[prompt for prompt in random_users.prompts if not _jobs_for_prompt(harness, prompt)],
         paid_twice=[prompt for prompt in random_users.prompts if _is_paid_twice(random_users, prompt)],
         repeated_in_window=inside,
         repeated_outside_window=outside,
-        unanswered=[f"job {row['id']}: {row['outcome']}" for row in world.query(UNANSWERED_JOBS)] + _never_shown(world),
-        unconfirmed=len(world.query(UNCONFIRMED_ANSWERS)),
+        unanswered=[f"job {row['id']}: {row['outcome']}" for row in harness.query(UNANSWERED_JOBS)]
+        + _never_shown(harness),
+        unconfirmed=len(harness.query(UNCONFIRMED_ANSWERS)),
         windows_ms=[row[0] for row in windows],
     )
 
 
-def _jobs_for_prompt(world: ProcessHarness, prompt: str) -> list[int]:
-    return [row["id"] for row in world.query("SELECT id, prompt FROM jobs") if row["prompt"] == prompt]
+def _jobs_for_prompt(harness: ProcessHarness, prompt: str) -> list[int]:
+    return [row["id"] for row in harness.query("SELECT id, prompt FROM jobs") if row["prompt"] == prompt]
 
 
 def _is_paid_twice(random_users: RandomUsers, prompt: str) -> bool:
@@ -322,11 +323,11 @@ def _is_paid_twice(random_users: RandomUsers, prompt: str) -> bool:
     return len(jobs) > 1 + variations or len(tasks) > len(jobs) + retries
 
 
-def _sends_of_result(world: ProcessHarness, task: LocalKieTask) -> list[int]:
+def _sends_of_result(harness: ProcessHarness, task: LocalKieTask) -> list[int]:
     """Return the numbers of the calls that sent a task's picture as a photo."""
     return [
         number
-        for number, call in enumerate(world.telegram.calls)
+        for number, call in enumerate(harness.telegram.calls)
         if call.method == "sendPhoto" and isinstance(call.result, dict) and _contains_result(call, task)
     ]
 
@@ -336,14 +337,14 @@ def _contains_result(call: TelegramCall, task: LocalKieTask) -> bool:
 
 
 def _repeated_answers(
-    world: ProcessHarness, supervisor: Supervisor, auditor: CrashRequestAuditor
+    harness: ProcessHarness, supervisor: Supervisor, auditor: CrashRequestAuditor
 ) -> tuple[int, list[str]]:
     """Count the answers that were repeated in the documented window, and return those outside of it."""
     inside, outside = 0, []
     excused = {key for crash, key in supervisor.unrecorded_messages() if crash.answering_jobs}
-    for task in world.kie.tasks.values():
-        for number in _sends_of_result(world, task)[:-1]:
-            [key] = sent_messages([world.telegram.calls[number]])
+    for task in harness.kie.tasks.values():
+        for number in _sends_of_result(harness, task)[:-1]:
+            [key] = sent_messages([harness.telegram.calls[number]])
             if number in auditor.unconfirmed_calls or key in excused:
                 inside += 1
             else:
@@ -351,15 +352,15 @@ def _repeated_answers(
     return inside, outside
 
 
-def _never_shown(world: ProcessHarness) -> list[str]:
+def _never_shown(harness: ProcessHarness) -> list[str]:
     """Return the pictures that are stored as sent, but never were, except the unconfirmed ones."""
-    succeeded = {row["task_id"] for row in world.query("SELECT task_id FROM jobs WHERE state = 'succeeded'")}
-    tasks = succeeded - {row["task_id"] for row in world.query(UNCONFIRMED_ANSWERS)}
-    edits = [call for call in world.telegram.calls if call.method == "editMessageMedia"]
+    succeeded = {row["task_id"] for row in harness.query("SELECT task_id FROM jobs WHERE state = 'succeeded'")}
+    tasks = succeeded - {row["task_id"] for row in harness.query(UNCONFIRMED_ANSWERS)}
+    edits = [call for call in harness.telegram.calls if call.method == "editMessageMedia"]
     return [
         f"{task.prompt}: never shown"
-        for task in world.kie.tasks.values()
+        for task in harness.kie.tasks.values()
         if task.id in tasks
-        and not _sends_of_result(world, task)
+        and not _sends_of_result(harness, task)
         and not any(_contains_result(call, task) for call in edits)
     ]

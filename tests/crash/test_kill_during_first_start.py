@@ -25,8 +25,8 @@ from tests.process_harness import make_photo, open_process_harness
 async def test_a_kill_during_the_first_start_leaves_nothing_half_done(
     tmp_path: Path, step: int, record_property: RecordProperty
 ) -> None:
-    async with open_process_harness(tmp_path / "undisturbed") as world:
-        bot = world.create_bot(command=KILLABLE_COMMAND)
+    async with open_process_harness(tmp_path / "undisturbed") as harness:
+        bot = harness.create_bot(command=KILLABLE_COMMAND)
         await bot.start()
         await bot.wait_for_log_line(FIRST_START_DONE)
         await bot.stop()
@@ -40,18 +40,18 @@ async def test_a_kill_during_the_first_start_leaves_nothing_half_done(
 
 
 async def _killed_at(point: str, folder: Path, semaphore: asyncio.Semaphore) -> None:
-    async with semaphore, open_process_harness(folder) as world:
-        killed_bot = world.create_bot(command=KILLABLE_COMMAND, CRASH_AT=point)
+    async with semaphore, open_process_harness(folder) as harness:
+        killed_bot = harness.create_bot(command=KILLABLE_COMMAND, CRASH_AT=point)
         await killed_bot.start()
         await wait_for_exit_or_log_line(killed_bot, FIRST_START_DONE)
         await killed_bot.kill()
-        ada = world.telegram.person()
+        ada = harness.telegram.person()
         ada.send_photo(make_photo(), caption="make it snow")
-        bot = world.create_bot()
+        bot = harness.create_bot()
         await bot.start_until_ready()
-        await world.wait_for_pictures(ada.id)
-        assert world.query("PRAGMA integrity_check")[0][0] == "ok"
+        await harness.wait_for_pictures(ada.id)
+        assert harness.query("PRAGMA integrity_check")[0][0] == "ok"
         assert (
-            len(world.query("SELECT command_menus_digest FROM bot_identity WHERE command_menus_digest IS NOT NULL"))
+            len(harness.query("SELECT command_menus_digest FROM bot_identity WHERE command_menus_digest IS NOT NULL"))
             == 1
         )

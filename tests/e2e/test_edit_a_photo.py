@@ -98,7 +98,7 @@ async def test_a_bad_hour_leaves_no_secret_anywhere(world: ProcessHarness) -> No
     for call in ("createTask", "recordInfo", "upload", "result"):
         world.kie.faults.add(call, HTML_502)
     for method in ("sendPhoto", "getFile", "getUpdates", "file"):
-        world.telegram.faults.add(method, Fault(FaultKind.CUT_BEFORE))
+        world.telegram.faults.add(method, Fault(FaultKind.DISCONNECT_BEFORE))
     world.telegram.faults.add("sendMessage", too_many_requests(1))
     world.telegram.faults.add("sendChatAction", server_error())
     bot = world.create_bot(LOG_LEVEL="DEBUG")

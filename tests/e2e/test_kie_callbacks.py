@@ -64,7 +64,7 @@ async def test_a_picture_comes_by_a_callback_and_nothing_of_it_can_be_found_in_t
 async def test_killed_while_the_order_was_under_way_the_bot_gives_the_picture_when_kie_calls(
     signing: ProcessHarness, front: ReverseProxy
 ) -> None:
-    signing.kie.faults.add("createTask", Fault(FaultKind.HOLD_ANSWER))
+    signing.kie.faults.add("createTask", Fault(FaultKind.HOLD_RESPONSE))
     bot = _create_bot(signing, front)
     await _start_until_ready(bot, front)
     ada = signing.telegram.person()
@@ -82,7 +82,7 @@ async def test_killed_between_a_callback_and_its_look_the_bot_still_gives_the_pi
     signing: ProcessHarness, front: ReverseProxy
 ) -> None:
     """Kie was told that its callback had arrived, and will not call again."""
-    signing.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+    signing.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
     signing.kie.faults.add("recordInfo", Fault(FaultKind.HANG))
     bot = _create_bot(signing, front)
     await _start_until_ready(bot, front)

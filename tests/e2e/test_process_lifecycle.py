@@ -38,7 +38,7 @@ async def test_a_stop_that_is_asked_for_ends_well_and_quickly(world: ProcessHarn
 
 
 async def test_a_stop_lets_an_order_under_way_come_to_its_end(world: ProcessHarness) -> None:
-    world.kie.faults.add("createTask", Fault(FaultKind.SLOW, seconds=1.5))
+    world.kie.faults.add("createTask", Fault(FaultKind.DELAY, seconds=1.5))
     bot = world.create_bot()
     await bot.start_until_ready()
     world.telegram.person().send_photo(make_photo(), caption="make it snow")
@@ -155,7 +155,7 @@ async def test_a_second_bot_on_the_same_database_is_turned_away(world: ProcessHa
 
 
 async def test_telegram_out_of_reach_at_the_start_is_waited_for(world: ProcessHarness) -> None:
-    world.telegram.faults.add("getWebhookInfo", Fault(FaultKind.CUT_BEFORE))
+    world.telegram.faults.add("getWebhookInfo", Fault(FaultKind.DISCONNECT_BEFORE))
     bot = world.create_bot()
     await bot.start_until_ready()
     assert "Telegram does not say which bot this is, next try in 1 s" in bot.log
@@ -182,7 +182,7 @@ async def test_a_webhook_that_is_set_is_removed_and_what_waits_is_kept(world: Pr
 
 
 async def test_a_server_that_knows_no_webhooks_is_no_wrong_token(world: ProcessHarness) -> None:
-    not_found = Fault(FaultKind.ANSWER, status=404, body=b'{"ok":false,"error_code":404,"description":"Not Found"}')
+    not_found = Fault(FaultKind.RESPOND, status=404, body=b'{"ok":false,"error_code":404,"description":"Not Found"}')
     world.telegram.faults.always("getWebhookInfo", not_found)
     await world.create_bot().start_until_ready()
 

@@ -79,7 +79,7 @@ async def test_while_the_answer_of_a_variation_is_on_its_way_there_is_no_second_
 async def test_a_variation_that_was_never_confirmed_does_not_keep_others_from_being_made(here: GroupHarness) -> None:
     answer = await _finish_group_edit(here)
     await here.press_button(here.ada, answer["message_id"], "Again")
-    here.harness.telegram.faults.always("sendPhoto", Fault(FaultKind.CUT_BEFORE))
+    here.harness.telegram.faults.always("sendPhoto", Fault(FaultKind.DISCONNECT_BEFORE))
     await here.finish_edits()
     await here.harness.advance_time(HOUR)
     assert here.sent_texts() == [render_english("answer-unconfirmed")]
@@ -209,7 +209,7 @@ async def test_what_an_anonymous_admin_asked_for_any_admin_may_delete_and_nobody
 async def test_about_an_order_in_doubt_of_an_anonymous_admin_any_admin_decides_and_nobody_else(
     here: GroupHarness,
 ) -> None:
-    here.harness.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+    here.harness.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
     here.group.promote(here.ada.user)
     here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
     await here.process_updates()
@@ -232,7 +232,7 @@ async def test_while_the_admins_cannot_be_found_out_others_are_served_and_the_pr
 ) -> None:
     answer = await _finish_group_edit(here)
     here.group.promote(here.grace.user)
-    here.harness.telegram.faults.always("getChatAdministrators", Fault(FaultKind.CUT_BEFORE))
+    here.harness.telegram.faults.always("getChatAdministrators", Fault(FaultKind.DISCONNECT_BEFORE))
     press = here.grace.press_button(answer["message_id"], "Delete", chat=here.group)
     here.ada.send_text("/help", chat=here.group)
     await here.process_updates()
@@ -260,7 +260,7 @@ async def test_what_telegram_does_not_let_a_bot_delete_is_said(here: GroupHarnes
 async def test_deleting_twice_and_in_an_outage_ends_with_nothing_left(house: BotHarness) -> None:
     await house.request_edit(make_photo())
     await house.advance_time(40)
-    house.telegram.faults.add("deleteMessage", Fault(FaultKind.CUT_BEFORE), times=2)
+    house.telegram.faults.add("deleteMessage", Fault(FaultKind.DISCONNECT_BEFORE), times=2)
     assert await _press_under_latest_picture(house, "Delete", times=2) == [render_english("toast-deleted")] * 2
     await house.advance_time(30)
     assert house.pictures() == []

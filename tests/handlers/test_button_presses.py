@@ -19,8 +19,8 @@ from bot.telegram.buttons import Button, ButtonAction, ButtonPress
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, render_english
 
-CUT_AFTER = Fault(FaultKind.CUT_AFTER)
-NOT_FOUND = Fault(FaultKind.ANSWER, status=404, body=b"gone")
+CUT_AFTER = Fault(FaultKind.DISCONNECT_AFTER)
+NOT_FOUND = Fault(FaultKind.RESPOND, status=404, body=b"gone")
 DAY = 86_400.0
 
 

@@ -114,7 +114,7 @@ async def test_nobody_takes_a_menu_away_with_an_edit_of_theirs(here: GroupHarnes
 
 async def test_an_order_in_doubt_is_decided_under_its_question_only(here: GroupHarness) -> None:
     eves = await _finish_edit(here, _create_eve(here))
-    here.harness.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+    here.harness.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
     here.ada.send_photo(make_photo(), caption="/edit make it rain", chat=here.group)
     await here.process_updates()
     await here.harness.advance_time(5)
@@ -244,7 +244,7 @@ async def _run_until_held(here: GroupHarness, method: str, pictures: int, fault:
 
 async def test_a_file_that_is_being_fetched_when_its_answer_is_deleted_does_not_come(here: GroupHarness) -> None:
     adas = await _finish_edit(here, here.ada)
-    fault, fetched = Fault(FaultKind.HOLD_ANSWER), len(here.harness.kie.calls_named("result"))
+    fault, fetched = Fault(FaultKind.HOLD_RESPONSE), len(here.harness.kie.calls_named("result"))
     here.harness.kie.faults.add("result", fault)
     here.grace.press_button(adas["message_id"], "Original file", chat=here.group)
     await here.harness.receive_updates()
@@ -263,7 +263,7 @@ async def test_a_file_that_arrives_while_its_answer_is_deleted_goes_with_it(here
     adas = await _finish_edit(here, here.ada)
     here.grace.press_button(adas["message_id"], "Original file", chat=here.group)
     await here.harness.receive_updates()
-    fault = Fault(FaultKind.HOLD_ANSWER)
+    fault = Fault(FaultKind.HOLD_RESPONSE)
     turning = await _run_until_held(here, "sendDocument", 2, fault)
     here.ada.press_button(adas["message_id"], "Delete", chat=here.group)
     await here.harness.receive_updates()
@@ -280,7 +280,7 @@ async def test_a_file_that_telegram_refuses_while_its_answer_is_deleted_is_not_s
     adas = await _finish_edit(here, here.ada)
     here.grace.press_button(adas["message_id"], "Original file", chat=here.group)
     await here.harness.receive_updates()
-    fault = Fault(FaultKind.HOLD_ANSWER, status=refusal.status, body=refusal.body)
+    fault = Fault(FaultKind.HOLD_RESPONSE, status=refusal.status, body=refusal.body)
     turning = await _run_until_held(here, "sendDocument", 2, fault)
     here.ada.delete(here.pictures()[1]["message_id"], chat=here.group)  # it was refused, and never stood there
     here.ada.press_button(adas["message_id"], "Delete", chat=here.group)
@@ -300,7 +300,7 @@ async def test_an_answer_may_be_pressed_before_the_bot_knows_that_it_arrived(her
     await here.process_updates()
     await here.harness.kie.wait_for(lambda: all(task.prepared_at for task in here.harness.kie.tasks.values()))
     here.harness.clock.now += 30
-    fault = Fault(FaultKind.HOLD_ANSWER)
+    fault = Fault(FaultKind.HOLD_RESPONSE)
     turning = await _run_until_held(here, "sendPhoto", 1, fault)
     [answer] = here.pictures()
     press = here.ada.press_button(answer["message_id"], label, chat=here.group)
@@ -315,7 +315,7 @@ async def test_an_answer_may_be_pressed_before_the_bot_knows_that_it_arrived(her
 
 
 async def test_an_answer_that_came_twice_because_nobody_knew_goes_twice(here: GroupHarness) -> None:
-    here.harness.telegram.faults.add("sendPhoto", Fault(FaultKind.CUT_AFTER))
+    here.harness.telegram.faults.add("sendPhoto", Fault(FaultKind.DISCONNECT_AFTER))
     here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group)
     first, second = await here.finish_edits()
     for answer in (second, first):
@@ -325,7 +325,7 @@ async def test_an_answer_that_came_twice_because_nobody_knew_goes_twice(here: Gr
 
 
 async def test_an_answer_in_doubt_that_is_deleted_is_not_sent_once_more(here: GroupHarness) -> None:
-    here.harness.telegram.faults.add("sendPhoto", Fault(FaultKind.CUT_AFTER))
+    here.harness.telegram.faults.add("sendPhoto", Fault(FaultKind.DISCONNECT_AFTER))
     here.harness.telegram.faults.add("sendPhoto", too_many_requests(100))
     here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group)
     [answer] = await here.finish_edits()
@@ -416,7 +416,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[ButtonScene]:
 
 async def _leave_work_unfinished(here: GroupHarness) -> None:
     """Leave an uncertain order, a queued edit with its progress message, and two questions."""
-    here.harness.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+    here.harness.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
     here.grace.send_photo(make_photo(), caption="/edit make it rain", chat=here.group)
     await here.process_updates()
     await here.harness.advance_time(5)

@@ -18,7 +18,7 @@ from tests.bot_harness import BotHarness, open_bot_harness
 from tests.group_harness import GroupHarness, create_group
 from tests.process_harness import make_photo, render_english
 
-CUT_AFTER = Fault(FaultKind.CUT_AFTER)
+CUT_AFTER = Fault(FaultKind.DISCONNECT_AFTER)
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ async def test_a_button_that_waits_for_the_admins_of_the_old_group_is_answered(h
     await here.harness.advance_time(36)
     [answer] = here.pictures()
     assert Button("Delete", ButtonAction.DELETE_ANSWER, 1).callback_data in str(answer)
-    here.harness.telegram.faults.add("getChatAdministrators", Fault(FaultKind.CUT_BEFORE), times=2)
+    here.harness.telegram.faults.add("getChatAdministrators", Fault(FaultKind.DISCONNECT_BEFORE), times=2)
     press = here.grace.press_button(answer["message_id"], "Delete", chat=here.group)
     await here.harness.receive_updates()
     await here.harness.run_due_work()

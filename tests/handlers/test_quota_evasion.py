@@ -23,7 +23,7 @@ DAY = 86_400
 TOMORROW = "16 hours"
 PHOTO = make_photo(size=(16, 16))
 
-CUT_AFTER = Fault(FaultKind.CUT_AFTER)
+CUT_AFTER = Fault(FaultKind.DISCONNECT_AFTER)
 
 
 @asynccontextmanager

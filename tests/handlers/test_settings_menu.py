@@ -146,7 +146,7 @@ async def test_a_picture_that_telegram_refuses_as_a_photo_keeps_its_buttons(hous
 
 async def test_an_answer_as_file_in_doubt_is_given_by_turning_the_status_into_it(house: BotHarness) -> None:
     await _press_through_settings(house, "Sent as: photo", "file")
-    house.telegram.faults.add("sendDocument", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.add("sendDocument", Fault(FaultKind.DISCONNECT_BEFORE))
     await house.request_edit(make_photo())
     status = house.progress_message()["message_id"]
     await house.advance_time(60)
@@ -233,7 +233,7 @@ async def test_a_menu_may_be_pressed_before_the_bot_knows_that_it_arrived(
 ) -> None:
     before = await _open_settings(house)
     house.clock.now += 1.0
-    on_its_way = Fault(FaultKind.HOLD_ANSWER)
+    on_its_way = Fault(FaultKind.HOLD_RESPONSE)
     house.telegram.faults.add("sendMessage", on_its_way)
     house.ada.send_text("/settings")
     await house.receive_updates()

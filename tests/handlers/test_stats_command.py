@@ -108,5 +108,7 @@ async def test_where_telegram_takes_no_pictures_the_figures_come_as_text(admin_c
     admin_chat.insert_finished_edit()
     body = b'{"ok": false, "error_code": 400, "description": "Bad Request: not enough rights to send photos"}'
     headers = {"Content-Type": "application/json"}
-    admin_chat.harness.telegram.faults.add("sendPhoto", Fault(FaultKind.ANSWER, status=400, body=body, headers=headers))
+    admin_chat.harness.telegram.faults.add(
+        "sendPhoto", Fault(FaultKind.RESPOND, status=400, body=body, headers=headers)
+    )
     assert (await admin_chat.send("/stats"))["text"].splitlines()[1] == "Edits: 1"

@@ -11,7 +11,7 @@ from bot.sandbox.kie.tasks import failure
 from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo
 
-NOT_FOUND = Fault(FaultKind.ANSWER, status=404, body=b"gone")
+NOT_FOUND = Fault(FaultKind.RESPOND, status=404, body=b"gone")
 HOUR = 3600.0
 
 
@@ -181,7 +181,7 @@ async def test_when_kie_no_longer_has_it_telegrams_best_copy_is_edited(house: Bo
 
 async def test_a_host_that_is_away_for_long_is_not_waited_for(house: BotHarness) -> None:
     answer = await _finish_edit(house)
-    house.kie.faults.always("result", Fault(FaultKind.CUT_BEFORE))
+    house.kie.faults.always("result", Fault(FaultKind.DISCONNECT_BEFORE))
     await _send_text(house, "now at night", answer)
     await house.advance_time(30)
     assert (await _ordered_pictures(house))["now at night"] == [_photo_bytes(house, answer)]

@@ -121,7 +121,7 @@ async def test_only_kinds_of_updates_that_can_matter_are_asked_for(harness: Long
 )
 async def test_updates_without_an_id_make_no_hot_loop(harness: LongPollingHarness, body: bytes) -> None:
     harness.telegram.faults.always(
-        "getUpdates", Fault(FaultKind.ANSWER, status=200, body=b'{"ok":true,"result":%s}' % body)
+        "getUpdates", Fault(FaultKind.RESPOND, status=200, body=b'{"ok":true,"result":%s}' % body)
     )
     pauses = [await harness.poll.poll_once() for _ in range(7)]
     assert pauses == [1, 2, 4, 8, 16, 30, 30]
@@ -129,7 +129,11 @@ async def test_updates_without_an_id_make_no_hot_loop(harness: LongPollingHarnes
 
 @pytest.mark.parametrize(
     "fault",
-    [HTML_502, Fault(FaultKind.CUT_BEFORE), Fault(FaultKind.ANSWER, status=200, body=b'{"ok":true,"result":7}')],
+    [
+        HTML_502,
+        Fault(FaultKind.DISCONNECT_BEFORE),
+        Fault(FaultKind.RESPOND, status=200, body=b'{"ok":true,"result":7}'),
+    ],
 )
 async def test_trouble_is_answered_with_growing_pauses_and_ends_with_the_next_answer(
     harness: LongPollingHarness, fault: Fault
@@ -146,7 +150,7 @@ async def test_telegrams_own_wish_for_a_pause_is_granted(harness: LongPollingHar
     assert await harness.poll.poll_once() == 25
 
 
-NOT_FOUND = Fault(FaultKind.ANSWER, status=404, body=b'{"ok":false,"error_code":404,"description":"Not Found"}')
+NOT_FOUND = Fault(FaultKind.RESPOND, status=404, body=b'{"ok":false,"error_code":404,"description":"Not Found"}')
 
 
 @pytest.mark.parametrize("fault", [unauthorized(), NOT_FOUND])
@@ -184,7 +188,7 @@ async def test_a_token_that_get_me_takes_is_good_whatever_another_question_is_to
 
 @pytest.mark.parametrize("status", [401, 404])
 async def test_a_gateways_page_says_nothing_about_the_token(harness: LongPollingHarness, status: int) -> None:
-    page = Fault(FaultKind.ANSWER, status=status, body=b"<html>nginx</html>")
+    page = Fault(FaultKind.RESPOND, status=status, body=b"<html>nginx</html>")
     harness.telegram.faults.always("getUpdates", page)
     harness.telegram.faults.always("getMe", page)
     for harness.now in (0.0, 60.0, 600.0):
@@ -248,7 +252,7 @@ async def test_the_time_of_the_last_good_answer_is_known(harness: LongPollingHar
 # -- the token, at the start
 
 
-HTML_404 = Fault(FaultKind.ANSWER, status=404, body=b"<html>nginx</html>")
+HTML_404 = Fault(FaultKind.RESPOND, status=404, body=b"<html>nginx</html>")
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ SERVER_ERROR_TEXT = "Internal Error, Please try again later."
 POLICY_TEXT = "The input or output was flagged as sensitive. Please try again with different inputs."
 
 #: Rate limiting, as Kie and Telegram report it.
-KIE_429 = Fault(FaultKind.ANSWER, status=200, body=b'{"code": 429, "msg": "frequency too high"}')
+KIE_429 = Fault(FaultKind.RESPOND, status=200, body=b'{"code": 429, "msg": "frequency too high"}')
 TELEGRAM_429 = Fault(
-    FaultKind.ANSWER,
+    FaultKind.RESPOND,
     status=429,
     body=b'{"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 3",'
     b' "parameters": {"retry_after": 3}}',

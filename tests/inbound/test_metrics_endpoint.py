@@ -23,7 +23,7 @@ from tests.inbound.metrics_scrape import OPENMETRICS_ACCEPT, MetricsScrape, scra
 from tests.process_harness import make_photo
 
 TELEGRAM_403 = Fault(
-    FaultKind.ANSWER,
+    FaultKind.RESPOND,
     status=403,
     body=b'{"ok": false, "error_code": 403, "description": "Forbidden: bot was blocked by the user"}',
 )
@@ -43,7 +43,7 @@ async def test_what_is_open_is_counted_by_its_state_and_aged(house: BotHarness) 
     house.ada.send_photo(make_photo(size=(16, 16)))
     await house.process_updates()
     house.clock.now += 100
-    house.telegram.faults.always("sendMessage", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.always("sendMessage", Fault(FaultKind.DISCONNECT_BEFORE))
     house.ada.send_text("/help")
     await house.receive_updates()
     house.clock.now += 5

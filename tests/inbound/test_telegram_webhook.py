@@ -179,5 +179,5 @@ async def test_that_telegram_cannot_bring_them_is_said_once(
 
 async def test_a_telegram_that_is_away_is_asked_again_later(sender: WebhookSender) -> None:
     assert sender.harness.bot.webhook is not None
-    sender.harness.telegram.faults.add("getWebhookInfo", Fault(FaultKind.CUT_BEFORE))
+    sender.harness.telegram.faults.add("getWebhookInfo", Fault(FaultKind.DISCONNECT_BEFORE))
     await sender.harness.bot.webhook.check()

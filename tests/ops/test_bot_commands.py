@@ -50,7 +50,7 @@ async def test_they_are_set_only_when_they_have_changed(house: BotHarness, monke
 
 
 async def test_what_was_cut_short_is_told_again_as_a_whole(house: BotHarness) -> None:
-    house.telegram.faults.add("setMyCommands", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.add("setMyCommands", Fault(FaultKind.DISCONNECT_BEFORE))
     menus = BotCommands(house.bot.db, house.bot.telegram, frozenset())
     telling = asyncio.create_task(menus.run())
     await house.telegram.wait_for(lambda telegram: any(c.method == "setMyCommands" for c in telegram.calls), 10)

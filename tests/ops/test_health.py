@@ -63,7 +63,7 @@ async def test_a_bot_that_does_not_serve_yet_says_what_it_waits_for(tmp_path: Pa
 async def test_a_telegram_that_does_not_answer_the_receiver_is_noticed_and_so_is_its_return(house: BotHarness) -> None:
     house.clock.now += long_polling.MAX_SILENCE - 1
     assert await _missing_parts(house) == []
-    house.telegram.faults.add("getUpdates", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.add("getUpdates", Fault(FaultKind.DISCONNECT_BEFORE))
     await house.bot.long_poller.poll_once()
     house.clock.now += 1
     assert await _missing_parts(house) == [RECEIVER]
@@ -160,7 +160,7 @@ async def test_a_webhook_about_which_telegram_says_nothing_any_more_is_noticed(h
     assert hooked.bot.webhook is not None
     hooked.clock.now += telegram_webhook.MAX_SILENCE - 1
     assert await _missing_parts(hooked) == []
-    hooked.telegram.faults.add("getWebhookInfo", Fault(FaultKind.CUT_BEFORE))
+    hooked.telegram.faults.add("getWebhookInfo", Fault(FaultKind.DISCONNECT_BEFORE))
     await hooked.bot.webhook.check()
     hooked.clock.now += 1
     assert await _missing_parts(hooked) == [RECEIVER]

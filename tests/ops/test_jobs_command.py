@@ -64,7 +64,7 @@ async def test_each_open_job_has_a_line_that_says_what_it_waits_for(desk: Operat
 
 async def test_an_answer_that_cannot_be_sent_is_open_with_its_tries(desk: OperatorTerminal) -> None:
     for call in ("sendPhoto", "getMe"):
-        desk.harness.telegram.faults.always(call, Fault(FaultKind.ANSWER, status=500, body=b"{}"))
+        desk.harness.telegram.faults.always(call, Fault(FaultKind.RESPOND, status=500, body=b"{}"))
     await desk.harness.request_edit(make_photo())
     await desk.harness.advance_time(60)
     [_, line] = desk.run_jobs_command()

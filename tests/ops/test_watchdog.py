@@ -106,7 +106,7 @@ async def test_a_receiver_whose_connection_is_dead_is_noticed(house: BotHarness)
 
 
 async def test_a_telegram_that_is_away_is_no_reason_to_restart(house: BotHarness) -> None:
-    house.telegram.faults.always("getUpdates", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.always("getUpdates", Fault(FaultKind.DISCONNECT_BEFORE))
     for _ in range(5):
         pause = await house.bot.long_poller.poll_once()
         house.clock.now += pause

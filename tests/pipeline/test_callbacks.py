@@ -24,8 +24,8 @@ from bot.store.attempts import Attempt, AttemptOutcome
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, render_english
 
-CUT_AFTER = Fault(FaultKind.CUT_AFTER)
-CUT_BEFORE = Fault(FaultKind.CUT_BEFORE)
+CUT_AFTER = Fault(FaultKind.DISCONNECT_AFTER)
+CUT_BEFORE = Fault(FaultKind.DISCONNECT_BEFORE)
 DAY = 24 * 3600.0
 
 
@@ -294,7 +294,7 @@ async def test_nothing_in_a_callback_is_believed(called: BotHarness, change: dic
 
 async def test_a_flood_of_callbacks_about_one_task_leads_to_one_look_at_a_time(called: BotHarness) -> None:
     called.kie.script_outcomes(STUCK)
-    held = Fault(FaultKind.HOLD_ANSWER)
+    held = Fault(FaultKind.HOLD_RESPONSE)
     called.kie.faults.add("recordInfo", held)
     await called.request_edit(make_photo())
     url = f"{called.reverse_proxy.url}/kie/callback/{(await _attempt(called)).reference}"
@@ -397,7 +397,7 @@ async def test_a_callback_after_a_crash_brings_the_picture_without_a_question(ca
 
 async def _restart_during_order(house: BotHarness) -> None:
     """Stop the bot while an order is in flight: Kie has accepted it, and the answer is lost."""
-    house.kie.faults.add("createTask", Fault(FaultKind.HOLD_ANSWER))
+    house.kie.faults.add("createTask", Fault(FaultKind.HOLD_RESPONSE))
     house.ada.send_photo(make_photo(), caption="make it snow")
     await house.receive_updates()
     turning = asyncio.create_task(house.settle())
@@ -566,7 +566,7 @@ async def test_a_callback_that_names_no_task_leaves_a_doubt_as_it_is(called: Bot
 
 async def _hold_order_response(house: BotHarness, **answer: Any) -> tuple["asyncio.Task[None]", Fault, Attempt]:
     """Place an order whose answer Kie holds back while its task finishes."""
-    held = Fault(FaultKind.HOLD_ANSWER, **answer)
+    held = Fault(FaultKind.HOLD_RESPONSE, **answer)
     house.kie.faults.add("createTask", held)
     house.ada.send_photo(make_photo(), caption="make it snow")
     await house.receive_updates()
@@ -751,7 +751,7 @@ async def test_a_callback_after_leave_it_changes_nothing(called: BotHarness) -> 
 async def test_a_look_that_was_under_way_when_the_person_decided_does_not_undo_it(called: BotHarness) -> None:
     """The 24 hours end during the poll of a candidate task; the record then belongs to no open order."""
     first = await _make_order_uncertain(called)
-    held = Fault(FaultKind.HOLD_ANSWER)
+    held = Fault(FaultKind.HOLD_RESPONSE)
     called.kie.faults.add("recordInfo", held)
     url = f"{called.reverse_proxy.url}/kie/callback/{first.reference}"
     await called.kie.send_callback(url, callback_body(_task(called)))

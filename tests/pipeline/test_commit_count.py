@@ -12,7 +12,7 @@ from tests.process_harness import make_photo
 
 async def test_what_follows_at_once_is_committed_together(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path) as house:
-        database, status = Path(house.bot.settings.database_path), Fault(FaultKind.HOLD_ANSWER)
+        database, status = Path(house.bot.settings.database_path), Fault(FaultKind.HOLD_RESPONSE)
         house.telegram.faults.add("sendMessage", status)  # whose own commit might come at any time
         working = asyncio.create_task(house.bot.worker.run())
         handling = asyncio.create_task(house.bot.dispatcher.run())

@@ -18,8 +18,8 @@ from tests.bot_harness import BotHarness, open_bot_harness
 from tests.images.costly_files import jpeg_with_scans
 from tests.process_harness import make_photo, query_database, render_english
 
-CUT_AFTER = Fault(FaultKind.CUT_AFTER)
-GONE = Fault(FaultKind.ANSWER, status=404, body=b"gone")
+CUT_AFTER = Fault(FaultKind.DISCONNECT_AFTER)
+GONE = Fault(FaultKind.RESPOND, status=404, body=b"gone")
 
 
 async def _make_answer_due(house: BotHarness) -> None:
@@ -46,7 +46,7 @@ async def test_a_picture_waits_as_long_as_telegram_asks_for(house: BotHarness) -
     assert len(house.pictures()) == 1
 
 
-@pytest.mark.parametrize("fault", [server_error(), HTML_502, Fault(FaultKind.CUT_BEFORE)])
+@pytest.mark.parametrize("fault", [server_error(), HTML_502, Fault(FaultKind.DISCONNECT_BEFORE)])
 async def test_a_picture_that_was_not_taken_is_sent_again(house: BotHarness, fault: Fault) -> None:
     await _make_answer_due(house)
     house.telegram.faults.add("sendPhoto", fault, times=2)
@@ -74,7 +74,7 @@ async def test_a_picture_that_is_never_confirmed_is_not_sent_for_ever(house: Bot
 async def _crash_while_sending(house: BotHarness) -> None:
     """Let the process die after the image was delivered, before the bot learns of it."""
     sends = _count_sends(house)
-    house.telegram.faults.always("sendPhoto", Fault(FaultKind.HOLD_ANSWER))
+    house.telegram.faults.always("sendPhoto", Fault(FaultKind.HOLD_RESPONSE))
     turn = asyncio.create_task(house.run_due_work())
     sent = asyncio.create_task(house.telegram.wait_for(lambda _: _count_sends(house) > sends or None, 5.0))
     await asyncio.wait([turn, sent], return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +104,7 @@ async def test_that_a_picture_was_not_confirmed_is_said_once_more_if_that_breaks
     await _make_answer_due(house)
     house.ada.delete(house.progress_message()["message_id"])
     house.telegram.faults.always("sendPhoto", CUT_AFTER)
-    house.telegram.faults.add("sendMessage", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.add("sendMessage", Fault(FaultKind.DISCONNECT_BEFORE))
     await house.advance_time(3600)
     assert house.sent_texts() == [render_english("answer-unconfirmed")]
     assert (await house.read_job()).answered_at is not None
@@ -135,7 +135,7 @@ async def test_an_answer_in_doubt_is_given_again_by_turning_the_status_into_it(h
 
 async def test_an_answer_that_may_stand_in_the_status_message_is_left_there(house: BotHarness) -> None:
     await _make_answer_due(house)
-    house.telegram.faults.add("sendPhoto", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.add("sendPhoto", Fault(FaultKind.DISCONNECT_BEFORE))
     house.telegram.faults.always("editMessageMedia", CUT_AFTER)
     await house.advance_time(600)
     assert len(house.pictures()) == 1
@@ -159,7 +159,7 @@ def _delivered_fault(name: str) -> Fault:
     status, body = AFTER_DELIVERY[name]
     gate = asyncio.Event()
     gate.set()
-    return Fault(FaultKind.HOLD_ANSWER, status=status, body=body, release=gate)
+    return Fault(FaultKind.HOLD_RESPONSE, status=status, body=body, release=gate)
 
 
 @pytest.mark.parametrize("name", AFTER_DELIVERY)

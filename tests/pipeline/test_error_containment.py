@@ -247,7 +247,7 @@ async def test_a_group_that_cannot_be_told_keeps_no_other_from_being_told(
 @pytest.mark.parametrize("state", ["gathering", "queued", "submitting", "running", "succeeded"])
 async def test_a_row_that_cannot_be_read_keeps_no_bot_from_starting(house: BotHarness, state: str) -> None:
     if state != "succeeded":
-        house.kie.faults.always("result", Fault(FaultKind.CUT_BEFORE))
+        house.kie.faults.always("result", Fault(FaultKind.DISCONNECT_BEFORE))
     house.ada.send_photo(make_photo(), caption="" if state == "gathering" else "make it snow")
     await house.receive_updates()
     await house.advance_time(25 if state == "succeeded" else 3)

@@ -12,7 +12,7 @@ from tests.bot_harness import BotHarness
 from tests.group_harness import VISIBLE_METHODS, GroupHarness, create_group
 from tests.process_harness import make_photo, render_english
 
-CUT_AFTER = Fault(FaultKind.CUT_AFTER)
+CUT_AFTER = Fault(FaultKind.DISCONNECT_AFTER)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ async def test_however_slow_the_picture_is_the_action_is_shown_twice_at_most(
 
 
 async def test_a_second_try_to_send_shows_no_further_action(here: GroupHarness) -> None:
-    here.harness.kie.faults.add("result", Fault(FaultKind.CUT_BEFORE), times=3)
+    here.harness.kie.faults.add("result", Fault(FaultKind.DISCONNECT_BEFORE), times=3)
     await _request_edit(here)
     await here.harness.advance_time(60)
     assert len(here.pictures()) == 1

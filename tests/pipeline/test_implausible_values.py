@@ -30,7 +30,7 @@ IMPLAUSIBLE_PRICES: dict[str, dict[str, Any]] = {
 
 def _kie_response(result: object, status: int = 200, **beside: object) -> Fault:
     response = {"ok": status == 200, "result": result, "error_code": status, "description": "x", **beside}
-    return Fault(FaultKind.ANSWER, status=status, body=json.dumps(response).encode())
+    return Fault(FaultKind.RESPOND, status=status, body=json.dumps(response).encode())
 
 
 async def _usage(house: BotHarness) -> str:
@@ -101,7 +101,7 @@ async def test_a_balance_that_cannot_be_is_not_believed_and_told_of_once(tmp_pat
     async with open_bot_harness(tmp_path, admin_ids=frozenset({ADMIN})) as house:
         house.telegram.person(user_id=ADMIN)
         body = b'{"code":200,"msg":"success","data":%s}' % balance
-        house.kie.faults.always("credit", Fault(FaultKind.ANSWER, status=200, body=body))
+        house.kie.faults.always("credit", Fault(FaultKind.RESPOND, status=200, body=body))
         await house.request_edit(make_photo())
         await house.advance_time(3600)
         assert len(house.pictures()) == 1
@@ -114,7 +114,7 @@ async def test_a_balance_that_cannot_be_is_not_believed_and_told_of_once(tmp_pat
 async def test_a_wish_for_a_pause_without_end_is_granted_for_an_hour(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path) as house:
         body = json.dumps({"code": 455, "msg": "Try again in 999999 seconds", "data": None}).encode()
-        house.kie.faults.add("upload", Fault(FaultKind.ANSWER, status=200, body=body))
+        house.kie.faults.add("upload", Fault(FaultKind.RESPOND, status=200, body=body))
         await house.request_edit(make_photo())
         await house.advance_time(3700)
         assert len(house.pictures()) == 1

@@ -61,7 +61,7 @@ async def test_one_persons_many_pictures_do_not_keep_another_waiting(tmp_path: P
 
 async def test_an_order_in_doubt_occupies_a_place_while_it_may_run(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path, max_running=1) as house:
-        house.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+        house.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
         await _request_edits(house, 2)
         await house.advance_time(60)
         assert len(house.kie.tasks) == 1

@@ -15,7 +15,7 @@ from tests.process_harness import make_photo, render_english
 HOUR = 3600.0
 
 #: Kie's rate limit.
-RATE_LIMITED = Fault(FaultKind.ANSWER, status=200, body=b'{"code": 429, "msg": "frequency too high"}')
+RATE_LIMITED = Fault(FaultKind.RESPOND, status=200, body=b'{"code": 429, "msg": "frequency too high"}')
 
 CALLS = ("createTask", "recordInfo", "credit", "upload", "result")
 
@@ -77,7 +77,7 @@ async def test_an_hour_without_kie_is_caught_up_within_its_limits(house: BotHarn
     _assert_no_flood_and_no_double_payment(house)
 
 
-@pytest.mark.parametrize("fault", [HTML_502, Fault(FaultKind.CUT_AFTER)], ids=["error pages", "no answers"])
+@pytest.mark.parametrize("fault", [HTML_502, Fault(FaultKind.DISCONNECT_AFTER)], ids=["error pages", "no answers"])
 async def test_an_hour_of_orders_without_a_clear_answer_leaves_few_in_doubt(house: BotHarness, fault: Fault) -> None:
     for call in CALLS[:3]:
         house.kie.faults.always(call, fault)
@@ -134,7 +134,7 @@ async def test_a_day_without_telegram_loses_no_picture(house: BotHarness) -> Non
 
 
 async def test_what_is_asked_for_while_telegram_was_away_is_served_afterwards(house: BotHarness) -> None:
-    house.telegram.faults.always("getUpdates", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.always("getUpdates", Fault(FaultKind.DISCONNECT_BEFORE))
     house.ada.send_photo(make_photo(), caption="make it snow")
     pauses = [await house.bot.long_poller.poll_once() for _ in range(8)]
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]

@@ -263,7 +263,7 @@ async def test_of_a_task_that_kie_did_not_time_nothing_is_learned(house: BotHarn
     house.kie.finish_task(task.id)
     untimed = task_record(task, 2026) | {"completeTime": None}
     body = json.dumps({"code": 200, "msg": "success", "data": untimed}).encode()
-    house.kie.faults.add("recordInfo", Fault(FaultKind.ANSWER, status=200, body=body))
+    house.kie.faults.add("recordInfo", Fault(FaultKind.RESPOND, status=200, body=body))
     await house.advance_time(25)
     assert len(house.pictures()) == 1
     assert not house.bot.worker._steps.task_poller.schedule._latest

@@ -182,7 +182,7 @@ async def test_an_outage_of_telegrams_files_is_survived(house: BotHarness, call:
     assert len(house.kie.tasks) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault(FaultKind.ANSWER, status=404), HTML_502, Fault(FaultKind.CUT_BEFORE)])
+@pytest.mark.parametrize("fault", [Fault(FaultKind.RESPOND, status=404), HTML_502, Fault(FaultKind.DISCONNECT_BEFORE)])
 async def test_trouble_with_a_file_passes(house: BotHarness, fault: Fault) -> None:
     house.telegram.faults.add("file", fault, times=2)
     await house.request_edit(make_photo())
@@ -199,7 +199,7 @@ async def test_the_token_is_in_nothing_that_leaves_for_kie(house: BotHarness) ->
 async def test_a_picture_that_cannot_be_passed_on_for_long_is_told_once_and_in_the_end_given_up(
     house: BotHarness,
 ) -> None:
-    house.telegram.faults.always("file", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.always("file", Fault(FaultKind.DISCONNECT_BEFORE))
     await house.request_edit(make_photo())
     await house.advance_time(1200)
     assert "still waits" in house.progress_message()["text"]
@@ -211,7 +211,7 @@ async def test_a_picture_that_cannot_be_passed_on_for_long_is_told_once_and_in_t
 
 async def test_an_upload_that_kie_refuses_is_told_at_once(house: BotHarness) -> None:
     refusal = b'{"success":false,"code":400,"msg":"file type not supported"}'
-    house.kie.faults.always("upload", Fault(FaultKind.ANSWER, status=400, body=refusal))
+    house.kie.faults.always("upload", Fault(FaultKind.RESPOND, status=400, body=refusal))
     await house.request_edit(make_photo())
     assert "file type not supported" in house.sent_texts()[0]
     assert len(house.kie.calls_named("upload")) == 1

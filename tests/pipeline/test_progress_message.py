@@ -14,7 +14,7 @@ from bot.sandbox.telegram.people_and_groups import Person
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, render_english
 
-CUT_AFTER = Fault(FaultKind.CUT_AFTER)
+CUT_AFTER = Fault(FaultKind.DISCONNECT_AFTER)
 SERVER_ERROR_TEXT = "Internal Error, Please try again later."
 POLICY_TEXT = "The input or output was flagged as sensitive. Please try again with different inputs."
 
@@ -175,7 +175,7 @@ async def test_a_change_waits_for_as_long_as_telegram_asks_for(house: BotHarness
 
 
 async def test_what_changed_while_the_message_was_on_its_way_is_shown_afterwards(house: BotHarness) -> None:
-    house.telegram.faults.add("sendMessage", Fault(FaultKind.SLOW, seconds=0.3))
+    house.telegram.faults.add("sendMessage", Fault(FaultKind.DELAY, seconds=0.3))
     await house.request_edit(make_photo())
     assert (await house.read_job()).state is State.RUNNING
     assert house.progress_message()["text"] == render_english("got-it")

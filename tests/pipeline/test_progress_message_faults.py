@@ -12,7 +12,7 @@ from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo, render_english
 
-CUT_AFTER = Fault(FaultKind.CUT_AFTER)
+CUT_AFTER = Fault(FaultKind.DISCONNECT_AFTER)
 
 
 def _calls(house: BotHarness, method: str) -> int:
@@ -21,7 +21,9 @@ def _calls(house: BotHarness, method: str) -> int:
 
 def _refuse_orders_for_now(house: BotHarness) -> None:
     """Let Kie refuse all orders for now."""
-    house.kie.faults.always("createTask", Fault(FaultKind.ANSWER, status=200, body=b'{"code":455,"msg":"maintenance"}'))
+    house.kie.faults.always(
+        "createTask", Fault(FaultKind.RESPOND, status=200, body=b'{"code":455,"msg":"maintenance"}')
+    )
 
 
 async def test_a_pause_that_telegram_asks_for_holds_for_changes_too(house: BotHarness) -> None:
@@ -130,7 +132,7 @@ async def test_an_answer_is_found_before_any_number_of_statuses(house: BotHarnes
 
 async def test_the_doubt_about_an_answer_survives_a_crash_and_a_failed_fetch(house: BotHarness) -> None:
     await _crash_after_send(house)
-    house.kie.faults.add("result", Fault(FaultKind.ANSWER, status=502))
+    house.kie.faults.add("result", Fault(FaultKind.RESPOND, status=502))
     await house.advance_time(60)
     assert (_calls(house, "sendPhoto"), _calls(house, "editMessageMedia")) == (1, 1)
     assert (await house.read_job()).answered_at is not None
@@ -140,7 +142,7 @@ async def _crash_after_send(house: BotHarness) -> None:
     """Restart in the state that a kill between the send of an image and its commit leaves."""
     await house.request_edit(make_photo())
     house.telegram.faults.add("sendPhoto", CUT_AFTER)
-    house.telegram.faults.always("getMe", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.always("getMe", Fault(FaultKind.DISCONNECT_BEFORE))
     await house.advance_time(30)
     forgets = "UPDATE outbox SET uncertain_sends = 0, tries = 0, due_at = 1 WHERE kind = 'image'"
     await house.bot.db.transact(lambda tx: tx.outbox._db.execute(forgets))

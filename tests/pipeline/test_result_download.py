@@ -20,12 +20,12 @@ from tests.group_harness import create_group
 from tests.process_harness import make_photo, render_english
 
 DAY = 86_400.0
-NOT_FOUND = Fault(FaultKind.ANSWER, status=404, body=b"gone")
+NOT_FOUND = Fault(FaultKind.RESPOND, status=404, body=b"gone")
 RESULT_LOST_TEXT = render_english("result-lost", results=RESULT_RETENTION_DAYS)
 
 
 def _ok_response(body: bytes, kind: str = "image/png") -> Fault:
-    return Fault(FaultKind.ANSWER, status=200, body=body, headers={"Content-Type": kind})
+    return Fault(FaultKind.RESPOND, status=200, body=body, headers={"Content-Type": kind})
 
 
 #: Errors of a gateway, a proxy or a file host that come with status 200.
@@ -275,8 +275,8 @@ async def test_what_telegram_did_not_take_can_be_sent_later(house: BotHarness) -
 
 
 async def test_an_answer_that_was_never_confirmed_can_be_sent_once_more(house: BotHarness) -> None:
-    house.telegram.faults.always("sendPhoto", Fault(FaultKind.CUT_BEFORE))
-    house.telegram.faults.always("editMessageMedia", Fault(FaultKind.CUT_BEFORE))
+    house.telegram.faults.always("sendPhoto", Fault(FaultKind.DISCONNECT_BEFORE))
+    house.telegram.faults.always("editMessageMedia", Fault(FaultKind.DISCONNECT_BEFORE))
     await _finish_task(house)
     await house.advance_time(600)
     [notice] = _texts_to_ada(house)

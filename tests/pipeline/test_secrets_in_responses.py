@@ -100,7 +100,7 @@ async def test_what_kie_says_of_an_order_an_upload_or_a_look_holds_no_secret(
     async with _open_observed_harness(tmp_path) as house:
         for code, what in ((422, "createTask"), (505, "upload"), (500, "createTask"), (401, "credit")):
             body = json.dumps({"code": code, "msg": f"{TEXTS_WITH_SECRETS['in JSON']} {TOKEN}", "data": None}).encode()
-            house.kie.faults.add(what, Fault(FaultKind.ANSWER, status=200, body=body))
+            house.kie.faults.add(what, Fault(FaultKind.RESPOND, status=200, body=body))
             await house.request_edit(make_photo())
             await house.advance_time(60)
         assert [REDACTED in text for text in house.sent_texts()] == [True, True]
@@ -118,7 +118,7 @@ async def test_addresses_and_ids_that_hold_a_secret_are_not_stored(
         for secret in (TOKEN, KEY):
             for what, answer in answers.items():
                 body = json.dumps(answer(secret)).encode()
-                house.kie.faults.add(what, Fault(FaultKind.ANSWER, status=200, body=body))
+                house.kie.faults.add(what, Fault(FaultKind.RESPOND, status=200, body=body))
             await house.request_edit(make_photo())
             await house.advance_time(5)
         await _assert_nothing_leaks(house, monkeypatch, capsys)
@@ -140,7 +140,7 @@ async def test_a_callback_that_names_a_task_with_a_secret_leaves_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with _open_observed_harness(tmp_path, is_called=True) as house:
-        house.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+        house.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
         await house.request_edit(make_photo())
         [task] = house.kie.tasks.values()
         assert task.call_back_url is not None
@@ -172,7 +172,7 @@ async def test_what_telegram_says_of_a_webhook_holds_no_secret(tmp_path: Path) -
             "last_error_message": IN_ADDRESS,
         }
         body = json.dumps({"ok": True, "result": info}).encode()
-        house.telegram.faults.add("getWebhookInfo", Fault(FaultKind.ANSWER, status=200, body=body))
+        house.telegram.faults.add("getWebhookInfo", Fault(FaultKind.RESPOND, status=200, body=body))
         known = await house.bot.telegram.get_webhook_status()
         assert _has_no_secret(repr(known))
         assert known.pending_updates == 3

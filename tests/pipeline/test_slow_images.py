@@ -172,7 +172,7 @@ async def test_what_is_taken_back_gives_its_turn_to_the_next(
 
 
 async def test_huge_files_of_one_person_leave_room_for_others(house: BotHarness, eve: Person) -> None:
-    slow = Fault(FaultKind.HOLD_ANSWER)
+    slow = Fault(FaultKind.HOLD_RESPONSE)
     house.telegram.faults.always("file", slow)
     eve.send_album([make_photo() for _ in range(10)], {0: "eve"}, as_documents=True)
     for _ in range(9):
@@ -192,7 +192,7 @@ async def test_huge_files_of_one_person_leave_room_for_others(house: BotHarness,
 
 async def test_results_that_are_slowly_sent_to_one_person_leave_room_for_others(house: BotHarness, eve: Person) -> None:
     slow, groups = (
-        Fault(FaultKind.HOLD_ANSWER),
+        Fault(FaultKind.HOLD_RESPONSE),
         [house.telegram.group(members=[eve, house.ada]) for _ in range(MAX_DELIVERIES + 1)],
     )
     house.telegram.faults.always("sendPhoto", too_many_requests(60))

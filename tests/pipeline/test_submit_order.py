@@ -16,9 +16,9 @@ from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, render_english
 
-CUT_AFTER = Fault(FaultKind.CUT_AFTER)
-CUT_BEFORE = Fault(FaultKind.CUT_BEFORE)
-EMPTY_200 = Fault(FaultKind.ANSWER, status=200, body=b"")
+CUT_AFTER = Fault(FaultKind.DISCONNECT_AFTER)
+CUT_BEFORE = Fault(FaultKind.DISCONNECT_BEFORE)
+EMPTY_200 = Fault(FaultKind.RESPOND, status=200, body=b"")
 
 
 @pytest.mark.parametrize("fault", [CUT_AFTER, CUT_BEFORE, HTML_502, EMPTY_200])
@@ -192,7 +192,7 @@ async def test_what_is_sent_to_kie_names_model_shape_and_format(house: BotHarnes
     }
 
 
-@pytest.mark.parametrize("fault", [HTML_502, Fault(FaultKind.CUT_BEFORE)])
+@pytest.mark.parametrize("fault", [HTML_502, Fault(FaultKind.DISCONNECT_BEFORE)])
 async def test_an_outage_costs_a_doubt_now_and_then_and_not_one_for_everybody(house: BotHarness, fault: Fault) -> None:
     house.kie.faults.always("createTask", fault)
     await house.request_edit(make_photo())
@@ -231,7 +231,7 @@ async def test_an_order_that_is_turned_away_for_two_days_is_given_up_with_a_word
 
 
 async def test_a_bad_key_met_at_the_upload_keeps_the_queue(house: BotHarness) -> None:
-    unauthorized = Fault(FaultKind.ANSWER, status=401, body=b'{"success":false,"code":401,"msg":"Invalid API Key"}')
+    unauthorized = Fault(FaultKind.RESPOND, status=401, body=b'{"success":false,"code":401,"msg":"Invalid API Key"}')
     house.kie.faults.always("upload", unauthorized)
     house.kie.faults.always("credit", unauthorized)
     await house.request_edit(make_photo())
@@ -253,7 +253,7 @@ async def test_what_the_operator_mended_before_a_start_is_tried_at_once(house: B
 
 
 async def test_an_order_that_left_before_the_trouble_does_not_end_it(house: BotHarness) -> None:
-    house.kie.faults.add("createTask", Fault(FaultKind.SLOW, seconds=0.5))
+    house.kie.faults.add("createTask", Fault(FaultKind.DELAY, seconds=0.5))
     for colour in ("red", "green"):
         house.ada.send_photo(make_photo(colour), caption="x")
     house.kie.refuse_next_create(433, "cap")
@@ -265,7 +265,9 @@ async def test_an_order_that_left_before_the_trouble_does_not_end_it(house: BotH
 
 async def test_kies_wish_for_a_pause_has_a_bound(house: BotHarness) -> None:
     body = b'{"code":429,"msg":"Rate limit exceeded"}'
-    house.kie.faults.add("createTask", Fault(FaultKind.ANSWER, status=429, body=body, headers={"Retry-After": "86400"}))
+    house.kie.faults.add(
+        "createTask", Fault(FaultKind.RESPOND, status=429, body=body, headers={"Retry-After": "86400"})
+    )
     await house.request_edit(make_photo())
     await house.advance_time(3700)
     assert len(house.kie.tasks) == 1

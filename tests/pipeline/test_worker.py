@@ -66,7 +66,7 @@ async def test_a_pause_for_all_chats_takes_few_plans(house: BotHarness, plans: l
 
 
 async def test_what_cannot_be_started_before_something_ends_takes_no_plan(house: BotHarness, plans: list[Any]) -> None:
-    held = Fault(FaultKind.HOLD_ANSWER)
+    held = Fault(FaultKind.HOLD_RESPONSE)
     house.telegram.faults.always("sendMessage", held)
     for _ in range(5):
         house.ada.send_text("/help")

@@ -93,7 +93,7 @@ class CanaryUser:
         await self._process_updates(40)
 
     async def _leave_edits_under_way(self) -> None:
-        self.harness.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+        self.harness.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
         self.user.send_photo(make_photo("plum"), caption=self.canary_text("in doubt"))
         await self._process_updates(3)
         await self._process_updates(100)

@@ -21,13 +21,13 @@ from tests.privacy.canary_user import CANARY, CANARY_USER_ID
 from tests.process_harness import make_photo, query_database, render_english
 
 #: Carries the call out, and answers it when the gate is opened.
-HELD_CALL = Fault(FaultKind.HOLD_ANSWER)
+HELD_CALL = Fault(FaultKind.HOLD_RESPONSE)
 #: Refuses the call when the gate is opened.
 REFUSED = replace(bad_request("PHOTO_INVALID_DIMENSIONS"), kind=FaultKind.HANG)
 UNCERTAIN = replace(server_error(), kind=FaultKind.HANG)
 RATE_LIMITED = replace(too_many_requests(1), kind=FaultKind.HANG)
 #: Lets a call through.
-LET_THROUGH = Fault(FaultKind.SLOW)
+LET_THROUGH = Fault(FaultKind.DELAY)
 
 KIE_CALLS = frozenset({"downloadUrl", "upload", "createTask", "recordInfo", "result", "credit"})
 
@@ -256,7 +256,7 @@ async def test_an_answer_that_is_deleted_while_it_is_sent_once_more_does_not_com
     async with open_deletion_scene(tmp_path) as scene:
         house = scene.harness
         await scene.request_edit()
-        house.telegram.faults.add("sendPhoto", Fault(FaultKind.CUT_AFTER))
+        house.telegram.faults.add("sendPhoto", Fault(FaultKind.DISCONNECT_AFTER))
 
         def deletes() -> None:
             [picture] = house.pictures(CANARY_USER_ID)

@@ -61,7 +61,7 @@ class RequestAuditor(logging.Handler):
         assert self.telegram is not None
         waiting = self.telegram.faults._queued.get(method)
         if waiting:
-            fates = self.refused_calls if waiting[0].kind is FaultKind.ANSWER else self.unconfirmed_calls
+            fates = self.refused_calls if waiting[0].kind is FaultKind.RESPOND else self.unconfirmed_calls
             fates.add(len(self.telegram.calls) - 1)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -24,7 +24,7 @@ TASK_OUTCOMES = {
     "unknown status": UNKNOWN_STATUS,
 }
 
-CUT_FAULTS = {"cut before": Fault(FaultKind.CUT_BEFORE), "cut after": Fault(FaultKind.CUT_AFTER)}
+CUT_FAULTS = {"cut before": Fault(FaultKind.DISCONNECT_BEFORE), "cut after": Fault(FaultKind.DISCONNECT_AFTER)}
 KIE_FAULTS = CUT_FAULTS | {"HTML 502": HTML_502}
 TELEGRAM_FAULTS = CUT_FAULTS | {"too many": too_many_requests(5), "server error": server_error()}
 

@@ -101,7 +101,7 @@ async def test_what_could_not_be_kept_was_not_confirmed_and_is_done_when_it_can(
 async def test_a_bot_whose_disk_fails_ends_with_a_reason_and_asks_for_a_restart(
     house: BotHarness, fault: Callable[[Transaction], None], remedy: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house.telegram.faults.add("getMe", Fault(FaultKind.CUT_BEFORE), 50)
+    house.telegram.faults.add("getMe", Fault(FaultKind.DISCONNECT_BEFORE), 50)
     serving = asyncio.create_task(house.bot._run_parts(asyncio.Event()))
     await house.telegram.wait_for(lambda telegram: any(c.method == "getUpdates" for c in telegram.calls), 10)
     with suppress(StoreError):

@@ -127,14 +127,14 @@ async def _send_every_kind_of_message(house: BotHarness) -> None:
 async def _cause_every_kind_of_fault(house: BotHarness) -> None:
     house.kie.refuse_next_create(455, "maintenance")
     house.kie.script_outcomes(failure("Internal Error, Please try again later."))
-    house.telegram.faults.add("sendPhoto", Fault(FaultKind.CUT_AFTER))
+    house.telegram.faults.add("sendPhoto", Fault(FaultKind.DISCONNECT_AFTER))
     await house.request_edit(make_photo("gold"))
     await house.advance_time(60)
     house.kie.refuse_next_create(401, "no")
     await house.request_edit(make_photo("silver"))
     await house.advance_time(100)
     for label in ("Try again", "Leave it"):
-        house.kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+        house.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
         await house.request_edit(make_photo("plum"))
         house.ada.press_button(house.progress_messages()[-1]["message_id"], label)
         await house.receive_updates()

@@ -27,13 +27,13 @@ from bot.telegram.errors import (
 from tests import bot_api_validator
 from tests.process_harness import TOKEN, make_photo
 
-NOT_JSON = Fault(FaultKind.ANSWER, status=200, body=b"<html>a proxy's page</html>")
-OTHER_JSON = Fault(FaultKind.ANSWER, status=200, body=b"[1, 2]")
-NOT_FOUND = Fault(FaultKind.ANSWER, status=404, body=b'{"ok":false,"error_code":404,"description":"Not Found"}')
-GATEWAYS_401 = Fault(FaultKind.ANSWER, status=401, body=b"<html>log in first</html>")
-GATEWAYS_404 = Fault(FaultKind.ANSWER, status=404, body=b"<html>nginx</html>")
+NOT_JSON = Fault(FaultKind.RESPOND, status=200, body=b"<html>a proxy's page</html>")
+OTHER_JSON = Fault(FaultKind.RESPOND, status=200, body=b"[1, 2]")
+NOT_FOUND = Fault(FaultKind.RESPOND, status=404, body=b'{"ok":false,"error_code":404,"description":"Not Found"}')
+GATEWAYS_401 = Fault(FaultKind.RESPOND, status=401, body=b"<html>log in first</html>")
+GATEWAYS_404 = Fault(FaultKind.RESPOND, status=404, body=b"<html>nginx</html>")
 TOO_LARGE = Fault(
-    FaultKind.ANSWER, status=413, body=b'{"ok":false,"error_code":413,"description":"Request Entity Too Large"}'
+    FaultKind.RESPOND, status=413, body=b'{"ok":false,"error_code":413,"description":"Request Entity Too Large"}'
 )
 
 
@@ -74,8 +74,8 @@ async def client(telegram: LocalTelegram) -> AsyncIterator[TelegramClient]:
         (NOT_JSON, DeliveryUncertain),
         (OTHER_JSON, DeliveryUncertain),
         (bad_request("file is too big"), FileTooLarge),
-        (Fault(FaultKind.CUT_BEFORE), DeliveryUncertain),
-        (Fault(FaultKind.CUT_AFTER), DeliveryUncertain),
+        (Fault(FaultKind.DISCONNECT_BEFORE), DeliveryUncertain),
+        (Fault(FaultKind.DISCONNECT_AFTER), DeliveryUncertain),
     ],
 )
 async def test_every_trouble_says_what_to_do_next(
@@ -125,7 +125,7 @@ async def test_a_file_over_20_mb_is_refused_while_it_arrives(telegram: LocalTele
     ada = telegram.person()
     ada.send_photo(make_photo())
     file_id = telegram.messages(ada.id)[0]["photo"][-1]["file_id"]
-    telegram.faults.add("file", Fault(FaultKind.ANSWER, status=200, body=bytes(MAX_DOWNLOAD_BYTES + 1)))
+    telegram.faults.add("file", Fault(FaultKind.RESPOND, status=200, body=bytes(MAX_DOWNLOAD_BYTES + 1)))
     with pytest.raises(Rejected):
         await client.download_file(file_id)
 

@@ -42,7 +42,7 @@ async def _apply_fault(fault: Fault | None) -> None:
             pass
         case Fault(kind=FaultKind.HANG):
             await asyncio.Event().wait()
-        case Fault(kind=FaultKind.SLOW, seconds=seconds):
+        case Fault(kind=FaultKind.DELAY, seconds=seconds):
             await asyncio.sleep(seconds)
         case _:
             raise UnusableImageError(IMAGE_UNREACHABLE)

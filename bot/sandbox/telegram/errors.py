@@ -45,7 +45,7 @@ def flood_control_error(retry_after: int) -> BotApiError:
 def error_as_fault(error: BotApiError) -> Fault:
     """Return the fault that answers a call with this error."""
     headers = {"Content-Type": "application/json"} | error.headers()
-    return Fault(FaultKind.ANSWER, status=error.status, body=json.dumps(error.body()).encode(), headers=headers)
+    return Fault(FaultKind.RESPOND, status=error.status, body=json.dumps(error.body()).encode(), headers=headers)
 
 
 def too_many_requests(retry_after: int) -> Fault:

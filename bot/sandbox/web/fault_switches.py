@@ -128,7 +128,7 @@ def _telegram_switches(telegram: LocalTelegram, you: Person) -> Iterator[FaultSw
         "telegram-cut",
         "Responses cut off",
         "Pictures arrive in the chat, but the bot gets no response.",
-        lasting_fault=LastingFault(faults, _ANSWER_METHODS, Fault(FaultKind.CUT_AFTER)),
+        lasting_fault=LastingFault(faults, _ANSWER_METHODS, Fault(FaultKind.DISCONNECT_AFTER)),
     )
 
 
@@ -145,7 +145,7 @@ def _kie_switches(kie: LocalKie) -> Iterator[FaultSwitch]:
         kie.add_credits(taken)
 
     all_down = LastingFault(kie.faults, _KIE_CALLS, HTML_502)
-    cut_orders = LastingFault(kie.faults, ("createTask",), Fault(FaultKind.CUT_AFTER))
+    cut_orders = LastingFault(kie.faults, ("createTask",), Fault(FaultKind.DISCONNECT_AFTER))
     yield switch("kie-slow", "Slow", f"New edits take {SLOW_TASK_SECONDS:.0f} s.")
     yield switch(
         "kie-policy",

@@ -235,7 +235,7 @@ def call_details(session: SandboxSession, service: str, number: int) -> dict[str
     if service == "telegram":
         call = session.telegram.calls[number]
         request, response = dict(call.params) | dict(call.files), call.error or call.result
-        if call.fault is not None and call.fault.kind is FaultKind.ANSWER:
+        if call.fault is not None and call.fault.kind is FaultKind.RESPOND:
             response = call.fault.body.decode(errors="replace")
     elif service == "kie" and session.kie is not None:
         kie_call = session.kie.calls[number]
@@ -260,7 +260,7 @@ def _telegram_item(number: int, call: TelegramCall) -> dict[str, Any]:
 def _describe_fault(call: TelegramCall) -> str:
     if call.fault is None:
         return ""
-    is_response = call.fault.kind is FaultKind.ANSWER
+    is_response = call.fault.kind is FaultKind.RESPOND
     return f"HTTP {call.fault.status}" if is_response else call.fault.kind.replace("_", " ")
 
 

@@ -21,7 +21,7 @@ UNREACHABLE_URL = "http://127.0.0.1:9"
 
 
 def _http_response(status: int, body: bytes) -> Fault:
-    return Fault(FaultKind.ANSWER, status=status, body=body, headers={"Content-Type": "application/json"})
+    return Fault(FaultKind.RESPOND, status=status, body=body, headers={"Content-Type": "application/json"})
 
 
 async def test_where_all_is_well_every_subject_says_so(site: CheckEnvironment) -> None:
@@ -78,7 +78,7 @@ async def test_a_wrong_setting_is_found_and_nothing_else(
         ),
         ("credit", _http_response(200, b'{"code":200,"data":-2.5}'), "kie", "-2.5 credits"),
         ("credit", HTML_502, "kie", "answers, but not as it should"),
-        ("credit", Fault(FaultKind.CUT_BEFORE), "kie", "answers, but not as it should"),
+        ("credit", Fault(FaultKind.DISCONNECT_BEFORE), "kie", "answers, but not as it should"),
     ],
 )
 async def test_a_wrong_answer_is_a_failure_with_a_remedy(

@@ -158,7 +158,7 @@ async def test_callbacks_can_be_doubled_delayed_and_lost(
 async def test_a_callback_can_come_before_the_order_is_answered(
     kie: LocalKie, kie_client: KieApiClient, clock: SandboxManualClock, receiver: HttpReceiver
 ) -> None:
-    held = Fault(FaultKind.HOLD_ANSWER)
+    held = Fault(FaultKind.HOLD_RESPONSE)
     kie.faults.add("createTask", held)
     ordering = asyncio.create_task(kie_client.create_task_id(callback=receiver.url))
     await kie.wait_for(lambda: all(each.prepared_at for each in kie.tasks.values()) and kie.tasks)

@@ -150,7 +150,7 @@ async def test_a_redirect_is_not_followed(kie_client: KieApiClient) -> None:
 
 
 async def test_a_fault_in_its_own_fetching_makes_the_task_fail(kie: LocalKie, kie_client: KieApiClient) -> None:
-    kie.faults.add("fetch", Fault(FaultKind.CUT_BEFORE))
+    kie.faults.add("fetch", Fault(FaultKind.DISCONNECT_BEFORE))
     url = await kie_client.upload_picture()
     assert [await failure_message(kie_client, url), await failure_message(kie_client, url)] == [IMAGE_UNREACHABLE, None]
 

@@ -218,7 +218,7 @@ async def test_stopping_does_not_wait_for_a_call_that_hangs(kie: LocalKie, kie_c
 async def test_a_cut_after_the_order_leaves_a_task_that_nobody_was_told_of(
     kie: LocalKie, kie_client: KieApiClient
 ) -> None:
-    kie.faults.add("createTask", Fault(FaultKind.CUT_AFTER))
+    kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))
     url = await kie_client.upload_picture()
     with pytest.raises(aiohttp.ClientError):
         await kie_client.create_task(url)
@@ -229,7 +229,7 @@ async def test_a_cut_after_the_order_leaves_a_task_that_nobody_was_told_of(
 
 
 async def test_a_cut_before_the_order_leaves_nothing(kie: LocalKie, kie_client: KieApiClient) -> None:
-    kie.faults.add("createTask", Fault(FaultKind.CUT_BEFORE))
+    kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_BEFORE))
     url = await kie_client.upload_picture()
     with pytest.raises(aiohttp.ClientError):
         await kie_client.create_task(url)
@@ -260,5 +260,5 @@ async def test_every_call_can_run_into_a_gateway_page(
 
 
 async def test_a_slow_call_is_executed_all_the_same(kie: LocalKie, kie_client: KieApiClient) -> None:
-    kie.faults.add("credit", Fault(FaultKind.SLOW, seconds=0.01))
+    kie.faults.add("credit", Fault(FaultKind.DELAY, seconds=0.01))
     assert (await kie_client.get("/api/v1/chat/credit"))["data"] == 100.0

@@ -108,7 +108,7 @@ async def test_calls_are_remembered_with_what_became_of_them(telegram: LocalTele
         (telegrams.conflict(), Conflict),
         (telegrams.server_error(), NetworkError),
         (HTML_502, NetworkError),
-        (Fault(FaultKind.CUT_BEFORE), NetworkError),
+        (Fault(FaultKind.DISCONNECT_BEFORE), NetworkError),
     ],
 )
 async def test_a_fault_speaks_as_telegram_does(
@@ -130,14 +130,14 @@ async def test_too_many_says_how_long_to_wait_twice(telegram: LocalTelegram) -> 
 
 
 async def test_a_cut_after_the_call_leaves_the_message(telegram: LocalTelegram, bot: Bot, ada: Person) -> None:
-    telegram.faults.add("sendMessage", Fault(FaultKind.CUT_AFTER))
+    telegram.faults.add("sendMessage", Fault(FaultKind.DISCONNECT_AFTER))
     with pytest.raises(NetworkError):
         await bot.send_message(ada.id, "hi")
     assert [message["text"] for message in telegram.bot_messages(ada.id)] == ["hi"]
 
 
 async def test_a_call_goes_on_when_the_caller_hangs_up(telegram: LocalTelegram, ada: Person) -> None:
-    telegram.faults.add("sendMessage", Fault(FaultKind.SLOW, seconds=0.1))
+    telegram.faults.add("sendMessage", Fault(FaultKind.DELAY, seconds=0.1))
     async with httpx.AsyncClient(timeout=0.05) as client:
         with pytest.raises(httpx.ReadTimeout):
             await client.get(f"{telegram.url}/bot{TOKEN}/sendMessage?chat_id={ada.id}&text=hi")

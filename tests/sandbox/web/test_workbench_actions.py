@@ -109,7 +109,7 @@ async def test_of_two_faults_with_the_same_call_one_goes_on_when_the_other_ends(
         await page.post("actions/fault", name=name, on=True)
     both = take("createTask")
     assert both is not None
-    assert (both.kind, take("recordInfo")) == (FaultKind.CUT_AFTER, HTML_502)
+    assert (both.kind, take("recordInfo")) == (FaultKind.DISCONNECT_AFTER, HTML_502)
     await page.post("actions/fault", name="kie-cut", on=False)
     assert take("createTask") == HTML_502
     await page.post("actions/fault", name="kie-down", on=False)
