@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import NoReturn
 
 from bot import logs
@@ -37,9 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         case "check":
             return run_check(as_json=arguments.json)
         case "backup":
-            from bot.ops.backup_command import run_backup_command
-
-            return run_backup_command(arguments.path)
+            return run_backup(Path(arguments.path))
         case "jobs":
             from bot.ops.jobs_command import run_jobs_command
 
@@ -64,7 +63,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def run_check(*, as_json: bool) -> NoReturn:
     """Check everything, print the findings and exit."""
-    from bot.ops.check.command import run_check_command
+    from bot.ops.check_command import run_check_command
 
     try:
         code = _run(run_check_command(_open_http_server, as_json=as_json))
@@ -77,6 +76,24 @@ def _open_http_server(settings: Settings) -> AbstractAsyncContextManager[str]:
     from bot.inbound.http_endpoints import serve_without_bot
 
     return serve_without_bot(settings)
+
+
+def run_backup(target: Path) -> int:
+    """Copy the database to a new file, also while the bot runs; show the progress and return the exit code."""
+    from bot.ops.terminal_progress import TerminalProgress
+    from bot.settings import DatabaseSettings, redact_for_terminal
+    from bot.store.backup import copy_database
+
+    progress = TerminalProgress(sys.stderr)
+    try:
+        copy_database(Path(DatabaseSettings().database_path), target, progress.report)
+    except CannotRun as error:
+        progress.clear()
+        sys.stderr.write(f"{redact_for_terminal(str(error))}\n")
+        return 2
+    progress.clear()
+    sys.stderr.write(f"{target}: {target.stat().st_size} bytes, opened and checked\n")
+    return 0
 
 
 def run_bot() -> int:

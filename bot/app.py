@@ -53,8 +53,7 @@ from bot.pipeline.send_message import MessageSender
 from bot.pipeline.submit_order import OrderSubmitter
 from bot.pipeline.worker import PipelineSteps, Worker
 from bot.settings import CannotRun, Settings
-from bot.stats.chart_process import ChartRenderer
-from bot.stats.report import StatsReport
+from bot.stats.report import ChartRenderer, StatsReport
 from bot.store.database import Database
 from bot.store.process_lock import ProcessLock, hold_process_lock
 from bot.store.snapshot import read_disk_space

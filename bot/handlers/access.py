@@ -9,9 +9,9 @@ from bot import job_actions
 from bot.handlers.update_types import ButtonPressed, CommandGiven, UpdateContent, UpdateContext, UpdateOrigin
 from bot.i18n import Sentence, sentence
 from bot.job import ANONYMOUS_SENDER_ID, Job
-from bot.store.access_rules import AccessRule
 from bot.store.outbox import MessageKind, MessageSubject
 from bot.store.transaction import Transaction
+from bot.store.users import AccessRule
 from bot.telegram.buttons import ButtonAction
 
 #: Seconds for which a list of a group's admins is used.

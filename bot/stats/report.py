@@ -4,15 +4,20 @@ Statistics are counted when the message is sent, so that they are up to date, an
 chart the caption goes as a text.
 """
 
+import asyncio
+import json
 import logging
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 
+from bot.child_process import ChildProcessFailed, ChildProcessNotStarted, start_child_process
 from bot.clock import Instant
 from bot.i18n import DEFAULT_LANGUAGE, Sentence, SentenceList, sentence
 from bot.i18n.time_phrases import short_duration
 from bot.stats.aggregates import DEFAULT_PERIOD, EditOutcome, PeriodStatistics, aggregate_period, parse_period
 from bot.stats.build_chart_data import build_chart_data, format_utc, outcomes_by_frequency, percentage, period_title
-from bot.stats.chart_process import ChartError, ChartRenderer
+from bot.stats.chart_data import ChartData
 from bot.store.database import Database
 from bot.telegram.client import Destination, OutgoingImage, TelegramClient
 from bot.telegram.errors import InvalidDestination, Rejected
@@ -20,6 +25,52 @@ from bot.telegram.errors import InvalidDestination, Rejected
 log = logging.getLogger(__name__)
 
 FILE_NAME = "stats.png"
+
+#: Seconds for one chart, which takes one or two of CPU time; the machine may be busy.
+TIMEOUT = 30.0
+
+#: Bytes; a chart has a twentieth of it.
+_MAX_PNG_BYTES = 4 << 20
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+class ChartError(Exception):
+    """No chart could be drawn; the statistics go out as text."""
+
+
+class ChartRenderer:
+    """Draws charts, one at a time, each in its own process."""
+
+    def __init__(self, *, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
+        self._lock = asyncio.Lock()
+
+    async def render(self, alternatives: Sequence[ChartData]) -> bytes:
+        """Return a PNG of the first alternative whose script the font covers. Raises ChartError."""
+        request = json.dumps([asdict(each) for each in alternatives]).encode()
+        async with self._lock:
+            try:
+                # matplotlib wants a folder for its font cache
+                with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+                    png = await self._run_process(request, folder)
+            except TimeoutError:
+                raise ChartError(f"it took longer than {self._timeout:.0f} s") from None
+            except (ChildProcessNotStarted, ChildProcessFailed) as error:
+                raise ChartError(str(error)) from None
+            except OSError as error:
+                raise ChartError(f"no temporary folder: {error.strerror}") from None
+        if not png.startswith(_PNG_SIGNATURE):
+            raise ChartError("the reply is not a PNG")
+        return png
+
+    async def _run_process(self, request: bytes, folder: str) -> bytes:
+        # more threads of OpenBLAS would only reserve memory
+        environment = {"MPLCONFIGDIR": folder, "OPENBLAS_NUM_THREADS": "1"}
+        async with start_child_process(
+            "bot.stats.chart", seconds=self._timeout, environment=environment, keeps_stderr=True
+        ) as child:
+            return await child.request(request, max_reply_bytes=_MAX_PNG_BYTES)
 
 
 class StatsReport:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from bot.store.access_rules import AccessRules
 from bot.store.attempts import Attempts
 from bot.store.chats import Chats
 from bot.store.circuit_breakers import CircuitBreakers
@@ -24,7 +23,7 @@ from bot.store.outbox import Outbox
 from bot.store.progress_messages import ProgressMessages
 from bot.store.request_messages import RequestMessages
 from bot.store.snapshot import Snapshots
-from bot.store.users import BotIdentity, Users
+from bot.store.users import AccessRules, BotIdentity, Users
 
 
 class Transaction:

@@ -10,8 +10,7 @@ import pytest
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.telegram import Person
 from bot.stats.aggregates import DAY_MS
-from bot.stats.chart_process import ChartRenderer
-from bot.stats.report import StatsReport
+from bot.stats.report import ChartRenderer, StatsReport
 from bot.telegram.client import Destination
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import render_english

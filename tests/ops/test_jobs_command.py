@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.__main__ import run_backup
 from bot.logs import REDACTED
-from bot.ops.backup_command import run_backup_command
 from bot.ops.jobs_command import format_duration, format_timestamp, run_jobs_command
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.tasks import ScriptedOutcome, failure
@@ -133,7 +133,7 @@ async def test_no_secret_is_printed_that_was_put_in_the_wrong_place(
         monkeypatch.setenv("DATABASE_PATH", f"data/{secret}.db")
         [line] = desk.run_jobs_command(code=2)
         assert f"data/{REDACTED}.db does not exist" in line
-        assert run_backup_command("copy.db") == 2
+        assert run_backup(Path("copy.db")) == 2
 
 
 @pytest.mark.parametrize(

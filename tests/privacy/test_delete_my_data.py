@@ -9,7 +9,7 @@ import pytest
 from bot import job_actions
 from bot.job import FailureReason, State
 from bot.store import erasure
-from bot.store.access_rules import AccessRule
+from bot.store.users import AccessRule
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.group_harness import GroupHarness, create_group
 from tests.privacy.canary_user import CANARY, CANARY_USER_ID, CanaryUser

@@ -12,7 +12,7 @@ import pytest
 from bot.stats.aggregates import DEFAULT_PERIOD, EditOutcome, PeriodStatistics, TimeBucket, WaitTimes, aggregate_period
 from bot.stats.build_chart_data import build_chart_data
 from bot.stats.chart_data import ChartData
-from bot.stats.chart_process import ChartError, ChartRenderer
+from bot.stats.report import ChartError, ChartRenderer
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW
 

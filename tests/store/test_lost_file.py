@@ -15,7 +15,7 @@ from bot.__main__ import _log_fatal_error
 from bot.app import wire
 from bot.clock import Clocks
 from bot.ops import watchdog
-from bot.ops.check.checks import FindingStatus, check_database
+from bot.ops.checks import FindingStatus, check_database
 from bot.ops.watchdog import Watchdog
 from bot.settings import CannotRun, MustRestart
 from bot.store import database, secure_delete

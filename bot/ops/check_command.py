@@ -19,11 +19,11 @@ from bot.kie.client import KieClient
 from bot.kie.errors import sanitize_text
 from bot.kie.models import KNOWN_MODELS
 from bot.logs import Redaction
-from bot.ops.check import checks, public_url
-from bot.ops.check.checks import Finding, FindingStatus, failure, skipped
-from bot.ops.check.http_probe import HttpProbe
-from bot.ops.check.public_url import OpenHttpServer
+from bot.ops import checks, public_url_check
+from bot.ops.checks import Finding, FindingStatus, failure, skipped
 from bot.ops.config_warnings import refuse_unusable_proxies
+from bot.ops.http_probe import HttpProbe
+from bot.ops.public_url_check import OpenHttpServer
 from bot.ops.terminal_progress import TerminalProgress, show_progress
 from bot.settings import CannotRun, Settings, load_settings, read_raw_secrets
 from bot.store.process_lock import is_process_lock_held
@@ -82,7 +82,7 @@ SUBJECTS = {
     checks.UPDATES_SUBJECT: "Telegram",
     checks.KIE_SUBJECT: "Kie",
     checks.UPLOAD_SUBJECT: "the upload host",
-    public_url.HTTP_SERVER_SUBJECT: "the bot's HTTP server",
+    public_url_check.HTTP_SERVER_SUBJECT: "the bot's HTTP server",
     checks.CLOCK_SUBJECT: "the servers",
     checks.DATABASE_SUBJECT: "the disk",
 }
@@ -97,7 +97,7 @@ PendingCheck = Coroutine[None, None, list[Finding]]
 class CheckContext:
     """What the checks need from outside."""
 
-    open_http_server: public_url.OpenHttpServer
+    open_http_server: public_url_check.OpenHttpServer
     #: seconds since 1970
     wall_clock: Callable[[], float]
     #: called with the subjects that are still being checked
@@ -174,7 +174,7 @@ def _prepare_checks(settings: Settings, context: CheckContext, stack: AsyncExitS
         ),
         checks.KIE_SUBJECT: checks.check_kie_credits(kie, probe, settings.kie_api_url),
         checks.UPLOAD_SUBJECT: checks.check_upload_host(probe, settings.kie_upload_url),
-        public_url.HTTP_SERVER_SUBJECT: public_url.check_public_url(
+        public_url_check.HTTP_SERVER_SUBJECT: public_url_check.check_public_url(
             settings, probe, context.open_http_server, is_running=is_running
         ),
         checks.CLOCK_SUBJECT: checks.check_clock_skew(probe, servers, context.wall_clock),

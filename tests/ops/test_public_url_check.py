@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.ops.check.checks import FindingStatus
+from bot.ops.checks import FindingStatus
 from bot.store.process_lock import hold_process_lock
 from tests.bot_harness import BotHarness, open_bot_harness
-from tests.ops.check.check_environment import CheckEnvironment
+from tests.ops.check_environment import CheckEnvironment
 from tests.process_harness import TOKEN
 
 WITH_WEBHOOK: dict[str, Any] = {"telegram_updates": "webhook"}

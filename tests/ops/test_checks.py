@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from bot.ops.check.checks import FindingStatus, judge_clock_skew
+from bot.ops.checks import FindingStatus, judge_clock_skew
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.telegram.errors import too_many_requests, unauthorized
 from bot.store.process_lock import hold_process_lock
-from tests.ops.check.check_environment import CheckEnvironment
+from tests.ops.check_environment import CheckEnvironment
 from tests.process_harness import TOKEN
 
 UNREACHABLE_URL = "http://127.0.0.1:9"

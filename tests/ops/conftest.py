@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.check.check_environment import CheckEnvironment, open_check_environment
+from tests.ops.check_environment import CheckEnvironment, open_check_environment
 
 
 @pytest.fixture

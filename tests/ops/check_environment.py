@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.inbound.http_endpoints import serve_without_bot
-from bot.ops.check.checks import Finding, FindingStatus
-from bot.ops.check.command import CHECK_TIMEOUT, CheckContext, run_checks
+from bot.ops.check_command import CHECK_TIMEOUT, CheckContext, run_checks
+from bot.ops.checks import Finding, FindingStatus
 from bot.sandbox.kie.local_kie import LocalKie
 from bot.sandbox.telegram import LocalTelegram
 from bot.settings import Settings

@@ -11,10 +11,10 @@ import pytest
 
 from bot.__main__ import main
 from bot.inbound.http_endpoints import serve_without_bot
-from bot.ops.check.checks import Finding, FindingStatus, failure, ok, skipped, warning
-from bot.ops.check.command import exit_code, render_table, run_check_command
+from bot.ops.check_command import exit_code, render_table, run_check_command
+from bot.ops.checks import Finding, FindingStatus, failure, ok, skipped, warning
 from bot.settings import Settings
-from tests.ops.check.check_environment import CheckEnvironment, open_check_environment
+from tests.ops.check_environment import CheckEnvironment, open_check_environment
 from tests.process_harness import KEY, PROJECT_ROOT, TOKEN, ProcessHarness, make_photo, parse_port
 
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")

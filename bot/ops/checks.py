@@ -15,8 +15,8 @@ from bot.http_paths import TELEGRAM_WEBHOOK_PATH
 from bot.kie.callbacks import MAX_SIGNATURE_AGE
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, BlockCause, KieError, RequestRefused, UnexpectedResponse
-from bot.ops.check.http_probe import HttpProbe, ProbeError, displayed_host
 from bot.ops.config_warnings import find_config_warnings, refuse_unknown_model
+from bot.ops.http_probe import HttpProbe, ProbeError, displayed_host
 from bot.settings import CannotRun, Settings
 from bot.store.backup import list_rescued_files
 from bot.store.process_lock import is_process_lock_held

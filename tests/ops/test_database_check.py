@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from bot.job import State
-from bot.ops.check import checks
-from bot.ops.check.checks import Finding, FindingStatus
+from bot.ops import checks
+from bot.ops.checks import Finding, FindingStatus
 from bot.store.database import Database
 from bot.store.migrations import newest_schema_version
 from bot.store.process_lock import hold_process_lock, is_process_lock_held

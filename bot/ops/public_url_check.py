@@ -11,8 +11,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from urllib.parse import urlsplit
 
 from bot.http_paths import OWNERSHIP_PROOF_PATH, TELEGRAM_WEBHOOK_PATH
-from bot.ops.check.checks import Finding, FindingStatus, failure, finding_from_message, ok, skipped, warning
-from bot.ops.check.http_probe import HttpProbe, ProbeError
+from bot.ops.checks import Finding, FindingStatus, failure, finding_from_message, ok, skipped, warning
+from bot.ops.http_probe import HttpProbe, ProbeError
 from bot.settings import CannotRun, Settings
 
 HTTP_SERVER_SUBJECT, CALLBACKS_SUBJECT, WEBHOOK_SUBJECT = "door", "callbacks", "webhook"
