@@ -10,13 +10,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bot.clock import Clocks, SteadyClock, backoff, read_wall_clock, seconds_since_boot
+from bot.backoff import backoff
+from bot.clock import Clocks, SteadyClock, read_wall_clock, seconds_since_boot
 from bot.handlers.access import AccessPolicy
 from bot.handlers.addressed_to_bot import UpdateFilter
 from bot.handlers.button_presses import MAX_TRACKED_USERS, RESEND_BURST, RESEND_INTERVAL
 from bot.handlers.dispatch import Dispatcher
 from bot.handlers.quotas import DailyLimits, QuotaPolicy
-from bot.http_paths import HEALTH_PATH
 from bot.images.convert import ImageConverter
 from bot.images.download import Downloader
 from bot.inbound import long_polling as polling
@@ -52,11 +52,11 @@ from bot.pipeline.retries import RetryRules
 from bot.pipeline.send_message import MessageSender
 from bot.pipeline.submit_order import OrderSubmitter
 from bot.pipeline.worker import PipelineSteps, Worker
-from bot.settings import CannotRun, Settings
+from bot.settings import HEALTH_PATH, CannotRun, Settings
 from bot.stats.report import ChartRenderer, StatsReport
+from bot.store.backlog_snapshot import read_disk_space
 from bot.store.database import Database
 from bot.store.process_lock import ProcessLock, hold_process_lock
-from bot.store.snapshot import read_disk_space
 from bot.telegram.client import BotAccount, TelegramClient, load_tls_context
 from bot.telegram.errors import TelegramApiError, Unauthorized
 from bot.telegram.send_rate_limit import SendRateLimiter

@@ -1,4 +1,4 @@
-"""Timestamps, a steady clock, and the delay between attempts.
+"""Timestamps and a steady clock.
 
 Machine clocks are sometimes set, by hours where they were wrong. If that counted as elapsed time, albums would close at
 once and tasks would be given up, or everything would wait for hours. So within a process time advances as it really
@@ -88,15 +88,6 @@ class SteadyClock:
 def seconds_since_boot() -> float:
     """Return seconds that never go back and that, on Linux, include the time the machine slept."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
-#: Seconds; the usual upper limit of `backoff`.
-MAX_BACKOFF = 60.0
-
-
-def backoff(tries: int, first: float = 1.0, longest: float = MAX_BACKOFF) -> float:
-    """Return the seconds to wait after `tries` earlier failures: `first`, doubled each time, at most `longest`."""
-    return min(longest, first * 2.0 ** min(tries, 16))
 
 
 @dataclass(frozen=True)

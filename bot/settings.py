@@ -1,17 +1,14 @@
 """The settings: environment variables and `.env`, read once and checked before anything starts.
 
 An error ends the program with one line that names the variable and the remedy, and never repeats a secret value.
-Misspelt names are found as well: they would be ignored like any variable of another program, and with them the limits
-that they were meant to set.
+Misspelt names of limits are refused as well (`misspelt_settings`): they would be ignored like any variable of another
+program, and the limits with them.
 """
 
 import hmac
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -20,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from bot.logs import Redaction
+from bot.misspelt_settings import Misspelling, find_misspellings
 from bot.process_isolation import erase_environment_variable
 
 
@@ -37,27 +35,20 @@ SECRET_SETTINGS = ("telegram_bot_token", "kie_api_key", "kie_webhook_key")
 #: More edits or credits than anybody needs.
 MAX_LIMIT = 1_000_000_000
 
+# The paths of the bot's HTTP endpoints; the proxy examples and the Dockerfile repeat them.
+HEALTH_PATH = "/healthz"
+READY_PATH = "/readyz"
+METRICS_PATH = "/metrics"
+TELEGRAM_WEBHOOK_PATH = "/telegram/webhook"
+
+#: Kie calls back at this path, followed by the reference of the order.
+KIE_CALLBACK_PATH = "/kie/callback/"
+
+#: Proves whose endpoint it is, next to the URLs that Kie calls; the webhook's path does so as well.
+OWNERSHIP_PROOF_PATH = f"{KIE_CALLBACK_PATH}proof"
+
 IdSet = Annotated[frozenset[int], NoDecode]
 
-#: Limits of access and money: when one is misspelt, more is allowed than was meant.
-LIMIT_SETTINGS = frozenset(
-    {
-        "allowed_ids",
-        "daily_edits_per_user",
-        "daily_edits_per_chat",
-        "daily_edits",
-        "daily_credits",
-        "kie_webhook_key",
-        "kie_webhook_key_file",
-    }
-)
-
-#: How similar a misspelt name is, at least. DAILY_EDIT and DAILY_EDITS reach 0.95, TELEGRAM_TOKEN and
-#: TELEGRAM_BOT_TOKEN 0.88; TELEGRAM_API_ID, which a self-hosted Bot API server reads, and TELEGRAM_API_URL 0.84.
-MIN_SIMILARITY = 0.86
-
-#: Shorter names are not compared: POST is no misspelt PORT.
-MIN_NAME_LENGTH = 6
 
 MISSING_SETTING_REMEDIES = {
     "TELEGRAM_BOT_TOKEN": "is missing: put the token that @BotFather gave you into .env",
@@ -300,20 +291,6 @@ def load_settings() -> Settings:
     return settings
 
 
-@dataclass(frozen=True)
-class Misspelling:
-    """A name that is not a setting, and the setting that was probably meant; both in capitals."""
-
-    found: str
-    meant: str
-    #: whether a limit is not in effect because of it
-    lifts_limit: bool
-
-    def __str__(self) -> str:
-        """Return the problem and the remedy."""
-        return f"{self.found} is not a setting, so it is ignored: write {self.meant}, or remove it"
-
-
 def find_misspelt_settings() -> list[Misspelling]:
     """Return the misspelt names in the environment and in `.env`. Raises CannotRun when `.env` cannot be read."""
     try:
@@ -321,18 +298,6 @@ def find_misspelt_settings() -> list[Misspelling]:
     except (OSError, UnicodeDecodeError):
         raise CannotRun(".env cannot be read: make it a text file in UTF-8 that this user may read") from None
     return list(find_misspellings([*os.environ, *in_file], Settings.model_fields))
-
-
-def find_misspellings(names: Iterable[str], known: Iterable[str]) -> Iterator[Misspelling]:
-    """Yield the `names` that resemble one of the `known` ones (in lower case).
-
-    Where the right name is set as well, no limit is lifted.
-    """
-    names, known = {name.lower() for name in names}, list(known)
-    for name in sorted(names.difference(known)):
-        if len(name) >= MIN_NAME_LENGTH:
-            for meant in get_close_matches(name, known, 1, MIN_SIMILARITY):
-                yield Misspelling(name.upper(), meant.upper(), lifts_limit=meant in LIMIT_SETTINGS - names)
 
 
 def _refuse_unusable_key_log(path: str | None) -> None:

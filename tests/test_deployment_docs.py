@@ -16,10 +16,9 @@ from fluent.syntax import FluentParser
 from fluent.syntax import ast as ftl
 
 from bot import i18n
-from bot.http_paths import KIE_CALLBACK_PATH, TELEGRAM_WEBHOOK_PATH
 from bot.inbound import kie_callback, telegram_webhook
 from bot.inbound.http_endpoints import HttpEndpoints
-from bot.settings import SECRET_SETTINGS, Settings
+from bot.settings import KIE_CALLBACK_PATH, SECRET_SETTINGS, TELEGRAM_WEBHOOK_PATH, Settings
 from tests.process_harness import PROJECT_ROOT
 
 OPERATING_PAGE = PROJECT_ROOT / "docs" / "operating.md"

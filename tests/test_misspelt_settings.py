@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
+from bot.misspelt_settings import LIMIT_SETTINGS, find_misspellings
 from bot.ops.config_warnings import find_config_warnings
-from bot.settings import LIMIT_SETTINGS, CannotRun, Settings, find_misspellings, load_settings
+from bot.settings import CannotRun, Settings, load_settings
 
 KNOWN = list(Settings.model_fields)
 

@@ -30,7 +30,7 @@ SAMPLE_MATCHES: dict[str, tuple[str | bytes, ...]] = {
     "bot.kie.models._POLICY_TEXT": ("a sensitive image", "the content violation", "images have been rejected"),
     "bot.kie.task_record._NOT_RESULTS": ("imageurls", "thumbnailurl"),
     "bot.kie.task_record._SEPARATORS": ("image_url",),
-    "bot.kie.callbacks._UNIX_SECONDS": ("1700000000",),
+    "bot.kie.callback_signature._UNIX_SECONDS": ("1700000000",),
     "bot.http_client._CONTENT_LENGTH": ("1234",),
     "bot.images.ssrf_guard._HOST_NAME": ("a-b.example.org",),
     "bot.images.ssrf_guard._NUMERIC_HOST": ("127.0.0.1", "a.0x7f.", "0x7f000001"),

@@ -14,7 +14,7 @@ from bot.clock import Instant, add_seconds
 from bot.handlers.update_parser import parse_update
 from bot.handlers.update_types import GroupMessage, GroupMigrated, ParsedUpdate, UpdateOrigin
 from bot.job import MAX_ALBUM_SECONDS
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 from bot.telegram.client import BotAccount
 
 #: Commands that the bot takes in a group also when they do not name it.

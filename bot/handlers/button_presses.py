@@ -6,7 +6,7 @@ Whether a press takes effect depends on the message that was pressed, because an
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.clock import add_seconds, seconds_between
 from bot.handlers.access import SETTINGS_ACTIONS, is_button_of_message, is_press_allowed
 from bot.handlers.delete_my_data import CONFIRMATION_ACTIONS, handle_deletion_press
@@ -14,9 +14,8 @@ from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import answer_button_press
 from bot.handlers.settings_menu import handle_settings_press
 from bot.handlers.update_types import ButtonPressed, UpdateContext
-from bot.i18n import Sentence, sentence
+from bot.i18n import Sentence, sentence, time_until_tomorrow
 from bot.i18n.prompt_suggestions import PROMPT_SUGGESTIONS
-from bot.i18n.time_phrases import time_until_tomorrow
 from bot.job import FINAL_STATES, Job, State
 from bot.kie.models import is_result_retained
 from bot.store.outbox import MessageDraft, MessageKind
@@ -102,7 +101,7 @@ def _why_unavailable(ctx: UpdateContext, press: ButtonPressed, action: ButtonAct
 
 def _cancel_job(press: _JobPress) -> Sentence:
     job = press.job
-    if job_actions.cancel_job(press.ctx.tx, job, press.ctx.now):
+    if job_lifecycle.cancel_job(press.ctx.tx, job, press.ctx.now):
         return sentence("toast-cancelled")
     is_settled = job.state in FINAL_STATES or job.asked_at is not None
     return sentence("toast-settled" if is_settled else "toast-too-late")
@@ -187,7 +186,7 @@ def _order_variation(press: _JobPress) -> Sentence:
     )
     job = ctx.tx.jobs.get(ctx.tx.jobs.add(variation, State.QUEUED, ctx.now))
     if job is not None:
-        job_actions.enqueue(ctx.tx, job, ctx.now)
+        job_lifecycle.enqueue(ctx.tx, job, ctx.now)
     return sentence("toast-varied")
 
 
@@ -197,7 +196,7 @@ def _delete_answer(press: _JobPress) -> Sentence:
     sent_at = ctx.tx.outbox.last_sent_at(job.id, MessageKind.IMAGE) or job.answered_at
     if sent_at is not None and add_seconds(sent_at, DELETABLE_FOR) < ctx.now:
         return sentence("toast-too-old-to-delete", where=ctx.origin.chat_type)
-    job_actions.delete_answer(ctx.tx, job, ctx.origin.message_id, ctx.now)
+    job_lifecycle.delete_answer(ctx.tx, job, ctx.origin.message_id, ctx.now)
     return sentence("toast-deleted")
 
 
@@ -212,7 +211,7 @@ def _use_suggestion(press: _JobPress) -> Sentence:
     if press.limits.quotas.admit(ctx, job) is not None:
         return sentence("toast-used-up", time=time_until_tomorrow(ctx.now))
     return sentence(
-        "toast-idea" if job_actions.complete_request(ctx.tx, job, suggestion.prompt, ctx.now) else "toast-settled"
+        "toast-idea" if job_lifecycle.complete_request(ctx.tx, job, suggestion.prompt, ctx.now) else "toast-settled"
     )
 
 
@@ -224,8 +223,11 @@ def _resolve_uncertain_order(press: _JobPress) -> Sentence:
     if tx.attempts.has_candidate_task(job.id):
         return sentence("toast-news")  # the order may be found in a moment, without paying for it again
     if press.button.action is ButtonAction.ORDER_AGAIN:
-        return sentence("toast-again" if job_actions.retry_uncertain_order(tx, job, press.ctx.now) else "toast-settled")
-    return sentence("toast-left" if job_actions.abandon_uncertain_order(tx, job, press.ctx.now) else "toast-settled")
+        return sentence(
+            "toast-again" if job_lifecycle.retry_uncertain_order(tx, job, press.ctx.now) else "toast-settled"
+        )
+    is_left = job_lifecycle.abandon_uncertain_order(tx, job, press.ctx.now)
+    return sentence("toast-left" if is_left else "toast-settled")
 
 
 _JOB_PRESS_HANDLERS: Mapping[ButtonAction, Callable[[_JobPress], Sentence]] = {

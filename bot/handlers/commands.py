@@ -1,12 +1,11 @@
 """The commands /status, /cancel, /usage and /stats."""
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.clock import seconds_between, utc_day
 from bot.handlers.quotas import QuotaPolicy, RemainingQuota
 from bot.handlers.replies import draft_reply
 from bot.handlers.update_types import CommandGiven, UpdateContext
-from bot.i18n import Sentence, SentenceList, sentence
-from bot.i18n.time_phrases import approximate_duration, time_until_tomorrow
+from bot.i18n import Sentence, SentenceList, approximate_duration, sentence, time_until_tomorrow
 from bot.stats.aggregates import MAX_DAYS, MAX_HOURS, parse_period
 from bot.store.daily_usage import EVERYONE_ID, UsageScope
 from bot.store.outbox import MessageKind
@@ -32,7 +31,7 @@ def show_status(ctx: UpdateContext) -> Sentence | None:
 def cancel_edits(ctx: UpdateContext) -> Sentence:
     """Cancel the sender's edits in this chat that are not ordered yet; return the reply."""
     jobs = ctx.tx.jobs.list_open_of_user_in_chat(ctx.origin.user_id, ctx.origin.chat_id)
-    too_late = [job for job in jobs if not job_actions.cancel_job(ctx.tx, job, ctx.now)]
+    too_late = [job for job in jobs if not job_lifecycle.cancel_job(ctx.tx, job, ctx.now)]
     for job in jobs:
         if job not in too_late:
             ctx.tx.progress_messages.queue_deletion(job.id, ctx.now)  # the reply takes its place

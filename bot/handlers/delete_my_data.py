@@ -3,15 +3,15 @@
 Only in the private chat: the data concerns nobody else, and other people read a group.
 """
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.handlers.replies import open_menu
 from bot.handlers.update_types import ButtonPressed, CommandGiven, UpdateContent, UpdateContext, UpdateOrigin
 from bot.i18n import Sentence, sentence
 from bot.kie.models import RECORD_RETENTION_MONTHS, RESULT_RETENTION_DAYS, UPLOAD_RETENTION_DAYS
+from bot.store.database import Transaction
 from bot.store.erasure import StoredPersonalData
 from bot.store.menus import Menu
 from bot.store.outbox import EPHEMERAL_KEY_PREFIX, MessageDraft, MessageKind, OutboxMessage
-from bot.store.transaction import Transaction
 from bot.telegram.buttons import Button, ButtonAction
 
 #: Commands about one's own data (Telegram's terms for bots, sections 4 and 4.2).
@@ -63,7 +63,7 @@ def handle_deletion_press(ctx: UpdateContext, press: ButtonPressed) -> Sentence 
     ctx.tx.menus.queue_deletion(menu, ctx.now)
     if _confirmation_action(press) is ButtonAction.KEEP_MY_DATA:
         return sentence("toast-kept")
-    job_actions.erase_user(ctx.tx, ctx.origin.user_id, ctx.now)
+    job_lifecycle.erase_user(ctx.tx, ctx.origin.user_id, ctx.now)
     _send_unrecorded(ctx, sentence("deleted", records=RECORD_RETENTION_MONTHS), f"erased:{ctx.origin.message_id}")
     return None
 

@@ -13,15 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.clock import Instant, add_seconds, utc_day
-from bot.handlers.access import (
-    GROUP_ADMINS_TTL,
-    RULE_BY_COMMAND,
-    SETTINGS_ACTIONS,
-    AccessDecision,
-    AccessPolicy,
-    change_access,
-    requires_group_admin,
-)
+from bot.handlers.access import GROUP_ADMINS_TTL, SETTINGS_ACTIONS, AccessDecision, AccessPolicy, requires_group_admin
+from bot.handlers.access_commands import RULE_BY_COMMAND, change_access
 from bot.handlers.addressed_to_bot import UpdateFilter
 from bot.handlers.button_presses import PressLimits, handle_button_press
 from bot.handlers.commands import cancel_edits, describe_usage, request_stats, show_status
@@ -50,10 +43,9 @@ from bot.handlers.update_types import (
 from bot.i18n import DEFAULT_LANGUAGE, Sentence, SentenceList, sentence
 from bot.logs import hide_message
 from bot.settings import MustRestart
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.inbox import StoredUpdate
 from bot.store.outbox import MessageDraft, MessageKind
-from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 

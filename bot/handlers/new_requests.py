@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.clock import Instant, add_seconds
 from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import reply
@@ -81,9 +81,9 @@ def _start_request(
 ) -> None:
     tx, request = ctx.tx, _build_request(ctx, quotas, sources)
     if is_valid_prompt(prompt):
-        job = _store_request(ctx, job_actions.with_prompt(tx, request, prompt), State.QUEUED, kind, prompt)
+        job = _store_request(ctx, job_lifecycle.with_prompt(tx, request, prompt), State.QUEUED, kind, prompt)
         if job is not None:
-            job_actions.enqueue(tx, job, ctx.now)
+            job_lifecycle.enqueue(tx, job, ctx.now)
     else:
         job = _store_request(ctx, request, State.GATHERING, kind, prompt, add_seconds(ctx.now, PROMPT_TIMEOUT))
         if job is not None:

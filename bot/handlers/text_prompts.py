@@ -6,7 +6,7 @@ a prompt.
 
 from dataclasses import replace
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.clock import add_seconds
 from bot.handlers.new_requests import admit_or_refuse, create_request_from_text, is_known_message, is_valid_prompt
 from bot.handlers.quotas import QuotaPolicy
@@ -43,7 +43,7 @@ def _add_prompt(ctx: UpdateContext, quotas: QuotaPolicy, job: Job, text: str) ->
     messages.clear_texts(job.id)
     messages.add(job.id, ctx.origin.chat_id, ctx.origin.message_id, RequestMessageKind.TEXT, text)
     if admit_or_refuse(ctx, quotas, job) and job.closes_by is None:
-        job_actions.complete_request(ctx.tx, job, text, ctx.now)
+        job_lifecycle.complete_request(ctx.tx, job, text, ctx.now)
 
 
 def _explain_invalid_prompt(text: str) -> Sentence:
@@ -150,7 +150,7 @@ def _change_prompt(ctx: UpdateContext, job: Job, previous_text: str) -> None:
         text = _explain_invalid_prompt(prompt) if prompt else sentence("no-words-left")
         reply(ctx, text, once=f"changed:{ctx.update_id}")
         return
-    request = job_actions.with_prompt(ctx.tx, job.request, prompt)
+    request = job_lifecycle.with_prompt(ctx.tx, job.request, prompt)
     if request != job.request:  # else an earlier caption of the album still counts
         ctx.tx.jobs.update(job, prompt=request.prompt, **edit_option_columns(request.options))
         react_to_edit(ctx)
@@ -161,7 +161,7 @@ def _complete_or_wait(ctx: UpdateContext, quotas: QuotaPolicy, job: Job) -> None
     prompt = ctx.tx.request_messages.get_prompt(job.id)
     if is_valid_prompt(prompt):
         if admit_or_refuse(ctx, quotas, job) and job.closes_by is None:
-            job_actions.complete_request(ctx.tx, job, prompt, ctx.now)
+            job_lifecycle.complete_request(ctx.tx, job, prompt, ctx.now)
         return
     if not prompt:
         ctx.tx.quota.await_prompt(job.id)  # at once, and not only when its album closes

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.clock import Instant
 from bot.i18n import DEFAULT_LANGUAGE
 from bot.job import SourceImage
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 from bot.telegram.buttons import ButtonPress
 
 

@@ -5,6 +5,7 @@ catalogues are written in Fluent (https://projectfluent.org), which knows the pl
 right-to-left scripts are isolated, so that they do not turn the sentence around them. A new file is a new language.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from functools import cache
 from importlib.resources import files
 
 from fluent.runtime import FluentBundle, FluentResource
+
+from bot.clock import Instant, seconds_between, start_of_day, utc_day
 
 #: The language of users for whose own there is no catalogue.
 DEFAULT_LANGUAGE = "en"
@@ -107,3 +110,29 @@ def _format_value(value: "str | int | float | Sentence", language: str) -> str |
     text = _BIDI_CONTROLS.sub("", value)
     is_right_to_left = any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
     return f"\u2068{text}\u2069" if is_right_to_left else text
+
+
+def approximate_duration(seconds: float) -> Sentence:
+    """Return a duration rounded up: to 5 seconds, to minutes or to hours."""
+    if seconds <= 55:
+        return sentence("seconds", count=max(5, math.ceil(seconds / 5) * 5))
+    minutes = math.ceil(seconds / 60)
+    return sentence("minutes", count=minutes) if minutes < 60 else sentence("hours", count=math.ceil(seconds / 3600))
+
+
+def time_until_tomorrow(now: Instant) -> Sentence:
+    """Return the time until the next UTC day, when the daily limits start again."""
+    return approximate_duration(seconds_between(now, start_of_day(utc_day(now) + 1)))
+
+
+def short_duration(seconds: float) -> Sentence:
+    """Return a duration for a chart, in the unit that needs the fewest digits."""
+    if seconds < 99.5:
+        return sentence("brief-seconds", count=_round_short(seconds))
+    if seconds < 99.5 * 60:
+        return sentence("brief-minutes", count=_round_short(seconds / 60))
+    return sentence("brief-hours", count=_round_short(seconds / 3600))
+
+
+def _round_short(amount: float) -> float | int:
+    return round(amount, 1) if amount < 9.95 else round(amount)

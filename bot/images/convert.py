@@ -124,7 +124,7 @@ class ImageConverter:
     async def _run_process(self, content: bytes) -> bytes:
         if self._is_closed:
             raise ConverterUnavailable("the converter is closed")
-        async with start_child_process("bot.images.converter_main", seconds=self._timeout) as process:
+        async with start_child_process("bot.images.converter_process", seconds=self._timeout) as process:
             if not process.is_filtered and not self._has_warned:
                 self._has_warned = True
                 log.warning("this system does not filter the system calls of the process that decodes images")

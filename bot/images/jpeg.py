@@ -16,7 +16,7 @@ from itertools import count
 
 from bot.images import limits
 from bot.images.errors import DecodingTooCostly, UnreadableImage, UnsupportedImageFormat
-from bot.images.exif import is_upright
+from bot.images.exif_orientation import is_upright
 from bot.images.format_detection import ImageFormat, ImageInfo, OtherImageFormat
 
 SIGNATURE = b"\xff\xd8\xff"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from bot.images.errors import UnreadableImage, WrongChecksum
-from bot.images.exif import is_upright
+from bot.images.exif_orientation import is_upright
 from bot.images.format_detection import Chunk, ImageFormat, ImageInfo
 from bot.images.limits import check_dimensions, check_part_count
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from bot.images.errors import UnreadableImage
-from bot.images.exif import is_upright
+from bot.images.exif_orientation import is_upright
 from bot.images.format_detection import Chunk, ImageFormat, ImageInfo
 from bot.images.limits import check_dimensions, check_part_count
 

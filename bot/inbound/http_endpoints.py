@@ -6,11 +6,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 
-from bot.http_paths import HEALTH_PATH, KIE_CALLBACK_PATH, OWNERSHIP_PROOF_PATH, READY_PATH, TELEGRAM_WEBHOOK_PATH
 from bot.inbound.http_server import HttpServer
 from bot.inbound.kie_callback import KieCallbackEndpoint
 from bot.inbound.telegram_webhook import TelegramWebhook
-from bot.settings import Settings
+from bot.settings import (
+    HEALTH_PATH,
+    KIE_CALLBACK_PATH,
+    OWNERSHIP_PROOF_PATH,
+    READY_PATH,
+    TELEGRAM_WEBHOOK_PATH,
+    Settings,
+)
 
 _NONCE = re.compile(r"[0-9a-f]{32}")
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from bot.clock import Instant
 from bot.inbound.http_server import read_body
 from bot.inbound.rate_limiter import RateLimiter
-from bot.kie.callbacks import SignatureStatus, parse_callback_task_id, verify_callback
+from bot.kie.callback_signature import SignatureStatus, parse_callback_task_id, verify_callback
 from bot.logs import Redact
 from bot.settings import MustRestart
 

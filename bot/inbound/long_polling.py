@@ -10,7 +10,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bot.clock import backoff
+from bot.backoff import backoff
 from bot.inbound.update_recorder import UpdateRecorder, has_update_id
 from bot.settings import CannotRun, MustRestart
 from bot.telegram.client import POLL_DEADLINE, POLL_TIMEOUT, TelegramClient

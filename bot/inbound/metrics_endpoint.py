@@ -17,10 +17,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from bot.clock import seconds_between
-from bot.http_paths import METRICS_PATH
 from bot.inbound.http_server import HttpServer
 from bot.pipeline.circuit_breakers import BREAKER_PAUSES
-from bot.store.snapshot import DiskSpace, Snapshot
+from bot.settings import METRICS_PATH
+from bot.store.backlog_snapshot import DiskSpace, Snapshot
 
 log = logging.getLogger(__name__)
 

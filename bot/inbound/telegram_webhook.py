@@ -14,11 +14,10 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.http_paths import TELEGRAM_WEBHOOK_PATH
 from bot.inbound.http_server import read_body
 from bot.inbound.rate_limiter import RateLimiter
 from bot.inbound.update_recorder import UpdateRecorder, has_update_id
-from bot.settings import CannotRun, MustRestart
+from bot.settings import TELEGRAM_WEBHOOK_PATH, CannotRun, MustRestart
 from bot.telegram.client import TelegramClient, WebhookStatus
 from bot.telegram.errors import Rejected, TelegramApiError
 

@@ -10,9 +10,8 @@ from typing import Any
 
 from bot.clock import Instant
 from bot.handlers.addressed_to_bot import ReceivedUpdate, UpdateFilter
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.inbox import StoredUpdate
-from bot.store.transaction import Transaction
 from bot.telegram.errors import ID_LIMIT
 
 

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
-from bot.clock import backoff
+from bot.backoff import backoff
 from bot.i18n import DEFAULT_LANGUAGE, languages, sentence
 from bot.settings import MustRestart
 from bot.store.database import Database

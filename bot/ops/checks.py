@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from bot.http_paths import TELEGRAM_WEBHOOK_PATH
-from bot.kie.callbacks import MAX_SIGNATURE_AGE
+from bot.kie.callback_signature import MAX_SIGNATURE_AGE
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, BlockCause, KieError, RequestRefused, UnexpectedResponse
 from bot.ops.config_warnings import find_config_warnings, refuse_unknown_model
 from bot.ops.http_probe import HttpProbe, ProbeError, displayed_host
-from bot.settings import CannotRun, Settings
+from bot.settings import TELEGRAM_WEBHOOK_PATH, CannotRun, Settings
 from bot.store.backup import list_rescued_files
 from bot.store.process_lock import is_process_lock_held
-from bot.store.read_only import DatabaseInspection, inspect_database
+from bot.store.read_only_connection import DatabaseInspection, inspect_database
 from bot.telegram.client import BotAccount, TelegramClient, WebhookStatus
 from bot.telegram.errors import TelegramApiError, Unauthorized
 

@@ -13,7 +13,7 @@ from bot.clock import Instant, seconds_between
 from bot.job import State
 from bot.settings import CannotRun, DatabaseSettings, redact_for_terminal
 from bot.store.job_details import AttemptDetails, JobDetails, JobDetailsReader, MessageDetails, OpenJob
-from bot.store.read_only import read_database
+from bot.store.read_only_connection import read_database
 
 #: One more than the largest id of an SQLite row.
 ROW_ID_LIMIT = 1 << 63

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from urllib.parse import urlsplit
 
-from bot.http_paths import OWNERSHIP_PROOF_PATH, TELEGRAM_WEBHOOK_PATH
 from bot.ops.checks import Finding, FindingStatus, failure, finding_from_message, ok, skipped, warning
 from bot.ops.http_probe import HttpProbe, ProbeError
-from bot.settings import CannotRun, Settings
+from bot.settings import OWNERSHIP_PROOF_PATH, TELEGRAM_WEBHOOK_PATH, CannotRun, Settings
 
 HTTP_SERVER_SUBJECT, CALLBACKS_SUBJECT, WEBHOOK_SUBJECT = "door", "callbacks", "webhook"
 

@@ -12,9 +12,8 @@ from enum import Enum
 
 from bot.clock import Instant, add_seconds, utc_day
 from bot.pipeline.error_containment import ErrorContainment
-from bot.store.database import Database
-from bot.store.table import DELETE_BATCH_SIZE
-from bot.store.transaction import Transaction
+from bot.store.base_table import DELETE_BATCH_SIZE
+from bot.store.database import Database, Transaction
 
 log = logging.getLogger(__name__)
 

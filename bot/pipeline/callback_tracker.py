@@ -13,11 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from bot.http_paths import KIE_CALLBACK_PATH
 from bot.job import State
 from bot.pipeline.job_metrics import CALLBACK_IN_TIME, CALLBACK_LATE, CALLBACK_UNKNOWN, JobMetrics
-from bot.store.database import Database
-from bot.store.transaction import Transaction
+from bot.settings import KIE_CALLBACK_PATH
+from bot.store.database import Database, Transaction
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 
-from bot.clock import Instant, add_seconds, backoff, seconds_between, utc_day
-from bot.i18n import Sentence, sentence
-from bot.i18n.time_phrases import time_until_tomorrow
+from bot.backoff import backoff
+from bot.clock import Instant, add_seconds, seconds_between, utc_day
+from bot.i18n import Sentence, sentence, time_until_tomorrow
 from bot.kie.client import KieClient
 from bot.kie.errors import (
     RATE_LIMIT_CODES,
@@ -27,8 +27,7 @@ from bot.pipeline.error_containment import ErrorContainment
 from bot.pipeline.finish_job import draft_reply
 from bot.pipeline.order_limits import OrderLimits, is_within_budget
 from bot.store.circuit_breakers import OUTAGE, RATE, UNCERTAIN, UPLOADS, CircuitBreaker
-from bot.store.database import Database
-from bot.store.transaction import Transaction
+from bot.store.database import Database, Transaction
 
 log = logging.getLogger(__name__)
 

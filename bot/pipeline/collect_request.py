@@ -6,15 +6,15 @@ update of its chat that was received in time has been handled, so none of its it
 
 from functools import partial
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.clock import Instant, add_seconds
 from bot.i18n import sentence
 from bot.job import MAX_PROMPT_LENGTH, PROMPT_TIMEOUT, FailureReason, Job, State
 from bot.pipeline.error_containment import ErrorContainment
 from bot.pipeline.finish_job import draft_reply
+from bot.store.database import Transaction
 from bot.store.outbox import MessageKind
 from bot.store.request_messages import RequestMessageKind
-from bot.store.transaction import Transaction
 
 #: Requests handled in one transaction.
 BATCH_SIZE = 100
@@ -53,7 +53,7 @@ def _close_album(tx: Transaction, job: Job, now: Instant) -> None:
         tx.outbox.add(draft_reply(job, "left-out", sentence("left-out", count=others)), now)
     prompt = tx.request_messages.get_prompt(job.id)
     if 0 < len(prompt) <= MAX_PROMPT_LENGTH:
-        job_actions.complete_request(tx, job, prompt, now)
+        job_lifecycle.complete_request(tx, job, prompt, now)
     elif tx.jobs.update(job, closes_by=None, due_at=add_seconds(now, PROMPT_TIMEOUT)):
         tx.quota.await_prompt(job.id)
         tx.progress_messages.open_or_refresh(job, now)

@@ -8,8 +8,7 @@ from bot.i18n import sentence
 from bot.kie.client import KieClient
 from bot.kie.errors import KieError, UnexpectedResponse
 from bot.pipeline import circuit_breakers
-from bot.store.database import Database
-from bot.store.transaction import Transaction
+from bot.store.database import Database, Transaction
 
 #: Seconds between two checks. The call is free.
 CHECK_INTERVAL = 600.0

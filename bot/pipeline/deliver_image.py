@@ -20,9 +20,8 @@ from bot.images.format_detection import ImageInfo
 from bot.images.inspect import fits_as_photo
 from bot.job import Job
 from bot.pipeline.finish_job import check_still_wanted, confirm_still_wanted
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.outbox import MessageKind, OutboxMessage
-from bot.store.transaction import Transaction
 from bot.telegram.buttons import Button, ButtonAction
 from bot.telegram.client import Destination, OutgoingImage, TelegramClient
 from bot.telegram.errors import DeliveryUncertain, InvalidDestination, Rejected, TelegramApiError

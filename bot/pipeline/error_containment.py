@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
-from bot import job_actions
-from bot.clock import Instant, add_seconds, backoff, utc_day
+from bot import job_lifecycle
+from bot.backoff import backoff
+from bot.clock import Instant, add_seconds, utc_day
 from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
 from bot.logs import hide_message
 from bot.pipeline import finish_job
 from bot.settings import MustRestart
-from bot.store.database import PROGRAMMING_ERRORS, Database
-from bot.store.transaction import Transaction
+from bot.store.database import PROGRAMMING_ERRORS, Database, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def _end_job(tx: Transaction, job_id: int, now: Instant) -> None:
         case State.GATHERING:
             _cancel_request(tx, job, now)
         case State.SUBMITTING:
-            job_actions.abandon_uncertain_order(tx, job, now)
+            job_lifecycle.abandon_uncertain_order(tx, job, now)
         case State.QUEUED:
             finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, sentence("broken-step"), now)
 

@@ -4,13 +4,12 @@ from bot.clock import Instant, add_seconds
 from bot.edit_options import AnswerAs
 from bot.i18n import Sentence, sentence
 from bot.job import FailureReason, Job, State
-from bot.job_actions import record_cost
+from bot.job_lifecycle import record_cost
 from bot.kie.models import TaskRecord
-from bot.store.database import Database
-from bot.store.events import TaskCompleted
+from bot.store.database import Database, Transaction
+from bot.store.domain_events import TaskCompleted
 from bot.store.outbox import MessageDraft, MessageKind, OutboxMessage
 from bot.store.request_messages import RequestMessageKind
-from bot.store.transaction import Transaction
 
 #: Milliseconds by which Kie's clock may differ from ours.
 MAX_CLOCK_SKEW = 3_600_000

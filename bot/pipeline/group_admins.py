@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 
-from bot.clock import Instant, add_seconds, backoff
-from bot.store.database import Database
-from bot.store.transaction import Transaction
+from bot.backoff import backoff
+from bot.clock import Instant, add_seconds
+from bot.store.database import Database, Transaction
 from bot.telegram.client import TelegramClient
 from bot.telegram.errors import DeliveryUncertain, RetryableError, TelegramApiError
 

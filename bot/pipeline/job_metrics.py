@@ -7,7 +7,7 @@ memory: after a restart its earlier polls are missing, and so is the delivery ti
 from bot.clock import Instant, seconds_between
 from bot.job import FINAL_STATES, FailureReason, Job, State
 from bot.metrics import Metrics
-from bot.store.events import (
+from bot.store.domain_events import (
     AnswerDeliveryEnded,
     CreditsSpent,
     DomainEvent,

@@ -5,10 +5,10 @@ Everything is counted from stored rows, so the limits hold across restarts.
 
 from dataclasses import dataclass
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.clock import Instant, add_seconds, start_of_day, utc_day
 from bot.store.circuit_breakers import UNCERTAIN, UPLOADS, CircuitBreaker
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 
 #: Seconds over which orders are counted: Kie's ten, and a little more because two clocks never quite agree.
 RATE_WINDOW = 10.2
@@ -85,7 +85,7 @@ def _budget_allowance(tx: Transaction, daily_credits: float, now: Instant) -> Or
     if not daily_credits:
         return UNLIMITED
     today = utc_day(now)
-    affordable = job_actions.count_affordable_edits(tx, daily_credits, tx.jobs.count_at_kie(0), today)
+    affordable = job_lifecycle.count_affordable_edits(tx, daily_credits, tx.jobs.count_at_kie(0), today)
     return OrderAllowance(affordable, start_of_day(today + 1))
 
 

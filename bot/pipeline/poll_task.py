@@ -12,7 +12,7 @@ from enum import Enum, auto
 from bot.clock import Instant, add_seconds, seconds_between, utc_day
 from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
-from bot.job_actions import record_cost, requeue
+from bot.job_lifecycle import record_cost, requeue
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, KieError, KieUnavailable
 from bot.kie.models import RESULT_RETENTION_DAYS, TASK_NOT_FOUND, TaskOutcome, TaskRecord, is_refusal
@@ -21,10 +21,9 @@ from bot.pipeline.callback_tracker import CallbackTracker
 from bot.pipeline.job_metrics import CALLBACK_MISSING, JobMetrics
 from bot.pipeline.poll_schedule import LATE_POLL_AGES, REMEMBERED_TASKS, AdaptivePollSchedule, next_poll_at
 from bot.pipeline.uncertain_orders import TaskOwnership
-from bot.store.attempts import Attempt
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.jobs import KieDuration
-from bot.store.transaction import Transaction
+from bot.store.order_attempts import Attempt
 
 #: Seconds after which a task is given up, because Kie keeps no result for longer.
 GIVE_UP_POLLING_AFTER = RESULT_RETENTION_DAYS * 86_400.0

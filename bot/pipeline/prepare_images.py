@@ -40,8 +40,7 @@ from bot.kie.client import KieClient
 from bot.pipeline import circuit_breakers, finish_job
 from bot.pipeline.error_containment import MAX_TRIES
 from bot.pipeline.finish_job import Withdrawn
-from bot.store.database import Database
-from bot.store.transaction import Transaction
+from bot.store.database import Database, Transaction
 from bot.telegram.client import TelegramClient
 from bot.telegram.errors import FileTooLarge, FileUnavailable, Rejected
 

@@ -6,18 +6,16 @@ from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 
 from bot.clock import Instant, add_seconds, seconds_between
-from bot.i18n import Sentence, sentence
+from bot.i18n import Sentence, approximate_duration, sentence, time_until_tomorrow
 from bot.i18n.prompt_suggestions import PROMPT_SUGGESTIONS
-from bot.i18n.time_phrases import approximate_duration, time_until_tomorrow
 from bot.job import MAX_PROMPT_LENGTH, FailureReason, Job, State
 from bot.pipeline.circuit_breakers import NOTICE_AFTER, describe_outage, find_lasting_breaker
 from bot.pipeline.finish_job import Withdrawn
 from bot.pipeline.order_limits import OrderLimits, is_within_budget
 from bot.store.circuit_breakers import CircuitBreaker
-from bot.store.database import Database, UnitOfWork
+from bot.store.database import Database, Transaction, UnitOfWork
 from bot.store.menus import parse_menu
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxMessage
-from bot.store.transaction import Transaction
 from bot.telegram.buttons import Button, ButtonAction, parse_callback_data
 from bot.telegram.client import Destination, TelegramClient
 from bot.telegram.errors import Rejected

@@ -7,8 +7,9 @@ import errno
 import logging
 from dataclasses import dataclass
 
-from bot import job_actions
-from bot.clock import MAX_BACKOFF, Instant, add_seconds, backoff, seconds_between
+from bot import job_lifecycle
+from bot.backoff import MAX_BACKOFF, backoff
+from bot.clock import Instant, add_seconds, seconds_between
 from bot.i18n import DEFAULT_LANGUAGE, Sentence, sentence
 from bot.images.download import DownloadError, DownloadUnavailable
 from bot.images.errors import ConverterUnavailable
@@ -24,8 +25,8 @@ from bot.pipeline.deliver_image import (
 )
 from bot.pipeline.error_containment import MAX_TRIES, OUTBOX_MESSAGE_EXPIRY, SUBMIT_GIVE_UP_SECONDS
 from bot.pipeline.progress_message import ProgressContent, ProgressUpdate
+from bot.store.database import Transaction
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxMessage
-from bot.store.transaction import Transaction
 from bot.telegram.errors import (
     ChatGone,
     ChatMigrated,
@@ -167,9 +168,9 @@ def _redirect_message(
     draft = message.draft
     tx.log(log.info, "chat %d, message %s: %s", draft.chat_id, draft.key, error)
     if isinstance(error, ChatGone):
-        job_actions.drop_chat(tx, draft.chat_id, now)
+        job_lifecycle.drop_chat(tx, draft.chat_id, now)
     elif isinstance(error, ChatMigrated):
-        job_actions.migrate_chat(tx, draft.chat_id, error.new_chat_id, now)
+        job_lifecycle.migrate_chat(tx, draft.chat_id, error.new_chat_id, now)
     elif isinstance(error, TopicUnavailable) and draft.thread_id is not None:
         tx.outbox.drop_topic(message.id, now)
     elif draft.reply_to is not None:

@@ -7,15 +7,14 @@ Telegram has no idempotency key. If the bot dies between a send and its commit, 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.clock import Instant, seconds_between
 from bot.i18n import sentence
 from bot.pipeline.deliver_image import ImageDeliverer
 from bot.pipeline.finish_job import Withdrawn, confirm_still_wanted
 from bot.stats.report import StatsReport
-from bot.store.database import Database, UnitOfWork
+from bot.store.database import Database, Transaction, UnitOfWork
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxMessage
-from bot.store.transaction import Transaction
 from bot.telegram.buttons import Button, ButtonAction
 from bot.telegram.client import Destination, TelegramClient
 
@@ -85,7 +84,7 @@ def _record_sent(tx: Transaction, message: OutboxMessage, message_id: int | None
     is_image = draft.kind in (MessageKind.IMAGE, MessageKind.FILE)
     job = tx.jobs.get(draft.job_id) if is_image and draft.job_id is not None else None
     if job is None or job.answer_deleted_at is None or message_id is None:
-        job_actions.mark_sent(tx, message, message_id, now)
+        job_lifecycle.mark_sent(tx, message, message_id, now)
     else:  # the answer was deleted meanwhile
         tx.outbox.mark_sent(message, message_id, now)
         tx.outbox.queue_deletion(job.id, draft.chat_id, message_id, now)

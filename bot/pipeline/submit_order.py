@@ -11,10 +11,11 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from bot.clock import Instant, add_seconds, backoff, seconds_between
+from bot.backoff import backoff
+from bot.clock import Instant, add_seconds, seconds_between
 from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
-from bot.job_actions import requeue
+from bot.job_lifecycle import requeue
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, KieUnavailable, OrderUncertain, RequestRefused
 from bot.kie.models import EditInput
@@ -24,9 +25,8 @@ from bot.pipeline.error_containment import MAX_TRIES, SUBMIT_GIVE_UP_SECONDS, Er
 from bot.pipeline.order_limits import OrderAllowance, OrderLimits, compute_order_allowance
 from bot.pipeline.prepare_images import ImageUploader, is_upload_fresh
 from bot.settings import MustRestart
-from bot.store.attempts import AttemptOutcome
-from bot.store.database import Database
-from bot.store.transaction import Transaction
+from bot.store.database import Database, Transaction
+from bot.store.order_attempts import AttemptOutcome
 from bot.telegram.errors import TelegramApiError
 
 log = logging.getLogger(__name__)

@@ -10,15 +10,16 @@ from collections.abc import Collection
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
-from bot import job_actions
-from bot.clock import Instant, add_seconds, backoff, seconds_between, utc_day
+from bot import job_lifecycle
+from bot.backoff import backoff
+from bot.clock import Instant, add_seconds, seconds_between, utc_day
 from bot.i18n import sentence
 from bot.job import Job, State
 from bot.kie.models import TaskRecord
 from bot.pipeline.callback_tracker import CallbackTracker, extract_reference
 from bot.pipeline.error_containment import MAX_TRIES
-from bot.store.attempts import Attempt, AttemptOutcome
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
+from bot.store.order_attempts import Attempt, AttemptOutcome
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def advance_uncertain(tx: Transaction, job: Job, now: Instant) -> None:
     attempt = tx.attempts.get_latest(job.id)
     candidate = None if attempt is None else attempt.candidate_task_id
     if job.asked_at is not None:
-        job_actions.abandon_uncertain_order(tx, job, now)
+        job_lifecycle.abandon_uncertain_order(tx, job, now)
     elif attempt and candidate and seconds_between(attempt.ended_at or now, now) < DECISION_EXPIRES_AFTER:
         tx.jobs.update(job, due_at=add_seconds(now, CALLBACK_WAIT))  # the next poll that Kie answers decides
     else:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from bot.clock import Instant, add_seconds, backoff, seconds_between
+from bot.backoff import backoff
+from bot.clock import Instant, add_seconds, seconds_between
 from bot.job import ERASED_ID, MAX_ALBUM_SECONDS, Job, State
-from bot.pipeline import circuit_breakers, dispatch_plan, retries, uncertain_orders
+from bot.pipeline import circuit_breakers, retries, uncertain_orders, work_plan
 from bot.pipeline.callback_tracker import CallbackTracker
 from bot.pipeline.circuit_breakers import RecoveryProbe
 from bot.pipeline.credit_balance import CreditBalanceChecker
-from bot.pipeline.dispatch_plan import EDITABLE_KINDS, DispatchPlan, WorkInFlight, make_plan
 from bot.pipeline.error_containment import ErrorContainment
 from bot.pipeline.group_admins import GroupAdminFinder
 from bot.pipeline.poll_schedule import MAX_POLL_INTERVAL, PollQueue
@@ -29,11 +29,11 @@ from bot.pipeline.prepare_images import ImagePreparer
 from bot.pipeline.progress_message import ProgressMessageSender, ProgressUpdate
 from bot.pipeline.send_message import MessageSender
 from bot.pipeline.submit_order import Order, OrderSubmitter
+from bot.pipeline.work_plan import EDITABLE_KINDS, DispatchPlan, WorkInFlight, make_plan
 from bot.settings import MustRestart
 from bot.store import outbox
-from bot.store.database import Database, StoreError, UnitOfWork
+from bot.store.database import Database, StoreError, Transaction, UnitOfWork
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxExclusions, OutboxLane, OutboxMessage
-from bot.store.transaction import Transaction
 from bot.telegram.errors import RetryableError
 from bot.telegram.send_rate_limit import SendRateLimiter
 
@@ -74,7 +74,7 @@ class PipelineSteps:
 class Worker:
     """Runs every step of every job, and alone decides about retries.
 
-    What it keeps in memory is bounded by the limits on what is in flight (see `dispatch_plan` and `order_limits`)
+    What it keeps in memory is bounded by the limits on what is in flight (see `work_plan` and `order_limits`)
     and by the number of running tasks.
     """
 
@@ -224,7 +224,7 @@ class Worker:
 
     def _users_at_delivery_limit(self) -> frozenset[int]:
         per_user = Counter(self._deliveries_in_flight.values())
-        at_limit = frozenset(user for user, count in per_user.items() if count >= dispatch_plan.MAX_DELIVERIES_PER_USER)
+        at_limit = frozenset(user for user, count in per_user.items() if count >= work_plan.MAX_DELIVERIES_PER_USER)
         return at_limit - {ERASED_ID}
 
     def _start_plan(self, tasks: asyncio.TaskGroup, plan: DispatchPlan) -> None:
@@ -349,7 +349,7 @@ class Worker:
         is_heavy = message.draft.kind in outbox.HEAVY_KINDS
         user = ERASED_ID if message.job is None else message.job.charged_to
         if is_heavy and (
-            len(self._deliveries_in_flight) >= dispatch_plan.MAX_DELIVERIES or user in self._users_at_delivery_limit()
+            len(self._deliveries_in_flight) >= work_plan.MAX_DELIVERIES or user in self._users_at_delivery_limit()
         ):
             return
         if not self._take_send_slot(message):
@@ -364,7 +364,7 @@ class Worker:
             self._deliveries_in_flight.pop(message.id, None)
 
         def postpone(tx: Transaction) -> None:
-            dispatch_plan.postpone_message(tx, message, self._clock())
+            work_plan.postpone_message(tx, message, self._clock())
 
         tasks.create_task(self._run_contained("message", message.id, send(), postpone, release))
 

@@ -11,9 +11,8 @@ from itertools import accumulate
 
 from bot.clock import Instant, start_of_day, utc_day
 from bot.job import FailureReason, State
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.job_statistics import EndedRequests
-from bot.store.transaction import Transaction
 
 #: Milliseconds.
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

@@ -21,7 +21,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from bot.process_isolation import serve_one_request
-from bot.stats.chart_data import ChartBar, ChartData, OutcomeRow, WaitRow
+from bot.stats.chart_types import ChartBar, ChartData, OutcomeRow, WaitRow
 
 #: Pixels; Telegram shows this shape uncropped.
 WIDTH, HEIGHT, DPI = 1080, 1500, 100

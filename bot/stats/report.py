@@ -13,11 +13,10 @@ from dataclasses import asdict
 
 from bot.child_process import ChildProcessFailed, ChildProcessNotStarted, start_child_process
 from bot.clock import Instant
-from bot.i18n import DEFAULT_LANGUAGE, Sentence, SentenceList, sentence
-from bot.i18n.time_phrases import short_duration
+from bot.i18n import DEFAULT_LANGUAGE, Sentence, SentenceList, sentence, short_duration
 from bot.stats.aggregates import DEFAULT_PERIOD, EditOutcome, PeriodStatistics, aggregate_period, parse_period
-from bot.stats.build_chart_data import build_chart_data, format_utc, outcomes_by_frequency, percentage, period_title
-from bot.stats.chart_data import ChartData
+from bot.stats.chart_data import build_chart_data, format_utc, outcomes_by_frequency, percentage, period_title
+from bot.stats.chart_types import ChartData
 from bot.store.database import Database
 from bot.telegram.client import Destination, OutgoingImage, TelegramClient
 from bot.telegram.errors import InvalidDestination, Rejected

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from bot.clock import Instant
 from bot.edit_options import DEFAULT_OPTIONS, AnswerAs, AspectRatio, EditOptions, ResultFormat
-from bot.store.table import DELETE_BATCH_SIZE, Table
+from bot.store.base_table import DELETE_BATCH_SIZE, Table
 
 
 class Preference(StrEnum):

@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from bot.clock import Instant
-from bot.store.table import Table
+from bot.store.base_table import Table
 
 #: Breakers beside those named after Kie's `BlockCause`. The names are also values of a metric's label.
 OUTAGE, RATE = "outage", "rate"

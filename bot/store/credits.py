@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from bot.clock import Instant
 from bot.job import State
-from bot.store.events import CreditsSpent, DomainEvent
+from bot.store.base_table import Table
+from bot.store.domain_events import CreditsSpent, DomainEvent
 from bot.store.jobs import OPEN_STATES, count_jobs_in_states
-from bot.store.table import Table
 
 #: Accepted by all limits, and not finished.
 COMMITTED_STATES = tuple(state for state in OPEN_STATES if state is not State.GATHERING)

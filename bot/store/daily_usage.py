@@ -13,8 +13,8 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from bot.job import State
-from bot.store.attempts import Attempts
-from bot.store.table import DELETE_BATCH_SIZE, Table
+from bot.store.base_table import DELETE_BATCH_SIZE, Table
+from bot.store.order_attempts import Attempts
 
 #: The id under which the edits of everybody are counted.
 EVERYONE_ID = 0

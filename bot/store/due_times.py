@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.clock import Instant, add_seconds
+from bot.store.base_table import Table
 from bot.store.outbox import OutboxLane
-from bot.store.table import Table
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from bot.clock import Instant
 from bot.job import ERASED_ID, State
+from bot.store.base_table import DELETE_BATCH_SIZE, Table, Value
 from bot.store.chats import Preference
 from bot.store.jobs import UNORDERED_STATES
 from bot.store.outbox import EPHEMERAL_KEY_PREFIX, MessageKind
-from bot.store.table import DELETE_BATCH_SIZE, Table, Value
 
 #: Beginnings of outbox keys that are followed by a user's id.
 USER_KEY_PREFIXES = ("full", "stranger")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bot.clock import Instant
 from bot.job import Job
-from bot.store.table import DELETE_BATCH_SIZE, Table, Value
+from bot.store.base_table import DELETE_BATCH_SIZE, Table, Value
 
 #: In place of a user: the lane of the chat as a whole.
 CHAT_LANE = 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.clock import Instant
-from bot.store.table import DELETE_BATCH_SIZE, Table
+from bot.store.base_table import DELETE_BATCH_SIZE, Table
 
 
 @dataclass(frozen=True)

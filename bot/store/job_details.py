@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from bot.clock import Instant
 from bot.job import Job, State
+from bot.store.base_table import Table
 from bot.store.circuit_breakers import CircuitBreakers
 from bot.store.jobs import OPEN_STATES, Jobs
-from bot.store.table import Table
 
 #: The columns with a time of a job's life, in the order in which most jobs pass them.
 MILESTONES = (

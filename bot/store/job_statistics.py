@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bot.clock import Instant
 from bot.job import FailureReason, State
-from bot.store.table import Table
+from bot.store.base_table import Table
 
 #: Milliseconds.
 HOUR_MS = 3_600_000

@@ -8,8 +8,9 @@ from statistics import median
 from bot.clock import Instant, utc_day
 from bot.edit_options import AnswerAs, AspectRatio, EditOptions, ResultFormat
 from bot.job import FINAL_STATES, EditRequest, FailureReason, Job, SourceImage, State, check_transition
+from bot.store.base_table import Table, Value
 from bot.store.daily_usage import Quota
-from bot.store.events import (
+from bot.store.domain_events import (
     DomainEvent,
     JobAnswered,
     JobTransitioned,
@@ -18,7 +19,6 @@ from bot.store.events import (
     log_job_transition,
 )
 from bot.store.inbox import WAITING_SQL
-from bot.store.table import Table, Value
 
 #: The columns that may be set with `transition` and `update`.
 UPDATABLE_COLUMNS = frozenset({

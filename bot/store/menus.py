@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.clock import Instant
-from bot.store.events import DomainEvent
+from bot.store.base_table import DELETE_BATCH_SIZE, Table
+from bot.store.domain_events import DomainEvent
 from bot.store.outbox import MessageDraft, MessageKind, Outbox, OutboxMessage, read_outbox_message
-from bot.store.table import DELETE_BATCH_SIZE, Table
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from bot.clock import Instant
 from bot.job import Job
-from bot.store.events import AnswerDeliveryEnded, DomainEvent
-from bot.store.table import DELETE_BATCH_SIZE, Table, Value
+from bot.store.base_table import DELETE_BATCH_SIZE, Table, Value
+from bot.store.domain_events import AnswerDeliveryEnded, DomainEvent
 from bot.store.users import Users
 
 

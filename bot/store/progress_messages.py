@@ -11,9 +11,9 @@ import sqlite3
 
 from bot.clock import Instant, add_seconds
 from bot.job import Job, State
-from bot.store.events import DomainEvent
+from bot.store.base_table import Table
+from bot.store.domain_events import DomainEvent
 from bot.store.outbox import MessageKind, Outbox, OutboxMessage, read_outbox_message
-from bot.store.table import Table
 
 #: Seconds between two edits of a message, so that it can be read and Telegram is not bothered.
 MIN_EDIT_INTERVAL = 3.0

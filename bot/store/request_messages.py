@@ -6,7 +6,7 @@ The prompt is the first text in the order of the messages: a caption, on whichev
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.store.table import Table
+from bot.store.base_table import Table
 
 
 class RequestMessageKind(StrEnum):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from bot.clock import Instant
-from bot.store.table import DELETE_BATCH_SIZE, Table
+from bot.store.base_table import DELETE_BATCH_SIZE, Table
 
 
 class BotIdentity(Table):

@@ -42,7 +42,7 @@ from bot.telegram.errors import (
     read_object,
     translate_errors,
 )
-from bot.telegram.http_request import (
+from bot.telegram.http_transport import (
     FILE_DOWNLOAD,
     NO_RESPONSE,
     OnTelegramCall,

@@ -26,7 +26,7 @@ import httpx
 from telegram import error as ptb
 
 from bot.logs import Redact
-from bot.telegram.http_request import InvalidResponseError
+from bot.telegram.http_transport import InvalidResponseError
 
 
 class TelegramApiError(Exception):

@@ -27,7 +27,7 @@ from bot.pipeline.send_message import MessageSender
 from bot.pipeline.submit_order import OrderSubmitter
 from bot.pipeline.worker import Worker
 from bot.store import database
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 
 #: What is measured: the class, its coroutine, and what it is called in the table.
 STEPS: tuple[tuple[type, str, str], ...] = (

@@ -11,8 +11,8 @@ from bot.handlers.quotas import DailyLimits, QuotaPolicy
 from bot.handlers.update_parser import parse_update
 from bot.handlers.update_types import CommandGiven, CommandTarget, UpdateContext, UpdateOrigin
 from bot.job import State
-from bot.job_actions import RequestReaction
-from bot.store.transaction import Transaction
+from bot.job_lifecycle import RequestReaction
+from bot.store.database import Transaction
 from bot.store.users import AccessRule
 from bot.telegram.client import BotAccount
 from tests.bot_harness import BotHarness, open_bot_harness

@@ -17,8 +17,7 @@ from bot.clock import add_seconds
 from bot.job import Job, State
 from bot.pipeline.collect_request import close_due_requests
 from bot.pipeline.error_containment import ErrorContainment
-from bot.store.database import Database
-from bot.store.transaction import Transaction
+from bot.store.database import Database, Transaction
 from tests.handlers.sample_updates import make_update
 from tests.handlers.test_dispatch import NOON, DispatchHarness
 

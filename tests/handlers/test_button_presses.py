@@ -10,7 +10,7 @@ import pytest
 from bot.handlers.button_presses import RESEND_BURST, RESEND_INTERVAL
 from bot.i18n.prompt_suggestions import PROMPT_SUGGESTIONS
 from bot.job import FailureReason, State
-from bot.pipeline.dispatch_plan import MAX_DELIVERIES
+from bot.pipeline.work_plan import MAX_DELIVERIES
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.telegram.errors import server_error
 from bot.store.chats import Preference

@@ -17,10 +17,9 @@ from bot.handlers.quotas import DailyLimits, QuotaPolicy
 from bot.i18n import sentence
 from bot.job import State
 from bot.settings import MustRestart
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.inbox import StoredUpdate
 from bot.store.outbox import MessageKind
-from bot.store.transaction import Transaction
 from bot.telegram.client import BotAccount
 from tests.handlers.sample_updates import DOCUMENT, PHOTO_SIZES, PRIVATE_CHAT, make_update
 from tests.process_harness import render_english

@@ -10,9 +10,8 @@ from bot.handlers import dispatch, quotas
 from bot.job import State
 from bot.pipeline.collect_request import close_due_requests
 from bot.pipeline.error_containment import ErrorContainment
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.outbox import MAX_PENDING_PER_KIND, MessageKind
-from bot.store.transaction import Transaction
 from bot.telegram.buttons import Button, ButtonAction
 from tests.handlers.sample_updates import ADA_USER, DOCUMENT, GROUP_CHAT, PHOTO_SIZES, PRIVATE_CHAT, make_update
 from tests.handlers.test_dispatch import NOON, PRIVACY_NOTICE, DispatchHarness

@@ -19,8 +19,8 @@ from bot.job import State
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.telegram import Person
 from bot.sandbox.telegram.errors import bad_request, too_many_requests
+from bot.store.database import Transaction
 from bot.store.inbox import StoredUpdate
-from bot.store.transaction import Transaction
 from bot.telegram.buttons import Button, ButtonAction, parse_callback_data
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.group_harness import GroupHarness, create_group

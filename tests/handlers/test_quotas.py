@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.time_phrases import time_until_tomorrow
+from bot.i18n import time_until_tomorrow
 from bot.job import State
 from bot.sandbox.fault_injection import HTML_502
 from bot.sandbox.kie.tasks import failure

@@ -214,7 +214,7 @@ async def test_the_process_holds_none_of_our_files(tmp_path: Path, fresh_convert
 
 
 async def test_a_process_that_has_ended_says_so_whenever_it_is_asked() -> None:
-    async with start_child_process("bot.images.converter_main", seconds=30) as process:
+    async with start_child_process("bot.images.converter_process", seconds=30) as process:
         process.kill()
         await wait_until(lambda: process.exit_code is not None)
         for _ in range(2):
@@ -257,7 +257,7 @@ def frame(content: bytes) -> bytes:
 
 def run_converter_by_hand(content: bytes, seconds: str = "30") -> subprocess.CompletedProcess[bytes]:
     """Run the converter process with one request."""
-    command = [sys.executable, "-m", "bot.images.converter_main", seconds]
+    command = [sys.executable, "-m", "bot.images.converter_process", seconds]
     return subprocess.run(command, input=frame(content), cwd=ROOT, capture_output=True, check=False)
 
 

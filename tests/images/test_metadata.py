@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.images.exif import is_upright
+from bot.images.exif_orientation import is_upright
 from bot.images.inspect import inspect_image
 from tests.images.sample_files import (
     ORIENTATION_TAG,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot.inbound.http_server import HttpServer
 from bot.inbound.telegram_webhook import SECRET_HEADER
-from bot.kie.callbacks import SIGNATURE_HEADER, TIMESTAMP_HEADER
+from bot.kie.callback_signature import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.inbound.raw_http import request_head, request_with_body, response_status, send_raw
 from tests.process_harness import query_database

@@ -16,7 +16,7 @@ from bot.clock import Instant
 from bot.inbound import kie_callback
 from bot.inbound.http_endpoints import HttpEndpoints
 from bot.inbound.kie_callback import KieCallbackEndpoint
-from bot.kie.callbacks import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign_callback
+from bot.kie.callback_signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign_callback
 from bot.pipeline.callback_tracker import CallbackTracker
 from bot.settings import MustRestart
 from tests.bot_harness import BotHarness, open_bot_harness

@@ -17,7 +17,7 @@ from bot.ops.health import WRITE_CHECK_TTL
 from bot.pipeline.circuit_breakers import BREAKER_PAUSES
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.settings import CannotRun
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.inbound.metrics_scrape import OPENMETRICS_ACCEPT, MetricsScrape, scrape_metrics, scrape_url
 from tests.process_harness import make_photo

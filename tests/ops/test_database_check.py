@@ -18,7 +18,7 @@ from bot.ops.checks import Finding, FindingStatus
 from bot.store.database import Database
 from bot.store.migrations import newest_schema_version
 from bot.store.process_lock import hold_process_lock, is_process_lock_held
-from bot.store.read_only import inspect_database
+from bot.store.read_only_connection import inspect_database
 from tests.process_harness import query_database
 from tests.store.sample_requests import NOON, make_request
 

@@ -11,7 +11,7 @@ import pytest
 from bot.clock import Instant
 from bot.job import EditRequest, State
 from bot.ops.retention import SHORT_ROUND_INTERVAL, WARN_AFTER_ROUNDS, Retention
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 from tests.bot_harness import open_bot_harness
 from tests.group_harness import create_group
 from tests.process_harness import make_photo

@@ -11,13 +11,12 @@ from typing import Any
 
 from bot.clock import Instant
 from bot.pipeline import circuit_breakers
-from bot.pipeline.dispatch_plan import DispatchPlan, WorkInFlight, make_plan
+from bot.pipeline.work_plan import DispatchPlan, WorkInFlight, make_plan
 from bot.store import outbox
 from bot.store.circuit_breakers import CircuitBreaker
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.inbox import StoredUpdate
 from bot.store.outbox import MessageDraft
-from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, render_english
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.job import FailureReason, State
 from bot.kie import models
 from bot.kie.models import TaskRecord
@@ -20,7 +20,7 @@ from bot.pipeline.job_metrics import CALLBACK_MISSING
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.kie.callbacks import CallbackOptions, CallbackShape, callback_body
 from bot.sandbox.kie.tasks import STUCK, LocalKieTask, failure
-from bot.store.attempts import Attempt, AttemptOutcome
+from bot.store.order_attempts import Attempt, AttemptOutcome
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, render_english
 
@@ -759,9 +759,11 @@ async def test_a_look_that_was_under_way_when_the_person_decided_does_not_undo_i
     await called.kie.wait_for(lambda: called.kie.calls_named("recordInfo"))
     job = await called.read_job()
     assert not await called.bot.db.transact(
-        lambda tx: job_actions.retry_uncertain_order(tx, job, called.clock.instant())
+        lambda tx: job_lifecycle.retry_uncertain_order(tx, job, called.clock.instant())
     )
-    assert await called.bot.db.transact(lambda tx: job_actions.abandon_uncertain_order(tx, job, called.clock.instant()))
+    assert await called.bot.db.transact(
+        lambda tx: job_lifecycle.abandon_uncertain_order(tx, job, called.clock.instant())
+    )
     held.release.set()
     await turning
     await called.settle()

@@ -14,10 +14,10 @@ from bot.pipeline import (
     circuit_breakers,
     collect_request,
     deliver_image,
-    dispatch_plan,
     progress_message,
     retries,
     uncertain_orders,
+    work_plan,
 )
 from bot.pipeline.error_containment import MAX_REMEMBERED, MAX_TRIES, ErrorContainment
 from bot.pipeline.poll_task import TaskPoller
@@ -28,8 +28,8 @@ from bot.pipeline.worker import Worker
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.telegram.errors import server_error
 from bot.settings import MustRestart
+from bot.store.database import Transaction
 from bot.store.outbox import OutboxMessage
-from bot.store.transaction import Transaction
 from bot.telegram.client import TelegramClient
 from tests.bot_harness import BotHarness
 from tests.group_harness import create_group
@@ -371,7 +371,7 @@ async def test_menus_that_cannot_be_told_end_nothing(house: BotHarness, monkeypa
 async def test_nothing_of_an_edit_is_left_in_memory_once_a_mistake_has_ended_it(
     house: BotHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for owner, function in ((OrderSubmitter, "_create_task"), (dispatch_plan, "_attach_job")):
+    for owner, function in ((OrderSubmitter, "_create_task"), (work_plan, "_attach_job")):
         InjectedError(monkeypatch, owner, function, _is_adas_order)
     await _two_users_request(house, 2 * 86_400)
     worker = house.bot.worker

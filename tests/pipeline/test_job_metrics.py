@@ -3,7 +3,7 @@
 from bot.job import State
 from bot.metrics import Metrics
 from bot.pipeline.job_metrics import MAX_TRACKED_JOBS, JobMetrics
-from bot.store.events import JobAnswered, TaskCompleted
+from bot.store.domain_events import JobAnswered, TaskCompleted
 from tests.bot_harness import BotHarness
 from tests.store.sample_requests import NOON, make_request
 

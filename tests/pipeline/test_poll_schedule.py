@@ -26,7 +26,7 @@ from bot.pipeline.poll_schedule import (
 )
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.tasks import STUCK, task_record
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo
 from tests.store.sample_requests import NOON, make_request

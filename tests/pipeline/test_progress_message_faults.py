@@ -7,8 +7,8 @@ from bot.pipeline.progress_message import plan_progress_update
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.kie.tasks import failure
 from bot.sandbox.telegram.errors import bad_request, too_many_requests
+from bot.store.database import Transaction
 from bot.store.outbox import MessageDraft, OutboxExclusions
-from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo, render_english
 

@@ -9,7 +9,7 @@ import pytest
 from bot.job import Job, State
 from bot.pipeline.error_containment import MAX_TRIES, SUBMIT_GIVE_UP_SECONDS
 from bot.pipeline.retries import RetryRules, handle_job_failure
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo
 

@@ -14,11 +14,11 @@ from PIL import Image
 
 from bot.job import MAX_ALBUM_SECONDS
 from bot.pipeline import collect_request
-from bot.pipeline.dispatch_plan import MAX_DELIVERIES
+from bot.pipeline.work_plan import MAX_DELIVERIES
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.telegram import Person, TelegramCall
 from bot.sandbox.telegram.errors import too_many_requests
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 from tests.bot_harness import BotHarness
 from tests.images.sample_files import ROTATED_HEIC
 from tests.pipeline.slow_conversions import SlowConversions

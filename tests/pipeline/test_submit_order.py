@@ -12,7 +12,7 @@ from bot.job import FailureReason, State
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultKind
 from bot.sandbox.kie.tasks import STUCK
 from bot.store.circuit_breakers import UPLOADS, CircuitBreaker
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, render_english
 

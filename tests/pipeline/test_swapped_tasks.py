@@ -18,8 +18,8 @@ from bot.pipeline.callback_tracker import CallbackTracker, extract_reference
 from bot.pipeline.uncertain_orders import TaskOwnership, determine_ownership
 from bot.sandbox.kie.callbacks import CallbackOptions
 from bot.sandbox.kie.tasks import ScriptedOutcome, failure
-from bot.store.attempts import AttemptOutcome as Attempted
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction
+from bot.store.order_attempts import AttemptOutcome as Attempted
 from bot.telegram.client import load_tls_context
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import KEY, make_photo, render_english

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bot.pipeline import dispatch_plan, worker
+from bot.pipeline import work_plan, worker
 from bot.pipeline.worker import MAX_SLEEP
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.telegram.errors import too_many_requests
+from bot.store.database import Transaction
 from bot.store.outbox import MessageDraft
-from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo
 
@@ -21,7 +21,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
 
     def record(*arguments: Any) -> Any:
-        made.append(dispatch_plan.make_plan(*arguments))
+        made.append(work_plan.make_plan(*arguments))
         return made[-1]
 
     monkeypatch.setattr(worker, "make_plan", record)

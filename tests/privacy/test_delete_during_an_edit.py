@@ -13,8 +13,8 @@ import pytest
 from bot.sandbox.fault_injection import HTML_502, Fault, FaultInjector, FaultKind
 from bot.sandbox.telegram import Person
 from bot.sandbox.telegram.errors import bad_request, server_error, too_many_requests
+from bot.store.database import Transaction
 from bot.store.outbox import MessageDraft
-from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.group_harness import create_group
 from tests.privacy.canary_user import CANARY, CANARY_USER_ID

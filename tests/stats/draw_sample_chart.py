@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from bot.stats.aggregates import Period, PeriodUnit, aggregate_period
-from bot.stats.build_chart_data import build_chart_data
 from bot.stats.chart import render_png
+from bot.stats.chart_data import build_chart_data
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW, insert_history
 

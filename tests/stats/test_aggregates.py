@@ -17,8 +17,7 @@ from bot.stats.aggregates import (
     aggregate_period,
     parse_period,
 )
-from bot.store.database import Database
-from bot.store.transaction import Transaction
+from bot.store.database import Database, Transaction
 from tests.stats.synthetic_history import NOW, OUTAGE_DAYS
 from tests.store.sample_requests import make_request
 

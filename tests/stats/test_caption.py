@@ -6,7 +6,7 @@ import pytest
 
 from bot.i18n import languages
 from bot.stats.aggregates import EditOutcome, Period, PeriodStatistics, PeriodUnit, TimeBucket, WaitTimes
-from bot.stats.build_chart_data import percentage
+from bot.stats.chart_data import percentage
 from bot.stats.report import render_caption
 from tests.stats.synthetic_history import NOW
 

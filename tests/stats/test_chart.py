@@ -21,9 +21,9 @@ from bot.stats.aggregates import (
     WaitTimes,
     aggregate_period,
 )
-from bot.stats.build_chart_data import build_chart_data
 from bot.stats.chart import DPI, HEIGHT, WIDTH, build_figure, first_renderable, render_png
-from bot.stats.chart_data import ChartData
+from bot.stats.chart_data import build_chart_data
+from bot.stats.chart_types import ChartData
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.stats.aggregates import DEFAULT_PERIOD, EditOutcome, PeriodStatistics, TimeBucket, WaitTimes, aggregate_period
-from bot.stats.build_chart_data import build_chart_data
-from bot.stats.chart_data import ChartData
+from bot.stats.chart_data import build_chart_data
+from bot.stats.chart_types import ChartData
 from bot.stats.report import ChartError, ChartRenderer
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW

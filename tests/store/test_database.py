@@ -10,10 +10,9 @@ import pytest
 
 from bot.job import State
 from bot.settings import CannotRun
-from bot.store.database import Database, UnitOfWork
+from bot.store.database import Database, Transaction, UnitOfWork
 from bot.store.outbox import MessageDraft
 from bot.store.process_lock import hold_process_lock
-from bot.store.transaction import Transaction
 from tests.store.sample_requests import NOON, make_request
 
 

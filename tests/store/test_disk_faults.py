@@ -12,8 +12,7 @@ import pytest
 from bot.__main__ import _log_fatal_error
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.settings import CannotRun
-from bot.store.database import Database, StoreError
-from bot.store.transaction import Transaction
+from bot.store.database import Database, StoreError, Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo, open_process_harness, render_english
 from tests.store.sample_requests import NOON

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.job import State
-from bot.store.database import _prepare_connection
-from bot.store.transaction import Transaction
+from bot.store.database import Transaction, _prepare_connection
 from tests.store.sample_requests import NOON, make_request
 
 

@@ -14,9 +14,8 @@ from bot.clock import add_seconds
 from bot.job import TRANSITIONS, FailureReason, Job, State
 from bot.logs import Redaction
 from bot.store import database
-from bot.store.database import Database, StoreError, UnitOfWork
-from bot.store.table import Value
-from bot.store.transaction import Transaction
+from bot.store.base_table import Value
+from bot.store.database import Database, StoreError, Transaction, UnitOfWork
 from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo
 from tests.store.sample_requests import NOON, make_request

@@ -6,10 +6,9 @@ import pytest
 
 from bot.edit_options import AspectRatio
 from bot.job import IllegalTransition, State
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.jobs import KieDuration
 from bot.store.outbox import DeliveryOutcome, MessageDraft, MessageKind
-from bot.store.transaction import Transaction
 from tests.store.sample_requests import NOON, make_request
 
 

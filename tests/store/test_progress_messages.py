@@ -1,9 +1,8 @@
 """Progress messages: when they are due again, and what is sent before them."""
 
 from bot.job import Job, State
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.outbox import DeliveryOutcome, MessageDraft, MessageKind, OutboxExclusions, OutboxMessage
-from bot.store.transaction import Transaction
 from tests.store.sample_requests import NOON, make_request
 
 SECOND = 1000

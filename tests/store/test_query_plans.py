@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from bot import job_actions
+from bot import job_lifecycle
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.tasks import failure
 from bot.stats.aggregates import DEFAULT_PERIOD, aggregate_period
 from bot.store import database
+from bot.store.database import Transaction
 from bot.store.job_details import JobDetailsReader
-from bot.store.transaction import Transaction
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.images.sample_files import encode_image
 from tests.process_harness import make_photo
@@ -151,7 +151,7 @@ async def test_what_is_done_now_and_then_reads_no_whole_table_either(tmp_path: P
         await _send_every_kind_of_message(house)
         asked.clear()
         await house.bot.db.transact(lambda tx: tx.erasure.count_stored_data(house.ada.id))
-        await house.bot.db.transact(lambda tx: job_actions.erase_user(tx, house.ada.id, house.clock.instant()))
+        await house.bot.db.transact(lambda tx: job_lifecycle.erase_user(tx, house.ada.id, house.clock.instant()))
         house.clock.now += 5 * 86_400
         await house.bot.db.transact(house.bot.retention.erase_batch)
         house.clock.now -= 9 * 86_400

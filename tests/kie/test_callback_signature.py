@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.kie.callbacks import (
+from bot.kie.callback_signature import (
     MAX_SIGNATURE_AGE,
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,

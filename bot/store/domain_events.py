@@ -11,7 +11,7 @@ from functools import partial
 
 from bot.clock import Instant, seconds_between
 from bot.job import Job, State
-from bot.store.table import Value
+from bot.store.base_table import Value
 
 log = logging.getLogger(__name__)
 

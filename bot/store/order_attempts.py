@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.clock import Instant
-from bot.store.table import Table
+from bot.store.base_table import Table
 
 
 class AttemptOutcome(StrEnum):

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from bot.clock import Instant, seconds_between
 from bot.job import State
+from bot.store.base_table import Table
 from bot.store.credits import Credits, LastKnownBalance
 from bot.store.inbox import WAITING_SQL
 from bot.store.jobs import OPEN_STATES
-from bot.store.table import Table
 
 
 @dataclass(frozen=True)

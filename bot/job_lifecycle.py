@@ -11,12 +11,12 @@ from enum import StrEnum
 from bot.clock import Instant, utc_day
 from bot.edit_options import split_trailing_ratio
 from bot.job import EditRequest, FailureReason, Job, State
+from bot.store.base_table import Value
 from bot.store.chats import greeting_key
-from bot.store.events import log_job_answered
+from bot.store.database import Transaction
+from bot.store.domain_events import log_job_answered
 from bot.store.jobs import UNORDERED_STATES, edit_option_columns
 from bot.store.outbox import DeliveryOutcome, MessageDraft, MessageKind, OutboxMessage
-from bot.store.table import Value
-from bot.store.transaction import Transaction
 
 #: Credits for one image of google/nano-banana-edit, by Kie's price list of September 2026.
 DEFAULT_PRICE = 4.0

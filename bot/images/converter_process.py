@@ -1,6 +1,6 @@
 """The converter process: decodes one untrusted image and encodes it within the limits.
 
-`convert` starts it as `python -m bot.images.converter_main SECONDS`. The request is the file. The first byte of the
+`convert` starts it as `python -m bot.images.converter_process SECONDS`. The request is the file. The first byte of the
 reply is CONVERTED or DOWNSCALED, and the new file follows; or the reply is an error (`errors.pack_error`).
 
 Its stderr is dropped: if it does not start, run that command by hand.

@@ -5,9 +5,9 @@ from collections import Counter
 from functools import partial
 
 from bot.job import Job, State
-from bot.pipeline.dispatch_plan import MAX_PREPARATIONS, MAX_PREPARATIONS_PER_USER, WorkInFlight, find_due_jobs
 from bot.pipeline.prepare_images import MAX_CONVERSIONS, FairSemaphore
-from bot.store.transaction import Transaction
+from bot.pipeline.work_plan import MAX_PREPARATIONS, MAX_PREPARATIONS_PER_USER, WorkInFlight, find_due_jobs
+from bot.store.database import Transaction
 from tests.bot_harness import BotHarness
 from tests.store.sample_requests import make_request
 

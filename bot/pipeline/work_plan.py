@@ -19,9 +19,9 @@ from bot.pipeline.prepare_images import MAX_CONVERSIONS
 from bot.pipeline.progress_message import ProgressUpdate
 from bot.pipeline.submit_order import Order, OrderSubmitter
 from bot.store.circuit_breakers import UPLOADS, CircuitBreaker
+from bot.store.database import Transaction
 from bot.store.due_times import DueTimes, is_due
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxExclusions, OutboxLane, OutboxMessage
-from bot.store.transaction import Transaction
 
 #: Jobs prepared at once; `prepare_images` limits how many of their images.
 MAX_PREPARATIONS = 4
