@@ -1,6 +1,6 @@
 """/delete: shows users what is stored about them, from all chats, and deletes it when they confirm.
 
-Only in the private chat: the data concerns nobody else, and other people read a group.
+Only in the private chat, because others read a group.
 """
 
 from bot import job_lifecycle
@@ -19,7 +19,7 @@ OWN_DATA_COMMANDS = (CommandGiven("privacy"), CommandGiven("delete"))
 
 CONFIRMATION_ACTIONS = frozenset({ButtonAction.DELETE_MY_DATA, ButtonAction.KEEP_MY_DATA})
 
-#: Begins the key of the question whether to delete everything.
+#: Prefix of the outbox key of the question whether to delete everything.
 CONFIRMATION_KEY_PREFIX = "erase:"
 
 
@@ -76,7 +76,7 @@ def _find_confirmation_menu(tx: Transaction, origin: UpdateOrigin, press: Button
 
 
 def _send_unrecorded(ctx: UpdateContext, text: Sentence, what: str) -> None:
-    """Send a message of which no record is kept."""
+    """Send a message whose outbox row is deleted afterwards."""
     draft = MessageDraft(
         key=f"{EPHEMERAL_KEY_PREFIX}{ctx.origin.chat_id}:{what}",
         chat_id=ctx.origin.chat_id,
