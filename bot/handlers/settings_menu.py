@@ -13,7 +13,7 @@ from bot.telegram.buttons import Button, ButtonAction, ButtonPress
 #: The page that shows the current values; on each other page one of them is chosen.
 OVERVIEW_PAGE = 0
 
-#: The numbers are stored in buttons in people's chats and must not change.
+#: The numbers are stored in buttons in users' chats and must not change.
 PREFERENCE_BY_PAGE: Mapping[int, Preference] = {
     1: Preference.FORMAT,
     2: Preference.ASPECT_RATIO,
