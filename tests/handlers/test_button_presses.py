@@ -25,7 +25,6 @@ DAY = 86_400.0
 
 
 def _callback_data(message: dict[str, Any], label: str) -> str:
-    """Return the callback data of a button."""
     [button] = [each for row in message["reply_markup"]["inline_keyboard"] for each in row if each["text"] == label]
     return str(button["callback_data"])
 
@@ -102,7 +101,7 @@ def _push_press(house: BotHarness, by: dict[str, Any], message: dict[str, Any], 
     return query_id
 
 
-# -- what is behind them
+# -- callback data
 
 
 @pytest.mark.parametrize("action", ButtonAction)
@@ -339,7 +338,7 @@ async def test_an_original_that_is_on_its_way_is_sent_before_its_address_is_eras
         assert (await house.read_job()).result_url is None
 
 
-# -- an order in doubt
+# -- uncertain orders
 
 
 async def test_a_doubt_is_asked_about_by_a_fresh_message_with_two_buttons(house: BotHarness) -> None:
@@ -465,7 +464,7 @@ async def test_a_cancel_after_a_doubt_does_not_claim_that_nothing_was_ordered(ho
     assert "Nothing was ordered" not in house.progress_message()["text"]
 
 
-# -- presses that are not to be obeyed
+# -- presses without effect
 
 
 async def test_somebody_else_decides_nothing_and_is_told_politely(house: BotHarness) -> None:
@@ -508,7 +507,7 @@ async def test_a_stranger_who_presses_is_told(tmp_path: Path) -> None:
         assert (await house.read_job()).state is State.QUEUED
 
 
-# -- how they are answered
+# -- callback answers
 
 
 async def test_an_answer_that_telegram_refuses_as_too_late_blocks_nothing(house: BotHarness) -> None:

@@ -1,4 +1,4 @@
-"""A group that becomes a supergroup keeps its jobs and its settings, and nothing replies to a wrong message."""
+"""A group that becomes a supergroup keeps its jobs and settings, and no reply goes to a wrong message."""
 
 from pathlib import Path
 

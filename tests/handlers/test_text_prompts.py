@@ -23,7 +23,7 @@ async def _send_text(house: BotHarness, words: str, reply_to: int | None = None)
 
 
 async def _ordered_pictures(house: BotHarness) -> dict[str, list[bytes]]:
-    """Return the images of Kie's tasks by their prompts."""
+    """Return the source images of Kie's tasks by prompt."""
     await house.kie.wait_for(lambda: all(task.prepared_at is not None for task in house.kie.tasks.values()))
     return {task.prompt: task.inputs for task in house.kie.tasks.values()}
 

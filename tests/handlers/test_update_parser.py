@@ -103,7 +103,7 @@ def _message_elsewhere(**content: Any) -> dict[str, Any]:
     return {"external_reply": {"origin": {"type": "hidden_user", "date": 1, "sender_user_name": "Bob"}} | content}
 
 
-#: A picture's place is the message that shows it, which for one of another chat is the reply itself.
+#: The position of an image is the id of its message; for a message of another chat, that of the reply.
 EARLIER = SourceImage(3, "large", "l", is_photo=True, size=90_000)
 EARLIER_FILE = SourceImage(3, "file", "f", is_photo=False, size=500)
 
