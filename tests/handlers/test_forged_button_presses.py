@@ -62,7 +62,7 @@ async def _press_forged(here: GroupHarness, person: Person, message_id: int, dat
 
 
 def _callback_data_of_buttons(message: dict[str, Any]) -> dict[str, str]:
-    """Return the callback data of each button of a message."""
+    """Return the callback data of a message's buttons, by their labels."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     return {button["text"]: button["callback_data"] for row in rows for button in row}
 

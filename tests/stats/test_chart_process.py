@@ -31,7 +31,6 @@ class UnknownChartData(ChartData):
 
 
 def _children() -> list[str]:
-    """Return the running child processes."""
     return Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
 
 
