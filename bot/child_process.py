@@ -18,8 +18,8 @@ _START_TIMEOUT = 30
 #: Seconds after its deadline at which the child ends itself, in case the bot was killed.
 _GRACE_PERIOD = 5
 
-#: The child's environment; the bot's own may hold keys. Each further malloc arena reserves address space, which is
-#: limited.
+#: The child's environment, since the bot's own may hold keys. Each malloc arena reserves some of the limited address
+#: space.
 _ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[1]), "MALLOC_ARENA_MAX": "1"}
 
 

@@ -114,7 +114,7 @@ class EditRequest:
     prompt: str
     sources: tuple[SourceImage, ...]
     received_at: Instant
-    #: of the messages about it
+    #: locale of the messages about it
     language: str = "en"
     #: fixed once it is queued
     options: EditOptions = DEFAULT_OPTIONS

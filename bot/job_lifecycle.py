@@ -139,7 +139,7 @@ def retry_uncertain_order(tx: Transaction, job: Job, now: Instant) -> bool:
 
 
 def abandon_uncertain_order(tx: Transaction, job: Job, now: Instant) -> bool:
-    """End a job whose order is uncertain; it gets no answer, because the question to the user has said everything."""
+    """End a job whose order is uncertain; the question to the user is its only answer."""
     ended = tx.jobs.transition(
         job, State.FAILED, reason=FailureReason.ORDER_UNCERTAIN, finished_at=now, answered_at=now, due_at=None
     )

@@ -52,8 +52,8 @@ class AccessDecision(StrEnum):
 class AccessPolicy:
     """The access rules of the settings; an empty list of allowed ids allows everybody.
 
-    Admins are always allowed. A stored rule overrides the list, and a user's rule overrides that of a chat, except that
-    either may be blocked.
+    Admins are always allowed. For others a block always wins; otherwise a stored rule overrides the list, and a user's
+    rule overrides that of a chat.
     """
 
     allowed_ids: frozenset[int]
@@ -95,7 +95,7 @@ class AccessPolicy:
         return principal in self.admin_ids
 
     def is_exempt(self, tx: Transaction, user_id: int, chat_id: int) -> bool:
-        """Return whether no limit or rule applies: to an admin, and to everybody in a group whose id is an admin's."""
+        """Return whether no limit or rule applies: to an admin, and to everybody in a group that is listed as one."""
         return not self.admin_ids.isdisjoint((user_id, chat_id, tx.chats.get_former_id(chat_id)))
 
 
@@ -112,7 +112,7 @@ def requires_group_admin(origin: UpdateOrigin, content: UpdateContent, job: Job 
         return True
     if job is None or action in ANYONE_ACTIONS or job.request.user_id == origin.user_id:
         return False
-    # nobody knows who asked in the name of a group or channel
+    # it is unknown which user asked in the name of a group or channel
     return action in GROUP_ADMIN_ACTIONS or job.request.user_id < 0
 
 

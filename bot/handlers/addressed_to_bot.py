@@ -1,8 +1,9 @@
 """Decides, before anything is stored, whether an update is meant for the bot.
 
-Other conversations in a group are never stored. There the bot is addressed by a command, by a mention on an image or in
-reply to one, and by a reply to its messages about an edit. In an album only one item addresses the bot, so the items
-before it are held in memory for as long as an album may take. A malformed update is stored for an operator to inspect.
+What members of a group say to each other is never stored. There the bot is addressed by a command, by a mention on an
+image or in reply to one, and by a reply to its messages about an edit. In an album only one item addresses the bot, so
+the items before it are held in memory for as long as an album may take. A malformed update is stored for an operator to
+inspect.
 """
 
 from collections.abc import Iterable, Iterator

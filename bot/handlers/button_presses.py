@@ -89,7 +89,7 @@ def _handle_press(
 
 
 def _why_unavailable(ctx: UpdateContext, press: ButtonPressed, action: ButtonAction, job: Job) -> Sentence | None:
-    """Return why nobody can press this button any more, or None."""
+    """Return why this button has no effect any more, whoever presses it, or None."""
     if job.request.is_erased:
         return sentence(SENTENCE_WHEN_GONE.get(action, "toast-old"))
     if job.request.chat_id != ctx.origin.chat_id:

@@ -24,7 +24,7 @@ CONFIRMATION_KEY_PREFIX = "erase:"
 
 
 def is_about_own_data(content: UpdateContent) -> bool:
-    """Return whether somebody asks about their own data or decides about it, which everybody may do."""
+    """Return whether a user asks about their own data or decides about it, which everybody may do."""
     return content in OWN_DATA_COMMANDS or _confirmation_action(content) is not None
 
 
@@ -69,7 +69,7 @@ def handle_deletion_press(ctx: UpdateContext, press: ButtonPressed) -> Sentence 
 
 
 def _find_confirmation_menu(tx: Transaction, origin: UpdateOrigin, press: ButtonPressed) -> OutboxMessage | None:
-    """Return the question whose button was pressed, if the user was asked it."""
+    """Return the confirmation question whose button was pressed, if it was asked of this user."""
     menu = tx.menus.get(origin.chat_id, origin.message_id, is_offered=press.is_offered)
     is_question = menu is not None and menu.draft.key.startswith(CONFIRMATION_KEY_PREFIX)
     return menu if is_question and origin.chat_id == origin.user_id else None

@@ -17,7 +17,7 @@ def handle_membership_change(ctx: UpdateContext, change: BotMembershipChanged, *
     tx, origin = ctx.tx, ctx.origin
     tx.chats.set_receives_all_messages(origin.chat_id, receives_all=change.is_admin)
     if change.is_new:
-        # an anonymous admin is the same made-up user in every group: ANONYMOUS_SENDER_ID
+        # an anonymous admin is the same placeholder user in every group: ANONYMOUS_SENDER_ID
         tx.chats.set_added_by(origin.chat_id, origin.user_id)
     if not change.is_new or not is_allowed or not tx.chats.mark_greeted(origin.chat_id, ctx.now):
         return

@@ -72,7 +72,7 @@ def is_valid_prompt(prompt: str) -> bool:
 
 
 def is_known_message(ctx: UpdateContext) -> bool:
-    """Return whether the message belongs to a request already (deduplication: Telegram may deliver it twice)."""
+    """Return whether the message belongs to a request already (deduplication: delivery is at-least-once)."""
     return ctx.tx.request_messages.get(ctx.origin.chat_id, ctx.origin.message_id) is not None
 
 

@@ -141,7 +141,7 @@ class QuotaPolicy:
         if refusal is None:
             return False
         reply_once(ctx, refusal, about=f"full:{ctx.origin.user_id}")
-        if key is not None:  # a mark for the rest of the album, which is never sent
+        if key is not None:  # a marker row for the rest of the album, never sent
             ctx.tx.outbox.add(MessageDraft(key=key, chat_id=ctx.origin.chat_id, body=""), ctx.now)
             ctx.tx.outbox.cancel_by_key(key, ctx.now)
         return True

@@ -100,7 +100,7 @@ def _find_replied_images(ctx: UpdateContext, reply_to: ReplyTarget) -> tuple[Sou
 
 
 def _is_replied_answer_deleted(ctx: UpdateContext, reply_to: ReplyTarget, job: Job) -> bool:
-    """Return whether the answer is deleted, so that nobody may edit it, and only its sender repeat the request."""
+    """Return whether a reply is about a deleted answer: nobody may edit that, and only the asker its source images."""
     if job.answer_deleted_at is None or reply_to.message_id is None:
         return False
     if reply_to.source is None:
@@ -151,7 +151,7 @@ def _change_prompt(ctx: UpdateContext, job: Job, previous_text: str) -> None:
         reply(ctx, text, once=f"changed:{ctx.update_id}")
         return
     request = job_lifecycle.with_prompt(ctx.tx, job.request, prompt)
-    if request != job.request:  # else an earlier caption of the album still counts
+    if request != job.request:  # otherwise an earlier caption of the album still counts
         ctx.tx.jobs.update(job, prompt=request.prompt, **edit_option_columns(request.options))
         react_to_edit(ctx)
 

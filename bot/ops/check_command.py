@@ -87,7 +87,7 @@ SUBJECTS = {
     checks.DATABASE_SUBJECT: "the disk",
 }
 
-#: Why everything else is skipped.
+#: Why all other checks are skipped.
 SETTINGS_INVALID = "the settings have to be right first"
 
 PendingCheck = Coroutine[None, None, list[Finding]]
@@ -95,7 +95,7 @@ PendingCheck = Coroutine[None, None, list[Finding]]
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What the checks need from outside."""
+    """The dependencies of the checks."""
 
     open_http_server: public_url_check.OpenHttpServer
     #: seconds since 1970

@@ -28,7 +28,7 @@ WRITE_CHECK_TIMEOUT = 3.0
 
 
 class WriteCheck:
-    """Checks whether `write` succeeds, one attempt at a time however many callers ask."""
+    """Checks whether `write` succeeds; all callers share one attempt at a time (single-flight)."""
 
     def __init__(
         self,

@@ -182,7 +182,7 @@ class _DayCounts:
 
 
 async def aggregate_period(db: Database, period: Period, now: Instant) -> PeriodStatistics:
-    """Return the statistics of a period that ends now; each day is counted in a transaction of its own."""
+    """Return the statistics of a period that ends at `now`; each day is counted in a transaction of its own."""
     start, end = period.start(now), now + 1
     ended: list[EndedRequests] = []
     waits, at_kie = Counter[int](), Counter[int]()

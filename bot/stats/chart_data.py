@@ -65,7 +65,7 @@ def outcomes_by_frequency(statistics: PeriodStatistics) -> list[EditOutcome]:
 
 
 def percentage(share: float) -> float | int:
-    """Return a share of 1 in percent, with one decimal where it would else look like 0 or 100."""
+    """Return a share of 1 in percent, with one decimal where it would otherwise round to 0 or 100."""
     exact = share * 100
     if 99 < exact < 100:
         return math.floor(exact * 10) / 10
