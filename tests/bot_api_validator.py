@@ -44,10 +44,7 @@ def _model(method: str) -> type[BaseModel]:
 
 
 def _model_by_name(module: str, name: str) -> type[BaseModel]:
-    """Return a model by its name.
-
-    Imported only here, because that takes seconds, and the process that distributes the tests needs no model.
-    """
+    """Import a model only here: that takes seconds, and the process that distributes the tests needs none."""
     model: type[BaseModel] = getattr(importlib.import_module(module), name)
     return model
 

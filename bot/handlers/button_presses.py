@@ -190,7 +190,6 @@ def _order_variation(press: _JobPress) -> Sentence:
 
 
 def _delete_answer(press: _JobPress) -> Sentence:
-    """Delete an answer, and the original files sent for it."""
     ctx, job = press.ctx, press.job
     sent_at = ctx.tx.outbox.last_sent_at(job.id, MessageKind.IMAGE) or job.answered_at
     if sent_at is not None and add_seconds(sent_at, DELETABLE_FOR) < ctx.now:

@@ -77,7 +77,6 @@ def _find_replied_job(ctx: UpdateContext, reply_to: ReplyTarget) -> Job | None:
 
 
 def _find_sent_job(ctx: UpdateContext, reply_to: ReplyTarget) -> Job | None:
-    """Return the job that a message of the bot is about."""
     if reply_to.message_id is None:
         return None
     job_id = ctx.tx.outbox.get_job_id(ctx.origin.chat_id, reply_to.message_id)
@@ -85,7 +84,6 @@ def _find_sent_job(ctx: UpdateContext, reply_to: ReplyTarget) -> Job | None:
 
 
 def _find_replied_images(ctx: UpdateContext, reply_to: ReplyTarget) -> tuple[SourceImage, ...]:
-    """Return the images that a reply is about, if any."""
     job = _find_replied_job(ctx, reply_to)
     if job is not None and _is_replied_answer_deleted(ctx, reply_to, job):
         return ()

@@ -21,7 +21,6 @@ def here(house: BotHarness) -> GroupHarness:
 
 
 async def _finish_group_edit(here: GroupHarness) -> dict[str, Any]:
-    """Let Ada get an edited image in the group, and return its message."""
     here.ada.send_photo(make_photo(), caption="/edit make it snow 16:9", chat=here.group)
     [answer] = await here.finish_edits()
     return answer

@@ -30,7 +30,6 @@ def _callback_data(message: dict[str, Any], label: str) -> str:
 
 
 async def _answers_to_all_presses(house: BotHarness, *presses: str) -> list[str | None]:
-    """Process button presses and return the answer to each, or None."""
     await house.receive_updates()
     await house.settle()
     answers = [house.ada.callback_answer(press) for press in presses]
@@ -43,7 +42,6 @@ async def _callback_answer(house: BotHarness, press: str) -> str | None:
 
 
 async def _press_progress_button(house: BotHarness, label: str) -> str | None:
-    """Let Ada press a button of her progress message, and return the answer."""
     return await _callback_answer(house, house.ada.press_button(house.progress_message()["message_id"], label))
 
 
@@ -54,14 +52,12 @@ async def _request_edit_that_waits(house: BotHarness) -> None:
 
 
 async def _make_order_uncertain(house: BotHarness, doubts: int = 1) -> None:
-    """Let Ada request an edit whose order becomes uncertain."""
     house.kie.faults.add("createTask", CUT_AFTER, times=doubts)
     await house.request_edit(make_photo())
     await house.advance_time(5)
 
 
 async def _finish_edit(house: BotHarness) -> dict[str, Any]:
-    """Let Ada get an edited image, and return its message."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
     [picture] = house.pictures()
@@ -69,7 +65,6 @@ async def _finish_edit(house: BotHarness) -> dict[str, Any]:
 
 
 async def _finish_edit_with_file(house: BotHarness) -> dict[str, Any]:
-    """Let Ada get an edited image and its original, and return the message with the image."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
     picture, _ = house.pictures()
@@ -77,7 +72,6 @@ async def _finish_edit_with_file(house: BotHarness) -> dict[str, Any]:
 
 
 async def _finish_many_edits(house: BotHarness, count: int) -> list[dict[str, Any]]:
-    """Let Ada get several edited images, and return their messages."""
     house.kie.add_credits(count * 10.0)
     for _ in range(count):
         house.ada.send_photo(make_photo(), caption="make it snow")
@@ -93,7 +87,6 @@ def _result(house: BotHarness) -> bytes:
 
 
 def _push_press(house: BotHarness, by: dict[str, Any], message: dict[str, Any], data: str) -> str:
-    """Push a button press in Ada's chat; return its id."""
     query_id = f"77{len(house.telegram.state.callback_answers)}"
     house.telegram.state.callback_answers[query_id] = None
     query = {"id": query_id, "from": by, "message": message, "chat_instance": "1", "data": data}

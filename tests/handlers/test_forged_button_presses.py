@@ -48,13 +48,11 @@ def _create_eve(here: GroupHarness) -> Person:
 
 
 async def _finish_edit(here: GroupHarness, person: Person, words: str = "make it snow") -> dict[str, Any]:
-    """Let a user get an edited image in the group, and return its message."""
     person.send_photo(make_photo(), caption=f"/edit {words}", chat=here.group)
     return (await here.finish_edits())[-1]
 
 
 async def _press_forged(here: GroupHarness, person: Person, message_id: int, data: str) -> str | None:
-    """Push a press with forged callback data, and return the answer."""
     press = person.press_with_data(message_id, data, here.group)
     await here.process_updates()
     answer = person.callback_answer(press)
@@ -73,7 +71,6 @@ def _inaccessible_message(message_id: int, chat: dict[str, Any]) -> dict[str, An
 
 
 async def _press_inaccessible(here: GroupHarness, person: Person, message_id: int, data: str) -> str | None:
-    """Push a press under a message that is inaccessible; return the answer."""
     query_id = f"55{len(here.harness.telegram.state.callback_answers)}"
     here.harness.telegram.state.callback_answers[query_id] = None
     message = _inaccessible_message(message_id, here.group.chat.api_object)
@@ -470,7 +467,6 @@ async def _affected_by_press(scene: ButtonScene, key: tuple[int, int], person: P
 
 
 def _changed_ids(before: tuple[Rows, Rows], after: tuple[Rows, Rows]) -> set[AffectedId]:
-    """Return the jobs and menus that have changed, or whose messages have."""
     known = before[0]
     changed = [
         new.get(row_id) or old[row_id]
@@ -503,7 +499,6 @@ def _all_callback_data(scene: ButtonScene) -> list[str]:
 
 
 def _sample_pairs(pairs: list[PressAttempt], count: int) -> list[PressAttempt]:
-    """Return a random sample, the same in every run."""
     return random.Random(1).sample(pairs, count)  # noqa: S311 - no secret
 
 

@@ -34,7 +34,6 @@ async def shy(tmp_path: Path) -> AsyncIterator[GroupHarness]:
 
 
 def _dump_database(house: BotHarness) -> str:
-    """Return the whole content of the database as text."""
     path = Path(house.bot.settings.database_path)
     tables = [row["name"] for row in query_database(path, "SELECT name FROM sqlite_schema WHERE type = 'table'")]
     return "\n".join(str(tuple(row)) for table in tables for row in query_database(path, f"SELECT * FROM {table}"))  # noqa: S608 - our own names

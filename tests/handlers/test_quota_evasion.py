@@ -451,7 +451,6 @@ async def test_only_the_first_few_failures_of_a_day_are_given_back_however_littl
 
 
 async def _decide_uncertain_order(house: BotHarness, label: str = "Leave it") -> None:
-    """Make an order uncertain, and let Ada decide about it."""
     house.kie.faults.add("createTask", CUT_AFTER)
     await house.request_edit(PHOTO)
     await house.advance_time(5)

@@ -39,7 +39,6 @@ def _pixels(content: bytes) -> tuple[tuple[int, int], bytes]:
 
 
 async def _finish_edit(house: BotHarness, caption: str = "make it snow") -> int:
-    """Let Ada get an edited image; return its message."""
     await house.request_edit(make_photo(), caption)
     await house.advance_time(40)
     return int(house.pictures()[-1]["message_id"])

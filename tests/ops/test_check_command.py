@@ -53,7 +53,6 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 async def _run_check_command(
     site: CheckEnvironment, capsys: pytest.CaptureFixture[str], *, as_json: bool = False
 ) -> tuple[int, str]:
-    """Run the command; return its exit code and its output."""
     code = await run_check_command(serve_without_bot, as_json=as_json)
     out, err = capsys.readouterr()
     assert err == "", "there is no terminal"

@@ -29,7 +29,6 @@ class ManualMonotonicClock:
 
 
 def _report_progress(stream: io.StringIO, seconds: float) -> None:
-    """Report progress ten times a second."""
     clock = ManualMonotonicClock()
     progress = TerminalProgress(stream, monotonic=clock)
     for step in range(round(seconds * 10)):

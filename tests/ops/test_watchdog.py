@@ -34,7 +34,6 @@ def _hang_database(house: BotHarness) -> Iterator[None]:
 
 
 async def _run_until_waiting(*work: "asyncio.Task[None]") -> None:
-    """Let tasks run until each is waiting."""
     for _ in range(20):
         await asyncio.sleep(0)
     assert not any(task.done() for task in work)

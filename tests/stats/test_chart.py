@@ -39,7 +39,6 @@ async def charts(past: Database) -> dict[str, ChartData]:
 
 
 def _text_boxes(figure: Figure) -> dict[str, Bbox]:
-    """Return the box of each text, in pixels."""
     renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]  # by the library
     shown = [each for each in _texts(figure) if each.get_visible()]
     return {f"{number} {each.get_text()}": each.get_window_extent(renderer) for number, each in enumerate(shown)}
