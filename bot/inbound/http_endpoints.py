@@ -1,4 +1,4 @@
-"""The public HTTP endpoints on HOST and PORT: health, readiness, ownership proof, and the two webhooks (Kie, Telegram)."""
+"""The public HTTP endpoints on HOST and PORT: health, readiness, ownership proof, webhooks of Kie and Telegram."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
