@@ -233,7 +233,6 @@ def _create_client(tls: ssl.SSLContext, proxy: str | None = None) -> httpx.Async
 
 
 def _read_proxies() -> dict[str, str]:
-    """Return the proxy for each scheme, from the usual environment variables."""
     found = getproxies()
     chosen = {scheme: found.get(scheme) or found.get("all") for scheme in ("http", "https")}
     return {scheme: proxy if "://" in proxy else f"http://{proxy}" for scheme, proxy in chosen.items() if proxy}

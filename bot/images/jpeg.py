@@ -255,7 +255,6 @@ def _read_dimensions(segments: Sequence[JpegSegment]) -> tuple[int, int]:
 
 
 def _has_stray_bytes(content: bytes, segments: Sequence[JpegSegment]) -> bool:
-    """Tell whether there are bytes between the segments or after the last one."""
     ends = [len(SOI), *(each.end for each in segments)]
     starts = [*(each.start for each in segments), len(content)]
     return starts != ends

@@ -199,7 +199,6 @@ def _read_timestamp(record: Mapping[str, object], name: str) -> int | None:
 
 
 def _find_out_of_range(record: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the names of the fields with an implausible number."""
     return tuple(
         name
         for name in _NUMBER_LIMITS
