@@ -1,7 +1,7 @@
-"""Converts pixels to the four modes that we encode: grey or RGB, each with or without alpha.
+"""Converts pixels to the four colour modes that we encode: grey or RGB, each with or without alpha.
 
-A colour profile stays with its pixels while they stay in its colour space. CMYK and Lab pixels are converted to sRGB
-through their profile, and need none afterwards.
+The ICC profile is kept as long as the pixels stay in its colour space. CMYK and Lab pixels are converted to sRGB and
+need no profile afterwards.
 """
 
 from io import BytesIO
@@ -12,11 +12,11 @@ from bot.images.errors import UnsupportedEncoding
 from bot.images.format_detection import OtherImageFormat
 from bot.images.limits import MAX_PROFILE_BYTES
 
-#: The colour space in the header of a profile.
+#: Where the header of an ICC profile names its colour space.
 _COLOUR_SPACE_FIELD = slice(16, 20)
 _COLOUR_SPACE_BY_MODE = {"L": b"GRAY", "LA": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB "}
 
-#: By Pillow's mode; a transparent colour in the image's info overrules it.
+#: By Pillow's mode; an image with a transparent colour in its info becomes RGBA instead.
 _TARGET_MODES = {
     "1": "L", "L": "L", "LA": "LA", "La": "LA",
     "P": "RGB", "RGB": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "CMYK": "RGB",
@@ -26,10 +26,9 @@ _SIXTEEN_BIT_MODES = {"I;16", "I;16L", "I;16B", "I;16N"}
 
 
 def normalise_colour_mode(image: Image.Image) -> tuple[Image.Image, bytes | None]:
-    """Return the image in L, LA, RGB or RGBA, and its colour profile, if any.
+    """Return the image in L, LA, RGB or RGBA without an opaque alpha channel, and its ICC profile or None.
 
-    Drops an opaque alpha channel. Raises UnsupportedEncoding for pixels that are measurements rather than colours,
-    which only TIFF can contain.
+    Raises UnsupportedEncoding for pixels that are measurements and not colours, which only TIFF can have.
     """
     profile = image.info.get("icc_profile")
     if image.mode == "LAB":
@@ -59,7 +58,7 @@ def _drop_opaque_alpha(image: Image.Image) -> Image.Image:
 
 
 def _convert_cmyk(image: Image.Image, profile: bytes) -> Image.Image:
-    """Without its profile, an image for print looks wrong; a broken profile is treated as none."""
+    """Convert through the profile, without which an image for print looks wrong; ignore a broken profile."""
     try:
         return _convert_to_srgb(image, ImageCms.ImageCmsProfile(BytesIO(profile)))
     except (ImageCms.PyCMSError, OSError):
@@ -67,7 +66,7 @@ def _convert_cmyk(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _convert_to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    """Convert an image from the colours of its profile to sRGB. Raises PyCMSError."""
+    """Convert from the colour space of the profile to sRGB. Raises PyCMSError."""
     converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     return converted or image.convert("RGB")
 

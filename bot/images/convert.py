@@ -1,11 +1,11 @@
-"""Makes a user's image fit to be sent: upright, without metadata, small enough, and changed as little as possible.
+"""Makes a user's image acceptable to Kie: upright, without metadata, small enough, and changed as little as possible.
 
-An image without an obstacle stays byte for byte, and one with metadata loses only that. Others (rotated by EXIF, too
-large, in another format) are decoded and encoded again in a process of their own: a file that crashes, blocks or fills
-it costs that one image. The result must pass the same inspection as any other file.
+An acceptable image is not changed, and one with metadata loses only that. Any other (rotated by EXIF, too large, in
+another format) is decoded and encoded again in an isolated child process, so a file that crashes, hangs or exhausts it
+costs that one image. The result must pass the same inspection as any file.
 
-A file that the inspection cannot follow is decoded as well. Files are odd in more ways than it knows, and viewers may
-show them; only a decoder can tell that one is damaged.
+A file that the inspection cannot parse is decoded as well: viewers show many malformed files, and only a decoder can
+tell whether one is damaged.
 """
 
 import asyncio
@@ -34,20 +34,20 @@ from bot.images.strip_metadata import keep_first_jpeg, strip_metadata
 
 log = logging.getLogger(__name__)
 
-#: A process may be killed for other reasons than its image; an image whose process dies twice is to blame.
+#: A process may be killed for other reasons than its image; if it dies twice, the image is to blame.
 _MAX_ATTEMPTS = 2
 
 _DECODABLE_FORMATS = {OtherImageFormat(name) for name in ("AVIF", "BMP", "GIF", "HEIC", "HEIF", "TIFF")}
 
 
 class ImageChange(StrEnum):
-    """What was changed, from nothing to most."""
+    """What was changed, from the least to the most."""
 
-    #: nothing: the same bytes
+    #: nothing
     AS_IS = "as_is"
-    #: metadata was removed; the compressed image is the same
+    #: metadata was removed, without loss: the compressed image is the same
     STRIPPED = "stripped"
-    #: encoded again with all its pixels
+    #: encoded again with all pixels
     CONVERTED = "converted"
     #: encoded again with fewer pixels
     DOWNSCALED = "shrunk"
@@ -57,17 +57,17 @@ class ImageChange(StrEnum):
 class SendableImage:
     """An image that can be sent."""
 
-    #: at most MAX_FILE_BYTES; nothing but the image and its colour profile
+    #: the image and its colour profile only, at most MAX_FILE_BYTES
     content: bytes
     format: ImageFormat
     change: ImageChange
 
 
 class ImageConverter:
-    """Makes images fit to be sent, and decodes one at a time.
+    """Makes images acceptable to Kie, decoding one at a time.
 
-    Each image to decode gets its own process. It starts in a fifth of a second, takes up to 1 GiB, and is gone
-    afterwards. Needs an `aclose` at the end.
+    Each image to decode gets a process of its own, which starts in a fifth of a second and takes up to 1 GiB. Needs an
+    `aclose` at the end.
     """
 
     def __init__(self, *, timeout: float = limits.CONVERSION_TIMEOUT) -> None:
@@ -79,13 +79,13 @@ class ImageConverter:
 
     @property
     def pid(self) -> int | None:
-        """The process at work, if there is one."""
+        """The id of the process that is decoding, if any."""
         return self._process.pid if self._process is not None else None
 
     async def convert(self, content: bytes) -> SendableImage:
-        """Return this image in a form that can be sent.
+        """Return the image in a form that can be sent.
 
-        Raises ImageError if these bytes cannot be used, and ConverterUnavailable if a later try may succeed.
+        Raises ImageError if these bytes cannot be used, and ConverterUnavailable if a retry may succeed.
         """
         image = await self.convert_without_decoding(content)
         if image is not None:
@@ -94,7 +94,7 @@ class ImageConverter:
         return await asyncio.to_thread(_check_reply, reply, content)
 
     async def convert_without_decoding(self, content: bytes) -> SendableImage | None:
-        """Return this image as it is or stripped, without waiting for others; None if it must be decoded.
+        """Return the image unchanged or stripped, without waiting for others; None if it must be decoded.
 
         Raises ImageError.
         """
@@ -136,7 +136,7 @@ class ImageConverter:
 
 
 def _convert_without_decoding(content: bytes) -> SendableImage | None:
-    """Raises ImageError only for what decoding cannot change, or what costs too much."""
+    """Raise ImageError only for what decoding could not change, or for what would cost too much."""
     try:
         return _keep_or_strip(content)
     except UnsupportedImageFormat as error:
@@ -175,7 +175,7 @@ def _keep_or_strip(content: bytes) -> SendableImage | None:
 
 
 def _max_pixels_to_decode(content: bytes) -> int:
-    """Return the limit that the converter process would apply."""
+    """Return the pixel limit of the converter process for this file."""
     if content.startswith(jpeg.SIGNATURE):
         if jpeg.has_single_scan(content):
             return limits.MAX_PIXELS_OF_SINGLE_SCAN_JPEG
@@ -184,7 +184,7 @@ def _max_pixels_to_decode(content: bytes) -> int:
 
 
 def _check_reply(reply: bytes, content: bytes) -> SendableImage:
-    """Return the image in a reply. The process has read an untrusted file, so its reply is not trusted either."""
+    """Return the image in a reply, which is untrusted, because the process has decoded an untrusted file."""
     changes = {CONVERTED: ImageChange.CONVERTED, DOWNSCALED: ImageChange.DOWNSCALED}
     change, converted = changes.get(reply[:1]), reply[1:]
     if change is None:

@@ -1,9 +1,9 @@
-"""The converter process: decodes one untrusted image and encodes it within the limits.
+"""The isolated converter process: decodes one untrusted image and encodes it within the limits.
 
-`convert` starts it as `python -m bot.images.converter_process SECONDS`. The request is the file. The first byte of the
-reply is CONVERTED or DOWNSCALED, and the new file follows; or the reply is an error (`errors.pack_error`).
+`convert` starts it as `python -m bot.images.converter_process SECONDS`. The request is the file. The reply is CONVERTED
+or DOWNSCALED, one byte, with the new file after it, or an error (`errors.pack_error`).
 
-Its stderr is dropped: if it does not start, run that command by hand.
+Its stderr is discarded: if it does not start, run that command by hand.
 """
 
 from bot.images import colour_modes, decode, encode
@@ -14,7 +14,7 @@ from bot.process_isolation import serve_one_request
 def reencode(content: bytes) -> tuple[bytes, bool]:
     """Decode an image, turn it upright and encode it within the limits; return the file, and whether it is downscaled.
 
-    Raises ImageError and whatever decoders raise.
+    Raises ImageError, and whatever decoders raise.
     """
     image, is_halved = decode.open_image(content)
     declared_size = image.size
@@ -24,8 +24,8 @@ def reencode(content: bytes) -> tuple[bytes, bool]:
         jpeg_options = encode.jpeg_options_like_source(image, is_sideways=orientation in decode.SIDEWAYS_ORIENTATIONS)
         image, profile = colour_modes.normalise_colour_mode(image)
         size = image.size
-        # Scale before turning, which takes memory for every pixel that is left. Always assign to `image`: a second
-        # name would keep the pixels of the step before.
+        # Downscale first, because turning copies all pixels. Always assign to `image`: a second name would keep the
+        # pixels of the previous step in memory.
         image = encode.downscale_to_max_pixels(image)
         is_downscaled = is_halved or image.size != size
         image = decode.turn_upright(image, orientation)
@@ -42,7 +42,7 @@ def _convert(content: bytes) -> bytes:
         encoded, is_downscaled = reencode(content)
     except ImageError as error:
         return pack_error(error)
-    except Exception as error:  # noqa: BLE001 - decoders raise anything when they meet a broken file
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file
         return pack_error(UnreadableImage(f"the image cannot be decoded ({type(error).__name__})"))
     return (DOWNSCALED if is_downscaled else CONVERTED) + encoded
 

@@ -1,6 +1,7 @@
-"""Opens an untrusted image in the converter process: one still frame, no larger than we can hold.
+"""Opens an untrusted image in the converter process: a single frame within the pixel limits.
 
-The header is checked before any pixel is decoded; after that, only the memory of the process limits the work.
+The header is checked before any pixel is decoded (decompression bombs); after that, only the memory and the deadline of
+the process limit the work.
 """
 
 import hashlib
@@ -39,22 +40,22 @@ _TRANSPOSE_BY_ORIENTATION = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-#: These swap width and height.
+#: The orientations that swap width and height.
 SIDEWAYS_ORIENTATIONS = range(5, 9)
 
-#: In these, further images accompany the first one (depth, gain map, the other eye) and are no animation.
+#: In these formats further images accompany the first (depth map, gain map, the other eye); they are no animation.
 _FORMATS_WITH_COMPANIONS = {"JPEG", "MPO", "HEIF"}
 #: MPO is opened as the JPEG that it begins with.
 _DECODED_FORMATS = tuple(limits.MAX_PIXELS_TO_DECODE.keys() - {"MPO"})
-#: Loaded in addition to Pillow's usual ones (BMP, GIF, JPEG, PNG, PPM). Each of its forty others is an attack surface.
+#: Loaded in addition to Pillow's default ones (BMP, GIF, JPEG, PNG, PPM). The other forty would add attack surface.
 _PLUGINS = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)
 
-#: Rows that are hashed at a time.
+#: Rows that are hashed at once.
 _ROWS_PER_HASH = 64
 
 
 def load_decoders() -> None:
-    """Load the decoders we need and unregister all others; an isolated process cannot load any."""
+    """Load the decoders that we need and unregister all others; after the isolation none can be loaded."""
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     Image.MAX_IMAGE_PIXELS = None
@@ -64,10 +65,10 @@ def load_decoders() -> None:
 
 
 def open_image(content: bytes) -> tuple[Image.Image, bool]:
-    """Read and check the header of an image; its pixels are decoded on demand.
+    """Read and check the header of an image; Pillow decodes its pixels lazily.
 
-    Also returns whether only half its width and height will be decoded, to save memory. Raises ImageError
-    (UnsupportedImageFormat for a camera raw file) and whatever Pillow raises.
+    Also returns whether it will be decoded at half its width and height, to save memory. Raises ImageError, with
+    UnsupportedImageFormat for a camera raw file, and whatever Pillow raises.
     """
     lacks_end = False
     if content.startswith(jpeg.SIGNATURE):
@@ -90,7 +91,7 @@ def open_image(content: bytes) -> tuple[Image.Image, bool]:
 
 
 def _refuse_unsupported_encoding(found: OtherImageFormat | None, content: bytes) -> None:
-    """Raise UnsupportedEncoding if the header is readable, but not the encoding that it names."""
+    """Raise UnsupportedEncoding if the header is readable and the encoding that it names is not supported."""
     if found is OtherImageFormat.TIFF and heif_tiff.describes_image(content):
         raise UnsupportedEncoding(found, "the encoding of the TIFF is not supported")
     if found is OtherImageFormat.AVIF:
@@ -102,15 +103,15 @@ def _refuse_unsupported_encoding(found: OtherImageFormat | None, content: bytes)
 
 
 def read_orientation(image: Image.Image) -> int:
-    """Read the orientation, 1 to 8, from EXIF alone, as viewers do; 1 if there is no valid one.
+    """Return the orientation, 1 to 8, from EXIF only, as in viewers; 1 if there is no valid one.
 
-    The decoders of HEIC and TIFF rotate the image themselves, and then report 1.
+    The decoders of HEIC and TIFF rotate the image themselves and then report 1.
     """
     exif = Image.Exif()
     try:
         exif.load(image.info.get("exif", b"")[: limits.MAX_EXIF_BYTES])
         found = exif.get(_ORIENTATION_TAG)
-    except Exception:  # noqa: BLE001 - broken EXIF raises anything, and is no reason to refuse the image
+    except Exception:  # noqa: BLE001 - broken EXIF raises anything and is no reason to refuse the image
         return 1
     return found if found in _TRANSPOSE_BY_ORIENTATION else 1
 
@@ -133,7 +134,7 @@ def _check_decoding_cost(content: bytes) -> bytes:
 
 
 def _check_pixel_count(image: Image.Image, content: bytes) -> bool:
-    """Check the limits; return whether half the width and height will be decoded.
+    """Check the limits; return whether to decode at half the width and height.
 
     That takes a quarter of the memory; only JPEG decoders can do it.
     """
@@ -172,9 +173,9 @@ def _has_several_frames(image: Image.Image, content: bytes) -> bool:
 
 
 def refuse_truncated_jpeg(content: bytes, *, is_halved: bool = False) -> None:
-    """Decode a JPEG with an added end marker twice; raise UnreadableImage if a part of the image is missing.
+    """Raise UnreadableImage if a part of the image is missing from a JPEG to which an end marker was added.
 
-    Other data after the last scan changes only the pixels of a truncated image.
+    It is decoded twice, with different data after its last scan: that changes the pixels of a truncated image only.
     """
     filled = content.removesuffix(jpeg.EOI).removesuffix(b"\xff") + _filler(content) + jpeg.EOI
     if jpeg.lacks_scans(content) or _hash_pixels(content, is_halved) != _hash_pixels(filled, is_halved):
@@ -182,10 +183,9 @@ def refuse_truncated_jpeg(content: bytes, *, is_halved: bool = False) -> None:
 
 
 def _filler(content: bytes) -> bytes:
-    """Return arbitrary compressed data with all restart markers.
+    """Return arbitrary scan data with all restart markers, beginning with the one that the last scan expects.
 
-    The first is the one that the last scan expects: libjpeg takes one of the next two for a sign that data is missing,
-    and fills that with the same grey as without a marker.
+    From one of the next two, libjpeg would conclude that data is missing, and fill in the same grey as without any.
     """
     last_scan = jpeg.read_segments_until_damage(content)[-2].data
     restarts = re.findall(rb"\xff[\xd0-\xd7]", last_scan)

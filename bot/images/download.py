@@ -1,15 +1,15 @@
-"""Downloads images by URL: results from wherever Kie put them.
+"""Downloads Kie's results, from whatever host has them.
 
-The URL is untrusted. It is followed only to public hosts (`ssrf_guard`) or to origins that the operator configured,
-without credentials, with one deadline for everything and one limit for the bytes.
+The URL is untrusted. It may lead only to public hosts (`ssrf_guard`) or to origins that the operator configured. No
+credentials are sent; one deadline covers the whole download, and one limit its size.
 
 DownloadError
-├── DownloadNotAllowed   the URL, or where it leads, breaks these rules: never try again
-├── DownloadGone         the server's final answer is that there is no such file (403, 404, 410 ...)
-├── DownloadTooLarge     more bytes than we accept
-└── DownloadUnavailable  worth another try: network, DNS, TLS, 408, 425, 429, 5xx, a truncated body
+├── DownloadNotAllowed   the URL, or where it leads, breaks these rules: do not retry
+├── DownloadGone         the server does not have or give the file (403, 404, 410 ...)
+├── DownloadTooLarge     more bytes than the limit
+└── DownloadUnavailable  worth a retry: network, DNS, TLS, 408, 425, 429, 5xx, a truncated body
 
-Error messages name at most the host, because the whole URL gives access to the image.
+Error messages contain no more than the host, because the whole URL gives access to the image.
 """
 
 import asyncio
@@ -31,20 +31,20 @@ from bot.images.ssrf_guard import Resolver
 
 _REDIRECT_STATUSES = {301, 302, 303, 307, 308}
 _RETRYABLE_STATUSES = {408, 425, 429}
-#: Seconds until the next address of the host is tried (connect), and for which a server may stay silent.
+#: Seconds without a byte from the server, and until the next address of the host is tried (connect).
 _TIMEOUTS = httpx.Timeout(30, connect=10)
 
-#: The limit would not hold for what compressed bytes unpack to. File hosts often refuse the User-Agent of a library;
-#: another client of Kie sends that of a browser, too (seen in its source, 2026).
+#: No compression, which would evade the size limit. A browser's User-Agent, because file hosts often refuse that of a
+#: library; another client of Kie does the same (seen in its source, 2026).
 _HEADERS = {
     "Accept": "image/*,*/*;q=0.5",
     "Accept-Encoding": "identity",
     "User-Agent": "Mozilla/5.0 (compatible; Darkroom)",
 }
 
-#: Hosts to which connections are kept; Kie's images come from one or two.
+#: Hosts with kept connections; Kie's results come from one or two.
 MAX_POOLS = 4
-#: The idle connections to each host; servers and their proxies close later than this (seconds).
+#: Idle connections to each host, for fewer seconds than servers and proxies keep them open.
 _POOL_LIMITS = httpx.Limits(max_keepalive_connections=2, keepalive_expiry=30)
 
 #: Scheme, host, port.
@@ -56,11 +56,11 @@ class DownloadError(Exception):
 
 
 class DownloadNotAllowed(DownloadError):
-    """The URL is not allowed."""
+    """The URL, or its target, is not allowed."""
 
 
 class DownloadGone(DownloadError):
-    """The server will never give us this file."""
+    """The server does not have the file, or refuses to give it."""
 
 
 class DownloadTooLarge(DownloadError):
@@ -68,18 +68,17 @@ class DownloadTooLarge(DownloadError):
 
 
 class DownloadUnavailable(DownloadError):
-    """The download failed this time."""
+    """The download failed, and a retry may succeed."""
 
 
 class Downloader:
     """Downloads files by the rules of this module.
 
-    Files at `trusted_origins` (only scheme, host and port of these URLs count) are downloaded from any address, over
-    plain http too. `timeout` is in seconds for one file.
+    `trusted_origins` are URLs of which scheme, host and port count; from these origins, files are downloaded from any
+    address, even over http. `timeout` is in seconds for one file.
 
-    A proxy in the environment (HTTPS_PROXY and so on) resolves names itself, often where we cannot. Then only IP
-    addresses in the URL itself are checked here; where else it may connect is up to the proxy. SSL_CERT_FILE and
-    SSL_CERT_DIR name the trusted certificates, as usual.
+    A proxy in the environment (HTTPS_PROXY and so on) resolves host names itself, often where the bot cannot. Then only
+    IP addresses in the URL are checked here, and the proxy decides where else it may connect.
     """
 
     def __init__(
@@ -110,7 +109,7 @@ class Downloader:
     async def download(self, url: str) -> bytes:
         """Download one file. Raises DownloadError.
 
-        Follows redirects within the origin only, and checks each like the first URL.
+        Follows redirects within the same origin only, each with the same checks.
         """
         try:
             async with asyncio.timeout(self._timeout):
@@ -148,7 +147,7 @@ class Downloader:
     async def _send_and_read(
         self, url: httpx.URL, client: httpx.AsyncClient, requests: list[httpx.Request]
     ) -> bytes | httpx.URL:
-        """Return the content, or the target of a redirect, from the first address that accepts a connection."""
+        """Return the content or the target of a redirect, from the first address that accepts a connection."""
         response = await _send_to_first_reachable(client, requests)
         try:
             if response.status_code in _REDIRECT_STATUSES and "location" in response.headers:
@@ -174,7 +173,7 @@ class Downloader:
             raise DownloadNotAllowed(f"{url.host} is not a public address")
 
     async def _read_body(self, response: httpx.Response) -> bytes:
-        """Read the body. Its declared length is trusted only if it is above the limit."""
+        """Read the body, counting its bytes; Content-Length only serves to refuse early."""
         declared = read_content_length(response)
         if declared is not None and declared > self._max_bytes:
             raise DownloadTooLarge(f"{declared} bytes")
@@ -205,9 +204,9 @@ def _check_status(status: int, host: str) -> None:
 
 
 def _build_request(url: httpx.URL, address: str | None = None) -> httpx.Request:
-    """Build a request, to one IP address of the host if given.
+    """Build a request, to one IP address of the host if given: it is pinned against DNS rebinding.
 
-    The host name stays in the Host header and in the TLS handshake, so the certificate must match the name.
+    The host name stays in the Host header and in TLS (SNI), so the certificate must match it.
     """
     if address is None:
         return httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": _TIMEOUTS.as_dict()})
@@ -229,19 +228,18 @@ async def _send_to_first_reachable(client: httpx.AsyncClient, requests: list[htt
 
 
 def _create_client(tls: ssl.SSLContext, proxy: str | None = None) -> httpx.AsyncClient:
-    """Create a client that follows no redirects and uses no proxy but the given one."""
+    """Create a client without redirects and without any proxy but the given one."""
     return httpx.AsyncClient(proxy=proxy, trust_env=False, verify=tls, limits=_POOL_LIMITS, cookies=NoCookies())
 
 
 def _read_proxies() -> dict[str, str]:
-    """Return the proxy by scheme, from the usual environment variables."""
     found = getproxies()
     chosen = {scheme: found.get(scheme) or found.get("all") for scheme in ("http", "https")}
     return {scheme: proxy if "://" in proxy else f"http://{proxy}" for scheme, proxy in chosen.items() if proxy}
 
 
 def _ascii_host(url: httpx.URL) -> str:
-    """Return the host as it is sent: international names in their ASCII form."""
+    """Return the host as it is sent: internationalised names in ASCII (IDNA)."""
     return url.raw_host.decode("ascii")
 
 
@@ -252,8 +250,8 @@ def _origin(url: httpx.URL) -> UrlOrigin:
 async def download_image(downloader: Downloader, url: str) -> tuple[bytes, ImageInfo]:
     """Download an image and inspect it.
 
-    Raises DownloadError (DownloadUnavailable for what is no complete image), and ImageError for a complete image that
-    cannot be used.
+    Raises DownloadError (DownloadUnavailable for anything but a complete image), and ImageError for a complete image
+    that cannot be used.
     """
     content = await downloader.download(url)
     try:
@@ -265,7 +263,7 @@ async def download_image(downloader: Downloader, url: str) -> tuple[bytes, Image
 
 
 def _is_incomplete(error: ImageError) -> bool:
-    """Tell whether another try may help. No image model makes an SVG, so that is a web page with a drawing."""
+    """Tell whether a retry may help. An SVG counts: no image model makes one, so it is part of a web page."""
     if isinstance(error, UnsupportedImageFormat):
         return error.format is OtherImageFormat.SVG
     return isinstance(error, NotAnImage | UnreadableImage) and not isinstance(error, DecodingTooCostly)
@@ -278,16 +276,16 @@ class _ConnectionPool:
 
 
 class ConnectionPools:
-    """A client for each of the latest hosts, so that no two hosts share a connection."""
+    """A client for each of the last hosts used, so that no two hosts share a connection."""
 
     def __init__(self, create_client: Callable[[], httpx.AsyncClient]) -> None:
         self._create_client = create_client
-        #: by host, the latest last
+        #: by host, the most recently used last
         self._pools: dict[str, _ConnectionPool] = {}
 
     @asynccontextmanager
     async def client_for(self, host: str) -> AsyncIterator[httpx.AsyncClient]:
-        """Lend the client of a host."""
+        """Return the client for a host; it stays open inside the context."""
         pool = self._pools.pop(host, None) or _ConnectionPool(self._create_client())
         self._pools[host] = pool
         pool.users += 1
@@ -303,7 +301,7 @@ class ConnectionPools:
             await pool.client.aclose()
 
     async def _close_oldest(self) -> None:
-        """Close the unused connections to all but the latest hosts."""
+        """Close the idle pools of all but the last MAX_POOLS hosts."""
         older = list(self._pools)[:-MAX_POOLS]
         for host in [host for host in older if not self._pools[host].users]:
             await self._pools.pop(host).client.aclose()

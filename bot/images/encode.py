@@ -1,7 +1,6 @@
-"""Encodes an image within the limits: losslessly or nearly so, then with more loss, and only then with fewer pixels.
+"""Encodes an image within the limits: first losslessly or nearly so, then with more loss, at last with fewer pixels.
 
-Runs in the converter process. Encoders get nothing but pixels and a colour profile, so no metadata of the source can
-slip through.
+Runs in the converter process. Encoders get only pixels and a colour profile, so no metadata of the source can remain.
 """
 
 import math
@@ -12,22 +11,22 @@ from PIL import Image, JpegImagePlugin
 
 from bot.images.limits import MAX_FILE_BYTES, MAX_PIXELS
 
-#: These contain the exact image (WebP may), so the copy should too.
+#: Lossless source formats (WebP may be one), for which a lossless copy is tried first.
 LOSSLESS_FORMATS = {"PNG", "WEBP", "GIF", "BMP", "TIFF"}
-#: Chroma subsampling 4:4:4, 4:2:2 and 4:2:0, in Pillow's numbers.
+#: Chroma subsampling 4:4:4, 4:2:2 and 4:2:0, as Pillow numbers them.
 _SUBSAMPLINGS = _SUBSAMPLING_444, _SUBSAMPLING_422, _SUBSAMPLING_420 = 0, 1, 2
 
-#: The options of Pillow's `save`.
+#: Options of Pillow's `save`.
 _Options = dict[str, Any]
 _PNG: _Options = {"format": "PNG"}
-#: One attempt only: WebP takes ten times as long as JPEG.
+#: A single attempt, because WebP takes ten times as long as JPEG.
 _WEBP: _Options = {"format": "WEBP", "quality": 90, "method": 2}
-#: The longest side that a format allows (pixels); that of PNG is out of reach.
+#: The longest side that a format allows (pixels); PNG's limit is out of reach.
 _MAX_SIDES = {"JPEG": 65_500, "WEBP": 16_383}
 
 
 class _OutputTooLarge(Exception):
-    """The file has grown above MAX_FILE_BYTES."""
+    """The output exceeds MAX_FILE_BYTES."""
 
 
 class _LimitedBuffer(BytesIO):
@@ -44,8 +43,8 @@ def encode_within_limits(
 ) -> tuple[bytes, bool]:
     """Encode an image in L, LA, RGB or RGBA to at most MAX_FILE_BYTES; return the file, and whether it is downscaled.
 
-    Transparent images become PNG, or WebP if that is too large; others become PNG if the source was lossless and it is
-    small enough, else JPEG, with `jpeg_options` first.
+    Transparent images become PNG, or WebP if the PNG is too large. Others become PNG if the source was lossless and the
+    PNG is small enough, else JPEG; `jpeg_options` are tried first.
     """
     if is_lossless or image.mode.endswith("A"):
         content = _encode_losslessly(image, profile)
@@ -60,7 +59,7 @@ def downscale_to_max_pixels(image: Image.Image) -> Image.Image:
 
 
 def _options_to_try(image: Image.Image, jpeg_options: _Options | None) -> list[_Options]:
-    """Return what to try before pixels are given up; below a quality of 85, losses become visible."""
+    """Return the options to try before downscaling; below a quality of 85, losses become visible."""
     if image.mode.endswith("A"):
         return [_WEBP]
     if jpeg_options is None:
@@ -81,7 +80,7 @@ def _encode_losslessly(image: Image.Image, profile: bytes | None) -> bytes | Non
 
 
 def _encode_in_steps(image: Image.Image, profile: bytes | None, options: list[_Options]) -> tuple[bytes, bool]:
-    """Try the options in turn, then the last ones with fewer and fewer pixels of the same image."""
+    """Try the options in turn, then downscale the image further and further with the last ones."""
     size = image.size
     image = _scale(image, _MAX_SIDES[options[-1]["format"]] / max(size))
     content = b""
@@ -91,7 +90,7 @@ def _encode_in_steps(image: Image.Image, profile: bytes | None, options: list[_O
             return content, image.size != size
     scale = 1.0
     while len(content) > MAX_FILE_BYTES:
-        # a little below the computed scale, and always a step on
+        # slightly below the estimated scale, and always smaller than before
         scale *= min(0.9, 0.97 * math.sqrt(MAX_FILE_BYTES / len(content)))
         content = _encode(_scale(image, scale), profile, options[-1])
     return content, True
@@ -104,7 +103,7 @@ def _encode(image: Image.Image, profile: bytes | None, options: _Options) -> byt
 
 
 def _save(image: Image.Image, out: BytesIO, profile: bytes | None, options: _Options) -> None:
-    """Empty the image's info first: encoders write what they find there, such as a comment."""
+    """Save the image without its info: encoders would write what they find there, such as a comment."""
     image.info.clear()
     image.save(out, icc_profile=profile, **options)
 
@@ -117,11 +116,11 @@ def _scale(image: Image.Image, scale: float) -> Image.Image:
 
 
 def jpeg_options_like_source(image: Image.Image, *, is_sideways: bool) -> _Options | None:
-    """Return options with which a copy of a JPEG loses next to nothing more; None for other sources.
+    """Return options with which a copy of a JPEG loses almost nothing more; None for other sources.
 
-    Where the same blocks of pixels are encoded again, rounded values stay as they are under the same tables (measured:
-    closer than quality 95, in two thirds of the bytes). Elsewhere quality 95 is closer. Subsampling that differs
-    between the directions cannot be kept when they are swapped (`is_sideways`).
+    If the same blocks of pixels are encoded again, the same quantization tables keep their values (measured: closer
+    than quality 95, in two thirds of the bytes). Otherwise quality 95 is closer. 4:2:2 subsampling cannot be kept when
+    width and height are swapped (`is_sideways`).
     """
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in {"L", "RGB"}:
         return None
@@ -136,5 +135,4 @@ def jpeg_options_like_source(image: Image.Image, *, is_sideways: bool) -> _Optio
 
 
 def _transpose_table(table: list[int]) -> list[int]:
-    """Transpose a table of 8 x 8 values."""
     return [table[8 * column + row] for row in range(8) for column in range(8)]

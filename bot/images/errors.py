@@ -1,18 +1,18 @@
 """Errors about images, grouped by what to tell the user, and their form in a reply of the converter process.
 
 ImageError
-├── NotAnImage               the bytes are in no image format that we can name
-├── UnsupportedImageFormat   an image in a format that we do not take; `format` names it
+├── NotAnImage               not in any image format that we know
+├── UnsupportedImageFormat   an image that is not JPEG, PNG or WebP; `format` names it
 ├── AnimatedImage            several frames or pages
-├── UnreadableImage          a format that we take, but this file cannot be read; `reason` says why
-│   ├── UnsupportedEncoding  perhaps intact, but encoded in a way that our decoders do not know
-│   ├── WrongChecksum        damaged, as its own checksum shows
+├── UnreadableImage          in a format that we accept, but unreadable; `reason` says why
+│   ├── UnsupportedEncoding  perhaps intact, but in an encoding that our decoders do not support
+│   ├── WrongChecksum        damaged, as its checksum shows
 │   └── DecodingTooCostly    would take longer to decode than any real file of its size
-├── ExtremeAspectRatio       a strip rather than an image
+├── ExtremeAspectRatio       one side is too long compared with the other
 └── TooManyPixels            would take too much memory to decode
 
-Another try with the same bytes never helps. ConverterUnavailable is no ImageError: the image may be fine, and a later
-try may succeed.
+Retrying with the same bytes never helps. ConverterUnavailable is not an ImageError: the image may be fine, and a retry
+may succeed.
 """
 
 import struct
@@ -25,11 +25,11 @@ class ImageError(Exception):
 
 
 class NotAnImage(ImageError):
-    """Nothing in the bytes looks like an image."""
+    """The bytes are in no known image format."""
 
 
 class UnsupportedImageFormat(ImageError):
-    """An image in a format other than JPEG, PNG and WebP."""
+    """The image is in a format other than JPEG, PNG and WebP."""
 
     def __init__(self, found: OtherImageFormat) -> None:
         super().__init__(f"the file is {found}")
@@ -41,7 +41,7 @@ class AnimatedImage(ImageError):
 
 
 class UnreadableImage(ImageError):
-    """The file is damaged, truncated, inconsistent, or not for our decoders."""
+    """The file is damaged, truncated, inconsistent, or not supported by our decoders."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -49,7 +49,7 @@ class UnreadableImage(ImageError):
 
 
 class UnsupportedEncoding(UnreadableImage):
-    """Our decoders do not know how the pixels are encoded; other programs may."""
+    """Our decoders do not support the encoding of the pixels; other programs may."""
 
     def __init__(self, found: OtherImageFormat, reason: str) -> None:
         super().__init__(reason)
@@ -57,11 +57,11 @@ class UnsupportedEncoding(UnreadableImage):
 
 
 class WrongChecksum(UnreadableImage):
-    """The image data does not match its checksum; some decoders do not check."""
+    """The image data does not match its checksum, which some decoders ignore."""
 
 
 class DecodingTooCostly(UnreadableImage):
-    """Decoding the file would keep other users waiting."""
+    """Decoding the file would take so long that other users would wait."""
 
 
 class _UnsuitableDimensions(ImageError):
@@ -78,14 +78,14 @@ class ExtremeAspectRatio(_UnsuitableDimensions):
 
 
 class TooManyPixels(_UnsuitableDimensions):
-    """The image is larger than we can afford to decode."""
+    """The image has more pixels than we can afford to decode."""
 
 
 class ConverterUnavailable(Exception):
-    """The converter process did not start, or the converter is closed; a later try may succeed."""
+    """The converter process did not start, or the converter is closed; a retry may succeed."""
 
 
-#: The first byte of a reply that contains an image, with all its pixels or with fewer.
+#: The first byte of a reply with an image that has all its pixels, or fewer.
 CONVERTED, DOWNSCALED = b"C", b"S"
 #: The first byte of a reply that is an error.
 _CODES: dict[type[ImageError], bytes] = {
@@ -101,7 +101,7 @@ _DIMENSIONS = struct.Struct(">II")
 
 
 def pack_error(error: ImageError) -> bytes:
-    """Return the converter's reply for an error: a code, then the dimensions or the reason."""
+    """Return the reply for an error: its code, then the dimensions or the reason."""
     body = (
         _DIMENSIONS.pack(error.width, error.height) if isinstance(error, _UnsuitableDimensions) else str(error).encode()
     )
@@ -109,16 +109,16 @@ def pack_error(error: ImageError) -> bytes:
 
 
 def unpack_error(reply: bytes, source_format: OtherImageFormat | None) -> ImageError:
-    """Return the error in a reply; UnreadableImage for a reply that makes no sense.
+    """Return the error in a reply; UnreadableImage for an invalid reply.
 
-    `source_format` is that of the file that the converter was given.
+    `source_format` is the format of the file that was to be converted.
     """
     code, body = reply[:1], reply[1:]
     reason = body[:200].decode(errors="replace")
     if code == _CODES[AnimatedImage]:
         return AnimatedImage("several frames or pages")
     if code == _CODES[UnsupportedImageFormat]:
-        return UnsupportedImageFormat(OtherImageFormat.RAW)  # the only format that decoding alone can tell
+        return UnsupportedImageFormat(OtherImageFormat.RAW)  # the only format that the converter process detects
     if code == _CODES[UnsupportedEncoding] and source_format is not None:
         return UnsupportedEncoding(source_format, reason)
     if code == _CODES[DecodingTooCostly]:

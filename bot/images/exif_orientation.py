@@ -1,8 +1,7 @@
 """Reads from EXIF whether an image must be rotated for display.
 
-EXIF is a small TIFF file: a byte order, then a directory of 12-byte entries, one of which may be the orientation.
-Editors write it in many broken ways. What cannot be read counts as not upright, so that the converter, which looks
-closer, decides.
+EXIF is a small TIFF file: a byte order, then a directory of 12-byte entries, one of which may be the orientation. Many
+editors write broken EXIF; if it cannot be read, the image counts as not upright, and the converter decides.
 """
 
 import struct
@@ -14,9 +13,9 @@ _UPRIGHT = 1
 
 
 def is_upright(exif: bytes | memoryview) -> bool:
-    """Tell whether this EXIF block asks for no rotation.
+    """Tell whether an EXIF block asks for no rotation.
 
-    It may begin with "Exif\\0\\0", which JPEG requires; some programs write that into PNG and WebP, too.
+    It may begin with "Exif\\0\\0", which JPEG requires and some programs also write into PNG and WebP.
     """
     tiff = bytes(exif).removeprefix(b"Exif\x00\x00")
     try:

@@ -1,7 +1,7 @@
-"""Image formats and their detection by the first bytes, and the types that the readers of all formats share.
+"""Image formats, their detection by signature (magic bytes), and the types that the parsers of all formats share.
 
-Never by file name or declared type: senders choose these freely, and Telegram's file host calls every file
-application/octet-stream.
+File names and declared MIME types are ignored: senders choose these freely, and Telegram's file host declares every
+file as application/octet-stream.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class ImageFormat(StrEnum):
-    """The formats that Kie takes; the values are their common names."""
+    """The formats that Kie accepts; the values are their common names."""
 
     JPEG = "JPEG"
     PNG = "PNG"
@@ -19,7 +19,7 @@ class ImageFormat(StrEnum):
 
     @property
     def mime(self) -> str:
-        """The media type, such as "image/jpeg"."""
+        """The MIME type, such as "image/jpeg"."""
         return f"image/{self.name.lower()}"
 
     @property
@@ -29,14 +29,14 @@ class ImageFormat(StrEnum):
 
 
 class OtherImageFormat(StrEnum):
-    """Formats that we can name but do not send; the values are their common names."""
+    """Formats that we detect but cannot send to Kie; the values are their common names."""
 
     AVIF = "AVIF"
     BMP = "BMP"
     GIF = "GIF"
-    #: what iPhones take
+    #: the format of iPhone photos
     HEIC = "HEIC"
-    #: the same container under another brand, from cameras and converters
+    #: the same container with another brand, from cameras and converters
     HEIF = "HEIF"
     ICO = "ICO"
     JPEG_2000 = "JPEG 2000"
@@ -44,7 +44,7 @@ class OtherImageFormat(StrEnum):
     #: several JPEGs in one file, from stereo and panorama cameras
     MPO = "MPO"
     PSD = "Photoshop"
-    #: sensor data of a camera; most of these files are TIFFs
+    #: a camera's sensor data; most of these files are TIFFs
     RAW = "camera raw"
     SVG = "SVG"
     TIFF = "TIFF"
@@ -52,18 +52,18 @@ class OtherImageFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What the structure of a complete JPEG, PNG or WebP file says about it."""
+    """Properties of a complete JPEG, PNG or WebP file, read from its structure."""
 
     format: ImageFormat
-    #: pixels, as stored, before any rotation
+    #: pixels as stored, before any rotation
     width: int
     height: int
     #: bytes
     file_size: int
-    #: EXIF asks for no rotation; False also when the EXIF cannot be read
+    #: EXIF asks for no rotation; also False if the EXIF cannot be read
     upright: bool
-    #: EXIF, XMP, IPTC, comments, texts, times, thumbnails, or anything between the parts or after the end;
-    #: colour profiles and what decoders need do not count
+    #: EXIF, XMP, IPTC, comments, texts, times, thumbnails, or anything between the parts or after the end; not
+    #: colour profiles, nor what decoders need
     has_metadata: bool
     #: more than one frame
     animated: bool = False
@@ -93,16 +93,16 @@ _BRANDS = {
     OtherImageFormat.HEIC: {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"},
     OtherImageFormat.HEIF: {b"mif1", b"mif2", b"msf1"},
 }
-#: Main brands of image sequences; a still image may list them as compatible.
+#: Major brands of image sequences; a still image may list them as compatible brands.
 _SEQUENCE_BRANDS = {b"hevc", b"hevx", b"hevm", b"hevs", b"msf1", b"avis"}
-#: Header sizes of bitmaps; many texts begin with "BM", too.
+#: Header sizes of BMP files; the signature "BM" alone also begins many texts.
 _BITMAP_HEADER_SIZES = {12, 16, 40, 52, 56, 64, 108, 124}
 #: An XML declaration, comments and a document type may come before the drawing.
 _SVG = re.compile(rb"\s*(?:<[?!][^<]*)*<svg[\s>]")
 
 
 def detect_format(content: bytes) -> OtherImageFormat | None:
-    """Name the format of a file that is neither JPEG, PNG nor WebP; None if it is no image that we know."""
+    """Return the format of a file that is not JPEG, PNG or WebP; None if it is unknown."""
     for found, signatures in _SIGNATURES.items():
         if content.startswith(signatures):
             return found
@@ -114,12 +114,12 @@ def detect_format(content: bytes) -> OtherImageFormat | None:
 
 
 def is_image_sequence(content: bytes) -> bool:
-    """Tell whether a HEIF or AVIF file presents itself as an image sequence."""
+    """Tell whether the major brand of a HEIF or AVIF file is that of an image sequence."""
     return content[4:8] == b"ftyp" and content[8:12] in _SEQUENCE_BRANDS
 
 
 def _detect_brand(content: bytes) -> OtherImageFormat | None:
-    """Look at the compatible brands, too: the main one may be general (mif1), and videos share the container."""
+    """Detect by all brands: the major one may be generic (mif1), and videos share the container."""
     size = min(int.from_bytes(content[:4], "big"), 256)
     brands = {content[8:12]} | {content[start : start + 4] for start in range(16, size, 4)}
     return next((found for found, known in _BRANDS.items() if brands & known), None)

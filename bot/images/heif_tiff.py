@@ -1,8 +1,8 @@
-"""How much there is to decode in a HEIF (HEIC, AVIF) or TIFF file, and which of the images in a TIFF is meant.
+"""Checks of HEIF (HEIC, AVIF) and TIFF files before decoding: how much work they are, and what is in a TIFF.
 
-A HEIF image is derived from items: a grid of tiles, a copy of another item. It may refer to items any number of times
-and show only a part of them, so six kilobytes can ask for gigapixels (libheif 1.23 allows it). A TIFF may consist of
-any number of strips, and contain smaller copies, masks and further pages.
+A HEIF image may be derived from other items: a grid of tiles, a copy of an item. It can refer to items any number of
+times and show only a part of them, so a decompression bomb of six kilobytes can take gigapixels (libheif 1.23 allows
+it). A TIFF can have any number of strips, and contain smaller copies, masks and further pages.
 """
 
 import struct
@@ -18,9 +18,9 @@ from bot.images.format_detection import Chunk
 
 
 def check_heif_items(content: bytes) -> None:
-    """Raise DecodingTooCostly for more pixels in items than any real image has, and UnreadableImage.
+    """Raise DecodingTooCostly if the items have more pixels than in any real image, or UnreadableImage.
 
-    Where a file contradicts itself, the larger value counts, because the decoder may choose it.
+    If a file contradicts itself, the larger value counts, because the decoder may use it.
     """
     try:
         items = _HeifItems(content)
@@ -32,14 +32,14 @@ def check_heif_items(content: bytes) -> None:
 
 
 class _HeifItems:
-    """The items of a file: what they are derived from, and how large they are."""
+    """The items of a HEIF file, what they are derived from, and their dimensions."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self.primary_items: list[int] = []
         self._derived_from: dict[int, list[int]] = defaultdict(list)
         self._auxiliaries: dict[int, list[int]] = defaultdict(list)
-        #: by number, which is counted from 1; 0 for properties other than dimensions
+        #: by property number, which starts at 1; the area is 0 for properties other than dimensions
         self._property_areas = [0]
         self._item_areas: dict[int, int] = {}
         self._counted: dict[int, int] = {}
@@ -48,7 +48,7 @@ class _HeifItems:
                 self._read_meta(start + 4, end)
 
     def count_pixels(self, item: int, depth: int = 0) -> int:
-        """Return how many pixels are decoded for an item and its auxiliary images."""
+        """Return how many pixels have to be decoded for an item, its auxiliary images included."""
         if depth > limits.MAX_HEIF_ITEM_DEPTH:
             raise DecodingTooCostly("the image is derived from others without an end")
         if item not in self._counted:
@@ -95,7 +95,7 @@ class _HeifItems:
                     self._auxiliaries[other].append(item)
 
     def _read_id_format(self, body: int) -> str:
-        """Return the format of item IDs in a box, by its version."""
+        """Return the struct format of the item ids in a box, which depends on its version."""
         (version,) = struct.unpack_from(">B", self._content, body)
         return ">I" if version else ">H"
 
@@ -128,11 +128,11 @@ class _HeifItems:
 
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 256, 257, 262, 330, 0xC612
 _STRIP_OFFSETS, _TILE_OFFSETS = 273, 324
-#: Bits of the subfile type: a smaller copy, and a transparency mask.
+#: Bits of the subfile type: a smaller copy, a transparency mask.
 _REDUCED, _MASK = 1, 4
-#: Sensor data: a colour filter array, and linear raw.
+#: Photometric interpretations of sensor data: colour filter array, linear raw.
 _SENSOR_PHOTOMETRICS = {32803, 34892}
-#: The mark of Canon's raw files.
+#: The signature of Canon's raw files.
 _CR2_FIELD, _CR2_MAGIC = slice(8, 10), b"CR"
 _BIG_TIFF = (b"II+\x00", b"MM\x00+")
 
@@ -140,7 +140,7 @@ _BIG_TIFF = (b"II+\x00", b"MM\x00+")
 def check_tiff_directory(content: bytes) -> None:
     """Raise DecodingTooCostly for more strips or tiles than any real TIFF has.
 
-    Each costs the decoder as much as a small file. What cannot be read is left for the decoder to refuse.
+    Each costs the decoder as much as a small file. A directory that cannot be read is left to the decoder to refuse.
     """
     try:
         _check_strip_count(content)
@@ -164,7 +164,7 @@ def _check_strip_count(content: bytes) -> None:
 
 
 def is_camera_raw(content: bytes) -> bool:
-    """Tell whether a TIFF is a camera raw file, of which only a preview could be decoded."""
+    """Tell whether a TIFF is a camera raw file, of which only the preview could be decoded."""
     first = _read_first_directory(content)
     if content[_CR2_FIELD] == _CR2_MAGIC or _DNG_VERSION in first or first.get(_SUBFILE_TYPE) == _REDUCED:
         return True
@@ -190,7 +190,7 @@ def has_several_pages(content: bytes) -> bool:
 
 
 def describes_image(content: bytes) -> bool:
-    """Tell whether a TIFF has a first image, whatever the encoding of its pixels."""
+    """Tell whether a TIFF declares an image, whatever the encoding of its pixels."""
     return _pixel_count(_read_first_directory(content)) > 0
 
 

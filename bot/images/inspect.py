@@ -1,8 +1,8 @@
-"""Finds out what a file is and whether it is complete, from its bytes alone and without decoding a pixel.
+"""Determines the format and the properties of an image file, and whether it is complete, without decoding a pixel.
 
-The readers (`jpeg`, `png`, `webp`) follow the lengths in the file from part to part. Their work grows with the bytes
-that are there, not with the dimensions that a header claims. Pillow would reserve the whole canvas of a WebP to open it
-(Pillow 12).
+The parsers (`jpeg`, `png`, `webp`) follow the lengths in the file from part to part, so the work is bounded by the size
+of the file and not by the dimensions that its header claims. Pillow (12) would allocate the whole canvas of a WebP to
+open it.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from bot.images.errors import NotAnImage, UnsupportedImageFormat
 from bot.images.format_detection import ImageInfo, detect_format
 from bot.images.limits import MAX_ASPECT_RATIO, MAX_FILE_BYTES, MAX_WIDTH_PLUS_HEIGHT
 
-#: Bytes. Inspecting so many takes two milliseconds, and starting a thread for it almost one.
+#: Bytes. Inspecting so many takes two milliseconds, and handing that to a thread almost one.
 _MAX_INLINE_BYTES = 2 << 20
 
 
@@ -24,14 +24,14 @@ class SendObstacle(StrEnum):
     ANIMATED = "animated"
     #: above MAX_FILE_BYTES
     TOO_BIG = "too_big"
-    #: upright only in programs that respect EXIF
+    #: shown upright only by programs that respect EXIF
     ROTATED = "rotated"
-    #: reveals where, when, with what or by whom it was taken
+    #: may reveal where, when, with what and by whom it was taken
     METADATA = "metadata"
 
 
 def inspect_image(content: bytes) -> ImageInfo:
-    """Describe a file. Takes milliseconds for megabytes, so call it in a thread.
+    """Describe a file. Takes milliseconds for each megabyte, so call it in a thread.
 
     Raises UnsupportedImageFormat, NotAnImage, UnreadableImage and TooManyPixels.
     """
@@ -48,14 +48,14 @@ def inspect_image(content: bytes) -> ImageInfo:
 
 
 async def inspect_image_in_thread(content: bytes) -> ImageInfo:
-    """Inspect a file from Telegram or Kie, a small one without a thread; an untrusted one may take far longer."""
+    """Inspect a file from Telegram or Kie: in a thread unless it is small. Others' files may take far longer."""
     if len(content) <= _MAX_INLINE_BYTES:
         return inspect_image(content)
     return await asyncio.to_thread(inspect_image, content)
 
 
 def obstacle_to_sending(image: ImageInfo) -> SendObstacle | None:
-    """Return the gravest reason not to send an image byte for byte; METADATA is the least."""
+    """Return the most serious reason not to send an image unchanged (METADATA is the least serious), or None."""
     if image.animated:
         return SendObstacle.ANIMATED
     if image.file_size > MAX_FILE_BYTES:
@@ -66,7 +66,7 @@ def obstacle_to_sending(image: ImageInfo) -> SendObstacle | None:
 
 
 def fits_as_photo(image: ImageInfo) -> bool:
-    """Tell whether Telegram's sendPhoto takes this image; others are sent as documents."""
+    """Tell whether Telegram's sendPhoto accepts an image; others have to be sent as documents."""
     long, short = max(image.width, image.height), min(image.width, image.height)
     return (
         image.file_size <= MAX_FILE_BYTES and long + short <= MAX_WIDTH_PLUS_HEIGHT and long <= MAX_ASPECT_RATIO * short

@@ -1,10 +1,10 @@
-"""Reads a JPEG segment by segment, up to its end marker.
+"""Parses a JPEG segment by segment, up to its end marker (EOI).
 
-A JPEG is complete when that marker is reached. Lengths are followed, so the end marker of a thumbnail is skipped with
-the segment that contains it, and a truncated file never gets there.
+A JPEG is complete if that marker is reached. Because the parser follows the lengths, it skips the end marker of a
+thumbnail together with the segment around it, and does not find one in a truncated file.
 
 Cameras write more than the standard allows, and decoders (all browsers use libjpeg) skip it: stray bytes before a
-marker, and segments without even a length. So does this reader; what it skips belongs to no segment.
+marker, and segments without a valid length. So does this parser; what it skips belongs to no segment.
 """
 
 import contextlib
@@ -26,32 +26,32 @@ _END, _SCAN, _COMMENT = 0xD9, 0xDA, 0xFE
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _APPS = range(_APP0, _APP15 + 1)
 _PROGRESSIVE = 0xC2
-#: Baseline, extended and progressive Huffman coding, which every decoder reads.
+#: Baseline, extended and progressive Huffman coding, which every decoder supports.
 _FRAMES = {0xC0, 0xC1, _PROGRESSIVE}
-#: Lossless, hierarchical and arithmetic coding: in the standard, but not in use.
+#: Lossless, hierarchical and arithmetic coding, which are in the standard but not in use.
 _RARE_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 #: DHT, DAC, DQT, DNL, DRI, DHP and EXP.
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF}
-#: JPG0 to JPG13, reserved for extensions that baseline and progressive images never got.
+#: JPG0 to JPG13, reserved for extensions that never came.
 _EXTENSIONS = range(0xF0, 0xFE)
 #: Segments that decoders skip by their length.
 _SKIPPED = {_COMMENT, *_APPS, *_EXTENSIONS}
 _KNOWN = {_SCAN, *_SKIPPED, *_TABLES, *_FRAMES, *_RARE_FRAMES}
 
-#: Application segments of one standard size: marker, beginning, bytes.
+#: Application segments of a fixed size: marker, signature, bytes.
 _STANDARD_HEADERS = ((_APP0, b"JFIF\x00", 14), (_APP14, b"Adobe", 12))
-#: Newer phones append a gain map for HDR screens to the photo, with the same index that stereo cameras use.
+#: Newer phones append a gain map for HDR screens to the photo, with the MPO index of stereo cameras.
 _GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496")
 
-#: In a scan, FF 00 is image data, FF D0 to FF D7 are restarts and FF FF is padding. Decoders skip them elsewhere.
+#: In a scan, FF 00 is data, FF D0 to FF D7 are restart markers and FF FF is padding; elsewhere decoders skip them.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-#: Bytes of a segment's length, which counts itself.
+#: Bytes of the length field of a segment; the length includes them.
 _LENGTH = 2
 
 
 @dataclass(frozen=True, slots=True)
 class JpegSegment:
-    """One segment; that of a scan includes the compressed data."""
+    """A segment; that of a scan includes its compressed data."""
 
     content: bytes = field(repr=False)
     marker: int
@@ -64,7 +64,7 @@ class JpegSegment:
 
     @property
     def data(self) -> bytes:
-        """What follows the marker and the length."""
+        """The bytes after the marker and the length."""
         return self.content[self.body : self.end]
 
     @property
@@ -78,7 +78,7 @@ class JpegSegment:
 
     @property
     def is_mpo_index(self) -> bool:
-        """Tell whether it locates further images after the first."""
+        """Tell whether it is the index of an MPO, which locates the images after the first."""
         return self.marker == _APP2 and self.data.startswith(b"MPF\x00")
 
     @property
@@ -88,7 +88,7 @@ class JpegSegment:
     def without_metadata(self) -> bytes | memoryview:
         """Return what decoders need of the segment: all of it, nothing, or the standard part of a longer header.
 
-        A longer JFIF header contains a thumbnail, and a longer Adobe header anything at all.
+        A longer JFIF header contains a thumbnail; a longer Adobe header can contain anything.
         """
         data = self.data if self.marker in _APPS else b""
         if data.startswith(b"ICC_PROFILE\x00") and self.marker == _APP2:
@@ -119,10 +119,7 @@ def read_jpeg(content: bytes) -> ImageInfo:
 
 
 def read_segments(content: bytes) -> Iterator[JpegSegment]:
-    """Yield the segments from the first one to the end marker; what follows is no part of the image.
-
-    Raises UnreadableImage.
-    """
+    """Yield all segments up to the end marker; what follows is not part of the image. Raises UnreadableImage."""
     start = len(SOI)
     for number in count(1):
         limits.check_part_count(number)
@@ -134,7 +131,7 @@ def read_segments(content: bytes) -> Iterator[JpegSegment]:
 
 
 def read_segments_until_damage(content: bytes) -> list[JpegSegment]:
-    """Return the segments that can be read; the last one of a complete JPEG is the end marker."""
+    """Return the readable segments before any damage; the last one of a complete JPEG is the end marker."""
     segments = []
     with contextlib.suppress(UnreadableImage):
         for segment in read_segments(content):
@@ -143,10 +140,10 @@ def read_segments_until_damage(content: bytes) -> list[JpegSegment]:
 
 
 def repair_jpeg(content: bytes) -> tuple[bytes, bool]:
-    """Return what a decoder needs of a JPEG, and whether a missing end marker was added.
+    """Return a JPEG without stray bytes, and whether a missing end marker was added.
 
-    Without the marker, the last scan may be complete or cut: only decoding tells. Stray bytes are left out, because
-    Pillow skips them one by one. Raises UnreadableImage if there is no scan before the damage: no decoder gets further.
+    Without that marker, only decoding shows whether the last scan is complete. Stray bytes are left out because Pillow
+    skips them one by one. Raises UnreadableImage if there is no scan before the damage, as nothing can be decoded then.
     """
     ended = content + EOI
     segments = read_segments_until_damage(ended)
@@ -159,14 +156,14 @@ def repair_jpeg(content: bytes) -> tuple[bytes, bool]:
 
 
 def lacks_scans(content: bytes) -> bool:
-    """Tell whether the scans of a JPEG leave out a colour component, or (progressive) some of its bits."""
+    """Tell whether the scans of a JPEG lack a colour component or, if it is progressive, some of its bits."""
     segments = read_segments_until_damage(content)
     frames = [each for each in segments if each.marker in _FRAMES]
     is_progressive = any(each.marker == _PROGRESSIVE for each in frames)
     missing_bits = {}
     for scan in (each for each in segments if each.marker == _SCAN):
         selection = scan.body + 1 + 2 * content[scan.body]
-        # the first and last of the 64 coefficients in the scan, and how many of their bits it leaves out
+        # the first and last of the 64 coefficients in the scan, and how many of their low bits it omits
         first, last, precision = content[selection : selection + 3] if is_progressive else (0, 63, 0)
         for component in content[scan.body + 1 : selection : 2]:
             missing_bits.update({(component, index): precision & 0x0F for index in range(first, last + 1)})
@@ -175,7 +172,7 @@ def lacks_scans(content: bytes) -> bool:
 
 
 def count_scans(content: bytes) -> int:
-    """Count the scans; after damage, count everything that may be one."""
+    """Count the scans, and after any damage everything that may be one."""
     segments = read_segments_until_damage(content)
     scans = sum(each.marker == _SCAN for each in segments)
     if not segments or segments[-1].marker != _END:
@@ -184,24 +181,24 @@ def count_scans(content: bytes) -> int:
 
 
 def check_scans(scans: int, pixels: int) -> None:
-    """Raise DecodingTooCostly for more scans than a real JPEG of so many pixels has."""
+    """Raise DecodingTooCostly for more scans than any real JPEG with so many pixels has."""
     if scans > limits.MAX_JPEG_SCANS or scans * pixels > limits.MAX_JPEG_SCANS_TIMES_PIXELS:
         raise DecodingTooCostly("the JPEG paints over itself too often")
 
 
 def has_single_scan(content: bytes) -> bool:
-    """Tell whether a decoder needs a few rows at a time only.
+    """Tell whether a decoder needs only a few rows in memory at a time.
 
-    It collects progressive images, and those with one scan per colour, in memory before the first row.
+    Progressive images, and those with a scan for each colour, are collected in memory before the first row.
     """
     markers = [each.marker for each in read_segments_until_damage(content)]
     return markers[-1:] == [_END] and markers.count(_SCAN) == 1 and _PROGRESSIVE not in markers
 
 
 def keep_first_exif(content: bytes) -> bytes:
-    """Return a JPEG without its EXIF segments but the first, which has the orientation.
+    """Return a JPEG with only the first of its EXIF segments, which has the orientation.
 
-    Pillow joins several in a time that grows with the square of their number.
+    The time that Pillow takes to join them grows with the square of their number.
     """
     segments = read_segments_until_damage(content)
     further = {each.start for each in segments if each.is_exif}
@@ -251,14 +248,13 @@ def _read_dimensions(segments: Sequence[JpegSegment]) -> tuple[int, int]:
         raise UnreadableImage("the header of the JPEG is too short") from None
     if bits != 8 or components not in {1, 3, 4} or len(data) != 6 + 3 * components:
         raise UnreadableImage("the header of the JPEG makes no sense")
-    pixels = min(width * height, limits.MAX_PIXELS_TO_DECODE["JPEG"])  # larger ones are never decoded
+    pixels = min(width * height, limits.MAX_PIXELS_TO_DECODE["JPEG"])  # larger images are not decoded
     check_scans(markers.count(_SCAN), pixels)
     limits.check_dimensions(width, height)
     return width, height
 
 
 def _has_stray_bytes(content: bytes, segments: Sequence[JpegSegment]) -> bool:
-    """Tell whether there is anything between the segments, or after the last one."""
     ends = [len(SOI), *(each.end for each in segments)]
     starts = [*(each.start for each in segments), len(content)]
     return starts != ends

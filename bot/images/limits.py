@@ -1,16 +1,16 @@
-"""All limits on images. Those on structure and decoding are what real files need, so no small file causes much work."""
+"""All limits on images. Those on structure and decoding allow what real files need, to stop decompression bombs."""
 
 from bot.images.errors import DecodingTooCostly, ExtremeAspectRatio, TooManyPixels, UnreadableImage
 
 # Images that we send
 
-#: Bytes. Kie allows "10.0 MB" and Telegram "10 MB" for a photo; neither says which megabyte, so the smaller one it is.
+#: Bytes. Kie allows "10.0 MB" and Telegram "10 MB" for a photo; neither defines a megabyte, so this is the smaller one.
 MAX_FILE_BYTES = 10_000_000
 #: About 150 MB decoded; the largest phone sensors deliver 12 to 50 million by default.
 MAX_PIXELS = 50_000_000
-#: Longer side to shorter side: the limit of Telegram's sendPhoto (Bot API). The longest shape of Kie's models is 8:1.
+#: Longer side to shorter side: the limit of Telegram's sendPhoto (Bot API). Kie's models go up to 8:1.
 MAX_ASPECT_RATIO = 20
-#: Pixels, for Telegram's sendPhoto (Bot API).
+#: Pixels: the limit of Telegram's sendPhoto (Bot API).
 MAX_WIDTH_PLUS_HEIGHT = 10_000
 
 # Downloads
@@ -22,23 +22,22 @@ MAX_REDIRECTS = 3
 
 # The structure of a file, checked before anything is decoded
 
-#: Segments, chunks or boxes in one file. Real files have tens, or thousands when they are cut in small pieces.
+#: Segments, chunks or boxes in one file. Real files have tens, or thousands if their data is split into small parts.
 MAX_PARTS = 50_000
 #: libjpeg writes 10 scans into a progressive JPEG, mozjpeg 11; libtiff and GDAL give up at 100, too.
 MAX_JPEG_SCANS = 100
-#: An empty scan has a few bytes, and takes a decoder as long as any other (libjpeg-turbo, "Two Issues with the JPEG
-#: Standard").
+#: An empty scan of a few bytes takes as long as any other (libjpeg-turbo, "Two Issues with the JPEG Standard").
 MAX_JPEG_SCANS_TIMES_PIXELS = 2_500_000_000
 #: The largest image that we decode has 45,000 rows, and some scanners write one strip per row.
 MAX_TIFF_STRIPS_OR_TILES = 100_000
-#: Copies at half the size, a quarter and so on make at most 16.
+#: Copies at half the size, a quarter and so on are at most 16.
 MAX_TIFF_DIRECTORIES = 32
-#: Of one directory; real ones have tens, and Pillow takes a few microseconds for each.
+#: Tags of one directory; real ones have tens, and Pillow takes a few microseconds for each.
 MAX_TIFF_TAGS = 4096
-#: All items that a HEIF image is derived from: those of a phone are tiles of 512 x 512, which reach beyond its edges,
-#: and smaller auxiliary images such as alpha or a gain map.
+#: Pixels of all items that a HEIF image is derived from. Those of a phone are tiles of 512 x 512, which reach beyond
+#: the edges of the image, and smaller auxiliary images such as alpha or a gain map.
 MAX_HEIF_ITEM_PIXELS = 3 * MAX_PIXELS
-#: Items derived from items derived from items.
+#: Levels of items derived from other items.
 MAX_HEIF_ITEM_DEPTH = 4
 
 # Decoding

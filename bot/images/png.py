@@ -1,7 +1,7 @@
-"""Reads a PNG chunk by chunk, up to its end chunk.
+"""Parses a PNG chunk by chunk, up to its end chunk (IEND).
 
-A PNG is complete when IEND is reached and every critical chunk matches its checksum. The checksums of other chunks are
-not checked: decoders skip those chunks, too.
+A PNG is complete if IEND is reached and every critical chunk matches its checksum (CRC). Those of other chunks are not
+checked, because decoders skip these chunks.
 """
 
 import struct
@@ -20,7 +20,7 @@ _CRITICAL_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _COLOUR_CHUNKS = {b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD"}
 #: Resolution, and hints for screens with few colours.
 _TECHNICAL_CHUNKS = {b"pHYs", b"hIST", b"sPLT"}
-#: Without any other chunk, the image looks the same.
+#: The chunks that decide what the image looks like.
 KEPT_CHUNKS = _CRITICAL_CHUNKS | _COLOUR_CHUNKS | _TECHNICAL_CHUNKS
 #: The bits per sample that the specification allows, by colour type.
 _BIT_DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
@@ -36,7 +36,7 @@ def read_png(content: bytes) -> ImageInfo:
     view = memoryview(content)
     upright = all(is_upright(view[each.body : each.end]) for each in chunks if each.name == b"eXIf")
     has_metadata = chunks[-1].end + 4 < len(content) or not names <= KEPT_CHUNKS
-    animated = {b"acTL", b"fdAT"} <= names  # the first frame may be the image itself (IDAT), every other one is in fdAT
+    animated = {b"acTL", b"fdAT"} <= names  # the first frame may be in IDAT, the others are in fdAT
     return ImageInfo(ImageFormat.PNG, width, height, len(content), upright, has_metadata, animated)
 
 
@@ -64,7 +64,7 @@ def _read_chunk(content: bytes, start: int) -> Chunk:
         if zlib.crc32(memoryview(content)[body - 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
             raise WrongChecksum("the PNG is damaged")
     elif not name.isalpha() or name[:1].isupper():
-        # a capital first letter means that the image cannot be shown without this chunk
+        # a capital first letter marks a critical chunk
         raise UnreadableImage("the PNG has a critical chunk of an unknown kind")
     return Chunk(name, body, end)
 

@@ -1,8 +1,8 @@
-"""Which hosts an untrusted URL may lead to (protection against SSRF).
+"""Which hosts an untrusted URL may lead to: protection against server-side request forgery (SSRF).
 
-A URL can name a host in our own network by its address, by a name that resolves to it, or by a name that resolves
-differently the second time. So a name is resolved once, all its addresses must be public, and the connection goes to
-one of these addresses.
+A URL can reach a host in our own network by its address, by a name that resolves to it, or by a name that resolves
+differently the second time (DNS rebinding). So a name is resolved once, all its addresses must be public, and the
+connection goes to one of them.
 """
 
 import asyncio
@@ -11,31 +11,31 @@ import re
 import socket
 from collections.abc import Awaitable, Callable
 
-#: Resolves host and port to addresses. Raises OSError.
+#: Resolves a host and a port to IP addresses. Raises OSError.
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 
-#: The publicly routed part of IPv6, and what is reserved inside it.
+#: The public unicast range of IPv6, and the reserved ranges inside it.
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _RESERVED_V6 = [ipaddress.IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "3fff::/20")]
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-#: Protocol assignments and the old 6to4 relays; Python takes parts of both for public.
+#: Protocol assignments and the old 6to4 relays; Python counts parts of both as public.
 _RESERVED_V4 = [ipaddress.IPv4Network(text) for text in ("192.0.0.0/24", "192.88.99.0/24")]
 
 _HOST_NAME = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
-#: 127.1, 0x7f.0.0.1 and 2130706433 are addresses to a resolver, but not to Python.
+#: Resolvers accept 127.1, 0x7f.0.0.1 and 2130706433 as addresses; Python's `ipaddress` does not.
 _NUMERIC_HOST = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.IGNORECASE)
 
 
 async def resolve_host(host: str, port: int) -> list[str]:
-    """Return all addresses of a host, in the order in which to try them. Raises OSError."""
+    """Return all IP addresses of a host, in the order in which to try them. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def is_public_address(address: str) -> bool:
-    """Tell whether an IP address is on the public internet; False for anything that is no address.
+    """Tell whether an IP address is on the public internet; False for anything but an IP address.
 
-    An IPv6 address that embeds an IPv4 address is judged by that.
+    For an IPv6 address that embeds an IPv4 address, the latter counts.
     """
     try:
         parsed = ipaddress.ip_address(address)

@@ -1,20 +1,19 @@
-"""Removes metadata from image files and changes nothing else.
+"""Removes metadata from image files without loss: places, names, serial numbers, thumbnails, anything after the end.
 
-The parts that stay are copied byte for byte, so the compressed image is the same. Places, names, serial numbers,
-thumbnails and anything after the end are gone.
+The remaining parts are copied byte for byte, so the compressed image is the same.
 """
 
 from bot.images import jpeg, png, webp
 from bot.images.format_detection import Chunk, ImageFormat
 
-#: Of the header chunk of a WebP: EXIF and XMP.
+#: Flags in the header chunk of a WebP: EXIF and XMP.
 _WEBP_METADATA_FLAGS = 0x08 | 0x04
 
 
 def strip_metadata(file_format: ImageFormat, content: bytes) -> bytes:
     """Return the image without metadata but with its colour profile.
 
-    The file must be complete, as `inspect_image` found it, and upright: the orientation in EXIF is lost.
+    The file must have passed `inspect_image`, and be upright, because the orientation in EXIF is lost.
     """
     match file_format:
         case ImageFormat.JPEG:

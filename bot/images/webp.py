@@ -1,7 +1,7 @@
-"""Reads a WebP chunk by chunk, up to the end that its header declares.
+"""Parses a WebP chunk by chunk, up to the end that its header declares.
 
-A WebP is complete when the file is as long as its header says and the chunks fill that length exactly. A still image
-must be as large as its canvas, because some readers trust the canvas.
+A WebP is complete if the file is as long as its header says, and its chunks fill that length exactly. A still image
+must be as large as its canvas, because some programs rely on the canvas.
 """
 
 import struct
@@ -13,7 +13,7 @@ from bot.images.format_detection import Chunk, ImageFormat, ImageInfo
 from bot.images.limits import check_dimensions, check_part_count
 
 _IMAGE_CHUNKS = {b"VP8 ", b"VP8L"}
-#: Without any other chunk, the image looks the same.
+#: The chunks that decide what the image looks like.
 KEPT_CHUNKS = _IMAGE_CHUNKS | {b"VP8X", b"ALPH", b"ICCP", b"ANIM", b"ANMF"}
 _ANIMATION_FLAG = 0x02
 
@@ -39,7 +39,7 @@ def read_webp(content: bytes) -> ImageInfo:
 def read_webp_chunks(content: bytes, end: int) -> Iterator[Chunk]:
     """Yield the chunks up to the byte offset where the WebP ends.
 
-    Raises UnreadableImage if there is none, or one reaches beyond it.
+    Raises UnreadableImage if there is no chunk, or one reaches beyond that.
     """
     start, number = 12, 0
     while start < end or not number:
@@ -51,7 +51,7 @@ def read_webp_chunks(content: bytes, end: int) -> Iterator[Chunk]:
 
 
 def has_single_frame(content: bytes) -> bool:
-    """Tell whether a readable WebP is an animation of one frame, which is a still image."""
+    """Tell whether a readable WebP is an animation with a single frame, which is a still image."""
     return sum(each.name == b"ANMF" for each in read_webp_chunks(content, read_declared_end(content))) == 1
 
 

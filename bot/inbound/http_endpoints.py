@@ -1,4 +1,4 @@
-"""The public HTTP endpoints on HOST and PORT: health, readiness, proof of ownership, and the two callbacks."""
+"""The public HTTP endpoints on HOST and PORT: health, readiness, ownership proof, webhooks of Kie and Telegram."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -22,10 +22,10 @@ _NONCE = re.compile(r"[0-9a-f]{32}")
 
 
 class HttpEndpoints:
-    """The server on HOST and PORT; without `kie_callback` and `webhook` there are no such paths.
+    """The server on HOST and PORT; without `kie_callback` or `webhook` it has no such path.
 
-    `failed_conditions` says what keeps the bot from serving, in words that anybody may read. `prove_ownership` answers
-    a nonce in a way that only this bot can: `check` uses it to see whether PUBLIC_URL leads here.
+    `failed_conditions` names what keeps the bot from serving, and the answer is public. `prove_ownership` answers a
+    nonce as only a bot with this token can, so that `check` sees whether PUBLIC_URL leads here.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class HttpEndpoints:
         self._server = HttpServer(app)
 
     async def open(self, host: str, port: int) -> str:
-        """Start to listen and return the address. Raises CannotRun when the port cannot be had."""
+        """Start listening and return the URL. Raises CannotRun if the port cannot be used."""
         return await self._server.open(host, port)
 
     async def close(self) -> None:
@@ -73,9 +73,9 @@ class HttpEndpoints:
 
 @asynccontextmanager
 async def serve_without_bot(settings: Settings) -> AsyncIterator[str]:
-    """Serve health, readiness and the proof of ownership while no bot runs; yield the address.
+    """Serve health, readiness and the ownership proof while no bot runs; yield the URL.
 
-    The port for metrics is tried as well. Raises CannotRun when a port cannot be had.
+    Also opens the port for metrics, to see whether it is free. Raises CannotRun if a port cannot be used.
     """
 
     async def failed_conditions() -> Sequence[str]:

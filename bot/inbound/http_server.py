@@ -1,7 +1,7 @@
-"""An HTTP server with limits: open connections, time for a request, and what an error response and the log may show.
+"""A hardened HTTP server: limits on connections and on the time for a request, and nothing revealed in error responses.
 
-Anybody can connect and send any bytes. By default aiohttp (3.14) waits an hour for the rest of a request, sends its
-version with every response, and logs a traceback for a header that it cannot decode.
+Anyone can connect and send any bytes. By default aiohttp (3.14) waits an hour for the rest of a request (slowloris),
+sends its version with every response, and logs a traceback for a header that it cannot decode.
 """
 
 import asyncio
@@ -22,29 +22,27 @@ from bot.settings import CannotRun
 
 log = logging.getLogger(f"{__name__}.server")
 
-#: Seconds for the head of a request, counted from the connection or the last response. It is the idle timeout as well:
-#: a proxy that keeps connections open notices, and opens another one.
+#: Seconds for the head of a request, from the connection or the last response on; so it is the keep-alive timeout too.
 REQUEST_HEAD_TIMEOUT = 30.0
 
-#: Open connections of one server. Telegram opens 40 at most by default, and Kie calls twice a second.
+#: Open connections of one server. Telegram opens 40 at most by default, and Kie calls back about twice a second.
 MAX_CONNECTIONS = 200
 
-#: One server's connections use at most this fraction of the process's file descriptors.
+#: File descriptors of the process for each connection that one server may have open.
 DESCRIPTORS_PER_CONNECTION = 4
 
 #: Kinds of errors; each is logged once a minute at most.
 MAX_ERROR_KINDS = 100
 
-#: Connections that wait to be accepted.
+#: Connections that may wait to be accepted.
 BACKLOG = 128
 
 
 class OpenConnections:
-    """The open connections of one server, least recently answered first.
+    """The open connections of one server, the least recently used first.
 
-    A new connection is always accepted, so nobody can keep others out by holding many. When there are more than
-    `max_total`, or one address has more than half of that, the first in this order is dropped: of all, or of that
-    address.
+    A new connection is always accepted, so no client can keep others out by holding many. Above `max_total`, the least
+    recently used connection is dropped; above half of that for one address, the least recently used of that address.
     """
 
     def __init__(self, max_total: int) -> None:
@@ -53,7 +51,7 @@ class OpenConnections:
         self._open: dict[asyncio.Transport, str] = {}
 
     def add(self, transport: asyncio.Transport) -> None:
-        """Add a connection; drop another one if there are too many."""
+        """Add a connection; drop another if there are too many."""
         address = str((transport.get_extra_info("peername") or ("",))[0])
         self._open[transport] = address
         same_address = [each for each, other in self._open.items() if other == address]
@@ -63,7 +61,7 @@ class OpenConnections:
             self._drop(next(iter(self._open)))
 
     def touch(self, transport: asyncio.Transport | None) -> None:
-        """Note that a request was answered: the connection becomes the last one to be dropped."""
+        """Mark a connection as the most recently used one, after a response."""
         if transport is not None and transport in self._open:
             self._open[transport] = self._open.pop(transport)
 
@@ -81,7 +79,7 @@ class OpenConnections:
 
 
 def max_connections(files: int) -> int:
-    """Return how many connections a server may have when the process may have `files` open (RLIMIT_NOFILE)."""
+    """Return how many connections a server may have if the process may open `files` (RLIMIT_NOFILE)."""
     if files == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS
     return max(2, min(MAX_CONNECTIONS, files // DESCRIPTORS_PER_CONNECTION))
@@ -93,23 +91,23 @@ class LimitedRequestHandler(web.RequestHandler):
     def __init__(
         self, server: web.Server, connections: OpenConnections, error_log_limiter: RateLimiter, head_timeout: float
     ) -> None:
-        # keepalive_timeout: aiohttp also closes a connection that has sent half a head, which it takes for idle
-        # auto_decompress: unpacked, a small request can be of any size
+        # keepalive_timeout: aiohttp takes a connection with half a head for idle, and closes it as well
+        # auto_decompress: a small request could expand to any size (decompression bomb)
         options: dict[str, Any] = {"access_log": None, "auto_decompress": False, "keepalive_timeout": head_timeout}
         super().__init__(server, loop=asyncio.get_running_loop(), logger=log, **options)
         self._connections = connections
         self._error_log_limiter = error_log_limiter
-        #: aiohttp's own `transport` is None as soon as the connection is to be closed
+        #: kept because aiohttp's own `transport` is None once the connection is closing
         self._opened_transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection and begin."""
-        self._opened_transport = cast("asyncio.Transport", transport)  # a TCP server gives no other kind
+        """Count the connection and start to serve it."""
+        self._opened_transport = cast("asyncio.Transport", transport)  # a TCP server has no other kind
         self._connections.add(self._opened_transport)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the connection and end."""
+        """Forget the connection."""
         self._connections.remove(self._opened_transport)
         super().connection_lost(exc)
 
@@ -120,7 +118,7 @@ class LimitedRequestHandler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer a request for which the handler raised, or which aiohttp could not parse."""
+        """Return the error response when the handler raised, or aiohttp could not parse the request."""
         if _is_client_error(exc, request):
             status = HTTPStatus.BAD_REQUEST
         else:
@@ -132,14 +130,14 @@ class LimitedRequestHandler(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Log an unexpected error, at most once a minute and without its text: a stranger may have caused it."""
+        """Log an unexpected error, each type at most once a minute, without its text, which the client may control."""
         error = kw.get("exc_info")
         if self._error_log_limiter.try_acquire(type(error).__name__, time.monotonic()):
             self.logger.error(*args, exc_info=hide_message(error) if isinstance(error, Exception) else None)
 
 
 def _is_client_error(error: BaseException | None, request: web.BaseRequest) -> bool:
-    """Say whether a request is malformed, or has bytes in its headers that aiohttp cannot decode."""
+    """Tell whether a request is malformed, or has headers that aiohttp cannot decode."""
     return isinstance(error, HttpProcessingError) or (
         isinstance(error, UnicodeError)
         and any("\udc80" <= char <= "\udcff" for value in request.headers.values() for char in value)
@@ -147,10 +145,10 @@ def _is_client_error(error: BaseException | None, request: web.BaseRequest) -> b
 
 
 class HttpServer:
-    """Serves `app`; `setting_prefix` is that of the settings HOST and PORT, for error messages.
+    """Serves `app`; error messages name the settings HOST and PORT with `setting_prefix`.
 
-    A connection is closed when no request has arrived on it within `head_timeout` seconds. `connection_limit` defaults
-    to what `max_connections` allows.
+    A connection is closed if the head of a request takes more than `head_timeout` seconds. `connection_limit` defaults
+    to `max_connections`.
     """
 
     def __init__(
@@ -172,7 +170,7 @@ class HttpServer:
         self._listener: asyncio.Server | None = None
 
     async def open(self, host: str, port: int) -> str:
-        """Start to listen and return the address. Raises CannotRun when the port cannot be had."""
+        """Start listening and return the URL. Raises CannotRun if the port cannot be used."""
         await self._runner.setup()
         try:
             self._listener = await self._listen(host, port)
@@ -190,12 +188,12 @@ class HttpServer:
 
     async def _listen(self, host: str, port: int) -> asyncio.Server:
         server = self._runner.server
-        assert server is not None  # noqa: S101 - it is there after `setup`
+        assert server is not None  # noqa: S101 - set by `setup`
         handler = partial(LimitedRequestHandler, server, self.connections, self._error_log_limiter, self._head_timeout)
         return await asyncio.get_running_loop().create_server(handler, host, port, backlog=BACKLOG)
 
     async def _on_response(self, request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.pop("Server", None)  # it would name Python and aiohttp, with their versions
+        response.headers.pop("Server", None)  # names the versions of Python and aiohttp
         self.connections.touch(request.transport)
 
 
@@ -209,9 +207,9 @@ def _describe_listen_error(prefix: str, host: str, port: int, error: Exception) 
 
 
 async def read_body(request: web.Request, *, max_bytes: int, max_seconds: float) -> bytes | None:
-    """Return the body; None if it broke off or took more than `max_seconds`.
+    """Return the request body; None if it is truncated or takes more than `max_seconds`.
 
-    Raises HTTPRequestEntityTooLarge as soon as more than `max_bytes` arrived, whatever Content-Length says.
+    Raises HTTPRequestEntityTooLarge as soon as more than `max_bytes` have arrived, whatever Content-Length says.
     """
     content = bytearray()
     try:

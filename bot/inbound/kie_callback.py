@@ -1,7 +1,7 @@
 """The endpoint for Kie's callbacks.
 
-The answer is the same whether the reference is known or not, and all that a callback can cause is one poll of a task.
-With KIE_WEBHOOK_KEY, unsigned and stale callbacks are refused.
+A callback is not trusted: all it can do is trigger one poll of a task. Known and unknown references get the same
+response. With KIE_WEBHOOK_KEY, unsigned, forged and replayed callbacks are refused.
 """
 
 import logging
@@ -20,16 +20,16 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
 
-#: Seconds.
+#: Seconds for the request body.
 BODY_TIMEOUT = 10.0
 
-#: Calls per second, and at once, for the URL of one order. Kie repeats a callback three times.
+#: Calls per second, and in a burst, for the URL of one order. Kie retries a callback three times.
 ORDER_RATE = (1.0, 10)
 
-#: For each caller without such a URL, and for all of them together. Behind a proxy they are all one caller.
+#: The same for each caller without such a URL, and for all of these together. Behind a proxy all are one caller.
 CALLER_RATE, TOTAL_RATE = (20.0, 200), (100.0, 1000)
 
-#: Orders, and callers, whose rate is tracked.
+#: Tracked orders, and tracked callers.
 MAX_CALLERS = 1000
 
 REJECTIONS = {
@@ -40,9 +40,9 @@ REJECTIONS = {
 
 
 class KieCallbackEndpoint:
-    """Handles a POST; `on_callback` takes the reference and the task id in the body, if there is one.
+    """Handles a POST; `on_callback` gets the reference, and the task id in the body or None.
 
-    `is_own_reference` says whether a reference was made here, without a lookup.
+    `is_own_reference` tells without a lookup whether this bot made a reference.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class KieCallbackEndpoint:
         self._warning_limiter = RateLimiter(1 / 60, 1, max_callers=len(SignatureStatus))
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Take a callback; after a 200, nothing of it can be lost."""
+        """Handle a callback; its effect is stored before the response 200."""
         reference = request.match_info["reference"]
         if not self._is_within_rate(reference, request.remote or ""):
             return _json_response(429, "too many requests")
@@ -86,7 +86,7 @@ class KieCallbackEndpoint:
         return _json_response(200, "success")
 
     def _is_within_rate(self, reference: str, caller: str) -> bool:
-        """Limit callers; those without a reference of ours cannot use up the rate of our orders."""
+        """Apply the rate limits; callers without a reference of ours cannot use up those of our orders."""
         now = self._monotonic()
         if self._is_own_reference(reference) and self._order_limiter.try_acquire(reference, now):
             return True

@@ -1,7 +1,7 @@
 """Long polling: receives Telegram's updates with getUpdates.
 
-Updates are stored before the next call confirms them to Telegram. An update that cannot be parsed is stored like any
-other, and holds nothing up.
+Updates are stored before the next call confirms them, which makes their delivery at-least-once. An update that cannot
+be parsed is stored like any other and does not block those behind it.
 """
 
 import asyncio
@@ -18,19 +18,19 @@ from bot.telegram.errors import PollingConflict, RetryableError, TelegramApiErro
 
 log = logging.getLogger(__name__)
 
-#: Seconds for which another poller is tolerated: it may be a predecessor that is shutting down.
+#: Seconds for which another poller is tolerated: it may be the previous process, shutting down.
 CONFLICT_TIMEOUT = 60.0
 
-#: Seconds for which Telegram has to reject the token.
+#: Seconds for which Telegram has to reject the token before that is final.
 REJECTION_TIMEOUT = 60.0
 
-#: Seconds between two polls while they fail.
+#: Seconds; the longest pause between two polls that fail.
 MAX_PAUSE = 30.0
 
-#: Seconds for which a good answer from Telegram counts: until the third poll without one.
+#: Seconds without a successful poll after which the receiver counts as not ready: three polls.
 MAX_SILENCE = 3.0 * POLL_TIMEOUT
 
-#: Seconds for everything else between two polls, mainly storing.
+#: Seconds for what happens between two polls, mainly storing, before the receiver counts as hanging.
 STALL_GRACE = 60.0
 
 TOKEN_REJECTED_MESSAGE = "TELEGRAM_BOT_TOKEN is not known to Telegram: copy the token from @BotFather again"  # noqa: S105 - words
@@ -42,10 +42,10 @@ CONFLICT_MESSAGE = (
 
 
 class TokenRejection:
-    """Decides when a rejected bot token is final: when that lasts, and getMe is rejected as well.
+    """Decides when a rejected bot token is final: when the rejection lasts, and getMe is rejected as well.
 
-    Telegram, and gateways in front of it, answer 401 or 404 in passing now and then. Exit code 2, which no supervisor
-    restarts, is for a token that is wrong for good.
+    Telegram, and gateways in front of it, sometimes answer 401 or 404 for a moment. Exit code 2, after which no
+    supervisor restarts the bot, is for a token that is really wrong.
     """
 
     def __init__(self, get_me: Callable[[], Awaitable[object]], *, monotonic: Callable[[], float]) -> None:
@@ -58,7 +58,7 @@ class TokenRejection:
         self._rejected_since = None
 
     async def record_rejected(self) -> None:
-        """Note that Telegram rejected the token; raises CannotRun once that is final."""
+        """Note that Telegram rejected the token. Raises CannotRun once that is final."""
         now = self._monotonic()
         if self._rejected_since is None:
             self._rejected_since = now
@@ -70,8 +70,8 @@ class TokenRejection:
         except Unauthorized:
             raise CannotRun(TOKEN_REJECTED_MESSAGE) from None
         except TelegramApiError:
-            return  # this proves nothing: getMe is called again with the next rejection
-        self.record_accepted()  # the token is good, so only the other method is rejected
+            return  # inconclusive: the next rejection calls getMe again
+        self.record_accepted()  # the token is valid, and only the other method is rejected
 
 
 class LongPoller:
@@ -93,9 +93,9 @@ class LongPoller:
         self._failures = 0
         self._conflict_since = 0.0
         self._conflict_seen_at: float | None = None
-        #: when Telegram last answered well, on the monotonic clock
+        #: when a poll last succeeded, on the monotonic clock
         self.last_contact_at = monotonic()
-        #: on that clock: if there was no answer by then, good or bad, this hangs
+        #: for the watchdog, on the same clock: if no poll has ended by then, with or without success, this hangs
         self.hang_deadline = math.inf
 
     async def run(self) -> None:
@@ -125,7 +125,7 @@ class LongPoller:
         if len(updates) < len(received):
             log.error("Telegram sent %d updates without an id", len(received) - len(updates))
         if received and not updates:
-            return self._next_pause()  # nothing can be confirmed: polling at once would bring the same again
+            return self._next_pause()  # nothing can be confirmed, so an immediate poll would return the same
         self._failures = 0
         return 0.0
 
@@ -142,7 +142,7 @@ class LongPoller:
         return max(pause, retry_after or 0.0)
 
     def _record_conflict(self) -> None:
-        """Note a conflict; a poll that succeeds between two polls of the other program proves nothing."""
+        """Note a conflict. A poll that succeeds does not end it: it may have come between two of the other program."""
         now = self._monotonic()
         if self._conflict_seen_at is None or now - self._conflict_seen_at > CONFLICT_TIMEOUT:
             self._conflict_since = now

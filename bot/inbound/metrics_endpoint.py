@@ -1,7 +1,7 @@
 """The metrics endpoint: GET /metrics on METRICS_HOST and METRICS_PORT, for Prometheus.
 
-Counters and histograms are in memory. Gauges are read from the database, the disk and the bot's parts for each scrape.
-If one of these sources fails or hangs, `darkroom_source_up` says so, and everything else is shown all the same.
+Counters and histograms are in memory; gauges are read from the database, the disk and the bot's parts at each scrape.
+If one of these sources fails or hangs, `darkroom_source_up` shows it, and the other metrics are served all the same.
 """
 
 import asyncio
@@ -37,14 +37,14 @@ class MetricsSources:
     conditions: Callable[[], Awaitable[Mapping[str, bool]]]
     database: Callable[[], Awaitable[Snapshot]]
     disk: Callable[[], Awaitable[DiskSpace]]
-    #: seconds since the receiver of updates last heard from Telegram
+    #: seconds since Telegram last answered the receiver of updates
     receiver_silence: Callable[[], float]
     #: versions by name, and the model
     build: Mapping[str, str]
 
 
 class MetricsEndpoint:
-    """Answers scrapes, in the classic text format or, on request, in that of OpenMetrics."""
+    """Answers scrapes in Prometheus' text format or, if the client accepts it, in OpenMetrics."""
 
     def __init__(self, registry: CollectorRegistry, sources: MetricsSources) -> None:
         self._registry = registry
@@ -61,7 +61,7 @@ class MetricsEndpoint:
         self._server = HttpServer(app, setting_prefix="METRICS_")
 
     async def open(self, host: str, port: int) -> str:
-        """Start to listen and return the address. Raises CannotRun when the port cannot be had."""
+        """Start listening and return the URL. Raises CannotRun if the port cannot be used."""
         return f"{await self._server.open(host, port)}{METRICS_PATH}"
 
     async def close(self) -> None:
@@ -75,13 +75,13 @@ class MetricsEndpoint:
         scrape = _Scrape(self._registry, conditions, snapshot, disk_space)
         try:
             encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        except TypeError:  # for a version that is no number (prometheus-client 0.26)
+        except TypeError:  # for a version that is not a number (prometheus-client 0.26)
             encode, content_type = choose_encoder("")
         return web.Response(body=encode(scrape), headers={"Content-Type": content_type})
 
 
 class BoundedReader(Generic[T]):
-    """Reads a source with a timeout; a read that hangs is waited for again, never started a second time."""
+    """Reads a source with a timeout; the next call waits for a read that hangs and does not start a second one."""
 
     def __init__(self, name: str, read: Callable[[], Awaitable[T]]) -> None:
         self._name = name
@@ -90,7 +90,7 @@ class BoundedReader(Generic[T]):
         self._pending_read: asyncio.Task[T | None] | None = None
 
     async def read(self) -> T | None:
-        """Return what the source says, None if it fails or does not answer in time."""
+        """Return the source's value; None if it fails or does not answer in time."""
         if self._pending_read is None:
             self._pending_read = asyncio.create_task(self._read_once(), name=f"read the {self._name} for a scrape")
         reading = self._pending_read
@@ -104,14 +104,14 @@ class BoundedReader(Generic[T]):
     async def _read_once(self) -> T | None:
         try:
             return await self._read()
-        except Exception as error:  # noqa: BLE001 - the other metrics are wanted whatever happened to this one
+        except Exception as error:  # noqa: BLE001 - a broken source must not hide the others
             log.warning("metrics cannot be read from the %s: %s", self._name, error)
             return None
 
 
 @dataclass(frozen=True)
 class _Scrape(Collector):
-    """The registry, and what was read for one scrape: None where a source could not be read."""
+    """Collects the registry and the gauges of one scrape; a source that could not be read is None."""
 
     registry: CollectorRegistry
     conditions: Mapping[str, bool] | None

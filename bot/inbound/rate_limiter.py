@@ -1,19 +1,19 @@
-"""Rate limiting of callers, with bounded memory: the least recently seen callers are forgotten."""
+"""Rate limiting of callers in bounded memory: the least recently seen caller is forgotten first."""
 
 
 class RateLimiter:
-    """A token bucket for each caller: `per_second` in the long run, `burst` at once."""
+    """A token bucket for each caller: `per_second` calls in the long run, `burst` at once."""
 
     def __init__(self, per_second: float, burst: int, *, max_callers: int = 1) -> None:
         self._interval = 1 / per_second
-        # a millionth more than needed, because sums of fractions are never quite even
+        # a microsecond of tolerance for rounding errors
         self._burst_allowance = (burst - 1) / per_second + 1e-6
         self._max_callers = max_callers
-        #: when each caller's bucket is full again; the caller seen last comes last
+        #: when each caller's bucket is full again, the most recently seen caller last
         self._refilled_at: dict[str, float] = {}
 
     def try_acquire(self, caller: str, now: float) -> bool:
-        """Say whether a caller is within its rate at `now`, in seconds, and count the call if so."""
+        """Tell whether a caller is within its rate at `now` (seconds), and count the call if so."""
         full_at = max(now, self._refilled_at.pop(caller, now))
         is_admitted = full_at - now <= self._burst_allowance
         self._refilled_at[caller] = full_at + self._interval if is_admitted else full_at

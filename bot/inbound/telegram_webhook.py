@@ -1,7 +1,7 @@
 """The endpoint for Telegram's webhook.
 
-An update is committed before it is answered with 200, so Telegram sends it again until it is safe. Nothing else is
-waited for here: each item of an album is answered at once. Requests without the secret are refused.
+The response 200 comes after the commit of the update, so delivery is at-least-once: until then, Telegram repeats it.
+Handling it comes later, so the items of an album do not wait for each other. Requests without the secret are refused.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a name
 
-#: Telegram names no limit; texts and captions make an update of some 50 kB.
+#: Telegram documents no limit; with the longest texts and captions an update has about 50 kB.
 MAX_BODY_BYTES = 1024 * 1024
 
-#: Seconds.
+#: Seconds for the request body.
 BODY_TIMEOUT = 10.0
 
 #: Seconds between two calls of getWebhookInfo.
 CHECK_INTERVAL = 300.0
 
-#: Seconds for which a sign of life from Telegram is good: until the third check without one.
+#: Seconds without contact after which the receiver counts as not ready: three checks.
 MAX_SILENCE = 3 * CHECK_INTERVAL
 
 
@@ -59,12 +59,14 @@ class TelegramWebhook:
         self._reported_error_at = 0
         #: when Telegram last sent an update or reported no failure, on the monotonic clock
         self.last_contact_at = monotonic()
-        #: never: silence may just be a lack of updates
+        #: never, for the watchdog: without updates there are no requests
         self.hang_deadline = math.inf
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Take an update; after a 200 it is safe."""
-        secret = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogatepass")  # they may be any bytes
+        """Store an update; the response is 200 once it is committed."""
+        secret = request.headers.get(SECRET_HEADER, "").encode(
+            "utf-8", "surrogatepass"
+        )  # the header may contain any bytes
         if not hmac.compare_digest(secret, self._secret.encode()):
             self._log_limited(logging.WARNING, f"a request without the secret arrived at {TELEGRAM_WEBHOOK_PATH}")
             return web.Response(status=403)
@@ -74,7 +76,7 @@ class TelegramWebhook:
         update = _parse_update(body)
         if update is None:
             self._log_limited(logging.ERROR, "Telegram sent an update without an id, which cannot be stored")
-            return web.Response()  # else it would come again and again
+            return web.Response()  # any other status would make Telegram repeat it
         self.last_contact_at = self._monotonic()
         try:
             await self._recorder.record([update])
@@ -87,9 +89,9 @@ class TelegramWebhook:
             log.log(level, "%s", text)
 
     async def register(self) -> None:
-        """Have Telegram send updates here, those that wait as well.
+        """Register the webhook; Telegram then sends pending updates, too.
 
-        Raises CannotRun for a URL that Telegram does not accept, another TelegramApiError where it cannot be asked.
+        Raises CannotRun for a URL that Telegram does not accept, and a TelegramApiError for any other failure.
         """
         try:
             await self._telegram.set_webhook(self._url, self._secret)
@@ -98,13 +100,13 @@ class TelegramWebhook:
         log.info("Telegram sends the updates to %s", self._url)
 
     async def run(self) -> None:
-        """Check the webhook now and then, until cancelled."""
+        """Check the webhook every CHECK_INTERVAL seconds, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_INTERVAL)
             await self.check()
 
     async def check(self) -> None:
-        """Ask Telegram for the state of the webhook; register it again if somebody has changed it."""
+        """Get the webhook's state from Telegram; register it again if it was changed."""
         try:
             status = await self._telegram.get_webhook_status()
             if status.url != self._url:
@@ -126,6 +128,6 @@ class TelegramWebhook:
 def _parse_update(body: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(body)
-    except (ValueError, RecursionError):  # it may be nested as deep as it is long
+    except (ValueError, RecursionError):  # for JSON that is nested too deeply
         return None
     return found if has_update_id(found) else None

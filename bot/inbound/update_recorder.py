@@ -1,7 +1,7 @@
 """Stores updates in the inbox, whether they come by long polling or by webhook.
 
-An update that is meant for the bot is committed before Telegram hears that it arrived, so at any instant it is in at
-least one of the two places.
+An update that is meant for the bot is committed before Telegram gets its confirmation, so it is always in at least one
+of the two places. The inbox ignores an update id that it already has (deduplication).
 """
 
 import json
@@ -34,16 +34,16 @@ class UpdateRecorder:
         self._wake_others = wake_others
 
     async def record(self, updates: Sequence[dict[str, Any]]) -> None:
-        """Store those of the updates, all with an id, that are meant for the bot.
+        """Store the updates that are meant for the bot; each must have an id (`has_update_id`).
 
-        Raises MustRestart when the database fails.
+        Raises MustRestart if the database fails.
         """
         for update in updates:
             clear_out_of_range_numbers(update)
         parsed = [self._filter.parse_candidate(update) for update in updates]
         candidates = [update for update in parsed if update is not None]
         if candidates:
-            # the dispatcher, and then the worker: their first transactions are committed together with this one
+            # wakes the dispatcher and the worker early, so that their first transactions share the commit of this one
             self._wake_others()
             self._count_updates(await self._db.transact(lambda tx: self._record(tx, candidates)))
 
@@ -54,15 +54,15 @@ class UpdateRecorder:
 
 
 def has_update_id(update: object) -> bool:
-    """Whether something is an update that can be stored: with an id that fits into a column."""
+    """Tell whether this is an update with an id that fits into a column."""
     number = update.get("update_id") if isinstance(update, dict) else None
     return type(number) is int and abs(number) < ID_LIMIT
 
 
 def clear_out_of_range_numbers(update: dict[str, Any]) -> None:
-    """Replace every number in an update that can be no id, size or date by None.
+    """Replace every number in an update that is too large for an id, a size or a date with None.
 
-    Telegram promises 52 bits at most; more would not fit into a column, or be no date.
+    Telegram promises 52 bits at most; larger ones might not fit into a column, or not be a date.
     """
     pending: list[Any] = [value for value in update.values() if isinstance(value, dict | list)]
     while pending:

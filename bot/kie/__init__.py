@@ -1,1 +1,1 @@
-"""Kie.ai's API client, which knows nothing of bots or jobs. `errors` says what callers should do about an error."""
+"""The client for Kie.ai's API, independent of bots and jobs. `errors` says what a caller does about each error."""

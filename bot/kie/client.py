@@ -1,7 +1,7 @@
-"""Kie's API client: four calls, each with one total time limit; each returns a value or raises a `KieError`.
+"""Kie's API client: four calls, each with one timeout for everything; each returns a value or raises a `KieError`.
 
-`create_task`, the one call that costs money, is sent once and never repeated here, and its errors say whether the order
-can have arrived. The API key goes to the two configured URLs and nowhere else: no redirect is followed, and errors
+`create_task` is the only call that costs money. It is sent once and never retried here, and its errors say whether the
+order may have arrived. The API key is sent only to the two configured URLs: redirects are not followed, and errors
 quote nothing of the HTTP library.
 """
 
@@ -28,17 +28,17 @@ from bot.kie.responses import (
 
 log = logging.getLogger(__name__)
 
-#: Recorded responses stay below 20 kB.
+#: Recorded responses are smaller than 20 kB.
 MAX_RESPONSE_BYTES = 1_000_000
 
-#: Seconds. Kie may close an idle connection at the moment a paid call is sent on it; then the outcome is uncertain.
+#: Seconds. If Kie closes an idle connection just as the paid call is sent on it, the outcome is uncertain.
 _ORDER_KEEPALIVE = 5.0
 _READ_KEEPALIVE = 60.0
 
-# OSError: the total time limit (TimeoutError), and TLS errors, which httpx does not always wrap
+# OSError: the timeout for the whole call (TimeoutError), and TLS errors, which httpx does not always wrap
 _NETWORK_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
 
-#: Called with the name of each finished call and its outcome, "ok" or the kind of error: values of metrics' labels.
+#: Called with the name of each finished call and its outcome, "ok" or the kind of error; both are metric labels.
 OnKieCall = Callable[[str, str], None]
 
 CREATE_TASK, GET_TASK, UPLOAD_IMAGE, GET_CREDITS = "create", "look", "upload", "credits"
@@ -49,9 +49,9 @@ def ignore_call(_call: str, _outcome: str) -> None:
 
 
 class KieClient:
-    """A client for one account; `timeout` and `transfer_timeout` are total seconds for a call.
+    """A client for one account; `timeout` and `transfer_timeout` (uploads) are seconds for a whole call.
 
-    All text from Kie goes through `redact`: it may quote a wrong key, and the URLs of images that it cannot fetch.
+    All text from Kie goes through `redact`: it may quote a wrong key, or the URLs of images that Kie cannot fetch.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class KieClient:
         tls: ssl.SSLContext | None = None,
         on_call: OnKieCall = ignore_call,
     ) -> None:
-        """Raise `ValueError` for an unknown model or a key that no HTTP header can carry."""
+        """Raise `ValueError` for an unknown model, or a key that is no valid HTTP header."""
         if model not in KNOWN_MODELS:
             raise ValueError(f"the input names of model {model!r} are not known")
         if not key or not key.isascii() or not key.isprintable() or " " in key:
@@ -85,15 +85,15 @@ class KieClient:
         self._read_http = _create_http_client(key, tls, _READ_KEEPALIVE)
 
     async def aclose(self) -> None:
-        """Close the connections; a call after this is a programming error."""
+        """Close all connections; no call may follow."""
         await self._order_http.aclose()
         await self._read_http.aclose()
 
     async def create_task(self, edit: EditInput, callback_url: str | None = None) -> str:
-        """Order one edit, which costs credits, and return Kie's task id.
+        """Order one edit, which costs credits; return Kie's task id.
 
-        Raises OrderUncertain if something may have been ordered; KieUnavailable, RequestRefused or AccountBlocked if
-        certainly nothing was. There is no idempotency key: a second call is a second charge.
+        Raises OrderUncertain if it may have been ordered, and KieUnavailable, RequestRefused or AccountBlocked if it
+        certainly was not. Kie has no idempotency key: a second call is a second charge.
         """
         callback = {} if callback_url is None else {"callBackUrl": callback_url}
         order = _OrderBody({"model": self._model, **callback, "input": edit.to_wire()})
@@ -111,7 +111,7 @@ class KieClient:
             raise failure  # outside of `except`, so that it is not chained to the library's error
 
     async def get_task(self, task_id: str) -> TaskRecord:
-        """Read a task's record (free); raises KieUnavailable, RequestRefused, AccountBlocked or UnexpectedResponse."""
+        """Read a task's record (free). Raises KieUnavailable, RequestRefused, AccountBlocked or UnexpectedResponse."""
         request = self._read_http.build_request(
             "GET", f"{self._jobs_url}/recordInfo", params={"taskId": task_id}, timeout=_timeouts(self._timeout)
         )
@@ -121,8 +121,8 @@ class KieClient:
     async def upload_image(self, content: bytes, *, name: str, mime: str) -> str:
         """Upload an image (free) and return its public URL; raises like `get_task`.
 
-        Kie overwrites a file of the same `name`, and anyone who knows the URL can read it: use unguessable names. Count
-        on 24 hours of storage.
+        Kie overwrites a file of the same `name`, and anyone who knows the URL can read it: use unguessable names. Rely
+        on no more than 24 hours of storage.
         """
         request = self._read_http.build_request(
             "POST",
@@ -163,17 +163,17 @@ class KieClient:
                 body = await _read_body(response)
             finally:
                 await response.aclose()
-        if log.isEnabledFor(logging.DEBUG):  # at no other level, because Kie may repeat a user's prompt
+        if log.isEnabledFor(logging.DEBUG):  # at no other level, because the response may repeat the prompt
             text = sanitize_text(self._redact(body.decode("utf-8", "replace")))
             log.debug("Kie answers HTTP %d: %s", response.status_code, text)
         return KieResponse(response.status_code, response.headers, body, self._redact)
 
 
 class _OrderBody:
-    """The body of the paid call, which knows whether any of it may have been sent.
+    """The body of the paid call; `send_started` tells whether any of it may have been sent.
 
-    Kie cannot act on an order of which it has only seen the headers, whatever failed: a name that did not resolve, a
-    proxy that refused, or the total time limit while still connecting.
+    Until then Kie has the headers at most, so nothing was ordered, whatever failed: DNS, a proxy, or the timeout while
+    connecting.
     """
 
     def __init__(self, order: dict[str, object]) -> None:
@@ -186,7 +186,7 @@ class _OrderBody:
 
 
 def _create_http_client(key: str, tls: ssl.SSLContext, keepalive: float) -> httpx.AsyncClient:
-    # No transport is passed: that would switch off the proxies of the environment. Retries are off by default.
+    # Passing a transport would turn off the proxies of the environment. By default there are no retries.
     return httpx.AsyncClient(
         headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "gzip"},
         verify=tls,
@@ -199,19 +199,19 @@ def _create_http_client(key: str, tls: ssl.SSLContext, keepalive: float) -> http
 
 
 def _timeouts(total: float) -> httpx.Timeout:
-    # Connecting takes one wait for TCP and one for TLS. Both end before the total limit does, because httpcore
-    # (1.0) forgets to close a socket when it is cancelled in the middle of a TLS handshake.
+    # The limit for connecting applies to TCP and to TLS. Both must end before the total does, because httpcore (1.0)
+    # leaks the socket when it is cancelled during a TLS handshake.
     return httpx.Timeout(total, connect=total / 3)
 
 
 def _no_response_error(error: Exception, *, may_have_arrived: bool) -> KieError:
-    """Return the error for a call without a response. The library's own text could quote the key's header."""
+    """Return the error for a call without a response, without the library's text, which could quote the key."""
     text = f"no answer ({type(error).__name__})"
     return OrderUncertain(text) if may_have_arrived else KieUnavailable(text)
 
 
 async def _read_body(response: httpx.Response) -> bytes:
-    """Read about MAX_RESPONSE_BYTES at most, before and after decompression."""
+    """Read about MAX_RESPONSE_BYTES at most, both compressed and decompressed."""
     body = await read_bounded(response.aiter_raw(), MAX_RESPONSE_BYTES)
     if response.headers.get("Content-Encoding", "").strip().lower() != "gzip":
         return body

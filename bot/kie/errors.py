@@ -1,14 +1,14 @@
 """Errors of Kie's API, grouped by what the caller should do next.
 
     KieError
-    ├── KieUnavailable      certainly no effect: repeat later
-    ├── OrderUncertain      it may have been ordered: find out before ordering again
+    ├── KieUnavailable      certainly no effect: retry later
+    ├── OrderUncertain      may have been ordered: find out before ordering again
     ├── RequestRefused      never accepted as it is: tell the user why
     ├── AccountBlocked      nothing is accepted until the operator acts
-    └── UnexpectedResponse  not what the documentation promises: tell the operator
+    └── UnexpectedResponse  undocumented: tell the operator
 
-No error contains the API key: its text is Kie's own message (redacted by the client) or ours, and it is never chained
-to an error of the HTTP library, whose messages may quote headers.
+No error contains the API key: its text is Kie's message, redacted by the client, or our own, and it is never chained to
+an error of the HTTP library, whose messages may quote headers.
 """
 
 from enum import StrEnum
@@ -18,24 +18,24 @@ from typing import ClassVar
 TEXT_LIMIT = 500
 
 
-#: Kie's codes for too many requests (430 in older documentation).
+#: Kie's codes for too many requests (430 is in older documentation).
 RATE_LIMIT_CODES = (429, 430)
 
 
 def sanitize_text(text: str, max_length: int = TEXT_LIMIT) -> str:
-    """Make foreign text safe to log and store: printable, on one line, at most `max_length` characters."""
+    """Make Kie's text safe to log and store: printable, on one line, at most `max_length` characters."""
     printable = "".join(char if char.isprintable() else " " for char in text[: 4 * max_length])
     return " ".join(printable.split())[:max_length]
 
 
 class KieError(Exception):
-    """The base: Kie's `code` (None without an envelope) and its text, sanitized.
+    """The base class: Kie's `code` (None without an envelope) and its sanitized text.
 
-    Kie's text may repeat the prompt, so only the user may see it. `str()` of an error, for logs and operators, is the
-    code and `reason`; without a code it is the text, which then is our own.
+    Kie's text may repeat the prompt, so only the user may see it. `str()`, for logs and operators, has the code and our
+    own `reason`; without a code it is the text, which is then our own as well.
     """
 
-    #: the error's name in metrics, whatever the class is called
+    #: the value of the metric label
     metric_label: ClassVar[str]
 
     def __init__(self, text: str, *, code: int | None = None, reason: str = "") -> None:
@@ -45,12 +45,12 @@ class KieError(Exception):
 
     @property
     def kind(self) -> str:
-        """The value of the metrics' label for outcomes."""
+        """The value of the metric label `outcome`."""
         return "too_often" if self.code in RATE_LIMIT_CODES else self.metric_label
 
 
 class KieUnavailable(KieError):
-    """The call had no effect and may be repeated, after `retry_after` seconds if Kie names a time."""
+    """The call had no effect and may be repeated, after `retry_after` seconds if Kie says so."""
 
     metric_label = "unavailable"
 
@@ -66,10 +66,10 @@ class OrderUncertain(KieError):
 
 
 class RequestRefused(KieError):
-    """Kie understood and refused; nothing was charged.
+    """Kie refused the request; nothing was charged.
 
-    `transient`: the same request has been seen to pass minutes later, so it is worth a few retries. `policy`: the text
-    speaks of safety or moderation.
+    `transient`: a few retries are worthwhile, because such requests have been seen to succeed minutes later. `policy`:
+    the text mentions safety or moderation.
     """
 
     metric_label = "refused"
@@ -90,7 +90,7 @@ class BlockCause(StrEnum):
 
 
 class AccountBlocked(KieError):
-    """Nothing is accepted until `cause` is dealt with; `retry_after` in seconds where Kie names a time."""
+    """Nothing is accepted until `cause` is resolved; `retry_after` is in seconds, if Kie names a time."""
 
     metric_label = "halted"
 
@@ -103,6 +103,6 @@ class AccountBlocked(KieError):
 
 
 class UnexpectedResponse(KieError):
-    """The answer to a repeatable call is not one that Kie documents."""
+    """The response to a free call is not one that Kie documents."""
 
     metric_label = "garbled"

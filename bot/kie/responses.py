@@ -1,8 +1,8 @@
-"""Reads an HTTP response from Kie into a value or an error, without any I/O.
+"""Turns an HTTP response from Kie into a value or an error, without any I/O.
 
-A response with Kie's envelope, a JSON object with a number in `code`, is judged by that code whatever the HTTP status,
-because Kie sends its errors with HTTP 200 (recordings, 2026). A response without it comes from a gateway: then the
-outcome of the paid call is uncertain, and a free call is repeated, or reported where repeating would not help.
+Kie's responses have an envelope: a JSON object with a number in `code`. That code counts, whatever the HTTP status,
+because Kie sends errors with HTTP 200 (recordings, 2026). A response without an envelope comes from a gateway: then the
+paid call is uncertain, and a free call is worth a retry (KieUnavailable) or not (UnexpectedResponse).
 """
 
 import re
@@ -31,7 +31,7 @@ from bot.kie.task_record import (
     redact_json,
 )
 
-# 433 is not documented, but several projects have met it: a spending cap set for the key in Kie's console.
+# 433 is not documented, but reported by several projects: the spending cap of the key, set in Kie's console.
 _BLOCKED_CODES = {401: BlockCause.KEY, 402: BlockCause.CREDITS, 433: BlockCause.CAP}
 _RETRY_CODES = frozenset({408, *RATE_LIMIT_CODES, 455})
 _REFUSED_CODES = frozenset({400, 413, 422, 505})
@@ -40,19 +40,19 @@ _RATE_LIMITED_TEXT = re.compile(r"call frequency is too high", re.IGNORECASE)
 _RETRY_AFTER_TEXT = re.compile(r"try again in ([0-9]{1,6}) ?s", re.IGNORECASE)
 _RETRY_AFTER_HEADER = re.compile(r"\s*([0-9]{1,6})\s*")
 
-#: Seconds; a longer wait that Kie asks for is cut to this.
+#: Seconds; the longest pause that Kie can ask for.
 _MAX_RETRY_AFTER = 3600.0
 
-#: Codes of an envelope; the documented ones have three digits.
+#: The largest code of an envelope; the documented ones have three digits.
 _MAX_CODE = 99_999.0
 
-#: Credits of an account, positive or negative.
+#: Credits; the largest plausible balance, positive or negative.
 _MAX_BALANCE = 1e9
 
 
 @dataclass(frozen=True)
 class KieResponse:
-    """An HTTP response; its body is complete, or cut at the client's limit."""
+    """An HTTP response, its body perhaps truncated at the client's limit."""
 
     status: int
     headers: Mapping[str, str]
@@ -74,11 +74,11 @@ class _Envelope:
 
 
 def read_create_response(response: KieResponse) -> str:
-    """Return the task id of createTask; raises OrderUncertain, KieUnavailable, RequestRefused or AccountBlocked.
+    """Return the task id of createTask. Raises OrderUncertain, KieUnavailable, RequestRefused or AccountBlocked.
 
-    Without an envelope every response is uncertain, also HTTP 429 and HTML with 502: a gateway may already have passed
-    the order on. With an envelope, no task id means no task and no charge (several projects agree), so a task id beside
-    an error is uncertain too.
+    Without an envelope every response is uncertain, even HTTP 429 or an HTML page with 502: a gateway may have sent on
+    the order. With an envelope, no task id means no task and no charge (several projects agree), so an error with a
+    task id is uncertain, too.
     """
     envelope = _read_envelope(response)
     if envelope is None:
@@ -125,7 +125,7 @@ def read_upload_response(response: KieResponse) -> str:
 
 
 def read_credit_response(response: KieResponse) -> float:
-    """Return the account's credits, which can be fractional; raises like `KieClient.get_task`."""
+    """Return the account's credits, perhaps fractional; raises like `KieClient.get_task`."""
     envelope = _require_envelope(response)
     _require_success(envelope)
     balance = read_number(envelope.data, -_MAX_BALANCE, _MAX_BALANCE)
@@ -141,7 +141,7 @@ def _read_envelope(response: KieResponse) -> _Envelope | None:
     code = read_number(fields.get("code"), 0.0, _MAX_CODE)
     if code is None or not code.is_integer():
         return None
-    # recordings have `msg`, a part of the documentation has `message`
+    # `msg` in recordings, `message` in parts of the documentation
     texts = [text for text in (fields.get("msg"), fields.get("message")) if isinstance(text, str) and text]
     text = texts[0] if texts else ""
     return _Envelope(int(code), text, fields, _read_retry_after(response.headers, text))
@@ -163,7 +163,7 @@ def _require_success(envelope: _Envelope) -> None:
 
 
 def _error_by_code(envelope: _Envelope) -> KieError | None:
-    """Return the error for a code that means the same for every call."""
+    """Return the error for a code that means the same in every call; None for other codes."""
     code, text = envelope.code, envelope.text
     if cause := _BLOCKED_CODES.get(code):
         return AccountBlocked(text, cause=cause, code=code, retry_after=envelope.retry_after)
@@ -175,10 +175,10 @@ def _error_by_code(envelope: _Envelope) -> KieError | None:
 
 
 def _error_by_unknown_order_code(envelope: _Envelope) -> KieError:
-    """Return the error for a code of createTask that the common tables lack.
+    """Return the error for any other code of createTask.
 
-    500 usually means a bad parameter, but requests with "This field is required" and "file type not supported" have
-    passed minutes later. Any other 4xx is a refusal. Nothing is known about the rest.
+    500 usually means a bad parameter, but requests refused with "This field is required" or "file type not supported"
+    have succeeded minutes later. Any other 4xx is a refusal; the rest is uncertain.
     """
     policy = is_policy_refusal(envelope.text)
     if envelope.code in (500, 501):
@@ -195,7 +195,7 @@ def _error_by_unknown_read_code(envelope: _Envelope) -> KieError:
 
 
 def _read_failure(envelope: _Envelope, task_id: str) -> TaskRecord:
-    """Read a failure from code 501, which callbacks use as well; a state that says success wins."""
+    """Return the record for code 501, a failed task, unless its state says that the task succeeded."""
     failure = TaskRecord(task_id, TaskOutcome.FAILURE, "fail")
     record = read_task_record(read_mapping(envelope.data), task_id) or failure
     if record.outcome is TaskOutcome.SUCCESS:
@@ -209,7 +209,7 @@ def _read_failure(envelope: _Envelope, task_id: str) -> TaskRecord:
 
 
 def _read_retry_after(headers: Mapping[str, str], text: str) -> float | None:
-    """Return the seconds to wait, from a Retry-After header or from "Try again in N seconds"."""
+    """Return the seconds to wait by the Retry-After header or the text "Try again in N seconds"."""
     header = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     found = _RETRY_AFTER_HEADER.fullmatch(header) or _RETRY_AFTER_TEXT.search(text)
     return min(float(found[1]), _MAX_RETRY_AFTER) if found else None

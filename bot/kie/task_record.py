@@ -1,6 +1,6 @@
-"""Reads a task's record, leniently: between 2025 and 2026 the same fields were text, objects, empty, null and absent.
+"""Parses a task's record leniently: in 2025 and 2026 the same fields have been text, objects, empty, null and missing.
 
-A field that cannot be read counts as absent; only the task's state is required.
+Only the task's state is required; any other field that cannot be read counts as missing.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import Never
 from bot.kie.errors import sanitize_text
 from bot.kie.models import TaskOutcome, TaskRecord
 
-# "failed" is not documented, but several clients accept it
+# "failed" is not documented, but other clients accept it
 _OUTCOMES = {"success": TaskOutcome.SUCCESS, "fail": TaskOutcome.FAILURE, "failed": TaskOutcome.FAILURE}
 
-#: Credits of one task: a hundred times the price of the most expensive model.
+#: Credits; a hundred times the price of a task with the most expensive model.
 _MAX_TASK_CREDITS = 10_000.0
 
 #: Milliseconds since 1970: the year 2100.
@@ -29,28 +29,28 @@ _NUMBER_LIMITS = {
     "completeTime": _MAX_TIMESTAMP,
 }
 
-#: Where results are; in recordings of 2026 `response` is resultJson, already parsed.
+#: The fields with results; in recordings of 2026, `response` is the parsed resultJson.
 _RESULT_FIELDS = ("resultJson", "response")
 
 #: Kie's copy of our order.
 _ECHO_FIELDS = frozenset({"param", "paramJson", "input"})
 
-#: Characters of a record that are kept if no result was found in it.
+#: Characters that are kept of a record without a recognised result.
 _UNPARSED_LIMIT = 2000
 
 #: Characters.
 _TASK_ID_LIMIT = 200
 
-#: Names under which results have been seen or may be expected, without case and separators; the best first.
+#: Names of fields that have had or may have a result, in lower case without separators, the most likely first.
 _RESULT_NAMES = (
     "resulturls", "resulturl", "resultimageurls", "resultimageurl", "outputurls", "outputurl", "imageurl", "urls",
     "url", "images", "image", "results", "result", "outputs", "output",
 )  # fmt: skip
 
-#: The rank of a URL without a name, behind all names.
+#: The rank of a URL without a field name, after all names.
 _UNNAMED_RANK = len(_RESULT_NAMES)
 
-#: Names of what we sent ourselves (`image_urls` are our source images), and of what is no result.
+#: Names of fields that have no result, or what we sent ourselves (`image_urls` are our source images).
 _NOT_RESULTS = re.compile(
     r"^(params?|paramjson|inputs?|inputurls|imageurls|request)$|callback|webhook|thumb|preview|origin"
 )
@@ -69,7 +69,7 @@ _DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def parse_json(text: str | bytes) -> object:
-    """Return the value of a JSON text; None where it is invalid, too deeply nested, or holds NaN or a huge number."""
+    """Return the value of a JSON text; None if it is invalid or too deeply nested, or has NaN or a huge integer."""
     try:
         return json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
@@ -77,7 +77,7 @@ def parse_json(text: str | bytes) -> object:
 
 
 def redact_json(value: object, redact: Callable[[str], str]) -> object:
-    """Return a JSON value with each text in it redacted; None where it is nested too deeply."""
+    """Return a JSON value with all texts in it redacted; None if it is too deeply nested."""
     try:
         return _redact_json(value, redact)
     except RecursionError:
@@ -97,13 +97,13 @@ def _redact_json(value: object, redact: Callable[[str], str]) -> object:
 
 
 def read_number(value: object, low: float, high: float) -> float | None:
-    """Read a number between `low` and `high`, also one in quotes."""
+    """Return a number between `low` and `high`, also from a string; None for anything else."""
     read = _read_any_number(value)
     return read if read is not None and low <= read <= high else None
 
 
 def _read_any_number(value: object) -> float | None:
-    """Read a number; one that is too large for a float becomes infinite."""
+    """Return a number as a float; infinity if it is too large for one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -115,28 +115,28 @@ def _read_any_number(value: object) -> float | None:
 
 
 def read_mapping(value: object) -> Mapping[str, object]:
-    """Read a JSON object, also one inside a string; anything else is read as an empty one."""
+    """Return a JSON object, also from a string; an empty one for anything else."""
     if isinstance(value, str):
         value = parse_json(value)
     return value if isinstance(value, dict) else {}
 
 
 def read_web_url(value: object) -> str | None:
-    """Read an http(s) URL."""
+    """Return an http or https URL; None for anything else."""
     if isinstance(value, str) and value.isprintable() and value.startswith(("https://", "http://")):
         return value
     return None
 
 
 def read_task_id(value: object) -> str | None:
-    """Read a task id, an opaque text (32 hex digits in recordings, never the `task_…` of the examples)."""
+    """Return a task id, an opaque text (in recordings 32 hex digits, never `task_…` as in Kie's examples), or None."""
     if not isinstance(value, str) or not value.isprintable():
         return None
     return value if value.strip() and len(value) <= _TASK_ID_LIMIT else None
 
 
 def read_task_record(record: Mapping[str, object], task_id: str) -> TaskRecord | None:
-    """Read recordInfo's `data` for a task; None if it has no `state`."""
+    """Parse the `data` of recordInfo; None if it has no `state`."""
     state = record.get("state")
     if not isinstance(state, str):
         return None
@@ -165,20 +165,20 @@ def read_task_record(record: Mapping[str, object], task_id: str) -> TaskRecord |
 
 
 def _find_result_url_in_record(record: Mapping[str, object], ours: Collection[str]) -> str | None:
-    """Find the result in its usual fields, else under a name for results anywhere in the record."""
+    """Find the result in its usual fields, else in a field with a likely name anywhere in the record."""
     results = [record.get(name) for name in _RESULT_FIELDS]
     return _find_result_url(results, ours) or _find_result_url([{**record}], ours)
 
 
 def _render_unparsed(record: Mapping[str, object]) -> str:
-    """Return the record for a human reader: the fields for results first, because the end may be cut off."""
+    """Return the record for the operator, the fields with results first, because it may be truncated."""
     names = sorted(record.keys() - _ECHO_FIELDS, key=lambda name: (name not in _RESULT_FIELDS, name))
     fields = {name: record[name] for name in names}
     return sanitize_text(json.dumps(fields, ensure_ascii=False, default=str), _UNPARSED_LIMIT)
 
 
 def _read_order_echo(record: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:
-    """Read the callback URL and the image URLs of our order; its `input` is JSON inside the JSON since 2026."""
+    """Return the callback URL and the image URLs of our order, whose `input` is JSON within JSON since 2026."""
     order = read_mapping(record.get("param")) or read_mapping(record.get("paramJson"))
     urls = read_mapping(order.get("input")).get("image_urls")
     image_urls = tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
@@ -199,7 +199,6 @@ def _read_timestamp(record: Mapping[str, object], name: str) -> int | None:
 
 
 def _find_out_of_range(record: Mapping[str, object]) -> tuple[str, ...]:
-    """Name the fields with an implausible number."""
     return tuple(
         name
         for name in _NUMBER_LIMITS
@@ -214,14 +213,14 @@ def _read_text(value: object) -> str:
 
 
 def _find_result_url(values: Collection[object], ours: Collection[str]) -> str | None:
-    """Return the URL with the best name in some JSON, the first of several; never one of `ours`."""
+    """Return the first URL under the most likely name in these JSON values, never one of `ours`."""
     found = [each for value in values for each in _find_urls(value, _UNNAMED_RANK, _MAX_DEPTH)]
     usable = [(rank, url) for rank, url in found if read_web_url(url) and url not in ours]
     return min(usable, key=lambda each: each[0])[1] if usable else None
 
 
 def _find_urls(value: object, rank: int | None, depth: int) -> Iterator[tuple[int, str]]:
-    """Yield what may be a URL, with the rank of its name; None is the rank of an unknown name."""
+    """Yield possible URLs with the rank of their field's name; `rank` is None below a field with an unknown name."""
     if depth == 0:
         return
     match value:
@@ -240,13 +239,13 @@ def _find_urls_under(name: str, value: object, rank: int | None, depth: int) -> 
     if _NOT_RESULTS.search(plain):
         return
     own = _RESULT_NAMES.index(plain) if plain in _RESULT_NAMES else None
-    # an object in a list of results has its URL under a name of its own
+    # an object in a list of results has its URL in a field of its own
     best = own if own is None or rank is None else min(own, rank)
     yield from _find_urls(value, best, depth - 1)
 
 
 def _find_urls_in_text(text: str, rank: int | None, depth: int) -> Iterator[tuple[int, str]]:
-    """Search a text: it is JSON again, perhaps with something after it, or a URL."""
+    """Search a text, which is either JSON, perhaps with something after it, or a URL."""
     if text[:1] in ("{", "[", '"'):
         try:
             value, _ = _DECODER.raw_decode(text)

@@ -1,7 +1,7 @@
 """Inline keyboards, and the callback data of their buttons.
 
-Callback data is only a hint: a modified client can send any data for any message of ours, at any time. What a press
-may do is decided by who pressed, by the message and by what is stored.
+Callback data is untrusted: a modified client can send any data for any message of ours, at any time. The user, the
+message and what is stored decide what a press may do.
 """
 
 import re
@@ -16,7 +16,7 @@ _CALLBACK_DATA = re.compile(r"1:(\w+):(\d{1,18}):(\d{1,18})", re.ASCII)
 
 
 class ButtonAction(StrEnum):
-    """What a press asks for."""
+    """What a button does."""
 
     #: cancel a request
     CANCEL = "cancel"
@@ -24,35 +24,35 @@ class ButtonAction(StrEnum):
     SEND_ORIGINAL = "original"
     #: download a result again that could not be delivered
     FETCH_RESULT = "fetch"
-    #: order once more although the first order may have been taken
+    #: order again although the first order may have been accepted
     ORDER_AGAIN = "again"
-    #: give up an uncertain order
+    #: abandon an uncertain order
     LEAVE_UNCERTAIN = "leave"
-    #: use one of the suggested prompts
+    #: use a suggested prompt
     USE_SUGGESTION = "idea"
     #: make another variation of an answer
     VARIATION = "more"
     #: delete an answer
     DELETE_ANSWER = "delete"
-    #: show another page of the settings
+    #: show a page of the settings
     SETTINGS_PAGE = "page"
-    #: choose something in the settings
+    #: change a setting
     SETTINGS_CHOICE = "choose"
     #: delete everything that is stored about the user
     DELETE_MY_DATA = "erase"
-    #: keep it
+    #: cancel that deletion
     KEEP_MY_DATA = "keep"
 
 
 @dataclass(frozen=True)
 class Button:
-    """A label, and what a press does."""
+    """A button under a message."""
 
     label: str
     action: ButtonAction
     #: the id of a job, or the number of a settings page
     target: int
-    #: which question about the job, suggestion or choice; unique among them
+    #: which question about the job, suggested prompt or choice of the page is meant
     number: int = 0
 
     @property
@@ -63,7 +63,7 @@ class Button:
 
 @dataclass(frozen=True)
 class ButtonPress:
-    """The decoded callback data of a pressed button."""
+    """Decoded callback data."""
 
     action: ButtonAction
     target: int
@@ -71,7 +71,7 @@ class ButtonPress:
 
 
 def parse_callback_data(data: str | None) -> ButtonPress | None:
-    """Decode callback data; None for data that no button of ours has."""
+    """Decode callback data; None if no button of ours has such data."""
     found = _CALLBACK_DATA.fullmatch(data or "")
     if found is None or found[1] not in set(ButtonAction):
         return None

@@ -1,6 +1,6 @@
-"""The Bot API client, with our own errors.
+"""The client for Telegram's Bot API: calls, file downloads and the webhook. Its errors are those of `errors`.
 
-No file URL leaves this package without need, because the bot token is part of it.
+File URLs contain the bot token, so `download_file` keeps them here; only `get_file_url` returns one.
 """
 
 import asyncio
@@ -52,25 +52,25 @@ from bot.telegram.http_transport import (
     status_label,
 )
 
-#: Bytes; Telegram's own servers let bots download no larger file (20 << 20 in the server's source).
+#: Bytes; bots can download no larger file from Telegram's own servers (20 << 20 in the Bot API server's source).
 MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024
 
 #: Seconds for Telegram to answer.
 RESPONSE_TIMEOUT = 30.0
 
-#: Seconds for Telegram to answer after an upload; it looks at the file first.
+#: Seconds for Telegram to answer after an upload, because it processes the file first.
 MEDIA_TIMEOUT = 120.0
 
 #: Seconds to download one file.
 DOWNLOAD_TIMEOUT = 120.0
 
-#: Seconds that Telegram holds getUpdates open when there is nothing new.
+#: Seconds for which Telegram holds getUpdates open while there is no update.
 POLL_TIMEOUT = 30
 
-#: Seconds after which the answer to getUpdates is overdue, whatever the connection says.
+#: Seconds after which getUpdates has timed out, whatever the state of the connection.
 POLL_DEADLINE = POLL_TIMEOUT + 15.0
 
-#: The kinds of updates that matter here; Telegram remembers the list of the last call that had one.
+#: The types of updates that the bot handles; Telegram remembers the list of the last call that had one.
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
 
 NO_LINK_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -90,19 +90,19 @@ class BotAccount:
 
 @dataclass(frozen=True)
 class WebhookStatus:
-    """What getWebhookInfo says."""
+    """The result of getWebhookInfo."""
 
-    #: empty where no webhook is set
+    #: empty if no webhook is set
     url: str
     pending_updates: int = 0
-    #: when it last failed, in seconds since 1970, and why; 0 for never
+    #: when a delivery last failed, in seconds since 1970, and why; 0 for never
     last_error_at: int = 0
     last_error: str = ""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a message goes: a chat, a topic of it, in reply to a message."""
+    """Where to send a message: the chat, its forum topic, and the message to reply to."""
 
     chat_id: int
     thread_id: int | None = None
@@ -117,12 +117,12 @@ class OutgoingImage:
     filename: str
     caption: str
     buttons: tuple[Button, ...] = ()
-    #: as a document, byte for byte; Telegram compresses photos
+    #: send it as a document, byte for byte, because Telegram compresses photos
     as_file: bool = False
 
 
 class TelegramClient:
-    """Telegram's Bot API for one bot. Every method raises a TelegramApiError."""
+    """The Bot API for one bot; every call raises a TelegramApiError if it fails."""
 
     def __init__(
         self,
@@ -160,14 +160,14 @@ class TelegramClient:
         await self._http.aclose()
 
     async def _call(self, method: str, arguments: dict[str, Any], *, read_timeout: float = RESPONSE_TIMEOUT) -> Any:
-        """Call a method and return the JSON result: building python-telegram-bot's objects from it takes long."""
+        """Call a method and return its JSON result, because building python-telegram-bot's objects is slow."""
         with translate_errors(self._redact):
             return await self._bot.do_api_request(method, api_kwargs=arguments, read_timeout=read_timeout)
 
     async def _send(self, method: str, message: dict[str, Any], *, read_timeout: float = RESPONSE_TIMEOUT) -> int:
         """Send a message and return its id.
 
-        The id is 0 for a message that cannot be changed: Telegram says so of some that it sends later.
+        The id is 0 for a message that Telegram will send later: it cannot be edited or deleted.
         """
         sent = read_object(await self._call(method, message, read_timeout=read_timeout))
         if "message_id" not in sent:
@@ -175,9 +175,9 @@ class TelegramClient:
         return _read_count(sent["message_id"])
 
     async def get_updates(self, offset: int) -> list[Any]:
-        """Wait for updates from `offset` on and return them as raw JSON; this confirms all before `offset`.
+        """Long-poll for updates from `offset` on and return their JSON; this confirms all before `offset`.
 
-        Raises DeliveryUncertain when no answer came in time.
+        Raises DeliveryUncertain if no answer comes in time.
         """
         arguments = {"offset": offset, "timeout": self._poll_timeout, "allowed_updates": list(ALLOWED_UPDATES)}
         try:
@@ -193,7 +193,7 @@ class TelegramClient:
     async def reconnect_get_updates(self) -> None:
         """Replace the connections of `get_updates`.
 
-        A half-closed one can block a pool for hours without any error (reported for several bots, 2024 to 2026).
+        A half-closed one can block the pool for hours without an error (reported for several bots, 2024 to 2026).
         """
         try:
             await self._poll_request.shutdown()
@@ -212,9 +212,9 @@ class TelegramClient:
         )
 
     async def check_reachable(self) -> None:
-        """Check with a harmless call that Telegram answers, before a message that may have arrived is sent again.
+        """Check with a harmless call that Telegram answers, before sending again what may have arrived.
 
-        Raises RetryableError where it does not.
+        Raises RetryableError if it does not.
         """
         try:
             await self.get_me()
@@ -223,7 +223,7 @@ class TelegramClient:
             raise RetryableError("Telegram does not answer at present", wait, applies_to_all_chats=True) from None
 
     async def get_webhook_status(self) -> WebhookStatus:
-        """Return the state of the webhook."""
+        """Return the webhook's state."""
         info = read_object(await self._call("getWebhookInfo", {}))
         return WebhookStatus(
             self._redact(str(info.get("url") or "")),
@@ -241,14 +241,14 @@ class TelegramClient:
         return is_set
 
     async def set_webhook(self, url: str, secret: str) -> None:
-        """Have Telegram send updates to a URL, pending ones as well; `secret` comes along in a header."""
+        """Register a webhook; Telegram sends it pending updates as well, each with `secret` in a header."""
         with translate_errors(self._redact):
             await self._bot.set_webhook(
                 url, secret_token=secret, allowed_updates=ALLOWED_UPDATES, drop_pending_updates=False
             )
 
     async def get_file_url(self, file_id: str) -> str:
-        """Return a file's URL, valid for at least an hour. It contains the bot token: handle it like the token."""
+        """Return a file's URL, valid for at least an hour. It contains the bot token, so it is as secret as that."""
         answer = await self._call("getFile", {"file_id": file_id})
         path = answer.get("file_path") if isinstance(answer, dict) else None
         if not isinstance(path, str):
@@ -271,20 +271,20 @@ class TelegramClient:
             self._on_call(FILE_DOWNLOAD, status)
 
     async def send_message(self, destination: Destination, text: str, buttons: tuple[Button, ...] = ()) -> int:
-        """Send plain text, without any markup; return the message's id."""
+        """Send plain text without a parse mode; return the message's id."""
         return await self._send("sendMessage", _text_arguments(text, buttons) | _destination_arguments(destination))
 
     async def edit_message_text(
         self, chat_id: int, message_id: int, text: str, buttons: tuple[Button, ...] = ()
     ) -> None:
-        """Change the text and the buttons of a message of ours; an edit that changes nothing is no error."""
+        """Edit the text and the buttons of a message of ours. Idempotent."""
         with _ignore_not_modified():
             await self._call(
                 "editMessageText", {"chat_id": chat_id, "message_id": message_id} | _text_arguments(text, buttons)
             )
 
     async def delete_message(self, chat_id: int, message_id: int) -> None:
-        """Delete a message; raises Rejected where it is gone, or too old for a bot to delete."""
+        """Delete a message. Raises Rejected if it is gone, or too old for a bot to delete (48 hours)."""
         with translate_errors(self._redact):
             await self._bot.delete_message(chat_id, message_id)
 
@@ -300,7 +300,7 @@ class TelegramClient:
         return await self._send("sendPhoto", message | {"photo": file}, read_timeout=MEDIA_TIMEOUT)
 
     async def replace_with_image(self, chat_id: int, message_id: int, image: OutgoingImage) -> None:
-        """Replace a message of ours with an image, without a notification; the same image twice is no error."""
+        """Edit a message of ours into an image, which notifies nobody. Idempotent."""
         kind = InputMediaDocument if image.as_file else InputMediaPhoto
         arguments = {
             "media": kind(image.content, caption=image.caption, filename=image.filename),
@@ -312,19 +312,19 @@ class TelegramClient:
             await self._call("editMessageMedia", arguments, read_timeout=MEDIA_TIMEOUT)
 
     async def send_uploading_action(self, destination: Destination) -> None:
-        """Show "sending a photo" in the chat, for five seconds at most."""
+        """Show the action "sending a photo" in the chat, for five seconds at most."""
         with translate_errors(self._redact):
             await self._bot.send_chat_action(
                 chat_id=destination.chat_id, action=ChatAction.UPLOAD_PHOTO, message_thread_id=destination.thread_id
             )
 
     async def answer_callback_query(self, query_id: str, text: str) -> None:
-        """Confirm a button press; `text`, if any, is shown for a moment."""
+        """Answer a button press; a `text` is shown for a moment."""
         with translate_errors(self._redact):
             await self._bot.answer_callback_query(query_id, text=text or None)
 
     async def set_reaction(self, chat_id: int, message_id: int, emoji: str) -> None:
-        """Set a reaction on a message; the same twice is no error."""
+        """Set our reaction to a message, in place of the one before. Idempotent."""
         with translate_errors(self._redact):
             await self._bot.set_message_reaction(chat_id, message_id, reaction=[ReactionTypeEmoji(emoji)])
 
@@ -336,11 +336,11 @@ class TelegramClient:
         return frozenset(read_id(read_object(read_object(member).get("user")).get("id")) for member in members)
 
     async def set_commands(self, scope: str, language: str | None, commands: Mapping[str, str]) -> None:
-        """Set the commands for a kind of chat (a scope of the Bot API); language None: where no other fits."""
+        """Set the commands for a scope of the Bot API; with language None, for users of languages without their own."""
         await self._set_commands(BotCommandScope(BotCommandScopeType(scope)), language, commands)
 
     async def set_chat_commands(self, chat_id: int, language: str | None, commands: Mapping[str, str]) -> None:
-        """Set the commands for one chat, in place of those for its kind."""
+        """Set the commands for one chat, in place of those for its scope."""
         await self._set_commands(BotCommandScopeChat(chat_id), language, commands)
 
     async def _set_commands(self, scope: BotCommandScope, language: str | None, commands: Mapping[str, str]) -> None:
@@ -350,13 +350,13 @@ class TelegramClient:
 
 
 def load_tls_context() -> ssl.SSLContext:
-    """Load the trusted certificates, from SSL_CERT_FILE or SSL_CERT_DIR if set. It takes 20 ms: share the result.
+    """Load the trusted certificates, from SSL_CERT_FILE or SSL_CERT_DIR if set. Takes 20 ms, so share the result.
 
-    Raises CannotRun where they cannot be used.
+    Raises CannotRun if they cannot be used.
     """
     try:
         return httpx.create_ssl_context()
-    except OSError as error:  # among them all of ssl's
+    except OSError as error:  # ssl.SSLError is one
         raise CannotRun(_describe_certificate_error(error)) from None
 
 
@@ -368,7 +368,6 @@ def _describe_certificate_error(error: OSError) -> str:
 
 @contextmanager
 def _ignore_not_modified() -> Iterator[None]:
-    """Ignore the error for an edit that changes nothing."""
     try:
         yield
     except Rejected as error:
@@ -377,7 +376,7 @@ def _ignore_not_modified() -> Iterator[None]:
 
 
 def _read_count(value: object) -> int:
-    """Read a number that is not negative; 0 for anything else."""
+    """Return a positive number that fits into a column; 0 for anything else."""
     return value if type(value) is int and 0 < value < ID_LIMIT else 0
 
 
@@ -395,7 +394,7 @@ def _destination_arguments(destination: Destination) -> dict[str, Any]:
 
 
 def _raise_for_file_status(status: int) -> None:
-    if status in (401, 404):  # sometimes only for a while (seen 2025)
+    if status in (401, 404):  # sometimes temporary (seen 2025)
         raise FileUnavailable(f"Telegram's file host answered {status}")
     if status != httpx.codes.OK:
         raise RetryableError(f"Telegram's file host answered {status}")

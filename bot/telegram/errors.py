@@ -1,19 +1,19 @@
 """Errors of the Bot API, grouped by what the caller should do next.
 
 TelegramApiError
-├── RetryableError     certainly no effect: repeat, after `retry_after` seconds where given
-│   └── FileUnavailable  the file cannot be had, now or ever: Telegram does not say which
-├── DeliveryUncertain  it may have been carried out: no answer came, or none of the Bot API
-├── ChatMigrated       the group became a supergroup, which has another id
+├── RetryableError     certainly no effect: retry, after `retry_after` seconds if given
+│   └── FileUnavailable  no such file, or not available at present: Telegram does not say which
+├── DeliveryUncertain  may have taken effect: no answer came, or one that is not the Bot API's
+├── ChatMigrated       the group became a supergroup with another id: send to that
 ├── ChatGone           the bot cannot write to this chat: blocked, removed, deleted
-├── Rejected           Telegram will never accept this request as it is
-│   ├── PermissionDenied    the chat does not let the bot do this
-│   ├── FileTooLarge        the file is larger than bots may download
-│   └── InvalidDestination  it may be accepted elsewhere in the chat
+├── Rejected           never accepted as it is: do not retry
+│   ├── PermissionDenied    the chat does not allow the bot to do this
+│   ├── FileTooLarge        larger than bots can download
+│   └── InvalidDestination  may be accepted elsewhere in the chat
 │       ├── TopicUnavailable        the topic was closed or deleted
 │       └── RepliedMessageNotFound  the message to reply to is gone, or in another topic
-├── Unauthorized       Telegram does not know the token, which is final only if it lasts
-└── PollingConflict    another program receives this bot's updates
+├── Unauthorized       Telegram does not know the token: final only if it lasts
+└── PollingConflict    another program receives the bot's updates
 """
 
 from collections.abc import Iterator
@@ -34,9 +34,9 @@ class TelegramApiError(Exception):
 
 
 class RetryableError(TelegramApiError):
-    """Certainly no effect; worth repeating.
+    """The call had no effect and may be repeated.
 
-    `retry_after`: seconds that Telegram asks for; `applies_to_all_chats`: not only this chat has to wait.
+    `retry_after` is in seconds, if Telegram asks for a pause; with `applies_to_all_chats` every chat has to wait.
     """
 
     def __init__(self, text: str, retry_after: float | None = None, *, applies_to_all_chats: bool = False) -> None:
@@ -50,7 +50,7 @@ class FileUnavailable(RetryableError):
 
 
 class DeliveryUncertain(TelegramApiError):
-    """The request left and no clear answer came: it may have been carried out."""
+    """The request was sent and no clear answer came, so it may have taken effect."""
 
 
 class ChatGone(TelegramApiError):
@@ -58,7 +58,7 @@ class ChatGone(TelegramApiError):
 
 
 class ChatMigrated(TelegramApiError):
-    """Certainly no effect: messages have to go to `new_chat_id` instead."""
+    """The call had no effect: `new_chat_id` is the chat to send to."""
 
     def __init__(self, new_id: int) -> None:
         super().__init__("the group became a supergroup")
@@ -66,15 +66,15 @@ class ChatMigrated(TelegramApiError):
 
 
 class Rejected(TelegramApiError):
-    """Repeating it unchanged cannot help."""
+    """Telegram will never accept the request unchanged."""
 
 
 class PermissionDenied(Rejected):
-    """The chat's administrators do not allow it."""
+    """The chat does not allow the bot to do this."""
 
 
 class FileTooLarge(Rejected):
-    """A file of more than 20 MB."""
+    """The file has more than 20 MB."""
 
 
 class InvalidDestination(Rejected):
@@ -94,30 +94,30 @@ class Unauthorized(TelegramApiError):
 
 
 class PollingConflict(TelegramApiError):
-    """409: another poller or a webhook receives the updates."""
+    """HTTP 409: another long poller, or a webhook, receives the updates."""
 
 
-#: With these causes the request never arrived completely, so it had no effect.
+#: After these errors the request cannot have arrived completely, so it had no effect.
 NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
-    # a request whose body broke off cannot be carried out
+    # a truncated body cannot be processed
     httpx.WriteError,
     httpx.WriteTimeout,
 )
 
-#: Seconds; a longer wait that Telegram asks for is cut to this.
+#: Seconds; the longest pause that Telegram can ask for.
 MAX_RETRY_AFTER = 3600.0
 
 #: Ids of chats and users have at most 52 significant bits (Bot API), those of messages fewer.
 ID_LIMIT = 1 << 52
 
-#: What Telegram's description of a 400 contains, and what that means.
+#: The error for each text that the description of HTTP 400 may contain; the Bot API has no finer codes.
 ERRORS_BY_TEXT: dict[type[TelegramApiError], tuple[str, ...]] = {
-    # for a wrong file_id, but also for any failure of its own (source of the Bot API server, 2026)
+    # for a wrong file_id, but also for any internal failure (source of the Bot API server, 2026)
     FileUnavailable: ("temporarily unavailable",),
     FileTooLarge: ("file is too big",),
     ChatGone: ("chat not found", "user is deactivated", "bot was kicked", "peer_id_invalid"),
@@ -131,9 +131,9 @@ ERRORS_BY_TEXT: dict[type[TelegramApiError], tuple[str, ...]] = {
 
 @contextmanager
 def translate_errors(redact: Redact) -> Iterator[None]:
-    """Turn the errors of python-telegram-bot into those above.
+    """Translate the errors of python-telegram-bot, without chaining.
 
-    Telegram's text may contain the token, so it is redacted; the library's own text is dropped.
+    Telegram's text may contain the token and is redacted; the library's own text is dropped.
     """
     try:
         yield
@@ -142,21 +142,21 @@ def translate_errors(redact: Redact) -> Iterator[None]:
 
 
 def read_id(value: object) -> int:
-    """Read an id that fits into a column; raises DeliveryUncertain for anything else."""
+    """Return an id that fits into a column. Raises DeliveryUncertain for anything else."""
     if type(value) is not int or abs(value) >= ID_LIMIT:
         raise DeliveryUncertain("the answer holds no id")
     return value
 
 
 def read_object(value: object) -> dict[str, Any]:
-    """Read a JSON object; raises DeliveryUncertain for anything else."""
+    """Return a JSON object. Raises DeliveryUncertain for anything else."""
     if not isinstance(value, dict):
         raise DeliveryUncertain("the answer is not one that Telegram gives")
     return value
 
 
 def translate_error(error: ptb.TelegramError, redact: Redact) -> TelegramApiError:
-    """Return our error for one of python-telegram-bot; raises DeliveryUncertain for an impossible chat id."""
+    """Return our error for one of python-telegram-bot. Raises DeliveryUncertain for an impossible chat id."""
     text = redact(error.message).lower()
     match error:
         case ptb.RetryAfter():
@@ -177,7 +177,7 @@ def translate_error(error: ptb.TelegramError, redact: Redact) -> TelegramApiErro
 
 
 def _retry_after_seconds(error: ptb.RetryAfter) -> float | None:
-    wait = error.retry_after  # which of the two depends on the environment (python-telegram-bot 22)
+    wait = error.retry_after  # seconds or a timedelta, depending on the environment (python-telegram-bot 22)
     seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
     return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else None
 
@@ -188,6 +188,6 @@ def _translate_network_error(error: ptb.TelegramError, text: str) -> TelegramApi
     gateway_status = error.status if isinstance(error, InvalidResponseError) else None
     if gateway_status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or "request entity too large" in text:
         return Rejected("request entity too large")
-    if text.startswith("too many requests"):  # without saying for how long
+    if text.startswith("too many requests"):  # without retry_after
         return RetryableError("too many requests")
     return DeliveryUncertain("Telegram gave no clear answer" if gateway_status is None else error.message)

@@ -1,7 +1,7 @@
-"""python-telegram-bot's HTTP requests, with a report of each call and a check that the Bot API answered.
+"""python-telegram-bot's HTTP transport, with a report of each call and a check that the Bot API itself answered.
 
-An answer of the Bot API is a JSON object with a result, or with the reason why there is none. Anything else comes from
-a gateway and says nothing about what Telegram did, whatever its status.
+The Bot API answers with a JSON object that has a result, or says why there is none. Anything else comes from a gateway
+and says nothing about what Telegram did, whatever the HTTP status.
 """
 
 import json
@@ -20,10 +20,10 @@ from bot.http_client import NoCookies, use_body_once
 #: Called with the Bot API method (or FILE_DOWNLOAD) and the HTTP status of each call.
 OnTelegramCall = Callable[[str, str], None]
 
-#: Stands for fetching a file, which is no method of the Bot API.
+#: The name for a file download, which is no method of the Bot API.
 FILE_DOWNLOAD = "file"
 
-#: In place of a status: no response came.
+#: The status if no response came.
 NO_RESPONSE = "none"
 
 #: The statuses that the Bot API and gateways use; any other is reported as "other".
@@ -35,12 +35,12 @@ def ignore_call(_method: str, _status: str) -> None:
 
 
 def status_label(status: int) -> str:
-    """Return the label under which a status is counted."""
+    """Return the metric label for an HTTP status."""
     return str(status) if status in COUNTED_STATUSES else "other"
 
 
 class InvalidResponseError(TelegramError):
-    """The response is not one of the Bot API."""
+    """The response is not the Bot API's."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"HTTP {status} without an answer of the Bot API")
@@ -48,7 +48,7 @@ class InvalidResponseError(TelegramError):
 
 
 class TelegramRequest(HTTPXRequest):
-    """A connection pool to Telegram; `options` are those of HTTPXRequest."""
+    """A connection pool for Telegram; `options` are those of HTTPXRequest."""
 
     def __init__(self, on_call: OnTelegramCall, tls: ssl.SSLContext, **options: Any) -> None:
         httpx_options = {"verify": tls, "cookies": NoCookies(), "event_hooks": {"request": [use_body_once]}}
@@ -56,7 +56,7 @@ class TelegramRequest(HTTPXRequest):
         self._on_call = on_call
 
     async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        """Make a call and report it, unless it is cancelled. Raises InvalidResponseError."""
+        """Make a call and report it, unless cancelled. Raises InvalidResponseError."""
         method = url.rpartition("/")[2]
         try:
             status, content = await super().do_request(url, *args, **kwargs)
@@ -80,11 +80,11 @@ def _is_bot_api_response(status: int, content: bytes) -> bool:
 
 
 def create_bot(token: str, api_url: str, request: TelegramRequest, get_updates_request: TelegramRequest) -> Bot:
-    """Return python-telegram-bot's Bot, prepared for raw calls."""
-    # raw answers are wanted: an Update that cannot be parsed must not stop those behind it,
-    # a File would carry the token in its repr, and of a Message only the id is read
+    """Return python-telegram-bot's Bot, with its warnings about raw calls turned off."""
+    # calls are raw because an Update that cannot be parsed must not block those behind it,
+    # the repr of a File contains the token, and only the id of a Message is read
     warnings.filterwarnings("ignore", r"Please use 'Bot\.", PTBUserWarning)
-    # its classes warn about attributes of their own that we do not read (22.8)
+    # its classes warn about their own attributes, which we do not read (22.8)
     warnings.filterwarnings("ignore", r".*`datetime\.timedelta`", PTBDeprecationWarning)
     return Bot(
         token,

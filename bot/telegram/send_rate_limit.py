@@ -1,7 +1,7 @@
-"""Telegram's limits for sending, kept on our side: 30 messages a second in all, one a second in a chat, 20 a minute in
-a group.
+"""Rate limiting of messages, to stay within Telegram's limits: 30 a second in all, one a second to a chat, 20 a minute
+to a group.
 
-Times are seconds on a monotonic clock. Beyond MAX_TRACKED_CHATS, chats that need not wait any more are forgotten.
+Times are seconds on a monotonic clock. Beyond MAX_TRACKED_CHATS, chats that no longer have to wait are forgotten.
 """
 
 from collections import deque
@@ -10,15 +10,15 @@ CHAT_INTERVAL = 1.0
 GROUP_WINDOW = 60.0
 GROUP_WINDOW_LIMIT = 20
 
-#: One edit of a progress message takes the time of this many messages, so that ten thousand waiting jobs cannot use
-#: up the rate; ten edits a second are enough for a hundred.
+#: Progress messages are throttled to one edit in the time of this many messages, so that thousands of waiting jobs
+#: cannot use up the rate: ten edits a second at 30 messages a second.
 EDIT_COST = 3
 
 MAX_TRACKED_CHATS = 10_000
 
 
 class SendRateLimiter:
-    """Says when the next message to a chat may be sent."""
+    """Computes when the next message may be sent."""
 
     def __init__(self, messages_per_second: float) -> None:
         self._send_interval = 1 / messages_per_second
@@ -34,15 +34,15 @@ class SendRateLimiter:
         return max(self.global_next_send_at(now), self.chat_next_send_at(chat_id, now))
 
     def chat_next_send_at(self, chat_id: int, now: float) -> float:
-        """The same by this chat's own limits only."""
+        """Return the same, by the limits of this chat alone."""
         return max(now, self._chats_open_at.get(chat_id, 0.0), self._group_next_send_at(chat_id))
 
     def global_next_send_at(self, now: float) -> float:
-        """The same by the limit for all chats only."""
+        """Return the same, by the limit for all chats alone."""
         return max(now, self._global_open_at)
 
     def record_send(self, chat_id: int, now: float) -> None:
-        """Count a message that is sent now."""
+        """Count a message sent now."""
         self._global_open_at = max(self._global_open_at, now) + self._send_interval
         self._chats_open_at[chat_id] = now + CHAT_INTERVAL
         if chat_id < 0:
@@ -55,14 +55,14 @@ class SendRateLimiter:
         return max(now, self._edits_open_at)
 
     def record_edit(self, now: float) -> None:
-        """Count an edit that is sent now; it delays no message."""
+        """Count an edit sent now; it delays no message."""
         self._edits_open_at = now + self._send_interval * EDIT_COST
 
     def pause_chat(self, chat_id: int, until: float, now: float) -> None:
-        """Send nothing to a chat until a moment, as Telegram asked.
+        """Send nothing to a chat before `until`, because Telegram asked for a pause (HTTP 429).
 
-        Telegram does not say whether it means the chat or the bot. If it asks for a second chat while the first one
-        still has to wait, it means the bot: then all chats wait until the earlier of the two moments.
+        Telegram does not say whether it limits the chat or the bot. If it asks for a second chat while the first still
+        has to wait, it limits the bot: all chats then wait until the earlier of the two times.
         """
         other_chat_id, other_until = self._last_pause
         if other_chat_id != chat_id and other_until > now:
@@ -71,7 +71,7 @@ class SendRateLimiter:
         self._chats_open_at[chat_id] = max(until, self._chats_open_at.get(chat_id, 0.0))
 
     def pause_all(self, until: float) -> None:
-        """Send nothing to any chat until a moment."""
+        """Send nothing to any chat before `until`."""
         self._global_open_at = max(self._global_open_at, until)
 
     def _group_next_send_at(self, chat_id: int) -> float:
