@@ -1,4 +1,4 @@
-"""Which jobs are started next: no user holds all slots, in however many chats."""
+"""Which jobs are started next: no user takes all slots, however many chats they use."""
 
 import asyncio
 from collections import Counter
