@@ -113,7 +113,6 @@ def _ownership_by_images(record: TaskRecord, job: Job) -> TaskOwnership:
 
 
 def _host_and_path(url: str) -> tuple[str, str]:
-    """Return a URL's host and unescaped path."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -294,7 +294,6 @@ class Worker:
         tasks.create_task(self._run_contained("step", job.id, self._try_job_step(job, step), postpone, release))
 
     async def _try_job_step(self, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:
-        """Run a step of a job that is due; retry it later if it fails."""
         try:
             await step(job)
         except MustRestart:

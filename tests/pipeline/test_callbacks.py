@@ -60,7 +60,6 @@ async def _call_back(house: BotHarness, reference: str, body: object) -> int:
 
 
 async def _finish_tasks_without_callback(house: BotHarness) -> None:
-    """Let every task finish without a callback."""
     await house.kie.wait_for(house._are_results_ready)
     for task_id in house.kie.tasks:
         house.kie.finish_task(task_id)

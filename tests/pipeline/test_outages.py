@@ -29,7 +29,6 @@ async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
 
 
 async def _request_edits(house: BotHarness, count: int) -> list[Person]:
-    """Have several users request an edit each."""
     people = [house.telegram.person(user_id=5000 + number) for number in range(count)]
     photo = make_photo(size=(16, 16))
     for person in people:
@@ -53,7 +52,6 @@ async def _advance_with_kie_working(house: BotHarness) -> None:
 
 
 def _assert_no_flood_and_no_double_payment(house: BotHarness) -> None:
-    """Check that nobody was flooded and nothing was paid twice."""
     refused = [call for call in house.telegram.calls if call.error is not None and "Too Many" in call.error]
     assert refused == []
     assert house.kie.refused_by_rate == 0

@@ -221,7 +221,6 @@ async def _count_polls_of_next_task(house: BotHarness, seconds: float) -> int:
 
 
 async def _store_finished_tasks(house: BotHarness, number: int, seconds: float) -> None:
-    """Store tasks that finished earlier."""
     for position in range(number):
         await house.bot.db.transact(partial(_store_finished_task, position=position, seconds=seconds))
 

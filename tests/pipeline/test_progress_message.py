@@ -30,7 +30,6 @@ def _buttons(message: dict[str, Any]) -> list[str]:
 
 
 async def _others_request_edits(house: BotHarness, count: int) -> list[Person]:
-    """Have other users request an edit, one after the other."""
     people = [house.telegram.person(user_id=5001 + number) for number in range(count)]
     for person in people:
         person.send_photo(make_photo(), caption="make it snow")

@@ -20,7 +20,6 @@ def _calls(house: BotHarness, method: str) -> int:
 
 
 def _refuse_orders_for_now(house: BotHarness) -> None:
-    """Make Kie refuse all orders for now."""
     house.kie.faults.always(
         "createTask", Fault(FaultKind.RESPOND, status=200, body=b'{"code":455,"msg":"maintenance"}')
     )

@@ -40,7 +40,6 @@ INVALID_RESULTS = {
 
 
 async def _finish_task(house: BotHarness) -> None:
-    """Have Ada request an edit, and Kie finish it."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
 

@@ -45,7 +45,6 @@ def eve(house: BotHarness) -> Person:
 
 
 def _file_to_decode(colour: str = "navy") -> bytes:
-    """Return an image that has to be decoded."""
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), colour).save(buffer, "BMP")
     return buffer.getvalue()
@@ -53,7 +52,6 @@ def _file_to_decode(colour: str = "navy") -> bytes:
 
 @asynccontextmanager
 async def _run_worker(house: BotHarness) -> AsyncIterator[None]:
-    """Run the worker in the background."""
     working = asyncio.create_task(house.bot.worker.run())
     try:
         yield
@@ -70,7 +68,6 @@ def _send(person: Person, content: bytes, caption: str) -> None:
 
 
 async def _wait_for_conversions(house: BotHarness, count: int = 1) -> None:
-    """Wait until some jobs are in the conversion lane."""
     await _wait_until(lambda: len(house.bot.worker._steps.image_preparer.lane.jobs) >= count)
 
 

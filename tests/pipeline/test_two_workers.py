@@ -23,7 +23,6 @@ from tests.process_harness import TOKEN, make_photo
 
 
 async def _wire_second_worker(house: BotHarness, stack: AsyncExitStack) -> Worker:
-    """Build a second worker on the database of the first."""
     bot, tls = house.bot, load_tls_context()
     chat = TelegramClient(token=TOKEN, api_url=house.telegram.url, tls=tls, redact=str)
     stack.push_async_callback(chat.aclose)

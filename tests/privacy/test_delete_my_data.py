@@ -25,7 +25,6 @@ async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
 
 
 def _database_bytes(house: BotHarness) -> bytes:
-    """Return the bytes of the database file and of the files beside it."""
     path = Path(house.bot.settings.database_path)
     return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
 
@@ -71,7 +70,6 @@ def _delete_question(house: BotHarness) -> dict[str, Any]:
 
 
 async def _ask_to_delete(house: BotHarness) -> dict[str, Any]:
-    """Have Ada send /delete, and return the question."""
     house.ada.send_text("/delete")
     await house.process_updates()
     return _delete_question(house)

@@ -52,7 +52,6 @@ async def _close_connection(db: Database) -> None:
 
 
 def _older_copy_path(path: Path) -> Path:
-    """Return the path for an older copy of the database."""
     return path.with_name("older.db")
 
 

@@ -84,7 +84,6 @@ async def _open_database(path: Path) -> AsyncIterator[Database]:
 
 
 def _count_traces(path: Path) -> tuple[int, int]:
-    """Count the traces of the user's letters and id."""
     found = _file_bytes(path)
     return found.count(USER_LETTERS.encode()), found.count(USER_ID.to_bytes(6, "big"))
 
