@@ -178,7 +178,7 @@ class CallbackProcessor:
         self._poll_soon = poll_soon
 
     async def process(self, reference: str, task_id: str | None) -> None:
-        """Poll the job with this reference soon, if there is one; on return, the task that was named is stored."""
+        """Poll the job with this reference soon, if there is one; on return, a candidate task is stored."""
         match = await self._db.transact(lambda tx: _match_callback(tx, reference, task_id))
         if match is None:
             self._metrics.count_callback(CALLBACK_UNKNOWN)

@@ -25,7 +25,7 @@ from bot.store.database import Database, Transaction
 from bot.store.jobs import KieDuration
 from bot.store.order_attempts import Attempt
 
-#: Seconds after which a task is given up even if Kie has not answered any more: it keeps no result for longer.
+#: Seconds after which a task is given up even if Kie does not answer: it keeps results no longer than that.
 GIVE_UP_POLLING_AFTER = RESULT_RETENTION_DAYS * 86_400.0
 
 log = logging.getLogger(__name__)

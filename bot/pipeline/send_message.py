@@ -18,7 +18,7 @@ from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxMessage
 from bot.telegram.buttons import Button, ButtonAction
 from bot.telegram.client import Destination, TelegramClient
 
-#: Seconds after which a reaction is dropped: by then, later messages tell the same.
+#: Seconds after which a reaction is dropped, because the messages that it waited for already say the same.
 REACTION_EXPIRES_AFTER = 30.0
 
 #: The button under a text that replaces an image or a file: its action and label.

@@ -47,7 +47,7 @@ MAX_ADMIN_LOOKUPS = 4
 #: Messages in flight, deliveries included, at which a plan starts no more of them.
 MAX_MESSAGES_IN_FLIGHT = 16
 
-#: Messages that one plan starts; Telegram's global limit rarely lets more than one leave at a time.
+#: Messages that one plan starts, besides progress edits; Telegram's global limit rarely lets more leave at once.
 MAX_MESSAGES_PER_PLAN = 4
 
 

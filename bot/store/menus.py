@@ -72,7 +72,7 @@ class Menus(Table):
         self._change(f"{_DELETE} WHERE id = ?", (now, menu.id))
 
     def delete_expired(self, shown_before: Instant) -> bool:
-        """Delete some menus that have not been used since a moment, so that their buttons have expired.
+        """Delete some menus that were last sent or edited before a moment; their buttons have then expired.
 
         Their messages stay. Returns whether there may be more.
         """

@@ -48,7 +48,7 @@ CREATE TABLE jobs (
     format       TEXT NOT NULL DEFAULT 'png',
     aspect_ratio TEXT NOT NULL DEFAULT 'auto',
     answer_as    TEXT NOT NULL DEFAULT 'photo',
-    variation_of INTEGER,            -- the job of which it is another variation
+    variation_of INTEGER,            -- the job that it is a variation of
     due_at       INTEGER,
     received_at  INTEGER NOT NULL,
     closes_by    INTEGER,            -- while an album is open: when it closes at the latest

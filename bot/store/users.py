@@ -72,7 +72,7 @@ class AccessRules(Table):
         return None if row is None else AccessRule(row["rule"])
 
     def set_rule(self, principal: int, rule: AccessRule, decided_by: int, now: Instant) -> None:
-        """Store what an admin decided, in place of an earlier decision."""
+        """Store what an admin decided, replacing an earlier decision."""
         self._change(
             "INSERT OR REPLACE INTO access_rules (principal_id, rule, decided_by, decided_at) VALUES (?, ?, ?, ?)",
             (principal, rule, decided_by, now),

@@ -23,7 +23,7 @@ async def test_what_follows_at_once_is_committed_together(tmp_path: Path) -> Non
         house.ada.send_photo(make_photo(), caption="make it snow")
         await house.bot.long_poller.poll_once()
         await house.kie.wait_for(lambda: house.kie.tasks, 30.0)
-        while (await house.read_job()).state is not State.RUNNING:  # noqa: ASYNC110 - a row is no event
+        while (await house.read_job()).state is not State.RUNNING:  # noqa: ASYNC110 - there is no event for a row
             await asyncio.sleep(0)
         # the update with its job; the preparation with the order; the acceptance by Kie
         assert count_commits(database) - before == 3

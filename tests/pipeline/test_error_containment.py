@@ -351,7 +351,7 @@ async def test_a_round_of_retention_that_breaks_off_comes_again(
 ) -> None:
     mistake = InjectedError(monkeypatch, type(house.bot.retention), "erase_batch")
     going = asyncio.create_task(house.bot.retention.run())
-    while not mistake.times:  # noqa: ASYNC110 - a mistake is no event
+    while not mistake.times:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0)
     await house.bot.db.transact(lambda _: None)
     await asyncio.sleep(0)
@@ -362,7 +362,7 @@ async def test_a_round_of_retention_that_breaks_off_comes_again(
 async def test_menus_that_cannot_be_told_end_nothing(house: BotHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     mistake = InjectedError(monkeypatch, BotCommands, "publish")
     going = asyncio.create_task(house.bot.bot_commands.run())
-    while not mistake.times:  # noqa: ASYNC110 - a mistake is no event
+    while not mistake.times:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0)
     assert not going.done()
     going.cancel()
