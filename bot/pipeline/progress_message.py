@@ -163,9 +163,7 @@ def _queued_content(tx: Transaction, job: Job, limits: OrderLimits, now: Instant
     else:
         name = "got-it" if position <= 1 else "in-the-queue"
         text = _with_time(name, None if usual is None else wait + usual, place=position)
-        refresh = (
-            NOTICE_AFTER if breakers else max(REFRESH_INTERVAL, wait / 10)
-        )  # an outage may begin or end at any moment
+        refresh = NOTICE_AFTER if breakers else max(REFRESH_INTERVAL, wait / 10)  # an outage may end at any moment
     return ProgressContent(_localize(job, text), (_cancel_button(job),), refresh_at=add_seconds(now, refresh))
 
 

@@ -206,9 +206,7 @@ class DatabaseFile:
             self._dirty_pages[number] = 1
 
     def _checkpoint(self, db: sqlite3.Connection) -> None:
-        self._checkpoint_at = (
-            self._wal.frames + CHECKPOINT_AFTER_FRAMES
-        )  # the next one, in case a reader blocks this one
+        self._checkpoint_at = self._wal.frames + CHECKPOINT_AFTER_FRAMES  # later, as a reader may block this one
         try:
             is_blocked, frames, copied = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._is_checkpointed = not is_blocked and frames == copied
