@@ -1,7 +1,7 @@
 """The command line: `run` (the default), `check`, `jobs`, `backup` and `sandbox`.
 
 Exit codes: 0 after a requested stop, 1 when a restart may help, 2 when the operator has to change something first.
-`check` exits with 1 when it finds a failure.
+`check` exits with 1 when it finds a failure, and with 130 when interrupted.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from bot import logs
 from bot.process_isolation import hide_memory
 from bot.settings import CannotRun, MustRestart, Settings, erase_secrets, load_settings
 
-# Each command imports only what it needs: a mistake in the settings is then reported within a tenth of a second,
-# and a bot that serves never loads the sandbox.
+# Each command imports only what it needs, so that errors in the settings show within a tenth of a second and a running
+# bot never loads the sandbox.
 # ruff: noqa: PLC0415
 
 log = logging.getLogger("bot")
@@ -79,7 +79,7 @@ def _open_http_server(settings: Settings) -> AbstractAsyncContextManager[str]:
 
 
 def run_backup(target: Path) -> int:
-    """Copy the database to a new file, also while the bot runs; show the progress and return the exit code."""
+    """Copy the database to a new file, even while the bot runs; show progress and return the exit code."""
     from bot.ops.terminal_progress import TerminalProgress
     from bot.settings import DatabaseSettings, redact_for_terminal
     from bot.store.backup import copy_database
@@ -110,7 +110,7 @@ def run_bot() -> int:
 
 
 def _run(work: Coroutine[None, None, int]) -> int:
-    """Run a coroutine; unlike `asyncio.run` wait for no thread that is still resolving a host name."""
+    """Run a coroutine without waiting, as `asyncio.run` would, for threads that are still resolving host names."""
     loop = asyncio.new_event_loop()
     try:
         return loop.run_until_complete(work)
@@ -119,7 +119,7 @@ def _run(work: Coroutine[None, None, int]) -> int:
 
 
 def _exit_now(code: int) -> NoReturn:
-    """Exit without waiting for threads; everything is closed."""
+    """Exit without waiting for threads; everything else is closed by now."""
     logging.shutdown()
     os._exit(code)
 

@@ -65,13 +65,13 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: Seconds that running steps get to finish after a requested stop.
+#: Seconds that running steps get to finish (graceful shutdown).
 DRAIN_SECONDS = 7.0
 
-#: Seconds between two attempts to reach Telegram at the start, at most.
+#: The longest delay, in seconds, between two attempts to reach Telegram at startup.
 MAX_IDENTITY_BACKOFF = 30.0
 
-#: SQLite before this version can damage a database that two connections write to; we only ever have one.
+#: Older versions of SQLite can corrupt a database that two connections write to; the bot has one writing connection.
 SQLITE_CORRUPTION_FIXED_IN = (3, 51, 3)
 
 
@@ -108,7 +108,7 @@ class Application:
     update_filter: UpdateFilter
     long_poller: LongPoller
     token_rejection: TokenRejection
-    #: None when updates are polled for
+    #: None with long polling
     webhook: TelegramWebhook | None
     dispatcher: Dispatcher
     worker: Worker
@@ -150,7 +150,10 @@ class Application:
         return me
 
     async def try_fetch_identity(self, delay: float) -> BotAccount | None:
-        """Ask Telegram which bot this is; return None when that failed and is to be tried again in `delay` seconds."""
+        """Call getMe and prepare the delivery of updates; None after a failure, to be retried in `delay` seconds.
+
+        Raises CannotRun for a token that stays rejected.
+        """
         try:
             me = await self.telegram.get_me()
             await self._prepare_update_delivery()
@@ -175,9 +178,9 @@ class Application:
             log.warning("this Bot API server does not say whether a webhook is set")
 
     async def set_identity(self, me: BotAccount) -> None:
-        """Tell the parts which bot this is.
+        """Set the bot's own account, and claim the database for it.
 
-        Raises CannotRun for the database of another bot, whose message ids would be mistaken for ours.
+        Raises CannotRun for the database of another bot, whose message ids would be mistaken for this one's.
         """
         self.update_filter.set_identity(me)
         owner = await self.db.transact(lambda tx: tx.bot_identity.claim(me.id))
@@ -219,7 +222,7 @@ class Application:
 async def wire(
     settings: Settings, stack: AsyncExitStack, clocks: Clocks, lock: ProcessLock | None = None
 ) -> Application:
-    """Build and connect every part; `stack` closes them in reverse. `lock` keeps a second process away.
+    """Build and connect every part; `stack` closes them in reverse order. The watchdog checks `lock`, if there is one.
 
     Raises CannotRun when the database, a proxy or a certificate of the environment cannot be used.
     """
@@ -473,6 +476,5 @@ async def _run_unless_stopped(stop: asyncio.Event, work: Coroutine[None, None, T
 
 
 async def _cancel_and_wait(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait until it has ended."""
     task.cancel()
     await asyncio.wait([task])

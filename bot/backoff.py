@@ -1,4 +1,4 @@
-"""The delay before the next attempt: exponential backoff, without jitter, because there is one process."""
+"""Exponential backoff between attempts; without jitter, because there is only one process."""
 
 #: Seconds; the usual upper limit of `backoff`.
 MAX_BACKOFF = 60.0

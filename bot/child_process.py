@@ -1,7 +1,7 @@
-"""Child processes for work that the bot does not trust itself with: one process and one request each.
+"""Isolated child processes, one for each request: decoding an untrusted image, or drawing a chart.
 
 The child isolates itself before it reads the request (`process_isolation.serve_one_request`, which describes the
-protocol). It inherits neither files nor environment of the bot, and is always killed at the end.
+protocol). It inherits neither the bot's files nor its environment, and is always killed at the end.
 """
 
 import asyncio
@@ -15,10 +15,11 @@ from bot.process_isolation import FILTERED, FRAME_HEADER, UNFILTERED
 
 #: Seconds. On a busy machine, loading a decoder takes a while.
 _START_TIMEOUT = 30
-#: Seconds for which the child outlives its deadline: it ends itself in case the bot was killed.
+#: Seconds after its deadline at which the child ends itself, in case the bot was killed.
 _GRACE_PERIOD = 5
 
-#: The child's environment; ours may hold keys. Every further memory arena reserves address space, which is limited.
+#: The child's environment, since the bot's own may hold keys. Each malloc arena reserves some of the limited address
+#: space.
 _ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[1]), "MALLOC_ARENA_MAX": "1"}
 
 
@@ -27,11 +28,11 @@ class ChildProcessNotStarted(Exception):
 
 
 class ChildProcessFailed(Exception):
-    """The child process ended without a reply, or sent something that is none."""
+    """The child process ended without a reply, or sent an invalid one."""
 
 
 class ChildProcess:
-    """A running child process, which waits for its request."""
+    """A running child process that waits for its request."""
 
     def __init__(self, process: Process, seconds: float) -> None:
         self._process = process
@@ -46,18 +47,18 @@ class ChildProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None as long as the process is not known to have ended."""
+        """The exit code; None while the process is not known to have ended."""
         return self._process.returncode
 
     async def wait_until_isolated(self) -> None:
-        """Wait until the child can do no harm. Raises ChildProcessFailed."""
+        """Wait until the child has isolated itself. Raises ChildProcessFailed."""
         answer = await self._read(1)
         if answer not in (FILTERED, UNFILTERED):
             raise ChildProcessFailed("the process did not say that it is isolated")
         self.is_filtered = answer == FILTERED
 
     async def request(self, content: bytes, *, max_reply_bytes: int) -> bytes:
-        """Send the request and return the reply. Raises ChildProcessFailed and TimeoutError."""
+        """Send the request and return the reply. Raises ChildProcessFailed, and TimeoutError at the time limit."""
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - it is a pipe
         async with asyncio.timeout(self._seconds):
@@ -90,7 +91,7 @@ class ChildProcess:
         return f"exit code {exit_code}: {lines[-1][:200] if lines else 'no reply'}"
 
     def kill(self) -> None:
-        """Kill the process, which holds nothing that could be lost; its request then fails."""
+        """Kill the process; a pending request then fails."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
@@ -99,9 +100,9 @@ class ChildProcess:
 async def start_child_process(
     module: str, *, seconds: float, environment: Mapping[str, str] | None = None, keeps_stderr: bool = False
 ) -> AsyncIterator[ChildProcess]:
-    """Start a module of ours and wait until it is isolated; kill it at the end and wait until it is gone.
+    """Run a module of the bot in a child process, and wait until it is isolated; kill it at the end.
 
-    It gets `seconds` for its request. `keeps_stderr` has the last line of stderr in the message of ChildProcessFailed.
+    `seconds` is the time limit of its request. With `keeps_stderr`, ChildProcessFailed quotes the last line of stderr.
     Raises ChildProcessNotStarted.
     """
     try:

@@ -1,10 +1,9 @@
 """Timestamps and a steady clock.
 
-Machine clocks are sometimes set, by hours where they were wrong. If that counted as elapsed time, albums would close at
-once and tasks would be given up, or everything would wait for hours. So within a process time advances as it really
-passes, and the machine's clock is only approached, too slowly to matter to any limit. A clock that is set while the bot
-is stopped cannot be told from elapsed time; where it was set back, `store.clock_shift` corrects the stored times at the
-start.
+A machine's clock may be set, by hours if it was wrong. If such a jump counted as elapsed time, albums would close at
+once and tasks would be given up, or everything would wait for hours. So within a process, time advances like the
+monotonic clock and slews towards the wall clock, too slowly to matter to any limit. A jump while the bot is stopped
+cannot be told from elapsed time; if the clock went back, `store.due_times` shifts the stored due times at startup.
 """
 
 import logging
@@ -18,7 +17,7 @@ log = logging.getLogger(__name__)
 #: Milliseconds since 1970, UTC.
 Instant = int
 
-#: Milliseconds by which two readings may differ without meaning anything, and the largest relative drift of a clock.
+#: Jitter between readings of the two clocks (milliseconds), and the largest relative drift between them.
 TOLERANCE_MS, MAX_DRIFT = 2.0, 0.01
 
 #: Seconds after which a reading becomes the new anchor.
@@ -51,8 +50,8 @@ def start_of_day(day: int) -> Instant:
 class SteadyClock:
     """Returns the time in milliseconds: `wall_clock`, as long as that advances like `monotonic` (seconds).
 
-    Both the event loop and the database's thread call it. One lock covers reading the clocks and moving the anchor,
-    else a reading from before the move would be counted from the new anchor.
+    Thread-safe, because both the event loop and the database's thread call it. One lock covers reading the clocks and
+    moving the anchor; otherwise a reading from before the move would be counted from the new anchor.
     """
 
     def __init__(self, wall_clock: Callable[[], Instant], monotonic: Callable[[], float]) -> None:

@@ -1,4 +1,4 @@
-"""Defaults of all HTTP clients: no cookies, request bodies that are sent once, bounded reads, usable proxy settings."""
+"""What all HTTP clients share: no cookies, request bodies that are freed once sent, bounded reads, proxy checks."""
 
 import re
 import ssl
@@ -8,8 +8,8 @@ from http.cookiejar import CookieJar
 
 import httpx
 
-#: Up to this size a body is sent in one piece: multipart fields leave in two or three pieces each. While it is sent it
-#: is in memory twice.
+#: Bytes up to which a body is sent in one piece, since each multipart field would otherwise leave in two or three. Such
+#: a body is in memory twice while it is sent.
 MAX_BUFFERED_BYTES = 2 << 20
 
 #: The environment variables that name a proxy, also in lower case; NO_PROXY lists the exceptions.
@@ -30,7 +30,7 @@ class NoCookies(CookieJar):
 
 
 async def read_bounded(parts: AsyncIterator[bytes], max_bytes: int) -> bytes:
-    """Join the parts of a body; beyond `max_bytes` it ends with the part that exceeds it."""
+    """Return a body, cut off after the part that exceeds `max_bytes`: a longer result means that it is too large."""
     found, size = [], 0
     async for part in parts:
         found.append(part)
@@ -47,7 +47,7 @@ def read_content_length(response: httpx.Response) -> int | None:
 
 
 async def use_body_once(request: httpx.Request) -> None:
-    """Send the body once and then forget it; a request hook of httpx.
+    """Send the body once, and free it then; a request hook of httpx.
 
     httpx ties each response and its request into a reference cycle, which would keep an uploaded image in memory until
     the garbage collector runs.
@@ -72,9 +72,9 @@ class _SingleUseBody(httpx.AsyncByteStream):
 
 
 def find_proxy_problem(environ: Mapping[str, str]) -> str | None:
-    """Name the proxy variable that httpx cannot use, and the remedy; None where there is no problem.
+    """Return which proxy variable httpx cannot use, and the remedy; None if there is no problem.
 
-    `environ` has to be that of the process, which httpx reads by itself.
+    `environ` must be the environment of this process, because httpx reads that itself.
     """
     for name in (*PROXY_VARIABLES, *map(str.lower, PROXY_VARIABLES)):
         proxy = environ.get(name, "")

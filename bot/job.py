@@ -10,7 +10,7 @@ from bot.edit_options import DEFAULT_OPTIONS, EditOptions
 #: Replaces the ids of a user and a chat once they are erased.
 ERASED_ID = 0
 
-#: Charged for all who write in the name of a group or a channel when nobody is known to be responsible for it. This is
+#: Charged for everybody who writes in the name of a group or a channel where it is unknown who added the bot. This is
 #: the id of @GroupAnonymousBot, Telegram's placeholder for anonymous administrators, so no user has it.
 ANONYMOUS_SENDER_ID = 1_087_968_824
 
@@ -23,14 +23,14 @@ PROMPT_TIMEOUT = 3600.0
 #: Seconds after its first item at which an album closes in any case.
 MAX_ALBUM_SECONDS = 8.0
 
-#: Images of one request: what Kie accepts, and what a Telegram album holds.
+#: Images of one request: the limit of Kie and of a Telegram album.
 MAX_IMAGES = 10
 
 
 class State(StrEnum):
     """What is known for certain about a job, even after a crash."""
 
-    #: images are still arriving, or the prompt is missing; ends complete or cancelled
+    #: images are still arriving, or the prompt is missing; ends when it is complete or cancelled
     GATHERING = "gathering"
     #: the request is complete and no task can exist for it; ends when it is its turn
     QUEUED = "queued"
@@ -83,7 +83,7 @@ class FailureReason(StrEnum):
 class SourceImage:
     """One image that a user sent; downloaded from Telegram by `file_id`."""
 
-    #: orders the images of a request: the id of its message
+    #: orders the images of a request: the id of the image's message, or an index if a text refers to the images
     position: int
     file_id: str
     #: constant over time and across bots; cannot be used for a download
@@ -106,7 +106,7 @@ class EditRequest:
     chat_id: int
     #: a user; or the group or channel in whose name the message was sent
     user_id: int
-    #: the user whose limits it counts for, for a group or a channel the one responsible; or `ANONYMOUS_SENDER_ID`
+    #: whose limits it counts for: a user, `ANONYMOUS_SENDER_ID` or a chat (`AccessPolicy.charged_to`)
     charged_to: int
     #: the message that the answer replies to; None if its chat no longer exists
     message_id: int | None
@@ -114,7 +114,7 @@ class EditRequest:
     prompt: str
     sources: tuple[SourceImage, ...]
     received_at: Instant
-    #: of the messages about it
+    #: locale of the messages about it
     language: str = "en"
     #: fixed once it is queued
     options: EditOptions = DEFAULT_OPTIONS
@@ -168,7 +168,7 @@ class Job:
 
     @property
     def charged_to(self) -> int:
-        """The user whose share of the queue it takes."""
+        """Whose share of the fair queue it takes."""
         return self.request.charged_to
 
 

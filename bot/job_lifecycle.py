@@ -1,7 +1,8 @@
-"""What happens to jobs as a whole: complete, cancel, answer or erase them, with everything that users see of it.
+"""What happens to jobs as a whole: complete, cancel, answer, erase or move them, with everything that users see of it.
 
-Each function changes the job, its place in the queue, what it is charged and its messages in one transaction. In a
-group, where others read along, a reaction to the request replaces most messages.
+Each function changes the job, its place in the queue, its charges and its messages in the caller's transaction. State
+changes are compare-and-set: they return False if the job has changed meanwhile. In a group, where others read along, a
+reaction to the request replaces most messages.
 """
 
 import math
@@ -21,7 +22,7 @@ from bot.store.outbox import DeliveryOutcome, MessageDraft, MessageKind, OutboxM
 #: Credits for one image of google/nano-banana-edit, by Kie's price list of September 2026.
 DEFAULT_PRICE = 4.0
 
-#: Finished edits whose highest price is expected of the next one.
+#: Number of latest finished edits; the highest price among them is expected of the next one.
 PRICE_SAMPLE_SIZE = 20
 
 #: More than anybody orders in a day.
@@ -39,14 +40,14 @@ class RequestReaction(StrEnum):
 
 
 def with_prompt(tx: Transaction, request: EditRequest, text: str) -> EditRequest:
-    """Return a request with its prompt, and with the options that it asks for, or else those of its chat."""
+    """Return a request with its prompt and options: the ratio at the end of `text`, and the settings of its chat."""
     prompt, ratio = split_trailing_ratio(text)
     options = tx.chats.get_edit_options(request.chat_id)
     return replace(request, prompt=prompt, options=replace(options, aspect_ratio=ratio or options.aspect_ratio))
 
 
 def complete_request(tx: Transaction, job: Job, text: str, now: Instant) -> bool:
-    """Queue a request that has its images and its prompt; False if the job has changed meanwhile."""
+    """Queue and charge a request that has its images and its prompt; False if the job has changed meanwhile."""
     request = with_prompt(tx, job.request, text)
     queued = tx.jobs.transition(
         job,
@@ -85,7 +86,7 @@ def enqueue(tx: Transaction, job: Job, now: Instant) -> None:
 def requeue(
     tx: Transaction, job: Job, now: Instant, *, is_first: bool = True, is_ready: bool = False, **changes: Value
 ) -> bool:
-    """Queue a job again, before or behind the others of its lane; False if the job has changed meanwhile.
+    """Queue a job again, before the others or (unless `is_first`) behind them; False if the job has changed meanwhile.
 
     Unless it `is_ready`, its images are checked once more, because uploads expire.
     """
@@ -117,7 +118,7 @@ def set_reaction(tx: Transaction, job: Job, reaction: RequestReaction, now: Inst
 
 
 def cancel_job(tx: Transaction, job: Job, now: Instant) -> bool:
-    """Cancel a job if nothing was ordered for it yet; False if it is too late."""
+    """Cancel a job if nothing is ordered for it yet; False if it is too late."""
     if job.state not in UNORDERED_STATES:
         return False
     tx.fair_queue.remove(job.id)
@@ -128,7 +129,7 @@ def cancel_job(tx: Transaction, job: Job, now: Instant) -> bool:
 
 
 def retry_uncertain_order(tx: Transaction, job: Job, now: Instant) -> bool:
-    """Queue an uncertain order once more, as its user decided; False while a candidate task may be found to be its."""
+    """Queue an uncertain order once more, as its user decided; False while a task may turn out to be its own."""
     if tx.attempts.has_candidate_task(job.id):
         return False
     queued = requeue(tx, job, now, queued_at=now, asked_at=None, due_at=None, tries=0)
@@ -138,7 +139,7 @@ def retry_uncertain_order(tx: Transaction, job: Job, now: Instant) -> bool:
 
 
 def abandon_uncertain_order(tx: Transaction, job: Job, now: Instant) -> bool:
-    """End a job whose order is uncertain; the question to the user has said everything there is to say."""
+    """End a job whose order is uncertain; the question to the user is its only answer."""
     ended = tx.jobs.transition(
         job, State.FAILED, reason=FailureReason.ORDER_UNCERTAIN, finished_at=now, answered_at=now, due_at=None
     )
@@ -175,7 +176,7 @@ def mark_sent(tx: Transaction, message: OutboxMessage, message_id: int | None, n
 def delete_answer(tx: Transaction, job: Job, message_id: int, now: Instant) -> None:
     """Delete an answer for good, with its files; `message_id` is the message whose button was pressed.
 
-    What is still to come is not sent, and the URL of the result is forgotten.
+    Pending messages with its image or file are cancelled, and the URL of the result is erased.
     """
     answer = tx.outbox.get_pending_answer(job.id)
     if answer is not None:  # the press shows that it has arrived
@@ -191,9 +192,9 @@ def delete_answer(tx: Transaction, job: Job, message_id: int, now: Instant) -> N
 
 
 def erase_user(tx: Transaction, user_id: int, now: Instant) -> None:
-    """End and erase everything of a user in all chats; what is ordered is charged and never sent.
+    """End the open jobs of a user in all chats, and erase their data; ordered edits are charged and never delivered.
 
-    Steps under way find their job in another state than the one that they read, and stop.
+    The compare-and-set of a running step then fails, so the step stops.
     """
     for job in tx.jobs.list_open_of_user(user_id):
         if not cancel_job(tx, job, now):
@@ -204,7 +205,7 @@ def erase_user(tx: Transaction, user_id: int, now: Instant) -> None:
 
 
 def drop_chat(tx: Transaction, chat_id: int, now: Instant) -> None:
-    """Drop what waits for a chat that cannot be written to, before an order is paid in vain."""
+    """Drop the jobs and messages of a chat to which the bot cannot write, before an order is paid for in vain."""
     for job in tx.jobs.list_open_in_chat(chat_id):
         cancel_job(tx, job, now)
     tx.outbox.drop_chat(chat_id, now)
@@ -213,7 +214,7 @@ def drop_chat(tx: Transaction, chat_id: int, now: Instant) -> None:
 def migrate_chat(tx: Transaction, old_id: int, new_id: int, now: Instant) -> None:
     """Move everything of a group to the supergroup that it became; idempotent.
 
-    The supergroup has messages of its own, so replies to the group's are no longer possible.
+    The supergroup numbers its messages anew, so nothing can reply to those of the group any more.
     """
     if tx.chats.is_greeted(old_id):
         tx.outbox.cancel_by_key(greeting_key(new_id), now)  # it only looked like a new chat
@@ -232,14 +233,14 @@ def migrate_chat(tx: Transaction, old_id: int, new_id: int, now: Instant) -> Non
 
 
 def record_cost(tx: Transaction, credits_: float | None, now: Instant) -> None:
-    """Add the cost of a task to today's spending; the expected price where nobody knows or will learn it."""
+    """Add the credits of a task to today's spending; for None (never to be known) the expected price."""
     tx.credits.add_spending(_expected_price(tx) if credits_ is None else credits_, utc_day(now))
 
 
 def count_affordable_edits(tx: Transaction, daily_credits: float, committed: int, day: int) -> int:
-    """Return how many edits a UTC day's limit in credits allows besides those that are committed.
+    """Return how many more edits a UTC day's limit in credits allows, besides the `committed` ones.
 
-    One is allowed even if it seems to cost more than the limit: prices are only learned from edits.
+    A whole unused limit allows one, even if that seems to cost more: prices are only learned from edits.
     """
     price = min(_expected_price(tx), daily_credits)
     left = daily_credits - tx.credits.get_spending(day) - committed * price

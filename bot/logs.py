@@ -1,7 +1,7 @@
 """Redaction of secrets, and logging that redacts every line.
 
-What Kie, Telegram or a library returns is redacted where it comes in, before it can become a message, a row, a metric
-or an error; and everything that is logged or printed is redacted again. Users' own texts stay as they are.
+What Kie, Telegram or a library returns is redacted on entry, before it can become a message, a row, a metric or an
+error; and everything that is logged or printed is redacted again. Users' own texts are not changed.
 """
 
 import json
@@ -22,8 +22,8 @@ REDACTED = "[secret]"
 #: Characters; shorter values protect nothing, and would match parts of ordinary words.
 _MIN_SECRET_LENGTH = 6
 
-#: Escaped characters: in URLs (perhaps twice), in JSON within JSON, in HTML; and characters that no token contains may
-#: be escaped by a backslash alone.
+#: Escaped characters: in URLs (perhaps twice), in JSON (perhaps nested), in HTML. Characters that no token contains may
+#: also be escaped by a backslash alone.
 _ESCAPED_CHARACTER = re.compile(r"%(?:25)*[2-7][0-9a-f]|\\u00[2-7][0-9a-f]|&#", re.IGNORECASE)
 _ANY_ESCAPED_CHARACTER = re.compile(rf"{_ESCAPED_CHARACTER.pattern}|\\[^a-z0-9]", re.IGNORECASE)
 _BACKSLASH_FREE = re.compile(r"[A-Za-z0-9_:-]*")
@@ -65,13 +65,13 @@ class Redaction:
         return _BOT_TOKEN.sub(REDACTED, _BOT_TOKEN_IN_URL.sub(f"bot{REDACTED}", text))
 
     def _may_contain_secret(self, text: str) -> bool:
-        """Return quickly whether the slow pattern has to run, which is rare."""
+        """Return whether the slow pattern has to run, which is rare."""
         lowered = text.lower()
         return any(secret in lowered for secret in self._lowered) or self._escapes.search(text) is not None
 
 
 def _secret_part(secret: str) -> str:
-    """Return the secret part of a bot token, after the bot's id; of anything else the whole."""
+    """Return the part of a bot token after the bot's id; any other secret as a whole."""
     return secret.partition(":")[2] or secret
 
 
@@ -138,10 +138,10 @@ def configure_logging(level: str, log_format: str, secrets: Iterable[str]) -> No
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
-    # no line shows its place in the code or its thread: finding those takes longer than writing the line
+    # no line shows its place in the code or its thread, which take longer to find than the line takes to write
     logging._srcfile = None  # noqa: SLF001 - the documented way to turn it off
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    # else a log call with wrong arguments prints them without the formatter
+    # otherwise a log call with wrong arguments would print them unredacted
     logging.raiseExceptions = False
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread

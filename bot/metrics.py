@@ -1,6 +1,6 @@
 """The process's Prometheus metrics: what it has counted and timed since it started.
 
-Made once, in `app`. All labels come from small closed sets: no metric identifies a user. docs/monitoring.md lists them.
+Made once, in `app`. Labels have low cardinality, and none identifies a user. docs/monitoring.md lists all metrics.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -11,7 +11,7 @@ QUEUE_WAIT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 90
 #: Seconds. Kie mostly takes about ten, sometimes a minute, and now and then the better part of an hour.
 KIE_WORK_BUCKETS = (2.0, 4.0, 6.0, 8.0, 10.0, 12.5, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0, 900.0, 3600.0)
 
-#: Seconds, with the time that Kie took, the time in the queue, and up to an hour of waiting for a prompt.
+#: Seconds, including Kie's time, the time in the queue, and up to an hour of waiting for a prompt.
 ANSWER_BUCKETS = (1.0, 2.5, 5.0, 7.5, 10.0, 12.5, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 21_600.0)
 
 #: Seconds. After a callback it is half a second, after a late poll up to thirty.
@@ -25,7 +25,7 @@ class Metrics:
     """The counters and histograms; the metrics endpoint adds the gauges."""
 
     def __init__(self) -> None:
-        # else each series has a second one with the time of its first sample
+        # otherwise each series has a second one, with the time at which it was created
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         self.requests_accepted = Counter(

@@ -1,4 +1,4 @@
-"""Misspelt settings: variables that nobody reads, though their names are close to one of a setting."""
+"""Misspelt settings: variables that nothing reads, although their names resemble that of a setting."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

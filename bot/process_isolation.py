@@ -1,7 +1,7 @@
 """Isolation of child processes before they read untrusted bytes, and protection of the bot's own memory.
 
-A decoder may have a hole through which a file takes over its process. So the process first gives up, for good, what
-decoding does not need. It does so in three layers; the last one keeps the process from undoing the others:
+A malicious file may exploit a decoder and take over its process. So the process first gives up, for good, what decoding
+does not need. It does so in three layers; the last one keeps the process from undoing the others:
 
 - `no_new_privs`, and not dumpable: no program can gain privileges, no other process of this user can look into it, and
   no core file is written, not even by a core collector;
@@ -10,11 +10,11 @@ decoding does not need. It does so in three layers; the last one keeps the proce
 - seccomp on Linux, x86_64 and aarch64: the kernel carries out the system calls in _SYSCALLS and refuses all others.
   The list has no paths, sockets, signals or processes, no memory of others, and no way to make memory executable.
 
-A refused call gets EPERM and does not kill, because libraries that ask for more than they need (the number of
-processors, say) then go on without. The filter is installed with prctl(2), not seccomp(2), because the filters of
-systemd and Docker allow prctl; it applies to the calling thread, and the process has only one by then. Threads may be
-started later, but only with the clone flags of the C libraries: libde265 decodes HEIC in a thread. RLIMIT_NPROC is left
-alone because it counts the threads of all processes of a user.
+A refused call returns EPERM instead of killing the process, because libraries that ask for more than they need (the
+number of processors, say) go on without it. The filter is installed with prctl(2), not seccomp(2), because the filters
+of systemd and Docker allow prctl; it applies to the calling thread, and the process has only one by then. Threads may
+be started later, but only with the clone flags of the C libraries: libde265 decodes HEIC in a thread. RLIMIT_NPROC is
+left alone because it counts the threads of all processes of a user.
 
 Sources: prctl(2), seccomp(2), getrlimit(2), clone(2); in the kernel, Documentation/networking/filter.rst,
 include/uapi/linux/{audit,filter,sched,seccomp}.h, arch/x86/entry/syscalls/syscall_64.tbl and

@@ -1,8 +1,7 @@
 """The settings: environment variables and `.env`, read once and checked before anything starts.
 
-An error ends the program with one line that names the variable and the remedy, and never repeats a secret value.
-Misspelt names of limits are refused as well (`misspelt_settings`): they would be ignored like any variable of another
-program, and the limits with them.
+Each error is one line that names the variable and the remedy, and never repeats a secret value. A misspelt limit is an
+error as well (`misspelt_settings`), because it would be ignored and nothing would be limited.
 """
 
 import hmac
@@ -44,7 +43,7 @@ TELEGRAM_WEBHOOK_PATH = "/telegram/webhook"
 #: Kie calls back at this path, followed by the reference of the order.
 KIE_CALLBACK_PATH = "/kie/callback/"
 
-#: Proves whose endpoint it is, next to the URLs that Kie calls; the webhook's path does so as well.
+#: Answers the ownership proof, next to the URLs that Kie calls; the webhook's path answers it as well.
 OWNERSHIP_PROOF_PATH = f"{KIE_CALLBACK_PATH}proof"
 
 IdSet = Annotated[frozenset[int], NoDecode]
@@ -161,7 +160,7 @@ class Settings(DatabaseSettings):
     @field_validator("telegram_api_url")
     @classmethod
     def _refuse_token_in_api_url(cls, value: str) -> str:
-        """Refuse the beginning of a method's URL up to the token, which other programs expect."""
+        """Refuse a URL that goes on to /bot or the token, which other programs expect."""
         if re.search(r"/bot([0-9]|$)", value):
             raise ValueError("must end before /bot, like https://api.telegram.org: the bot adds that and the token")
         return value
@@ -226,13 +225,13 @@ class Settings(DatabaseSettings):
         return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), b"darkroom callback", "sha256")
 
     def ownership_proof(self, nonce: str) -> str:
-        """Return what only a bot with this token can answer to a nonce; it does not reveal the token."""
+        """Return the HMAC of a nonce that only a bot with this token can compute; it does not reveal the token."""
         message = f"darkroom proof {nonce}".encode("utf-8", "surrogatepass")
         return hmac.digest(self.telegram_bot_token.get_secret_value().encode(), message, "sha256").hex()
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every value that must never leave the process."""
+        """Every value that must be redacted wherever it appears."""
         values = (getattr(self, name) for name in SECRET_SETTINGS)
         return (*(value.get_secret_value() for value in values if value is not None), self.webhook_secret)
 
@@ -301,7 +300,7 @@ def find_misspelt_settings() -> list[Misspelling]:
 
 
 def _refuse_unusable_key_log(path: str | None) -> None:
-    """Check the file to which Python's ssl logs the keys of connections: importing aiohttp opens it."""
+    """Check the file to which Python's ssl logs session keys (SSLKEYLOGFILE): importing aiohttp opens it."""
     try:
         if path:
             Path(path).open("ab").close()

@@ -1,11 +1,9 @@
-"""Validates Bot API requests against aiogram's models, which are generated from Telegram's pages.
+"""Validates Bot API requests and updates against aiogram's models, which are generated from Telegram's documentation.
 
-`check` is for requests (give it to `LocalTelegram`), `check_update` for updates.
-Both refuse what the models do not know at any depth, because Telegram silently
-ignores a misspelt parameter and so would a test.
+`validate_request` is given to `LocalTelegram`, `validate_update` is for updates that a test makes. Both refuse unknown
+members at any depth, because Telegram silently ignores a misspelt parameter, and so would a test.
 
-Left to the local server, as no model says it: lengths, sizes of pictures, the 64
-bytes of a button's data.
+The local server checks what the models do not contain: lengths, sizes of images, the 64 bytes of callback data.
 """
 
 import importlib
@@ -22,7 +20,7 @@ _ATTACHED = "attach://"
 def validate_request(method: str, params: Mapping[str, object], files: Mapping[str, object]) -> None:
     """Validate a request; raise ValueError for anything that Telegram does not document.
 
-    `params` may be decoded or as a form carries them. `files` are the uploads by field.
+    `params` may be decoded or encoded as form fields. `files` are the uploads by field.
     """
     model = _model(method)
     decoded = {name: _decode_field(model.model_fields.get(name), value) for name, value in params.items()}
@@ -46,10 +44,7 @@ def _model(method: str) -> type[BaseModel]:
 
 
 def _model_by_name(module: str, name: str) -> type[BaseModel]:
-    """Return a model by its name.
-
-    Imported only here, because that takes seconds, and the process that hands out the tests needs none of it.
-    """
+    """Import a model only here: that takes seconds, and the process that distributes the tests needs none."""
     model: type[BaseModel] = getattr(importlib.import_module(module), name)
     return model
 

@@ -20,7 +20,7 @@ from tests.secret_leaks import LogCapture, capture_log, find_logged_user_content
 
 NOON = 1_800_000_000.0
 
-#: Long tests must not run into daily limits.
+#: Long tests must not exceed daily limits.
 NO_DAILY_LIMITS = {"daily_edits_per_user": 0, "daily_edits_per_chat": 0, "daily_edits": 0}
 
 
@@ -40,7 +40,7 @@ class ManualClock:
 
 
 class BotHarness:
-    """One bot, driven step by step."""
+    """One bot, run step by step."""
 
     bot: Application
 
@@ -91,12 +91,12 @@ class BotHarness:
         pending = [
             each for each in self.telegram.state.updates.pending if each["update_id"] >= self.bot.long_poller._offset
         ]
-        if pending:  # else getUpdates would wait, like the real one
+        if pending:  # otherwise getUpdates would wait, as Telegram's does
             await self.bot.long_poller.poll_once()
         await self.bot.dispatcher.handle_all()
 
     async def process_updates(self) -> None:
-        """Receive the pending updates, and do all work that is possible at this moment."""
+        """Receive and handle the pending updates, and run all work that is due."""
         await self.receive_updates()
         await self.settle()
         await self.bot.dispatcher.handle_all()  # updates that waited for group admins
@@ -123,7 +123,7 @@ class BotHarness:
         await self.run_due_work()
 
     def _seconds_until_callbacks(self) -> list[float]:
-        """Return the seconds until Kie may call back."""
+        """Return the seconds until each of Kie's possible callbacks."""
         if self._settings.public_url is None:
             return []
         return [*self.kie._account.seconds_until_changes(), *self.kie.callbacks.seconds_until_due()]
@@ -132,12 +132,12 @@ class BotHarness:
         return all(task.prepared_at is not None for task in self.kie.tasks.values())
 
     async def settle(self) -> None:
-        """Run everything that needs no more than the second between two messages to a chat."""
+        """Run everything that is due within the second that Telegram wants between two messages to a chat."""
         while (wait := await self.run_due_work()) <= 1.0:
             self.clock.now += max(wait, 0.001)
 
     async def request_edit(self, photo: bytes, caption: str = "make it snow", **how: Any) -> int:
-        """Let Ada send a photo, and do all work that is possible at this moment."""
+        """Let Ada send a photo, and run all work that is due; return the id of her message."""
         message_id = self.ada.send_photo(photo, caption=caption, **how)
         await self.receive_updates()
         await self.settle()

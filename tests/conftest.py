@@ -30,7 +30,7 @@ def _small_results() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _single_certificate_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Trust a single authority: tests use plain HTTP, and reading all of them takes each bot 50 ms."""
+    """Trust a single authority, since tests use plain HTTP: loading all of them takes each bot 50 ms."""
     bundle = Path(certifi.where()).read_text()
     alone = tmp_path_factory.mktemp("trust") / "authority.pem"
     alone.write_text(bundle[bundle.index(CERTIFICATE_BEGIN) : bundle.index(CERTIFICATE_END)] + CERTIFICATE_END)
@@ -54,7 +54,7 @@ async def world(tmp_path: Path) -> AsyncIterator[ProcessHarness]:
 
 @pytest.fixture
 def restored_logging() -> Iterator[None]:
-    """Put the logging of the test runner back."""
+    """Restore the logging of the test runner afterwards."""
     root = logging.getLogger()
     before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
     yield

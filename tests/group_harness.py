@@ -7,7 +7,7 @@ from bot.sandbox.telegram import Group, Person
 from bot.sandbox.telegram.bot_api_server import TelegramCall
 from tests.bot_harness import BotHarness
 
-#: Calls whose effect other members see.
+#: Methods of the Bot API whose effect other members see.
 VISIBLE_METHODS = ("sendMessage", "sendPhoto", "sendDocument", "setMessageReaction", "sendChatAction")
 
 
@@ -32,13 +32,13 @@ class GroupHarness:
         self.group.set_bot_status("member", person.user)
 
     async def process_updates(self) -> None:
-        """Receive the pending updates, and do all work that is possible at this moment."""
+        """Receive and handle the pending updates, and run all work that is due."""
         await self.harness.process_updates()
 
     async def finish_edits(self) -> list[dict[str, Any]]:
         """Finish all edits, and return the bot's images in the group."""
         await self.process_updates()
-        await self.harness.advance_time(4)  # in which an album closes, and what it needs is ordered
+        await self.harness.advance_time(4)  # until an album is closed and ordered
         await self.harness.advance_time(36)
         return self.pictures()
 

@@ -3,8 +3,8 @@
     python -m tests.isolation_attacks LEVEL
 
 It plays the bot and gives up root, so that the kernel treats it as in the container. For each attack it starts a
-`victim`, which stands for any other process, and a child that isolates itself and attacks. LEVEL is "all" of the
-isolation, "no seccomp" for a system without the filter, or "none". It prints the attacks that succeeded.
+`victim`, which stands for any other process, and a child that isolates itself and attacks. LEVEL is the isolation:
+"all", "no seccomp" (as on a system without the filter) or "none". It prints the attacks that succeeded.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ folder = Path()
 
 
 def require_success(is_done: bool) -> None:
-    """Raise OSError unless something worked."""
+    """Raise OSError with the current errno unless a call succeeded."""
     if not is_done:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
@@ -72,7 +72,7 @@ def connect() -> None:
 
 
 def read_bot_memory() -> None:
-    """The bot is the parent of this process, so its secret has the same address."""
+    """Read the secret out of the bot's memory: the bot is the parent process, so it has the same address."""
     found = ctypes.create_string_buffer(len(SECRET))
     local = struct.pack("PN", ctypes.addressof(found), len(SECRET))
     remote = struct.pack("PN", ctypes.addressof(remembered), len(SECRET))
@@ -87,7 +87,7 @@ def trace_bot() -> None:
 
 
 def clone(flags: int) -> None:
-    """Fork with clone(2); a filter might take its flags for those of a thread."""
+    """Fork with clone(2), whose flags a filter might mistake for those of a thread."""
     if system_call(56 if IS_X86 else 220, ctypes.c_long(flags | signal.SIGCHLD), 0, 0, 0, 0) == 0:
         os._exit(0)
 
@@ -158,7 +158,7 @@ ATTACKS: dict[str, Callable[[], object]] = {
     "start a thread": start_a_thread,
 }
 
-#: What some systems allow only to root: because of Yama, a container, or how the kernel was built.
+#: Attacks that some systems allow only to root: because of Yama, a container, or the kernel's configuration.
 OFTEN_FORBIDDEN = {
     "open the bot's memory", "read the bot's memory", "trace the bot", "ask the kernel by io_uring",
     "handle page faults", "load a program into the kernel", "watch events of the processor", "keep a key",
@@ -167,7 +167,7 @@ OFTEN_FORBIDDEN = {
 
 
 def refuse_seccomp() -> None:
-    """Make prctl(2) answer as on a kernel without filters, by means of a filter."""
+    """Install a filter that makes prctl(2) answer as on a kernel without seccomp."""
     instruction, load, if_equal, end = (
         process_isolation._bpf_instruction,
         process_isolation._LOAD,
@@ -186,7 +186,7 @@ def refuse_seccomp() -> None:
 
 
 def attack_succeeds(attack: Callable[[], object], level: str) -> bool:
-    """Attack in a child, which exits with 0 after a success, as does a program that it may have become."""
+    """Attack in a child process; return whether it exits with 0, as does the program that an attack may execute."""
     global victim  # noqa: PLW0603 - each attack gets a new one
     victim = _fork_child(signal.pause)
     child = _fork_child(lambda: _attack(attack, level))
@@ -219,7 +219,7 @@ def _attack(attack: Callable[[], object], level: str) -> None:
 
 
 def main(level: str) -> None:
-    """Play the bot, which hides its memory unless there is no isolation, and try everything."""
+    """Play the bot, which hides its memory unless `level` is "none", and try every attack."""
     global folder, remembered  # noqa: PLW0603 - the attacks use them
     remembered = ctypes.create_string_buffer(SECRET, len(SECRET))
     with tempfile.TemporaryDirectory() as made, socket.socket(socket.AF_UNIX) as theirs:
@@ -233,7 +233,7 @@ def main(level: str) -> None:
             os.setgroups([])
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
-        process_isolation._prctl(4, 1)  # giving up root has made it undumpable, which would hide what we look for
+        process_isolation._prctl(4, 1)  # giving up root cleared the dumpable flag, which would hide the secret
         if level != "none":
             process_isolation.hide_memory()
         for name, attack in ATTACKS.items():

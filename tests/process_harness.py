@@ -1,6 +1,6 @@
 """The bot as a process between a local Telegram and a local Kie.
 
-The servers outlive the bot, whatever is done to it, so tests ask them what arrived.
+The servers outlive the bot, whatever is done to it, so that tests can ask them what arrived.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from bot.sandbox.telegram import LocalTelegram
 from tests import bot_api_validator
 from tests.secret_leaks import find_logged_user_content, find_secret_leaks
 
-#: Obviously fake secrets of the right form, easy to find where they should not be.
+#: Canary secrets: of the right form, obviously fake, and easy to find where they should not be.
 TOKEN = "424242:" + "canary-telegram-" * 2 + "token"
 KEY = "canary-kie-" * 3 + "key"
 
-#: Seconds after which anything in a test counts as never.
+#: Seconds that a test waits for anything.
 TIMEOUT_SECONDS = 40.0
 
 PROJECT_ROOT = Path(__file__).parents[1]
@@ -111,7 +111,7 @@ class BotSubprocess:
 
     @property
     def was_started(self) -> bool:
-        """Whether a process was ever started."""
+        """Whether the bot was ever started."""
         return self._process is not None
 
     async def kill(self) -> None:
@@ -126,7 +126,7 @@ class BotSubprocess:
         assert self._process is not None
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
-                # not by the process object, which would take the exit code from its own watcher
+                # not by the process object, which would take the exit code away from asyncio's child watcher
                 os.kill(self._process.pid, number)
         return await self.wait_for_exit()
 
@@ -180,7 +180,7 @@ class ProcessHarness:
             "DAILY_EDITS_PER_USER": "0",
             "DAILY_EDITS_PER_CHAT": "0",
             "DAILY_EDITS": "0",
-            # without callbacks the first poll is to find the image
+            # without callbacks, the first poll should find the image
             "TASK_USUAL_SECONDS": "10" if "PUBLIC_URL" in settings else "0.5",
         } | settings
 

@@ -1,4 +1,4 @@
-"""A reverse proxy in front of the bot: the public address, which outlives the bot."""
+"""A reverse proxy in front of the bot, with a public URL that outlives the bot."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

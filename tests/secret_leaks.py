@@ -1,8 +1,7 @@
 """Searches for leaked secrets: canary values must be nowhere but where they belong.
 
-Both the tokens and the keys of the tests are canaries, and every bot that a test
-has opened is searched for them when it is closed: what it logged, what it stored,
-what it said to the other side, and what people read. So it is with what people write to it, which is in no log.
+The tokens and keys of the tests are canaries. When a test closes a bot, they are searched for in what it logged, what
+it stored, what it sent to the other side, and what users read. Users' texts are searched for in the log.
 """
 
 import logging
@@ -24,7 +23,7 @@ def find_secret_leaks(
     key: str,
     kie_knows_the_token: bool = False,
 ) -> list[str]:
-    """Return the places that leak a secret, in any case, and escaped as in URLs."""
+    """Return the places that leak a secret, in upper or lower case or percent-encoded."""
     secrets = {"token": token.partition(":")[2], "key": key}
     of_kie = {} if kie_knows_the_token else {"token": secrets["token"]}
     files = [file for file in folder.rglob("*.db*") if file.is_file()]
@@ -39,7 +38,7 @@ def find_secret_leaks(
 
 
 def _find_secrets(texts: Iterable[str], secrets: Mapping[str, str]) -> Iterator[str]:
-    """Return the secrets that are in any of the texts."""
+    """Yield the names of the secrets that are in any of the texts."""
     left = {name: (secret.lower(), "".join(f"%{ord(char):02x}" for char in secret)) for name, secret in secrets.items()}
     for text in texts:
         plain = text.lower()
@@ -56,7 +55,7 @@ class LogCapture(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a formatted line."""
+        """Keep the formatted record."""
         self.lines.append(self.format(record))
 
 
@@ -82,6 +81,6 @@ def find_logged_user_content(telegram: LocalTelegram, lines: Iterable[str]) -> l
     }
     log = "\n".join(lines)
     words = {each.removeprefix("/edit ") for each in written}
-    # commands alone are nobody's, and a word or two may be said by chance
+    # commands are not private, and a short word may be in the log by chance
     private = {each for each in words if len(each) > 5 and not each.startswith("/")} | set(telegram.state.files._files)
     return [each for each in private if each in log]

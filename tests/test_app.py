@@ -1,4 +1,4 @@
-"""Warnings about the settings at the start."""
+"""Warnings about the settings at startup."""
 
 from pathlib import Path
 

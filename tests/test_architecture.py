@@ -1,4 +1,4 @@
-"""What the documents say is what the code does."""
+"""The documents agree with the code, and the code keeps rules that no linter knows."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The oracle lets through what Telegram documents, and nothing else."""
+"""The validator accepts what Telegram documents, and nothing else."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A clock that is set does no harm to what waits, whatever state it is in."""
+"""A clock that is set harms no job or message, whatever its state."""
 
 import itertools
 import sys
@@ -20,7 +20,7 @@ JUMPS = (-3 * DAY, -HOUR, HOUR, 3 * DAY)
 
 
 class AdjustableClock:
-    """A wall clock, and really elapsed seconds."""
+    """A wall clock that can be set, and the seconds that really elapsed."""
 
     def __init__(self) -> None:
         self.elapsed = 0.0
@@ -61,7 +61,7 @@ def test_two_threads_never_see_it_fall_back() -> None:
     passing = itertools.count()
 
     def seconds() -> float:
-        return float(next(passing))  # each reading is a second after the one before, whichever thread makes it
+        return float(next(passing))  # each reading is a second later, whichever thread makes it
 
     clock = SteadyClock(lambda: round((NOON + seconds()) * 1000), seconds)
     fell_back: list[int] = []
@@ -109,10 +109,12 @@ def _set_wall_clock(house: BotHarness, seconds: float) -> None:
 async def test_a_clock_that_is_set_while_the_bot_runs_changes_nothing_for_anybody(tmp_path: Path, jump: float) -> None:
     async with open_bot_harness(tmp_path, max_running=2, creates_per_10_seconds=2) as house:
         house.kie.script_outcomes(SUCCESS, STUCK)
-        house.ada.send_photo(make_photo())  # lacks its words
-        for _ in range(4):  # of these one hangs at Kie, one is finished, and two wait
+        house.ada.send_photo(make_photo())  # lacks its prompt
+        for _ in range(4):  # one of them hangs at Kie, one is finished, and two wait
             house.ada.send_photo(make_photo(), caption="make it snow")
-        house.kie.faults.add("createTask", Fault(FaultKind.DISCONNECT_AFTER))  # and the first one is in doubt
+        house.kie.faults.add(
+            "createTask", Fault(FaultKind.DISCONNECT_AFTER)
+        )  # and the order of the first one is uncertain
         await house.process_updates()
         _set_wall_clock(house, jump)
         await house.advance_time(1200)

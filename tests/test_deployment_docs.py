@@ -1,4 +1,4 @@
-"""What operators are told and given: it names what there is, and works as it stands."""
+"""The documents and files for operators: they name only what exists, and work as they are."""
 
 import asyncio
 import configparser
@@ -38,7 +38,7 @@ NAMES = {name.upper() for name in Settings.model_fields}
 
 @cache
 def _admin_messages() -> dict[str, str]:
-    """Return what the bot tells admins, by name, with a sign for what is filled in."""
+    """Return the bot's messages to admins by name, with … for each placeholder."""
     body = FluentParser().parse(files(i18n).joinpath("en.ftl").read_text(encoding="utf-8")).body
     messages = [each for each in body if isinstance(each, ftl.Message) and each.id.name.startswith("admin-")]
     return {each.id.name: "".join(map(_render_element, each.value.elements)) for each in messages if each.value}
@@ -49,7 +49,7 @@ def _render_element(element: ftl.TextElement | ftl.Placeable) -> str:
 
 
 def _table_rows() -> list[str]:
-    """Return what the table of messages to admins explains."""
+    """Return the messages that the table of messages to admins explains."""
     _, _, section = OPERATING_TEXT.partition("\n## What it tells admins\n")
     return re.findall(r"^\| “(.+?)” \|", section.partition("\n## ")[0], re.MULTILINE)
 
@@ -154,7 +154,7 @@ def test_the_proxies_let_the_two_paths_through_and_as_much_as_the_door_takes() -
 
 def test_the_unit_starts_the_bot_again_unless_something_has_to_be_changed() -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]  # as the library's own documentation has it
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # as configparser's documentation says
     unit.read_string((OPERATING_FILES / "darkroom.service").read_text(encoding="utf-8"))
     service = unit["Service"]
     assert (service["Restart"], service["RestartPreventExitStatus"]) == ("on-failure", "2")
@@ -164,7 +164,7 @@ def test_the_unit_starts_the_bot_again_unless_something_has_to_be_changed() -> N
 
 
 def _health_check(port: int) -> int:
-    """Do what the image says that an engine is to do, and return how it ended."""
+    """Run the image's health check, and return its exit code."""
     [command] = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)
     _, *words = json.loads(command)
     environment = {"PORT": str(port), "PATH": os.environ["PATH"], "http_proxy": "http://127.0.0.1:9"}

@@ -1,4 +1,4 @@
-"""The file that an operator copies first: complete, explained, and in step with the settings."""
+"""`.env.example`, which an operator copies first, is complete, explained, and in step with the settings."""
 
 import re
 from pathlib import Path
@@ -24,21 +24,21 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fill_in_secrets(text: str) -> str:
-    """Do what an operator does: write the two secrets behind their names."""
+    """Fill in the two secrets, as an operator does."""
     for name, value in SECRETS.items():
         text = text.replace(f"\n{name}=\n", f"\n{name}={value}\n")
     return text
 
 
 def read_settings(folder: Path, text: str) -> Settings:
-    """Return what the bot makes of this text as its `.env`."""
+    """Return the settings with this text as `.env`."""
     file = folder / ".env"
     file.write_text(text, encoding="utf-8")
     return Settings(_env_file=file)
 
 
 def default_settings(folder: Path) -> Settings:
-    """Return the settings of an operator who says nothing but the secrets."""
+    """Return the settings of an operator who sets only the secrets."""
     return read_settings(folder, "".join(f"{name}={value}\n" for name, value in SECRETS.items()))
 
 

@@ -1,4 +1,4 @@
-"""What all HTTP clients have in common."""
+"""What all HTTP clients share: request bodies and cookies."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""The catalogues: complete, with the same things filled in, and within Telegram's limits, in every language."""
+"""The catalogues are complete, have the same placeholders, and keep Telegram's limits, in every language."""
 
 import ast
 from functools import cache
@@ -22,7 +22,7 @@ from bot.store.chats import Preference
 BOT = Path(__file__).parents[1] / "bot"
 LANGUAGES = languages()
 
-#: What the code puts together from parts.
+#: Names of sentences that the code builds from parts.
 COMPOSED = (
     {f"admin-halt-{halt}" for halt in BlockCause}
     | {f"idea-{idea.name}" for idea in PROMPT_SUGGESTIONS.values()}
@@ -71,17 +71,17 @@ COMPOSED = (
         "stats-most",
     }
 )
-#: What only other sentences refer to.
+#: Sentences that only other sentences refer to.
 REFERENCED_ONLY = {"about-to-go", "usually", "limit-used-up", "not-taken-today"}
 
 
 class VariableCollector(Visitor):
-    """Collects what a message refers to."""
+    """Collects the variables that a message refers to."""
 
     def __init__(self) -> None:
         self.variables: set[str] = set()
 
-    def visit_VariableReference(self, node: ftl.VariableReference) -> None:  # noqa: N802 - named by the library
+    def visit_VariableReference(self, node: ftl.VariableReference) -> None:  # noqa: N802 - the library's name
         self.variables.add(node.id.name)
 
 

@@ -1,4 +1,4 @@
-"""Whatever is logged, however it is logged, no secret comes out."""
+"""Whatever is logged, and however, no secret appears in the log."""
 
 import json
 import logging

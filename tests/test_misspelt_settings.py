@@ -1,4 +1,4 @@
-"""A setting with a misspelt name is named with the right one: an error where a limit would not hold, else a warning."""
+"""A misspelt setting is reported with the right name: an error if a limit would not apply, otherwise a warning."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Attacks on the isolation of child processes, from inside (`isolation_attacks`), and on the bot's own secrets."""
+"""Attacks on the isolation of child processes from inside (`isolation_attacks`), and on the bot's secrets."""
 
 import asyncio
 import errno
@@ -52,7 +52,7 @@ def test_without_seccomp_it_still_opens_nothing_and_learns_no_secret() -> None:
     assert successful_attacks("no seccomp") <= LEFT_WITHOUT_SECCOMP
 
 
-# The filter for other machines cannot be installed here, but it can be interpreted like the kernel does.
+# The filter for other machines cannot be installed here, but it can be interpreted as the kernel would.
 
 X86, ARM = 0xC000003E, 0xC00000B7
 

@@ -1,4 +1,4 @@
-"""No secret comes through the filter, in whatever case and spelling, and everything else does."""
+"""Redaction replaces every secret, in any case and spelling, and nothing else."""
 
 import json
 import string
@@ -16,7 +16,7 @@ HALF = TOKEN.partition(":")[2]
 ODD_KEY = 'odd-+/=&"key\\' + "canary"
 REDACT = Redaction([TOKEN, KEY, ODD_KEY])
 
-#: How one character may be written.
+#: The spellings of a character: plain, in the other case, and escaped for URLs, JSON and HTML.
 SPELLINGS = (
     lambda char: char,
     str.swapcase,
@@ -28,7 +28,7 @@ SPELLINGS = (
     lambda char: f"&#x{ord(char):X};",
 )
 
-#: What no spelling begins or ends with.
+#: Text that cannot be part of a spelling next to it.
 SURROUNDING_TEXT = st.text(st.sampled_from(string.ascii_letters + string.digits + " /:'\"<>{}é日"), max_size=20)
 
 

@@ -1,7 +1,7 @@
-"""Regular expressions meet foreign words and files: none may take longer than in proportion to their length.
+"""No regular expression may be open to ReDoS: each takes linear time on any text or file of a user or server.
 
-Each one is tried on what it is meant for, with one part of it repeated thousands of times and an end that does not
-fit. Where two repetitions could share that part, the time grows with the square of the length, and shows.
+Each one is tried on samples that it matches, with one part repeated thousands of times and an end that does not match.
+Where two repetitions can match that part (catastrophic backtracking), the time grows at least quadratically, and shows.
 """
 
 import ast
@@ -18,7 +18,7 @@ import bot
 
 ROOT = Path(bot.__file__).parent
 
-#: What each one is meant for, by its module and name, or by itself where it has no name.
+#: Samples that each one matches, by its module and name or, if it has no name, by its pattern.
 SAMPLE_MATCHES: dict[str, tuple[str | bytes, ...]] = {
     "bot.telegram.buttons._CALLBACK_DATA": ("1:more:12:34",),
     "bot.inbound.http_endpoints._NONCE": ("0123456789abcdef" * 2,),
@@ -59,22 +59,22 @@ SAMPLE_MATCHES: dict[str, tuple[str | bytes, ...]] = {
     r"[A-Za-z0-9_-]+:[A-Za-z0-9_-]+": ("123456:ABC-def",),
 }
 
-#: Characters: the longest words that people can send.
+#: Characters: the longest text that users can send.
 LENGTH = 4096
 
-#: Seconds: a hundred times what it takes to go through them once, and less than the square takes.
+#: Seconds: a hundred times what linear time takes, and less than quadratic time takes.
 BUDGET = 0.03
 
 
 class RegexUse(NamedTuple):
-    """A regular expression and how it is tried: search, match, fullmatch, sub."""
+    """A regular expression and the method that the code calls: search, match, fullmatch, sub."""
 
     pattern: "re.Pattern[Any]"
     method: str
 
 
 def _find_regex_uses() -> dict[str, list[RegexUse]]:
-    """Return every use of a regular expression in the code, by the keys of `MEANT_FOR`."""
+    """Return every use of a regular expression in the code, by the keys of `SAMPLE_MATCHES`."""
     found: dict[str, list[RegexUse]] = {}
     sources = {path: path.read_text(encoding="utf-8") for path in sorted(ROOT.rglob("*.py"))}
     everything = "\n".join(sources.values())
@@ -88,7 +88,7 @@ def _find_regex_uses() -> dict[str, list[RegexUse]]:
 
 
 def _regex_uses_of_module(path: Path, source: str) -> Iterator[tuple[str, "re.Pattern[Any]"]]:
-    """Find those that a module gives a name; one that makes none is not loaded."""
+    """Yield the named expressions of a module, which is imported only if it has any."""
     names = [
         target.id
         for line in ast.parse(source).body
@@ -114,7 +114,7 @@ REGEX_USES = _find_regex_uses()
 
 
 def _repeat_parts(meant: Any) -> Iterator[Any]:
-    """Repeat each short part of something, and let it end in a way that does not fit."""
+    """Yield variants of a sample with a short part repeated, and with and without an end that does not match."""
     wrong = "\0!" if isinstance(meant, str) else b"\0!"
     for start in range(len(meant)):
         for end in range(start + 1, min(start + 3, len(meant)) + 1):
@@ -124,7 +124,7 @@ def _repeat_parts(meant: Any) -> Iterator[Any]:
 
 
 def _measure_seconds(use: RegexUse, words: Any) -> float:
-    """Return the least of three measures, or the first one that is well below the budget."""
+    """Return the shortest of three measurements, or the first one that is below the budget."""
     least = BUDGET * 1000
     for _ in range(3):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A secret in the wrong place is found, wherever that is."""
+"""The search for leaks finds a secret in any wrong place."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A mistake in the settings is one line that names the variable and the remedy, and tells no secret."""
+"""An error in the settings is one line that names the variable and the remedy, and contains no secret."""
 
 import re
 from pathlib import Path

@@ -11,7 +11,7 @@ from bot.store.outbox import MessageKind, MessageSubject
 from bot.store.users import AccessRule
 from bot.telegram.buttons import ButtonAction
 
-#: Seconds for which a list of a group's admins is used.
+#: Seconds for which the cached list of a group's admins is valid.
 GROUP_ADMINS_TTL = 60.0
 
 #: Actions for everybody who sees the button.
@@ -42,7 +42,7 @@ class AccessDecision(StrEnum):
     """Whether somebody may use the bot."""
 
     ALLOWED = "welcome"
-    #: no, and they are told so
+    #: no, and a reply says so
     NOT_ALLOWED = "stranger"
     #: no, and they get no answer
     BLOCKED = "blocked"
@@ -50,9 +50,10 @@ class AccessDecision(StrEnum):
 
 @dataclass(frozen=True)
 class AccessPolicy:
-    """The ids of users and chats in the settings; an empty list of allowed ids allows everybody.
+    """The access rules of the settings; an empty list of allowed ids allows everybody.
 
-    Admins are always allowed. A stored rule counts more than the list, and a rule for a user more than one for a chat.
+    Admins are always allowed. For others a block always wins; otherwise a stored rule overrides the list, and a user's
+    rule overrides that of a chat.
     """
 
     allowed_ids: frozenset[int]
@@ -76,11 +77,11 @@ class AccessPolicy:
         return AccessDecision.NOT_ALLOWED if self.allowed_ids else AccessDecision.ALLOWED
 
     def charged_to(self, tx: Transaction, user_id: int, chat_id: int) -> int:
-        """Return whose limits count for a request in a chat, and whose access rules hold as well.
+        """Return the id whose limits a request in a chat counts for, and whose access rules apply as well.
 
-        Anybody can make groups and channels, so a message in the name of one counts for the user who added the bot to
-        the chat, or for one id that they all share where that user is unknown. A chat to which an admin added the bot,
-        and admins have no limits, has the limits of a user itself.
+        Anybody can create groups and channels, so a message in the name of one counts for the user who added the bot to
+        the chat or, if that user is unknown, for one id that all such senders share. If an admin added the bot, who has
+        no limits, it counts for the chat, which then has the limits of a user.
         """
         if user_id > 0:
             return user_id
@@ -94,7 +95,7 @@ class AccessPolicy:
         return principal in self.admin_ids
 
     def is_exempt(self, tx: Transaction, user_id: int, chat_id: int) -> bool:
-        """Return whether no limit or rule holds: for an admin, and for everybody in a group that is one."""
+        """Return whether no limit or rule applies: to an admin, and to everybody in a group that is listed as one."""
         return not self.admin_ids.isdisjoint((user_id, chat_id, tx.chats.get_former_id(chat_id)))
 
 
@@ -111,7 +112,7 @@ def requires_group_admin(origin: UpdateOrigin, content: UpdateContent, job: Job 
         return True
     if job is None or action in ANYONE_ACTIONS or job.request.user_id == origin.user_id:
         return False
-    # nobody knows who asked in the name of a group or channel
+    # it is unknown which user asked in the name of a group or channel
     return action in GROUP_ADMIN_ACTIONS or job.request.user_id < 0
 
 
@@ -126,10 +127,10 @@ def is_press_allowed(origin: UpdateOrigin, action: ButtonAction, job: Job, admin
 def is_button_of_message(ctx: UpdateContext, press: ButtonPressed, action: ButtonAction, job: Job) -> bool:
     """Return whether the pressed message is one of the bot's about a job, and offers this action.
 
-    A changed client can send any button data for any message of the bot, but it cannot invent a message. A message may
-    not be known yet, while Telegram's answer to its sending is late or lost: then it counts if Telegram shows it with
-    this button and it is newer than the request. Older ones do not, because in a restored backup the number in the
-    button may be that of another job.
+    A modified client can send any callback data for any message of the bot, but it cannot invent a message. The bot may
+    not know a message yet, because Telegram's response to sending it is late or lost: such a message counts if Telegram
+    shows it with this button and it is newer than the request. An older one does not, because after the restore of a
+    backup the number in the button may be that of another job.
     """
     subjects = ctx.tx.outbox.list_subjects(ctx.origin.chat_id, ctx.origin.message_id)
     if any(each.job_id != job.id for each in subjects):

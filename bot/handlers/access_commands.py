@@ -12,7 +12,7 @@ from bot.store.users import AccessRule
 
 RULE_BY_COMMAND = {"allow": AccessRule.ALLOWED, "deny": AccessRule.DENIED, "block": AccessRule.BLOCKED}
 
-#: Ids below this belong to supergroups and channels, the negative ones above it to basic groups.
+#: Ids below this are those of supergroups and channels, negative ones above it those of basic groups.
 LOWEST_BASIC_GROUP_ID = -1_000_000_000_000
 
 
@@ -26,7 +26,7 @@ class _AccessTarget:
 
 
 def change_access(ctx: UpdateContext, policy: AccessPolicy, command: CommandGiven, bot_id: int) -> Sentence:
-    """Store an access rule for the users and chats that an admin means, in force at once; return the reply."""
+    """Store an access rule for the users and chats that an admin means, effective at once; return the reply."""
     rule = RULE_BY_COMMAND[command.name]
     targets = _resolve_targets(ctx, policy, command, bot_id)
     if targets is None:
@@ -55,10 +55,10 @@ def _resolve_targets(
     job_id = ctx.tx.outbox.get_job_id(ctx.origin.chat_id, command.target.message_id)
     job = None if job_id is None else ctx.tx.jobs.get(job_id)
     author = command.target.author_id if job is None else job.request.user_id
-    # a reply to oneself, or to a message of the bot about nobody, is a mistake
+    # a reply to oneself, or to a message of the bot about no job, is a mistake
     if author is None or author in (bot_id, ctx.origin.user_id):
         return None
-    # what was forwarded to the bot in private was written in the chat that wrote it
+    # a message that is forwarded in private counts as written in the author's own chat
     chat_id = ctx.origin.chat_id if ctx.origin.is_group else author
     charged_to = policy.charged_to(ctx.tx, author, chat_id) if job is None else job.request.charged_to
     is_channel = author < 0 and author != chat_id
@@ -71,11 +71,11 @@ def _resolve_targets(
 def _with_inviter(
     ctx: UpdateContext, command: CommandGiven, target: _AccessTarget, inviter: _AccessTarget
 ) -> list[_AccessTarget]:
-    """Return whom to allow or shut out when a message in the name of a chat counts for the user who added the bot.
+    """Return whom a command is about if a message in the name of a chat counts for the user who added the bot.
 
-    To shut out one such name is no use, since that user can make more of them: the user is shut out. So is a channel,
-    because it writes in other groups as well; a group is not, because its members write in their own name. To allow
-    means the name itself, and its user only if they are shut out.
+    To deny or block one such chat is useless, since that user can create more: the user is denied or blocked. So is a
+    channel, because it writes in other groups as well; a group is not, because its members write in their own names. To
+    allow means the chat itself, and its user only if they are denied or blocked.
     """
     if RULE_BY_COMMAND[command.name] is not AccessRule.ALLOWED:
         return [inviter, target] if target.kind == "channel" else [inviter]

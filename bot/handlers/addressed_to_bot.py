@@ -1,9 +1,9 @@
 """Decides, before anything is stored, whether an update is meant for the bot.
 
-What people say among each other in a group is never stored. There the bot is addressed by a command, by a mention on
-an image or in reply to one, and by a reply to its messages about an edit. Only one item of an album says so: the items
-before it are held in memory, for as long as an album may take. A malformed update is stored, so that an operator can
-look at it.
+What members of a group say to each other is never stored. There the bot is addressed by a command, by a mention on an
+image or in reply to one, and by a reply to its messages about an edit. In an album only one item addresses the bot, so
+the items before it are held in memory for as long as an album may take. A malformed update is stored for an operator to
+inspect.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,17 +17,17 @@ from bot.job import MAX_ALBUM_SECONDS
 from bot.store.database import Transaction
 from bot.telegram.client import BotAccount
 
-#: Commands that the bot takes in a group also when they do not name it.
+#: Commands that the bot accepts in a group even if they do not name it.
 GROUP_COMMANDS = ("edit", "cancel", "status", "settings", "help", "privacy", "start", "usage")
 
-#: Items of albums that are held in memory, in all: some 4 kB each. Beyond that an album begins with the item that
-#: addresses the bot.
+#: Album items held in memory at most, about 4 kB each. Beyond that, an album begins with the item that addresses the
+#: bot.
 MAX_HELD_ALBUM_ITEMS = 1000
 
 
 @dataclass(frozen=True)
 class ReceivedUpdate:
-    """An update as it came, and what it says; `parsed` is None when it is malformed."""
+    """An update as received, and parsed; `parsed` is None when it is malformed."""
 
     raw: dict[str, Any]
     parsed: ParsedUpdate | None
@@ -39,7 +39,7 @@ class ReceivedUpdate:
 
 
 class UpdateFilter:
-    """Selects the updates that are meant for the bot, once `set_identity` has said who that is."""
+    """Selects the updates that are meant for the bot; needs `set_identity` first."""
 
     def __init__(self) -> None:
         self.me = BotAccount(0, "")
@@ -50,7 +50,7 @@ class UpdateFilter:
         self.me = me
 
     def parse_candidate(self, raw: dict[str, Any]) -> ReceivedUpdate | None:
-        """Parse an update; None when it is not meant for the bot, whatever is stored."""
+        """Parse an update; return None when it cannot be meant for the bot, whatever is stored."""
         try:
             parsed = parse_update(raw, self.me)
         except ValueError:
@@ -64,7 +64,7 @@ class UpdateFilter:
     def select_for_bot(
         self, tx: Transaction, candidates: Iterable[ReceivedUpdate], now: Instant
     ) -> list[ReceivedUpdate]:
-        """Return the updates to store, with the held items of an album that one of them belongs to."""
+        """Return the updates to store, with the held items of their albums."""
         self._forget_expired(now)
         selected: list[ReceivedUpdate] = []
         for update in candidates:
@@ -91,7 +91,7 @@ class UpdateFilter:
 
 
 def _is_addressed(update: ParsedUpdate, message: GroupMessage) -> bool:
-    """Whether a message in a group is meant for the bot, as far as it shows that by itself."""
+    """Return whether a message in a group is meant for the bot, judging by that message alone."""
     if isinstance(update.content, GroupMigrated):
         return True
     if not message.is_from_member:
@@ -111,7 +111,7 @@ def _depends_on_stored(message: GroupMessage) -> bool:
 def _belongs_to_stored(
     tx: Transaction, origin: UpdateOrigin, message: GroupMessage, selected: Iterable[ReceivedUpdate]
 ) -> bool:
-    """Whether a message belongs to an album or edit that is stored, or is selected to be."""
+    """Return whether a message belongs to an album or edit that is stored or about to be."""
     chat_id, album = origin.chat_id, message.media_group_id
     if message.is_edited:
         return (

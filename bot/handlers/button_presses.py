@@ -1,4 +1,4 @@
-"""Presses of the buttons under the bot's messages: each is answered, and each takes effect once.
+"""Presses of the buttons under the bot's messages: each is answered, and each takes effect once (deduplication).
 
 Whether a press takes effect depends on the message that was pressed, because anybody can forge the data of a button.
 """
@@ -27,14 +27,14 @@ DELETABLE_FOR = 48 * 3600.0
 #: Seconds before an image or a file is sent again: Telegram does not tell whether the first one was deleted.
 RESEND_COOLDOWN = 3600.0
 
-#: Originals, and results that could not be sent, that one user may request at once, and seconds until one more. Each is
-#: downloaded from Kie and sent: up to 50 MB for an edit that was counted once.
+#: How many originals, and results that could not be sent, a user may request at once, and seconds until one more. Each
+#: is downloaded from Kie and sent: up to 50 MB for an edit that was counted once.
 RESEND_BURST, RESEND_INTERVAL = 3, 60.0
 
-#: Users whose requests for originals and results are remembered.
+#: Users that this rate limit tracks.
 MAX_TRACKED_USERS = 10_000
 
-#: The answers where the job is erased.
+#: The callback answers for a job that is erased.
 SENTENCE_WHEN_GONE = {
     ButtonAction.SEND_ORIGINAL: "original-gone",
     ButtonAction.VARIATION: "toast-erased",
@@ -63,7 +63,7 @@ class _JobPress:
 
 
 def handle_button_press(ctx: UpdateContext, limits: PressLimits, press: ButtonPressed, admins: frozenset[int]) -> None:
-    """Do what a button press asks for, if that is still possible for the user, and answer it."""
+    """Do what a button press asks for, if that is still possible and the user may, and answer it."""
     button = press.button
     text = sentence("toast-old") if button is None else _handle_press(ctx, limits, press, button, admins)
     answer_button_press(ctx, press.press_id, text)
@@ -89,7 +89,7 @@ def _handle_press(
 
 
 def _why_unavailable(ctx: UpdateContext, press: ButtonPressed, action: ButtonAction, job: Job) -> Sentence | None:
-    """Return why nobody can press this button any more, or None."""
+    """Return why this button has no effect any more, whoever presses it, or None."""
     if job.request.is_erased:
         return sentence(SENTENCE_WHEN_GONE.get(action, "toast-old"))
     if job.request.chat_id != ctx.origin.chat_id:
@@ -108,7 +108,7 @@ def _cancel_job(press: _JobPress) -> Sentence:
 
 
 def _send_original(press: _JobPress) -> Sentence:
-    """Send the file that an answer was made from, once for everybody who sees the answer."""
+    """Send an answer as Kie's original file, once for everybody who sees the answer."""
     ctx, job = press.ctx, press.job
     if ctx.tx.outbox.has_pending(job.id, MessageKind.FILE):
         return sentence("toast-coming")
@@ -138,7 +138,6 @@ def _fetch_result(press: _JobPress) -> Sentence:
 
 
 def _queue_result(press: _JobPress, kind: MessageKind, key: str, caption: str, reply_to: int | None) -> None:
-    """Send Kie's result to the chat in which the button was pressed."""
     request = press.job.request
     draft = MessageDraft(
         key=key,
@@ -164,7 +163,7 @@ def _may_resend(press: _JobPress) -> bool:
 
 
 def _order_variation(press: _JobPress) -> Sentence:
-    """Order the same edit once more for the user who pressed, however often they press one at a time."""
+    """Order the same edit once more for the user who pressed, but not while another variation of it is pending."""
     ctx, quotas, request = press.ctx, press.limits.quotas, press.job.request
     if press.job.state is not State.SUCCEEDED or not request.sources or not request.prompt:
         return sentence("toast-erased")
@@ -191,7 +190,6 @@ def _order_variation(press: _JobPress) -> Sentence:
 
 
 def _delete_answer(press: _JobPress) -> Sentence:
-    """Delete an answer, and the original files sent for it."""
     ctx, job = press.ctx, press.job
     sent_at = ctx.tx.outbox.last_sent_at(job.id, MessageKind.IMAGE) or job.answered_at
     if sent_at is not None and add_seconds(sent_at, DELETABLE_FOR) < ctx.now:
@@ -201,7 +199,6 @@ def _delete_answer(press: _JobPress) -> Sentence:
 
 
 def _use_suggestion(press: _JobPress) -> Sentence:
-    """Complete a request with a suggested prompt."""
     ctx, job = press.ctx, press.job
     suggestion = PROMPT_SUGGESTIONS.get(press.button.number)
     if suggestion is None:
@@ -216,7 +213,7 @@ def _use_suggestion(press: _JobPress) -> Sentence:
 
 
 def _resolve_uncertain_order(press: _JobPress) -> Sentence:
-    """Order again, or give up, as the user decides by the buttons of the latest question."""
+    """Order again or give up, as the user decides with a button of the latest question."""
     tx, job = press.ctx.tx, press.job
     if job.state is not State.SUBMITTING or job.asked_at is None or job.asked_at != press.button.number:
         return sentence("toast-settled")

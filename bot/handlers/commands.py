@@ -35,7 +35,7 @@ def cancel_edits(ctx: UpdateContext) -> Sentence:
     for job in jobs:
         if job not in too_late:
             ctx.tx.progress_messages.queue_deletion(job.id, ctx.now)  # the reply takes its place
-    # of an uncertain order the user knows that it may not come
+    # the user knows already that an uncertain order may bring no image
     coming = sum(job.asked_at is None for job in too_late)
     cancelled = len(jobs) - len(too_late)
     if cancelled and coming:
@@ -63,10 +63,10 @@ def describe_usage(ctx: UpdateContext, quotas: QuotaPolicy) -> SentenceList:
 
 
 def _is_relevant(ctx: UpdateContext, quota: RemainingQuota, quotas: list[RemainingQuota]) -> bool:
-    """Return whether to name a limit: the user's and the group's, and the one for all if it is the nearest."""
+    """Return whether to name a limit: the user's and the group's, and the one for all if the least of it is left."""
     if quota.scope is UsageScope.ALL:
         return quota.remaining <= min(each.remaining for each in quotas)
-    # in private the chat's limit is a second one of the user's own, and only the nearer one counts
+    # in a private chat, the chat's limit is a second one of the same user, and only the one with less left matters
     own = [each for each in quotas if each.scope is not UsageScope.ALL]
     return ctx.origin.is_group or quota is min(own, key=lambda each: each.remaining)
 

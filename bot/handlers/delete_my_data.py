@@ -1,6 +1,6 @@
 """/delete: shows users what is stored about them, from all chats, and deletes it when they confirm.
 
-Only in the private chat: the data concerns nobody else, and other people read a group.
+Only in the private chat, because others read a group.
 """
 
 from bot import job_lifecycle
@@ -19,12 +19,12 @@ OWN_DATA_COMMANDS = (CommandGiven("privacy"), CommandGiven("delete"))
 
 CONFIRMATION_ACTIONS = frozenset({ButtonAction.DELETE_MY_DATA, ButtonAction.KEEP_MY_DATA})
 
-#: Begins the key of the question whether to delete everything.
+#: Prefix of the outbox key of the question whether to delete everything.
 CONFIRMATION_KEY_PREFIX = "erase:"
 
 
 def is_about_own_data(content: UpdateContent) -> bool:
-    """Return whether somebody asks about their own data or decides about it, which everybody may do."""
+    """Return whether a user asks about their own data or decides about it, which everybody may do."""
     return content in OWN_DATA_COMMANDS or _confirmation_action(content) is not None
 
 
@@ -69,14 +69,14 @@ def handle_deletion_press(ctx: UpdateContext, press: ButtonPressed) -> Sentence 
 
 
 def _find_confirmation_menu(tx: Transaction, origin: UpdateOrigin, press: ButtonPressed) -> OutboxMessage | None:
-    """Return the question whose button was pressed, if the user was asked it."""
+    """Return the confirmation question whose button was pressed, if it was asked of this user."""
     menu = tx.menus.get(origin.chat_id, origin.message_id, is_offered=press.is_offered)
     is_question = menu is not None and menu.draft.key.startswith(CONFIRMATION_KEY_PREFIX)
     return menu if is_question and origin.chat_id == origin.user_id else None
 
 
 def _send_unrecorded(ctx: UpdateContext, text: Sentence, what: str) -> None:
-    """Send a message of which no record is kept."""
+    """Send a message whose outbox row is deleted afterwards."""
     draft = MessageDraft(
         key=f"{EPHEMERAL_KEY_PREFIX}{ctx.origin.chat_id}:{what}",
         chat_id=ctx.origin.chat_id,

@@ -1,7 +1,7 @@
 """Handles the updates of the inbox: each becomes rows, replies included, in one transaction.
 
-That transaction also marks the update handled, so after a crash at any instant it either still waits or has caused
-everything that it causes. Nothing slow happens here.
+The same transaction marks the update handled, so its effects are stored exactly once, even if the bot crashes. Nothing
+slow happens here.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ from bot.store.outbox import MessageDraft, MessageKind
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a batch of updates counts as hanging, on the slowest of disks.
+#: Seconds after which a batch of updates counts as hanging, even on the slowest disk.
 HANGS_AFTER = 60.0
 
 #: Attempts at an update while memory or file descriptors run out, since the update may be the cause.
@@ -63,7 +63,7 @@ SHARED_REPLY_COMMANDS = frozenset({"start", "help", "privacy"})
 
 
 class Dispatcher:
-    """Handles the inbox, in the order of a fair queue, whenever it is woken."""
+    """Handles the inbox whenever it is woken, in turn by chat (fair queue)."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Dispatcher:
         self._wake_worker = wake_worker
         self._wake_retention = wake_retention
         self._wakeup = wakeup
-        #: the moment of the monotonic clock after which this counts as hanging
+        #: seconds of the monotonic clock after which the dispatcher counts as hanging
         self.hang_deadline = math.inf
 
     def wake(self) -> None:
@@ -108,7 +108,7 @@ class Dispatcher:
             await self._wakeup.wait()
 
     async def handle_all(self) -> None:
-        """Handle every update that waits."""
+        """Handle every waiting update."""
         has_more = True
         while has_more:
             self.hang_deadline = self._monotonic() + HANGS_AFTER
@@ -117,13 +117,13 @@ class Dispatcher:
         self.hang_deadline = math.inf
 
     async def _handle_batch(self) -> bool:
-        """Handle the next updates, if any; return whether more of them wait."""
+        """Handle the next updates, if any; return whether more are waiting."""
         taken: list[StoredUpdate] = []
         try:
             has_erased, has_more = await self._db.transact(lambda tx: self._handle_in_transaction(tx, taken))
         except MustRestart:
             raise
-        except Exception as error:  # no fault of an update may stop those behind it
+        except Exception as error:  # a poison message must not block the updates behind it
             if not taken:
                 raise
             # those before it were rolled back as well, and are handled again
@@ -134,7 +134,7 @@ class Dispatcher:
         return has_more
 
     async def _handle_failure(self, stored: StoredUpdate, error: Exception) -> None:
-        """Set an update aside. Where the machine may be at fault, raise MustRestart instead, `MAX_TRIES` - 1 times."""
+        """Quarantine an update. If the machine may be at fault, raise MustRestart instead, `MAX_TRIES` - 1 times."""
         fault, exc_info = type(error).__name__, hide_message(error)  # the message may quote the update
         may_pass = isinstance(error, OSError | MemoryError)
         if may_pass and await self._db.transact(lambda tx: tx.inbox.increment_tries(stored.update_id)) < MAX_TRIES:
@@ -144,9 +144,9 @@ class Dispatcher:
         await self._db.transact(lambda tx: self._set_aside(tx, stored, fault))
 
     def _handle_in_transaction(self, tx: Transaction, taken: list[StoredUpdate]) -> tuple[bool, bool]:
-        """Handle the next updates, and add each to `taken` first, so that the last one is known when it fails.
+        """Handle the next updates, adding each to `taken` first, so that the last one is the one that failed.
 
-        Returns whether somebody has had all their data deleted, and whether more updates wait.
+        Returns whether a user's data was deleted, and whether more updates are waiting.
         """
         has_erased = False
         until = self._monotonic() + BATCH_SECONDS
@@ -253,7 +253,7 @@ class Dispatcher:
         return None
 
     def _set_aside(self, tx: Transaction, stored: StoredUpdate, fault: str) -> None:
-        """Quarantine an update, and notify the admins and its sender, unless very many messages wait for them."""
+        """Quarantine an update, and notify the admins and its sender, unless too many messages are pending for them."""
         now, key = self._clock(), f"poison:{stored.update_id}"
         tx.inbox.quarantine(stored.update_id, fault, now)
         admins = [
@@ -297,7 +297,7 @@ def _known_group_admins(ctx: UpdateContext) -> frozenset[int]:
 
 
 def _refuse_access(ctx: UpdateContext, content: UpdateContent, decision: AccessDecision) -> None:
-    """Tell a stranger so once a day; a blocked user only sees that a button press has no effect."""
+    """Reply once a day to users who are not allowed; blocked ones only get an empty answer to a button press."""
     user_id = ctx.origin.user_id
     text = sentence("stranger", id=f"{user_id}") if decision is AccessDecision.NOT_ALLOWED else None
     if isinstance(content, ButtonPressed):

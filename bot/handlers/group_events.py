@@ -1,4 +1,4 @@
-"""What happens to the bot in a chat, and to a group: added, removed, migrated to a supergroup."""
+"""The bot is added to a group, gets other rights there, is removed or blocked; a group becomes a supergroup."""
 
 from bot import job_lifecycle
 from bot.clock import add_seconds
@@ -8,7 +8,7 @@ from bot.i18n import sentence
 from bot.store.chats import greeting_key
 from bot.store.outbox import MessageDraft
 
-#: Seconds; a group that becomes a supergroup looks like a new one for a moment.
+#: Seconds before the greeting: a group that becomes a supergroup looks like a new one for a moment.
 GREETING_DELAY = 1.0
 
 
@@ -17,7 +17,7 @@ def handle_membership_change(ctx: UpdateContext, change: BotMembershipChanged, *
     tx, origin = ctx.tx, ctx.origin
     tx.chats.set_receives_all_messages(origin.chat_id, receives_all=change.is_admin)
     if change.is_new:
-        # an anonymous admin is the same made-up user in every group: ANONYMOUS_SENDER_ID
+        # an anonymous admin is the same placeholder user in every group: ANONYMOUS_SENDER_ID
         tx.chats.set_added_by(origin.chat_id, origin.user_id)
     if not change.is_new or not is_allowed or not tx.chats.mark_greeted(origin.chat_id, ctx.now):
         return
@@ -27,7 +27,7 @@ def handle_membership_change(ctx: UpdateContext, change: BotMembershipChanged, *
 
 
 def handle_bot_removed(ctx: UpdateContext) -> None:
-    """Drop everything that waits for a chat in which the bot can no longer write."""
+    """Drop the jobs and messages of a chat in which the bot can no longer write."""
     chat_id = ctx.origin.chat_id
     if ctx.origin.is_group:
         ctx.tx.chats.set_receives_all_messages(chat_id, receives_all=False)

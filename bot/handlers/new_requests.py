@@ -1,4 +1,4 @@
-"""Images become requests: complete ones are queued, the others wait for more images or for a prompt."""
+"""Turns images into requests: complete ones are queued, the others wait for more images or for a prompt."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ from bot.telegram.client import MAX_DOWNLOAD_BYTES
 
 
 def handle_image(ctx: UpdateContext, quotas: QuotaPolicy, image: ImageSent) -> None:
-    """Queue an image that came with a prompt, or ask for one."""
+    """Queue an image that came with a prompt, or ask for a prompt."""
     if image.source.size is not None and image.source.size > MAX_DOWNLOAD_BYTES:
         reply(ctx, sentence("file-too-large"))
     elif not is_known_message(ctx) and not quotas.refuse_if_exceeded(ctx):
@@ -32,7 +32,7 @@ def handle_image(ctx: UpdateContext, quotas: QuotaPolicy, image: ImageSent) -> N
 
 
 def handle_album_item(ctx: UpdateContext, quotas: QuotaPolicy, item: AlbumItemSent, album_window: float) -> None:
-    """Add an item to its album, which closes when `album_window` seconds pass without another one."""
+    """Add an item to its album, which closes after `album_window` seconds without another one (debounce)."""
     job = ctx.tx.jobs.get_by_album(ctx.origin.chat_id, item.media_group_id)
     closes_at = add_seconds(ctx.now, album_window)
     if job is None:
@@ -72,7 +72,7 @@ def is_valid_prompt(prompt: str) -> bool:
 
 
 def is_known_message(ctx: UpdateContext) -> bool:
-    """Return whether the message belongs to a request already: Telegram may deliver it twice."""
+    """Return whether the message belongs to a request already (deduplication: delivery is at-least-once)."""
     return ctx.tx.request_messages.get(ctx.origin.chat_id, ctx.origin.message_id) is not None
 
 

@@ -1,8 +1,8 @@
-"""Limits on what may be asked for: requests that wait, edits a day, and credits a day.
+"""Quotas on new requests: requests waiting at once, edits a day, and credits a day.
 
 The limit on waiting requests protects users: a place in a queue of hours helps nobody, and nobody should fill the queue
-alone. The daily limits protect the operator, who pays. All are checked in the transaction that would accept a request,
-so they are exact; an accepted request stays accepted, whatever it lacks.
+alone. The daily limits protect the operator, who pays; they are checked again when a request gets its prompt. All
+checks are made in the transaction that accepts the request, so they are exact.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from bot.job import Job
 from bot.store.daily_usage import EVERYONE_ID, UsageScope
 from bot.store.outbox import MessageDraft
 
-#: Requests of all users that are not ordered yet: 83 minutes at Kie's 20 orders in 10 seconds.
+#: Requests of all users that are not ordered yet: at Kie's 20 orders in 10 seconds, 83 minutes of them.
 MAX_WAITING = 10_000
 
 #: The same for one user, in all chats together.
@@ -58,11 +58,11 @@ class QuotaPolicy:
         self._access_policy = access_policy
 
     def is_limited(self, ctx: UpdateContext) -> bool:
-        """Return whether the daily limits hold for the sender: not for admins."""
+        """Return whether the daily limits apply to the sender; they do not apply to admins."""
         return not self._access_policy.is_exempt(ctx.tx, ctx.origin.user_id, ctx.origin.chat_id)
 
     def charged_to(self, ctx: UpdateContext) -> int:
-        """Return whose limits count for a request of the sender."""
+        """Return the id whose limits a request of the sender counts for."""
         return self._access_policy.charged_to(ctx.tx, ctx.origin.user_id, ctx.origin.chat_id)
 
     def remaining(self, ctx: UpdateContext) -> list[RemainingQuota]:
@@ -80,7 +80,7 @@ class QuotaPolicy:
         ]
 
     def why_queue_full(self, ctx: UpdateContext) -> Sentence | None:
-        """Return why too many requests wait for another one of the sender, or None."""
+        """Return why the queue takes no other request of the sender, or None if it does."""
         if ctx.tx.jobs.count_waiting(MAX_WAITING) >= MAX_WAITING:
             return sentence("queue-full", where=ctx.origin.chat_type)
         waiting = ctx.tx.jobs.count_waiting_charged_to(self.charged_to(ctx), MAX_WAITING_PER_USER)
@@ -106,7 +106,7 @@ class QuotaPolicy:
         return sentence("used-up", whose=whose, most=most, time=time_until_tomorrow(ctx.now))
 
     def admit(self, ctx: UpdateContext, job: Job) -> Sentence | None:
-        """Charge a request whose prompt has come; or cancel it and return why, where a limit is exhausted.
+        """Charge a request whose prompt has come, or cancel it and return which limit is exhausted; idempotent.
 
         Until its prompt comes, a request counts for its sender only.
         """
@@ -132,7 +132,7 @@ class QuotaPolicy:
     def refuse_if_exceeded(self, ctx: UpdateContext, *, album: str | None = None) -> bool:
         """Refuse a new request that exceeds a limit, with a reply; return whether it was refused.
 
-        The rest of a refused album is refused as well, even if there is room by then: nobody asked for half an album.
+        The rest of a refused album is refused as well, even if the limit allows it by then: half an album is no use.
         """
         key = None if album is None else f"full:{ctx.origin.chat_id}:album:{album}"
         if key is not None and ctx.tx.outbox.has_key(key):
@@ -141,7 +141,7 @@ class QuotaPolicy:
         if refusal is None:
             return False
         reply_once(ctx, refusal, about=f"full:{ctx.origin.user_id}")
-        if key is not None:  # a mark for the rest of the album, which is never sent
+        if key is not None:  # a marker row for the rest of the album, never sent
             ctx.tx.outbox.add(MessageDraft(key=key, chat_id=ctx.origin.chat_id, body=""), ctx.now)
             ctx.tx.outbox.cancel_by_key(key, ctx.now)
         return True

@@ -1,7 +1,7 @@
-"""Replies to one message of a user, as rows of the outbox.
+"""Replies to one message of a user, as rows of the outbox, with a throttle.
 
-Only edits are always answered. Everything else is answered while few replies wait for the chat, since they leave at one
-a second; and what tells somebody that the bot cannot use a message is said once a minute in each chat.
+Only edits are always answered. Other replies are dropped while many are pending for the chat, since they leave at one a
+second; and a notice that the bot cannot use a message is sent once a minute in each chat.
 """
 
 from bot.handlers.update_types import UpdateContext
@@ -9,7 +9,7 @@ from bot.i18n import Sentence, SentenceList
 from bot.store.menus import Menu
 from bot.store.outbox import EPHEMERAL_KEY_PREFIX, MessageDraft, MessageKind
 
-#: The reaction to an edited caption or text that was taken over.
+#: The reaction to an edited caption or text that takes effect.
 EDIT_NOTED_REACTION = "✍"
 
 #: Milliseconds within which a notice is sent once in each chat.
@@ -35,9 +35,10 @@ def draft_reply(
 def reply(
     ctx: UpdateContext, text: Sentence | SentenceList, *, once: str | None = None, job_id: int | None = None
 ) -> None:
-    """Reply to a message, unless very many replies wait for the chat already.
+    """Reply to a message, unless too many replies are pending for the chat.
 
-    `once` is the key when several messages cause the same reply. An answer to a reply with a job is about its images.
+    `once` is a deduplication key, if several messages may cause the same reply. When a user replies to a message with a
+    `job_id`, that is about the job's images.
     """
     if not ctx.tx.outbox.has_max_pending(ctx.origin.chat_id, MessageKind.TEXT):
         key = once or f"reply:{ctx.origin.chat_id}:{ctx.origin.message_id}"
@@ -67,7 +68,7 @@ def react_to_edit(ctx: UpdateContext) -> None:
 
 
 def answer_button_press(ctx: UpdateContext, press_id: str, text: Sentence | None) -> None:
-    """Answer a button press, unless very many answers wait; without a text where the effect can be seen."""
+    """Answer a button press, unless too many answers are pending; `text` is None where the effect is visible."""
     if ctx.tx.outbox.has_max_pending(ctx.origin.chat_id, MessageKind.CALLBACK_ANSWER):
         return
     draft = MessageDraft(
@@ -81,6 +82,6 @@ def answer_button_press(ctx: UpdateContext, press_id: str, text: Sentence | None
 
 
 def open_menu(ctx: UpdateContext, key_prefix: str, menu: Menu) -> None:
-    """Reply with a menu, which takes the place of the one that the chat had."""
+    """Reply with a menu, which replaces the previous one of the chat."""
     key = f"{key_prefix}{ctx.origin.chat_id}:{ctx.origin.message_id}"
     ctx.tx.menus.open(draft_reply(ctx, key, menu.serialize(), MessageKind.MENU), ctx.now)

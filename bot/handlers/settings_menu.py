@@ -1,4 +1,4 @@
-"""/settings: a menu for the format and shape of images, how they are sent, and the language of a chat."""
+"""/settings: a menu for the format and aspect ratio of images, how they are sent, and the language of a chat."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from bot.telegram.buttons import Button, ButtonAction, ButtonPress
 #: The page that shows the current values; on each other page one of them is chosen.
 OVERVIEW_PAGE = 0
 
-#: The numbers are stored in buttons in people's chats and must not change.
+#: The numbers are stored in buttons in users' chats and must not change.
 PREFERENCE_BY_PAGE: Mapping[int, Preference] = {
     1: Preference.FORMAT,
     2: Preference.ASPECT_RATIO,
@@ -21,15 +21,15 @@ PREFERENCE_BY_PAGE: Mapping[int, Preference] = {
     4: Preference.LANGUAGE,
 }
 
-#: Begins the key of the menu.
+#: Prefix of the menu's outbox key.
 MENU_KEY_PREFIX = "settings:"
 
-#: The choice of no fixed language, but that of the sender's app.
+#: The choice of the locale of the sender's app instead of a fixed language.
 APP_LANGUAGE = ""
 
 
 def open_settings_menu(ctx: UpdateContext) -> None:
-    """Reply with the settings of the chat, unless a menu with them is about to be sent."""
+    """Reply with the settings of the chat, unless such a menu is pending."""
     if not ctx.tx.menus.has_pending(ctx.origin.chat_id, "settings"):
         open_menu(ctx, MENU_KEY_PREFIX, _render_page(ctx, OVERVIEW_PAGE))
 
@@ -84,7 +84,7 @@ def _overview_label(preference: Preference, value: str, language: str) -> str:
 
 
 def _value_label(preference: Preference, value: str, language: str) -> str:
-    """Return the name of a choice; that of a language in the language itself."""
+    """Return the name of a choice; a language is named in that language."""
     if preference is Preference.LANGUAGE:
         return sentence("this-language").translate(value) if value else sentence("own-language").translate(language)
     if value in set(AnswerAs) or value == AspectRatio.AUTO:
@@ -113,7 +113,7 @@ def _current_values(ctx: UpdateContext) -> dict[Preference, str]:
 
 
 def _encode_value(value: str) -> int:
-    """Return a number for a choice that every version encodes alike: its letters."""
+    """Return the bytes of a choice as a number, so that every version encodes it alike."""
     return int.from_bytes(value.encode(), "big")
 
 

@@ -1,7 +1,7 @@
 """Texts without an image, and edited captions and texts: finds the image that a text is about.
 
-A reply is about what it replies to. Any other text is for the newest request of its sender in this chat that waits for
-a prompt.
+A reply is about the message that it replies to. Any other text is for the newest request of its sender in this chat
+that waits for a prompt.
 """
 
 from dataclasses import replace
@@ -77,7 +77,6 @@ def _find_replied_job(ctx: UpdateContext, reply_to: ReplyTarget) -> Job | None:
 
 
 def _find_sent_job(ctx: UpdateContext, reply_to: ReplyTarget) -> Job | None:
-    """Return the job that a message of the bot is about."""
     if reply_to.message_id is None:
         return None
     job_id = ctx.tx.outbox.get_job_id(ctx.origin.chat_id, reply_to.message_id)
@@ -85,12 +84,11 @@ def _find_sent_job(ctx: UpdateContext, reply_to: ReplyTarget) -> Job | None:
 
 
 def _find_replied_images(ctx: UpdateContext, reply_to: ReplyTarget) -> tuple[SourceImage, ...]:
-    """Return the images that a reply is about, if any."""
     job = _find_replied_job(ctx, reply_to)
     if job is not None and _is_replied_answer_deleted(ctx, reply_to, job):
         return ()
     if reply_to.source is not None:
-        # of an answer, Kie has a better version than Telegram
+        # Kie's version of an answer is better than Telegram's
         answer = _find_sent_job(ctx, reply_to)
         return (replace(reply_to.source, full_url=None if answer is None else answer.result_url),)
     if job is None or job.state not in FINAL_STATES:
@@ -100,12 +98,12 @@ def _find_replied_images(ctx: UpdateContext, reply_to: ReplyTarget) -> tuple[Sou
 
 
 def _is_replied_answer_deleted(ctx: UpdateContext, reply_to: ReplyTarget, job: Job) -> bool:
-    """Return whether a deleted answer is not to be edited: by nobody, nor its request by anybody but its sender."""
+    """Return whether a reply is about a deleted answer: nobody may edit that, and only the asker its source images."""
     if job.answer_deleted_at is None or reply_to.message_id is None:
         return False
     if reply_to.source is None:
         return ctx.origin.user_id != job.request.user_id
-    # the image of a user stays usable
+    # a user's own image stays usable
     return ctx.tx.outbox.get_job_id(ctx.origin.chat_id, reply_to.message_id) == job.id
 
 
@@ -124,7 +122,7 @@ def _reply_no_image(ctx: UpdateContext, reply_to: ReplyTarget | None) -> None:
 
 
 def handle_edited_message(ctx: UpdateContext, quotas: QuotaPolicy, text: str) -> None:
-    """Follow a user who edits a caption or a text, as long as nothing is ordered."""
+    """Apply the new text of an edited message to its request, as long as nothing is ordered."""
     origin = ctx.origin
     message = ctx.tx.request_messages.get(origin.chat_id, origin.message_id)
     job = None if message is None else ctx.tx.jobs.get(message.job_id)
@@ -151,7 +149,7 @@ def _change_prompt(ctx: UpdateContext, job: Job, previous_text: str) -> None:
         reply(ctx, text, once=f"changed:{ctx.update_id}")
         return
     request = job_lifecycle.with_prompt(ctx.tx, job.request, prompt)
-    if request != job.request:  # else an earlier caption of the album still counts
+    if request != job.request:  # otherwise an earlier caption of the album still counts
         ctx.tx.jobs.update(job, prompt=request.prompt, **edit_option_columns(request.options))
         react_to_edit(ctx)
 

@@ -1,4 +1,4 @@
-"""From Telegram's JSON to the bot's own types: pure, and without a look at anything stored.
+"""Parses Telegram's JSON into the bot's own types, without I/O.
 
 The models name only the fields that are used, so that a new field or kind of content can never make an update
 malformed. Source: Bot API 10.0, "Update" and "Message".
@@ -34,12 +34,12 @@ from bot.job import SourceImage
 from bot.telegram.buttons import parse_callback_data
 from bot.telegram.client import BotAccount
 
-# Python reads a codec from disk at its first use, which must not be that of a mention while file descriptors are short
+# Python reads a codec from disk at its first use: not when a mention is parsed, while file descriptors may be exhausted
 codecs.lookup("utf-16-le")
 
 COMMAND_PATTERN = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@(\w+))?(?:\s+|$)")
 
-#: The command that may stand before a prompt, and adds nothing to it.
+#: The optional command before a prompt.
 EDIT_COMMAND = "edit"
 
 #: Commands about a user or chat, who is named by id or by a reply.
@@ -102,7 +102,7 @@ class _Media(_Model):
         return bool(self.photo) or self.document is not None
 
     def image(self, position: int) -> SourceImage | None:
-        """Return the still image; `position` is where it stands among those of a request."""
+        """Return the still image, if any; `position` orders it among those of a request."""
         if self.photo:
             return _source_image(position, max(self.photo, key=lambda size: size.width * size.height), is_photo=True)
         # an animation comes with a document as well
@@ -118,7 +118,7 @@ class _Sent(_Media):
 
     @property
     def sender_id(self) -> int | None:
-        """The user, or the group or channel in whose name they wrote: all of those have the same made-up user."""
+        """The user, or the group or channel in whose name they wrote: those all have the same placeholder user."""
         if self.sender_chat is not None:
             return self.sender_chat.id
         return None if self.from_user is None else self.from_user.id
@@ -196,7 +196,7 @@ class _ChatMemberUpdated(_Model):
 
 
 def parse_update(raw: dict[str, object], me: BotAccount) -> ParsedUpdate | None:
-    """Return what an update says to the bot, which is `me`; None for channels and for kinds that start nothing.
+    """Return what an update says to the bot, which is `me`; None for channels and for kinds that are not used.
 
     Raises ValueError for a malformed update.
     """
@@ -233,7 +233,7 @@ def _parse_membership_change(change: _ChatMemberUpdated, me: BotAccount) -> Pars
 
 def _parse_button_press(query: _CallbackQuery, me: BotAccount) -> ParsedUpdate | None:
     user, message = query.from_user, query.message
-    if message is None:  # under a message that was sent by way of the bot, in a chat that it does not see
+    if message is None:  # under an inline message, in a chat that the bot does not see
         return ParsedUpdate(_origin(me, user.id, user.id, user, 0), None)
     if message.chat.type == "channel":
         return None
@@ -293,7 +293,7 @@ def _parse_group_message(message: _Message, me: BotAccount, mentions_bot: bool, 
     replied, user = message.reply_to_message, message.from_user
     target = replied or message.external_reply
     is_reply_to_bot = replied is not None and replied.from_user is not None and replied.from_user.id == me.id
-    # a laugh, or a command to another bot, is no prompt: an edit costs money
+    # an emoji, or a command to another bot, is no prompt: an edit costs money
     is_prompt = message.text is not None and command is None and any(map(str.isalnum, message.text))
     return GroupMessage(
         is_edited=is_edited,
@@ -312,7 +312,7 @@ def _parse_group_message(message: _Message, me: BotAccount, mentions_bot: bool, 
 
 
 def _split_command(words: str) -> tuple[str | None, str]:
-    """Return the command at the beginning, and the rest, or "" when nothing in that is visible."""
+    """Return the command at the beginning, and the rest, or "" when nothing in the rest is visible."""
     command = COMMAND_PATTERN.match(words)
     rest = words[command.end() :].strip() if command else words
     is_visible = any(unicodedata.category(char)[0] not in "CZ" for char in rest)
@@ -339,7 +339,7 @@ def _remove_entities(words: str, entities: Sequence[_Entity]) -> str:
 
 
 def _to_utf16(words: str) -> bytes:
-    """Encode a text in UTF-16, in whose units Telegram counts entities."""
+    """Encode a text in UTF-16, because Telegram counts entities in its code units."""
     return words.encode("utf-16-le", "surrogatepass")
 
 
@@ -352,7 +352,7 @@ def _command_target(message: _Message) -> CommandTarget | None:
     replied = message.reply_to_message
     if replied is None or replied.forum_topic_created is not None:
         return None
-    # in a group the member who forwarded it is there, and the author may be unknown to everybody
+    # in a group the member who forwarded it is meant, because the author may be unknown there
     if message.chat.type != "private" or replied.forward_origin is None:
         return CommandTarget(replied.message_id, replied.sender_id)
     origin = replied.forward_origin

@@ -27,7 +27,7 @@ class UpdateOrigin:
 
     @property
     def is_group(self) -> bool:
-        """Whether other people read the chat, too."""
+        """Whether the chat is a group."""
         return self.chat_id < 0
 
     @property
@@ -77,7 +77,7 @@ class TextSent:
 
 @dataclass(frozen=True)
 class MessageEdited:
-    """A message that its author has edited, with its text as it is now."""
+    """A message that its author has edited, with its new text."""
 
     text: str
     #: in a group: what the message asks for if the bot has not seen it before
@@ -86,7 +86,7 @@ class MessageEdited:
 
 @dataclass(frozen=True)
 class ButtonPressed:
-    """A press of a button; `button` is None when its data is not the bot's."""
+    """A press of a button; `button` is None when the callback data is not the bot's."""
 
     press_id: str
     button: ButtonPress | None

@@ -1,8 +1,8 @@
-"""All texts for people: sentences by name, in one catalogue per language (`en.ftl` and so on).
+"""Internationalization: all texts for users, in one catalogue of named sentences per locale (`en.ftl` and so on).
 
 A sentence is passed around as its name and its values, and translated where the reader's language is known. The
 catalogues are written in Fluent (https://projectfluent.org), which knows the plurals of each language. Values in
-right-to-left scripts are isolated, so that they do not turn the sentence around them. A new file is a new language.
+right-to-left scripts are isolated, so that they do not reverse the sentence around them. A new file adds a language.
 """
 
 import math
@@ -17,7 +17,7 @@ from fluent.runtime import FluentBundle, FluentResource
 
 from bot.clock import Instant, seconds_between, start_of_day, utc_day
 
-#: The language of users for whose own there is no catalogue.
+#: The fallback for languages without a catalogue.
 DEFAULT_LANGUAGE = "en"
 
 #: Characters that change the direction of the text after them: removed from values.
@@ -33,7 +33,7 @@ class Sentence:
     values: Mapping[str, "str | int | float | Sentence"] = field(default_factory=dict)
 
     def translate(self, language: str) -> str:
-        """Return the text in a language, in English if that has no catalogue. Raises KeyError for an unknown name."""
+        """Return the text in a language, or else in English. Raises KeyError for an unknown name or missing value."""
         if not self.values:
             return _format_constant(self.name, closest_language(language))
         values = {name: _format_value(value, language) for name, value in self.values.items()}
@@ -58,7 +58,7 @@ def sentence(name: str, **values: "str | int | float | Sentence") -> Sentence:
 
 
 def load_catalogues() -> None:
-    """Read every catalogue now, so that no reply depends on the disk or on a free file descriptor."""
+    """Read every catalogue at startup, so that no reply depends on the disk or on a free file descriptor."""
     for language in languages():
         _catalogue(language)
 
@@ -71,7 +71,7 @@ def languages() -> tuple[str, ...]:
 
 
 def closest_language(code: str | None) -> str:
-    """Return the available language for the language of a user's app (an IETF tag), by default English."""
+    """Return the available language that is closest to that of a user's app (an IETF tag), by default English."""
     wanted = (code or "").lower().replace("_", "-")
     return next((each for each in languages() if wanted == each or wanted.startswith(f"{each}-")), DEFAULT_LANGUAGE)
 
@@ -79,7 +79,7 @@ def closest_language(code: str | None) -> str:
 @cache
 def _catalogue(language: str) -> FluentBundle:
     source = files(__package__).joinpath(f"{language}.ftl").read_text(encoding="utf-8")
-    # isolating all values would put invisible characters around ids and numbers, which people copy
+    # isolating every value would put invisible characters around ids and numbers, which users copy
     bundle = FluentBundle([language], use_isolating=False)
     bundle.add_resource(FluentResource(source))
     return bundle
@@ -87,7 +87,7 @@ def _catalogue(language: str) -> FluentBundle:
 
 @cache
 def _format_constant(name: str, language: str) -> str:
-    """Return a sentence without values; the catalogues bound the number of cached ones."""
+    """Return a sentence without values; the size of the catalogues bounds the cache."""
     return _format_message(name, language, {})
 
 

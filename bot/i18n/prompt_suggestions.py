@@ -16,7 +16,7 @@ class PromptSuggestion:
     prompt: str
 
 
-#: The numbers are stored in buttons in people's chats and must not change.
+#: The numbers are stored in buttons in users' chats and must not change.
 PROMPT_SUGGESTIONS: Mapping[int, PromptSuggestion] = {
     1: PromptSuggestion(
         "figure",

@@ -1,4 +1,4 @@
-"""The commands that Telegram's apps offer: tells Telegram about them whenever they have changed."""
+"""The command menus of Telegram's apps: sent to Telegram (setMyCommands) whenever they have changed."""
 
 import asyncio
 import hashlib
@@ -15,7 +15,7 @@ from bot.telegram.errors import ChatGone, Rejected, TelegramApiError
 
 log = logging.getLogger(__name__)
 
-#: By scope of the Bot API. These are only offers; `handlers.access` decides who may do what.
+#: By scope of the Bot API. A menu only offers commands; `handlers` decides who may use them.
 OFFERED_COMMANDS: Mapping[str, Sequence[str]] = {
     "all_private_chats": ("help", "status", "cancel", "usage", "settings", "privacy", "delete"),
     "all_group_chats": ("edit", "status", "cancel", "usage", "help", "privacy"),
@@ -25,12 +25,12 @@ OFFERED_COMMANDS: Mapping[str, Sequence[str]] = {
 #: Offered to the bot's admins, in their private chat with it.
 ADMIN_COMMANDS = (*OFFERED_COMMANDS["all_private_chats"], "stats")
 
-#: Seconds between two attempts.
+#: Seconds between two attempts: exponential backoff.
 FIRST_DELAY, MAX_DELAY = 5.0, 3600.0
 
 
 class BotCommands:
-    """Publishes the command lists in every language."""
+    """Publishes the command menus in every language."""
 
     def __init__(self, db: Database, telegram: TelegramClient, admins: frozenset[int]) -> None:
         self._db = db
@@ -38,7 +38,7 @@ class BotCommands:
         self._admins = admins
 
     async def run(self) -> None:
-        """Publish the commands if they changed, and retry until that works. Raises MustRestart."""
+        """Publish the menus if they changed, and retry until that works. Raises MustRestart."""
         tries = 0
         while True:
             delay = backoff(tries, FIRST_DELAY, MAX_DELAY)
@@ -54,7 +54,7 @@ class BotCommands:
             tries += 1
 
     async def publish(self) -> None:
-        """Tell Telegram about the commands if they changed. Raises TelegramApiError."""
+        """Publish the menus if they changed. Raises TelegramApiError."""
         # None stands for every language without a catalogue
         spoken = (None, *(each for each in languages() if each != DEFAULT_LANGUAGE))
         general = [
@@ -78,7 +78,7 @@ class BotCommands:
         log.info("set the bot commands in %d languages", len(spoken))
 
     async def _publish_for_admin(self, admin: int, language: str | None, commands: Mapping[str, str]) -> bool:
-        """Return False for an admin who has not written to the bot yet, with whom it has no chat."""
+        """Publish the menu of an admin; return False if the bot has no chat with the admin yet."""
         try:
             await self._telegram.set_chat_commands(admin, language, commands)
         except (ChatGone, Rejected) as error:

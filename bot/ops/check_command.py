@@ -1,6 +1,6 @@
-"""`check`: whether the bot could work with the settings of the environment; for the first start and for later problems.
+"""`check`: whether the bot can work with its settings; for use before the first start and when something is wrong.
 
-Runs every check at the same time, each within a time limit, and prints the findings.
+Runs all checks at the same time, each within a time limit, and prints the findings.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ async def _collect_findings(open_http_server: OpenHttpServer) -> list[Finding]:
 
 
 def _redact_findings(findings: Sequence[Finding], secrets: Iterable[str]) -> list[Finding]:
-    """Remove secrets, and whatever of foreign text could control a terminal."""
+    """Remove secrets, and the control characters with which a server's text could act on the terminal."""
     redact = Redaction(secrets)
     return [
         replace(
@@ -76,7 +76,7 @@ def _redact_findings(findings: Sequence[Finding], secrets: Iterable[str]) -> lis
 #: Seconds for each subject.
 CHECK_TIMEOUT = 10.0
 
-#: The subjects besides the settings, in the order of the table, and who was slow when a check times out.
+#: The subjects besides the settings, in the order of the table, and who is to blame when a check times out.
 SUBJECTS = {
     checks.BOT_SUBJECT: "Telegram",
     checks.UPDATES_SUBJECT: "Telegram",
@@ -87,7 +87,7 @@ SUBJECTS = {
     checks.DATABASE_SUBJECT: "the disk",
 }
 
-#: Why everything else is skipped.
+#: Why all other checks are skipped.
 SETTINGS_INVALID = "the settings have to be right first"
 
 PendingCheck = Coroutine[None, None, list[Finding]]
@@ -95,7 +95,7 @@ PendingCheck = Coroutine[None, None, list[Finding]]
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What the checks need from outside."""
+    """The dependencies of the checks."""
 
     open_http_server: public_url_check.OpenHttpServer
     #: seconds since 1970

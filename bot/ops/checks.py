@@ -1,6 +1,6 @@
-"""The checks: each looks at one subject, changes nothing, costs nothing and returns findings.
+"""The checks: each inspects one subject and returns findings.
 
-A running bot is not disturbed.
+None changes anything, costs credits or disturbs a running bot.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class FindingStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about one subject, and what to do about it."""
+    """The result of checking one subject, and what to do about it."""
 
     #: the subject, always the same word
     name: str
@@ -226,7 +226,7 @@ CLOCK_REMEDY = "set this machine's clock, and synchronise it (NTP)"
 async def check_clock_skew(
     probe: HttpProbe, servers: Mapping[str, str], wall_clock: Callable[[], float]
 ) -> list[Finding]:
-    """Compare with the clock of each server, by name and URL; `wall_clock` returns seconds since 1970."""
+    """Compare with the clocks of `servers`, given by name and URL; `wall_clock` returns seconds since 1970."""
     skews = await asyncio.gather(*(_measure_clock_skew(probe, url, wall_clock) for url in servers.values()))
     measured = [(skew, name) for name, skew in zip(servers, skews, strict=True) if skew is not None]
     if not measured:
@@ -251,13 +251,13 @@ async def _measure_clock_skew(probe: HttpProbe, url: str, wall_clock: Callable[[
         answer = await probe.get(url)
     except ProbeError:
         return None
-    # the header has the second that had begun, and the response took a while
+    # the Date header is rounded down to seconds, and the response took a while
     return None if answer.date is None else (began + wall_clock()) / 2 - (answer.date + 0.5)
 
 
 DATABASE_SUBJECT, DISK_SUBJECT = "database", "disk"
 
-#: Free bytes below which edits may soon fail, and below which the operator should make room.
+#: Free bytes below which edits may soon fail, and below which the operator should free space.
 DISK_FAILURE_BYTES, DISK_WARNING_BYTES = 20 << 20, 200 << 20
 
 #: Seconds for checking every page.
@@ -316,7 +316,7 @@ def _check_database_file(path: Path, folder: Path, bot_id: int | None, *, is_run
         inspection = inspect_database(path, is_written=is_running, seconds=seconds)
     except CannotRun as error:
         if not is_running and is_process_lock_held(str(path)):
-            # it was read as a file without a writer, and a bot has started meanwhile
+            # a bot has started meanwhile, so the file must be read as one that is being written
             return _check_database_file(path, folder, bot_id, is_running=True, seconds=seconds)
         return finding_from_message(DATABASE_SUBJECT, FindingStatus.FAILURE, str(error))
     return _judge_database(path, inspection, bot_id, is_running=is_running)

@@ -1,4 +1,4 @@
-"""Readiness: whether the bot can serve, and which conditions fail, in words that give strangers no details.
+"""Readiness: whether the bot can serve and which conditions fail, without details, because anybody may ask.
 
 The bot can serve when Telegram answered its receiver recently, its parts are alive and the database is writable. Only
 writing shows that a disk is full or read-only.
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 #: The conditions, in the order in which they are reported.
 CONDITIONS = RECEIVER, WORKER, DATABASE = "receiver", "worker", "database"
 
-#: Seconds for which the result of a write check is reused: anybody may ask.
+#: Seconds for which the result of a write check is cached, because anybody may ask.
 WRITE_CHECK_TTL = 10.0
 
 #: Seconds that a write check may take.
@@ -28,7 +28,7 @@ WRITE_CHECK_TIMEOUT = 3.0
 
 
 class WriteCheck:
-    """Checks whether `write` succeeds, one attempt at a time however many callers ask."""
+    """Checks whether `write` succeeds; all callers share one attempt at a time (single-flight)."""
 
     def __init__(
         self,
@@ -69,12 +69,12 @@ class Health:
 
     monotonic: Callable[[], float]
     is_writable: Callable[[], Awaitable[bool]]
-    #: by name of the part: the time after which it counts as hanging
+    #: by name of the part: the time of `monotonic` after which it counts as hanging
     deadlines: Mapping[str, Callable[[], float]]
-    #: when Telegram last answered the receiver, and for how many seconds that is good enough
+    #: when Telegram last answered the receiver, and for how many seconds that counts as recent
     last_contact_at: Callable[[], float]
     max_silence: float
-    #: of the parts; empty before the bot serves
+    #: the tasks of the parts; empty before the bot serves
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def conditions(self) -> dict[str, bool]:
@@ -86,7 +86,7 @@ class Health:
         }
 
     async def failed_conditions(self) -> list[str]:
-        """Return the conditions that fail; none if the bot can serve."""
+        """Return the conditions that fail; empty if the bot can serve."""
         return [name for name, holds in (await self.conditions()).items() if not holds]
 
     def silence(self) -> float:

@@ -25,10 +25,10 @@ MAX_BODY_BYTES = 4096
 
 @dataclass(frozen=True)
 class ProbeResponse:
-    """Any response."""
+    """A response, whatever its status."""
 
     status: int
-    #: the beginning
+    #: its beginning, up to `MAX_BODY_BYTES`
     body: str
     #: the server's time in seconds since 1970; None without a Date header
     date: float | None
@@ -47,7 +47,7 @@ class HttpProbe:
     """Sends GET requests, through the proxies that the environment names."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
-        # neither retried nor redirected: the response of the URL itself counts
+        # no retries and no redirects: the response of the URL itself counts
         timeout = httpx.Timeout(PROBE_TIMEOUT, connect=PROBE_TIMEOUT / 2)
         self._via_proxies = httpx.AsyncClient(verify=tls, timeout=timeout)
         self._direct = httpx.AsyncClient(verify=tls, timeout=timeout, trust_env=False)

@@ -1,7 +1,7 @@
 """`jobs [NUMBER]`: lists the unfinished jobs, or shows the history of one job.
 
-It reads the database while the bot may run, changes nothing, and shows no user's words. What Kie said about a success
-without a recognised image is shown, so that the operator can look for the image.
+It reads the database, even while the bot runs, changes nothing, and shows no text of a user. If Kie reported a success
+without a recognisable image, its result is shown, so that the operator can look for the image.
 """
 
 import sys
@@ -54,7 +54,7 @@ def _render_output(reader: JobDetailsReader, job_id: int | None, now: Instant) -
 
 
 def render_jobs_table(jobs: Sequence[OpenJob], breakers: Sequence[str], now: Instant) -> str:
-    """Return a line for each job; `breakers` are the reasons why nothing is ordered at present."""
+    """Return a line for each job; `breakers` are the open circuit breakers, because of which nothing is ordered."""
     if not jobs:
         return "Nothing is under way."
     rows = [TABLE_HEADER, *(_job_row(job, breakers, now) for job in jobs[:MAX_JOBS_SHOWN])]

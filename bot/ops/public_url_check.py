@@ -1,7 +1,7 @@
-"""Checks of the bot's HTTP server, and whether PUBLIC_URL leads to it.
+"""Checks the bot's HTTP server, and whether PUBLIC_URL leads to it.
 
-Where no bot runs, the server is opened for the check, so that a reverse proxy can be tried before the first start. The
-server proves that it is this bot's by answering a nonce with an HMAC of the token.
+If no bot runs, the server is opened for the check, so that a reverse proxy can be tried before the first start. The
+server proves that it is this bot's by answering a nonce with its HMAC, keyed with the token (challenge-response).
 """
 
 import asyncio
@@ -26,7 +26,7 @@ BAD_GATEWAY_STATUSES = (502, 503, 504)
 async def check_public_url(
     settings: Settings, probe: HttpProbe, open_http_server: OpenHttpServer, *, is_running: bool
 ) -> list[Finding]:
-    """Check the server from this machine and, where there is a PUBLIC_URL, from outside."""
+    """Check the server locally and, if there is a PUBLIC_URL, through that."""
     async with AsyncExitStack() as stack:
         server = await _check_http_server(settings, probe, open_http_server, stack, is_running=is_running)
         if settings.public_url is None:
@@ -68,7 +68,6 @@ async def _check_running_bot(settings: Settings, probe: HttpProbe) -> Finding:
 
 
 def _local_url(settings: Settings) -> str:
-    """Return the URL of the server for this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - read, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
@@ -102,7 +101,7 @@ _UNREACHABLE_REMEDY = (
 
 
 def _describe_wrong_target(settings: Settings, url: str, status: int) -> tuple[str, str]:
-    """Return what answers at an address that does not lead to this bot, and the remedy."""
+    """Return where an address leads instead of to this bot, and the remedy."""
     onward = (
         f"let it forward to {_local_url(settings)}"
         if settings.port

@@ -1,6 +1,6 @@
 """Retention: erases what is older than KEEP_DAYS, and overwrites what deleted rows leave in the file.
 
-It works in short steps and rests after each for much longer than the step took, so that nobody waits for the disk.
+It works in short steps and pauses after each for much longer than the step took, so that nobody waits for the disk.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 #: Seconds between two rounds.
 ROUND_INTERVAL = 6 * 3600.0
 
-#: Seconds between two rounds at least, and while something remains to be erased; also before the first round, so that
-#: users who waited for the bot come first.
+#: The shortest interval between two rounds, for when something remains to be erased. Also the delay of the first round,
+#: so that users who have waited for the bot come first.
 SHORT_ROUND_INTERVAL = 60.0
 
-#: The rest after a step, as a multiple of the time that the step took.
+#: The pause after a step, as a multiple of the time that the step took.
 REST_FACTOR = 9.0
 
-#: Seconds of rest after a round that failed because of a bug.
+#: Seconds to pause after a round that failed because of a bug.
 REST_AFTER_ERROR = 600.0
 
 #: Failed rounds of overwriting after which a warning is logged; a backup has finished by then.
@@ -82,7 +82,7 @@ class Retention:
         self._woken.set()
 
     async def run(self) -> None:
-        """Erase soon after the start, every few hours, and when woken, until cancelled."""
+        """Erase soon after startup, every few hours, and when woken, until cancelled."""
         await self._sleep(SHORT_ROUND_INTERVAL)
         while True:
             self._woken.clear()

@@ -1,4 +1,4 @@
-"""Progress of a command: on a terminal one line that is updated, elsewhere a line every few seconds."""
+"""Progress of a command, throttled: on a terminal one line that is updated, elsewhere a line every few seconds."""
 
 import asyncio
 import time
@@ -40,7 +40,7 @@ class TerminalProgress:
 
 @asynccontextmanager
 async def show_progress(progress: TerminalProgress, describe: Callable[[], str]) -> AsyncIterator[None]:
-    """Show what `describe` returns, again and again, while the body runs."""
+    """Keep showing what `describe` returns while the body runs."""
     reporting = asyncio.create_task(_keep_reporting(progress, describe))
     try:
         yield

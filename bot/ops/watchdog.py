@@ -1,9 +1,10 @@
 """The watchdog: ends a process in which a part hangs, so that the supervisor starts a fresh one.
 
-A part that fails ends the process by itself; a part can also hang, on a disk or a dead connection. Each part announces
-a deadline for its next sign of life. Nothing is lost by the restart, because everything that counts is stored.
+A part that fails ends the process by itself, but a part can also hang, on a disk or a dead connection. So each part
+sets a deadline for its next heartbeat. The restart loses nothing, because everything that counts is stored.
 
-The watchdog also checks that the database files still exist: a program that has a deleted file open notices nothing.
+The watchdog also checks that the database files still exist: a program does not notice that a file it has open was
+deleted.
 """
 
 import asyncio
@@ -55,7 +56,7 @@ class Watchdog:
                 self._checking.cancel()
 
     async def check_files(self, seconds: float) -> None:
-        """Raise what the check of the files raises; after that many seconds let it go on until the next call."""
+        """Raise what the file check raises; if it takes more than `seconds`, let it run on until the next call."""
         if self._check_files is None:
             return
         if self._checking is None:
@@ -75,7 +76,7 @@ class Watchdog:
 
 
 def _schedule_forced_exit() -> None:
-    """End the process from a thread in a while, in case the shutdown hangs as well."""
+    """End the process from a timer thread, in case the shutdown hangs as well."""
     timer = threading.Timer(FORCED_EXIT_SECONDS, os._exit, [1])
     timer.daemon = True
     timer.start()

@@ -1,1 +1,1 @@
-"""Everything behind /stats but the command itself: counts the edits of a period, draws a chart of them, sends it."""
+"""The statistics behind /stats: counts the edits of a period, draws a chart of them, and sends it."""

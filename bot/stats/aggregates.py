@@ -1,4 +1,4 @@
-"""Statistics of a period, counted from the database a day at a time, so that no other writer has to wait for it."""
+"""Statistics of a period, aggregated from the database a day at a time, so that no other writer waits for long."""
 
 import math
 import re
@@ -25,7 +25,7 @@ MAX_DAILY_BARS = 62
 
 DAYS_PER_WEEK = 7
 
-#: Milliseconds to which waits are rounded, so that a year has few different ones.
+#: Milliseconds to which waits are rounded down, so that a year has few different ones.
 TIME_RESOLUTION_MS = 100
 
 
@@ -129,7 +129,7 @@ class TimeBucket:
 
 @dataclass(frozen=True)
 class WaitTimes:
-    """How long users waited for their images, in milliseconds: half of them, or 95 %, waited no longer."""
+    """How long users waited for their images, in milliseconds: the median and the 95th percentile."""
 
     median: int
     p95: int
@@ -174,7 +174,7 @@ class PeriodStatistics:
 
 @dataclass(frozen=True)
 class _DayCounts:
-    """What one transaction reads: outcomes, and how many waits there are of each length in milliseconds."""
+    """The counts of a day: outcomes, and how many waits there are of each length in milliseconds."""
 
     outcomes: list[EndedRequests]
     wait_times: Counter[int]
@@ -182,7 +182,7 @@ class _DayCounts:
 
 
 async def aggregate_period(db: Database, period: Period, now: Instant) -> PeriodStatistics:
-    """Return the statistics of a period that ends now; each day is counted in a transaction of its own."""
+    """Return the statistics of a period that ends at `now`; each day is counted in a transaction of its own."""
     start, end = period.start(now), now + 1
     ended: list[EndedRequests] = []
     waits, at_kie = Counter[int](), Counter[int]()
@@ -231,7 +231,7 @@ def _outcome_of(ended: EndedRequests) -> EditOutcome:
 def _fill_buckets(period: Period, now: Instant, ended: Sequence[EndedRequests]) -> tuple[TimeBucket, ...]:
     start = period.start(now)
     width = period.days_per_bar * DAY_MS or HOUR_MS
-    # counted from the end, so that it is the first bucket that may be a part of a week
+    # counted from the end, so that only the first bucket may be less than a week
     end = (utc_day(now) + 1) * DAY_MS if period.days_per_bar else (now // HOUR_MS + 1) * HOUR_MS
     starts = [max(start, end - (number + 1) * width) for number in range(math.ceil((end - start) / width))]
     outcomes = [Counter[EditOutcome]() for _ in starts]
@@ -259,7 +259,7 @@ def _summarize_waits(waits: Counter[int], at_kie: Counter[int]) -> WaitTimes | N
 
 
 def _percentile(times: Counter[int], share: float) -> int:
-    """Return the shortest time that this share of them does not exceed."""
+    """Return the nearest-rank percentile: the shortest time that this share of them does not exceed."""
     ordered = sorted(times)
     reached = accumulate(times[time] for time in ordered)
     enough = math.ceil(share * times.total())

@@ -1,10 +1,10 @@
-"""Draws the chart: one portrait image for a phone, with large type, in colours that everybody can tell apart.
+"""Draws the chart: one portrait image for a phone, with large type, in a palette for colour-blind readers.
 
-The colours are Okabe's and Ito's (https://jfly.uni-koeln.de/color/, 2008); failures are hatched as well, so that
-nothing depends on colour alone. Numbers stand beside the bars, because nobody reads axes on a phone.
+The palette is Okabe's and Ito's (https://jfly.uni-koeln.de/color/, 2008); failures are hatched as well, so that nothing
+depends on colour alone. Numbers stand beside the bars, because nobody reads axes on a phone.
 
-`report` starts it as `python -m bot.stats.chart SECONDS`: matplotlib is slow to load and takes memory. The request is
-chart data as JSON, the reply is a PNG.
+`report` runs it in a child process (`python -m bot.stats.chart SECONDS`), because matplotlib is slow to load and takes
+memory. The request is a list of chart data as JSON, the reply is a PNG.
 """
 
 import io
@@ -34,14 +34,14 @@ ROW_HEIGHT = 0.46
 
 FONT = "DejaVu Sans"
 
-#: Light in a dark chat as well.
+#: A light theme, even in a dark chat.
 BACKGROUND, TEXT_COLOUR, MUTED_COLOUR, GRID_COLOUR = "#fbfaf7", "#1b1b1b", "#5a5a5a", "#dcdad3"
 
 #: By outcome, and for a wait its total and Kie's part.
 COLOURS = {"made": "#0072b2", "not_made": "#d55e00", "others": "#b5b3ac", "whole": "#56b4e9", "kie": "#e69f00"}
 HATCHES = {"made": "", "not_made": "///", "others": "", "whole": "", "kie": ""}
 
-#: Whole points.
+#: Font sizes in points; integers, because `preload` opens the font at each whole size.
 FIGURE_SIZE, HEADING_SIZE, LABEL_SIZE, SMALL_SIZE = 42, 25, 22, 20
 
 STYLE: dict[Any, Any] = {
@@ -58,9 +58,9 @@ STYLE: dict[Any, Any] = {
 
 
 def preload() -> None:
-    """Load all modules and fonts that drawing needs: once the process is isolated, it can open no files.
+    """Load all modules and fonts that drawing needs, because an isolated process cannot open files.
 
-    The library opens a font's file at the first use of each size, so all sizes are used here.
+    matplotlib opens a font's file at the first use of each size, so all sizes are used here.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(1, 1))
@@ -90,7 +90,7 @@ def first_renderable(charts: Sequence[ChartData]) -> ChartData:
 
 
 def build_figure(data: ChartData) -> Figure:
-    """Lay out the chart."""
+    """Return the laid-out chart."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI)
         _draw_panels(figure, data)
@@ -127,7 +127,7 @@ def _draw_panels(figure: Figure, data: ChartData) -> None:
         panels.append((ROW_HEIGHT * len(data.waits), _draw_waits))
     figure.text(LEFT, 0.967, data.title, size=HEADING_SIZE + 7, weight="bold", va="center")
     figure.text(LEFT, 0.936, data.until, size=SMALL_SIZE, color=MUTED_COLOUR, va="center")
-    # a panel's title and labels take the same room whatever its height
+    # a panel's title and labels take the same space whatever its height
     between = 1.1 * len(panels) / sum(height for height, _ in panels)
     grid = GridSpec(
         len(panels), 1, figure, left=LEFT, right=RIGHT, top=0.915, bottom=0.025, hspace=between,
@@ -141,7 +141,6 @@ def _draw_panels(figure: Figure, data: ChartData) -> None:
 
 
 def _draw_heading(axes: Axes, title: str, legend: Sequence[tuple[str, str]] = ()) -> None:
-    """Write the title of a panel, and at its right the legend."""
     axes.set_title(title, loc="left", size=HEADING_SIZE, weight="bold", pad=12)
     if legend:
         axes.legend(
@@ -163,7 +162,7 @@ def _draw_tiles(axes: Axes, data: ChartData) -> None:
 
 
 def _fitting_font_size(value: str) -> int:
-    """Return the size, in whole points, in which a number fits into a quarter of the width."""
+    """Return the font size in points at which a number fits into a quarter of the width."""
     return max(1, min(FIGURE_SIZE, int(FIGURE_SIZE * 4.9 / len(value))))
 
 
@@ -221,7 +220,7 @@ def _label_rows(axes: Axes, rows: Sequence[tuple[float, str, str]]) -> None:
 
 
 def parse_chart_data(entry: dict[str, Any]) -> ChartData:
-    """Return chart data that was written as JSON."""
+    """Return the chart data of a decoded JSON object."""
     parts = {
         "tiles": tuple(map(tuple, entry["tiles"])),
         "bars": tuple(ChartBar(**each) for each in entry["bars"]),

@@ -22,7 +22,7 @@ MAX_TICKS = 4
 
 
 def build_chart_data(statistics: PeriodStatistics, language: str) -> ChartData:
-    """Return what the chart shows, with labels in a language."""
+    """Return the data of the chart, with labels in a language."""
 
     def translate(text: Sentence) -> str:
         return text.translate(language)
@@ -54,7 +54,7 @@ def period_title(period: Period) -> Sentence:
 
 
 def format_utc(moment: Instant, pattern: str = "%Y-%m-%d %H:%M") -> str:
-    """Return a moment in UTC, in a form that reads alike in every language."""
+    """Return a time in UTC, in a format that reads alike in every language."""
     return datetime.fromtimestamp(moment / 1000, UTC).strftime(pattern)
 
 
@@ -65,7 +65,7 @@ def outcomes_by_frequency(statistics: PeriodStatistics) -> list[EditOutcome]:
 
 
 def percentage(share: float) -> float | int:
-    """Return a share of 1 in percent, with one decimal where it would else look like 0 or 100."""
+    """Return a share of 1 in percent, with one decimal where it would otherwise round to 0 or 100."""
     exact = share * 100
     if 99 < exact < 100:
         return math.floor(exact * 10) / 10
@@ -92,7 +92,7 @@ def _build_bar(bucket: TimeBucket) -> ChartBar:
 
 
 def _ticks(statistics: PeriodStatistics) -> tuple[tuple[int, str], ...]:
-    """Label some bars by when they begin, at even distances, the last one among them."""
+    """Label evenly spaced bars, among them the last one, with the times at which they begin."""
     count = len(statistics.buckets)
     pattern = {0: "%H:%M", 1: "%m-%d", DAYS_PER_WEEK: "%Y-%m"}[statistics.period.days_per_bar]
     numbers = range(count - 1, -1, -math.ceil(count / MAX_TICKS))
@@ -109,7 +109,7 @@ def _legend(statistics: PeriodStatistics, language: str) -> tuple[tuple[str, str
 
 
 def _outcome_rows(statistics: PeriodStatistics, language: str) -> tuple[OutcomeRow, ...]:
-    """Return a row for success, one for each cause of failure, and one for what users chose themselves."""
+    """Return a row for success, one for each cause of failure, and one for all other outcomes."""
 
     def row(label: Sentence, count: int, kind: str) -> OutcomeRow:
         share = sentence("stats-percent", share=percentage(count / statistics.edits))

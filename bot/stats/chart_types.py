@@ -1,11 +1,11 @@
-"""What the chart shows, with its labels in one language: sent to the child process as JSON."""
+"""The data of the chart, with its labels in one language; sent to the child process as JSON."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ChartBar:
-    """Edits a day, or an hour, by outcome."""
+    """Edits by outcome: in an hour, in a day, or a day on average over a week."""
 
     made: float
     not_made: float
@@ -44,7 +44,7 @@ class ChartData:
     tiles: tuple[tuple[str, str], ...]
     bars_title: str
     bars: tuple[ChartBar, ...]
-    #: numbers of bars, with their labels
+    #: indices of bars, with their labels
     ticks: tuple[tuple[int, str], ...]
     #: the kinds of outcomes in the bars, with their labels
     legend: tuple[tuple[str, str], ...]

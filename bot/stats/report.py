@@ -1,7 +1,7 @@
 """The message that answers /stats: its caption, and the step that counts, draws and sends it.
 
-Statistics are counted when the message is sent, so that they are up to date, and drawn by a child process. Without a
-chart the caption goes as a text.
+Statistics are counted when the message is sent, so that they are up to date, and drawn in a child process. If no chart
+can be drawn or sent, the caption is sent as a text.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ FILE_NAME = "stats.png"
 #: Seconds for one chart, which takes one or two of CPU time; the machine may be busy.
 TIMEOUT = 30.0
 
-#: Bytes; a chart has a twentieth of it.
+#: Bytes; twenty times the size of a usual chart.
 _MAX_PNG_BYTES = 4 << 20
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -50,7 +50,7 @@ class ChartRenderer:
         request = json.dumps([asdict(each) for each in alternatives]).encode()
         async with self._lock:
             try:
-                # matplotlib wants a folder for its font cache
+                # matplotlib needs a folder for its font cache
                 with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
                     png = await self._run_process(request, folder)
             except TimeoutError:
@@ -73,7 +73,7 @@ class ChartRenderer:
 
 
 class StatsReport:
-    """The step that sends the statistics of a period."""
+    """The step that counts, draws and sends the statistics of a period."""
 
     def __init__(
         self, db: Database, telegram: TelegramClient, renderer: ChartRenderer, *, clock: Callable[[], Instant]
@@ -84,9 +84,9 @@ class StatsReport:
         self._clock = clock
 
     async def run(self, body: str, destination: Destination, confirm: Callable[[], Awaitable[None]]) -> int:
-        """Count and send the statistics that `body` names, a period and a language like "7d en"; return the message id.
+        """Send the statistics that `body` names, a period and a language like "7d en"; return the message id.
 
-        `confirm` is called right before sending, and raises where the message is no longer wanted.
+        `confirm` is called right before each send, and raises if the message is no longer wanted.
         Raises TelegramApiError.
         """
         words, _, language = body.partition(" ")

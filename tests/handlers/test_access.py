@@ -1,4 +1,4 @@
-"""Who may use the bot: by the settings and by the commands of admins, in force at once."""
+"""Who may use the bot: by the settings and by the commands of admins, effective at once."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -61,7 +61,7 @@ async def test_who_is_allowed_comes_in_at_once_and_after_a_restart(admin_chat: A
 
 
 async def test_who_is_denied_is_told_once_a_day_and_pays_nothing_more(admin_chat: AdminChat) -> None:
-    admin_chat.harness.kie.refuse_next_create(433, "cap")  # so that what is asked for waits
+    admin_chat.harness.kie.refuse_next_create(433, "cap")  # so that the request stays queued
     await admin_chat.send("/allow 1001")
     await admin_chat.harness.request_edit(make_photo())
     assert await admin_chat.send("/deny 1001") == render_english("now-denied", ids="1001")
@@ -183,7 +183,7 @@ async def test_strangers_are_told_once_wherever_they_are_and_not_when_they_only_
 
 async def test_who_is_still_welcome_keeps_what_they_asked_for_in_a_group_that_is_shut_out(here: GroupHarness) -> None:
     for _ in range(2):
-        here.harness.kie.refuse_next_create(433, "cap")  # so that what is asked for waits
+        here.harness.kie.refuse_next_create(433, "cap")  # so that the request stays queued
     for text in ("/allow@darkroom_bot 1001", f"/allow@darkroom_bot {here.group.id}"):
         await _admin_command(here, text)
     for person in (here.ada, here.grace):
@@ -369,7 +369,7 @@ async def test_that_somebody_is_let_in_lets_nobody_in_who_speaks_in_a_name_in_th
 async def test_what_a_group_that_is_shut_out_asked_for_in_its_own_name_is_seen_to_be_taken_back(
     here: GroupHarness,
 ) -> None:
-    here.harness.kie.refuse_next_create(433, "cap")  # so that what is asked for waits
+    here.harness.kie.refuse_next_create(433, "cap")  # so that the request stays queued
     await _admin_command(here, f"/allow@darkroom_bot {here.group.id}")
     asked = here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
     await here.process_updates()
@@ -391,7 +391,7 @@ async def test_what_was_decided_moves_with_a_group(tmp_path: Path) -> None:
         assert len(house.pictures(moved.id)) == 1
 
 
-# -- the rules by themselves
+# -- the policy alone
 
 ONE, TWO, CHAT = 1, 2, -5
 A, D, B = AccessRule.ALLOWED, AccessRule.DENIED, AccessRule.BLOCKED

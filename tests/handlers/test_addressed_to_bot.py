@@ -35,7 +35,7 @@ def update_filter() -> UpdateFilter:
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    """An open database."""
+    """A new database."""
     database = await Database.open(str(tmp_path / "darkroom.db"))
     yield database
     await database.close()
@@ -47,7 +47,6 @@ StoreUpdates = Callable[..., list[int]]
 async def _store_addressed(
     db: Database, update_filter: UpdateFilter, *updates: dict[str, Any], now: int = NOON
 ) -> list[int]:
-    """Return the ids of the updates that are selected for the bot."""
     candidates = [candidate for update in updates if (candidate := update_filter.parse_candidate(update)) is not None]
     selected = await db.transact(lambda tx: update_filter.select_for_bot(tx, candidates, now))
     return [update.update_id for update in selected]
@@ -209,7 +208,7 @@ async def test_however_many_albums_pass_by_only_so_many_items_are_kept_for_a_mom
     assert sum(map(len, update_filter._held_album_items.values())) == 10
 
 
-# -- what is not as documented
+# -- malformed and unknown updates
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False),

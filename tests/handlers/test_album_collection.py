@@ -1,7 +1,6 @@
-"""Albums, however they arrive: one request each, with its items in order.
+"""Albums, however they arrive: one request each, with its items in order (property-based, by Hypothesis).
 
-Any order of the items, any split into deliveries, repeated ones, restarts in
-between, captions anywhere, two albums at once.
+Any order of the items, repeated deliveries, restarts in between, captions anywhere, two albums at once.
 """
 
 import asyncio
@@ -41,7 +40,7 @@ class AlbumDelivery:
 class AlbumStory:
     """Albums, and how their items are delivered."""
 
-    #: the captions by album; empty for none
+    #: the captions of the items by album; "" for none
     albums: dict[str, list[str]]
     deliveries: list[AlbumDelivery]
 
@@ -54,7 +53,7 @@ def stories(draw: st.DrawFn) -> AlbumStory:
     items = [(album, item) for album, captioned in albums.items() for item in range(len(captioned))]
     repeated = draw(st.lists(st.sampled_from(items), max_size=3))
     order = draw(st.permutations([*items, *repeated]))
-    # in time: within the window of the last item, also of an album that has to wait for the other, and the cap
+    # within the album window since the last item, even of an album that waits for the other, and within the cap
     longest = min(0.9 * WINDOW / (1 if len(albums) == 1 else len(order)), 7.0 / len(order))
     gap = st.floats(0.0, longest)
     return AlbumStory(albums, [AlbumDelivery(album, item, draw(gap), draw(st.booleans())) for album, item in order])

@@ -21,7 +21,6 @@ def here(house: BotHarness) -> GroupHarness:
 
 
 async def _finish_group_edit(here: GroupHarness) -> dict[str, Any]:
-    """Let Ada get an edited image in the group, and return its message."""
     here.ada.send_photo(make_photo(), caption="/edit make it snow 16:9", chat=here.group)
     [answer] = await here.finish_edits()
     return answer
@@ -38,7 +37,7 @@ async def _press_under_latest_picture(house: BotHarness, label: str, times: int 
     return [(house.ada.callback_answer(press) or {}).get("text") for press in presses]
 
 
-# -- again
+# -- variations
 
 
 async def test_again_is_a_new_variation_of_the_same_request_in_reply_to_the_answer(here: GroupHarness) -> None:
@@ -129,7 +128,7 @@ async def test_an_album_is_varied_as_a_whole(here: GroupHarness) -> None:
     assert len(second.inputs) == 2
 
 
-# -- the original
+# -- the original file
 
 
 async def test_anybody_in_the_group_may_have_the_original(here: GroupHarness) -> None:
@@ -266,7 +265,7 @@ async def test_deleting_twice_and_in_an_outage_ends_with_nothing_left(house: Bot
     assert house.pictures() == []
 
 
-# -- what was pressed elsewhere
+# -- presses in another chat
 
 
 async def test_a_button_of_another_chat_does_nothing(here: GroupHarness) -> None:

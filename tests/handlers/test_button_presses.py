@@ -25,13 +25,11 @@ DAY = 86_400.0
 
 
 def _callback_data(message: dict[str, Any], label: str) -> str:
-    """Return the callback data of a button."""
     [button] = [each for row in message["reply_markup"]["inline_keyboard"] for each in row if each["text"] == label]
     return str(button["callback_data"])
 
 
 async def _answers_to_all_presses(house: BotHarness, *presses: str) -> list[str | None]:
-    """Process button presses and return the answer to each, or None."""
     await house.receive_updates()
     await house.settle()
     answers = [house.ada.callback_answer(press) for press in presses]
@@ -44,7 +42,6 @@ async def _callback_answer(house: BotHarness, press: str) -> str | None:
 
 
 async def _press_progress_button(house: BotHarness, label: str) -> str | None:
-    """Let Ada press a button of her progress message, and return the answer."""
     return await _callback_answer(house, house.ada.press_button(house.progress_message()["message_id"], label))
 
 
@@ -55,14 +52,12 @@ async def _request_edit_that_waits(house: BotHarness) -> None:
 
 
 async def _make_order_uncertain(house: BotHarness, doubts: int = 1) -> None:
-    """Let Ada request an edit whose order becomes uncertain."""
     house.kie.faults.add("createTask", CUT_AFTER, times=doubts)
     await house.request_edit(make_photo())
     await house.advance_time(5)
 
 
 async def _finish_edit(house: BotHarness) -> dict[str, Any]:
-    """Let Ada get an edited image, and return its message."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
     [picture] = house.pictures()
@@ -70,7 +65,6 @@ async def _finish_edit(house: BotHarness) -> dict[str, Any]:
 
 
 async def _finish_edit_with_file(house: BotHarness) -> dict[str, Any]:
-    """Let Ada get an edited image and its original, and return the message with the image."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
     picture, _ = house.pictures()
@@ -78,7 +72,6 @@ async def _finish_edit_with_file(house: BotHarness) -> dict[str, Any]:
 
 
 async def _finish_many_edits(house: BotHarness, count: int) -> list[dict[str, Any]]:
-    """Let Ada get several edited images, and return their messages."""
     house.kie.add_credits(count * 10.0)
     for _ in range(count):
         house.ada.send_photo(make_photo(), caption="make it snow")
@@ -94,7 +87,6 @@ def _result(house: BotHarness) -> bytes:
 
 
 def _push_press(house: BotHarness, by: dict[str, Any], message: dict[str, Any], data: str) -> str:
-    """Push a button press in Ada's chat; return its id."""
     query_id = f"77{len(house.telegram.state.callback_answers)}"
     house.telegram.state.callback_answers[query_id] = None
     query = {"id": query_id, "from": by, "message": message, "chat_instance": "1", "data": data}
@@ -102,7 +94,7 @@ def _push_press(house: BotHarness, by: dict[str, Any], message: dict[str, Any], 
     return query_id
 
 
-# -- what is behind them
+# -- callback data
 
 
 @pytest.mark.parametrize("action", ButtonAction)
@@ -339,7 +331,7 @@ async def test_an_original_that_is_on_its_way_is_sent_before_its_address_is_eras
         assert (await house.read_job()).result_url is None
 
 
-# -- an order in doubt
+# -- uncertain orders
 
 
 async def test_a_doubt_is_asked_about_by_a_fresh_message_with_two_buttons(house: BotHarness) -> None:
@@ -465,7 +457,7 @@ async def test_a_cancel_after_a_doubt_does_not_claim_that_nothing_was_ordered(ho
     assert "Nothing was ordered" not in house.progress_message()["text"]
 
 
-# -- presses that are not to be obeyed
+# -- presses without effect
 
 
 async def test_somebody_else_decides_nothing_and_is_told_politely(house: BotHarness) -> None:
@@ -508,7 +500,7 @@ async def test_a_stranger_who_presses_is_told(tmp_path: Path) -> None:
         assert (await house.read_job()).state is State.QUEUED
 
 
-# -- how they are answered
+# -- callback answers
 
 
 async def test_an_answer_that_telegram_refuses_as_too_late_blocks_nothing(house: BotHarness) -> None:

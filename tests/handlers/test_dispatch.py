@@ -1,4 +1,4 @@
-"""From the inbox to rows: everything an update causes, once."""
+"""The dispatcher turns each update of the inbox into rows exactly once, whatever fails."""
 
 import asyncio
 import errno
@@ -38,7 +38,7 @@ class DispatchHarness:
         self.db = db
         self.now = NOON
         self.wakeups = 0
-        #: what goes wrong the next times that something is handled
+        #: the errors that the next attempts raise
         self.errors_to_raise: list[Exception] = []
         access = AccessPolicy(allowed, frozenset({ADMIN}))
         update_filter = UpdateFilter()
@@ -82,7 +82,7 @@ class DispatchHarness:
         await self.db.transact(lambda tx: tx.inbox.add(stored))
 
     async def queued_texts(self, chat_id: int = 5) -> list[str]:
-        """Return the texts that wait in the outbox for a chat."""
+        """Return the pending texts to a chat."""
 
         def texts(tx: Transaction) -> list[str]:
             rows = tx.outbox._db.execute(
@@ -102,7 +102,7 @@ class DispatchHarness:
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    """An open database."""
+    """A new database."""
     database = await Database.open(str(tmp_path / "darkroom.db"))
     yield database
     await database.close()
@@ -226,7 +226,7 @@ async def test_an_update_outlives_a_passing_trouble_of_the_machine(
         with pytest.raises(MustRestart, match="update 1"):
             await harness.handle_updates(_photo_update())
         assert await harness.job_states() == []
-    await harness.dispatcher.handle_all()  # as the next process would
+    await harness.dispatcher.handle_all()  # as after a restart
     assert await harness.job_states() == [State.QUEUED]
     assert await harness.queued_texts() == await harness.queued_texts(ADMIN) == []
 

@@ -1,4 +1,4 @@
-"""Edited captions: followed while nothing is ordered, and never a second order."""
+"""Edited captions take effect as long as nothing is ordered, and never cause a second order."""
 
 import pytest
 

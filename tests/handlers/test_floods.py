@@ -1,4 +1,4 @@
-"""Floods of messages: notices are limited, and nothing that a user needs is left out."""
+"""Floods of messages: notices are throttled, and nothing that a user needs is dropped."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.process_harness import render_english
 MINUTE = 60_000
 FLOOD = 100
 
-#: What means nothing to the bot, and what it says to that.
+#: Messages that the bot cannot use, and its replies.
 MEANINGLESS_UPDATES = [
     ({"text": "word"}, render_english("no-picture")),
     ({"text": "/edit"}, render_english("no-picture")),
@@ -69,7 +69,7 @@ async def _count_waiting(harness: DispatchHarness, kind: MessageKind) -> int:
 async def test_what_means_nothing_is_answered_once_a_minute_and_chat(
     harness: DispatchHarness, content: dict[str, Any], reply_text: str
 ) -> None:
-    harness.now = NOON + 59_000  # shortly before a minute of the clock is over
+    harness.now = NOON + 59_000  # shortly before the end of a window
     await harness.handle_updates(*_make_flood(content))
     assert await harness.queued_texts() == [reply_text]
     harness.now += MINUTE - 1

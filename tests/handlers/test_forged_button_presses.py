@@ -1,6 +1,6 @@
-"""Made-up callback data: a press counts for the message that was pressed, and what was deleted stays deleted.
+"""Forged callback data: a press affects only what its message is about, and what was deleted stays deleted.
 
-Whoever changes a client can send any data for any message of the bot; Telegram hands it on (Bot API, CallbackQuery:
+A modified client can send any data for any message of the bot, and Telegram passes it on (Bot API, CallbackQuery:
 "the message originated the query can contain no callback buttons with this data").
 """
 
@@ -26,7 +26,7 @@ from tests.bot_harness import BotHarness, open_bot_harness
 from tests.group_harness import GroupHarness, create_group
 from tests.process_harness import make_photo, render_english
 
-#: The question of an order in doubt has the moment of asking behind its buttons; the others have nothing.
+#: Actions of answers, whose callback data is only the id of the job; an uncertain order adds the time of the question.
 ABOUT_ANSWERS = (
     ButtonAction.SEND_ORIGINAL,
     ButtonAction.VARIATION,
@@ -48,13 +48,11 @@ def _create_eve(here: GroupHarness) -> Person:
 
 
 async def _finish_edit(here: GroupHarness, person: Person, words: str = "make it snow") -> dict[str, Any]:
-    """Let somebody get an edited image in the group, and return its message."""
     person.send_photo(make_photo(), caption=f"/edit {words}", chat=here.group)
     return (await here.finish_edits())[-1]
 
 
 async def _press_forged(here: GroupHarness, person: Person, message_id: int, data: str) -> str | None:
-    """Push a press with forged callback data, and return the answer."""
     press = person.press_with_data(message_id, data, here.group)
     await here.process_updates()
     answer = person.callback_answer(press)
@@ -62,7 +60,7 @@ async def _press_forged(here: GroupHarness, person: Person, message_id: int, dat
 
 
 def _callback_data_of_buttons(message: dict[str, Any]) -> dict[str, str]:
-    """Return the callback data of each button of a message."""
+    """Return the callback data of a message's buttons, by their labels."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     return {button["text"]: button["callback_data"] for row in rows for button in row}
 
@@ -73,7 +71,6 @@ def _inaccessible_message(message_id: int, chat: dict[str, Any]) -> dict[str, An
 
 
 async def _press_inaccessible(here: GroupHarness, person: Person, message_id: int, data: str) -> str | None:
-    """Push a press under a message that is inaccessible; return the answer."""
     query_id = f"55{len(here.harness.telegram.state.callback_answers)}"
     here.harness.telegram.state.callback_answers[query_id] = None
     message = _inaccessible_message(message_id, here.group.chat.api_object)
@@ -83,7 +80,7 @@ async def _press_inaccessible(here: GroupHarness, person: Person, message_id: in
     return (person.callback_answer(query_id) or {}).get("text")
 
 
-# -- job and message belong together
+# -- job and message must belong together
 
 
 async def test_nobody_deletes_with_an_edit_of_theirs_what_others_had_made(here: GroupHarness) -> None:
@@ -291,7 +288,7 @@ async def test_a_file_that_telegram_refuses_while_its_answer_is_deleted_is_not_s
     assert (here.pictures(), here.sent_texts()) == ([], [])
 
 
-# -- an honest press is not refused
+# -- genuine presses are not refused
 
 
 @pytest.mark.parametrize("label", ["Again", "Original file", "Delete"])
@@ -361,7 +358,7 @@ async def test_after_the_return_of_an_older_database_an_old_button_is_not_taken_
     assert len(here.pictures()) == 2
 
 
-# -- whatever is pressed, with whatever behind it
+# -- any press with any data
 
 
 @dataclass
@@ -369,7 +366,7 @@ class ButtonScene:
     """A group and Ada's private chat, with messages of all kinds in them."""
 
     group: GroupHarness
-    #: the people who press
+    #: the users who press
     people: list[Person]
     #: the messages of the bot by chat and id, as they were first seen
     messages: dict[tuple[int, int], dict[str, Any]]
@@ -430,7 +427,7 @@ async def _leave_work_unfinished(here: GroupHarness) -> None:
 
 
 Rows = dict[int, dict[str, Any]]
-#: A job, a menu by its message, or None for what is about neither.
+#: A job by its id, a menu by its chat and message, or None.
 AffectedId = int | tuple[int, int] | None
 PressAttempt = tuple[tuple[int, int], Person, str]
 
@@ -470,7 +467,6 @@ async def _affected_by_press(scene: ButtonScene, key: tuple[int, int], person: P
 
 
 def _changed_ids(before: tuple[Rows, Rows], after: tuple[Rows, Rows]) -> set[AffectedId]:
-    """Return the jobs and menus that have changed, or whose messages have."""
     known = before[0]
     changed = [
         new.get(row_id) or old[row_id]
@@ -482,7 +478,7 @@ def _changed_ids(before: tuple[Rows, Rows], after: tuple[Rows, Rows]) -> set[Aff
     for row in changed:
         if row.get("kind") == "menu":
             found.add((row["chat_id"], row["message_id"]))
-        else:  # a new variation is an effect on what it varies
+        else:  # a new variation counts as a change of the job that it varies
             job_id = row["job_id"] if "kind" in row else row["id"]
             found.add(job_id if job_id in known or job_id is None else after[0][job_id]["variation_of"])
     return found
@@ -503,7 +499,6 @@ def _all_callback_data(scene: ButtonScene) -> list[str]:
 
 
 def _sample_pairs(pairs: list[PressAttempt], count: int) -> list[PressAttempt]:
-    """Return random pairs, the same in every run."""
     return random.Random(1).sample(pairs, count)  # noqa: S311 - no secret
 
 
@@ -513,7 +508,7 @@ async def test_a_press_has_an_effect_on_nothing_but_what_was_pressed(scene: Butt
     for key, person, data in _sample_pairs(pairs, 400):
         touched = await _affected_by_press(scene, key, person, data)
         if ":erase:" in data and data in _callback_data_of_buttons(scene.messages[key]).values():
-            continue  # it is about everything of the one who was asked
+            continue  # it erases everything of the user who was asked
         assert touched <= {scene.job_of(key), key} - {None}, (person.user["first_name"], scene.messages[key], data)
 
 

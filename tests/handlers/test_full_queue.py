@@ -30,7 +30,6 @@ async def _job_states(house: BotHarness) -> list[str]:
 
 
 async def _fill_queue(house: BotHarness) -> None:
-    """Let three users have a request that waits."""
     for number in range(3):
         house.telegram.person(user_id=3000 + number).send_photo(make_photo(), caption="make it snow")
     await house.receive_updates()

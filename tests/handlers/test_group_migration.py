@@ -1,4 +1,4 @@
-"""A group that becomes a supergroup keeps its jobs and its settings, and nothing replies to a wrong message."""
+"""A group that becomes a supergroup keeps its jobs and settings, and no reply goes to a wrong message."""
 
 from pathlib import Path
 
@@ -174,7 +174,6 @@ async def test_what_was_on_its_way_to_the_group_is_not_taken_for_a_message_of_th
 
 
 def _stored_message_ids(tx: Transaction, chat_id: int) -> set[int | None]:
-    """Return the message ids that are stored for a chat."""
     return {row["message_id"] for row in tx.outbox._db.execute("SELECT * FROM outbox WHERE chat_id = ?", (chat_id,))}
 
 

@@ -34,7 +34,6 @@ async def shy(tmp_path: Path) -> AsyncIterator[GroupHarness]:
 
 
 def _dump_database(house: BotHarness) -> str:
-    """Return the whole content of the database as text."""
     path = Path(house.bot.settings.database_path)
     tables = [row["name"] for row in query_database(path, "SELECT name FROM sqlite_schema WHERE type = 'table'")]
     return "\n".join(str(tuple(row)) for table in tables for row in query_database(path, f"SELECT * FROM {table}"))  # noqa: S608 - our own names
@@ -45,7 +44,7 @@ def _picture_size(picture: bytes) -> tuple[int, int]:
         return image.size
 
 
-# -- how one speaks to it
+# -- how the bot is addressed
 
 
 @pytest.mark.parametrize(
@@ -227,7 +226,7 @@ async def test_an_unknown_command_is_answered_where_it_is_for_this_bot(here: Gro
     assert here.sent_texts() == [render_english("unknown-command")]
 
 
-# -- who speaks
+# -- anonymous admins, channels and other bots
 
 
 async def test_an_anonymous_admin_can_ask_and_take_back(here: GroupHarness) -> None:
@@ -371,7 +370,7 @@ async def test_an_album_is_recognised_after_a_restart(tmp_path: Path) -> None:
     async with open_bot_harness(tmp_path) as house:
         here = create_group(house)
         here.ada.send_photo(make_photo("red"), caption="/edit a duel", album="77", chat=here.group)
-        await house.bot.long_poller.poll_once()  # kept, not handled
+        await house.bot.long_poller.poll_once()  # stored, not handled
         house.bot.update_filter._held_album_items.clear()
         here.ada.send_photo(make_photo("blue"), album="77", chat=here.group)
         await here.finish_edits()
@@ -436,7 +435,7 @@ async def test_where_the_bot_may_say_nothing_at_all_nothing_goes_wrong(here: Gro
     assert len([call for call in here.harness.telegram.calls if call.method == "sendMessage"]) == 1
 
 
-# -- coming and going
+# -- added and removed
 
 
 async def test_being_added_is_greeted_once_in_two_lines(here: GroupHarness) -> None:

@@ -56,7 +56,7 @@ async def _read_spending(house: BotHarness) -> float:
     return await house.bot.db.transact(lambda tx: tx.credits.get_spending(today))
 
 
-# -- in whose name somebody speaks
+# -- messages in the name of groups and channels
 
 
 async def test_who_speaks_as_many_channels_of_their_own_has_the_limit_of_one(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ async def test_who_asked_may_take_back_and_see_what_was_asked_for_in_that_name_o
         assert [(await house.read_job(number)).state for number in (1, 2)] == [State.QUEUED, State.CANCELLED]
 
 
-# -- what only waits for words
+# -- requests without a prompt
 
 
 async def test_an_album_whose_words_are_taken_back_holds_nothing_of_others(tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ async def test_who_has_pictures_that_wait_for_words_is_told_that_those_may_come_
         assert len(house.kie.tasks) == 1
 
 
-# -- what is given back
+# -- refunds
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,6 @@ async def test_only_the_first_few_failures_of_a_day_are_given_back_however_littl
 
 
 async def _decide_uncertain_order(house: BotHarness, label: str = "Leave it") -> None:
-    """Make an order uncertain, and let Ada decide about it."""
     house.kie.faults.add("createTask", CUT_AFTER)
     await house.request_edit(PHOTO)
     await house.advance_time(5)

@@ -20,7 +20,7 @@ from tests.process_harness import make_photo, render_english
 ADMIN = 9009
 DAY = 86_400
 
-#: The clock of a house stands at 08:00 UTC.
+#: The clock of a `BotHarness` starts at 08:00 UTC.
 TOMORROW = "16 hours"
 
 
@@ -119,7 +119,7 @@ async def test_an_edit_that_comes_to_nothing_is_given_back(tmp_path: Path, end: 
             for _ in range(3):
                 await house.advance_time(40)
         else:
-            await house.request_edit(make_photo(), caption="")  # which waits for words
+            await house.request_edit(make_photo(), caption="")  # which waits for a prompt
             assert await _read_daily_usage(house) == 1
             if end == "cancelled":
                 house.ada.send_text("/cancel")
@@ -143,7 +143,7 @@ async def test_what_comes_to_nothing_tomorrow_gives_nothing_back_then(tmp_path: 
         await house.request_edit(make_photo(), caption="")
         house.clock.now += DAY
         await house.request_edit(make_photo())
-        await house.advance_time(3700)  # the first is forgotten
+        await house.advance_time(3700)  # the first one expires
         assert (await house.read_job(1)).state is State.CANCELLED
         assert await _read_daily_usage(house) == 1
 
@@ -191,7 +191,7 @@ async def test_a_groups_count_moves_with_it(tmp_path: Path) -> None:
 
 async def test_nobody_begins_anew_by_deleting_everything(tmp_path: Path) -> None:
     async with _open_limited_harness(tmp_path, daily_edits_per_user=1, daily_credits=100) as house:
-        await house.request_edit(make_photo())  # which is ordered, and paid for
+        await house.request_edit(make_photo())  # which is ordered and charged
         house.ada.send_text("/delete")
         await house.process_updates()
         [question] = [each for each in house.telegram.bot_messages(1001) if "stored about you" in each.get("text", "")]

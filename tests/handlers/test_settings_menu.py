@@ -26,7 +26,6 @@ def _buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def _open_settings(house: BotHarness) -> dict[str, Any]:
-    """Let Ada open her settings, and return the menu."""
     house.ada.send_text("/settings")
     await house.process_updates()
     return _shown_settings(house)
@@ -37,7 +36,6 @@ def _shown_settings(house: BotHarness) -> dict[str, Any]:
 
 
 async def _press_through_settings(house: BotHarness, *labels: str) -> dict[str, Any]:
-    """Let Ada press several buttons of the settings; return the menu at the end."""
     menu = await _open_settings(house)
     for label in labels:
         house.ada.press_button(menu["message_id"], label)

@@ -56,7 +56,7 @@ async def admin_chat(tmp_path: Path) -> AsyncIterator[StatsAdminChat]:
 async def test_an_admin_gets_a_picture_with_the_same_figures_below_it(
     admin_chat: StatsAdminChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MPLBACKEND", "no-backend-of-this-name")  # what draws gets nothing of the bot's environment
+    monkeypatch.setenv("MPLBACKEND", "no-backend-of-this-name")  # the child process inherits no environment
     admin_chat.insert_finished_edit()
     sent = await admin_chat.send("/stats")
     assert sent["photo"]

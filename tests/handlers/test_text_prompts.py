@@ -23,7 +23,7 @@ async def _send_text(house: BotHarness, words: str, reply_to: int | None = None)
 
 
 async def _ordered_pictures(house: BotHarness) -> dict[str, list[bytes]]:
-    """Return the images of Kie's tasks by their prompts."""
+    """Return the source images of Kie's tasks by prompt."""
     await house.kie.wait_for(lambda: all(task.prepared_at is not None for task in house.kie.tasks.values()))
     return {task.prompt: task.inputs for task in house.kie.tasks.values()}
 
@@ -39,7 +39,6 @@ def _pixels(content: bytes) -> tuple[tuple[int, int], bytes]:
 
 
 async def _finish_edit(house: BotHarness, caption: str = "make it snow") -> int:
-    """Let Ada get an edited image; return its message."""
     await house.request_edit(make_photo(), caption)
     await house.advance_time(40)
     return int(house.pictures()[-1]["message_id"])

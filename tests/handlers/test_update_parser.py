@@ -103,7 +103,7 @@ def _message_elsewhere(**content: Any) -> dict[str, Any]:
     return {"external_reply": {"origin": {"type": "hidden_user", "date": 1, "sender_user_name": "Bob"}} | content}
 
 
-#: A picture's place is the message that shows it, which for one of another chat is the reply itself.
+#: The position of an image is the id of its message; for a message of another chat, that of the reply.
 EARLIER = SourceImage(3, "large", "l", is_photo=True, size=90_000)
 EARLIER_FILE = SourceImage(3, "file", "f", is_photo=False, size=500)
 
@@ -157,7 +157,6 @@ def test_an_edited_message_says_only_which_words_it_has_now(content: dict[str, A
 
 
 def _press_update(data: str | None, shown: dict[str, Any] | None) -> dict[str, Any]:
-    """Return an update with a button press under a message."""
     body = {"id": "42", "from": ADA_USER, "chat_instance": "1", "data": data, "message": shown}
     return {"update_id": 1, "callback_query": {name: value for name, value in body.items() if value is not None}}
 
@@ -226,7 +225,6 @@ def test_the_thread_of_a_topic_is_kept_and_that_of_a_reply_chain_is_not() -> Non
 
 
 def _membership_update(chat: dict[str, Any], before: str, after: str, **more: Any) -> dict[str, Any]:
-    """Return an update about a change of the bot's membership in a chat."""
     until = {"until_date": 0}
     change = {
         "chat": chat,

@@ -1,4 +1,4 @@
-"""The environment of a `check`: the local servers, and a bot that is not started."""
+"""The environment of a `check`: the local servers, a reverse proxy, and no running bot."""
 
 import secrets
 import socket
@@ -29,7 +29,7 @@ class CheckEnvironment:
         self.reverse_proxy = proxy
         self.folder = folder
         self.port = port
-        #: this machine's clock, not the servers'
+        #: this machine's clock, as opposed to that of the servers
         self.clock = ManualClock()
         self.printed_findings: list[str] = []
 
@@ -39,7 +39,7 @@ class CheckEnvironment:
         return self.folder / "darkroom.db"
 
     def settings(self, **changes: Any) -> Settings:
-        """Return the bot's settings, with these changes."""
+        """Return the bot's settings, with `changes`."""
         values: dict[str, Any] = {
             "telegram_bot_token": TOKEN,
             "telegram_api_url": self.telegram.url,
@@ -52,7 +52,7 @@ class CheckEnvironment:
         return Settings(_env_file=None, **(values | changes))
 
     async def run_checks(self, *, patience: float = CHECK_TIMEOUT, **changes: Any) -> list[Finding]:
-        """Run all checks with these settings."""
+        """Run all checks and return their findings, each within `patience` seconds."""
         settings = self.settings(**changes)
         findings = await run_checks(settings, CheckContext(serve_without_bot, wall_clock=self.clock, timeout=patience))
         self.printed_findings.append(repr(findings))
@@ -82,9 +82,9 @@ def find_free_port() -> int:
 async def open_check_environment(
     folder: Path, clock: Callable[[], float] | None = None
 ) -> AsyncIterator[CheckEnvironment]:
-    """Open an environment whose servers have this clock, or a manual one.
+    """Open an environment whose servers have this clock, by default a manual one.
 
-    At the end, nothing may have been ordered, stored or received, and no secret leaked.
+    At the end, asserts that nothing was ordered, uploaded or received, and that no secret leaked.
     """
     clock = clock or ManualClock()
     telegram = LocalTelegram(token=TOKEN, clock=clock, check=bot_api_validator.validate_request)

@@ -10,6 +10,6 @@ from tests.ops.check_environment import CheckEnvironment, open_check_environment
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[CheckEnvironment]:
-    """A site at which all is well."""
+    """An environment without problems."""
     async with open_check_environment(tmp_path) as opened:
         yield opened

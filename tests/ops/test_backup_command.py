@@ -1,4 +1,4 @@
-"""A backup is made beside a running bot, is sound and private, and never takes the place of another file."""
+"""A backup can be made while the bot runs, is intact and private, and never replaces another file."""
 
 import sqlite3
 from contextlib import closing
@@ -16,7 +16,7 @@ from tests.store.sample_requests import NOON, make_request
 
 @pytest.fixture
 async def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A database that no bot has open, named by an environment that holds no secret."""
+    """A database that no bot has open, in an environment without secrets."""
     path = tmp_path / "data" / "darkroom.db"
     db = await Database.open(str(path))
     await db.transact(lambda tx: [tx.jobs.add(make_request(number), State.QUEUED, NOON) for number in range(200)])
@@ -27,7 +27,7 @@ async def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _refusal_of_backup(capsys: pytest.CaptureFixture[str], target: Path) -> str:
-    """Ask for a backup that cannot be made, and return the one line that says why."""
+    """Run a backup that must fail, and return its one line of error message."""
     assert main(["backup", str(target)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     return line

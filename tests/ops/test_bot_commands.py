@@ -85,5 +85,4 @@ async def test_the_menu_of_an_admin_who_has_not_written_yet_is_told_at_a_later_s
 
 
 def _commands_of_chat(house: BotHarness, chat_id: int) -> list[object]:
-    """Return the menus that Telegram shows in one chat alone."""
     return [menu for key, menu in house.telegram.state.profile.items() if f"'chat_id', {chat_id}" in str(key)]

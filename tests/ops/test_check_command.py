@@ -1,4 +1,4 @@
-"""The command: what people and machines read, and that no secret is in it."""
+"""`check`: its output for humans and machines, and that no secret is in it."""
 
 import json
 import re
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("restored_logging")
 
 @pytest.fixture
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CheckEnvironment]:
-    """An environment with the real time, and variables that lead there."""
+    """An environment with the real time, named by environment variables."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -53,7 +53,6 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 async def _run_check_command(
     site: CheckEnvironment, capsys: pytest.CaptureFixture[str], *, as_json: bool = False
 ) -> tuple[int, str]:
-    """Run the command; return its exit code and what it printed."""
     code = await run_check_command(serve_without_bot, as_json=as_json)
     out, err = capsys.readouterr()
     assert err == "", "there is no terminal"
@@ -229,7 +228,7 @@ async def test_beside_a_running_bot_all_is_well_and_the_bot_goes_on(world: Proce
     assert "WARNING" not in bot.log
 
 
-#: `check --json`, whose output a `Bot` can keep.
+#: `check --json` with its output on stderr, which `BotSubprocess` captures.
 _TO_STDERR = (
     "import sys; sys.stdout = sys.stderr; sys.argv = ['bot', 'check', '--json']; import bot.__main__ as b; b.main()"
 )

@@ -1,4 +1,4 @@
-"""Everything that an operator can have got wrong is found, named, and comes with what to do."""
+"""Every mistake of an operator is found, named, and comes with a remedy."""
 
 import asyncio
 import shutil
@@ -117,7 +117,7 @@ async def test_a_name_that_is_not_found_is_told_apart_from_a_server_that_is_away
     def resolve(host: object, *more: Any, **how: Any) -> Any:
         if host in ("kie.example", b"kie.example"):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return known(host, *more, **how)  # type: ignore[arg-type] # whatever it was asked for
+        return known(host, *more, **how)  # type: ignore[arg-type] # passed on as they are
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     finding = await site.find_finding("kie", kie_api_url="https://kie.example")

@@ -1,4 +1,4 @@
-"""The database is looked at without being touched, also beside a bot that has it open."""
+"""The database is inspected without being changed, even while a bot has it open."""
 
 import fcntl
 import os
@@ -158,7 +158,7 @@ def test_a_path_that_can_be_no_file_is_named(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(("folder", "file"), [(0o700, 0o600), (0o755, 0o666), (0o777, 0o644), (0o777, None)])
 async def test_what_belongs_to_another_user_is_named(folder: int, file: int | None) -> None:
-    with tempfile.TemporaryDirectory() as name:  # not in a folder of pytest, which nobody else can look into
+    with tempfile.TemporaryDirectory() as name:  # not in a folder of pytest, which no other user can open
         inner = Path(name) / "data"
         inner.mkdir()
         if file is not None:
@@ -176,7 +176,7 @@ async def test_what_belongs_to_another_user_is_named(folder: int, file: int | No
 
 @contextmanager
 def _as_unprivileged_user() -> Iterator[None]:
-    """Be a user who may do nothing that not everybody may."""
+    """Run the body as a user without privileges."""
     if os.geteuid():
         pytest.skip("only root can become somebody else")
     os.seteuid(65534)

@@ -17,13 +17,13 @@ from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.store.migrations import read_schema_version
 from tests.bot_harness import BotHarness, open_bot_harness
 
-#: Seconds for which a part lives here, which is longer than any test.
+#: Seconds for which a part lives: longer than any test.
 TIMEOUT_SECONDS = 100.0
 
 
 @asynccontextmanager
 async def _run_parts(house: BotHarness) -> AsyncIterator[BotHarness]:
-    """Let the bot's parts seem alive."""
+    """Let the bot's parts seem to be alive."""
     part = asyncio.create_task(asyncio.sleep(TIMEOUT_SECONDS))
     house.bot.health.tasks.append(part)
     yield house
@@ -86,7 +86,7 @@ async def test_a_part_that_hangs_is_noticed(house: BotHarness, part: str) -> Non
 
 @contextmanager
 def _simulate_full_disk() -> Iterator[None]:
-    """Let no file of this process grow, which is how a full disk looks to SQLite."""
+    """Keep the files of this process from growing, which looks like a full disk to SQLite."""
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
     try:
@@ -171,7 +171,7 @@ async def test_a_webhook_about_which_telegram_says_nothing_any_more_is_noticed(h
 async def test_a_webhook_through_which_nothing_comes_is_noticed(hooked: BotHarness) -> None:
     hook, door = hooked.bot.webhook, hooked.reverse_proxy.upstream
     assert hook is not None
-    hooked.reverse_proxy.upstream = None  # what stands in front of the bot finds nothing behind it
+    hooked.reverse_proxy.upstream = None  # the reverse proxy does not reach the bot
     hooked.ada.send_text("/help")
     await hooked.telegram.wait_for(lambda telegram: "last_error_date" in (telegram.state.webhook or {}), 10)
     hooked.clock.now += telegram_webhook.MAX_SILENCE

@@ -1,4 +1,4 @@
-"""`jobs`: what is under way and what became of an edit, read beside the bot, with no word of anybody."""
+"""`jobs`: the unfinished jobs and the history of one, read while the bot runs, without any user's text."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ class OperatorTerminal:
         self._capsys = capsys
 
     def run_jobs_command(self, job_id: int | None = None, code: int = 0) -> list[str]:
-        """Return the lines that `jobs` prints, or those of its complaint."""
+        """Return the lines that `jobs` prints, or those of its error message."""
         self._capsys.readouterr()
         assert run_jobs_command(job_id, self.harness.clock.instant()) == code
         printed = self._capsys.readouterr()
@@ -36,7 +36,7 @@ class OperatorTerminal:
 async def desk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> AsyncIterator[OperatorTerminal]:
-    """A bot that runs, and what is on its machine."""
+    """An operator next to a running bot."""
     path = tmp_path / "darkroom.db"
     monkeypatch.setenv("DATABASE_PATH", str(path))
     monkeypatch.chdir(tmp_path)

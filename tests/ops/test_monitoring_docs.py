@@ -1,4 +1,4 @@
-"""The alerts, the dashboard and their page ask for what /metrics really shows, and the alerts do what they say."""
+"""The alerts, the dashboard and their page use metrics that exist, and the alerts fire as described."""
 
 import json
 import os
@@ -26,14 +26,14 @@ ALERT_NAMES = re.findall(r"^      - alert: (\w+)$", ALERT_RULES, re.MULTILINE)
 SELECTOR = re.compile(r"\b((?:darkroom|process)_\w+)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'(\w+)(?:=~|!~|!=|=)"([^"]*)"')
 
-#: Labels that Prometheus adds, and those whose values come from outside.
+#: Labels that Prometheus adds, and those whose values come from the other side.
 PROMETHEUS_LABELS = frozenset({"job", "instance"})
 OPEN_LABELS = frozenset({"code", "method"})
 
 
 @pytest.fixture
 async def figures(tmp_path: Path) -> AsyncIterator[MetricsScrape]:
-    """What a bot shows that has been used, and knows its balance."""
+    """The metrics of a bot that has made an edit and knows its credit balance."""
     async with open_bot_harness(tmp_path, metrics_port=0) as house:
         await house.request_edit(make_photo(size=(16, 16)))
         await house.bot.db.transact(lambda tx: tx.credits.set_balance(100.0, house.clock.instant()))
@@ -41,7 +41,7 @@ async def figures(tmp_path: Path) -> AsyncIterator[MetricsScrape]:
 
 
 def _queries() -> dict[str, list[str]]:
-    """Return every query, by where it stands."""
+    """Return the queries of each alert and panel."""
     rules = re.findall(r"alert: (\w+)\n +expr: (?:>-\n)?(.*?)\n +(?:for|labels):", ALERT_RULES, re.DOTALL)
     panels = {panel["title"]: [each["expr"] for each in panel.get("targets", [])] for panel in DASHBOARD["panels"]}
     return {name: [expression] for name, expression in rules} | panels
@@ -52,7 +52,7 @@ def _alert_tests() -> list[str]:
 
 
 def _unknown_in_query(query: str, figures: MetricsScrape) -> Iterator[str]:
-    """Return what a query asks for and nobody shows."""
+    """Yield the metrics, labels and values of a query that do not exist."""
     shown = [(name, labels) for name, labels, _ in figures.samples()]
     for name, matchers in SELECTOR.findall(query):
         known = [labels for sample, labels in shown if sample == name]

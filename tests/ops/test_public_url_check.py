@@ -1,4 +1,4 @@
-"""PUBLIC_URL is tried on the very door of the bot, whether it runs or not, and nothing else is taken for it."""
+"""PUBLIC_URL is checked with the bot's own HTTP server, whether the bot runs or not, and no other passes for it."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ WITH_WEBHOOK: dict[str, Any] = {"telegram_updates": "webhook"}
 
 @asynccontextmanager
 async def _open_foreign_server(status: int, text: str = "welcome to nginx", **headers: str) -> AsyncIterator[str]:
-    """Open a server that is not ours, and give its address."""
+    """Open a server that is not the bot's, and yield its URL."""
 
     async def handle(_: web.Request) -> web.Response:
         return web.Response(status=status, text=text, headers=headers)
@@ -115,7 +115,7 @@ async def test_a_port_that_another_program_has_is_a_failure(site: CheckEnvironme
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
-    """A bot whose door is open."""
+    """A bot whose HTTP server is open."""
     async with open_bot_harness(tmp_path / "house", is_called=True) as opened:
         yield opened
 

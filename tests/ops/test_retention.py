@@ -1,4 +1,4 @@
-"""What KEEP_DAYS says is forgotten is forgotten, and nothing else."""
+"""Retention erases what is older than KEEP_DAYS, and nothing else."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""Long work says how far it is: on a terminal a line that is renewed, in a log one now and then; short work nothing."""
+"""Long work reports its progress, throttled: in one line of a terminal, or in a log now and then; short work never."""
 
 import asyncio
 import io
@@ -10,7 +10,7 @@ from bot.store.backup import ProgressThrottle
 
 
 class FakeTerminal(io.StringIO):
-    """Looks like a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         """Say that it is one."""
@@ -29,7 +29,6 @@ class ManualMonotonicClock:
 
 
 def _report_progress(stream: io.StringIO, seconds: float) -> None:
-    """Report progress ten times a second."""
     clock = ManualMonotonicClock()
     progress = TerminalProgress(stream, monotonic=clock)
     for step in range(round(seconds * 10)):
@@ -73,7 +72,7 @@ async def test_telling_ends_with_the_work(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("bot.ops.terminal_progress.REFRESH_SECONDS", 0.0)
     terminal, before = FakeTerminal(), asyncio.all_tasks()
     async with show_progress(TerminalProgress(terminal), lambda: "checking: database"):
-        while "checking: database" not in terminal.getvalue():  # noqa: ASYNC110 - it announces itself to nobody
+        while "checking: database" not in terminal.getvalue():  # noqa: ASYNC110 - no event announces it
             await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
     assert terminal.getvalue().endswith("\r\x1b[K")

@@ -1,4 +1,4 @@
-"""A part that hangs, or dies, ends the process, so that a supervisor starts a fresh one."""
+"""A part that hangs or fails ends the process, so that a supervisor starts a fresh one."""
 
 import asyncio
 import threading
@@ -17,13 +17,13 @@ from bot.telegram.client import POLL_DEADLINE
 from tests.bot_harness import BotHarness
 from tests.process_harness import make_photo
 
-#: More than any part is allowed to take, in seconds.
+#: Seconds; longer than the deadline of any part.
 TOO_LONG = POLL_DEADLINE + 61.0
 
 
 @contextmanager
 def _hang_database(house: BotHarness) -> Iterator[None]:
-    """Let every unit of work wait behind one that hangs."""
+    """Let every transaction wait behind one that hangs."""
     answered = threading.Event()
     hanging = asyncio.ensure_future(house.bot.db.transact(lambda _: answered.wait(30)))
     try:
@@ -34,7 +34,6 @@ def _hang_database(house: BotHarness) -> Iterator[None]:
 
 
 async def _run_until_waiting(*work: "asyncio.Task[None]") -> None:
-    """Let tasks run until each waits for something."""
     for _ in range(20):
         await asyncio.sleep(0)
     assert not any(task.done() for task in work)
@@ -47,7 +46,7 @@ async def _ended(*work: "asyncio.Task[None]") -> None:
 
 
 def _make_watchdog(house: BotHarness) -> Watchdog:
-    """Return the bot's own watchdog, with nothing that would end this process."""
+    """Return the bot's watchdog, without the forced exit."""
     house.bot.watchdog._force_exit = lambda: None
     return house.bot.watchdog
 
@@ -66,7 +65,7 @@ async def test_an_idle_bot_is_not_taken_for_dead(house: BotHarness) -> None:
     working = asyncio.create_task(house.bot.worker.run())
     await house.bot.dispatcher.handle_all()
     for _ in range(5):
-        await house.bot.db.transact(lambda _: None)  # what the worker asked for before is answered with it
+        await house.bot.db.transact(lambda _: None)  # by then, the worker's earlier transactions are done
     await _run_until_waiting(working)
     house.clock.now += 599
     _make_watchdog(house).check_parts()

@@ -11,7 +11,7 @@ from tests.stats.synthetic_history import NOW, insert_history
 
 @pytest.fixture
 async def past(tmp_path: Path) -> AsyncIterator[Database]:
-    """A database with the last 80 days of a bot, an outage among them; everything in it is erased already."""
+    """A database with a synthetic history of 80 days, including an outage; all its requests are erased already."""
     path = tmp_path / "darkroom.db"
     db = await Database.open(str(path))
     insert_history(path, NOW, days=80, edits=6_000)

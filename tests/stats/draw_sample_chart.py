@@ -15,10 +15,10 @@ from tests.stats.synthetic_history import NOW, insert_history
 
 TARGET_FILE = Path(__file__).parents[2] / "docs" / "images" / "stats.png"
 
-#: Enough for flat colours and the edges of letters.
+#: Colours: enough for flat areas and anti-aliased text.
 PALETTE_SIZE = 64
 
-#: So far back that the outage is in it.
+#: Long enough to include the outage.
 SHOWN_PERIOD = Period(30, PeriodUnit.DAYS)
 
 

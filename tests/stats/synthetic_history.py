@@ -1,4 +1,4 @@
-"""A past that is made up, the same each time: growth, weekends, evenings, an outage of two days, refusals."""
+"""A synthetic history, the same each time: growth, weekends, evenings, an outage of two days, refusals."""
 
 import math
 import random
@@ -10,13 +10,13 @@ from bot.clock import Instant, utc_day
 from bot.job import FailureReason, State
 from bot.stats.aggregates import DAY_MS, HOUR_MS
 
-#: Edits in each hour of the day, UTC, as parts of a whole.
+#: Relative number of edits in each hour of the day, UTC.
 WEIGHT_BY_HOUR = (3, 2, 1, 1, 1, 2, 4, 7, 9, 10, 10, 11, 13, 12, 11, 11, 13, 16, 20, 24, 26, 22, 14, 7)
 
-#: Days before the last one on which Kie was in trouble.
+#: Days of Kie's outage, counted back from the last day.
 OUTAGE_DAYS = range(17, 19)
 
-#: How many of a thousand come to which end; the others are made.
+#: How many of a thousand edits end in each way; the others succeed.
 OUTCOME_WEIGHTS = {
     (State.FAILED, FailureReason.REFUSED): 52,
     (State.FAILED, FailureReason.TASK_FAILED): 11,
@@ -28,14 +28,14 @@ OUTCOME_WEIGHTS = {
     (State.CANCELLED, None): 31,
 }
 
-#: The moment up to which there is a past: a Friday, 11:46 UTC.
+#: The end of the history, in milliseconds: a Friday, 11:46 UTC.
 NOW = 1_795_780_000_000
 
 JobRow = tuple[str, str | None, int, int, int | None, int | None, int | None]
 
 
 def insert_history(path: Path, now: Instant, *, days: int, edits: int) -> None:
-    """Put a past of so many days, with about so many edits, into a database that is there."""
+    """Insert a history of `days` days with about `edits` edits into an existing database."""
     db = sqlite3.connect(path)
     db.executemany(
         "INSERT INTO jobs (state, reason, received_at, queued_at, finished_at, answered_at, kie_duration_ms, chat_id,"
@@ -52,7 +52,7 @@ def insert_history(path: Path, now: Instant, *, days: int, edits: int) -> None:
 
 
 def _job_rows(now: Instant, days: int, edits: int) -> Iterator[JobRow]:
-    chance = random.Random(1)  # noqa: S311 - a past, not a secret
+    chance = random.Random(1)  # noqa: S311 - test data, not a secret
     weights = [_day_weight(utc_day(now) - ago, ago, days) for ago in range(days)]
     for ago, weight in enumerate(weights):
         for hour, part in enumerate(WEIGHT_BY_HOUR):
@@ -64,7 +64,7 @@ def _job_rows(now: Instant, days: int, edits: int) -> Iterator[JobRow]:
 
 
 def _day_weight(day: int, ago: int, days: int) -> float:
-    """Growth to three times as much, and half as much again on Saturdays and Sundays."""
+    """Return the relative weight of a day: it grows threefold, plus a half on Saturdays and Sundays."""
     is_weekend = (day + 3) % 7 >= 5  # the first day of 1970 was a Thursday
     return (1.5 if is_weekend else 1.0) * (3.0 - 2.0 * ago / days)
 

@@ -1,4 +1,4 @@
-"""Statistics are those of the rows, for all users together: nothing is counted twice or left out."""
+"""Statistics aggregate the rows of all users: nothing is counted twice or left out."""
 
 from functools import partial
 
@@ -79,7 +79,7 @@ def _insert_ended_job(tx: Transaction, number: int, way: tuple[State, FailureRea
 
 
 async def test_waiting_is_counted_from_the_complete_request_to_the_answer(db: Database) -> None:
-    # of one that broke and was ordered once more, from its beginning, as its place in the line was a new one
+    # the last job was ordered again, which set `queued_at` anew, so its wait counts from `received_at`
     rows = [(0, 10_000, 40_000, 20_000, 0), (0, 0, 50_000, 30_000, 0), (0, 90_000, 100_000, 10_000, 1)]
     for row in rows:
         await db.transact(partial(_insert_answered_job, row=row))

@@ -10,7 +10,7 @@ from bot.stats.chart_data import percentage
 from bot.stats.report import render_caption
 from tests.stats.synthetic_history import NOW
 
-#: More than anybody has, of every kind.
+#: More edits than anybody has, with every outcome.
 HUGE = 98_765_432
 
 

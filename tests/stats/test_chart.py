@@ -1,4 +1,4 @@
-"""The chart is portrait and readable, and no text is cut off or covered, in every script that the font has."""
+"""The chart is in portrait and legible, and no text is cut off or covered, in every script that the font covers."""
 
 import io
 import itertools
@@ -27,7 +27,7 @@ from bot.stats.chart_types import ChartData
 from bot.store.database import Database
 from tests.stats.synthetic_history import NOW
 
-#: Pixels of a letter's height, of 1080 in width: on a phone, where that is 400, as small as what apps write.
+#: Height of a letter in a chart 1080 pixels wide; scaled to the 400 points of a phone, the size of small text in apps.
 MIN_TEXT_PIXELS = 25
 
 
@@ -39,7 +39,6 @@ async def charts(past: Database) -> dict[str, ChartData]:
 
 
 def _text_boxes(figure: Figure) -> dict[str, Bbox]:
-    """Return the box of each text, in pixels."""
     renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]  # by the library
     shown = [each for each in _texts(figure) if each.get_visible()]
     return {f"{number} {each.get_text()}": each.get_window_extent(renderer) for number, each in enumerate(shown)}

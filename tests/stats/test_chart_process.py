@@ -1,4 +1,4 @@
-"""The process that draws charts: apart from the bot, and killed when it takes too long."""
+"""The child process that draws charts is isolated, and killed when it takes too long."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from tests.stats.synthetic_history import NOW
 
 @pytest.fixture
 async def chart_data(db: Database) -> ChartData:
-    """The chart of a week in which nothing happened."""
+    """The chart of a week without edits."""
     return build_chart_data(await aggregate_period(db, DEFAULT_PERIOD, NOW), "en")
 
 
@@ -31,7 +31,6 @@ class UnknownChartData(ChartData):
 
 
 def _children() -> list[str]:
-    """Return the running child processes."""
     return Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
 
 
@@ -45,7 +44,7 @@ async def test_what_takes_too_long_is_ended_and_gives_no_picture(chart_data: Cha
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 async def test_it_shuts_itself_in_before_it_draws() -> None:
-    """What the isolation prevents, `tests/test_process_isolation.py` shows."""
+    """See `tests/test_process_isolation.py` for what the isolation prevents."""
     columns = (TimeBucket(NOW, 7.0, 7_000, 700, 70),) * 7
     waiting = WaitTimes(3_600_000, 72_000_000, 3_500_000, 70_000_000, 0.9)
     statistics = PeriodStatistics(
@@ -57,11 +56,11 @@ async def test_it_shuts_itself_in_before_it_draws() -> None:
         seen.update(_process_limits(pid) for pid in _children())
         await asyncio.sleep(0)
     assert await drawing
-    assert ("0", "2") in seen  # no files can be opened, calls are filtered
+    assert ("0", "2") in seen  # no files can be opened, system calls are filtered
 
 
 def _process_limits(pid: str) -> tuple[str, str]:
-    """Return how many files a process may open, and how the kernel filters its calls."""
+    """Return RLIMIT_NOFILE and the seccomp mode of a process."""
     try:
         limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")

@@ -6,7 +6,7 @@ import pytest
 
 from bot.stats.aggregates import DEFAULT_PERIOD, Period, PeriodUnit, parse_period
 
-#: A Thursday, 14:25.
+#: A Thursday, 14:25 UTC.
 NOW = round(datetime(2026, 11, 26, 14, 25, tzinfo=UTC).timestamp() * 1000)
 
 
