@@ -3,9 +3,9 @@
 This does not wait for the job's turn to be ordered, so users soon learn of an unusable image and orders need not wait.
 Everything here is free of charge and idempotent, and one commit stores the result.
 
-Decoding may take long and must delay only the sender. If the conversion lane is free, a job's last missing image is decoded
-at once. Otherwise its bytes are dropped, the job enters the conversion queue, and at each of its turns `convert` downloads
-and converts one image.
+Decoding may take long and must delay only the sender. If the conversion lane is free, a job's last missing image is
+decoded at once. Otherwise its bytes are dropped, the job enters the conversion queue, and at each of its turns
+`convert` downloads and converts one image.
 """
 
 import asyncio
