@@ -1,4 +1,4 @@
-"""Kie's callbacks: signed references, which jobs were called back about, and how many callbacks get lost.
+"""Kie's callbacks (webhooks): signed references, which jobs Kie has called back about, and the callback loss rate.
 
 A callback only makes the bot poll earlier; nothing depends on one.
 """
@@ -34,7 +34,7 @@ AWAITING_STATES = (State.SUBMITTING, State.RUNNING)
 
 
 def extract_reference(url: str) -> str | None:
-    """Return the reference in a callback URL; None where it is truncated or of another form."""
+    """Return the reference in a callback URL, None if the URL is truncated or not one of ours."""
     try:
         found = _REFERENCE_PATTERN.fullmatch(unquote(urlsplit(url).path))
     except ValueError:
@@ -45,16 +45,16 @@ def extract_reference(url: str) -> str | None:
 class CallbackTracker:
     """What this process knows of Kie's callbacks. Orders ask for them only if there is a public URL.
 
-    References are signed with `key`, so that a forged one is refused before any database access.
+    References carry an HMAC made with `key`, so that a forged one is refused before any database access.
     """
 
     def __init__(self, public_url: str | None, key: bytes) -> None:
         self._public_url = public_url
         self._key = key
         self._loss_rate = CallbackLossRate()
-        #: unfinished jobs that Kie has called back about; like the next two no more than the tasks in flight
+        #: unfinished jobs that Kie has called back about; this and the next two are bounded by the tasks in flight
         self._arrived: set[int] = set()
-        #: the task that such a callback named
+        #: the task that the latest such callback named, by job
         self._reported_task_ids: dict[int, str] = {}
         #: unfinished jobs whose callback may have come while the bot was down
         self._possibly_missed: set[int] = set()
@@ -70,7 +70,7 @@ class CallbackTracker:
         return nonce + self._sign(nonce)
 
     def is_signed_by_us(self, reference: str) -> bool:
-        """Say in constant time whether a reference was made with this key, even if its order is unknown."""
+        """Say, in constant time, whether a reference was signed with this key; its order may still be unknown."""
         nonce, signature = reference[:_NONCE_LENGTH], reference[_NONCE_LENGTH:]
         return hmac.compare_digest(self._sign(nonce).encode(), signature.encode("utf-8", "surrogatepass"))
 
@@ -83,7 +83,7 @@ class CallbackTracker:
         return None if self._public_url is None else f"{self._public_url}{KIE_CALLBACK_PATH}{reference}"
 
     def loss_probability(self, job_id: int) -> float:
-        """Return how likely no callback about a job is still to come; 1 where none can be expected."""
+        """Return the probability that no callback about a job will come; 1 if none is expected."""
         is_expected = self.is_enabled and job_id not in self._arrived and job_id not in self._possibly_missed
         return self._loss_rate.expected if is_expected else 1.0
 
@@ -98,7 +98,7 @@ class CallbackTracker:
             self._reported_task_ids[job_id] = task_id
 
     def reported_task_id(self, job_id: int) -> str | None:
-        """Return the task that the latest callback about a job has named."""
+        """Return the task that the latest callback about a job named, if any."""
         return self._reported_task_ids.get(job_id)
 
     def mark_possibly_missed(self, job_id: int) -> None:
@@ -106,9 +106,9 @@ class CallbackTracker:
         self._possibly_missed.add(job_id)
 
     def record_finished(self, job_id: int) -> bool:
-        """Learn from a finished task whether its callback got lost, and return that.
+        """Update the loss rate for a finished task; return whether its callback got lost.
 
-        Nothing is learned about a callback that may have come while the bot was down.
+        A callback that may have come while the bot was down does not count.
         """
         if not self.is_enabled or job_id in self._possibly_missed:
             return False
@@ -121,31 +121,31 @@ class CallbackTracker:
         return lost
 
     def forget(self, job_id: int) -> None:
-        """Forget a job whose task nobody waits for any more."""
+        """Forget a job that no longer waits for a task."""
         self._arrived.discard(job_id)
         self._possibly_missed.discard(job_id)
         self._reported_task_ids.pop(job_id, None)
 
 
-#: The shares of callbacks that may get lost: hardly any, some, or all.
+#: The loss rates that are considered: hardly any callback, some, or all.
 LOSS_RATES = (0.005, 0.25, 0.98)
 
-#: The prior probability of each: an operator who sets a public URL makes sure that it is reachable.
+#: The prior probability of each: an operator who sets a public URL usually makes sure that it is reachable.
 INITIAL_BELIEFS = (0.98, 0.01, 0.01)
 
-#: The probability, for each callback, that the loss rate changes into another one.
+#: The probability that the loss rate changes between two callbacks.
 CHANGE_PROBABILITY = 1 / 2000
 
 
 @dataclass(frozen=True)
 class CallbackLossRate:
-    """A Bayesian estimate of how many callbacks get lost: the probability of each of the LOSS_RATES."""
+    """A Bayesian estimate of the share of callbacks that get lost: the probability of each of the LOSS_RATES."""
 
     beliefs: tuple[float, ...] = INITIAL_BELIEFS
 
     @property
     def expected(self) -> float:
-        """The expected loss rate, rounded to a power of one half: it is not known more exactly."""
+        """The expected loss rate, rounded to a power of 1/2: the estimate is no more precise than that."""
         expected = sum(belief * rate for belief, rate in zip(self.beliefs, LOSS_RATES, strict=True))
         return math.ldexp(1.0, round(math.log2(expected)))
 
@@ -160,9 +160,9 @@ class CallbackLossRate:
 @dataclass(frozen=True)
 class _CallbackMatch:
     job_id: int
-    #: nobody waits for the task any more
+    #: the job no longer waits for the task
     is_late: bool = False
-    #: the order's own answer is still to come, and comes first
+    #: Kie has not answered the order itself yet, and that answer counts first
     is_early: bool = False
 
 
@@ -178,7 +178,7 @@ class CallbackProcessor:
         self._poll_soon = poll_soon
 
     async def process(self, reference: str, task_id: str | None) -> None:
-        """Have the job of a reference polled, if there is one; when this returns, what the callback said is stored."""
+        """Poll the job with this reference soon, if there is one; on return, a candidate task is stored."""
         match = await self._db.transact(lambda tx: _match_callback(tx, reference, task_id))
         if match is None:
             self._metrics.count_callback(CALLBACK_UNKNOWN)

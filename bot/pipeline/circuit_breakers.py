@@ -1,8 +1,8 @@
-"""Circuit breakers: stop calls to Kie that would fail anyway, and notify the admins and the groups that wait.
+"""Circuit breakers: stop calls to Kie that would fail anyway, and send outage notices to admins and waiting groups.
 
-A breaker that opens blocks its calls until a given time. Where Kie's balance, a free call, can show whether the cause
-is gone, a recovery probe asks for it first. Then a single order goes out, and the breaker closes if Kie accepts it.
-`order_limits` says what an open breaker blocks.
+An open breaker blocks its calls for a pause that grows by exponential backoff. Where Kie's balance, a free call, can
+show whether the cause is gone, a recovery probe asks for it next. Then the breaker is half-open: a single call goes
+out, and the breaker closes if Kie accepts it. `order_limits` says what an open breaker blocks.
 """
 
 import logging
@@ -31,7 +31,7 @@ from bot.store.database import Database, Transaction
 
 log = logging.getLogger(__name__)
 
-#: Seconds of the first pause and of the longest one, by breaker; each trip in a row doubles the pause.
+#: Seconds of the first and of the longest pause, by breaker; each trip in a row doubles the pause.
 BREAKER_PAUSES = {
     OUTAGE: (2.0, 60.0),
     RATE: (5.0, 60.0),
@@ -42,21 +42,21 @@ BREAKER_PAUSES = {
     BlockCause.CAP.value: (300.0, 3600.0),
 }
 
-#: Trips in a row that make an outage a lasting one, which the admins and the users are told of.
+#: Trips in a row after which admins and users are notified of an outage.
 LASTING_OUTAGE_TRIPS = 4
 
-#: Seconds; the longest pause that Kie itself can ask for.
+#: The longest pause, in seconds, that is granted when Kie asks for one.
 MAX_RETRY_AFTER = 3600.0
 
-#: Seconds between two probes, where nothing calls for a longer pause.
+#: Seconds until the next probe after one that showed nothing.
 PROBE_RETRY_AFTER = 30.0
 
-#: Seconds after which users are told of a breaker that only the operator can close.
+#: Seconds after which users are notified of an outage that only the operator can end.
 NOTICE_AFTER = 3.0
 
 
 def trip_order_breaker(tx: Transaction, error: KieError, admins: frozenset[int], now: Instant) -> None:
-    """Open the breaker that belongs to an error; notify the admins if only they can help, or if the outage lasts."""
+    """Open the breaker for an error; notify the admins if only they can help, or if the outage lasts."""
     if isinstance(error, AccountBlocked):
         name = error.cause.value
     elif isinstance(error, OrderUncertain):
@@ -67,19 +67,19 @@ def trip_order_breaker(tx: Transaction, error: KieError, admins: frozenset[int],
 
 
 def trip_upload_breaker(tx: Transaction, error: KieUnavailable, admins: frozenset[int], now: Instant) -> None:
-    """Prepare no images for a while, since no upload would succeed."""
+    """Pause uploads, and with them the preparation of images, after an upload that failed."""
     _trip(tx, UPLOADS, error, admins, now)
 
 
 def close_upload_breaker(tx: Transaction, admins: frozenset[int], now: Instant) -> None:
-    """Prepare images again after an upload that succeeded."""
+    """Close the upload breaker after a successful upload, unless its pause has not ended yet."""
     breaker = tx.circuit_breakers.get(UPLOADS)
     if breaker is not None and breaker.until <= now:
         _close(tx, breaker, admins, now)
 
 
 def close_order_breakers(tx: Transaction, submitted_at: Instant, admins: frozenset[int], now: Instant) -> None:
-    """Close the breakers whose pause was over when an accepted order left, at `submitted_at`.
+    """Close the breakers whose pause had ended by `submitted_at`, when an order left that Kie has accepted.
 
     An order that left before a breaker opened says nothing about it.
     """
@@ -91,7 +91,7 @@ def close_order_breakers(tx: Transaction, submitted_at: Instant, admins: frozens
 def _trip(tx: Transaction, name: str, error: KieError, admins: frozenset[int], now: Instant) -> None:
     known = tx.circuit_breakers.get(name)
     if known is not None and known.until > now:
-        return  # the call left before the breaker opened
+        return  # the call was already in flight when the breaker opened
     breaker = _open(tx, name, now, getattr(error, "retry_after", None))
     tx.log(log.warning, "circuit breaker %s: open for %.0f s: %s", name, seconds_between(now, breaker.until), error)
     if isinstance(error, AccountBlocked):
@@ -102,7 +102,7 @@ def _trip(tx: Transaction, name: str, error: KieError, admins: frozenset[int], n
 
 
 def _open(tx: Transaction, name: str, now: Instant, retry_after: float | None = None) -> CircuitBreaker:
-    """Open a breaker, or keep it open: for longer each time in a row, or for the seconds that Kie named."""
+    """Open a breaker, or keep it open: for `retry_after` seconds if Kie asked for that, else with backoff."""
     known = tx.circuit_breakers.get(name)
     trips = 1 if known is None else known.trips + 1
     pause = min(retry_after, MAX_RETRY_AFTER) if retry_after else backoff(trips - 1, *BREAKER_PAUSES[name])
@@ -124,7 +124,7 @@ def _needs_operator(breaker: CircuitBreaker) -> bool:
 
 
 def handle_free_call_error(tx: Transaction, error: KieError, admins: frozenset[int], now: Instant) -> None:
-    """Open a breaker if a free call shows a blocked account; notify the admins of an undocumented response."""
+    """Open a breaker if a free call reports a blocked account; notify the admins of an undocumented response."""
     if isinstance(error, AccountBlocked):
         trip_order_breaker(tx, error, admins, now)
     elif isinstance(error, UnexpectedResponse):
@@ -134,7 +134,7 @@ def handle_free_call_error(tx: Transaction, error: KieError, admins: frozenset[i
 
 
 def schedule_immediate_probes(tx: Transaction, now: Instant) -> None:
-    """At the start, probe at once what the operator may have put right."""
+    """Probe at once, at the start, the breakers whose cause the operator may have fixed."""
     for breaker in tx.circuit_breakers.list_open():
         if _needs_operator(breaker):
             tx.circuit_breakers.open(replace(breaker, until=min(now, breaker.until), is_probed=False))
@@ -142,7 +142,7 @@ def schedule_immediate_probes(tx: Transaction, now: Instant) -> None:
 
 @dataclass(eq=False)
 class RecoveryProbe:
-    """Asks for the balance, which costs nothing, needs a valid key, and shows whether there are credits."""
+    """The step that asks for the balance: free of charge, it needs a valid key and shows whether there are credits."""
 
     db: Database
     kie: KieClient
@@ -150,7 +150,7 @@ class RecoveryProbe:
     clock: Callable[[], Instant]
 
     async def run(self, name: str) -> None:
-        """Ask once; then let one order try, or keep the breaker open for longer."""
+        """Ask once; then half-open the breaker, or keep it open for longer."""
         try:
             balance = await self.kie.get_credits()
         except KieError:
@@ -160,7 +160,7 @@ class RecoveryProbe:
         await self.db.transact(lambda tx: self._record_result(tx, name, recovered=recovered))
 
     def postpone(self, tx: Transaction, name: str) -> None:
-        """Probe again later, after one that showed nothing."""
+        """Probe again after PROBE_RETRY_AFTER seconds."""
         breaker = tx.circuit_breakers.get(name)
         if breaker is not None:
             tx.circuit_breakers.open(replace(breaker, until=add_seconds(self.clock(), PROBE_RETRY_AFTER)))
@@ -175,7 +175,7 @@ class RecoveryProbe:
 
 
 def find_lasting_breaker(breakers: list[CircuitBreaker], now: Instant) -> CircuitBreaker | None:
-    """Return the first breaker that lasts long enough to tell users about it."""
+    """Return the first breaker that has been open for long enough to notify users, if any."""
     for breaker in breakers:
         is_blocked = _needs_operator(breaker) and seconds_between(breaker.since, now) >= NOTICE_AFTER
         if is_blocked or breaker.trips >= LASTING_OUTAGE_TRIPS:
@@ -184,14 +184,17 @@ def find_lasting_breaker(breakers: list[CircuitBreaker], now: Instant) -> Circui
 
 
 def describe_outage(breaker: CircuitBreaker, limits: OrderLimits) -> Sentence:
-    """Say what an edit waits for; it says that the owner knows only where there are admins, who were notified."""
+    """Return the text on what an edit waits for; it says that the owner knows only if there are admins to notify."""
     if not _needs_operator(breaker):
         return sentence("waiting-for-kie")
     return sentence("waiting-for-owner" if limits.has_admins else "waiting-for-owner-unaware")
 
 
 def notify_groups(tx: Transaction, containment: ErrorContainment, limits: OrderLimits, now: Instant) -> bool:
-    """Notify each group with a waiting edit once, since groups have no progress message; True if there may be more."""
+    """Notify some groups with waiting edits, each once per outage; return whether there may be more.
+
+    Users in private chats see it in their progress messages.
+    """
     notice = _current_notice(tx, limits, now)
     if notice is None:
         return False

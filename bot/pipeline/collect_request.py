@@ -1,7 +1,7 @@
-"""Close albums whose last image has arrived, and cancel requests that got no prompt in time.
+"""Close albums that get no more items, and cancel requests that got no prompt in time.
 
-The deadline of an album is stored and extended by each item; nothing waits in memory. An album closes only when every
-update of its chat that was received in time has been handled, so none of its items can be missed.
+The deadline of an album is stored and extended by each item (debouncing); nothing waits in memory. An album closes
+only when every update of its chat that was received in time has been handled, so none of its items can be missed.
 """
 
 from functools import partial
@@ -16,14 +16,14 @@ from bot.store.database import Transaction
 from bot.store.outbox import MessageKind
 from bot.store.request_messages import RequestMessageKind
 
-#: Requests handled in one transaction.
+#: Requests per transaction.
 BATCH_SIZE = 100
 
 
 def close_due_requests(tx: Transaction, containment: ErrorContainment, now: Instant) -> bool:
-    """Queue or end the incomplete requests that are due; True if there may be more.
+    """Queue or end the incomplete requests that are due; return whether there may be more.
 
-    A request whose chat has unhandled updates is left out. Handling these updates wakes the worker.
+    A request for which earlier updates wait in the inbox is left out; handling them wakes the worker.
     """
     due = tx.jobs.list_due_incomplete(now, BATCH_SIZE)
     for job_id in due:
@@ -60,7 +60,7 @@ def _close_album(tx: Transaction, job: Job, now: Instant) -> None:
 
 
 def _reply_to_first_image(tx: Transaction, job: Job) -> Job:
-    """Let messages about an album reply to its first image, whichever item arrived first."""
+    """Make messages about an album reply to its first image, whichever item arrived first."""
     if job.request.message_id is None:
         return job
     tx.jobs.update(job, message_id=min(source.position for source in job.request.sources))

@@ -1,4 +1,4 @@
-"""The credit balance: ask Kie for it while orders are placed, and warn the admins when it is low."""
+"""The credit balance: ask Kie for it after successful edits, and warn the admins when it is low."""
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
@@ -10,12 +10,12 @@ from bot.kie.errors import KieError, UnexpectedResponse
 from bot.pipeline import circuit_breakers
 from bot.store.database import Database, Transaction
 
-#: Seconds between two checks. The call is free.
+#: Seconds between two checks, at least. The call is free.
 CHECK_INTERVAL = 600.0
 
 
 def next_balance_check_at(tx: Transaction) -> Instant | None:
-    """Return when to ask for the balance, None while nothing was ordered since the last time."""
+    """Return when to ask for the balance, None if no edit has succeeded since the last time."""
     wanted_at, known = tx.credits.get_balance_due_at(), tx.credits.get_balance()
     if wanted_at is None or known is None:
         return wanted_at
@@ -45,12 +45,12 @@ class CreditBalanceChecker:
             await self.db.transact(lambda tx: self._record_balance(tx, balance))
 
     def postpone(self, tx: Transaction) -> None:
-        """Ask again later, as after a successful check."""
+        """Ask again after CHECK_INTERVAL seconds."""
         tx.credits.postpone_balance(add_seconds(self.clock(), CHECK_INTERVAL))
 
     def _record_failure(self, tx: Transaction, error: KieError) -> None:
         self.postpone(tx)
-        if isinstance(error, UnexpectedResponse):  # the next order shows everything else that may be wrong
+        if isinstance(error, UnexpectedResponse):  # any other problem shows at the next order
             circuit_breakers.handle_free_call_error(tx, error, self.admins, self.clock())
 
     def _record_balance(self, tx: Transaction, balance: float) -> None:

@@ -1,7 +1,7 @@
 """Deliver a result: download it from Kie and send it to the user.
 
-An answer that may have arrived already is repeated by editing the progress message into it, where there is one: doing
-that twice leaves one image.
+An answer that may already have arrived is repeated by editing the progress message into it, if there is one. That is
+idempotent: doing it twice leaves one image.
 """
 
 import asyncio
@@ -28,29 +28,29 @@ from bot.telegram.errors import DeliveryUncertain, InvalidDestination, Rejected,
 
 log = logging.getLogger(__name__)
 
-#: How often to send something of which each send may have arrived.
+#: Sends of one message that may have arrived, after which it is given up.
 MAX_UNCERTAIN_SENDS = 3
 
-#: Seconds; Telegram shows a chat action for five.
+#: Seconds between two chat actions; Telegram shows one for five seconds or less (Bot API, sendChatAction).
 CHAT_ACTION_INTERVAL = 4.5
 
-#: How often the chat action is shown for one edit in a group, where others see it too.
+#: Chat actions per edit in a group, where others see them too.
 MAX_CHAT_ACTIONS_IN_GROUPS = 2
 
-#: Answers for which it is remembered that the chat action was shown; beyond that, all are forgotten.
+#: Answers remembered as having shown the chat action; beyond that, all are forgotten.
 MAX_REMEMBERED = 1000
 
 
 class Undeliverable(Exception):
-    """There is no result that could be sent."""
+    """There is no usable result to send."""
 
 
 class MessageEditUncertain(DeliveryUncertain):
-    """The progress message may have become the answer."""
+    """Telegram did not confirm the edit that turns the progress message into the answer."""
 
 
 class DeliveryUnconfirmed(Exception):
-    """It was sent as often as makes sense, and no attempt was confirmed."""
+    """The message was sent MAX_UNCERTAIN_SENDS times, and Telegram confirmed none of them."""
 
 
 @dataclass(eq=False)
@@ -68,8 +68,8 @@ class ImageDeliverer:
     async def run(self, message: OutboxMessage, place: Destination) -> int:
         """Download and send the result; return the id of the message.
 
-        Raises DownloadError or TelegramApiError where another try may help, Undeliverable where none will,
-        DeliveryUnconfirmed after too many tries, and Withdrawn if it must not be sent any more.
+        Raises DownloadError or TelegramApiError if a retry may help, Undeliverable if none will, DeliveryUnconfirmed
+        after too many unconfirmed sends, and Withdrawn if it must no longer be sent.
         """
         job = message.job
         if job is None or job.result_url is None:
@@ -106,7 +106,7 @@ class ImageDeliverer:
     async def _replace_progress_message(
         self, message: OutboxMessage, progress: OutboxMessage | None, media: OutgoingImage
     ) -> int | None:
-        """Edit the progress message into the answer; None if there is none, or Telegram rejects it."""
+        """Edit the progress message into the answer; return its id, None if there is none or Telegram rejects it."""
         if progress is None or progress.message_id is None:
             return None
         try:
@@ -120,11 +120,11 @@ class ImageDeliverer:
         return progress.message_id
 
     def _max_chat_actions(self, message: OutboxMessage) -> int | None:
-        """Return how often to show the chat action at this try, None for as often as it takes."""
+        """Return how often to show the chat action during this try, None for no limit."""
         if message.draft.chat_id > 0:
             return None
         is_first_try = message.draft.kind is MessageKind.IMAGE and message.tries == 0 and message.uncertain_sends == 0
-        if not is_first_try or message.id in self._action_shown_for:  # a send that Telegram postponed counts as no try
+        if not is_first_try or message.id in self._action_shown_for:  # a rate limit does not count as a try
             return 0
         if len(self._action_shown_for) >= MAX_REMEMBERED:
             self._action_shown_for.clear()
@@ -148,14 +148,14 @@ class ImageDeliverer:
             except TelegramApiError as error:
                 log.debug("the chat action was not shown: %s", error)
                 return
-            except Exception:  # must not spoil the delivery
+            except Exception:  # the delivery must go on
                 log.exception("the chat action was not shown: a bug in the bot")
                 return
             await asyncio.sleep(CHAT_ACTION_INTERVAL)
 
 
 def _record_answering(tx: Transaction, message: OutboxMessage, job: Job, now: Instant) -> OutboxMessage | None:
-    """Store that the answer is on its way; return the progress message to put it into if it may have arrived before."""
+    """Store that the answer is being sent; if it may already have arrived, return the progress message to edit."""
     check_still_wanted(tx, message)
     if not message.draft.is_answer:
         return None  # the job was answered before, with a text
@@ -164,7 +164,7 @@ def _record_answering(tx: Transaction, message: OutboxMessage, job: Job, now: In
 
 
 def _as_answer(job: Job, media: OutgoingImage, info: ImageInfo) -> OutgoingImage:
-    """Make a result the kind of answer that the user prefers, as far as Telegram takes it, with buttons."""
+    """Make a result the kind of answer that the user prefers, with buttons; a file if Telegram takes no such photo."""
     answer_as = job.request.options.answer_as
     if answer_as is AnswerAs.FILE:
         return replace(media, as_file=True, buttons=_answer_buttons(job))
@@ -174,7 +174,7 @@ def _as_answer(job: Job, media: OutgoingImage, info: ImageInfo) -> OutgoingImage
 
 
 def _as_file_instead(job: Job, media: OutgoingImage) -> OutgoingImage:
-    """Make a file of an answer that should have been a photo."""
+    """Turn an answer that should have been a photo into a file, and say so in its caption."""
     caption = sentence("answer-as-file").translate(job.request.language)
     return replace(media, as_file=True, caption=caption, buttons=_answer_buttons(job))
 

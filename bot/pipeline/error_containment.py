@@ -1,8 +1,8 @@
-"""Error containment: an unexpected error in one step or one row ends neither the process nor anything else.
+"""Error containment: an unexpected error in one step or row (a poison message) stops neither the process nor others.
 
-It is logged, the admins are notified once a day, and what failed is postponed, so that nothing is tried in a hot loop.
-Errors that only a new process can mend stay final. So do errors of the machine or the database file within a
-transaction, because no row is to blame for them.
+It is logged, the admins are notified once a day for each kind of step, and what failed is postponed, so that nothing is
+retried in a hot loop. MustRestart is not contained. Within a transaction, neither are errors of the machine or the
+database file, because no row is to blame for them.
 """
 
 import logging
@@ -25,19 +25,19 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Tries before a step is given up whose failure is not known to be temporary; about five minutes.
+#: Tries before giving up a step whose failure is not known to be temporary; about five minutes.
 MAX_TRIES = 10
 
-#: Seconds before an edit that cannot even be ordered is given up; it survives an outage of a day.
+#: Seconds before an edit that cannot be ordered is given up; long enough to survive an outage of a day.
 SUBMIT_GIVE_UP_SECONDS = 48 * 3600.0
 
 #: Seconds before a message that cannot be sent is given up.
 OUTBOX_MESSAGE_EXPIRY = 3 * 86_400.0
 
-#: Seconds until the next try of what has failed too often.
+#: Seconds until the next try of something that has failed too often.
 QUARANTINE_SECONDS = 600.0
 
-#: Errors of which it is remembered that their traceback was logged; beyond it all are forgotten.
+#: Steps and rows remembered as having had a traceback logged; beyond that, all are forgotten.
 MAX_REMEMBERED = 1000
 
 
@@ -52,7 +52,7 @@ class ErrorContainment:
     async def run_step(
         self, db: Database, what: str, which: object, step: Awaitable[T], postpone: Callable[[Transaction], T]
     ) -> T:
-        """Return the result of a step or, if it fails, that of `postpone`. Raises MustRestart."""
+        """Return the result of a step or, if it raises an error other than MustRestart, that of `postpone`."""
         try:
             return await step
         except MustRestart:
@@ -88,11 +88,11 @@ class ErrorContainment:
         return self.run_for_row(tx, "job", job_id, step, partial(self.postpone_job, tx, job_id))
 
     def postpone_job(self, tx: Transaction, job_id: int) -> None:
-        """Postpone a job whose step failed; after too many failures, end it and tell the user."""
+        """Postpone a job whose step failed; after more than MAX_TRIES failures, end it and notify the user."""
         now = self._clock()
         tries = tx.jobs.increment_tries(job_id)
         tx.jobs.postpone(job_id, add_seconds(now, backoff(tries) if tries <= MAX_TRIES else QUARANTINE_SECONDS))
-        tx.fair_queue.set_ready(job_id, is_ready=False)  # so that it keeps no ready job waiting
+        tx.fair_queue.set_ready(job_id, is_ready=False)  # or it would block the ready jobs behind it
         if tries > MAX_TRIES:
             self.run_for_row(tx, "end of job", job_id, partial(_end_job, tx, job_id, now), lambda: None)
 
@@ -118,7 +118,7 @@ def _is_environment_error(error: Exception) -> bool:
 
 
 def _end_job(tx: Transaction, job_id: int, now: Instant) -> None:
-    """End a job that cannot go on, and tell the user."""
+    """End a job that cannot go on, and notify the user; a running task is left to its polls."""
     job = tx.jobs.get(job_id)
     if job is None:
         return

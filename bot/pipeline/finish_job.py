@@ -1,4 +1,4 @@
-"""End a job: each function stores the outcome and queues the answer in one transaction."""
+"""End a job: store its outcome and queue the answer in the same transaction."""
 
 from bot.clock import Instant, add_seconds
 from bot.edit_options import AnswerAs
@@ -14,12 +14,12 @@ from bot.store.request_messages import RequestMessageKind
 #: Milliseconds by which Kie's clock may differ from ours.
 MAX_CLOCK_SKEW = 3_600_000
 
-#: Milliseconds by which Kie's duration may exceed the time for which we have waited.
+#: Milliseconds by which the duration that Kie reports may exceed the time since the order.
 DURATION_TOLERANCE = 1000
 
 
 class Withdrawn(Exception):
-    """A message or an order is no longer wanted: it was cancelled, deleted or replaced while it was on its way."""
+    """A message or an order is no longer wanted: it was cancelled, deleted or replaced while in flight."""
 
 
 def fail_job(
@@ -32,14 +32,14 @@ def fail_job(
     credits_: float | None = None,
     unparsed: str | None = None,
 ) -> bool:
-    """End a job without an image and tell the user why; False if the job has changed meanwhile.
+    """End a job without an image and tell the user why; return False if the job has changed meanwhile.
 
-    `credits_` is what Kie says that it cost, None where Kie does not say or nothing was ordered. `unparsed` is Kie's
-    record of a success in which no image was found.
+    `credits_` is the cost that Kie reports, None if unknown or nothing was ordered. `unparsed` is Kie's record of a
+    success in which no image was found.
     """
     was_ordered = job.state is State.RUNNING
     if was_ordered:
-        tx.attempts.set_cost(job.id, credits_)  # before the transition, which gives the quota back if it cost nothing
+        tx.attempts.set_cost(job.id, credits_)  # before the transition, which refunds the quota if the task was free
     failed = tx.jobs.transition(
         job, State.FAILED, reason=reason, finished_at=now, due_at=None, credits=credits_, unparsed_result=unparsed
     )
@@ -52,7 +52,7 @@ def fail_job(
 
 
 def succeed_job(tx: Transaction, job: Job, record: TaskRecord, now: Instant) -> bool:
-    """End a job with an image and queue its delivery; False if the job has changed meanwhile."""
+    """End a job with an image and queue its delivery; return False if the job has changed meanwhile."""
     submitted_at, duration = job.submitted_at or now, reported_duration(job, record, now)
     succeeded = tx.jobs.transition(
         job,
@@ -76,7 +76,7 @@ def succeed_job(tx: Transaction, job: Job, record: TaskRecord, now: Instant) -> 
 
 
 def _answer_caption(tx: Transaction, job: Job) -> Sentence:
-    """Return the caption of the image; in a group it says everything, as there is no other message."""
+    """Return the caption of the image; in a group it also says what was left out, as there is no other message."""
     if job.request.is_in_group and tx.request_messages.count(job.id, RequestMessageKind.OTHER):
         return sentence("answer-without-rest")
     if job.request.is_in_group and len(job.request.sources) == 1 and tx.jobs.is_from_album(job.id):
@@ -85,12 +85,12 @@ def _answer_caption(tx: Transaction, job: Job) -> Sentence:
 
 
 def waiting_reminder_at(job: Job, deadline: float, now: Instant) -> Instant:
-    """Return when to tell the user that a job has been waiting for `deadline` seconds."""
+    """Return when a job will have waited for `deadline` seconds, so that the user is to be notified."""
     return add_seconds(job.queued_at or now, deadline)
 
 
 def reported_duration(job: Job, record: TaskRecord, now: Instant) -> int | None:
-    """Return the milliseconds that Kie worked, by its own clock; None where Kie does not say, or it cannot be true."""
+    """Return how long Kie worked, in milliseconds by its own clock; None if unknown or implausible."""
     longest = now - (job.submitted_at or now) + DURATION_TOLERANCE
     return record.duration_ms if record.duration_ms is not None and record.duration_ms <= longest else None
 
@@ -98,7 +98,7 @@ def reported_duration(job: Job, record: TaskRecord, now: Instant) -> int | None:
 def draft_reply(
     job: Job, what: str, text: Sentence, *, kind: MessageKind = MessageKind.TEXT, is_answer: bool = False
 ) -> MessageDraft:
-    """Draft a reply to the message that requested the job; it is sent once for each `what`."""
+    """Draft a reply to the message that requested the job; `what` makes its deduplication key unique within the job."""
     return MessageDraft(
         key=f"job:{job.id}:{what}",
         kind=kind,
@@ -112,11 +112,11 @@ def draft_reply(
 
 
 def check_still_wanted(tx: Transaction, message: OutboxMessage) -> None:
-    """Raise Withdrawn unless a message is still to be sent."""
+    """Raise Withdrawn if a message is no longer to be sent."""
     if not tx.outbox.is_pending(message):
         raise Withdrawn
 
 
 async def confirm_still_wanted(db: Database, message: OutboxMessage) -> None:
-    """Raise Withdrawn unless a message is still to be sent; in a transaction of its own."""
+    """Do as `check_still_wanted`, in a transaction of its own."""
     await db.transact(lambda tx: check_still_wanted(tx, message))

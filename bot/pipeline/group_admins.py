@@ -1,6 +1,6 @@
 """Group administrators: ask Telegram for them when an update cannot be handled without knowing them.
 
-Such updates wait in the inbox and are released in any case. If Telegram does not answer, nobody counts as an
+Such updates are held in the inbox and always released in the end. If Telegram does not answer, nobody counts as an
 administrator.
 """
 
@@ -16,7 +16,7 @@ from bot.telegram.errors import DeliveryUncertain, RetryableError, TelegramApiEr
 
 log = logging.getLogger(__name__)
 
-#: About as long as somebody waits who has pressed a button.
+#: With backoff, about as long as a user waits after pressing a button.
 MAX_TRIES = 4
 
 
@@ -28,11 +28,11 @@ class GroupAdminFinder:
     telegram: TelegramClient
     _: KW_ONLY
     clock: Callable[[], Instant]
-    #: to be called when updates were released
+    #: called when held updates may have been released
     wake_dispatcher: Callable[[], None]
 
     async def run(self, chat_id: int) -> None:
-        """Ask once; then release what waits, unless it is worth another try."""
+        """Ask once; then release the held updates, unless another try may help."""
         try:
             ids = await self.telegram.get_administrators(chat_id)
         except TelegramApiError as error:
@@ -43,7 +43,7 @@ class GroupAdminFinder:
             await self.db.transact(lambda tx: self._record_admins(tx, chat_id, ids))
 
     def postpone(self, tx: Transaction, chat_id: int) -> None:
-        """Release what waits, after a lookup that broke off."""
+        """Release the held updates after a lookup that failed unexpectedly."""
         self._record_admins(tx, chat_id, frozenset())
 
     def _record_failure(self, tx: Transaction, chat_id: int, error: TelegramApiError) -> None:

@@ -1,7 +1,7 @@
-"""Turns committed domain events and polls into metrics.
+"""Job metrics: turn committed domain events, polls and callbacks into Prometheus metrics.
 
-Events arrive only after their commit, so a lost race is never counted. What belongs to a job under way is kept in
-memory: after a restart its earlier polls are missing, and so is the delivery time of a result that was found before.
+Events arrive only after their commit, so a lost race is never counted. Data on jobs in progress are kept in memory:
+after a restart their earlier polls are missing, and so is the delivery time of a result that was found before.
 """
 
 from bot.clock import Instant, seconds_between
@@ -18,13 +18,13 @@ from bot.store.domain_events import (
 )
 from bot.store.outbox import DeliveryOutcome
 
-#: Jobs that are tracked until they are answered; beyond that the oldest are forgotten.
+#: Jobs tracked at once; beyond that, the oldest is forgotten.
 MAX_TRACKED_JOBS = 1000
 
-#: The label value where a request succeeded or was cancelled.
+#: The value of the label `reason` for requests that did not fail.
 NO_REASON = "none"
 
-#: Kinds of callbacks: in time, too late to matter, with an unknown reference; and one that did not come.
+#: Label values for callbacks: in time, too late to matter, with an unknown reference, and missing.
 CALLBACK_IN_TIME, CALLBACK_LATE, CALLBACK_UNKNOWN, CALLBACK_MISSING = "heard", "late", "unknown", "missing"
 
 
@@ -38,7 +38,7 @@ class JobMetrics:
         self._initialize_labels()
 
     def _initialize_labels(self) -> None:
-        """Show every series from the start with 0: Prometheus misses the first increase of a series that is new."""
+        """Export every series as 0 from the start: Prometheus misses the first increase of a new series."""
         for outcome in FINAL_STATES - {State.FAILED}:
             self.metrics.requests_finished.labels(outcome, NO_REASON)
         for reason in FailureReason:
@@ -51,7 +51,7 @@ class JobMetrics:
             self.metrics.callbacks.labels(kind)
 
     def on_event(self, event: DomainEvent) -> None:
-        """Count what was committed."""
+        """Count a committed event."""
         match event:
             case RequestAccepted():
                 self.metrics.requests_accepted.inc()
@@ -94,7 +94,7 @@ class JobMetrics:
 
 
 def _duration(start: Instant, end: Instant) -> float:
-    """Return the seconds from `start` to `end`, 0 where a clock that was set puts the end first."""
+    """Return the seconds from `start` to `end`, 0 if the clock was set back in between."""
     return max(0.0, seconds_between(start, end))
 
 

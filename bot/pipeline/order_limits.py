@@ -1,6 +1,7 @@
-"""Order limits: how many paid calls may be made now, and when that changes.
+"""Order limits: how many orders (paid calls) may be placed now, and when that changes.
 
-Everything is counted from stored rows, so the limits hold across restarts.
+They are the circuit breakers, Kie's rate limit, two limits on concurrency, and the daily budget. All are computed from
+stored rows, so they hold across restarts.
 """
 
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from bot.clock import Instant, add_seconds, start_of_day, utc_day
 from bot.store.circuit_breakers import UNCERTAIN, UPLOADS, CircuitBreaker
 from bot.store.database import Transaction
 
-#: Seconds over which orders are counted: Kie's ten, and a little more because two clocks never quite agree.
+#: Seconds over which orders are counted: Kie's window of ten, and a margin because two clocks never quite agree.
 RATE_WINDOW = 10.2
 
-#: Paid calls in flight at once. As many orders become uncertain when Kie stops answering or the process is killed; and
-#: ten seconds' worth of orders can still be placed as long as Kie takes no more than four seconds for each.
+#: Paid calls in flight at once. This many orders become uncertain when Kie stops answering or the process is killed.
+#: It is enough to use the whole rate limit as long as Kie answers within four seconds.
 MAX_ORDERS_IN_FLIGHT = 8
 
-#: Circuit breakers for which a free balance check shows whether their cause may be gone.
+#: Circuit breakers for which a free call (the balance) shows whether the cause may be gone.
 PROBED_BREAKERS = ("credits", "key", UNCERTAIN)
 
 
@@ -37,13 +38,13 @@ class OrderLimits:
 
 @dataclass(frozen=True)
 class OrderAllowance:
-    """How many orders may be placed now; if none, when that changes (None: when something happens)."""
+    """How many orders may be placed now; if none, when that changes by itself (None: only after an event)."""
 
     available: int
     opens_at: Instant | None = None
 
 
-#: What a limit allows that does not apply.
+#: The allowance of a limit that does not apply.
 UNLIMITED = OrderAllowance(1_000_000)
 
 
@@ -69,7 +70,7 @@ def _breaker_allowance(breakers: list[CircuitBreaker], in_flight: int, now: Inst
     blocked_until = [breaker.until for breaker in of_orders if blocks_orders(breaker, now)]
     if blocked_until:
         return OrderAllowance(0, max(blocked_until))
-    # after an outage the first order goes alone, to see whether Kie takes it
+    # half-open: the first order goes alone, to see whether Kie accepts it
     return OrderAllowance(1 - in_flight) if of_orders else UNLIMITED
 
 
@@ -81,7 +82,7 @@ def _rate_allowance(limit: int, in_flight: int, ended: list[Instant]) -> OrderAl
 
 
 def _budget_allowance(tx: Transaction, daily_credits: float, now: Instant) -> OrderAllowance:
-    """Allow no more than can be paid today; orders in flight are paid today as well."""
+    """Allow no more than the day's budget can pay; orders in flight are counted against it too."""
     if not daily_credits:
         return UNLIMITED
     today = utc_day(now)
@@ -90,7 +91,7 @@ def _budget_allowance(tx: Transaction, daily_credits: float, now: Instant) -> Or
 
 
 def is_within_budget(tx: Transaction, limits: OrderLimits, now: Instant) -> bool:
-    """Say whether another order can be paid today."""
+    """Say whether the day's budget allows another order."""
     return _budget_allowance(tx, limits.daily_credits, now).available > 0
 
 
@@ -100,5 +101,5 @@ def blocks_orders(breaker: CircuitBreaker, now: Instant) -> bool:
 
 
 def needs_probe(breaker: CircuitBreaker) -> bool:
-    """Say whether a free call must succeed before the first order."""
+    """Say whether a recovery probe must succeed before the next order."""
     return breaker.name in PROBED_BREAKERS and not breaker.is_probed

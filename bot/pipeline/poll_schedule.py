@@ -1,7 +1,7 @@
 """The poll schedule: how long tasks take, when to poll a task next, and which polls are due.
 
-The schedule is learned from the tasks that finished, so it follows whatever Kie does. It minimizes the mean of the
-time between the end of a task and the poll that finds it, plus a fixed cost for each poll.
+The schedule is learned from finished tasks, so it adapts to Kie. It minimizes the expected cost of a task: the seconds
+between its end and the poll that finds it, plus a fixed cost for each poll.
 """
 
 import math
@@ -18,25 +18,25 @@ from bot.store.jobs import KieDuration
 
 # 1. How long tasks take
 
-#: The width of an age bin, as a difference of natural logarithms: an error of 5 % costs nothing.
+#: The width of an age bin, as a difference of natural logarithms; an error of 5 % hardly costs anything.
 LOG_STEP = 0.05
 
-#: Ages of tasks in seconds: zero, and from half a second in equal ratios up to half an hour.
+#: Ages of tasks in seconds: zero, and a geometric sequence from half a second to half an hour.
 AGES = (0.0, *(0.5 * math.exp(LOG_STEP * number) for number in range(165)))
 
-#: The share of tasks that end in each bin between two of the AGES; together they are 1.
+#: The share of tasks that end in each bin between two of the AGES; the shares add up to 1.
 DurationDistribution = tuple[float, ...]
 
-#: Tasks after which an older one counts half. Fewer would be noisier, more would adapt more slowly.
+#: Tasks after which an older one counts half (exponential decay). Fewer are noisier, more adapt more slowly.
 HALF_LIFE = 30
 
 #: Tasks that are remembered; an older one would count for less than a thousandth.
 REMEMBERED_TASKS = 10 * HALF_LIFE
 
-#: The prior: one task in ten waits in some queue and takes about six times as long; there are few recordings.
+#: The prior: one task in ten waits in a queue and takes about six times as long. It rests on few recordings.
 SLOW_SHARE, SLOW_RATIO = 0.1, 6.0
 
-#: The prior: standard deviations of the logarithm for most tasks and for those that wait.
+#: The prior: standard deviations of the logarithm, for most tasks and for those that wait.
 SPREAD, SLOW_SPREAD = 0.5, 0.8
 
 #: The smallest and the largest width, in logarithms, over which one task is smoothed.
@@ -52,9 +52,9 @@ def make_prior_distribution(median: float) -> DurationDistribution:
 
 
 def estimate_distribution(latest: Sequence[float], prior: DurationDistribution, weight: float) -> DurationDistribution:
-    """Return a kernel estimate from the seconds that the latest tasks took, the last one first.
+    """Return a kernel density estimate from the durations of the latest tasks in seconds, the last one first.
 
-    `prior` counts for as many tasks as `weight` says.
+    `prior` counts as much as `weight` tasks.
     """
     if not latest:
         return prior
@@ -85,7 +85,7 @@ def _quantile_bin(counts: list[float], number: float) -> int:
 
 
 def _smooth(counts: list[float], width: float) -> list[float]:
-    """Spread each task over the bins around its own; the first and the last bin keep what would fall off."""
+    """Spread each task over the bins around its own; the first and the last bin take what falls outside."""
     reach, last = math.ceil(3 * width / LOG_STEP), len(counts) - 1
     kernel = [math.exp(-0.5 * (LOG_STEP * offset / width) ** 2) for offset in range(-reach, reach + 1)]
     total = sum(kernel)
@@ -99,19 +99,19 @@ def _smooth(counts: list[float], width: float) -> list[float]:
 
 # 2. When to poll a task next
 
-#: Seconds of waiting that one poll is worth.
+#: The cost of one poll, in seconds of waiting.
 POLL_COST = 0.5
 
-#: Seconds between two polls of a task.
+#: Bounds of the seconds between two polls of a task.
 MIN_POLL_INTERVAL, MAX_POLL_INTERVAL = 0.5, 30.0
 
-#: The same where a callback is expected; an older task is polled even less often.
+#: The upper bound where a callback is expected; for a task older than that, its age.
 MAX_INTERVAL_WITH_CALLBACKS = 60.0
 
-#: Ages in seconds of the few polls after the deadline; after the last one the bot gives up.
+#: Ages in seconds of the few polls after the deadline. After the last one the bot gives up, if Kie answers.
 LATE_POLL_AGES = (1800.0, 3600.0, 3 * 3600.0, 12 * 3600.0, 24 * 3600.0)
 
-#: Seconds from our order to Kie's task: a guess. An error of a second costs two or three per cent.
+#: Seconds from our order to the start of Kie's task: a guess. An error of a second costs two or three per cent.
 ORDER_LATENCY = 0.5
 
 
@@ -125,9 +125,9 @@ class PollSchedule:
     expects_callback: bool = False
 
     def next_age(self, age: float) -> float:
-        """Return the age at which to poll a task again that is not finished at this one."""
+        """Return the age at which to poll again a task that is unfinished at `age`."""
         here = bisect_right(AGES, age) - 1
-        # a task older than any that was expected is polled as rarely as allowed
+        # a task older than all AGES is polled as rarely as allowed
         planned = self._interpolate(here, age) if here + 1 < len(self.next_ages) else math.inf
         return min(max(planned, age + MIN_POLL_INTERVAL), age + _max_interval(age, self.expects_callback))
 
@@ -139,22 +139,22 @@ class PollSchedule:
 def compute_poll_schedule(shares: DurationDistribution, loss_rate: float = 1.0) -> PollSchedule:
     """Return the schedule of least expected cost, by dynamic programming from the oldest age down.
 
-    `loss_rate` is the share of callbacks that get lost; 1 without callbacks.
+    `loss_rate` is the share of callbacks that get lost, 1 without callbacks.
     """
-    # for each age: the share of tasks that have ended by then, and the seconds that these took, per task
+    # for each age: the share of tasks that have ended by then, and their durations in seconds, as a mean over all tasks
     ended, spent = [0.0], [0.0]
     for share, (since, until) in zip(shares, pairwise(AGES), strict=True):
         ended.append(ended[-1] + share)
         spent.append(spent[-1] + share * (since + until) / 2)
-    # the cost of a poll at each age, as far as it does not depend on the poll before: the poll itself where a callback
-    # may come first, the wait for it, and, once computed, everything after it
+    # the cost of a poll at each age, without what depends on the previous poll: the poll itself (unless a callback
+    # comes first), the wait for it, and, once computed, everything after it
     costs = [
         POLL_COST * (1 - loss_rate) * (1 - share) + loss_rate * (age * share - seconds)
         for age, share, seconds in zip(AGES, ended, spent, strict=True)
     ]
     next_ages = [AGES[-1]] * (len(AGES) - 1)
     for here in range(len(next_ages) - 1, -1, -1):
-        # tasks that had ended at this age do not wait for the next poll
+        # tasks that have ended by this age do not wait for the next poll
         known = loss_rate * ended[here]
         least, best = min((costs[at] - known * AGES[at], at) for at in _candidate_polls(AGES[here], loss_rate < 1))
         next_ages[here] = AGES[best]
@@ -174,8 +174,8 @@ def _max_interval(age: float, expects_callback: bool) -> float:
 def next_poll_at(submitted_at: Instant, now: Instant, deadline: float, schedule: PollSchedule) -> Instant | None:
     """Return when to poll after a poll at `now`, None if that was the last one.
 
-    For the first poll, `now` is the time of the order. `deadline` is the age in seconds at which the user is notified;
-    there is a poll at exactly that age.
+    Before the first poll, `now` is the time of the order. `deadline` is the age in seconds at which the user is
+    notified; there is a poll at exactly that age.
     """
     age = seconds_between(submitted_at, now)
     if age >= deadline:
@@ -187,34 +187,34 @@ def next_poll_at(submitted_at: Instant, now: Instant, deadline: float, schedule:
     return add_seconds(submitted_at, min(next_age, deadline))
 
 
-#: Tasks for which the prior counts: few, because it may be far off.
+#: Tasks that the prior counts as; few, because it may be far off.
 PRIOR_WEIGHT = 3.0
 
-#: Tasks for which those of all aspect ratios count in the estimate for one of them.
+#: Tasks that the pooled estimate over all aspect ratios counts as in the estimate for one of them.
 POOLED_WEIGHT = 20.0
 
-#: Tasks after which the schedules are computed anew, which takes a few milliseconds.
+#: Tasks after which the schedules are recomputed, which takes a few milliseconds.
 RECOMPUTE_EVERY = 5
 
 
 class AdaptivePollSchedule:
-    """The latest tasks, and the schedules that follow from them."""
+    """Learns from the latest tasks, and computes schedules; `usual` is the assumed median duration in seconds."""
 
     def __init__(self, usual: float) -> None:
         self._prior = make_prior_distribution(usual)
         #: the last one first
         self._latest: deque[KieDuration] = deque(maxlen=REMEMBERED_TASKS)
-        #: by aspect ratio and loss rate of callbacks, of which there are few
+        #: by aspect ratio and callback loss rate; there are few of both
         self._schedules: dict[tuple[AspectRatio, float], PollSchedule] = {}
         self._since_recompute = 0
 
     def load_history(self, latest: Sequence[KieDuration]) -> None:
-        """Start from the latest tasks, the last one first."""
+        """Start from the durations of earlier tasks, the last one first."""
         self._latest = deque(latest[:REMEMBERED_TASKS], maxlen=REMEMBERED_TASKS)
         self._schedules.clear()
 
     def record_duration(self, took: KieDuration) -> None:
-        """Learn from a task that has finished."""
+        """Learn from a finished task."""
         self._latest.appendleft(took)
         self._since_recompute += 1
         if self._since_recompute >= RECOMPUTE_EVERY:
@@ -222,7 +222,7 @@ class AdaptivePollSchedule:
             self._schedules.clear()
 
     def schedule_for(self, aspect_ratio: AspectRatio, loss_rate: float) -> PollSchedule:
-        """Return when to poll tasks of an aspect ratio while this share of callbacks gets lost (1: there are none)."""
+        """Return the schedule for tasks of an aspect ratio at a callback loss rate (1 without callbacks)."""
         key = aspect_ratio, loss_rate
         if key not in self._schedules:
             self._schedules[key] = compute_poll_schedule(self._estimate(aspect_ratio), loss_rate)
@@ -236,7 +236,7 @@ class AdaptivePollSchedule:
 
 # 3. Which polls are due
 
-#: Polls per second over all tasks; Kie's documentation of 2025 allows ten per key.
+#: Polls per second over all tasks: ten per API key, says Kie's documentation (2025).
 MAX_POLLS_PER_SECOND = 10
 
 
@@ -245,12 +245,12 @@ class PollQueue:
 
     def __init__(self) -> None:
         self._planned: dict[int, Instant] = {}
-        #: jobs whose poll is in flight, and when another one was asked for meanwhile
+        #: jobs whose poll is in flight, and when to poll them again if that was requested meanwhile
         self._in_flight: dict[int, Instant | None] = {}
         self._next_allowed_at: Instant = 0
 
     def schedule(self, job_id: int, at: Instant) -> None:
-        """Plan a poll, unless an earlier one is planned; it waits for the end of one in flight."""
+        """Plan a poll, unless an earlier one is planned; if one is in flight, it follows that."""
         planned = self._in_flight.get(job_id) or self._planned.get(job_id)
         if planned is None or at < planned:
             (self._in_flight if job_id in self._in_flight else self._planned)[job_id] = at
@@ -260,7 +260,7 @@ class PollQueue:
         return max(min(self._planned.values()), self._next_allowed_at) if self._planned else None
 
     def pop_due(self, now: Instant) -> int | None:
-        """Return the job to poll now, if a poll is due; it is in flight until `finish`."""
+        """Return the id of the job to poll now, if a poll is due; it is in flight until `finish`."""
         next_at = self.next_at()
         if next_at is None or next_at > now:
             return None
@@ -271,7 +271,7 @@ class PollQueue:
         return job_id
 
     def finish(self, job_id: int, again: Instant | None) -> None:
-        """End a poll, and plan the next one: at `again`, or when it was asked for meanwhile if that is earlier."""
+        """End a poll, and plan the next one: at `again` or at the time requested meanwhile, whichever is earlier."""
         asked_for = self._in_flight.pop(job_id)
         for at in (asked_for, again):
             if at is not None:

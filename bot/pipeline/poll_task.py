@@ -1,7 +1,7 @@
 """Poll a running task, and finish its job when the task has ended.
 
-Callbacks and the poll schedule both end here, and only Kie's own record counts: for the task of a running job as for a
-candidate of an uncertain order.
+Callbacks and the poll schedule both end here, and only the record that Kie returns counts, never a callback's content.
+The task is that of a running job, or a candidate of an uncertain order.
 """
 
 import logging
@@ -25,19 +25,19 @@ from bot.store.database import Database, Transaction
 from bot.store.jobs import KieDuration
 from bot.store.order_attempts import Attempt
 
-#: Seconds after which a task is given up, because Kie keeps no result for longer.
+#: Seconds after which a task is given up even if Kie does not answer: it keeps results no longer than that.
 GIVE_UP_POLLING_AFTER = RESULT_RETENTION_DAYS * 86_400.0
 
 log = logging.getLogger(__name__)
 
 
 class _FinishResult(Enum):
-    """What a finished task has led to."""
+    """The result of processing a finished task."""
 
     IMAGE = auto()
     #: the job failed, was queued again, or had ended before
     NO_IMAGE = auto()
-    #: the task is another order's, and this job's order is uncertain
+    #: the task belongs to another order, and this job's order is uncertain again
     MIXED_UP = auto()
 
 
@@ -51,19 +51,19 @@ class TaskPoller:
     metrics: JobMetrics
     _: KW_ONLY
     schedule: AdaptivePollSchedule
-    #: seconds after which the user is told that it takes long
+    #: seconds after which the user is notified that it takes long
     deadline: float
     admins: frozenset[int]
     clock: Callable[[], Instant]
-    #: running jobs as they were at their last poll, which mostly changes nothing and so needs no row to be read
+    #: cache of running jobs as they were at their last poll: most polls change nothing, and so need not read a row
     _running: dict[int, Job] = field(init=False, default_factory=dict)
 
     async def load_history(self) -> None:
-        """Learn from the stored tasks how long tasks take."""
+        """Load the durations of stored tasks into the poll schedule."""
         self.schedule.load_history(await self.db.transact(lambda tx: tx.jobs.list_latest_durations(REMEMBERED_TASKS)))
 
     def first_poll_at(self, job: Job) -> Instant:
-        """Return when to poll a task for the first time that was just ordered."""
+        """Return when to poll a newly ordered task for the first time."""
         ordered_at = job.submitted_at or self.clock()
         return self._next_poll_at(job, ordered_at) or ordered_at
 
@@ -108,10 +108,10 @@ class TaskPoller:
         return None
 
     async def _handle_unfinished(self, job: Job, *, is_known: bool) -> Instant | None:
-        """Return when to poll a task again that is pending or, unless `is_known`, about which Kie did not answer."""
+        """Return when to poll an unfinished task again; `is_known` is False if Kie did not answer."""
         now = self.clock()
         age = seconds_between(job.submitted_at or now, now)
-        is_late = age >= min(self.deadline, LATE_POLL_AGES[-1])  # before that, nothing is read or written
+        is_late = age >= min(self.deadline, LATE_POLL_AGES[-1])  # before that, no database access is needed
         if is_late and not await self.db.transact(lambda tx: self._record_late(tx, job, now, is_known=is_known)):
             return None
         again = self._next_poll_at(job, now) if is_known else _retry_poll_at(job, now)
@@ -120,7 +120,7 @@ class TaskPoller:
         return again
 
     def _record_late(self, tx: Transaction, job: Job, now: Instant, *, is_known: bool) -> bool:
-        """Tell the user that a task takes long, or give it up; False if it is given up."""
+        """Notify the user that a task takes long, or give it up; return False if it is given up."""
         age, stored = seconds_between(job.submitted_at or now, now), _reread_running(tx, job)
         limit = LATE_POLL_AGES[-1] if is_known else GIVE_UP_POLLING_AFTER
         if stored is not None and age >= limit:
@@ -142,7 +142,7 @@ class TaskPoller:
                 )
             )
         found = await self.db.transact(lambda tx: self._conclude_candidate(tx, job, attempt, record))
-        # here and not in the transaction, because the schedule belongs to this thread
+        # outside the transaction, because the schedule belongs to the event loop's thread
         return self._next_poll_at(found, self.clock()) if isinstance(found, Job) else found
 
     def _conclude_candidate(
@@ -150,7 +150,7 @@ class TaskPoller:
     ) -> Job | Instant | None:
         """Decide by Kie's record; return the job if the task is its own and still runs, or when to poll again.
 
-        A task that Kie gave to another order too is polled again: the poll of that order's job may free it.
+        A task that another order also claims is polled again: the poll of that order's job may release it.
         """
         now = self.clock()
         if not uncertain_orders.is_task_of_attempt(record, job, attempt):
@@ -183,13 +183,13 @@ class TaskPoller:
         return next_poll_at(job.submitted_at or now, now, self.deadline, schedule)
 
     def _record_duration(self, job: Job, record: TaskRecord) -> None:
-        # only Kie's own figure counts: our polls would otherwise learn from our polls, and come ever later
+        # only Kie's own figure counts: a schedule that learned from its own polls would drift ever later
         worked = finish_job.reported_duration(job, record, self.clock())
         if worked is not None:
             self.schedule.record_duration(KieDuration(job.request.options.aspect_ratio, worked / 1000))
 
     def _finish(self, tx: Transaction, job: Job, record: TaskRecord, reported: str | None = None) -> _FinishResult:
-        """Finish a job whose task has ended; `reported` is the task that the callback about the job named."""
+        """Finish a job whose task has ended; `reported` is the task id in the callback about the job, if any."""
         now, stored = self.clock(), _reread_running(tx, job)
         if stored is None:
             return _FinishResult.NO_IMAGE
@@ -225,7 +225,7 @@ class TaskPoller:
 
 
 def _retry_poll_at(job: Job, now: Instant) -> Instant:
-    """Return when to repeat a poll that failed: the later, the older the task is."""
+    """Return when to repeat a failed poll: the older the task, the later, within 2 to 300 seconds."""
     return add_seconds(now, min(300.0, max(2.0, seconds_between(job.submitted_at or now, now) / 5)))
 
 
@@ -247,7 +247,7 @@ def _notify_of_implausible_values(
 def _handle_task_failure(tx: Transaction, job: Job, record: TaskRecord, now: Instant) -> None:
     reason = record.fail_text or record.fail_code
     refused = is_refusal(reason)
-    # an implausible price is not known to be 0
+    # an implausible price may not have been 0
     is_free = not record.credits and not record.has_out_of_range_price
     if is_free and not refused and job.reorders == 0:
         _reorder(tx, job, record, now)
@@ -258,7 +258,7 @@ def _handle_task_failure(tx: Transaction, job: Job, record: TaskRecord, now: Ins
 
 
 def _reorder(tx: Transaction, job: Job, record: TaskRecord, now: Instant) -> None:
-    """Queue a job again whose task failed at no cost."""
+    """Queue a job again after its task failed free of charge."""
     tx.attempts.set_cost(job.id, record.credits)
     if requeue(tx, job, now, queued_at=now, task_id=None, overdue_at=None, reorders=1, tries=0):
         record_cost(tx, record.credits, now)

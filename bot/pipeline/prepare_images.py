@@ -1,11 +1,11 @@
-"""Prepare a queued job's images: download them, convert what Kie would not take, and upload them.
+"""Prepare a queued job's images: download them, convert those that Kie would not accept, and upload them.
 
-This does not wait for the job's turn to be ordered, so a user soon hears of an unusable image, and the order has
-nothing left to wait for. Everything here is free and repeatable, and one commit stores the result.
+This does not wait for the job's turn to be ordered, so users soon learn of an unusable image and orders need not wait.
+Everything here is free of charge and idempotent, and one commit stores the result.
 
-Decoding may take long and must delay only the sender. If the conversion lane is free, an image is decoded at
-once. Otherwise its bytes are dropped, the job enters the conversion queue, and `convert` downloads the image again in
-its turn, one image at a time.
+Decoding may take long and must delay only the sender. If the conversion lane is free, a job's last missing image is
+decoded at once. Otherwise its bytes are dropped, the job enters the conversion queue, and at each of its turns
+`convert` downloads and converts one image.
 """
 
 import asyncio
@@ -48,27 +48,28 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: Images in memory at once, over all jobs, besides those in the conversion lane; each has at most 20 MB.
+#: Images in memory at once, over all jobs, besides those in the conversion lane; each has at most 20 MB from Telegram,
+#: or 50 MB from Kie.
 MAX_IMAGES_IN_MEMORY = 4
 
-#: Images decoded at once: while the image of one user is decoded, that of the next is downloaded or uploaded.
+#: Images in the conversion lane: while one user's is decoded, the next user's is downloaded or uploaded.
 MAX_CONVERSIONS = 2
 
-#: Tries after which Telegram's copy of an image replaces Kie's better one.
+#: Tries after which Telegram's smaller copy of an image is used instead of Kie's.
 TRIES_FOR_FULL_SIZE = 3
 
-#: Some apps leave an empty EXIF block in the photos that they compress, without the sender's data.
+#: Accepted in Telegram's photos: some apps leave an EXIF block without personal data in photos that they compress.
 TOLERATED_OBSTACLES = (SendObstacle.METADATA, SendObstacle.ROTATED)
 
-#: Seconds for which an upload is used. Kie's documentation says 24 hours or 3 days, depending on the page (2026).
+#: Seconds for which an upload is used. Kie keeps it for 24 hours or 3 days, depending on the page of its docs (2026).
 UPLOAD_VALID_FOR = 20 * 3600.0
 
-#: Kie refuses URLs whose path does not end like this.
+#: Kie refuses URLs whose path ends otherwise.
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class ImageUnusable(Exception):
-    """This image cannot be edited; `text` tells the user why."""
+    """The image cannot be edited; `text` tells the user why."""
 
     def __init__(self, text: Sentence) -> None:
         super().__init__(text.name)
@@ -79,7 +80,7 @@ class ImageUnusable(Exception):
 class _DownloadedImage:
     source: SourceImage
     content: bytes
-    #: False for Kie's copy, which Telegram only has smaller
+    #: False for Kie's copy, of which Telegram has only a smaller version
     is_from_telegram: bool
 
 
@@ -98,8 +99,8 @@ def is_upload_fresh(source: SourceImage, now: Instant) -> bool:
 class ImageUploader:
     """Puts images where Kie can fetch them: uploads them under an unguessable name.
 
-    `direct` spares that where Telegram has the same bytes: Kie fetches them from Telegram. Such a URL contains the bot
-    token, so it is asked for at the last moment and never stored.
+    With `direct`, an image that needs no change is not uploaded: Kie fetches it from Telegram. Such a URL contains the
+    bot token, so it is requested at the last moment and never stored.
     """
 
     telegram: TelegramClient
@@ -108,7 +109,7 @@ class ImageUploader:
     direct: bool
 
     async def upload(self, source: SourceImage, image: SendableImage, *, is_from_telegram: bool = True) -> str | None:
-        """Make the image available and return its URL, None for a URL that must not be stored."""
+        """Make the image available and return its URL, None if Kie can fetch it from Telegram."""
         if self.direct and is_from_telegram and image.change is ImageChange.AS_IS:
             path = urlsplit(await self.telegram.get_file_url(source.file_id)).path
             if path.lower().endswith(IMAGE_EXTENSIONS):
@@ -117,12 +118,15 @@ class ImageUploader:
         return await self.kie.upload_image(image.content, name=name, mime=image.format.mime)
 
     async def image_urls(self, job: Job) -> list[str]:
-        """Return the URLs of a job's images, for the order."""
+        """Return the URLs of a job's images for the order; they may contain the bot token. Raises TelegramApiError."""
         return [source.upload_url or await self.telegram.get_file_url(source.file_id) for source in job.request.sources]
 
 
 class ConversionLane:
-    """The jobs whose image is being decoded, in memory: after a crash they are still in the conversion queue."""
+    """The jobs whose image is being converted: a bulkhead that keeps slow images from delaying other work.
+
+    It is kept in memory only; after a crash the jobs are prepared again.
+    """
 
     def __init__(self) -> None:
         self._jobs: dict[int, int] = {}
@@ -145,12 +149,12 @@ class ConversionLane:
 
 
 class FairSemaphore:
-    """A semaphore of which one user gets all slots but one; waiting users are served in order."""
+    """A semaphore of which one user gets all slots but one at most; those who wait are served in order."""
 
     def __init__(self, slots: int) -> None:
         self._shared = asyncio.Semaphore(slots)
         self._max_per_user = slots - 1
-        #: of the users who hold a slot or wait for one
+        #: for the users who hold a slot or wait for one
         self._per_user: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -176,16 +180,16 @@ class ImagePreparer:
     admins: frozenset[int]
     clock: Callable[[], Instant]
     _image_slots: FairSemaphore = field(init=False, default_factory=partial(FairSemaphore, MAX_IMAGES_IN_MEMORY))
-    #: the jobs of which an image is being decoded
+    #: the jobs of which an image is being converted
     lane: ConversionLane = field(init=False, default_factory=ConversionLane)
 
     async def run(self, job: Job) -> None:
         """Prepare all images that are not ready yet; then the job waits for its turn to be ordered or converted.
 
-        Raises the errors of Telegram, Kie and the download that are worth another try; images uploaded by then stay so.
+        Raises the errors of Telegram, Kie and the download that may pass; finished uploads are kept for the next try.
         """
         sources = self._sources_to_upload(job)
-        may_convert = len(sources) == 1  # each of several takes its turn in the conversion queue
+        may_convert = len(sources) == 1  # several images take their turns in the conversion queue
         steps = [self._prepare_image(job, source, may_convert=may_convert) for source in sources]
         await self._store_results(job, await asyncio.gather(*steps, return_exceptions=True), len(sources))
 
@@ -209,7 +213,7 @@ class ImagePreparer:
         """Upload an image; None if it has to wait for its conversion."""
         with _explaining_errors(job, source):
             async with self._image_slots.slot_for(job.charged_to):
-                await self._confirm_job_wanted(job)  # it may have waited for the slot
+                await self._confirm_job_wanted(job)  # the wait for the slot may have been long
                 image = await self._download(job, source)
                 image, sendable = await self._fit(job, image, self._fit_without_decoding)
                 if sendable is not None:
@@ -232,16 +236,16 @@ class ImagePreparer:
         return await self.converter.convert(image.content)
 
     async def _fit_without_decoding(self, image: _DownloadedImage) -> SendableImage | None:
-        """Make an image fit for Kie; None if that takes decoding."""
+        """Make an image acceptable to Kie; None if that requires decoding."""
         if image.source.is_photo and image.is_from_telegram:
-            with suppress(ImageError):  # the converter says what is wrong
+            with suppress(ImageError):  # the converter reports what is wrong
                 info = await inspect_image_in_thread(image.content)
                 if obstacle_to_sending(info) in (None, *TOLERATED_OBSTACLES):
                     return SendableImage(image.content, info.format, ImageChange.AS_IS)
         return await self.converter.convert_without_decoding(image.content)
 
     async def _try_enter_lane(self, job: Job) -> bool:
-        """Enter the conversion lane with the image at hand, unless others wait for a turn."""
+        """Enter the conversion lane with the image in memory, unless other jobs wait for a turn."""
         if not self.lane.enter(job):
             return False
         if await self.db.transact(lambda tx: tx.conversion_queue.is_empty()):
@@ -260,7 +264,7 @@ class ImagePreparer:
             raise Withdrawn
 
     async def _download(self, job: Job, source: SourceImage) -> _DownloadedImage:
-        """Download the best copy of an image. Raises DownloadUnavailable if Kie's copy may be available in a moment."""
+        """Download the best copy of an image. Raises DownloadUnavailable if Kie's copy may be available later."""
         if source.full_url is not None:
             try:
                 content, _ = await download_image(self.downloader, source.full_url)
@@ -285,7 +289,7 @@ class ImagePreparer:
     async def _fit(
         self, job: Job, image: _DownloadedImage, fit: Callable[[_DownloadedImage], Awaitable[T]]
     ) -> tuple[_DownloadedImage, T]:
-        """Make an image fit for Kie, using Telegram's copy if Kie's own is unusable."""
+        """Apply `fit` to an image; if Kie's copy is unusable, to Telegram's."""
         try:
             return image, await fit(image)
         except ImageError as error:
@@ -304,7 +308,7 @@ class ImagePreparer:
         match (final or errors or [None])[0]:
             case None:
                 is_ready = len(uploads) == source_count
-                # before the commit, so that the worker begins the order in the same one, if it is its turn
+                # before the commit, so that the order can begin in the same transaction if it is next
                 self.wakeup.set()
                 await self.db.transact(lambda tx: self._record_finished(tx, job, uploads, is_ready=is_ready))
             case ImageUnusable(text=text):
@@ -321,7 +325,7 @@ class ImagePreparer:
     def _record_finished(self, tx: Transaction, job: Job, uploads: list[_UploadedImage], *, is_ready: bool) -> None:
         now = self.clock()
         due_at = finish_job.waiting_reminder_at(job, self.deadline, now) if is_ready else None
-        # without an upload, nothing shows that what failed before works now
+        # without an upload, nothing shows that the cause of earlier failures is gone
         tries = 0 if uploads or not is_ready else job.tries
         if job.state != State.QUEUED or not tx.jobs.update(job, due_at=due_at, tries=tries):
             return

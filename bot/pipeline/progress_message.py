@@ -1,4 +1,7 @@
-"""The progress message of a job: composed from what is stored at the moment when it is due, then sent or edited."""
+"""Progress messages: compose the text from the stored state when a message is due, then send, edit or delete it.
+
+Menus are shown by the same steps.
+"""
 
 import json
 from collections.abc import Callable
@@ -20,19 +23,19 @@ from bot.telegram.buttons import Button, ButtonAction, parse_callback_data
 from bot.telegram.client import Destination, TelegramClient
 from bot.telegram.errors import Rejected
 
-#: Seconds after which a queue position is refreshed; longer in a long queue.
+#: Seconds after which a queue position is refreshed; in a long queue, a tenth of the wait.
 REFRESH_INTERVAL = 10.0
 
-#: Seconds; the same while no order can leave, and where the text names hours.
+#: The same while a text says why no order can leave, and where that text counts in hours.
 BLOCKED_REFRESH_INTERVAL, HOURLY_REFRESH_INTERVAL = 60.0, 1800.0
 
-#: Seconds of trouble at Kie after which the message shows no queue position.
+#: Seconds of an outage after which the message shows no queue position.
 OUTAGE_SHOWN_AFTER = 15.0
 
-#: Finished edits from which the usual time is taken, and the fewest that suffice.
+#: Finished edits over which the usual time is the median, and the minimum for that.
 USUAL_TIME_SAMPLES, MIN_TIME_SAMPLES = 50, 3
 
-#: Seconds over which `OrderLimits` counts orders.
+#: Seconds of Kie's rate window; `OrderLimits.orders_per_window` applies to it.
 ORDER_WINDOW = 10.0
 
 
@@ -44,20 +47,20 @@ class ProgressContent:
     buttons: tuple[Button, ...] = ()
     #: whether it never changes again
     is_final: bool = False
-    #: whether the user has to see it, because it asks a question
+    #: whether it asks the user a question
     requires_attention: bool = False
     #: when to compose it again if nothing happens
     refresh_at: Instant | None = None
 
     @property
     def digest(self) -> str:
-        """Everything visible, to detect a change."""
+        """A string that changes if and only if something visible changes."""
         return json.dumps([self.text, [(each.label, each.callback_data) for each in self.buttons]], ensure_ascii=False)
 
 
 @dataclass(frozen=True)
 class ProgressUpdate:
-    """A progress message or a menu that is to be sent, edited or deleted."""
+    """A progress message or a menu to send, edit or delete."""
 
     message: OutboxMessage
     #: None: delete the message
@@ -67,7 +70,7 @@ class ProgressUpdate:
 def plan_progress_update(
     tx: Transaction, message: OutboxMessage, limits: OrderLimits, now: Instant
 ) -> ProgressUpdate | None:
-    """Return what to do about a message that is due; None if it already shows the right thing, and is no longer due."""
+    """Return the update for a message that is due; None, and postpone it, if it already shows the right content."""
     if message.is_to_be_deleted:
         return ProgressUpdate(message, None)
     if message.draft.kind is MessageKind.MENU:
@@ -84,7 +87,7 @@ def plan_progress_update(
 
 
 def _is_worth_showing(message: OutboxMessage, content: ProgressContent) -> bool:
-    """In a group, where others read along, show only questions, endings and what somebody asked for."""
+    """In a group, where others read along, show only questions, endings and what the user requested."""
     return message.draft.chat_id > 0 or message.is_requested or content.requires_attention or content.is_final
 
 
@@ -97,13 +100,13 @@ def _menu_content(body: str) -> ProgressContent:
 
 
 def _compose_content(tx: Transaction, job: Job, limits: OrderLimits, now: Instant) -> ProgressContent | None:
-    """Compose what a job's message shows; None while another message says it."""
+    """Compose what a job's message shows; None if another message says it."""
     match job.state:
         case State.GATHERING:
             return _prompt_question(tx, job)
         case State.SUBMITTING if job.asked_at is not None:
             return _uncertain_content(job, job.asked_at)
-        case State.QUEUED | State.SUBMITTING:  # whether Kie accepts the order is known in a moment
+        case State.QUEUED | State.SUBMITTING:  # Kie's answer to the order is a matter of seconds
             return _queued_content(tx, job, limits, now)
         case State.RUNNING:
             return _running_content(tx, job)
@@ -146,7 +149,7 @@ def _ended_content(tx: Transaction, job: Job) -> ProgressContent | None:
         return ProgressContent(_localize(job, sentence("doubt-left")), is_final=True)
     if job.download_failing_since is not None and job.answering_at is None:
         return ProgressContent(_localize(job, sentence("made-not-fetched")))
-    return None  # the answer follows, and then this message is deleted
+    return None  # the answer follows and replaces this message
 
 
 def _queued_content(tx: Transaction, job: Job, limits: OrderLimits, now: Instant) -> ProgressContent:
@@ -167,12 +170,12 @@ def _queued_content(tx: Transaction, job: Job, limits: OrderLimits, now: Instant
 def _blocked_text(
     tx: Transaction, job: Job, breakers: list[CircuitBreaker], limits: OrderLimits, wait: float, now: Instant
 ) -> Sentence | None:
-    """Say what blocks a job besides the jobs before it; None if nothing does."""
+    """Return what blocks a job besides the jobs before it; None if nothing does."""
     waited = seconds_between(job.queued_at or now, now)
     lasting = find_lasting_breaker(breakers, now)
     if lasting is not None and waited >= NOTICE_AFTER:
         return describe_outage(lasting, limits)
-    # an order on its way is paid for, even if it is the last one that the budget allows
+    # an order in flight is within the budget, even if it is the last one
     if job.state is State.QUEUED and not is_within_budget(tx, limits, now):
         return sentence("waiting-for-tomorrow", time=time_until_tomorrow(now))
     is_outage = any(seconds_between(each.since, now) >= OUTAGE_SHOWN_AFTER for each in breakers)
@@ -182,7 +185,7 @@ def _blocked_text(
 
 
 def _estimate_wait(position: int, at_kie: int, limits: OrderLimits, usual: float | None) -> float:
-    """Estimate the seconds until a job is ordered, from the two limits that make jobs wait."""
+    """Estimate the seconds until a job is ordered, from the rate limit and the limit on running tasks."""
     by_rate = (position - 1) / (limits.orders_per_window / ORDER_WINDOW)
     to_finish = max(0, at_kie + position - limits.max_running)  # tasks that have to end first
     return max(by_rate, to_finish * (usual or 0.0) / limits.max_running)
@@ -220,11 +223,11 @@ class ProgressMessageSender:
     clock: Callable[[], Instant]
 
     async def run(self, update: ProgressUpdate) -> UnitOfWork:
-        """Try once and return what to store about it. Raises TelegramApiError."""
+        """Try once; return the unit of work that stores the result. Raises TelegramApiError."""
         message, content = update.message, update.content
         if content is None:
             if message.message_id is not None:
-                with suppress(Rejected):  # deleted by the user, or older than 48 hours, the limit for bots
+                with suppress(Rejected):  # the user deleted it, or it is older than 48 hours (Bot API, deleteMessage)
                     await self.telegram.delete_message(message.draft.chat_id, message.message_id)
             return lambda tx: tx.outbox.mark_ended(message.id, DeliveryOutcome.SENT, self.clock())
         try:

@@ -1,6 +1,7 @@
-"""Retries: what to do about a failed step or message: when to try again, and when to give up.
+"""Retries of failed steps and messages: when to try again, and when to give up.
 
-A failure always moves the due time on, so nothing is tried in a hot loop.
+A failure moves the due time on, by exponential backoff or for as long as the other side asks, so that nothing is
+retried in a hot loop.
 """
 
 import errno
@@ -45,27 +46,27 @@ log = logging.getLogger(__name__)
 #: Seconds of failing downloads before the progress message says that the image is finished.
 DOWNLOAD_DELAY_NOTICE_SECONDS = 60.0
 
-#: Seconds before the first repetition of a message that may have arrived; the second waits for the end of most outages.
+#: Seconds before a message that may have arrived is sent again. The next time it is MAX_BACKOFF, to outlast an outage.
 UNCERTAIN_RESEND_DELAY = 5.0
 
-#: What the system says when it runs out of file descriptors, memory or disk space.
+#: Error numbers for a machine that is out of file descriptors, memory or disk space.
 EXHAUSTION_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
 
-#: Messages that are not worth a second try.
+#: Messages that are not worth a retry.
 BEST_EFFORT_KINDS = frozenset({MessageKind.REACTION, MessageKind.CALLBACK_ANSWER})
 
-#: The text in place of a result that is no longer available.
+#: The text that replaces a result that is no longer available.
 GONE_TEXTS = {MessageKind.IMAGE: "result-gone", MessageKind.FILE: "original-gone"}
 
 
 @dataclass(frozen=True)
 class RetryRules:
-    """What the settings say about failures."""
+    """The settings that retries depend on."""
 
     admins: frozenset[int]
     #: seconds of waiting after which the user is notified
     deadline: float
-    #: seconds without another item that close an album
+    #: seconds without another item after which an album closes
     album_window: float
 
 
@@ -76,7 +77,7 @@ ExpectedError = TelegramApiError | KieError | DownloadError | ConverterUnavailab
 
 
 def handle_job_failure(tx: Transaction, job: Job, error: Exception, rules: RetryRules, now: Instant) -> None:
-    """Retry a failed step later, or end the job when the step will never succeed."""
+    """Retry a failed step later, or end the job if the step will never succeed."""
     if isinstance(error, KieError):
         circuit_breakers.handle_free_call_error(tx, error, rules.admins, now)
     if isinstance(error, KieUnavailable):
@@ -93,10 +94,10 @@ def handle_job_failure(tx: Transaction, job: Job, error: Exception, rules: Retry
 
 
 def _is_temporary(error: Exception, waited: float) -> bool:
-    """Say whether an error is known to pass by itself or with the operator's help."""
+    """Say whether an error is expected to pass, by itself or with the operator's help."""
     if isinstance(error, AccountBlocked):
         return True
-    # the machine's exhaustion says nothing about the job
+    # a machine out of resources says nothing about the job
     is_exhausted = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in EXHAUSTION_ERRNOS)
     is_passing = isinstance(error, RetryableError | DeliveryUncertain | KieUnavailable)
     return waited < SUBMIT_GIVE_UP_SECONDS and (is_exhausted or (is_passing and not isinstance(error, FileUnavailable)))
@@ -117,7 +118,7 @@ def _retry_job_later(
 def handle_message_failure(
     tx: Transaction, message: OutboxMessage, error: Exception, rules: RetryRules, now: Instant
 ) -> None:
-    """Retry a message later that could not be sent, or end it when it never can be."""
+    """Retry an unsent message later, or end it if it can never be sent."""
     if not tx.outbox.is_pending(message):
         return
     is_deletion = message.draft.kind is MessageKind.DELETION
@@ -131,29 +132,29 @@ def handle_message_failure(
         _give_up_unconfirmed(tx, message, now)
     elif _should_give_up(message, error, now):
         _give_up_expired(tx, message, error, rules.admins, now)
-    elif isinstance(error, DeliveryUncertain) and not is_deletion:  # a deletion can be repeated safely
+    elif isinstance(error, DeliveryUncertain) and not is_deletion:  # a deletion is idempotent
         _retry_uncertain_message(tx, message, error, now)
     else:
         _retry_message_later(tx, message, error, now)
 
 
 def handle_progress_failure(tx: Transaction, update: ProgressUpdate, error: Exception, now: Instant) -> None:
-    """Retry a progress update later, or give it up; nobody waits for one unless it asks a question."""
+    """Retry a progress update later, or give it up; a new one is sent twice only if it is a question."""
     message, content = update.message, update.content
     is_new = message.message_id is None
     is_question = content is not None and content.requires_attention
     if not tx.outbox.is_pending(message):
         return
     if not is_new and content is not None and tx.progress_messages.is_to_be_deleted(message.id):
-        tx.outbox.postpone(message.id, now, failed=True)  # it was to be edited, and is to be deleted now
+        tx.outbox.postpone(message.id, now, failed=True)  # the edit failed, and meanwhile the message is to be deleted
     elif isinstance(error, ChatGone | ChatMigrated) or (is_new and isinstance(error, InvalidDestination)):
         _redirect_message(tx, message, error, now)
     elif isinstance(error, Rejected):
-        tx.outbox.mark_ended(message.id, DeliveryOutcome.REJECTED, now)  # the user has deleted it, for example
+        tx.outbox.mark_ended(message.id, DeliveryOutcome.REJECTED, now)  # for example, the user deleted it
     elif _are_retries_exhausted(message, error, now) or (
         isinstance(error, DeliveryUncertain) and is_new and not is_question
     ):
-        # sending it again might leave two messages, one of which would never change again
+        # a repetition might leave two messages, one of which would never change again
         tx.outbox.mark_ended(message.id, DeliveryOutcome.UNCERTAIN, now)
     elif isinstance(error, DeliveryUncertain) and content is not None:
         _retry_uncertain_edit(tx, content, message, error, now)
@@ -164,7 +165,7 @@ def handle_progress_failure(tx: Transaction, update: ProgressUpdate, error: Exce
 def _redirect_message(
     tx: Transaction, message: OutboxMessage, error: ChatGone | ChatMigrated | InvalidDestination, now: Instant
 ) -> None:
-    """Send a message where it can be sent, if anywhere."""
+    """Send a message elsewhere: to the migrated chat, outside its topic, or not as a reply. End it if none helps."""
     draft = message.draft
     tx.log(log.info, "chat %d, message %s: %s", draft.chat_id, draft.key, error)
     if isinstance(error, ChatGone):
@@ -193,7 +194,7 @@ def _retry_message_later(tx: Transaction, message: OutboxMessage, error: Excepti
 
 
 def _mark_unanswered(tx: Transaction, message: OutboxMessage, error: Exception, now: Instant) -> None:
-    """Record that an answer certainly did not arrive; if its image cannot be downloaded for a while, show that."""
+    """Record that an answer did not arrive; if its image cannot be downloaded for a while, show that."""
     job = None if message.draft.job_id is None else tx.jobs.get(message.draft.job_id)
     if job is None:
         return
@@ -213,7 +214,7 @@ def _mark_unanswered(tx: Transaction, message: OutboxMessage, error: Exception, 
 
 
 def _retry_uncertain_message(tx: Transaction, message: OutboxMessage, error: DeliveryUncertain, now: Instant) -> None:
-    """Send a message again rather than lose it, but only a few times: each send may have arrived."""
+    """Send a message again rather than lose it (at-least-once delivery), but no more than MAX_UNCERTAIN_SENDS times."""
     tx.outbox.count_uncertain_send(message.id)
     if message.uncertain_sends + 1 < MAX_UNCERTAIN_SENDS:
         _retry_message_later(tx, message, error, now)
@@ -226,7 +227,7 @@ def _retry_uncertain_message(tx: Transaction, message: OutboxMessage, error: Del
 def _retry_uncertain_edit(
     tx: Transaction, content: ProgressContent, message: OutboxMessage, error: DeliveryUncertain, now: Instant
 ) -> None:
-    """Count an edit like a send; in the end the message stays as it is until there is another edit."""
+    """Treat an edit like a send; after the last try, the message stays as it is until the next edit."""
     if message.message_id is None or message.uncertain_sends + 1 < MAX_UNCERTAIN_SENDS:
         _retry_uncertain_message(tx, message, error, now)
         return
@@ -238,7 +239,7 @@ def _retry_uncertain_edit(
 
 
 def _give_up_unconfirmed(tx: Transaction, message: OutboxMessage, now: Instant) -> None:
-    """Stop sending a message; if it is an image, tell the user that it may have arrived several times or not at all."""
+    """Stop sending a message; if it is an image, say that it may have arrived several times or not at all."""
     tx.log(log.error, "message %s: given up after %d unconfirmed sends", message.draft.key, MAX_UNCERTAIN_SENDS)
     if message.draft.kind is MessageKind.IMAGE:
         _replace_with_text(tx, message, sentence("answer-unconfirmed"), now)
@@ -258,13 +259,13 @@ def _abandon_progress_message(tx: Transaction, message: OutboxMessage, now: Inst
 
 def _should_give_up(message: OutboxMessage, error: Exception, now: Instant) -> bool:
     if isinstance(error, DownloadError) and not isinstance(error, DownloadUnavailable):
-        # only a fresh result may be missing because it is not there yet
+        # an image may not be available yet; a file is requested later, when it would be
         return message.tries >= MAX_TRIES or message.draft.kind is MessageKind.FILE
     return _are_retries_exhausted(message, error, now)
 
 
 def _are_retries_exhausted(message: OutboxMessage, error: Exception, now: Instant) -> bool:
-    is_mistake = not isinstance(error, ExpectedError)  # which does not pass
+    is_mistake = not isinstance(error, ExpectedError)  # a bug does not pass by itself
     has_expired = seconds_between(message.written_at, now) > OUTBOX_MESSAGE_EXPIRY
     return has_expired or (is_mistake and message.tries >= MAX_TRIES)
 
@@ -276,7 +277,7 @@ def _give_up_undeliverable(
     if message.draft.kind is MessageKind.FILE:
         _replace_with_text(tx, message, sentence("original-not-fetched"), now)
         return
-    is_for_chat_admins = isinstance(error, PermissionDenied)  # whom the bot's admins cannot help
+    is_for_chat_admins = isinstance(error, PermissionDenied)  # the bot's admins cannot change its rights there
     if message.draft.kind is MessageKind.IMAGE:
         text = sentence("may-not-send") if is_for_chat_admins else sentence("undeliverable", words=str(error))
         _replace_with_text(tx, message, text, now)
@@ -306,7 +307,7 @@ def _give_up_expired(
 
 
 def _end_message(tx: Transaction, message: OutboxMessage, outcome: DeliveryOutcome, now: Instant) -> None:
-    """End a message; with an answer ends the progress message, which is out of date then."""
+    """End a message; if it was the answer, delete the progress message, which is now out of date."""
     tx.outbox.mark_ended(message.id, outcome, now)
     if message.draft.is_answer and message.draft.job_id is not None:
         tx.progress_messages.queue_deletion(message.draft.job_id, now)
@@ -315,7 +316,7 @@ def _end_message(tx: Transaction, message: OutboxMessage, outcome: DeliveryOutco
 def _replace_with_text(
     tx: Transaction, message: OutboxMessage, text: Sentence, now: Instant, *, is_gone: bool = False
 ) -> None:
-    """Send a text in place of an image or a file, with a button that fetches it while Kie may still have it."""
+    """Send a text in place of an image or a file, with a button to fetch it while Kie may still have it."""
     job = None if message.draft.job_id is None else tx.jobs.get(message.draft.job_id)
     may_be_had = not is_gone and job is not None and _is_result_available(job, now)
     shown = text if may_be_had else sentence(GONE_TEXTS[message.draft.kind])

@@ -1,7 +1,7 @@
-"""Send a message from the outbox, and say what to store about it.
+"""Send a message from the outbox, and return the unit of work that stores the result.
 
-Telegram has no idempotency key. If the bot dies between a send and its commit, the message is sent again. For an image
-`answering_at` marks this window.
+Delivery is at-least-once: Telegram has no idempotency key, so if the bot dies between a send and its commit, the
+message is sent again. For an answer with an image, `answering_at` marks this window.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxMessage
 from bot.telegram.buttons import Button, ButtonAction
 from bot.telegram.client import Destination, TelegramClient
 
-#: Seconds after which a reaction is useless, because what it waited behind is in the chat.
+#: Seconds after which a reaction is dropped, because the messages that it waited for already say the same.
 REACTION_EXPIRES_AFTER = 30.0
 
-#: The button under a text that replaces an image or a file, and its label.
+#: The button under a text that replaces an image or a file: its action and label.
 FETCH_BUTTONS = {
     MessageKind.IMAGE: (ButtonAction.FETCH_RESULT, "button-fetch"),
     MessageKind.FILE: (ButtonAction.SEND_ORIGINAL, "button-original"),
@@ -30,7 +30,7 @@ FETCH_BUTTONS = {
 
 @dataclass(eq=False)
 class MessageSender:
-    """The step that sends messages."""
+    """The step that sends every kind of message but progress messages and menus."""
 
     db: Database
     telegram: TelegramClient
@@ -40,7 +40,7 @@ class MessageSender:
     clock: Callable[[], Instant]
 
     async def run(self, message: OutboxMessage) -> UnitOfWork:
-        """Try once and return what to store about it.
+        """Try once; return the unit of work that stores the result.
 
         Raises TelegramApiError, and what `ImageDeliverer.run` raises.
         """
@@ -77,7 +77,7 @@ class MessageSender:
 
 def _record_sent(tx: Transaction, message: OutboxMessage, message_id: int | None, now: Instant) -> None:
     draft = message.draft
-    if not tx.outbox.exists(message):  # its user deleted everything meanwhile
+    if not tx.outbox.exists(message):  # the user deleted everything meanwhile
         if message_id is not None and not draft.is_ephemeral:
             tx.outbox.queue_untracked_deletion(message, message_id, now)
         return

@@ -1,7 +1,8 @@
-"""Submit an order: the paid call to Kie.
+"""Submit an order: the paid call to Kie (createTask).
 
-Kie has no way to ask whether an order was placed, so each order is stored, with its own reference, before the call. A
-job that a crash leaves in `submitting` may have been ordered and is never ordered again without the user's decision.
+Kie has neither an idempotency key nor a way to look up an order, so each order is stored, with its own reference,
+before the call (write-ahead). A job that a crash leaves in `submitting` may have been ordered; it is never ordered
+again without the user's decision.
 """
 
 import logging
@@ -31,13 +32,13 @@ from bot.telegram.errors import TelegramApiError
 
 log = logging.getLogger(__name__)
 
-#: How often an order is repeated whose refusal may pass, and the seconds before the first repetition.
+#: How often an order is repeated after a refusal that may pass, and the seconds before the first repetition.
 MAX_REFUSAL_RETRIES, FIRST_REFUSAL_DELAY = 2, 10.0
 
 
 @dataclass(frozen=True)
 class Order:
-    """A paid call that is stored and about to be made."""
+    """A paid call that is already stored and about to be made."""
 
     job: Job
     reference: str
@@ -59,7 +60,7 @@ class OrderSubmitter:
     def begin_due_orders(
         self, tx: Transaction, containment: ErrorContainment, now: Instant
     ) -> tuple[list[Order], OrderAllowance]:
-        """Store as many orders as the limits allow; return them, and when the next ones may leave."""
+        """Store as many orders as the limits allow; return them, and when more may be placed."""
         begun: list[Order] = []
         while (job_id := tx.fair_queue.get_next_to_order()) is not None:
             allowance = compute_order_allowance(tx, self.limits, now)
@@ -72,7 +73,7 @@ class OrderSubmitter:
     def _begin_next(self, tx: Transaction, job_id: int, now: Instant) -> Order | None:
         job = tx.jobs.get(job_id)
         if job is not None and not all(is_upload_fresh(source, now) for source in job.request.sources):
-            tx.fair_queue.set_ready(job_id, is_ready=False)  # it waited so long that its upload may be gone
+            tx.fair_queue.set_ready(job_id, is_ready=False)  # its upload may have expired
             tx.jobs.update(job, due_at=None)
             return None
         tx.fair_queue.dequeue(job_id)
@@ -83,7 +84,7 @@ class OrderSubmitter:
         return Order(replace(job, state=State.SUBMITTING, submitted_at=now, due_at=None), reference)
 
     async def place_order(self, order: Order) -> bool:
-        """Make an order that `begin_due_orders` stored; True if there is a task to poll."""
+        """Place an order that `begin_due_orders` stored; return whether there is a task to poll."""
         job = order.job
         try:
             edit = await self._build_edit_input(job)
@@ -104,7 +105,7 @@ class OrderSubmitter:
 
     async def _build_edit_input(self, job: Job) -> EditInput:
         options = job.request.options
-        # by validation, not by constructor: it checks our values against those that Kie knows
+        # validated, not just constructed, because our values must be among those that Kie knows
         return EditInput.model_validate(
             {
                 "prompt": job.request.prompt,
@@ -115,7 +116,7 @@ class OrderSubmitter:
         )
 
     def _end_if_withdrawn(self, tx: Transaction, job: Job) -> bool:
-        """End an order that has not left yet if its job was ended meanwhile; True if so."""
+        """End an unsent order if its job has ended meanwhile; return whether it has."""
         if tx.jobs.is_still_in_state(job):
             return False
         tx.attempts.end(job.id, AttemptOutcome.NOT_ORDERED, self.clock())
@@ -131,7 +132,7 @@ class OrderSubmitter:
             log.warning("job %d: uncertain order: %s", job.id, error, extra={"job": job.id})
             uncertainty = error
             return await self.db.transact(lambda tx: self._mark_uncertain(tx, job, uncertainty))
-        except Exception:  # a bug in the bot, and the order may have left
+        except Exception:  # a bug in the bot; the order may have been sent
             log.exception("job %d: a bug in the bot during the order", job.id, extra={"job": job.id})
             return await self.db.transact(lambda tx: self._mark_uncertain(tx, job))
         else:
@@ -139,7 +140,7 @@ class OrderSubmitter:
         return await self.db.transact(lambda tx: self._record_not_ordered(tx, job, refusal))
 
     async def _record_accepted(self, job: Job, task_id: str) -> bool:
-        """Store that Kie accepted an order; after a bug in the bot, a poll of the task does it."""
+        """Store that Kie accepted an order; if a bug prevents that, store the task as a candidate to poll."""
         try:
             return await self.db.transact(lambda tx: self._accept(tx, job, task_id))
         except MustRestart:
@@ -161,7 +162,7 @@ class OrderSubmitter:
     def _mark_uncertain(
         self, tx: Transaction, job: Job, error: OrderUncertain | None = None, *, candidate: str | None = None
     ) -> bool:
-        if error is not None:  # the usual sign of an outage, so the orders behind must not all run into it
+        if error is not None:  # usually an outage, in which further orders would become uncertain too
             circuit_breakers.trip_order_breaker(tx, error, self.admins, self.clock())
         return uncertain_orders.mark_uncertain(tx, job, self.callbacks, self.clock(), candidate)
 
@@ -169,7 +170,7 @@ class OrderSubmitter:
         self, tx: Transaction, job: Job, error: KieUnavailable | AccountBlocked | RequestRefused
     ) -> bool:
         now = self.clock()
-        if tx.attempts.has_candidate_task(job.id):  # Kie contradicts its own callback, and a poll shows what is true
+        if tx.attempts.has_candidate_task(job.id):  # Kie contradicts its own callback; a poll decides
             tx.log(
                 log.warning, "job %d: uncertain order: Kie called back, but: %s", job.id, error, extra={"job": job.id}
             )
@@ -190,11 +191,11 @@ class OrderSubmitter:
             finish_job.fail_job(tx, job, FailureReason.TASK_FAILED, sentence("not-taken", words=error.text), now)
         else:
             reminder = finish_job.waiting_reminder_at(job, self.limits.deadline, now)
-            is_first = job.tries == 0  # later behind the others of its lane, as this very order may be the cause
+            is_first = job.tries == 0  # later it goes behind the others, as it may be the cause itself
             requeue(tx, job, now, is_first=is_first, is_ready=True, due_at=reminder, tries=job.tries + 1)
 
     def _handle_unbuilt(self, tx: Transaction, job: Job, error: Exception) -> bool:
-        """Try an order again that could not be put together; after a bug in the bot, only up to a limit."""
+        """Retry an order whose input could not be built; after a bug in the bot, at most MAX_TRIES times."""
         now, is_bug = self.clock(), not isinstance(error, TelegramApiError)
         if isinstance(error, ValidationError):
             return self._record_not_ordered(tx, job, RequestRefused("our mistake"))

@@ -1,8 +1,8 @@
 """Uncertain orders: those that ended without a clear answer from Kie, so that a task may or may not exist.
 
-Kie's callback, or its wrong answer, can name a task as a candidate. A poll then decides: the task belongs to the order
-only if Kie's own record shows the reference of this attempt, or the image URLs that nobody else can know. Without a
-candidate the user is asked. Nothing here ever orders again.
+A callback, for example, can name a task as a candidate. A poll then decides: the task belongs to the order only if
+Kie's record shows the reference of this attempt, or the image URLs that nobody else can know. Without a candidate the
+user is asked. Nothing here ever orders again.
 """
 
 import logging
@@ -26,25 +26,25 @@ log = logging.getLogger(__name__)
 #: Seconds to wait for a callback before the user is asked.
 CALLBACK_WAIT = 120.0
 
-#: Seconds after which an uncertain order is closed if the user does not decide.
+#: Seconds after which an uncertain order is abandoned if the user does not decide.
 DECISION_EXPIRES_AFTER = 24 * 3600.0
 
 
 class TaskOwnership(StrEnum):
-    """Whose order a task came from, by what Kie's record repeats of the order."""
+    """Whose order a task came from, by what Kie's record echoes of the order."""
 
     OURS = "ours"
     OTHERS = "others"
-    #: the record shows nothing that could be compared
+    #: the record shows nothing conclusive
     UNKNOWN = "unknown"
 
 
 def mark_uncertain(
     tx: Transaction, job: Job, callbacks: CallbackTracker, now: Instant, candidate: str | None = None
 ) -> bool:
-    """Store that an order is uncertain, and the task that it may have become; True if there is a candidate to poll.
+    """Store that an order is uncertain, with the candidate task if any; return whether there is a candidate to poll.
 
-    The user is asked at once, or where a callback may still come, after the wait for it.
+    The user is asked at once or, if a callback may still come, after CALLBACK_WAIT.
     """
     tx.attempts.end(job.id, AttemptOutcome.UNCERTAIN, now, candidate)
     if callbacks.is_enabled:
@@ -55,7 +55,7 @@ def mark_uncertain(
 
 
 def resume_uncertain(tx: Transaction, job: Job, callbacks: CallbackTracker, now: Instant) -> bool:
-    """Resume an uncertain order at the start, keeping its deadlines; True if there is a candidate to poll."""
+    """Resume an uncertain order after a restart, keeping its deadlines; return whether there is a candidate to poll."""
     attempt = tx.attempts.get_latest(job.id)
     if attempt is None or attempt.ended_at is None:
         tx.log(log.warning, "job %d: uncertain order: the bot stopped meanwhile", job.id, extra={"job": job.id})
@@ -66,13 +66,13 @@ def resume_uncertain(tx: Transaction, job: Job, callbacks: CallbackTracker, now:
 
 
 def advance_uncertain(tx: Transaction, job: Job, now: Instant) -> None:
-    """Ask the user about an uncertain order that is due, or close it if the user did not decide."""
+    """Ask the user about an uncertain order that is due, or abandon it if the user did not decide."""
     attempt = tx.attempts.get_latest(job.id)
     candidate = None if attempt is None else attempt.candidate_task_id
     if job.asked_at is not None:
         job_lifecycle.abandon_uncertain_order(tx, job, now)
     elif attempt and candidate and seconds_between(attempt.ended_at or now, now) < DECISION_EXPIRES_AFTER:
-        tx.jobs.update(job, due_at=add_seconds(now, CALLBACK_WAIT))  # the next poll that Kie answers decides
+        tx.jobs.update(job, due_at=add_seconds(now, CALLBACK_WAIT))  # the candidate is still to be polled
     else:
         _ask_user(tx, job, now)
 
@@ -88,12 +88,12 @@ def is_task_of_attempt(record: TaskRecord, job: Job, attempt: Attempt) -> bool:
 
 
 def determine_ownership(record: TaskRecord, job: Job, references: Collection[str]) -> TaskOwnership:
-    """Say whether a task came from a job: by the references of its attempts, or else by its image URLs."""
+    """Return whether a task came from a job: by the references of its attempts, else by its image URLs."""
     reference = None if record.callback_url is None else extract_reference(record.callback_url)
     if reference is not None and references:
         return TaskOwnership.OURS if reference in references else TaskOwnership.OTHERS
     ownership = _ownership_by_images(record, job)
-    # beside a callback URL without a reference of ours, matching images prove nothing
+    # if the callback URL has no reference of ours, matching images prove nothing
     is_unproven = ownership is TaskOwnership.OURS and record.callback_url is not None
     return TaskOwnership.UNKNOWN if is_unproven else ownership
 
@@ -106,14 +106,13 @@ def _ownership_by_images(record: TaskRecord, job: Job) -> TaskOwnership:
         return TaskOwnership.UNKNOWN
     if shown == ours:
         return TaskOwnership.OURS
-    # other files on the same host; on another host, Kie may only have begun to rewrite URLs
+    # others only if they are other files on the same host; a new host may mean that Kie rewrites URLs
     hosts, names = {host for host, _ in ours}, {path.rpartition("/")[2] for _, path in ours}
     are_others = all(host in hosts and path.rpartition("/")[2] not in names for host, path in shown)
     return TaskOwnership.OTHERS if are_others else TaskOwnership.UNKNOWN
 
 
 def _host_and_path(url: str) -> tuple[str, str]:
-    """Return a URL's host and unescaped path."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -124,9 +123,9 @@ def _host_and_path(url: str) -> tuple[str, str]:
 def revert_mixed_up_task(
     tx: Transaction, job: Job, reported: str | None, callbacks: CallbackTracker, admins: frozenset[int], now: Instant
 ) -> None:
-    """Make a running job's order uncertain again, because its task is that of another order.
+    """Make a running job's order uncertain again, because its task belongs to another order.
 
-    `reported` is the task that Kie's callback about this order named, if one came.
+    `reported` is the task that a callback about this order named, if one came.
     """
     attempt = tx.attempts.get_latest(job.id)
     if attempt is None or not tx.jobs.transition(job, State.SUBMITTING, task_id=None, overdue_at=None, tries=0):
@@ -140,14 +139,14 @@ def revert_mixed_up_task(
 
 
 def notify_of_mix_up(tx: Transaction, job: Job, admins: frozenset[int], now: Instant) -> None:
-    """Notify the admins that Kie answered an order with the task of another one; at most once a day."""
+    """Notify the admins, at most once a day, that Kie answered an order with another order's task."""
     tx.log(log.error, "job %d: uncertain order: Kie named another order's task", job.id, extra={"job": job.id})
     words = sentence("admin-mixed-up", job=f"{job.id}")
     tx.outbox.notify_admins(admins, f"mixed-up:{utc_day(now)}", words.translate, now)
 
 
 def confirm_ordered(tx: Transaction, job: Job, attempt: Attempt, task_id: str, now: Instant) -> Job | None:
-    """Let a job run whose order turned out to be accepted; None if somebody else has decided about it meanwhile."""
+    """Return the job, now running, as its order was accepted after all; None if it has been decided otherwise."""
     latest = tx.attempts.get_latest(job.id)
     if latest is None or latest.id != attempt.id:
         return None
@@ -159,7 +158,7 @@ def confirm_ordered(tx: Transaction, job: Job, attempt: Attempt, task_id: str, n
 
 
 def drop_candidate(tx: Transaction, job: Job, attempt: Attempt, now: Instant) -> None:
-    """Forget a candidate that is not this order's task, and ask the user when that would have happened without it."""
+    """Drop a candidate that is not this order's task; the user is asked when they would have been without it."""
     tx.attempts.drop_candidate_task(attempt)
     if job.asked_at is None:
         tx.jobs.update(job, due_at=max(now, add_seconds(attempt.ended_at or now, CALLBACK_WAIT)))
@@ -168,9 +167,9 @@ def drop_candidate(tx: Transaction, job: Job, attempt: Attempt, now: Instant) ->
 def retry_candidate_later(
     tx: Transaction, job: Job, attempt: Attempt, now: Instant, *, is_temporary: bool
 ) -> Instant | None:
-    """Return when to poll a candidate again that could not be read; None if it is given up or no longer counts.
+    """Return when to poll a candidate again that could not be confirmed; None if it is dropped or out of date.
 
-    After a temporary error it is never given up.
+    It is dropped after MAX_TRIES, but never after a temporary error.
     """
     latest = tx.attempts.get_latest(job.id)
     if latest is None or latest.id != attempt.id:

@@ -1,7 +1,7 @@
-"""The dispatch plan: what the worker starts next, found by index in one transaction, and when more is due.
+"""The dispatch plan: what the worker starts next, and when more is due. It is made in one transaction, by index.
 
-Limits for each user and each chat keep anybody from holding what all need. Images that must be decoded have slots of
-their own (the conversion lane), so that the others never wait for them.
+Limits per user and per chat keep anyone from taking all slots. Images to be decoded have their own slots (the
+conversion lane), so that other images never wait for them.
 """
 
 from collections import Counter
@@ -23,16 +23,16 @@ from bot.store.database import Transaction
 from bot.store.due_times import DueTimes, is_due
 from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxExclusions, OutboxLane, OutboxMessage
 
-#: Jobs prepared at once; `prepare_images` limits how many of their images.
+#: Jobs prepared at once; `prepare_images` limits their images.
 MAX_PREPARATIONS = 4
 
-#: Of these, those of one user: Telegram and Kie may be slow with huge files, and one slot is left for everybody else.
+#: Of these, those of one user: huge files may be slow to transfer, and one slot is left for everybody else.
 MAX_PREPARATIONS_PER_USER = MAX_PREPARATIONS - 1
 
-#: Images and files being delivered at once: 50 MB of memory each at most, and usually 2.
+#: Images, files and charts being delivered at once; each takes up to 50 MB of memory, usually 2.
 MAX_DELIVERIES = 6
 
-#: Of these, those of one user over all chats: one slot is left for everybody else.
+#: Of these, those of one user over all chats; one slot is left for everybody else.
 MAX_DELIVERIES_PER_USER = MAX_DELIVERIES - 1
 
 #: Messages that change after they were sent.
@@ -41,13 +41,13 @@ EDITABLE_KINDS = frozenset({MessageKind.PROGRESS_MESSAGE, MessageKind.MENU})
 #: Messages that need the job and its result.
 RESULT_KINDS = frozenset({MessageKind.IMAGE, MessageKind.FILE})
 
-#: Groups whose administrators one plan looks up.
+#: Administrator lookups that one plan starts.
 MAX_ADMIN_LOOKUPS = 4
 
-#: Messages in flight at once, each to another chat, deliveries included.
+#: Messages in flight, deliveries included, at which a plan starts no more of them.
 MAX_MESSAGES_IN_FLIGHT = 16
 
-#: Messages that one plan starts: Telegram's global limit hardly lets more than one leave at a moment.
+#: Messages that one plan starts, besides progress edits; Telegram's global limit rarely lets more leave at once.
 MAX_MESSAGES_PER_PLAN = 4
 
 
@@ -62,12 +62,12 @@ class WorkInFlight:
     messages: OutboxExclusions = field(default_factory=OutboxExclusions)
     #: how many of the messages are images and files
     deliveries: int = 0
-    #: probes, balance checks and lookups of administrators: which kind, and of what
+    #: probes, balance checks and administrator lookups: the kind, and the breaker or chat
     checks: frozenset[tuple[str, object]] = frozenset()
 
     @property
     def job_ids(self) -> frozenset[int]:
-        """The ids of all jobs."""
+        """The ids of all jobs in flight."""
         return frozenset([*self.preparing, *self.converting])
 
 
@@ -82,11 +82,11 @@ class DispatchPlan:
     orders: list[Order]
     messages: list[OutboxMessage]
     progress_updates: list[ProgressUpdate]
-    #: lanes with messages that are due, out of which the rate limits let nothing leave at this moment
+    #: lanes with due messages that the rate limits hold back at this moment
     closed_lanes: frozenset[OutboxLane]
     #: names of the circuit breakers to probe
     probes: list[str]
-    #: groups whose administrators are to be looked up
+    #: groups whose administrators to look up
     groups: list[int]
     is_balance_due: bool
     next_at: Instant | None
@@ -99,9 +99,9 @@ def make_plan(
     now: Instant,
     in_flight: WorkInFlight,
 ) -> DispatchPlan:
-    """Find what is due, begin the orders among it, and say when more is due.
+    """Find what is due, begin the orders among it, and return when more is due.
 
-    A row that causes an error is postponed, and the others are planned all the same.
+    A row that causes an error is postponed and does not affect the others.
     """
     due_times, plan_again = tx.read_due_times(), False
     if is_due(due_times.jobs_at, now):
@@ -121,7 +121,7 @@ def make_plan(
     shown = [each for each in found if each.draft.kind in EDITABLE_KINDS]
     updates = [_plan_progress_update(tx, containment, each, submitter.limits, now) for each in shown]
     messages = [_attach_job(tx, containment, each, now) for each in found if each.draft.kind not in EDITABLE_KINDS]
-    plan_again |= None in updates or None in messages  # behind these there may be others
+    plan_again |= None in updates or None in messages  # more may be due behind these
     groups = tx.chats.list_admins_due(now, MAX_ADMIN_LOOKUPS) if is_due(due_times.admins_at, now) else []
     jobs, conversions = find_due_jobs(tx, containment, due_times, breakers, now, in_flight)
     moments = [allowance.opens_at, balance_at, *_next_due_times(tx, due_times, now)]
@@ -143,9 +143,9 @@ def make_plan(
 def _begin_orders(
     tx: Transaction, submitter: OrderSubmitter, containment: ErrorContainment, now: Instant
 ) -> tuple[list[Order], OrderAllowance, bool]:
-    """Begin the orders that may be placed now, and update those who wait.
+    """Begin the orders that may be placed now, and notify users and groups whose jobs wait.
 
-    The last value says whether more groups may have to be notified.
+    Returns the orders, when more may be placed, and whether more groups may have to be notified.
     """
     orders, allowance = submitter.begin_due_orders(tx, containment, now)
     if not tx.fair_queue.has_jobs():
@@ -162,7 +162,7 @@ def _show_waiting(tx: Transaction, job_id: int, now: Instant) -> None:
 
 
 def _next_due_times(tx: Transaction, due_times: DueTimes, now: Instant) -> list[Instant | None]:
-    """Return the next due time of each kind of row; what is due already waits for the end of something in flight."""
+    """Return the next due time of each kind of row. Rows that are due but not planned wait for something in flight."""
     return [
         tx.jobs.next_due_at(now) if is_due(due_times.jobs_at, now) else due_times.jobs_at,
         tx.outbox.next_due_at(now) if is_due(due_times.messages_at, now) else due_times.messages_at,
@@ -180,7 +180,7 @@ def find_due_jobs(
 ) -> tuple[list[Job], list[Job]]:
     """Return the due jobs to prepare or advance, and those to convert, as far as there are free slots.
 
-    This counts the turns of those to convert.
+    This uses up the turns of those to convert.
     """
     slots = MAX_PREPARATIONS - len(in_flight.preparing)
     due_ids = (
@@ -199,11 +199,11 @@ def find_due_jobs(
 
 
 def _allowed_uploads(breakers: list[CircuitBreaker], now: Instant, in_flight: WorkInFlight) -> int:
-    """Return how many more jobs the circuit breakers let upload something."""
-    # Kie takes no upload either without a valid key
+    """Return how many more jobs may upload images, given the circuit breakers."""
+    # uploads need a valid key too
     if any(each.name in (BlockCause.KEY, UPLOADS) and blocks_orders(each, now) for each in breakers):
         return 0
-    # after an outage the first upload goes alone, to see whether Kie takes it
+    # half-open: the first upload goes alone, to see whether Kie accepts it
     is_recovering = any(each.name == UPLOADS for each in breakers)
     return 1 - len(in_flight.job_ids) if is_recovering else MAX_PREPARATIONS + MAX_CONVERSIONS
 
@@ -266,7 +266,7 @@ def _attach_job(
 
 
 def postpone_message(tx: Transaction, message: OutboxMessage, now: Instant) -> None:
-    """Retry a message later about which the bot made a mistake; give it up after too many tries or too long."""
+    """Retry a message later after a bug in the bot; give it up after too many tries or too long."""
     if not tx.outbox.is_pending(message):
         return
     if message.tries >= MAX_TRIES or seconds_between(message.written_at, now) > OUTBOX_MESSAGE_EXPIRY:

@@ -1,7 +1,7 @@
-"""The worker: asks the database what is due, starts those steps side by side, and sleeps until more is due.
+"""The worker: asks the database what is due, runs those steps concurrently, and sleeps until more is due.
 
-It plans again after every wake. Whatever may make something due sets the `wakeup` event: an update that was handled,
-a callback, the end of a step. A plan is cheap and finds its rows by index, so one too many costs nothing.
+It plans again after every wakeup. Whatever may make something due sets the `wakeup` event: a handled update, a
+callback, the end of a step. A plan is cheap and finds its rows by index, so an unnecessary one does no harm.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds; a bound for clocks that were set while the worker slept.
+#: Seconds that the worker sleeps at most, in case the clock is set meanwhile.
 MAX_SLEEP = 600.0
 
 #: Seconds that a plan may take on the slowest of disks before the watchdog calls the worker hung.
 HANG_GRACE = 60.0
 
-#: How often to try again to record that a message was sent, within 3 seconds: the disk may be full for a moment.
+#: Retries of recording that a message was sent, within 3 seconds: the disk may be full for a moment.
 RECORD_RETRIES = 5
 
 #: Messages in a row before a progress message goes first.
@@ -72,10 +72,10 @@ class PipelineSteps:
 
 
 class Worker:
-    """Runs every step of every job, and alone decides about retries.
+    """Runs every step of every job, and hands failures to `retries`.
 
-    What it keeps in memory is bounded by the limits on what is in flight (see `work_plan` and `order_limits`)
-    and by the number of running tasks.
+    Its memory is bounded by the limits on work in flight (see `work_plan` and `order_limits`) and by the number of
+    running tasks.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class Worker:
         self._messages_in_flight: dict[int, int | None] = {}
         #: the user of each image or file in flight
         self._deliveries_in_flight: dict[int, int] = {}
-        #: probes, balance checks and lookups of administrators: which kind, and of what
+        #: probes, balance checks and administrator lookups: the kind, and the breaker or chat
         self._checks_in_flight: set[tuple[str, object]] = set()
-        #: chats that a rate limit closes, until when by the monotonic clock
+        #: chats that a rate limit holds back, and until when by the monotonic clock
         self._chats_held_until: dict[int, float] = {}
         self._messages_since_progress = 0
         self._stopping = False
@@ -116,21 +116,24 @@ class Worker:
         self.hang_deadline = math.inf
 
     def wake(self) -> None:
-        """Have the worker plan, because something may be due."""
+        """Make the worker plan again, because something may be due."""
         self._wakeup.set()
 
     def poll_soon(self, job_id: int) -> None:
-        """Poll a job's task at once: Kie has called back."""
+        """Poll a job's task as soon as the rate limit allows, because Kie has called back."""
         self._polls.schedule(job_id, self._clock())
         self.wake()
 
     def stop(self) -> None:
-        """Start nothing more; `run` returns when the steps in flight have ended."""
+        """Shut down gracefully: start nothing more; `run` returns when the steps in flight have ended."""
         self._stopping = True
         self.wake()
 
     async def run(self) -> None:
-        """Work until stopped. Raises an ExceptionGroup with MustRestart when the database fails."""
+        """Recover, then work until stopped.
+
+        If the database fails, raises MustRestart during recovery, and later an ExceptionGroup with it.
+        """
         self.hang_deadline = self._monotonic() + HANG_GRACE
         await self.recover()
         async with asyncio.TaskGroup() as tasks:
@@ -145,7 +148,7 @@ class Worker:
             self.hang_deadline = math.inf
 
     async def recover(self) -> None:
-        """Take up what an earlier process left: orders it may have placed, and running tasks."""
+        """Resume what an earlier process left: orders that it may have placed, and running tasks."""
         now = self._clock()
         await self._run_contained("history", "", self._steps.task_poller.load_history(), lambda _: None)
         job_ids = await self._db.transact(lambda tx: self._recover_stored(tx, now))
@@ -155,7 +158,7 @@ class Worker:
 
     def _recover_stored(self, tx: Transaction, now: Instant) -> list[int]:
         """Mark interrupted orders and answers as uncertain; return the jobs whose tasks are to be polled."""
-        tx.snapshots.check_writable()  # a message must not be sent again at every start because nothing can be recorded
+        tx.snapshots.check_writable()  # or each restart would send a message again, unable to record it
         set_back = tx.clock_shift.shift_due_times(now)
         if set_back:
             tx.log(log.warning, "the clock was set back by %.0f s: stored due times were shifted by as much", set_back)
@@ -167,7 +170,7 @@ class Worker:
         tx.attempts.mark_interrupted_uncertain(now)
         tx.outbox.mark_interrupted_answers_uncertain()
         circuit_breakers.schedule_immediate_probes(tx, now)
-        # album items and prompts that were sent while the bot was down are still to come
+        # album items and prompts sent while the bot was down have not arrived yet
         tx.jobs.extend_collection_deadlines(
             add_seconds(now, self._rules.album_window), add_seconds(now, MAX_ALBUM_SECONDS)
         )
@@ -178,10 +181,10 @@ class Worker:
         return job is not None and uncertain_orders.resume_uncertain(tx, job, self._callbacks, now)
 
     async def start_due(self, tasks: asyncio.TaskGroup) -> float:
-        """Start what is due; return the seconds until more is due, zero or less if that is at once."""
+        """Start what is due; return the seconds until more is due, zero or less for at once."""
         in_flight = self._snapshot()
         plan = await self._db.transact(
-            # by the clock at that moment: what the same commit has just written is due then
+            # the clock is read inside, so that what the same commit has just written is due
             lambda tx: make_plan(tx, self._steps.order_submitter, self._containment, self._clock(), in_flight),
             runs_last=True,
         )
@@ -195,8 +198,8 @@ class Worker:
         return min([MAX_SLEEP, *waits])
 
     def _limits_open_at(self, plan: DispatchPlan, now: float) -> list[float]:
-        """Return when the limits for all chats together let more of what is due leave, `now` if they do already."""
-        may_be_more = plan.messages or plan.progress_updates  # because one plan starts only a few
+        """Return when Telegram's global rate limits let more of what is due leave; `now` if they already do."""
+        may_be_more = plan.messages or plan.progress_updates  # one plan starts only a few
         waits_to_send = may_be_more or plan.closed_lanes & outbox.RATE_LIMITED_LANES
         opens_at = [self._rate_limiter.global_next_send_at(now)] if waits_to_send else []
         return opens_at + ([self._rate_limiter.next_edit_at(now)] if OutboxLane.REFRESH in plan.closed_lanes else [])
@@ -231,7 +234,7 @@ class Worker:
         for job in plan.jobs:
             self._start_job(tasks, job, self._advance_job)
         for job in plan.conversions:
-            if self._steps.image_preparer.lane.enter(job):  # its slot may have been taken since
+            if self._steps.image_preparer.lane.enter(job):  # `run` may have taken the slot since
                 self._start_job(tasks, job, self._steps.image_preparer.convert)
         for order in plan.orders:
             tasks.create_task(self._run_order(order))
@@ -260,7 +263,7 @@ class Worker:
         postpone: Callable[[Transaction], T],
         release: Callable[[], object] = lambda: None,
     ) -> T:
-        """Run a step so that its failure postpones only what it is about; then release what it held, and wake."""
+        """Run a step so that a failure postpones only its subject; then release what it held, and wake the worker."""
         try:
             return await self._containment.run_step(self._db, what, which, step, postpone)
         finally:
@@ -291,12 +294,11 @@ class Worker:
         tasks.create_task(self._run_contained("step", job.id, self._try_job_step(job, step), postpone, release))
 
     async def _try_job_step(self, job: Job, step: Callable[[Job], Awaitable[None]]) -> None:
-        """Run a step of a job that is due; retry it later if it fails."""
         try:
             await step(job)
         except MustRestart:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the job has to move on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job must be retried or ended
             _log_if_unexpected(error, job)
             failure = error
             await self._db.transact(lambda tx: retries.handle_job_failure(tx, job, failure, self._rules, self._clock()))
@@ -322,11 +324,11 @@ class Worker:
         if not await self._steps.order_submitter.place_order(order):
             return None
         if self._callbacks.has_arrived(order.job.id):
-            return self._clock()  # the callback overtook the answer to the order
+            return self._clock()  # the callback arrived before the order's own answer
         return self._steps.task_poller.first_poll_at(order.job)
 
     def _mark_uncertain(self, tx: Transaction, job: Job) -> Instant:
-        """Treat an order that broke off as one that Kie may have accepted, so that it is never placed twice."""
+        """Treat an interrupted order as one that Kie may have accepted, so that it is never placed twice."""
         uncertain_orders.mark_uncertain(tx, job, self._callbacks, self._clock())
         return add_seconds(self._clock(), MAX_POLL_INTERVAL)
 
@@ -337,7 +339,7 @@ class Worker:
         self._polls.finish(job_id, again)
 
     def _recover_failed_poll(self, tx: Transaction, job_id: int) -> Instant | None:
-        """Return when to poll again; a row that cannot even be read is polled after the next start."""
+        """Return when to poll again; a row that cannot be read is polled after the next start."""
         return self._containment.run_for_row(
             tx, "task", job_id, partial(self._steps.task_poller.recover_failed_poll, tx, job_id), lambda: None
         )
@@ -345,7 +347,7 @@ class Worker:
     def _start_message(
         self, tasks: asyncio.TaskGroup, message: OutboxMessage, send: Callable[[], Awaitable[None]]
     ) -> None:
-        """Send a message, a change of one or a deletion, if the limits let it leave at this moment."""
+        """Start to send, edit or delete a message, if the limits allow it at this moment."""
         is_heavy = message.draft.kind in outbox.HEAVY_KINDS
         user = ERASED_ID if message.job is None else message.job.charged_to
         if is_heavy and (
@@ -369,7 +371,7 @@ class Worker:
         tasks.create_task(self._run_contained("message", message.id, send(), postpone, release))
 
     def _take_send_slot(self, message: OutboxMessage) -> bool:
-        """Say whether Telegram's limits let a message leave now, and count it; if not, hold its chat until they do."""
+        """Say whether the rate limits let a message leave now, and count it; if not, hold its chat until they do."""
         now, chat_id, kind = self._monotonic(), message.draft.chat_id, message.draft.kind
         if kind in (MessageKind.CALLBACK_ANSWER, MessageKind.DELETION):
             return True
@@ -415,7 +417,7 @@ class Worker:
             record = await send
         except MustRestart:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the message has to move on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message must be retried or ended
             _log_if_unexpected(error, message)
             self._apply_rate_limit(error, message)
             failure = error
@@ -428,7 +430,7 @@ class Worker:
         if not isinstance(error, RetryableError) or error.retry_after is None:
             return
         now = self._monotonic()
-        if error.applies_to_all_chats or message.draft.kind is MessageKind.CALLBACK_ANSWER:  # which is in no chat
+        if error.applies_to_all_chats or message.draft.kind is MessageKind.CALLBACK_ANSWER:  # it belongs to no chat
             self._rate_limiter.pause_all(now + error.retry_after)
         else:
             self._rate_limiter.pause_chat(message.draft.chat_id, now + error.retry_after, now)
@@ -440,7 +442,7 @@ class Worker:
                 await self._db.transact(record)
             except StoreError:
                 await asyncio.sleep(backoff(tries, first=0.1))
-            except Exception as error:  # noqa: BLE001 - a mistake in the bot: record only that the message was sent
+            except Exception as error:  # noqa: BLE001 - a bug in the bot: record only that the message was sent
                 _log_if_unexpected(error, message)
                 record = partial(_mark_sent, message.id, self._clock())
             else:

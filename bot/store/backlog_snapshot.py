@@ -1,6 +1,6 @@
-"""Snapshot: how much work there is at this moment, for how long it has waited, and how much room the disk has.
+"""A snapshot of the backlog: how much work there is, how long it has waited, and how much disk space is left.
 
-Every query is answered by an index.
+No query scans a large table.
 """
 
 import shutil
@@ -19,19 +19,19 @@ from bot.store.jobs import OPEN_STATES
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The stored work; ages are seconds, 0 where nothing waits."""
+    """The backlog at one moment; ages are in seconds, 0 if nothing waits."""
 
-    #: how many jobs there are in each state that is not final
+    #: the number of jobs in each state that is not final
     jobs: Mapping[State, int]
-    #: since the request of the oldest queued job was complete
+    #: age of the oldest queued job, since its request was complete
     oldest_queued_seconds: float
-    #: since the oldest order at Kie was made
+    #: age of the oldest order at Kie
     oldest_at_kie_seconds: float
-    #: messages that wait to be sent, without progress messages, menus and reactions
+    #: messages to be sent, without progress messages, menus and reactions
     outbox_size: int
-    #: by how much the most overdue of them is late
+    #: by how many seconds the most overdue of them is late
     outbox_delay_seconds: float
-    #: updates that wait to be handled
+    #: updates to be handled, without those held until a group's administrators are known
     inbox_size: int
     #: names of the open circuit breakers
     open_breakers: frozenset[str]
@@ -40,7 +40,7 @@ class Snapshot:
 
 
 class Snapshots(Table):
-    """Takes snapshots, and checks that the database is writable."""
+    """Takes snapshots of the backlog, and checks that the database is writable."""
 
     def take(self, now: Instant) -> Snapshot:
         """Return a snapshot."""
@@ -69,8 +69,8 @@ class Snapshots(Table):
     def check_writable(self) -> None:
         """Check that the database is writable, without changing any data.
 
-        SQLite does not write a row that stays as it is. It does write the schema version, which counts as no change
-        whose traces would have to be erased.
+        SQLite does not write a row that keeps its values. It does write the schema version, which does not count as a
+        change after which the file must be scrubbed.
         """
         self._change(f"PRAGMA user_version = {self._count('PRAGMA user_version'):d}")
 
@@ -81,14 +81,14 @@ def _age_seconds(since: Instant | None, now: Instant) -> float:
 
 @dataclass(frozen=True)
 class DiskSpace:
-    """Bytes that the database takes, and that are free on its disk."""
+    """Bytes that the database files take, and bytes that are free on their disk."""
 
     used: int
     free: int
 
 
 def read_disk_space(path: str) -> DiskSpace:
-    """Ask the disk, which may block. Raises OSError."""
+    """Return the disk space of a database; may block. Raises OSError."""
     used = 0
     for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):

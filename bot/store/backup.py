@@ -1,8 +1,8 @@
-"""Copies of the database while a bot writes to it: a backup on request, and a rescue when the file was taken away.
+"""Copies of the database while a bot writes to it: an online backup, and a rescue of a lost database file.
 
 While the connection is open, a file that was deleted or replaced still exists, with everything that was ever
-committed. Once that is rescued, nothing is left beside the path that SQLite could mistake for a part of the file that
-is there now.
+committed. After the rescue, the old WAL and shared memory file are gone, so that SQLite cannot take them for those of
+the file that is now at the path.
 """
 
 import logging
@@ -19,16 +19,16 @@ from bot.store.secure_delete import DatabaseFile, FileLoss
 
 log = logging.getLogger(__name__)
 
-#: Pages copied at a time; between two steps the bot can write.
+#: Pages copied per step; between two steps the bot can write.
 PAGES_PER_STEP = 1000
 
-#: SQLite virtual machine instructions between two reports that the copy is still being checked.
+#: SQLite virtual machine instructions between two progress reports while the copy is checked.
 CHECK_PROGRESS_INTERVAL = 100_000
 
-#: Seconds between two lines of a log about long work.
+#: Seconds between two progress reports about long work.
 REPORT_INTERVAL = 5.0
 
-#: Stands between the name of a database and the time at which it was rescued.
+#: Separates the name of a database from the time of its rescue.
 RESCUED_INFIX = ".rescued-"
 
 _REMEDIES = {
@@ -40,7 +40,7 @@ _REMEDIES = {
 
 
 class ProgressThrottle:
-    """Passes on a report of long work every few seconds, and drops the others; short work reports nothing."""
+    """Throttles progress reports to one every few seconds; short work reports nothing."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ProgressThrottle:
         self._reported_at = monotonic()
 
     def __call__(self, text: str) -> None:
-        """Report, if nothing was reported for `every` seconds, counted from the beginning of the work."""
+        """Report, unless there was a report, or the work began, less than `every` seconds ago."""
         now = self._monotonic()
         if now - self._reported_at >= self._interval:
             self._reported_at = now
@@ -65,7 +65,7 @@ class ProgressThrottle:
 def copy_database(source: Path, target: Path, report: Callable[[str], None]) -> None:
     """Copy a database of ours to a new file that only its owner can read, and call `report` often.
 
-    Raises CannotRun when there is no such database, when `target` exists, or when the copy is damaged.
+    Raises CannotRun if `source` is missing, not ours or damaged, or if `target` exists or cannot be written.
     """
     if target.exists():
         raise CannotRun(f"{target} exists already: name a file that does not, so that no backup is overwritten")
@@ -80,7 +80,7 @@ def copy_database(source: Path, target: Path, report: Callable[[str], None]) -> 
 
 @contextmanager
 def create_file_atomically(target: Path) -> Iterator[Path]:
-    """Yield a file to fill that only its owner can read; afterwards it is at `target`, or nowhere on an error."""
+    """Yield an empty file that only its owner can read; on success it is renamed to `target`, on an error deleted."""
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -94,17 +94,17 @@ def create_file_atomically(target: Path) -> Iterator[Path]:
 
 
 def copy_pages(source: sqlite3.Connection, copy: sqlite3.Connection, report: Callable[[str], None]) -> None:
-    """Copy what a connection sees into a single file, and call `report` often."""
+    """Copy what a connection sees into another database, without a WAL, and call `report` often."""
     source.backup(
         copy, pages=PAGES_PER_STEP, progress=lambda _, left, total: report(f"copied {total - left} of {total} pages")
     )
-    copy.execute("PRAGMA journal_mode = DELETE")  # until a bot opens it
+    copy.execute("PRAGMA journal_mode = DELETE")  # a single file, until a bot opens it
 
 
 def _copy_and_check(source: Path, part: Path, report: Callable[[str], None]) -> None:
     with closing(_open_source(source)) as original, closing(sqlite3.connect(part)) as copy:
-        # One snapshot, held until all is copied: SQLite begins anew after each commit of the bot otherwise, and beside
-        # a busy one never comes to an end (https://www.sqlite.org/backup.html).
+        # One snapshot, held until all is copied: otherwise SQLite starts over after each commit of the bot, and never
+        # finishes beside a busy one (https://www.sqlite.org/backup.html).
         original.execute("BEGIN")
         original.execute("SELECT 1 FROM sqlite_schema").fetchone()
         copy_pages(original, copy, report)
@@ -134,19 +134,19 @@ def _fsync(path: Path) -> None:
 
 
 class DatabaseFileLost(CannotRun):
-    """The database file is no longer the one that the bot works with."""
+    """The database file was deleted, replaced or overwritten while the bot ran."""
 
 
 def build_loss_error(path: str, loss: FileLoss) -> DatabaseFileLost:
-    """Return the error before anything was rescued."""
+    """Return the error for a loss of which nothing has been rescued yet."""
     return DatabaseFileLost(f"DATABASE_PATH {path} {loss} while the bot ran")
 
 
 def rescue_database(db: sqlite3.Connection, file: DatabaseFile, path: str, loss: FileLoss) -> DatabaseFileLost:
-    """Save what the connection still has, and return the error to raise. The connection must not be closed.
+    """Rescue what is left of a lost file, and return the error to raise. The connection must not be closed.
 
-    A close would write to the file at `path`, or delete the files that belong to it.
-    Raises sqlite3.Error and OSError where it cannot be saved.
+    Closing it would write to the file at `path`, or delete the files that belong to that. Of an overwritten file only
+    the WAL is left, and is set aside. Raises sqlite3.Error or OSError if the rescue fails.
     """
     error = build_loss_error(path, loss)
     now = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
@@ -162,7 +162,7 @@ def rescue_database(db: sqlite3.Connection, file: DatabaseFile, path: str, loss:
 
 
 def _set_wal_aside(file: DatabaseFile, error: DatabaseFileLost, target: Path) -> DatabaseFileLost:
-    """Move the WAL away from a file to which it does not belong; without its own file its contents are of no use."""
+    """Move the WAL away from a file that it does not belong to; without its own file it is of no use."""
     for each in file.list_own_companions():
         if each.endswith("-wal"):
             Path(each).rename(target)
@@ -176,7 +176,7 @@ def _set_wal_aside(file: DatabaseFile, error: DatabaseFileLost, target: Path) ->
 
 
 def refuse_to_start_empty(path: str) -> None:
-    """Raise CannotRun where the file is gone and was rescued: a new one would not know what is under way."""
+    """Raise CannotRun if the file is gone and was rescued: a new one would not know of the work in progress."""
     rescued = list_rescued_files(path)
     if rescued and not Path(path).exists():
         raise CannotRun(

@@ -1,16 +1,16 @@
-"""What every class with SQL shares: one line for a query or a change."""
+"""The base class of every class with SQL: short methods for queries and changes."""
 
 import sqlite3
 from collections.abc import Sequence
 
-#: Rows of a table, or requests with all that belongs to them, that one transaction deletes at most: others wait.
+#: Rows, or requests with all that belongs to them, that one transaction deletes at most, so that others need not wait.
 DELETE_BATCH_SIZE = 100
 
 Value = int | float | str | None
 
 
 class Table:
-    """One or more tables, on the connection of the present transaction."""
+    """One or more tables, on the connection of the current transaction."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -30,7 +30,7 @@ class Table:
         return self._row(sql, values) is not None
 
     def _int(self, sql: str, values: Sequence[Value] = ()) -> int | None:
-        """Return the first column of the first row, None where there is no row or the column is NULL."""
+        """Return the first column of the first row, None if there is no row or the column is NULL."""
         row = self._row(sql, values)
         return None if row is None else row[0]
 

@@ -1,6 +1,6 @@
-"""Chats: what was chosen there, and what is known of a group.
+"""Chats: their preferences, and what is known about a group.
 
-A private chat has the user's id, so the preferences of users and of groups are one thing.
+A private chat has the user's id, so preferences of users and of groups are stored alike.
 """
 
 import json
@@ -14,16 +14,16 @@ from bot.store.base_table import DELETE_BATCH_SIZE, Table
 
 
 class Preference(StrEnum):
-    """What can be chosen for a chat: the names of its columns."""
+    """What can be chosen for a chat; the values are column names."""
 
     FORMAT = "format"
     ASPECT_RATIO = "aspect_ratio"
     ANSWER_AS = "answer_as"
-    #: None: that of the speaker's app
+    #: NULL for the language of the user's app
     LANGUAGE = "language"
 
 
-#: What a group keeps when it becomes a supergroup.
+#: Columns that a group keeps when it becomes a supergroup.
 MIGRATED_COLUMNS = (*Preference, "greeted_at")
 
 
@@ -36,11 +36,11 @@ class Chats(Table):
     """Chats by their Telegram id."""
 
     def set_preference(self, chat_id: int, preference: Preference, value: str | None) -> None:
-        """Store what was chosen for a chat."""
+        """Store a preference of a chat."""
         self._set(chat_id, preference, value)
 
     def get_edit_options(self, chat_id: int) -> EditOptions:
-        """Return how edited images are to come there."""
+        """Return the edit options chosen in a chat, with defaults for the others."""
         row = self._get_row(chat_id)
         if row is None:
             return DEFAULT_OPTIONS
@@ -51,12 +51,12 @@ class Chats(Table):
         )
 
     def get_language(self, chat_id: int) -> str | None:
-        """Return the language that was chosen there, None for that of the speaker's app."""
+        """Return the language chosen in a chat, None for that of the user's app."""
         row = self._get_row(chat_id)
         return None if row is None else row["language"]
 
     def mark_greeted(self, chat_id: int, now: Instant) -> bool:
-        """Note that a group is greeted; False if it was greeted before."""
+        """Record that a group is greeted; return False if it was greeted before."""
         if self.is_greeted(chat_id):
             return False
         self._set(chat_id, "greeted_at", now)
@@ -67,11 +67,11 @@ class Chats(Table):
         return self._get_int(chat_id, "greeted_at") is not None
 
     def get_added_by(self, chat_id: int) -> int | None:
-        """Return the user who added the bot to a group, None where that is unknown."""
+        """Return the user who added the bot to a group, None if unknown."""
         return self._get_int(chat_id, "added_by")
 
     def set_added_by(self, chat_id: int, user_id: int) -> None:
-        """Store who added the bot to a group; a supergroup keeps the user who added it to the former group."""
+        """Store who added the bot to a group, unless a supergroup has that from the former group."""
         if self.get_former_id(chat_id) is None or self.get_added_by(chat_id) is None:
             self._set(chat_id, "added_by", user_id)
 
@@ -80,7 +80,7 @@ class Chats(Table):
         self._set(chat_id, "added_by", None)
 
     def is_known(self, chat_id: int) -> bool:
-        """Say whether anything is known of a chat."""
+        """Say whether anything is stored about a chat."""
         return self._get_row(chat_id) is not None
 
     def receives_all_messages(self, chat_id: int) -> bool:
@@ -96,14 +96,14 @@ class Chats(Table):
         return self._get_int(chat_id, "former_id")
 
     def get_admins(self, chat_id: int, known_since: Instant) -> frozenset[int] | None:
-        """Return the ids of a group's administrators, None where they were not asked for since a moment."""
+        """Return the ids of a group's administrators, None if they were looked up before `known_since` or never."""
         row = self._get_row(chat_id)
         if row is None or row["admins_known_at"] is None or row["admins_known_at"] < known_since:
             return None
         return frozenset(json.loads(row["admins"]))
 
     def request_admins(self, chat_id: int, now: Instant) -> None:
-        """Have the administrators of a group asked for, unless that is so already."""
+        """Request a lookup of a group's administrators, if none is pending."""
         self._change(
             "INSERT INTO chats (chat_id, admins_due_at) VALUES (?1, ?2)"
             " ON CONFLICT DO UPDATE SET admins_due_at = coalesce(admins_due_at, ?2)",
@@ -111,20 +111,20 @@ class Chats(Table):
         )
 
     def list_admins_due(self, now: Instant, limit: int) -> list[int]:
-        """Return the groups whose administrators are to be asked for."""
+        """Return the groups whose administrators are due to be looked up."""
         sql = "SELECT chat_id FROM chats WHERE admins_due_at <= ? ORDER BY admins_due_at LIMIT ?"
         return self._ints(sql, (now, limit))
 
     def next_admins_due_at(self, now: Instant) -> Instant | None:
-        """Return the first moment after `now` at which a group's administrators are to be asked for."""
+        """Return the first moment after `now` at which an administrator lookup is due."""
         return self._int("SELECT min(admins_due_at) FROM chats WHERE admins_due_at > ?", (now,))
 
     def get_admins_tries(self, chat_id: int) -> int:
-        """Return how often they were asked for without success."""
+        """Return how many lookups of a group's administrators have failed in a row."""
         return self._get_int(chat_id, "admins_tries") or 0
 
     def postpone_admins(self, chat_id: int, due_at: Instant) -> None:
-        """Ask for them again later, because that failed."""
+        """Count a failed lookup of a group's administrators, and repeat it at `due_at`."""
         self._change(
             "UPDATE chats SET admins_due_at = ?, admins_tries = admins_tries + 1 WHERE chat_id = ?", (due_at, chat_id)
         )
@@ -138,11 +138,11 @@ class Chats(Table):
         )
 
     def cancel_admins_request(self, chat_id: int) -> None:
-        """Ask for the administrators of a group no more, because nothing waits for them."""
+        """Cancel the lookup of a group's administrators, because no update needs it any more."""
         self._change("UPDATE chats SET admins_due_at = NULL, admins_tries = 0 WHERE chat_id = ?", (chat_id,))
 
     def delete_old_admins(self, known_before: Instant) -> bool:
-        """Delete the administrators of some groups, known before a moment; return whether there may be more."""
+        """Delete some administrator lists older than `known_before`; return whether there may be more."""
         changed = self._change(
             "UPDATE chats SET admins = NULL, admins_known_at = NULL"
             " WHERE chat_id IN (SELECT chat_id FROM chats WHERE admins_known_at < ? LIMIT ?)",
@@ -151,7 +151,7 @@ class Chats(Table):
         return changed == DELETE_BATCH_SIZE
 
     def migrate_chat(self, old_id: int, new_id: int) -> None:
-        """Keep what is known of a group that became a supergroup, beside what is known of that already."""
+        """Merge what is stored about a group into the supergroup that it became."""
         self._set(new_id, "former_id", old_id)
         kept = ", ".join(f"{column} = coalesce(chats.{column}, old.{column})" for column in MIGRATED_COLUMNS)
         self._change(

@@ -1,4 +1,4 @@
-"""Circuit breakers: the stored reasons why nothing is ordered at present."""
+"""Circuit breakers, as stored: why no orders, or no uploads, are made at present."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from bot.clock import Instant
 from bot.store.base_table import Table
 
-#: Breakers beside those named after Kie's `BlockCause`. The names are also values of a metric's label.
+#: Breakers besides those named after Kie's `BlockCause`. The names are also label values of a metric.
 OUTAGE, RATE = "outage", "rate"
 
-#: For orders without a clear answer. Each further one may become a question to a user, so the next try comes late.
+#: For uncertain orders. Each further one may become a question to a user, so the pauses grow long.
 UNCERTAIN = "doubt"
 
-#: For Kie's upload service, which is not the machine that takes orders.
+#: For Kie's upload service, which can fail independently of its orders.
 UPLOADS = "uploads"
 
 
 @dataclass(frozen=True)
 class CircuitBreaker:
-    """An open breaker: nothing is ordered before `until`, and then one order at a time until Kie accepts one."""
+    """An open breaker: no calls before `until`; then half-open, one at a time, until Kie accepts one."""
 
     name: str
     since: Instant
     until: Instant
-    #: how often it opened in a row
+    #: how often it has opened in a row
     trips: int
-    #: whether a free question to Kie found the reason gone
+    #: whether a recovery probe has succeeded
     is_probed: bool = False
 
 
@@ -42,7 +42,7 @@ class CircuitBreakers(Table):
         return None if row is None else _read_breaker(row)
 
     def open(self, breaker: CircuitBreaker) -> None:
-        """Open a breaker, or change how it is open."""
+        """Open a breaker, or update an open one."""
         self._change(
             "INSERT OR REPLACE INTO circuit_breakers (name, opened_at, open_until, trips, is_probed)"
             " VALUES (?, ?, ?, ?, ?)",
@@ -50,7 +50,7 @@ class CircuitBreakers(Table):
         )
 
     def mark_probed(self, name: str) -> None:
-        """Note that the reason seems to be gone, so that one order may try."""
+        """Record that a recovery probe succeeded, so that one order may go out."""
         self._change("UPDATE circuit_breakers SET is_probed = 1 WHERE name = ?", (name,))
 
     def close(self, name: str) -> None:

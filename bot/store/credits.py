@@ -1,4 +1,4 @@
-"""Credits: the operator's balance at Kie, what was spent on each day, and what an edit costs."""
+"""Credits: the operator's balance at Kie, the spending per day, and the price of an edit."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from bot.store.base_table import Table
 from bot.store.domain_events import CreditsSpent, DomainEvent
 from bot.store.jobs import OPEN_STATES, count_jobs_in_states
 
-#: Accepted by all limits, and not finished.
+#: States of unfinished jobs that count against every limit.
 COMMITTED_STATES = tuple(state for state in OPEN_STATES if state is not State.GATHERING)
 
 
 @dataclass(frozen=True)
 class LastKnownBalance:
-    """The balance as Kie told it last."""
+    """The balance that Kie reported last."""
 
     credits: float
     asked_at: Instant
@@ -29,32 +29,32 @@ class Credits(Table):
         self._events = events
 
     def get_balance(self) -> LastKnownBalance | None:
-        """Return the last known balance, None before Kie was asked."""
+        """Return the last known balance, None before the first check."""
         row = self._row("SELECT balance, asked_at FROM credit_balance WHERE asked_at IS NOT NULL")
         return None if row is None else LastKnownBalance(*row)
 
     def request_balance(self, now: Instant) -> None:
-        """Have the balance asked for, unless that is so already."""
+        """Request a check of the balance, if none is pending."""
         self._change("UPDATE credit_balance SET due_at = ? WHERE due_at IS NULL", (now,))
 
     def get_balance_due_at(self) -> Instant | None:
-        """Return when the balance is to be asked for, None while nothing needs it."""
+        """Return when a check of the balance is due, None if none is pending."""
         return self._int("SELECT due_at FROM credit_balance")
 
     def postpone_balance(self, due_at: Instant) -> None:
-        """Ask for the balance later, because Kie did not answer."""
+        """Repeat the check of the balance at `due_at`, because it failed."""
         self._change("UPDATE credit_balance SET due_at = ?", (due_at,))
 
     def set_balance(self, balance: float, now: Instant) -> None:
-        """Store the balance as Kie told it."""
+        """Store the balance that Kie reported; no check is pending any more."""
         self._change("UPDATE credit_balance SET balance = ?, asked_at = ?, due_at = NULL", (balance, now))
 
     def get_low_since(self) -> Instant | None:
-        """Return since when the balance is known to be low."""
+        """Return since when the balance is known to be low, None if it is not."""
         return self._int("SELECT low_since FROM credit_balance")
 
     def set_low_since(self, since: Instant | None) -> None:
-        """Store since when the balance is low, None if it is not."""
+        """Store since when the balance is known to be low, None if it is not."""
         self._change("UPDATE credit_balance SET low_since = ?", (since,))
 
     def add_spending(self, credits_: float, day: int) -> None:
@@ -72,7 +72,7 @@ class Credits(Table):
         return 0.0 if row is None else float(row["credits"])
 
     def get_highest_price(self, sample_size: int) -> float | None:
-        """Return the credits that the dearest of the latest finished edits cost, None if no price is known."""
+        """Return the highest price in credits of the latest `sample_size` edits, None if no price is known."""
         row = self._row(
             "SELECT max(credits) AS price FROM (SELECT credits FROM jobs WHERE kie_duration_ms IS NOT NULL"
             " ORDER BY finished_at DESC LIMIT ?)",
@@ -81,7 +81,7 @@ class Credits(Table):
         return None if row is None or row["price"] is None else float(row["price"])
 
     def count_open_edits(self) -> int:
-        """Count the edits that are accepted and not finished, without those that only wait for a prompt."""
-        # by an index of its own: most of what is incomplete waits for a prompt
+        """Count the unfinished edits that are accepted, without those that only wait for a prompt."""
+        # the condition of a partial index: most incomplete requests wait for a prompt
         complete = self._count("SELECT count(*) FROM jobs WHERE state = 'gathering' AND counted_for_all")
         return complete + count_jobs_in_states(self._db, COMMITTED_STATES)

@@ -1,11 +1,11 @@
-"""Daily usage: how edits count for the limits of a day, and when they are given back.
+"""Daily usage: how edits count against the daily quotas, and when they are refunded.
 
-An edit counts for the user to whom it is charged from its acceptance on, and for its chat and for everybody as soon as
-it has a prompt: a request that only waits for one takes no place of others.
+An edit counts for the user to whom it is charged from its acceptance on, but for its chat and for everybody only once
+it has a prompt: a request that waits for one takes nothing from others.
 
-An edit without a result is given back only if it certainly cost nothing: each call was certainly not accepted, or Kie's
-record says that its task cost 0. In any doubt it counts. Failures are given back to the user to whom they are charged
-`MAX_REFUNDED_FAILURES` times a day, however little they cost: inspecting images is work, and must not be endless.
+An edit without a result is refunded only if it was certainly free of charge: each call was certainly not accepted, or
+Kie's record says that its task cost 0. If that is uncertain, the edit counts. Failures are refunded to a user at most
+`MAX_REFUNDED_FAILURES` times a day, because even a free failure makes the bot work.
 """
 
 import sqlite3
@@ -16,27 +16,27 @@ from bot.job import State
 from bot.store.base_table import DELETE_BATCH_SIZE, Table
 from bot.store.order_attempts import Attempts
 
-#: The id under which the edits of everybody are counted.
+#: The id in the scope `ALL`.
 EVERYONE_ID = 0
 
-#: Failures of a user that are given back on one day.
+#: Failures per user and day that are refunded.
 MAX_REFUNDED_FAILURES = 3
 
 
 class UsageScope(StrEnum):
-    """What is counted apart."""
+    """The scopes in which edits are counted separately."""
 
     USER = "user"
     CHAT = "chat"
     ALL = "all"
 
 
-#: What is a user's own, and what is shared with others.
+#: The scope of one user, and those shared with others.
 OWN_SCOPES, SHARED_SCOPES = (UsageScope.USER,), (UsageScope.CHAT, UsageScope.ALL)
 
 
 class Quota(Table):
-    """The edits that count, by job. Nothing else decides what counts."""
+    """Which jobs count against the quotas. Nothing else decides that."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         super().__init__(db)
@@ -44,28 +44,28 @@ class Quota(Table):
         self._attempts = Attempts(db)
 
     def charge(self, job_id: int, day: int, *, awaits_prompt: bool) -> None:
-        """Count a job that was accepted."""
+        """Count an accepted job."""
         job = self._read_job(job_id)
         scopes = OWN_SCOPES if awaits_prompt else (*OWN_SCOPES, *SHARED_SCOPES)
         self._daily_usage.add(job["charged_to"], job["chat_id"], day, scopes)
         self._set_counted(job_id, day, for_all=not awaits_prompt)
 
     def await_prompt(self, job_id: int) -> None:
-        """Give back what a job holds of others' limits, because it no longer has a prompt."""
+        """Refund a job in the shared scopes, because it no longer has a prompt."""
         self._refund_shared(job_id)
 
     def is_charged_to_all(self, job_id: int) -> bool:
-        """Say whether a job counts for its chat and for everybody as well."""
+        """Say whether a job counts in the shared scopes too."""
         return bool(self._read_job(job_id)["counted_for_all"])
 
     def charge_to_all(self, job_id: int, day: int) -> None:
-        """Count a job that now has a prompt as one of this day, for its chat and for everybody as well."""
+        """Count a job that now has a prompt in all scopes, as one of this day."""
         if not self.is_charged_to_all(job_id):
             self.refund(job_id)
             self.charge(job_id, day, awaits_prompt=False)
 
     def refund_ended(self, job_id: int, to: State) -> None:
-        """Give back what a job without a result holds, as far as it is given back."""
+        """Refund a job that ended without a result, as far as the rules above allow."""
         job = self._read_job(job_id)
         if job["counted_day"] is None or not self._attempts.is_free(job_id):
             return
@@ -75,7 +75,7 @@ class Quota(Table):
             self._refund_shared(job_id)
 
     def refund(self, job_id: int) -> None:
-        """Count a job no longer."""
+        """Refund a job in all scopes."""
         self._refund_shared(job_id)
         job = self._read_job(job_id)
         if job["counted_day"] is not None:
@@ -97,10 +97,10 @@ class Quota(Table):
 
 
 class DailyUsage(Table):
-    """The counts of each UTC day; users are those to whom edits are charged."""
+    """The counts per UTC day and scope; users are those to whom edits are charged."""
 
     def get(self, scope: UsageScope, scope_id: int, day: int) -> int:
-        """Return how many edits were accepted."""
+        """Return how many edits count."""
         return self._count(
             "SELECT edits FROM daily_usage WHERE day = ? AND scope = ? AND scope_id = ?", (day, scope, scope_id)
         )
@@ -117,7 +117,7 @@ class DailyUsage(Table):
     def subtract(
         self, charged_to: int, chat_id: int, day: int, scopes: Collection[UsageScope] = tuple(UsageScope)
     ) -> None:
-        """Count an edit no longer; nothing happens for a day that was deleted."""
+        """Uncount an edit; does nothing for a day that was deleted."""
         for scope, scope_id in _scopes_with_ids(charged_to, chat_id, scopes):
             self._change(
                 "UPDATE daily_usage SET edits = edits - 1 WHERE day = ? AND scope = ? AND scope_id = ? AND edits > 0",
@@ -125,7 +125,7 @@ class DailyUsage(Table):
             )
 
     def refund_failure(self, charged_to: int, day: int) -> bool:
-        """Note that a failure is given back; False if the user has had the most of that day."""
+        """Count a refunded failure; return False if the user has no refunds left for that day."""
         changed = self._change(
             "UPDATE daily_usage SET refunded_failures = refunded_failures + 1"
             " WHERE day = ? AND scope = ? AND scope_id = ? AND refunded_failures < ?",
@@ -134,7 +134,7 @@ class DailyUsage(Table):
         return changed == 1
 
     def migrate_chat(self, old_id: int, new_id: int) -> None:
-        """Add what was counted for a group to the supergroup that it became, also where it spoke as a user."""
+        """Add the counts of a group to the supergroup that it became, also those for the group as a user."""
         self._change(
             "INSERT INTO daily_usage (day, scope, scope_id, edits, refunded_failures)"
             " SELECT day, scope, ?2, edits, refunded_failures FROM daily_usage WHERE scope <> ?3 AND scope_id = ?1"
@@ -145,7 +145,7 @@ class DailyUsage(Table):
         self._change("DELETE FROM daily_usage WHERE scope <> ? AND scope_id = ?", (UsageScope.ALL, old_id))
 
     def delete_before(self, day: int) -> bool:
-        """Delete some of the days before one; return whether there may be more."""
+        """Delete some of the counts before `day`; return whether there may be more."""
         deleted = self._change(
             "DELETE FROM daily_usage WHERE (day, scope, scope_id) IN"
             " (SELECT day, scope, scope_id FROM daily_usage WHERE day < ? LIMIT ?)",

@@ -1,7 +1,8 @@
 """The one connection to the database file, and whole transactions on it.
 
 A unit of work runs in the connection's own thread from BEGIN to COMMIT without a pause, so a cancelled coroutine cannot
-leave a transaction open. Units that wait at the same time are committed together; one that fails is rolled back alone.
+leave a transaction open. Units that wait at the same time are committed together (group commit); one that fails is
+rolled back alone.
 """
 
 import asyncio
@@ -47,11 +48,11 @@ from bot.store.users import AccessRules, BotIdentity, Users
 
 
 class Transaction:
-    """One transaction after the other on a connection; valid only inside the unit of work that it is given to."""
+    """The tables and the log of the current transaction; to be used only within a unit of work."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        #: the events of the present unit of work
+        #: the events of the current unit of work
         self.events: list[DomainEvent] = []
         self.inbox = Inbox(db)
         self.jobs = Jobs(db, self.events)
@@ -76,12 +77,12 @@ class Transaction:
         self.snapshots = Snapshots(db)
 
     def log(self, write: Callable[..., None], text: str, *values: object, **options: Any) -> None:
-        """Log something by a method of a logger once this is committed, and only then."""
+        """Call a logger's method after this transaction is committed, and only then."""
         self.events.append(LogAfterCommit(partial(write, text, *values, **options)))
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Roll back what is written within where that raises; what was written before stays."""
+        """Roll back what is written inside if that raises; what was written before stays."""
         before = len(self.events)
         self._db.execute("SAVEPOINT row")
         try:
@@ -96,11 +97,11 @@ class Transaction:
 
     @property
     def total_changes(self) -> int:
-        """The changes of rows on this connection so far, including those rolled back."""
+        """The number of rows changed on this connection so far, including those rolled back."""
         return self._db.total_changes
 
     def read_due_times(self) -> DueTimes:
-        """Return when each kind of work is due."""
+        """Return when each kind of work is due next."""
         return read_due_times(self._db)
 
 
@@ -115,7 +116,7 @@ class QueuedUnit(NamedTuple):
 
     work: UnitOfWork
     future: "asyncio.Future[Any]"
-    #: whether it sees what all others of the same transaction have written
+    #: whether it sees what all others committed together with it have written
     runs_last: bool
 
 
@@ -126,21 +127,21 @@ MIN_SQLITE_VERSION = (3, 37, 0)
 PROGRAMMING_ERRORS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 
 PRAGMAS = (
-    # only takes effect before there is any table; some builds of SQLite have another default
+    # takes effect only before the first table exists; some builds of SQLite have another default
     "PRAGMA auto_vacuum = NONE",
     "PRAGMA journal_mode = WAL",
-    # NORMAL may lose the last commits at a power cut: a task that was paid for could vanish
+    # with NORMAL, a power cut may lose the last commits, and with them a paid task
     "PRAGMA synchronous = FULL",
     BUSY_TIMEOUT_PRAGMA,
     "PRAGMA temp_store = MEMORY",
-    # overwrites what is deleted; `scrub` does so with copies that stay in pages when they are reordered
+    # overwrites deleted data; `scrub` overwrites the copies that stay in unallocated space
     "PRAGMA secure_delete = ON",
 )
 
-#: Seconds between two tries to rescue the contents of a lost file.
+#: Seconds between two attempts to rescue the contents of a lost file.
 RESCUE_RETRY_DELAY = 10.0
 
-#: Waits between two steps of long work; it gets the seconds that the last step took.
+#: Awaited between two steps of long work, with the duration of the last step in seconds.
 PauseBetweenSteps = Callable[[float], Awaitable[None]]
 
 
@@ -157,34 +158,33 @@ class UnitResult(NamedTuple):
 
 
 class StoreError(MustRestart):
-    """SQLite could not store something: disk full, file damaged or taken away."""
+    """SQLite could not read or write the file: disk full, file damaged or lost, or already closed."""
 
 
 class Database:
-    """Opened with `Database.open`; must be closed with `close`."""
+    """The database: open it with `Database.open`, close it with `close`."""
 
     def __init__(self, connection: aiosqlite.Connection, file: DatabaseFile, path: str, on_event: OnEvent) -> None:
         self._connection = connection
         self._file = file
-        self._transaction = Transaction(connection._conn)  # noqa: SLF001 - see `_in_one_hop`
+        self._transaction = Transaction(connection._conn)  # noqa: SLF001 - see `_run_in_connection_thread`
         self._path = path
         self._on_event = on_event
-        #: the changes of rows by every unit that has ended
+        #: the number of rows changed by all units that have ended
         self.total_changes = 0
         self._queued_units: list[QueuedUnit] = []
         self._unit_queued = asyncio.Event()
         self._is_closing = False
         self._is_closed = False
-        #: the changes of rows after which no traces of deleted data were left
+        #: the number of changed rows when the file was last free of traces of deleted data
         self._scrubbed_at_changes: int | None = None
         self._writer = asyncio.create_task(self._run_writer(), name="database writer")
 
     @classmethod
     async def open(cls, path: str, *, on_event: OnEvent = ignore_event) -> "Database":
-        """Open the file, create it with its folders if there is none, and bring its schema up to date.
+        """Open the file, create it and its folders if missing, and bring its schema up to date.
 
-        `on_event` receives each event once it is committed.
-        Raises CannotRun when the file cannot be opened or is not ours.
+        `on_event` receives each event after its commit. Raises CannotRun if the file cannot be opened or is not ours.
         """
         if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
             raise CannotRun(f"SQLite {sqlite3.sqlite_version} is too old: use a Python with SQLite 3.37 or later")
@@ -195,11 +195,11 @@ class Database:
             raise CannotRun(f"DATABASE_PATH {path} cannot be used ({error}): {suggest_remedy(error)}") from error
 
     async def transact(self, work: Callable[[Transaction], T], *, runs_last: bool = False) -> T:
-        """Run `work` as one transaction and return its result, committed.
+        """Run `work` as one transaction and return its result after the commit.
 
-        With `runs_last` it sees what the other units have written that are committed together with it.
-        An exception of `work` rolls back what it wrote and is raised here; StoreError means that nothing of it was
-        stored. When the caller is cancelled, the unit still runs to its end.
+        With `runs_last`, it sees what all units committed together with it have written. If `work` raises, what it
+        wrote is rolled back, and the exception is raised here; StoreError means that nothing of it was stored. If the
+        caller is cancelled, the unit still runs to its end.
         """
         if self._is_closing:
             raise StoreError("the database is closed")
@@ -209,10 +209,10 @@ class Database:
         return await future
 
     async def scrub(self, pause: PauseBetweenSteps = no_pause) -> bool:
-        """Overwrite all traces of deleted data in the file and beside it; False if that has to be done again.
+        """Overwrite all traces of deleted data in the file and its WAL; return False if that must be repeated.
 
-        Works in short steps between which other units run: over all pages the first time after the start, and then over
-        those written since; does nothing if no row has changed since the last time.
+        Works in short steps between which other units run: over all pages after the start, and later over those written
+        since. Does nothing if no row has changed since the last time.
         """
         try:
             return await self._scrub(pause)
@@ -236,10 +236,10 @@ class Database:
         return step, time.monotonic() - started
 
     async def check_files(self) -> None:
-        """Check that the files are still there and ours.
+        """Check that the database files are still there and ours.
 
-        Raises DatabaseFileLost if the database itself is lost, after which `close` rescues its contents; MustRestart
-        if a file beside it is.
+        Raises DatabaseFileLost if the database itself is lost (`close` then rescues its contents), MustRestart if its
+        WAL or shared memory file is, and StoreError if the check fails.
         """
         await _run_in_connection_thread(self._connection, self._check_files)
 
@@ -253,9 +253,9 @@ class Database:
             raise StoreError(f"DATABASE_PATH {self._path} failed ({error}): {suggest_remedy(error)}") from error
 
     async def close(self) -> None:
-        """Run the waiting units, then close the file.
+        """Run the waiting units, then close the file; idempotent.
 
-        Raises DatabaseFileLost if the file is no longer ours, after its contents were rescued.
+        Raises DatabaseFileLost if the file was lost, after the rescue of what can be rescued.
         """
         if self._is_closed:
             return
@@ -269,7 +269,7 @@ class Database:
         self._file.close()
 
     async def _rescue_until_saved(self) -> DatabaseFileLost | None:
-        """Rescue the contents of a lost file, however long it takes to make room for them: they are nowhere else."""
+        """Rescue the contents of a lost file, retrying until there is room for them: they are nowhere else."""
         while True:
             try:
                 return await _run_in_connection_thread(self._connection, self._rescue)
@@ -302,7 +302,7 @@ class Database:
                 self._connection, _commit_together, self._transaction, works, self._file
             )
             self.total_changes = self._transaction.total_changes
-        except Exception as error:  # noqa: BLE001 - nobody may wait forever, whatever it is
+        except Exception as error:  # noqa: BLE001 - whatever it is, no caller may wait forever
             results = [
                 UnitResult(StoreError(f"DATABASE_PATH {self._path} failed ({error}): {suggest_remedy(error)}"))
             ] * len(batch)
@@ -312,7 +312,7 @@ class Database:
                 continue
             if isinstance(outcome, BaseException):
                 future.set_exception(outcome)
-                future.exception()  # marks it as retrieved: a caller that is cancelled at this moment will not ask
+                future.exception()  # marks it as retrieved, because a caller that is cancelled right now will not
             else:
                 future.set_result(outcome)
 
@@ -324,7 +324,7 @@ class Database:
                 else:
                     self._on_event(event)
             except Exception:
-                log.exception("a figure was not kept: a mistake in the bot")  # everything else goes on
+                log.exception("a figure was not kept: a mistake in the bot")  # the data are committed
 
 
 async def _connect(path: str) -> tuple[aiosqlite.Connection, DatabaseFile]:
@@ -351,7 +351,7 @@ def _create_private_file(path: str) -> None:
 async def _run_in_connection_thread(connection: aiosqlite.Connection, work: Callable[..., T], *arguments: Any) -> T:
     """Run `work(db, ...)` in the connection's thread, in one piece.
 
-    aiosqlite has no public call for more than one statement at a time; all its own calls go through `_execute`.
+    aiosqlite has no public method to run several statements in one go; all its own methods use `_execute`.
     """
     execute: Callable[..., Awaitable[T]] = connection._execute  # noqa: SLF001 - see above
     return await execute(work, connection._conn, *arguments)  # noqa: SLF001 - see above
@@ -362,9 +362,9 @@ def _prepare_connection(db: sqlite3.Connection) -> None:
     for pragma in PRAGMAS:
         db.execute(pragma)
     migrate(db, ProgressThrottle(log.info))
-    # before anything waits: what a crashed process has left in the WAL, or a migration has written
+    # at once, while nobody waits: what a crash left in the WAL, or a migration wrote
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    db.execute("PRAGMA wal_autocheckpoint = 0")  # from here on see `DatabaseFile`
+    db.execute("PRAGMA wal_autocheckpoint = 0")  # from here on `DatabaseFile` makes the checkpoints
 
 
 def _commit_together(
@@ -386,12 +386,12 @@ def _commit_together(
 
 
 def commit(db: sqlite3.Connection) -> None:
-    """Make the transaction durable; the only place with a COMMIT of a unit."""
+    """Commit units of work; the only place that does."""
     db.execute("COMMIT")
 
 
 def _run_first_unit(db: sqlite3.Connection, transaction: Transaction, work: UnitOfWork) -> UnitResult:
-    """Run the first unit of a transaction, which needs no savepoint: nothing else can be rolled back with it."""
+    """Run the first unit of a transaction without a savepoint, as nothing else would be rolled back with it."""
     result = _run_unit(transaction, work)
     if isinstance(result.outcome, Exception):
         db.execute("ROLLBACK")
@@ -409,21 +409,21 @@ def _run_unit_in_savepoint(db: sqlite3.Connection, transaction: Transaction, wor
 
 
 def _run_unit(transaction: Transaction, work: UnitOfWork) -> UnitResult:
-    """Run a unit of work; if its outcome is an exception, what it wrote is to be rolled back."""
+    """Run a unit of work; the caller rolls it back if the outcome is an exception."""
     transaction.events.clear()
     try:
         outcome = work(transaction)
     except PROGRAMMING_ERRORS as error:
         return UnitResult(error)
     except sqlite3.Error:
-        raise  # an error of the file concerns every unit of the batch
+        raise  # an error of the file affects every unit of the batch
     except Exception as error:  # noqa: BLE001 - any error of the unit belongs to its caller
         return UnitResult(error)
     return UnitResult(outcome, tuple(transaction.events))
 
 
 def suggest_remedy(error: Exception) -> str:
-    """Return what an operator can do about an error of the file."""
+    """Return what the operator can do about an error of the file."""
     text = str(error)
     if "full" in text or "No space" in text:
         return "make room on the disk"

@@ -1,7 +1,7 @@
-"""Domain events: what a unit of work has brought about, for metrics and the log once it is committed, and only then.
+"""Domain events: what a unit of work has done, passed on to metrics and the log after its commit, and only then.
 
 Changes that are rolled back, or that lost a race, cause no event. The log has one line for each step of a job's life,
-with the same facts in fields of their own (docs/operating.md), and no text of a user's.
+with the same facts as structured fields (docs/operating.md), and never contains text of users.
 """
 
 import logging
@@ -23,7 +23,7 @@ class RequestAccepted:
 
 @dataclass(frozen=True)
 class JobTransitioned:
-    """A job went on from the state that was read."""
+    """A job, as it was read, entered another state."""
 
     job: Job
     new_state: State
@@ -33,7 +33,7 @@ class JobTransitioned:
 
 @dataclass(frozen=True)
 class TaskCompleted:
-    """Kie finished a job's image, at that time by Kie's clock."""
+    """Kie finished a job's image at `at`, by Kie's clock."""
 
     job_id: int
     completed_at: Instant
@@ -63,7 +63,7 @@ class CreditsSpent:
 
 @dataclass(frozen=True)
 class LogAfterCommit:
-    """A line of the log."""
+    """A line to log after the commit."""
 
     write: Callable[[], None]
 
@@ -78,7 +78,7 @@ DomainEvent = (
     | LogAfterCommit
 )
 
-#: Receives each event, in the order in which they happened.
+#: Receives the events in order.
 OnEvent = Callable[[DomainEvent], None]
 
 
@@ -92,7 +92,7 @@ def log_job_created(job_id: int, state: State) -> LogAfterCommit:
 
 
 def log_job_transition(job: Job, to: State, changes: Mapping[str, Value]) -> LogAfterCommit:
-    """Log that a job, as it was read, went on to another state."""
+    """Log that a job, as it was read, entered another state."""
     task, reason = changes.get("task_id"), changes.get("reason")
     text = [to, *(f"{name} {fact}" for name, fact in (("task_id", task), ("reason", reason)) if fact is not None)]
     fields = {
@@ -107,13 +107,13 @@ def log_job_transition(job: Job, to: State, changes: Mapping[str, Value]) -> Log
 
 
 def log_job_answered(job: Job, now: Instant) -> LogAfterCommit:
-    """Log that the user has the answer to a job, as it was read."""
+    """Log that a job, as it was read, was answered."""
     seconds = None if job.finished_at is None else seconds_between(job.finished_at, now)
     return _log_job(job.id, "answered", {"milestone": "answered", "seconds": seconds})
 
 
 def _seconds_since_milestone(job: Job, changes: Mapping[str, Value]) -> float | None:
-    """Return the seconds between the milestone that is reached, if one is, and the one before it."""
+    """Return the seconds from the previous milestone to the one that is reached, None if none is."""
     reached = [at for name in ("queued_at", "submitted_at", "finished_at") if isinstance(at := changes.get(name), int)]
     earlier = (job.request.received_at, job.queued_at, job.submitted_at)
     return seconds_between(max(at for at in earlier if at is not None), max(reached)) if reached else None

@@ -11,12 +11,12 @@ from bot.store.outbox import OutboxLane
 
 @dataclass(frozen=True)
 class DueTimes:
-    """The first due time of each kind of work, None for never; work that is under way may be long due."""
+    """The first due time of each kind of work, None for never; work in progress may be overdue."""
 
     jobs_at: Instant | None
-    #: when a message of each lane that is not empty is due
+    #: when each lane that is not empty has a message due
     lanes_at: Mapping[OutboxLane, Instant]
-    #: when to ask for the administrators of a group
+    #: when to look up the administrators of a group
     admins_at: Instant | None
     #: whether any job is in the fair queue, prepared or not
     has_queued_jobs: bool
@@ -28,7 +28,7 @@ class DueTimes:
 
 
 def read_due_times(db: sqlite3.Connection) -> DueTimes:
-    """Return the due times."""
+    """Return when each kind of work is due next."""
     lanes = ", ".join(f"(SELECT min(queue_turn) FROM outbox_lanes WHERE lane = '{lane}')" for lane in OutboxLane)
     jobs_at, admins_at, first_queued, *lanes_at = db.execute(
         "SELECT (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL),"
@@ -40,14 +40,14 @@ def read_due_times(db: sqlite3.Connection) -> DueTimes:
 
 
 def is_due(moment: Instant | None, now: Instant) -> bool:
-    """Say whether a due time has come."""
+    """Say whether a due time has come; None never does."""
     return moment is not None and moment <= now
 
 
 #: Seconds; a smaller shift changes nothing.
 MIN_SHIFT_SECONDS = 5.0
 
-#: Columns with a due time, or with a time from which one is counted; and a condition where no index finds the rows.
+#: Columns with a due time, or a time from which one is computed; and a condition if the column alone has no index.
 SHIFTED_COLUMNS = (
     ("jobs", "due_at", ""),
     ("jobs", "closes_by", " AND state = 'gathering'"),
@@ -61,12 +61,12 @@ SHIFTED_COLUMNS = (
 
 
 class ClockShift(Table):
-    """The due times of every table."""
+    """Corrects stored times after the clock was set back."""
 
     def shift_due_times(self, now: Instant) -> float:
-        """Shift all stored due times by the seconds that the clock was set back, and return those.
+        """Shift the future SHIFTED_COLUMNS by the amount the clock was set back; return that in seconds, else 0.
 
-        The latest recorded event is taken to have happened just now.
+        The latest recorded event is assumed to have happened just now.
         """
         ahead = self._read_latest() - now
         if ahead <= add_seconds(0, MIN_SHIFT_SECONDS):

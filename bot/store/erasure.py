@@ -1,9 +1,9 @@
-"""Erasure: what is stored about a user, and how it is erased.
+"""Erasure of personal data: what is stored about a user, and how it is erased.
 
-What has no name on it stays of a request: when it was ordered, under which task, what it cost and how it ended. A
-message that still has to be deleted from its chat, and a last reaction, are kept under a key with
-`EPHEMERAL_KEY_PREFIX`: their rows are deleted as soon as they have ended. `tests/privacy/column_classification.py` says
-of every column how it is erased, and a test asks for it.
+Anonymous facts about a request stay: when it was ordered, under which task, what it cost and how it ended. A message
+that must still be deleted from its chat, and a last reaction, are kept under a key with `EPHEMERAL_KEY_PREFIX`; their
+rows are deleted as soon as they have ended. `tests/privacy/column_classification.py` defines how each column is
+erased, and a test enforces it.
 """
 
 import json
@@ -17,16 +17,16 @@ from bot.store.chats import Preference
 from bot.store.jobs import UNORDERED_STATES
 from bot.store.outbox import EPHEMERAL_KEY_PREFIX, MessageKind
 
-#: Beginnings of outbox keys that are followed by a user's id.
+#: Prefixes of outbox keys that are followed by a user's id.
 USER_KEY_PREFIXES = ("full", "stranger")
 
-#: Messages that show how something stands; they are deleted from the chat with what they show.
+#: Messages that are edited later; they are deleted from the chat too.
 EDITABLE_KINDS = (MessageKind.PROGRESS_MESSAGE, MessageKind.MENU)
 
-#: Messages that clean up in a chat, and hold nothing of the user's.
+#: Messages that clean up in a chat and contain no personal data.
 CLEANUP_KINDS = (MessageKind.REACTION, MessageKind.DELETION)
 
-#: Edits, and messages, up to which what is stored about a user is counted.
+#: Edits, and messages, of a user that are counted at most.
 MAX_COUNTED = 1000
 
 _IN_JSON_LIST = "IN (SELECT value FROM json_each(?))"
@@ -44,13 +44,13 @@ _HAS_PENDING_MESSAGE = (
     " AND kind NOT IN ('progress_message', 'menu'))"
 )
 
-#: Groups to which a user added the bot. Where an admin has shut the user out this is kept, like the admin's decision:
-#: somebody who speaks there in the name of the group would be let in again otherwise.
+#: Groups to which a user added the bot. If an admin has denied or blocked the user, this is kept like that decision:
+#: otherwise the user could regain access by posting in the name of the group.
 _ADDED_BY_USER = (
     "added_by = ?1 AND NOT EXISTS (SELECT 1 FROM access_rules WHERE principal_id = ?1 AND rule <> 'allowed')"
 )
 
-#: Requests of groups and channels that a user is charged for.
+#: Requests made in the name of groups and channels, and charged to a user.
 _CHARGED_TO_USER = "charged_to = ?1 AND charged_to <> user_id"
 
 _GROUPS_OF_USER = (
@@ -62,19 +62,19 @@ _GROUPS_OF_USER = (
 class StoredPersonalData:
     """How much is stored about a user, over all chats."""
 
-    #: requests, and of them those not ordered yet, and those ordered that have not ended
+    #: requests; of these, those not ordered yet, and those ordered but not ended
     edits: int
     unordered: int
     ordered: int
-    #: captions and other texts; references to images; messages of ours in the outbox
+    #: captions and other texts; references to images; our messages in the outbox
     texts: int
     images: int
     messages: int
-    #: whether something was chosen in /settings, or a language is stored
+    #: whether preferences from /settings, or a language, are stored
     has_settings: bool
-    #: groups to which they added the bot
+    #: groups to which they added the bot, or in whose name they made requests
     groups: int
-    #: whether there is more than was counted
+    #: whether there may be more than was counted
     is_truncated: bool
 
     @property
@@ -84,7 +84,7 @@ class StoredPersonalData:
 
 
 class Erasure(Table):
-    """What is stored about users, in every table."""
+    """Counts and erases personal data in every table."""
 
     def count_stored_data(self, user_id: int) -> StoredPersonalData:
         """Count what is stored about a user, up to `MAX_COUNTED` of the latest edits and messages."""
@@ -115,7 +115,7 @@ class Erasure(Table):
         )
 
     def list_ended_before(self, moment: Instant) -> list[int]:
-        """Return the ids of some requests that ended before a moment, and about which nothing is still to be sent."""
+        """Return the ids of some requests that ended before a moment and have no message left to send."""
         return self._ints(
             f"SELECT id FROM jobs WHERE finished_at < ? AND erased_at IS NULL AND NOT {_HAS_PENDING_MESSAGE} LIMIT ?",
             (moment, DELETE_BATCH_SIZE),
@@ -136,9 +136,9 @@ class Erasure(Table):
         self.erase_variations()
 
     def erase_variations(self) -> bool:
-        """Erase what the variations of erased requests are made of, whichever user ordered them.
+        """Erase the prompts and images of variations of erased requests, whoever ordered them.
 
-        One that somebody still waits for is erased once it is answered. Returns whether there may be more.
+        A variation that a user still waits for is erased after its answer. Returns whether there may be more.
         """
         ids = self._ints(
             "SELECT id FROM jobs WHERE erase_when_ended = 1 AND finished_at IS NOT NULL"
@@ -147,11 +147,11 @@ class Erasure(Table):
         )
         for job_id in ids:
             self._erase_content(job_id)
-        self._mark_variations(ids)  # a variation of one that has just ended may have been ordered
+        self._mark_variations(ids)  # there may be variations of these by now
         return len(ids) == DELETE_BATCH_SIZE
 
     def _mark_variations(self, ids: Sequence[int]) -> None:
-        """Have all variations of some requests erased when they have ended."""
+        """Mark all variations of some requests to be erased when they have ended."""
         self._change(
             f"{_VARIATIONS_CTE} UPDATE jobs SET erase_when_ended = 1"
             " WHERE id IN (SELECT id FROM variations) AND prompt <> ''",
@@ -159,7 +159,7 @@ class Erasure(Table):
         )
 
     def erase_user(self, user_id: int, now: Instant) -> None:
-        """Erase what is stored about a user until now; `continue_erasure` erases what is too much for a transaction."""
+        """Erase what is stored about a user until now; `continue_erasure` does what is too much for one transaction."""
         self._change(
             "INSERT OR REPLACE INTO erasures (user_id, asked_at, last_job_id)"
             " SELECT ?, ?, coalesce(max(id), 0) FROM jobs",
@@ -171,16 +171,16 @@ class Erasure(Table):
         self._change("DELETE FROM users WHERE user_id = ?", (user_id,))
         self._change("DELETE FROM chats WHERE chat_id = ?", (user_id,))
         self._change(f"UPDATE chats SET added_by = NULL WHERE {_ADDED_BY_USER}", (user_id,))
-        # they stay counted, like everything that the user asked for
+        # they still count in the daily usage, like the user's own requests
         self._change(f"UPDATE jobs SET charged_to = user_id WHERE {_CHARGED_TO_USER}", (user_id,))
-        # Telegram is asked for the administrators of a group again whenever they matter
+        # the lists may name the user; they are looked up again when needed
         self._change("UPDATE chats SET admins = NULL, admins_known_at = NULL WHERE admins_known_at IS NOT NULL")
         self._change(
             "UPDATE inbox SET body = NULL WHERE quarantine_reason IS NOT NULL"
             " AND EXISTS (SELECT 1 FROM json_tree(inbox.body) WHERE atom = ?)",
             (user_id,),
         )
-        # updates that wait for the administrators of a group are not handled any more
+        # updates that are held for a group's administrators are dropped
         self._change(
             "UPDATE inbox SET body = NULL, waits_for_admins_of = NULL, handled_at = ?2 WHERE handled_at IS NULL"
             " AND waits_for_admins_of NOTNULL"
@@ -190,7 +190,7 @@ class Erasure(Table):
         self._continue_erasure_of(user_id, now)
 
     def continue_erasure(self, now: Instant) -> bool:
-        """Erase more of what is stored about users who have asked for it; False if there is nothing left."""
+        """Continue an unfinished erasure, if any; return whether there was one."""
         user_id = self._int("SELECT user_id FROM erasures LIMIT 1")
         if user_id is not None:
             self._continue_erasure_of(user_id, now)
@@ -212,7 +212,7 @@ class Erasure(Table):
             self._change("DELETE FROM erasures WHERE user_id = ?", (user_id,))
 
     def has_pending(self) -> bool:
-        """Say whether something is kept only until it has ended."""
+        """Say whether ephemeral messages or variations are still to be erased when they have ended."""
         return self._exists(
             "SELECT 1 FROM outbox WHERE key >= ? AND key < ?", (EPHEMERAL_KEY_PREFIX, f"{EPHEMERAL_KEY_PREFIX}~")
         ) or self._exists("SELECT 1 FROM jobs WHERE erase_when_ended = 1 LIMIT 1")
@@ -230,7 +230,7 @@ class Erasure(Table):
             pass
 
     def _erase_messages(self, where: str, values: Sequence[Value], now: Instant) -> int:
-        """Erase some messages, but for those that clean up in a chat; return how many."""
+        """Erase some messages, except those that clean up in a chat; return how many were handled."""
         sql = f"SELECT id FROM outbox WHERE {where} AND {_NOT_EPHEMERAL} LIMIT ?"
         found = self._ints(sql, (*values, DELETE_BATCH_SIZE))
         ids = json.dumps(found)

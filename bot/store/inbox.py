@@ -1,10 +1,10 @@
-"""The inbox: every update that concerns the bot, from its arrival until it is handled.
+"""The inbox (inbox pattern): every update that concerns the bot, from its arrival until it is handled.
 
-It grows only on disk: a poll brings at most a hundred updates and the next poll waits until they are stored; the
-dispatcher has a few in memory at a time.
+It grows only on disk: a poll brings at most a hundred updates, and the next poll waits until they are stored; the
+dispatcher holds only a few in memory. Redeliveries are recognised by id (deduplication).
 
-It is a fair queue over chats: however many updates of one chat wait, the first update of another chat is handled among
-the next. The updates of one chat are handled in Telegram's order.
+It is a fair queue over chats: however many updates of one chat wait, the first update of another chat is among the next
+to be handled. The updates of one chat are handled in Telegram's order.
 """
 
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from bot.store.base_table import DELETE_BATCH_SIZE, Table
 
 @dataclass(frozen=True)
 class StoredUpdate:
-    """An update that waits to be handled; `body` is Telegram's JSON."""
+    """An update to be handled; `body` is Telegram's JSON."""
 
     update_id: int
     body: str
     received_at: Instant
 
 
-#: The updates that wait to be handled, in the words of the table's partial indexes.
+#: The condition for updates that wait to be handled, spelled as in the partial indexes so that SQLite uses these.
 WAITING_SQL = "handled_at IS NULL AND waits_for_admins_of IS NULL"
 
 
@@ -51,17 +51,17 @@ class Inbox(Table):
         return None if row is None else StoredUpdate(*row)
 
     def hold_for_admins(self, update_id: int, chat_id: int) -> None:
-        """Hold an update until the administrators of a group are known; later updates do not wait for it."""
+        """Hold an update until the administrators of a group are looked up; later updates do not wait for it."""
         self._change("UPDATE inbox SET waits_for_admins_of = ? WHERE update_id = ?", (chat_id, update_id))
 
     def has_held(self, chat_id: int) -> bool:
-        """Say whether an update waits for the administrators of a group."""
+        """Say whether an update is held for the administrators of a group."""
         return self._exists(
             "SELECT 1 FROM inbox WHERE handled_at IS NULL AND waits_for_admins_of = ? LIMIT 1", (chat_id,)
         )
 
     def release_held(self, chat_id: int) -> None:
-        """Release the updates that waited for the administrators of a group."""
+        """Release the updates held for the administrators of a group."""
         self._change(
             "UPDATE inbox SET waits_for_admins_of = NULL WHERE handled_at IS NULL AND waits_for_admins_of = ?",
             (chat_id,),
@@ -76,15 +76,15 @@ class Inbox(Table):
         )
 
     def mark_handled(self, update_id: int, now: Instant) -> None:
-        """Mark an update handled and erase its body; the id stays, so that a redelivery is recognised."""
+        """Mark an update as handled and erase its body; the id stays to recognise a redelivery."""
         self._change("UPDATE inbox SET handled_at = ?, body = NULL WHERE update_id = ?", (now, update_id))
 
     def increment_tries(self, update_id: int) -> int:
-        """Count a failed try to handle an update that stays in the inbox; return how many there were."""
+        """Count a failed try to handle an update; return how many there were."""
         return self._count("UPDATE inbox SET tries = tries + 1 WHERE update_id = ? RETURNING tries", (update_id,))
 
     def quarantine(self, update_id: int, reason: str, now: Instant) -> None:
-        """Set an update that cannot be handled aside, with its body, for the operator."""
+        """Set aside an update that cannot be handled (a poison message), with its body, for the operator."""
         self._change(
             "UPDATE inbox SET handled_at = ?, quarantine_reason = ? WHERE update_id = ?", (now, reason, update_id)
         )
@@ -92,8 +92,8 @@ class Inbox(Table):
     def delete_handled(self, handled_before: Instant, quarantined_before: Instant) -> bool:
         """Delete some of the updates handled, or quarantined, before these moments; return whether there may be more.
 
-        Telegram keeps an update for a day at most and picks a random id after a
-        quiet week, so ids must not be remembered for long.
+        Ids must not be remembered for long: Telegram keeps an update for at most 24 hours, and picks a random id after
+        a week without updates (Bot API, "Getting updates" and "Update").
         """
         deleted = [
             self._change(
@@ -107,11 +107,11 @@ class Inbox(Table):
 
 
 def _json_extract_sql(kind: str, path: str, body: str = "body") -> str:
-    """Return the expression for a member of an update, in exactly the words of the indexes."""
+    """Return the SQL for a member of an update, spelled exactly as in the indexes."""
     return f"json_extract(iif(json_valid({body}), {body}, NULL), '$.{kind}.{path}')"
 
 
 def _chat_id_sql(body: str) -> str:
-    """Return the expression for the chat of an update, like the table's generated column."""
+    """Return the SQL for the chat of an update, like the table's generated column."""
     kinds = ("message", "edited_message", "callback_query.message", "my_chat_member")
     return f"coalesce({', '.join(_json_extract_sql(kind, 'chat.id', body) for kind in kinds)}, 0)"

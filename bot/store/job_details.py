@@ -1,6 +1,6 @@
-"""Job details: what support needs to know of a job, without any text of a user's.
+"""Job details: what support needs to know about a job, without any text of users.
 
-Nothing in it is secret but the address of an image that was not found in Kie's answer.
+Only `unparsed_result` may be confidential: it can contain the URL of an image.
 """
 
 import json
@@ -12,34 +12,34 @@ from bot.store.base_table import Table
 from bot.store.circuit_breakers import CircuitBreakers
 from bot.store.jobs import OPEN_STATES, Jobs
 
-#: The columns with a time of a job's life, in the order in which most jobs pass them.
+#: The columns with the milestones of a job, in their usual order.
 MILESTONES = (
     "received_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "download_failing_since",
     "answering_at", "answered_at", "answer_deleted_at", "erased_at",
 )  # fmt: skip
 
-#: How those are called in a list whose names are too long for it.
+#: Shorter names for milestones, for lists.
 MILESTONE_NAMES = {"download_failing_since": "unavailable", "answer_deleted_at": "deleted"}
 
 
 @dataclass(frozen=True)
 class OpenJob:
-    """A job that has not ended, or whose answer is still to be sent."""
+    """A job that has not ended, or whose answer is yet to be sent."""
 
     id: int
     state: State
     received_at: Instant
-    #: when it, or its answer, is taken up next; None: not by time
+    #: when it, or its answer, is due next; None if that is not a matter of time
     due_at: Instant | None
-    #: failed tries of the present step
+    #: failed tries of the current step
     tries: int
     #: whether more items of its album may arrive
     is_album_open: bool
     #: whether the user was asked about an uncertain order
     is_decision_pending: bool
-    #: whether it is prepared; None where it is not in the fair queue
+    #: whether it is prepared; None if it is not in the fair queue
     is_prepared: bool | None
-    #: whether it has ended, and its answer is still to be sent
+    #: whether it has ended, and its answer is yet to be sent
     is_answer_due: bool
 
 
@@ -74,10 +74,10 @@ class JobDetails:
     job: Job
     #: by the name of the milestone
     milestones: dict[str, Instant]
-    #: None where Kie did not say
+    #: None if Kie did not report it
     kie_duration_ms: int | None
     credits: float | None
-    #: Kie's answer for a success in which no image was found
+    #: Kie's record of a success in which no image was found
     unparsed_result: str | None
     attempts: list[AttemptDetails]
     messages: list[MessageDetails]
@@ -119,7 +119,7 @@ class JobDetailsReader(Table):
         ]  # fmt: skip
 
     def get(self, job_id: int) -> JobDetails | None:
-        """Return a job with its history, None where there is no such job."""
+        """Return a job with its history, None if there is no such job."""
         job = Jobs(self._db, []).get(job_id)
         if job is None:
             return None

@@ -1,4 +1,4 @@
-"""Job statistics: how the edits of a period ended, as numbers that lead to nobody; erased edits still count."""
+"""Job statistics: how the edits of a period ended, as anonymous numbers; erased edits still count."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class EndedRequests:
-    """How many requests of one hour ended, or stand, in the same way."""
+    """How many requests of one hour have the same state and reason."""
 
     #: hours since 1970, UTC
     hour: int
@@ -30,7 +30,7 @@ class EditDuration:
 
 
 class JobStatistics(Table):
-    """The requests by the time at which they came. Callers ask for a long period in short pieces."""
+    """Statistics by the time at which requests were received. Callers query a long period in short pieces."""
 
     def count_ended(self, begin: Instant, end: Instant) -> list[EndedRequests]:
         """Count the requests received from `begin` until before `end`, by hour, state and reason."""
@@ -47,8 +47,8 @@ class JobStatistics(Table):
     def list_durations(self, begin: Instant, end: Instant) -> list[EditDuration]:
         """Return how long users waited for their images, for requests received from `begin` until before `end`.
 
-        The wait begins when the request was complete. A job whose task failed and was ordered once more was queued
-        anew; its wait begins when the request began.
+        The wait begins when the request was complete or, for a job that was queued again after its task failed, when
+        the request was received.
         """
         rows = self._rows(
             "SELECT answered_at - iif(reorders > 0, received_at, coalesce(queued_at, received_at)), kie_duration_ms"
@@ -58,6 +58,6 @@ class JobStatistics(Table):
         return [EditDuration(max(0, total), kie or 0) for total, kie in rows]
 
     def sum_credits_spent(self, first_day: int, last_day: int) -> float:
-        """Return the credits that were spent from one UTC day to another one, both included."""
+        """Return the credits spent from one UTC day to another, both included."""
         [row] = self._rows("SELECT total(credits) FROM daily_spending WHERE day BETWEEN ? AND ?", (first_day, last_day))
         return float(row[0])

@@ -1,4 +1,7 @@
-"""Jobs and their images. Every change of a job is a compare-and-set on the state that was read."""
+"""Jobs and their images.
+
+The steps change jobs by `transition` and `update`, each a compare-and-set on the state that was read.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +23,7 @@ from bot.store.domain_events import (
 )
 from bot.store.inbox import WAITING_SQL
 
-#: The columns that may be set with `transition` and `update`.
+#: The columns that `transition` and `update` may set.
 UPDATABLE_COLUMNS = frozenset({
     "due_at", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at",
     "answered_at", "task_id", "tries", "rejections", "reorders", "reason", "result_url", "credits",
@@ -28,19 +31,19 @@ UPDATABLE_COLUMNS = frozenset({
     "answer_deleted_at", "unparsed_result", "download_failing_since",
 })  # fmt: skip
 
-#: States in which there is something left to do.
+#: States that are not final.
 OPEN_STATES = tuple(state for state in State if state not in FINAL_STATES)
 
-#: States in which nothing was ordered yet.
+#: States before the order.
 UNORDERED_STATES = (State.GATHERING, State.QUEUED)
 
-#: Final states without a result, for which the quota is given back.
+#: Final states without a result, in which the quota is refunded if the job was free of charge.
 REFUNDED_STATES = (State.FAILED, State.CANCELLED)
 
 
 @dataclass(frozen=True)
 class OpenAlbum:
-    """An album of which more items may arrive."""
+    """An album that may get more items."""
 
     #: Telegram's media_group_id
     id: str
@@ -57,7 +60,7 @@ class KieDuration:
 
 
 class Jobs(Table):
-    """The jobs by id, by user, and by the moment when they are due."""
+    """The jobs and their source images."""
 
     def __init__(self, db: sqlite3.Connection, events: list[DomainEvent]) -> None:
         super().__init__(db)
@@ -73,7 +76,7 @@ class Jobs(Table):
         *,
         album: OpenAlbum | None = None,
     ) -> int:
-        """Add a job for a request, which counts for this day, and return its id."""
+        """Add a job for a request, charge it to the daily quotas, and return its id."""
         columns: dict[str, Value] = {
             "state": state,
             "chat_id": request.chat_id,
@@ -115,11 +118,11 @@ class Jobs(Table):
         )
 
     def get(self, job_id: int) -> Job | None:
-        """Return a job with its images."""
+        """Return a job with its images, None if there is no such job."""
         return next(self._iter("id = ?", job_id), None)
 
     def get_by_album(self, chat_id: int, media_group_id: str) -> Job | None:
-        """Return the job that an album became, in any state."""
+        """Return the job for an album, in any state; None if there is none."""
         return next(self._iter("chat_id = ? AND media_group_id = ?", chat_id, media_group_id), None)
 
     def is_from_album(self, job_id: int) -> bool:
@@ -127,7 +130,7 @@ class Jobs(Table):
         return self._exists("SELECT 1 FROM jobs WHERE id = ? AND media_group_id IS NOT NULL", (job_id,))
 
     def has_pending_variation(self, job_id: int) -> bool:
-        """Say whether another variation of a job is under way, or its answer is."""
+        """Say whether a variation of a job has not ended, or its answer is yet to be sent."""
         return self._exists(
             f"SELECT 1 FROM jobs WHERE variation_of = ? AND (state IN ({_placeholders(OPEN_STATES)})"
             " OR EXISTS (SELECT 1 FROM outbox WHERE job_id = jobs.id AND is_answer AND ended_at IS NULL))",
@@ -135,9 +138,9 @@ class Jobs(Table):
         )
 
     def migrate_chat(self, old_id: int, new_id: int) -> set[int]:
-        """Move the jobs of a group to the supergroup that it became, where its messages have other ids.
+        """Move the jobs of a group to the supergroup that it became, and return their ids.
 
-        Jobs that the group itself asked for become the supergroup's. Returns the ids of the jobs.
+        Message ids are dropped, as they differ there. Jobs in the name of the group become the supergroup's.
         """
         moved = self._ints(
             "UPDATE jobs SET chat_id = ?1, message_id = NULL, user_id = CASE user_id WHEN ?2 THEN ?1 ELSE user_id END,"
@@ -153,7 +156,7 @@ class Jobs(Table):
         )
 
     def extend_collection_deadlines(self, due_at: Instant, closes_by: Instant) -> None:
-        """Give incomplete requests more time, after a time in which nothing could arrive."""
+        """Give incomplete requests more time after a downtime, in which nothing could arrive."""
         self._change(
             "UPDATE jobs SET due_at = max(due_at, ?) WHERE state = ? AND closes_by IS NULL", (due_at, State.GATHERING)
         )
@@ -172,7 +175,7 @@ class Jobs(Table):
         return [KieDuration(AspectRatio(aspect_ratio), duration / 1000) for aspect_ratio, duration in rows]
 
     def median_seconds(self, sample_size: int, min_sample_size: int) -> float | None:
-        """Return the median of how long Kie worked on the latest images; None where there are too few."""
+        """Return the median of how long Kie worked on the latest images, in seconds; None if there are too few."""
         latest = [each.seconds for each in self.list_latest_durations(sample_size)]
         return median(latest) if len(latest) >= min_sample_size else None
 
@@ -182,7 +185,7 @@ class Jobs(Table):
         return self._ints(sql, (now, state, limit))
 
     def list_due_incomplete(self, now: Instant, limit: int) -> list[int]:
-        """Return the ids of incomplete requests that are due, and for which no earlier update waits in the inbox."""
+        """Return the ids of incomplete requests that are due and for which no earlier update waits in the inbox."""
         return self._ints(
             "SELECT id FROM jobs WHERE due_at <= ? AND state = ? AND coalesce((SELECT received_at FROM inbox"
             f" WHERE {WAITING_SQL} AND inbox.chat_id = jobs.chat_id ORDER BY update_id LIMIT 1), due_at + 1) > due_at"
@@ -195,15 +198,15 @@ class Jobs(Table):
         return self._int("SELECT min(due_at) FROM jobs WHERE due_at > ?", (now,))
 
     def list_in_state(self, state: State) -> list[int]:
-        """Return the ids of every job in a state; for the start of the process."""
+        """Return the ids of all jobs in a state; for the start of the process."""
         return self._ints("SELECT id FROM jobs WHERE state = ? ORDER BY submitted_at", (state,))
 
     def count_waiting(self, limit: int) -> int:
-        """Count the jobs that are not ordered yet, no further than to `limit`."""
+        """Count the jobs that are not ordered yet, up to `limit`."""
         return min(limit, count_jobs_in_states(self._db, UNORDERED_STATES))
 
     def count_waiting_charged_to(self, charged_to: int, limit: int) -> int:
-        """Count a user's jobs that are not ordered yet, no further than to `limit`."""
+        """Count a user's jobs that are not ordered yet, up to `limit`."""
         return self._count(
             "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE charged_to = ? AND state IN ('gathering', 'queued')"
             " LIMIT ?)",
@@ -219,16 +222,16 @@ class Jobs(Table):
         )
 
     def count_at_kie(self, since: Instant) -> int:
-        """Count the jobs that were ordered after `since` and may take a place at Kie."""
+        """Count the jobs that were ordered after `since` and may still run at Kie."""
         return self._count(
             "SELECT count(*) FROM jobs WHERE state IN (?, ?) AND submitted_at > ?",
             (State.SUBMITTING, State.RUNNING, since),
         )
 
     def transition(self, job: Job, to: State, **changes: Value) -> bool:
-        """Take a job from the state that was read to another one; False if its state has changed since.
+        """Take a job from the state that was read to another one; return False if its state has changed since.
 
-        Raises IllegalTransition where the rules allow no such transition.
+        Raises IllegalTransition if the state machine has no such transition.
         """
         check_transition(job.state, to)
         moved = self._write_columns(job, {"state": to, **changes})
@@ -239,7 +242,7 @@ class Jobs(Table):
         return moved
 
     def update(self, job: Job, **changes: Value) -> bool:
-        """Set columns of a job that keeps its state; False if its state has changed since, or it was erased."""
+        """Set columns of a job; return False if its state has changed since it was read, or it was erased."""
         updated = self._write_columns(job, changes)
         answered_at = changes.get("answered_at")
         if updated and isinstance(answered_at, int) and job.answered_at is None:
@@ -262,22 +265,22 @@ class Jobs(Table):
         return self._exists("SELECT 1 FROM jobs WHERE id = ? AND state = ?", (job.id, job.state))
 
     def increment_tries(self, job_id: int) -> int:
-        """Count a failed try, also of a job that cannot be read; return how many there were."""
+        """Count a failed try, even of a job that cannot be read; return how many there were."""
         return self._count("UPDATE jobs SET tries = tries + 1 WHERE id = ? RETURNING tries", (job_id,))
 
     def postpone(self, job_id: int, due_at: Instant) -> None:
-        """Take a job up later, whatever its state."""
+        """Set when a job is due, whatever its state."""
         self._change("UPDATE jobs SET due_at = ? WHERE id = ? AND erased_at IS NULL", (due_at, job_id))
 
     def set_upload_url(self, job_id: int, position: int, url: str | None, now: Instant) -> None:
-        """Store where Kie can fetch an image, and since when; no URL for one that must not be stored."""
+        """Store the URL from which Kie can fetch an image, and since when; None for a URL that must not be stored."""
         self._change(
             "UPDATE source_images SET upload_url = ?, uploaded_at = ? WHERE job_id = ? AND position = ?",
             (url, now, job_id, position),
         )
 
     def list_awaiting_download(self, user_id: int, chat_id: int) -> list[Job]:
-        """Return a user's jobs in a chat whose images are made and cannot be downloaded yet, the oldest first."""
+        """Return a user's jobs in a chat whose finished images cannot be downloaded yet, the oldest first."""
         return list(
             self._iter(
                 "user_id = ? AND download_failing_since IS NOT NULL AND answering_at IS NULL AND id IN"
@@ -301,7 +304,7 @@ class Jobs(Table):
         return self._list_open("chat_id = ?", chat_id)
 
     def list_open_charged_to(self, charged_to: int) -> list[Job]:
-        """Return the unfinished jobs that groups and channels asked for and a user is charged for, the oldest first."""
+        """Return the unfinished jobs in the name of groups or channels that a user is charged for, oldest first."""
         return self._list_open("charged_to = ? AND charged_to <> user_id", charged_to)
 
     def _list_open(self, where: str, *values: Value) -> list[Job]:
@@ -336,7 +339,7 @@ class Jobs(Table):
         )
 
 
-#: The columns that are fields of a job, with the same name and value.
+#: The columns that are fields of `Job` with the same name and value.
 PLAIN_COLUMNS = (
     "due_at", "closes_by", "queued_at", "submitted_at", "asked_at", "overdue_at", "finished_at", "answering_at",
     "answered_at", "answer_deleted_at", "task_id", "tries", "rejections", "reorders", "result_url",
@@ -345,7 +348,7 @@ PLAIN_COLUMNS = (
 
 
 def count_jobs_in_states(db: sqlite3.Connection, states: Sequence[State]) -> int:
-    """Return how many jobs are in some states, by the counts that the triggers keep."""
+    """Return how many jobs are in some states, from the counts that triggers maintain."""
     sql = f"SELECT coalesce(sum(count), 0) FROM job_counts WHERE state IN ({_placeholders(states)})"
     return int(db.execute(sql, tuple(states)).fetchone()[0])
 

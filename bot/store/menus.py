@@ -1,4 +1,4 @@
-"""Menus: messages with buttons to choose from, which change as somebody presses."""
+"""Menus: messages with buttons, which are edited when a button is pressed."""
 
 import json
 import sqlite3
@@ -19,12 +19,12 @@ class Menu:
     buttons: Sequence[tuple[str, str]]
 
     def serialize(self) -> str:
-        """Return it as a row keeps it."""
+        """Return the menu as JSON, as the outbox stores it."""
         return json.dumps([self.text, self.buttons], ensure_ascii=False)
 
 
 def parse_menu(body: str) -> Menu:
-    """Return the menu that a row keeps."""
+    """Return the menu that the outbox stores."""
     text, buttons = json.loads(body)
     return Menu(text, [(label, data) for label, data in buttons])
 
@@ -34,20 +34,20 @@ _DELETE = "UPDATE outbox SET is_to_be_deleted = 1, revision = revision + 1, due_
 
 
 class Menus(Table):
-    """The menu of each chat that has one: the latest."""
+    """The open menus, at most one per chat."""
 
     def __init__(self, db: sqlite3.Connection, events: list[DomainEvent]) -> None:
         super().__init__(db)
         self._outbox = Outbox(db, events)
 
     def open(self, draft: MessageDraft, now: Instant) -> None:
-        """Send a menu, and delete the earlier one of the chat."""
+        """Send a menu, and delete the previous one of the chat."""
         if self._outbox.add(draft, now):
             where = f"WHERE chat_id = ? AND kind = ? AND {_OPEN} AND key <> ?"
             self._change(f"{_DELETE} {where}", (now, draft.chat_id, MessageKind.MENU, draft.key))
 
     def has_pending(self, chat_id: int, prefix: str) -> bool:
-        """Say whether a menu whose key begins with `prefix` is still to be sent to a chat."""
+        """Say whether a menu whose key begins with `prefix` is yet to be sent to a chat."""
         return self._exists(
             f"SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND {_OPEN}"
             " AND message_id IS NULL AND key GLOB ? || ':*'",
@@ -55,11 +55,10 @@ class Menus(Table):
         )
 
     def get(self, chat_id: int, message_id: int, *, is_offered: bool) -> OutboxMessage | None:
-        """Return the menu that a message is, if it is still open.
+        """Return the open menu in a message, None if there is none.
 
-        Somebody may press a button before Telegram's answer to the send is here. Then a menu without a message is
-        meant, if Telegram shows that the message offers what was pressed (`is_offered`) and it is newer than the
-        command.
+        A user may press a button before Telegram's response to the send arrives. The menu then has no message id yet,
+        and is recognised if the message has the pressed button (`is_offered`) and is newer than the command.
         """
         row = self._row(
             f"SELECT * FROM outbox WHERE chat_id = ?1 AND kind = ?2 AND {_OPEN}"
@@ -73,9 +72,9 @@ class Menus(Table):
         self._change(f"{_DELETE} WHERE id = ?", (now, menu.id))
 
     def delete_expired(self, shown_before: Instant) -> bool:
-        """Delete the rows of some menus that nobody has pressed since a moment, so that their buttons are too old.
+        """Delete some menus that were last sent or edited before a moment; their buttons have then expired.
 
-        Returns whether there may be more.
+        Their messages stay. Returns whether there may be more.
         """
         deleted = self._change(
             f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE kind = '{MessageKind.MENU}'"
@@ -85,7 +84,7 @@ class Menus(Table):
         return deleted == DELETE_BATCH_SIZE
 
     def set_content(self, message: OutboxMessage, menu: Menu, now: Instant) -> None:
-        """Show something else in a menu's message."""
+        """Replace the content of a menu's message."""
         self._change(
             "UPDATE outbox SET body = ?, revision = revision + 1, due_at = ? WHERE id = ?",
             (menu.serialize(), now, message.id),

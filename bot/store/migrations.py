@@ -1,4 +1,4 @@
-"""The schema and its later changes: each step is applied once, in order, in a transaction of its own.
+"""Schema migrations: each step is applied once, in order, in a transaction of its own.
 
 `schema.sql` is step 1. A later change is a file beside it, `migration_0002_<what>.sql` and so on, and has a test.
 """
@@ -10,10 +10,10 @@ from importlib.resources import files
 
 from bot.settings import CannotRun
 
-#: SQLite's application_id, "Drkm" in ASCII: marks a database of ours.
+#: SQLite's application_id ("Drkm" in ASCII), which marks a database of ours.
 APPLICATION_ID = 0x44726B6D
 
-#: The mark of databases made before the first release ("Dark"), whose tables and columns had other names.
+#: The application_id ("Dark") of databases from before the first release, which had other names in their schema.
 UNRELEASED_APPLICATION_ID = 0x4461726B
 
 #: SQLite virtual machine instructions between two progress reports; about a millisecond.
@@ -34,7 +34,7 @@ def migrate(db: sqlite3.Connection, report: Callable[[str], None], steps: Sequen
     """
     steps = load_migrations() if steps is None else steps
     version = read_schema_version(db, len(steps))
-    db.execute("PRAGMA foreign_keys = OFF")  # a step that replaces a table must not delete the rows that refer to it
+    db.execute("PRAGMA foreign_keys = OFF")  # or a step that replaces a table would delete the rows that refer to it
     for number, script in enumerate(steps[version:], start=version + 1):
         text = f"upgrading the database from schema {version} to {len(steps)}, which may take minutes: at {number}"
         db.set_progress_handler(partial(report, text), PROGRESS_INTERVAL)
@@ -54,7 +54,7 @@ def newest_schema_version() -> int:
 
 
 def read_schema_version(db: sqlite3.Connection, newest: int | None = None) -> int:
-    """Return how many steps the schema has taken, 0 for an empty file, without changing anything.
+    """Return how many steps have been applied, 0 for an empty file, without changing anything.
 
     Raises CannotRun for a database of another program, of a later version or from before the first release.
     """

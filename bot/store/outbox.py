@@ -1,6 +1,6 @@
-"""The outbox: every message that the bot sends, written in the transaction that caused it and sent later.
+"""The outbox (outbox pattern): every message is written in the transaction that causes it, and sent later.
 
-A key makes each message sent once, however often its cause is repeated.
+The unique key of a message makes adding it idempotent, however often its cause is repeated. Sending is at-least-once.
 """
 
 import json
@@ -17,7 +17,7 @@ from bot.store.users import Users
 
 
 class MessageKind(StrEnum):
-    """What a message carries."""
+    """What kind of message it is, and what its `body` contains."""
 
     #: `body` is the text
     TEXT = "text"
@@ -25,28 +25,28 @@ class MessageKind(StrEnum):
     IMAGE = "image"
     #: the job's result as Kie made it, byte for byte
     FILE = "file"
-    #: statistics as an image that is drawn when it is due; `body` names the period and the language
+    #: a chart of statistics, drawn when it is due; `body` names the period and the language
     STATS_CHART = "stats_chart"
     #: `body` is the emoji to put on the message `reply_to`
     REACTION = "reaction"
-    #: shows how the job stands; its text is composed when it is due (see `progress_messages`)
+    #: shows the progress of the job; its text is composed when it is due (see `progress_messages`)
     PROGRESS_MESSAGE = "progress_message"
-    #: `body`, which may be empty, answers the button press `callback_query_id`
+    #: `body`, which may be empty, answers the callback query `callback_query_id` of a button press
     CALLBACK_ANSWER = "callback_answer"
-    #: text with buttons to choose from; `body` holds both (see `menus`)
+    #: text with buttons; `body` contains both (see `menus`)
     MENU = "menu"
     #: deletes our message `reply_to`
     DELETION = "deletion"
 
 
-#: What takes time and memory to send.
+#: Kinds that take time and memory to send.
 HEAVY_KINDS = frozenset({MessageKind.IMAGE, MessageKind.FILE, MessageKind.STATS_CHART})
 
 
 class OutboxLane(StrEnum):
-    """The queue of its chat in which a message waits, as the table's generated column says."""
+    """The queue within its chat in which a message waits; the values of a generated column."""
 
-    #: waits for no turn: it appears in no chat
+    #: not limited per chat, as a callback answer is no message in it
     CALLBACK_ANSWER = "callback_answer"
     #: the `HEAVY_KINDS`
     HEAVY = "heavy"
@@ -54,20 +54,20 @@ class OutboxLane(StrEnum):
     MESSAGE = "message"
     #: progress messages, menus and reactions, which come after messages
     PROGRESS = "progress"
-    #: edits of progress messages, when there is nothing else to do
+    #: edits of progress messages, which come last
     REFRESH = "refresh"
 
 
-#: Lanes whose messages count against Telegram's limit of all messages together.
+#: Lanes that are subject to Telegram's global rate limit.
 RATE_LIMITED_LANES = frozenset({OutboxLane.HEAVY, OutboxLane.MESSAGE, OutboxLane.PROGRESS})
 
-#: Progress messages to refresh that one query returns; one of them may be sent.
+#: Progress messages to refresh that one query returns.
 MAX_REFRESH_CANDIDATES = 2
 
-#: Messages of a kind that may wait for a chat before further ones are dropped: a chat takes one a second.
+#: Pending messages of a kind per chat, beyond which callers drop further ones; a chat accepts one message a second.
 MAX_PENDING_PER_KIND = 20
 
-#: Begins the keys of messages that are deleted as soon as they have ended.
+#: The key prefix of messages whose rows are deleted as soon as they have ended.
 EPHEMERAL_KEY_PREFIX = "last:"
 
 
@@ -75,19 +75,19 @@ class DeliveryOutcome(StrEnum):
     """How the delivery of a message ended; a metric label (docs/monitoring.md)."""
 
     SENT = "sent"
-    #: the chat cannot be written to: blocked, deleted
+    #: the chat cannot be written to: the bot was blocked, or the chat deleted
     CHAT_GONE = "gone"
-    #: Telegram will never accept the message as it is
+    #: Telegram refused the message, and no retry would help
     REJECTED = "rejected"
-    #: tried for so long that it no longer makes sense
+    #: given up as too old, or after too many tries
     EXPIRED = "expired"
-    #: sent several times, and never confirmed
+    #: may have arrived, but was never confirmed
     UNCERTAIN = "unclear"
 
 
 @dataclass(frozen=True)
 class MessageDraft:
-    """A message to send; two with one `key` are the same message."""
+    """A message to send; `key` is its deduplication key."""
 
     key: str
     chat_id: int
@@ -102,7 +102,7 @@ class MessageDraft:
 
     @property
     def is_ephemeral(self) -> bool:
-        """Whether it is deleted as soon as it has ended."""
+        """Whether its row is deleted as soon as it has ended."""
         return self.key.startswith(EPHEMERAL_KEY_PREFIX)
 
 
@@ -113,24 +113,24 @@ class OutboxMessage:
     id: int
     draft: MessageDraft
     written_at: Instant
-    #: sends that failed
+    #: failed sends
     tries: int
-    #: those of them that may have arrived all the same
+    #: sends that may have arrived all the same
     uncertain_sends: int
-    #: Telegram's id, once it was sent
+    #: Telegram's id, once the message was sent
     message_id: int | None = None
     #: of a progress message or a menu: what it shows in the chat, and since when
     shown: str | None = None
     shown_at: Instant | None = None
-    #: of these: counts the events that may change what it shows
+    #: of these: counts the events that may have changed what it should show
     revision: int = 0
     #: of these: whether it is to be deleted from the chat
     is_to_be_deleted: bool = False
     #: of a progress message: whether the user asked for it
     is_requested: bool = False
-    #: of a text that stands in place of an image or a file which may still be sent: that kind
+    #: of a text that replaces an image or a file that can still be fetched: that kind
     replaces: MessageKind | None = None
-    #: of an image, or a text in place of one, that is to be sent now: its job
+    #: of an image or a file, or a text that replaces one, when it is to be sent: its job
     job: Job | None = None
 
 
@@ -145,26 +145,26 @@ class MessageSubject:
 
 @dataclass(frozen=True)
 class OutboxExclusions:
-    """What must not be sent now."""
+    """What a query for due messages leaves out, because of messages in flight and rate limits."""
 
-    #: chats to which something is being sent
+    #: chats with a message in flight
     chat_ids: frozenset[int] = frozenset()
-    #: chats to be left alone for a moment
+    #: chats that a rate limit holds back
     held_chat_ids: frozenset[int] = frozenset()
-    #: messages under way
+    #: messages in flight
     message_ids: frozenset[int] = frozenset()
-    #: those of them that have left, so that their outcome is being stored
+    #: those of them that have been sent, so that only their outcome is yet to be stored
     finishing_ids: frozenset[int] = frozenset()
     #: lanes from which nothing may be sent
     closed_lanes: frozenset[OutboxLane] = frozenset()
-    #: users who have as many images under way as one may
+    #: users with as many deliveries in flight as one may have
     saturated_users: frozenset[int] = frozenset()
-    #: whether so many messages were sent that it is the turn of the progress lane
+    #: whether it is the turn of the progress lane, after so many messages
     is_progress_turn: bool = False
 
 
 class Outbox(Table):
-    """The messages, by the moment when they are due."""
+    """The messages to send, and those sent."""
 
     def __init__(self, db: sqlite3.Connection, events: list[DomainEvent]) -> None:
         super().__init__(db)
@@ -172,7 +172,7 @@ class Outbox(Table):
         self._events = events
 
     def add(self, draft: MessageDraft, now: Instant, *, due_at: Instant | None = None) -> bool:
-        """Add a message, due at once by default; False if its key is known, or its job was erased."""
+        """Add a message, due at once by default; return False if its key exists already, or its job was erased."""
         added = self._change(
             "INSERT INTO outbox (key, kind, chat_id, thread_id, reply_to, body, callback_query_id, job_id, is_answer,"
             " written_at, due_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11"
@@ -197,10 +197,7 @@ class Outbox(Table):
     def notify_admins(
         self, admin_ids: Iterable[int], key: str, in_language: Callable[[str], str], now: Instant
     ) -> None:
-        """Send every admin a text once, each in the language of their app.
-
-        An operator without admins reads it in the log.
-        """
+        """Notify every admin once per key, each in the language of their app; does nothing without admins."""
         for admin_id in admin_ids:
             body = in_language(self._users.get_language(admin_id))
             self.add(MessageDraft(key=f"{key}:to:{admin_id}", chat_id=admin_id, body=body), now)
@@ -210,7 +207,8 @@ class Outbox(Table):
     ) -> list[OutboxMessage]:
         """Return due messages of some lanes, at most one per chat.
 
-        Messages come before progress messages. Callback answers wait for no chat, but take at most half of the places.
+        Messages come before progress messages. Callback answers do not count per chat, but are at most half of `limit`.
+        Messages to refresh come on top of that.
         """
 
         def first(lane: OutboxLane, limit: int = limit) -> list[sqlite3.Row]:
@@ -229,7 +227,7 @@ class Outbox(Table):
     ) -> list[sqlite3.Row]:
         """Return the first message of each chat in a lane, beginning with the chat that was served longest ago.
 
-        Excluded chats are passed over; rows behind a first message are never read.
+        Excluded chats are skipped; rows behind a first message are never read.
         """
         closed = [] if lane is OutboxLane.CALLBACK_ANSWER else [*busy.chat_ids, *busy.held_chat_ids]
         return self._rows(
@@ -252,9 +250,9 @@ class Outbox(Table):
         )
 
     def has_more_due(self, now: Instant, found: Iterable[int], busy: OutboxExclusions) -> bool:
-        """Say whether more is due than what was found, also where it waits for another message to end.
+        """Say whether more is due than what was found, including what waits for another message to end.
 
-        A message whose outcome is being stored may be due again, for another try or as something else.
+        A message whose outcome is being stored may become due again, for a retry or as another kind.
         """
         return self._exists(
             "SELECT 1 FROM outbox_lanes AS queue WHERE lane IN (?1, ?2, ?3, ?4, ?5) AND queue_turn <= ?6"
@@ -270,7 +268,7 @@ class Outbox(Table):
         )
 
     def has_max_pending(self, chat_id: int, kind: MessageKind) -> bool:
-        """Say whether `MAX_PENDING_PER_KIND` messages of a kind wait for a chat."""
+        """Say whether `MAX_PENDING_PER_KIND` messages of a kind are pending for a chat."""
         sql = "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND ended_at IS NULL LIMIT ?)"
         return self._count(sql, (chat_id, kind, MAX_PENDING_PER_KIND)) >= MAX_PENDING_PER_KIND
 
@@ -283,11 +281,11 @@ class Outbox(Table):
         return self._int("SELECT min(due_at) FROM outbox WHERE due_at > ?", (now,))
 
     def mark_ended(self, outbox_id: int, outcome: DeliveryOutcome, now: Instant) -> None:
-        """Store how a delivery ended; the message is never sent again."""
+        """Store how a delivery ended; the message is not sent again."""
         self._end(outcome, now, "id = ?", outbox_id, only_pending=False)
 
     def mark_sent(self, message: OutboxMessage, message_id: int | None, now: Instant) -> None:
-        """Store that a message was sent, and Telegram's id for it unless its chat was migrated meanwhile."""
+        """Store that a message was sent, and its id unless its chat was migrated meanwhile."""
         self._change(
             "UPDATE outbox SET message_id = ? WHERE id = ? AND chat_id = ?",
             (message_id, message.id, message.draft.chat_id),
@@ -295,7 +293,7 @@ class Outbox(Table):
         self.mark_ended(message.id, DeliveryOutcome.SENT, now)
 
     def replace_with_text(self, outbox_id: int, body: str, now: Instant, *, is_retryable: bool) -> None:
-        """Send a text in place of a pending message that cannot be sent; `is_retryable`: the user may try again."""
+        """Send a text in place of a pending message; `is_retryable`: the user can still fetch what it replaces."""
         self._change(
             "UPDATE outbox SET replaces = CASE WHEN ? THEN kind END, kind = ?, body = ?, due_at = ?, tries = 0,"
             " uncertain_sends = 0 WHERE id = ? AND ended_at IS NULL",
@@ -305,7 +303,7 @@ class Outbox(Table):
     def delete_replacement_texts(
         self, job_id: int, chat_id: int, kind: MessageKind, now: Instant, *, except_id: int | None
     ) -> None:
-        """Delete the texts in the chat that stand in place of a job's image or file, except one outbox row's."""
+        """Delete from the chat the texts that replace a job's image or file, except that of one outbox row."""
         sent = self._ints(
             "SELECT message_id FROM outbox WHERE job_id = ? AND chat_id = ? AND replaces = ? AND id IS NOT ?"
             " AND message_id IS NOT NULL",
@@ -315,7 +313,7 @@ class Outbox(Table):
             self.queue_deletion(job_id, chat_id, message_id, now)
 
     def postpone(self, outbox_id: int, due_at: Instant, *, failed: bool) -> None:
-        """Send a message later; `failed` counts it as a try."""
+        """Send a message at `due_at`; `failed` counts a failed send."""
         self._change(
             "UPDATE outbox SET due_at = ?, tries = tries + ? WHERE id = ? AND ended_at IS NULL",
             (due_at, int(failed), outbox_id),
@@ -326,16 +324,16 @@ class Outbox(Table):
         return self._exists("SELECT 1 FROM outbox WHERE key = ?", (key,))
 
     def get_job_id(self, chat_id: int, message_id: int) -> int | None:
-        """Return the id of the job that a message of ours is about."""
+        """Return the id of the job that one of our messages is about, None if unknown."""
         return self._int(
             "SELECT job_id FROM outbox WHERE chat_id = ? AND message_id = ? AND job_id IS NOT NULL",
             (chat_id, message_id),
         )
 
     def list_subjects(self, chat_id: int, message_id: int) -> list[MessageSubject]:
-        """Return what a message of ours is about: two subjects for a progress message that became an answer.
+        """Return what one of our messages is about: two subjects for a progress message that became an answer.
 
-        Empty for a message of which it is not known (yet) that it arrived.
+        Empty if it is not known (yet) that the message arrived.
         """
         rows = self._rows(
             "SELECT job_id, kind, replaces FROM outbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
@@ -343,7 +341,7 @@ class Outbox(Table):
         return [MessageSubject(row["job_id"], MessageKind(row["kind"]), _read_kind(row["replaces"])) for row in rows]
 
     def is_pending(self, message: OutboxMessage) -> bool:
-        """Say whether a message is still to be sent: its delivery has not ended, and it was not deleted."""
+        """Say whether a message is yet to be sent: its delivery has not ended, and its row was not deleted."""
         return self._is_stored(message, "ended_at IS NULL")
 
     def exists(self, message: OutboxMessage) -> bool:
@@ -351,7 +349,7 @@ class Outbox(Table):
         return self._is_stored(message, "1")
 
     def _is_stored(self, message: OutboxMessage, condition: str) -> bool:
-        # SQLite gives the id of a deleted row to the next one; only the key says which of the two it is
+        # SQLite may reuse the id of a deleted row; the key tells the two apart
         return self._exists(
             f"SELECT 1 FROM outbox WHERE id = ?1 AND key IN (?2, '{EPHEMERAL_KEY_PREFIX}' || ?1)"
             f" AND written_at = ?3 AND {condition}",
@@ -359,12 +357,12 @@ class Outbox(Table):
         )
 
     def get_pending_answer(self, job_id: int) -> OutboxMessage | None:
-        """Return the answer to a job whose delivery has not ended."""
+        """Return the answer to a job if its delivery has not ended."""
         row = self._row("SELECT * FROM outbox WHERE job_id = ? AND is_answer AND ended_at IS NULL", (job_id,))
         return None if row is None else read_outbox_message(row)
 
     def has_pending(self, job_id: int, kind: MessageKind) -> bool:
-        """Say whether a message of a kind about a job is still to be sent."""
+        """Say whether a message of a kind about a job is yet to be sent."""
         return self._exists("SELECT 1 FROM outbox WHERE job_id = ? AND kind = ? AND ended_at IS NULL", (job_id, kind))
 
     def list_sent_images(self, job_id: int) -> list[OutboxMessage]:
@@ -381,12 +379,12 @@ class Outbox(Table):
         return self._int(sql, (job_id, kind))
 
     def queue_deletion(self, job_id: int, chat_id: int, message_id: int, now: Instant) -> None:
-        """Delete a message of ours about a job from its chat, once."""
+        """Delete one of our messages about a job from its chat, once."""
         key = f"delete:{chat_id}:{message_id}"
         self.add(MessageDraft(key, chat_id, "", MessageKind.DELETION, reply_to=message_id, job_id=job_id), now)
 
     def queue_untracked_deletion(self, message: OutboxMessage, message_id: int, now: Instant) -> None:
-        """Delete a message from its chat that arrived after its row was deleted; the deletion leaves no row either."""
+        """Delete from its chat a message that was sent after its row was deleted; this leaves no row either."""
         chat_id = message.draft.chat_id
         key = f"{EPHEMERAL_KEY_PREFIX}delete:{chat_id}:{message_id}"
         self.add(MessageDraft(key, chat_id, "", MessageKind.DELETION, reply_to=message_id), now)
@@ -400,13 +398,13 @@ class Outbox(Table):
         self._end(DeliveryOutcome.EXPIRED, now, "key = ?", key)
 
     def count_uncertain_send(self, outbox_id: int) -> None:
-        """Count a send that Telegram did not answer."""
+        """Count a send that may have arrived."""
         self._change("UPDATE outbox SET uncertain_sends = uncertain_sends + 1 WHERE id = ?", (outbox_id,))
 
     def mark_interrupted_answers_uncertain(self) -> None:
         """Count the sends of answers that a crashed process left without an outcome; for the start of the process.
 
-        A send that ended, well or not, moved the due time beyond the moment at which it began.
+        A send that ended would have moved the due time past the moment at which it began.
         """
         sent_at = "(SELECT answering_at FROM jobs WHERE jobs.id = outbox.job_id AND answered_at IS NULL)"
         self._change(
@@ -416,20 +414,20 @@ class Outbox(Table):
         )
 
     def drop_topic(self, outbox_id: int, now: Instant) -> None:
-        """Send a message to the chat itself, because its topic is gone and so is what it replied to."""
+        """Send a message to the chat itself, because its topic is gone, and with it what it replied to."""
         self._change(
             "UPDATE outbox SET thread_id = NULL, reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL",
             (now, outbox_id),
         )
 
     def drop_reply(self, outbox_id: int, now: Instant) -> None:
-        """Send a message without the one that it replied to, which is gone."""
+        """Send a message not as a reply, because what it replied to is gone."""
         self._change(
             "UPDATE outbox SET reply_to = NULL, due_at = ? WHERE id = ? AND ended_at IS NULL", (now, outbox_id)
         )
 
     def migrate_chat(self, old_id: int, new_id: int, now: Instant) -> None:
-        """Send what waits for a group to the supergroup that it became, where old messages have other ids."""
+        """Send the pending messages of a group to the supergroup that it became, without its old message ids."""
         about_old_messages = "chat_id = ? AND (message_id IS NOT NULL OR kind IN (?, ?))"
         self._end(
             DeliveryOutcome.CHAT_GONE, now, about_old_messages, old_id, MessageKind.REACTION, MessageKind.DELETION
@@ -441,7 +439,7 @@ class Outbox(Table):
         )
 
     def drop_chat(self, chat_id: int, now: Instant) -> None:
-        """End everything that waits for a chat that cannot be written to."""
+        """End all pending messages for a chat that cannot be written to."""
         self._end(DeliveryOutcome.CHAT_GONE, now, "chat_id = ?", chat_id)
 
     def _end(

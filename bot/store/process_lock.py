@@ -1,4 +1,4 @@
-"""The lock file that keeps a second process away from the database."""
+"""The lock file that keeps a second bot process away from the database."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.settings import CannotRun, MustRestart
 
-#: Seconds after which a lock is tried again: another process may only have checked whether it is held.
+#: Seconds before the second try to take the lock: another process may only have checked whether it is held.
 RETRY_DELAY = 0.05
 
 
@@ -21,7 +21,7 @@ class ProcessLock:
         self._handle = handle
 
     def check(self) -> None:
-        """Raise MustRestart if the file was deleted or replaced, so that it keeps no second process out."""
+        """Raise MustRestart if the file was deleted or replaced, so that it no longer keeps a second process out."""
         ours = os.fstat(self._handle)
         try:
             there = self._path.stat()
@@ -36,9 +36,9 @@ class ProcessLock:
 
 @contextmanager
 def hold_process_lock(path: str) -> Iterator[ProcessLock]:
-    """Hold the lock file beside `path`; the kernel releases it when the process dies, however it dies.
+    """Hold the lock file beside `path`; the kernel releases it however the process dies.
 
-    Raises CannotRun when another process holds it.
+    Raises CannotRun if another process holds it.
     """
     lock_path = Path(f"{path}.lock")
     try:
@@ -57,7 +57,7 @@ def is_process_lock_held(path: str) -> bool:
     """Say whether a process holds the lock beside `path`, without disturbing it or creating a file."""
     try:
         handle = os.open(f"{path}.lock", os.O_RDONLY)
-    except OSError:  # there is no lock; without the permission to read it, the database cannot be opened either
+    except OSError:  # no lock file, or no permission, without which the database cannot be opened either
         return False
     try:
         return not _try_acquire(handle, fcntl.LOCK_SH)

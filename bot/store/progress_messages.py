@@ -1,10 +1,10 @@
-"""Progress messages: the one message per job that shows how it stands, and changes.
+"""Progress messages: one message per job that shows its progress and is edited as that changes.
 
-In groups, where others read along, a reaction to the request replaces it: there is a message only where the user has to
+In groups, where others read along, a reaction to the request replaces it: there is a message only if the user must
 decide something, or has asked.
 
 A progress message is a row of the outbox that is due whenever its message may have to be sent, edited or deleted. Its
-text is composed at that moment from what is stored, so it is never out of date when it is sent.
+text is composed at that moment from the stored state, so that it is up to date.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from bot.store.base_table import Table
 from bot.store.domain_events import DomainEvent
 from bot.store.outbox import MessageKind, Outbox, OutboxMessage, read_outbox_message
 
-#: Seconds between two edits of a message, so that it can be read and Telegram is not bothered.
+#: Seconds between two edits of a message (throttle), so that it can be read and edits are few.
 MIN_EDIT_INTERVAL = 3.0
 
 
@@ -30,16 +30,16 @@ class ProgressMessages(Table):
         self._outbox = Outbox(db, events)
 
     def open_or_refresh(self, job: Job, now: Instant) -> None:
-        """Give a job a progress message, or refresh the one that it has."""
+        """Open a progress message for a job, in a group only while the request is incomplete; refresh an open one."""
         if self._exists(f"SELECT 1 FROM outbox WHERE {_OPEN}", (job.id,)):
             self.mark_stale(job.id, now)
         elif not job.request.is_in_group or job.state is State.GATHERING:
             self._insert(job, now)
 
     def send_anew(self, job: Job, now: Instant, *, is_requested: bool = False) -> None:
-        """Send a new progress message, of which the user is notified, in a group as well.
+        """Send a new progress message instead of an edit, which would not notify the user; in groups too.
 
-        One that the user asked for and that is still to be sent also serves the next time that they ask.
+        If the user requests one while one is yet to be sent, that serves both.
         """
         if is_requested and self._request_pending(job.id):
             return
@@ -51,28 +51,28 @@ class ProgressMessages(Table):
         return self._change(sql, (job_id,)) > 0
 
     def mark_stale(self, job_id: int, now: Instant) -> None:
-        """Note that what the message shows may be out of date."""
+        """Make the message due again, as it may be out of date, but at least MIN_EDIT_INTERVAL after the last edit."""
         self._change(
             f"UPDATE outbox SET revision = revision + 1, due_at = max(?, coalesce(shown_at, 0) + ?) WHERE {_OPEN}",
             (now, add_seconds(0, MIN_EDIT_INTERVAL), job_id),
         )
 
     def queue_deletion(self, job_id: int, now: Instant) -> None:
-        """Delete the message from its chat."""
+        """Delete the message from its chat, if there is one."""
         sql = f"UPDATE outbox SET is_to_be_deleted = 1, revision = revision + 1, due_at = ? WHERE {_OPEN}"
         self._change(sql, (now, job_id))
 
     def get(self, job_id: int) -> OutboxMessage | None:
-        """Return the progress message of a job, if it was sent."""
+        """Return the open progress message of a job, None unless it was sent."""
         row = self._row(f"SELECT * FROM outbox WHERE {_OPEN} AND message_id IS NOT NULL", (job_id,))
         return None if row is None else read_outbox_message(row)
 
     def postpone(self, outbox_id: int, due_at: Instant | None) -> None:
-        """Leave a message as it is until a moment, or until it is stale."""
+        """Leave a message as it is until `due_at`, or until it is stale."""
         self._change("UPDATE outbox SET due_at = ?, tries = 0 WHERE id = ?", (due_at, outbox_id))
 
     def give_up_edit(self, message: OutboxMessage, now: Instant, refresh_at: Instant | None) -> None:
-        """Give up an edit that Telegram never confirmed, and forget the tries; refresh as in `mark_shown`."""
+        """Give up an edit that Telegram never confirmed, and reset the tries; refresh as in `mark_shown`."""
         self._change(
             "UPDATE outbox SET uncertain_sends = 0, tries = 0,"
             " due_at = CASE WHEN revision > ? THEN max(due_at, ?) ELSE ? END WHERE id = ? AND ended_at IS NULL",
@@ -82,10 +82,10 @@ class ProgressMessages(Table):
     def mark_shown(
         self, message: OutboxMessage, shown: str, message_id: int, now: Instant, refresh_at: Instant | None
     ) -> None:
-        """Store what a message shows; it is refreshed at `refresh_at`, or when it is stale.
+        """Store what a message shows; it is due again at `refresh_at`, or when it is stale.
 
-        A message that became stale while it was sent stays due; one whose chat was migrated is sent again. Of one that
-        is to be deleted only Telegram's id is stored.
+        A message that became stale while it was sent stays due; one whose chat was migrated is sent again. If it is to
+        be deleted, only its id is stored.
         """
         self._change(
             "UPDATE outbox SET shown = CASE WHEN is_to_be_deleted THEN shown ELSE ? END,"

@@ -1,6 +1,6 @@
-"""Reading a database beside a bot that may be writing it: rows, and an integrity check.
+"""Read-only access to a database that a bot may be writing: rows, and an integrity check.
 
-Nothing is changed, and no file is left behind whose owner could keep the bot out.
+Nothing is changed, and no file is left behind that another user would own and the bot could not open.
 """
 
 import sqlite3
@@ -15,17 +15,17 @@ from bot.store.database import suggest_remedy
 from bot.store.migrations import newest_schema_version, read_schema_version
 from bot.store.process_lock import is_process_lock_held
 
-#: Seconds to wait for a bot that is writing.
+#: Seconds to wait for a lock while the bot writes.
 BUSY_TIMEOUT_SECONDS = 5.0
 
-#: SQLite virtual machine instructions between two looks at the clock.
+#: SQLite virtual machine instructions between two checks of the deadline.
 DEADLINE_CHECK_INTERVAL = 10_000
 
 
 def open_read_only(path: Path, *, is_written: bool) -> sqlite3.Connection:
-    """Open a database in which nothing can be changed; `is_written`: a bot has it open."""
+    """Open a database read-only; `is_written`: a bot has it open."""
     wal = path.with_name(f"{path.name}-wal")
-    # an immutable file makes SQLite create no files beside it; but it would not read a WAL
+    # with `immutable`, SQLite creates no files beside it, but does not read a WAL either
     is_immutable = not is_written and not (wal.exists() and wal.stat().st_size)
     uri = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if is_immutable else ''}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS)
@@ -33,9 +33,9 @@ def open_read_only(path: Path, *, is_written: bool) -> sqlite3.Connection:
 
 @contextmanager
 def read_database(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a snapshot of a database of ours.
+    """Open a consistent snapshot of a database of ours.
 
-    Raises CannotRun when there is none, when it is not ours or of another version, or cannot be read.
+    Raises CannotRun if it is missing, not ours, of another version, or cannot be read.
     """
     if not path.is_file():
         raise CannotRun(f"DATABASE_PATH {path} does not exist: start the bot once, or name its database")
@@ -55,21 +55,21 @@ def read_database(path: Path) -> Iterator[sqlite3.Connection]:
 
 @dataclass(frozen=True)
 class DatabaseInspection:
-    """What a database file is."""
+    """The result of checking a database file."""
 
-    #: the steps that its schema has taken, of those that this program knows; 0 for an empty file
+    #: the migrations applied to it, and those that this program knows; 0 for an empty file
     schema_version: int
     newest_schema_version: int
-    #: the id of the bot that it belongs to; None for a new one
+    #: the id of the bot that it belongs to, None for a new database
     bot_id: int | None
-    #: whether there was time to check all of it
+    #: whether there was time for the whole check
     is_complete: bool
 
 
 def inspect_database(path: Path, *, is_written: bool, seconds: float) -> DatabaseInspection:
     """Check a database file for at most `seconds`; `is_written`: a bot has it open.
 
-    Raises CannotRun when it cannot be read, is damaged, is not ours, or is of a later version.
+    Raises CannotRun if it cannot be read, is damaged, is not ours, or is of a later version.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -83,7 +83,7 @@ def inspect_database(path: Path, *, is_written: bool, seconds: float) -> Databas
 
 
 def _check_integrity(db: sqlite3.Connection, path: Path, deadline: float) -> bool:
-    """Check every page and index; False if the deadline came first. Raises CannotRun for damage."""
+    """Check every page and index; return False if the deadline came first. Raises CannotRun for damage."""
     db.set_progress_handler(lambda: time.monotonic() > deadline, DEADLINE_CHECK_INTERVAL)
     try:
         problems = [str(row[0]) for row in db.execute("PRAGMA integrity_check(1)")]

@@ -10,13 +10,13 @@ from bot.store.base_table import Table
 
 
 class RequestMessageKind(StrEnum):
-    """What a message brought to a request."""
+    """What a message contributes to a request."""
 
     #: an image, with its caption
     IMAGE = "image"
-    #: something else in an album, like a video; only its caption is of use
+    #: something else in an album, such as a video; only its caption is used
     OTHER = "other"
-    #: text that came on its own
+    #: a text message
     TEXT = "text"
 
 
@@ -32,7 +32,7 @@ class RequestMessages(Table):
     """The messages by chat and id."""
 
     def add(self, job_id: int, chat_id: int, message_id: int, kind: RequestMessageKind, text: str) -> bool:
-        """Add a message to a request; False if it belongs to one already."""
+        """Add a message to a request; return False if it belongs to one already."""
         added = self._change(
             "INSERT INTO request_messages (chat_id, message_id, job_id, text, kind) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO NOTHING",
@@ -41,24 +41,24 @@ class RequestMessages(Table):
         return added == 1
 
     def get(self, chat_id: int, message_id: int) -> RequestMessage | None:
-        """Return a message of a request, None for one that belongs to none."""
+        """Return a message of a request, None if it belongs to none."""
         row = self._row(
             "SELECT job_id, text FROM request_messages WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
         )
         return None if row is None else RequestMessage(*row)
 
     def set_text(self, chat_id: int, message_id: int, text: str) -> None:
-        """Store the text that a user has changed a message to."""
+        """Store the text of a message that the user has edited."""
         self._change(
             "UPDATE request_messages SET text = ? WHERE chat_id = ? AND message_id = ?", (text, chat_id, message_id)
         )
 
     def clear_texts(self, job_id: int) -> None:
-        """Drop the texts of a request, because better ones have come."""
+        """Clear the texts of a request, because the user has sent a new prompt."""
         self._change("UPDATE request_messages SET text = '' WHERE job_id = ?", (job_id,))
 
     def get_prompt(self, job_id: int) -> str:
-        """Return the prompt of a request, empty while there is none."""
+        """Return the prompt of a request, '' if there is none yet."""
         row = self._row(
             "SELECT text FROM request_messages WHERE job_id = ? AND text <> '' ORDER BY message_id LIMIT 1", (job_id,)
         )

@@ -1,16 +1,16 @@
--- Moments are milliseconds since 1970, UTC; days are days since 1970, UTC. A state is a fact that survives a crash.
+-- Times are milliseconds since 1970, UTC; days are days since 1970, UTC. A state is a fact that survives a crash.
 
--- Every update that concerns the bot, from its arrival until it is handled. A fair queue over chats.
+-- Every update that concerns the bot, from its arrival until its id is forgotten. A fair queue over chats.
 CREATE TABLE inbox (
     update_id   INTEGER PRIMARY KEY,
     body        TEXT,              -- Telegram's JSON; erased once it is handled
     received_at INTEGER NOT NULL,
     handled_at  INTEGER,
-    quarantine_reason TEXT,        -- why it was set aside unhandled
-    waits_for_admins_of INTEGER,   -- the chat whose administrators must be known first
-    queue_turn  INTEGER NOT NULL DEFAULT 0,   -- one more than that of the update before it in its chat
-    tries       INTEGER NOT NULL DEFAULT 0,   -- failures that may be the machine's; after each the process restarts
-    -- ANY: Telegram decides what is there; 0 where an update belongs to no chat
+    quarantine_reason TEXT,        -- why it was set aside without being handled
+    waits_for_admins_of INTEGER,   -- the group whose administrators must be known first
+    queue_turn  INTEGER NOT NULL DEFAULT 0,   -- one more than that of the previous update of its chat
+    tries       INTEGER NOT NULL DEFAULT 0,   -- failures that a restart may cure; each causes one
+    -- ANY, because the JSON is not validated here; 0 if an update belongs to no chat
     chat_id     ANY GENERATED ALWAYS AS (
         coalesce(json_extract(iif(json_valid(body), body, NULL), '$.message.chat.id'),
                  json_extract(iif(json_valid(body), body, NULL), '$.edited_message.chat.id'),
@@ -39,8 +39,8 @@ CREATE TABLE jobs (
         ('gathering', 'queued', 'submitting', 'running', 'succeeded', 'failed', 'cancelled')),
     chat_id      INTEGER NOT NULL,
     user_id      INTEGER NOT NULL,
-    charged_to   INTEGER NOT NULL DEFAULT 0,   -- whose limits it counts for
-    message_id   INTEGER,            -- NULL where there is nothing left to reply to
+    charged_to   INTEGER NOT NULL DEFAULT 0,   -- the user whose limits it counts against
+    message_id   INTEGER,            -- NULL if there is nothing left to reply to
     thread_id    INTEGER,
     media_group_id TEXT,
     prompt       TEXT NOT NULL,
@@ -48,32 +48,32 @@ CREATE TABLE jobs (
     format       TEXT NOT NULL DEFAULT 'png',
     aspect_ratio TEXT NOT NULL DEFAULT 'auto',
     answer_as    TEXT NOT NULL DEFAULT 'photo',
-    variation_of INTEGER,            -- the job of which it is another variation
+    variation_of INTEGER,            -- the job that it is a variation of
     due_at       INTEGER,
     received_at  INTEGER NOT NULL,
     closes_by    INTEGER,            -- while an album is open: when it closes at the latest
     queued_at    INTEGER,
     submitted_at INTEGER,
     asked_at     INTEGER,            -- when the user was asked what to do about an uncertain order
-    overdue_at   INTEGER,            -- when the user was told that it takes unusually long
+    overdue_at   INTEGER,            -- when the user was notified that it takes unusually long
     finished_at  INTEGER,
-    download_failing_since INTEGER,  -- when the user was first to be told that the image cannot be downloaded yet
+    download_failing_since INTEGER,  -- when the user was notified that the image cannot be downloaded yet
     answering_at INTEGER,            -- when a send of the answer began
     answered_at  INTEGER,
-    answer_deleted_at INTEGER,       -- when somebody had the answer deleted from the chat, for good
+    answer_deleted_at INTEGER,       -- when a user had the answer deleted from the chat for good
     erased_at    INTEGER,
-    erase_when_ended INTEGER NOT NULL DEFAULT 0,   -- a variation of an erased request: erased once it has ended
+    erase_when_ended INTEGER NOT NULL DEFAULT 0,   -- a variation of an erased request: erase it when it has ended
     task_id      TEXT,
     tries        INTEGER NOT NULL DEFAULT 0,
     rejections   INTEGER NOT NULL DEFAULT 0,
     reorders     INTEGER NOT NULL DEFAULT 0,
     reason       TEXT,
     result_url   TEXT,
-    unparsed_result TEXT,            -- of a success without an image: Kie's answer, for the operator
+    unparsed_result TEXT,            -- of a success without an image: Kie's record, for the operator
     kie_duration_ms INTEGER,
     credits      REAL,
-    counted_day  INTEGER,            -- the day on which it counts for `charged_to`; NULL once it was given back
-    counted_for_all INTEGER NOT NULL DEFAULT 0    -- whether it counts for its chat and for everybody as well
+    counted_day  INTEGER,            -- the day on which it counts for `charged_to`; NULL if refunded
+    counted_for_all INTEGER NOT NULL DEFAULT 0    -- whether it also counts for its chat and for everybody
 ) STRICT;
 
 CREATE INDEX jobs_due ON jobs (due_at) WHERE due_at IS NOT NULL;
@@ -91,7 +91,7 @@ CREATE INDEX jobs_kie_duration ON jobs (finished_at) WHERE kie_duration_ms IS NO
 CREATE INDEX jobs_to_erase ON jobs (finished_at) WHERE erased_at IS NULL;
 CREATE INDEX jobs_erased_when_ended ON jobs (finished_at) WHERE erase_when_ended = 1;
 
--- How many jobs there are in each state; kept by the triggers, so that nobody has to count them.
+-- How many jobs there are in each state; maintained by triggers, because counting would read every job.
 CREATE TABLE job_counts (
     state TEXT PRIMARY KEY,
     count INTEGER NOT NULL
@@ -117,8 +117,8 @@ CREATE TABLE source_images (
     file_unique_id TEXT NOT NULL,
     is_photo       INTEGER NOT NULL,
     size           INTEGER,        -- bytes
-    full_url       TEXT,           -- where Kie has it better than Telegram
-    upload_url     TEXT,
+    full_url       TEXT,           -- Kie's copy, if it is better than Telegram's
+    upload_url     TEXT,           -- NULL: not uploaded, or Kie fetches it from Telegram
     uploaded_at    INTEGER,
     PRIMARY KEY (job_id, position)
 ) STRICT, WITHOUT ROWID;
@@ -135,36 +135,36 @@ CREATE TABLE request_messages (
 
 CREATE INDEX request_messages_by_job ON request_messages (job_id, message_id);
 
--- One paid call each.
+-- Paid calls, each written before it is made.
 CREATE TABLE attempts (
     id         INTEGER PRIMARY KEY,
     job_id     INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     reference  TEXT NOT NULL UNIQUE,
     started_at INTEGER NOT NULL,
-    ended_at   INTEGER,            -- when the call was over, whatever came of it
+    ended_at   INTEGER,            -- when the call ended, whatever the outcome
     outcome    TEXT CHECK (outcome IN ('accepted', 'not_ordered', 'uncertain')),
-    task_id    TEXT,
-    cost       REAL                -- credits, as Kie says; NULL where it does not say
+    task_id    TEXT,               -- of an accepted call; else a candidate, to be confirmed by a poll
+    cost       REAL                -- credits, as reported by Kie; NULL if unknown
 ) STRICT;
 
 CREATE INDEX attempts_by_job ON attempts (job_id);
 CREATE INDEX attempts_open ON attempts (started_at) WHERE ended_at IS NULL;
 CREATE INDEX attempts_ended ON attempts (ended_at) WHERE ended_at IS NOT NULL;
--- a task never answers two orders
+-- one task never answers two orders
 CREATE UNIQUE INDEX attempts_by_task ON attempts (task_id) WHERE outcome = 'accepted';
 
--- The queued jobs, in the order in which they are prepared and ordered.
+-- The queued jobs, with the turns that decide in which order they are prepared and ordered.
 CREATE TABLE fair_queue (
     job_id    INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
     chat_id   INTEGER NOT NULL,
-    chat_turn REAL NOT NULL,       -- the chat's turn among the chats
-    user_turn REAL NOT NULL,       -- the user's turn within the chat
-    is_ready  INTEGER NOT NULL,    -- prepared: it only waits for its turn
-    conversion_turn REAL,          -- the user's turn in the conversion queue; NULL: nothing is known to need decoding
-    -- that of the job: when a failed preparation is tried again, or the user is told that it takes long; NULL once
-    -- the former has come
+    chat_turn REAL NOT NULL,       -- the turn of the job among all chats
+    user_turn REAL NOT NULL,       -- the turn of the job within its chat
+    is_ready  INTEGER NOT NULL,    -- whether it is prepared and only waits for its turn
+    conversion_turn REAL,          -- the turn in the conversion queue; NULL: not in it
+    -- that of the job: when to retry a failed preparation, or to notify the user that it takes long; NULL once the
+    -- former has come
     due_at    INTEGER,
-    notified_outage TEXT NOT NULL DEFAULT ''   -- of which outage its group was told
+    notified_outage TEXT NOT NULL DEFAULT ''   -- the outage of which its group was notified
 ) STRICT;
 
 CREATE INDEX fair_queue_in_order ON fair_queue (chat_turn, job_id);
@@ -189,7 +189,8 @@ CREATE TRIGGER jobs_postponed AFTER UPDATE OF due_at ON jobs BEGIN
     UPDATE fair_queue SET due_at = NEW.due_at WHERE job_id = NEW.id;
 END;
 
--- The last turn that each chat (user_id 0) and each user in a chat was given.
+-- The last turn assigned to each chat (user_id 0) and each user in a chat. With chat_id 0, those of the conversion
+-- queue: the last turn of each user and, with user_id 0, the turn served last.
 CREATE TABLE fair_queue_lanes (
     chat_id   INTEGER NOT NULL,
     user_id   INTEGER NOT NULL,
@@ -199,28 +200,28 @@ CREATE TABLE fair_queue_lanes (
 
 CREATE TABLE fair_queue_clock (
     id           INTEGER PRIMARY KEY CHECK (id = 1),
-    virtual_time REAL NOT NULL     -- the turn that was served last
+    virtual_time REAL NOT NULL     -- the chat turn served last
 ) STRICT;
 
 INSERT INTO fair_queue_clock VALUES (1, 0);
 
--- Everything the bot says, before it is sent.
+-- Every message that the bot sends, written in the transaction that causes it (outbox pattern).
 CREATE TABLE outbox (
     id         INTEGER PRIMARY KEY,
-    key        TEXT NOT NULL UNIQUE,
+    key        TEXT NOT NULL UNIQUE, -- for deduplication
     kind       TEXT NOT NULL CHECK (kind IN ('text', 'image', 'file', 'stats_chart', 'reaction', 'progress_message',
         'callback_answer', 'menu', 'deletion')),
     chat_id    INTEGER NOT NULL,
     thread_id  INTEGER,
-    reply_to   INTEGER,              -- of a reaction or a deletion: the message that it is about
+    reply_to   INTEGER,              -- for a reaction or a deletion: the message that it applies to
     body       TEXT NOT NULL,
     callback_query_id TEXT,          -- of a callback answer
     job_id     INTEGER REFERENCES jobs (id) ON DELETE CASCADE,
     is_answer  INTEGER NOT NULL DEFAULT 0,
-    is_requested INTEGER NOT NULL DEFAULT 0,     -- of a progress message: somebody asked for it
-    replaces   TEXT,                 -- of a text: the kind that it stands in place of, if that may still be had
+    is_requested INTEGER NOT NULL DEFAULT 0,     -- of a progress message: the user asked for it
+    replaces   TEXT,                 -- of a text: the kind that it replaces, if that can still be fetched
     written_at INTEGER NOT NULL,
-    due_at     INTEGER,              -- NULL while there is nothing to do about it
+    due_at     INTEGER,              -- NULL while there is nothing to do
     tries      INTEGER NOT NULL DEFAULT 0,
     uncertain_sends INTEGER NOT NULL DEFAULT 0,  -- sends that may have arrived
     ended_at   INTEGER,
@@ -228,14 +229,14 @@ CREATE TABLE outbox (
     message_id INTEGER,
     shown      TEXT,                 -- of a progress message or a menu: what its message shows
     shown_at   INTEGER,
-    revision   INTEGER NOT NULL DEFAULT 0,       -- of these: counts what may have changed it
+    revision   INTEGER NOT NULL DEFAULT 0,       -- of these: counts what may have made it out of date
     is_to_be_deleted INTEGER NOT NULL DEFAULT 0, -- of these: its message is to be deleted
-    -- the queue of its chat in which it waits; the messages of one lane leave in the order in which they are due
+    -- the queue within its chat in which it waits; the messages of one lane are sent in the order of their due times
     lane       TEXT GENERATED ALWAYS AS (
         CASE WHEN kind = 'callback_answer' THEN 'callback_answer'
              WHEN kind IN ('image', 'file', 'stats_chart') THEN 'heavy'
              WHEN kind NOT IN ('progress_message', 'menu', 'reaction') THEN 'message'
-             -- the message is there and only has to be brought up to date
+             -- the message exists in the chat and only has to be updated
              WHEN kind = 'progress_message' AND message_id IS NOT NULL AND NOT is_to_be_deleted THEN 'refresh'
              ELSE 'progress' END
     ) VIRTUAL
@@ -250,13 +251,13 @@ CREATE INDEX outbox_menus ON outbox (coalesce(shown_at, written_at)) WHERE kind 
 CREATE INDEX outbox_ended ON outbox (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX outbox_to_delete ON outbox (ended_at) WHERE job_id IS NULL AND ended_at IS NOT NULL;
 
--- A fair queue over chats: one row for each lane of a chat in which something waits; kept by the triggers.
+-- A fair queue over chats: one row for each lane of a chat with pending messages; maintained by triggers.
 CREATE TABLE outbox_lanes (
     chat_id    INTEGER NOT NULL,
     lane       TEXT NOT NULL,
     due_at     INTEGER NOT NULL,           -- of the first message
-    served_at  INTEGER NOT NULL DEFAULT 0, -- when the message before it was dealt with
-    -- a chat that was served goes behind the others
+    served_at  INTEGER NOT NULL DEFAULT 0, -- when the previous message was sent or given up
+    -- a chat that was just served goes behind the others
     queue_turn INTEGER GENERATED ALWAYS AS (max(due_at, served_at)) VIRTUAL,
     PRIMARY KEY (chat_id, lane)
 ) STRICT, WITHOUT ROWID;
@@ -276,7 +277,7 @@ CREATE TRIGGER outbox_removed AFTER DELETE ON outbox WHEN OLD.due_at IS NOT NULL
         WHERE chat_id = OLD.chat_id AND lane = OLD.lane;
 END;
 
--- after a change of any column that decides about lane and due time
+-- after a change of any column that determines the lane or its due time
 CREATE TRIGGER outbox_changed AFTER UPDATE OF due_at, chat_id, kind, message_id, is_to_be_deleted ON outbox
     WHEN OLD.due_at IS NOT NULL OR NEW.due_at IS NOT NULL BEGIN
     DELETE FROM outbox_lanes WHERE chat_id = OLD.chat_id AND lane = OLD.lane AND NOT EXISTS (
@@ -290,7 +291,7 @@ CREATE TRIGGER outbox_changed AFTER UPDATE OF due_at, chat_id, kind, message_id,
         ON CONFLICT DO UPDATE SET due_at = min(due_at, excluded.due_at);
 END;
 
--- Why nothing is ordered at present; there is no row for a closed breaker.
+-- Why no orders, or no uploads, are made at present; there is no row for a closed breaker.
 CREATE TABLE circuit_breakers (
     name       TEXT PRIMARY KEY,
     opened_at  INTEGER NOT NULL,
@@ -303,7 +304,7 @@ CREATE TABLE circuit_breakers (
 CREATE TABLE bot_identity (
     id     INTEGER PRIMARY KEY CHECK (id = 1),
     bot_id INTEGER NOT NULL,
-    command_menus_digest TEXT      -- of the command menus that Telegram has from us
+    command_menus_digest TEXT      -- of the command menus last sent to Telegram
 ) STRICT;
 
 -- The language of each user's app.
@@ -312,20 +313,20 @@ CREATE TABLE users (
     language TEXT NOT NULL
 ) STRICT;
 
--- What was chosen in a chat, and what is known of a group. A private chat has the user's id.
+-- The preferences of a chat, and what is known about a group. A private chat has the user's id.
 CREATE TABLE chats (
     chat_id         INTEGER PRIMARY KEY,
-    language        TEXT,              -- chosen; NULL: that of the speaker's app
+    language        TEXT,              -- chosen; NULL: that of the user's app
     format          TEXT,              -- chosen; NULL: the default, here and below
     aspect_ratio    TEXT,
     answer_as       TEXT,
-    greeted_at      INTEGER,           -- a group: when the bot said hello
+    greeted_at      INTEGER,           -- a group: when the bot sent its greeting
     added_by        INTEGER,           -- a group: the user who added the bot; NULL: unknown
     former_id       INTEGER,           -- a supergroup: the id that it had as a group
     receives_all_messages INTEGER NOT NULL DEFAULT 0,   -- a group: whether the bot is an administrator
     admins          TEXT,              -- a group: the ids of its administrators, as JSON
     admins_known_at INTEGER,
-    admins_due_at   INTEGER,           -- when to ask for them; NULL: nobody wants to know
+    admins_due_at   INTEGER,           -- when to look them up; NULL: no lookup is pending
     admins_tries    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
@@ -341,7 +342,7 @@ CREATE TABLE access_rules (
     decided_at   INTEGER NOT NULL
 ) STRICT;
 
--- Accepted edits by day, without those that were given back.
+-- Accepted edits by day, without those that were refunded.
 CREATE TABLE daily_usage (
     day      INTEGER NOT NULL,
     scope    TEXT NOT NULL CHECK (scope IN ('user', 'chat', 'all')),
@@ -351,26 +352,26 @@ CREATE TABLE daily_usage (
     PRIMARY KEY (day, scope, scope_id)
 ) STRICT, WITHOUT ROWID;
 
--- What finished tasks cost by Kie's word, by the day on which that became known.
+-- What finished tasks cost, as reported by Kie, by the day on which that became known.
 CREATE TABLE daily_spending (
     day     INTEGER PRIMARY KEY,
     credits REAL NOT NULL
 ) STRICT;
 
--- What Kie said last about the operator's account.
+-- The operator's credit balance, as Kie reported it last.
 CREATE TABLE credit_balance (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
-    balance   REAL,                -- credits; NULL until it was asked for
+    balance   REAL,                -- credits; NULL before the first check
     asked_at  INTEGER,
-    due_at    INTEGER,             -- when to ask again; NULL while nothing is ordered
-    low_since INTEGER              -- since when the balance is so low that the admins were told
+    due_at    INTEGER,             -- when to check it; NULL if no edit has succeeded since the last check
+    low_since INTEGER              -- since when it has been low, of which the admins were notified
 ) STRICT;
 
 INSERT INTO credit_balance (id) VALUES (1);
 
--- Users who have had everything deleted, while there is more than could be erased at once.
+-- Users whose erasure was too much for one transaction and is to be continued.
 CREATE TABLE erasures (
     user_id     INTEGER PRIMARY KEY,
     asked_at    INTEGER NOT NULL,
-    last_job_id INTEGER NOT NULL   -- what was asked for later stays
+    last_job_id INTEGER NOT NULL   -- later requests are kept
 ) STRICT;

@@ -1,17 +1,17 @@
-"""The database file under its connection: the traces of deleted rows in it, and whether it is still there.
+"""The database file under its connection: scrub the traces of deleted rows, and detect a lost file.
 
 With `secure_delete` SQLite overwrites deleted data with zeros, with one exception: when it moves cells between pages,
-copies of them stay in the pages' unallocated space. VACUUM would rewrite the whole file, which takes long for a large
-one. Instead this module follows in the WAL which pages are written, and fills their unallocated space with zeros in
-the file itself, a few pages at a time. That is safe:
+copies of them stay in the unallocated space of pages. VACUUM would rewrite the whole file, which takes long for a large
+one. Instead, this module follows the WAL to learn which pages are written, and fills their unallocated space with zeros
+in the file itself, a few pages at a time. That is safe:
 
 * It happens in the connection's thread, within a write transaction and while the WAL is empty: nothing else writes to
   the file, and a page read from the file is the page that SQLite would read.
 * SQLite never reads unallocated space: a concurrent reader finds the same rows, and so does a start after a power cut
   at any byte.
-* SQLite could write a page from its cache again, with its copies, so the cache is emptied.
+* SQLite could write a page from its cache again, with the copies in it, so the cache is emptied.
 
-Checkpoints are made here and not by SQLite itself, so that nothing is written to a file that replaced ours.
+Checkpoints are made here and not by SQLite, so that nothing is written to a file that replaced ours.
 """
 
 import logging
@@ -29,25 +29,25 @@ from bot.settings import MustRestart
 
 log = logging.getLogger(__name__)
 
-#: Waits at most that many milliseconds for another program that uses the file.
+#: Wait at most this many milliseconds for another program that has locked the file.
 BUSY_TIMEOUT_PRAGMA = "PRAGMA busy_timeout = 5000"
 
-#: Frames of the WAL after which it is copied into the file; SQLite's own default.
+#: Frames in the WAL after which a checkpoint is made; the same as SQLite's default.
 CHECKPOINT_AFTER_FRAMES = 1000
 
-#: Pages that are cleaned in one step, beside those written since the last one; and the maximum of both.
+#: Pages scrubbed per step in addition to the number written since the last one; and the maximum of the sum.
 SCRUBBED_PAGES_PER_STEP, MAX_SCRUBBED_PAGES_PER_STEP = 256, 1024
 
-#: How many of the latest written pages are compared to detect that the file was overwritten.
+#: The number of recently written pages that are compared to detect that the file was overwritten.
 COMPARED_PAGES = 8
 
 
 class ScrubProgress(Enum):
-    """How far the cleaning of the file is."""
+    """The state of the scrub after a step."""
 
-    #: there is no trace of what was deleted before this step
+    #: no trace is left of what was deleted before this step
     DONE = "done"
-    #: there are more pages to clean
+    #: there are more pages to scrub
     MORE = "more"
     #: the WAL cannot be emptied, because another connection reads or writes
     BLOCKED = "hindered"
@@ -70,16 +70,17 @@ class _Fingerprint(NamedTuple):
 
 
 class DatabaseFile:
-    """Handles of our own on the file and its WAL; for the connection's thread only, to be closed after the connection.
+    """Our own handles on the file and its WAL; for the connection's thread only.
 
-    When a process closes any handle on a file, the kernel releases all its POSIX locks on the file, SQLite's included.
+    They must be closed after the connection: when a process closes any handle on a file, the kernel releases all its
+    POSIX locks on the file, SQLite's included.
     """
 
     def __init__(self, path: str) -> None:
-        """Open a file that a connection has opened before. Raises OSError."""
+        """Open a file that the connection has already opened. Raises OSError."""
         self._path = path
         self._handle = os.open(path, os.O_RDWR)
-        target = Path(path).resolve()  # SQLite follows links
+        target = Path(path).resolve()  # as SQLite does with symbolic links
         self._wal_handle = os.open(f"{target}-wal", os.O_RDONLY)
         self._companions = {
             f"{target}{suffix}": _read_file_identity(f"{target}{suffix}") for suffix in ("-wal", "-shm")
@@ -87,14 +88,14 @@ class DatabaseFile:
         self._header = os.pread(self._handle, DATABASE_HEADER_SIZE, 0)
         self._page_size = read_page_size(self._header)
         self._wal = WriteAheadLog(self._wal_handle, self._page_size)
-        #: a byte for each page by its number: 1 where the unallocated space may hold traces
+        #: a byte for each page by its number: 1 if its unallocated space may hold traces
         self._dirty_pages = bytearray(1) + b"\1" * (os.fstat(self._handle).st_size // self._page_size)
         self._dirtied_since = 0
-        #: pages that were cleaned and not flushed to the disk yet
+        #: pages scrubbed but not flushed to the disk yet
         self._unsynced = 0
         self._latest_pages: deque[int] = deque(maxlen=COMPARED_PAGES)
         self._checkpoint_at = CHECKPOINT_AFTER_FRAMES
-        #: whether the whole WAL is copied into the file, so that SQLite's next write restarts it
+        #: whether the whole WAL is checkpointed, so that SQLite's next write restarts it
         self._is_checkpointed = True
         self._known_fingerprint = self._fingerprint()
 
@@ -104,7 +105,7 @@ class DatabaseFile:
         os.close(self._handle)
 
     def on_commit(self, db: sqlite3.Connection) -> None:
-        """Note which pages a commit has written, and copy the WAL into the file if it has grown long."""
+        """Note which pages a commit has written, and make a checkpoint if the WAL has grown long."""
         self._follow_wal()
         if self._wal.frames >= self._checkpoint_at and self.detect_loss() is None:
             self._checkpoint(db)
@@ -112,11 +113,11 @@ class DatabaseFile:
     def scrub_step(self, db: sqlite3.Connection) -> ScrubProgress:
         """Fill the unallocated space of some pages with zeros. Raises sqlite3.Error and OSError.
 
-        However large the file is, a step reads a megabyte (four where much is written at the same time) beside the
-        WAL, and writes no more than that; most steps write next to nothing.
+        However large the file is, a step reads a megabyte (at most four if much is written at the same time) besides
+        the WAL, and writes no more than that; most steps write next to nothing.
         """
         if self.detect_loss() is not None:
-            return ScrubProgress.BLOCKED  # the watchdog is about to detect that as well
+            return ScrubProgress.BLOCKED  # the watchdog will report it
         db.execute("PRAGMA busy_timeout = 0")  # a reader, like a backup, must not block the writer
         try:
             return self._scrub_step(db)
@@ -126,7 +127,7 @@ class DatabaseFile:
             self._known_fingerprint = self._fingerprint()
 
     def detect_loss(self) -> FileLoss | None:
-        """Return how the file was lost, None if it is still the one that was opened and only we wrote to it."""
+        """Return how the file was lost, None if it is still the one that was opened, written only through its WAL."""
         identity = _read_file_identity(self._path)
         if identity is None:
             return FileLoss.DELETED
@@ -136,7 +137,7 @@ class DatabaseFile:
         return FileLoss.OVERWRITTEN if self._is_overwritten() else None
 
     def check_companions(self, db: sqlite3.Connection) -> None:
-        """Raise MustRestart if the WAL or the shared memory file was taken away, after a checkpoint."""
+        """Raise MustRestart, after a checkpoint, if the WAL or the shared memory file was deleted or replaced."""
         lost = next(iter(self._list_lost_companions()), None)
         if lost is not None:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -146,7 +147,7 @@ class DatabaseFile:
             )
 
     def list_own_companions(self) -> list[str]:
-        """Return the files beside the database that belong to this connection."""
+        """Return the paths at which the WAL and the shared memory file are still those of this connection."""
         lost = self._list_lost_companions()
         return [path for path in self._companions if path not in lost]
 
@@ -173,7 +174,7 @@ class DatabaseFile:
         return ScrubProgress.DONE if is_done else ScrubProgress.MORE
 
     def _next_pages(self) -> Iterator[int]:
-        """Yield the pages of this step: more than were written since the last one, so that the work comes to an end."""
+        """Yield the pages of this step: more than were written since the last one, so that the scrub ends."""
         limit = min(SCRUBBED_PAGES_PER_STEP + self._dirtied_since, MAX_SCRUBBED_PAGES_PER_STEP)
         self._dirtied_since = 0
         number = 0
@@ -210,12 +211,12 @@ class DatabaseFile:
             is_blocked, frames, copied = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._is_checkpointed = not is_blocked and frames == copied
         except sqlite3.Error as error:
-            # nothing is lost, as the commit is in the WAL
+            # no data are lost, as the commit is in the WAL
             log.warning("the WAL of %s cannot be copied into it, again later: %s", self._path, error)
         self._known_fingerprint = self._fingerprint()
 
     def _is_overwritten(self) -> bool:
-        """Say whether something was written to the file that comes neither from this process nor from the WAL."""
+        """Say whether the file contains something that comes neither from this process nor from the WAL."""
         now = os.fstat(self._handle)
         if (now.st_mtime_ns, now.st_size) == (self._known_fingerprint.changed_at, self._known_fingerprint.size):
             return False
@@ -258,20 +259,21 @@ def _read_file_identity(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-#: The length of a database file's header, and where it has the page size and, with auto-vacuum only, a root page.
+#: The length of the database header, and its fields for the page size and, with auto-vacuum, the largest root page
+#: (https://www.sqlite.org/fileformat2.html, as everything below).
 DATABASE_HEADER_SIZE, _PAGE_SIZE_FIELD, _LARGEST_ROOT_FIELD = 100, slice(16, 18), slice(52, 56)
 
 #: The header of a b-tree page: its type, first freeblock, number of cells, and where the cells begin.
 _PAGE_HEADER = Struct(">BHHH")
 
-#: The length of such a header by the type of the page.
+#: The length of that header by the type of the page.
 _PAGE_HEADER_LENGTHS = {2: 12, 5: 12, 10: 8, 13: 8}
 
-#: Overflow and freelist pages begin with a page number; from this one on it could look like a b-tree page's type.
+#: Overflow and freelist pages begin with a page number; from this one on, its first byte could be a b-tree page type.
 FIRST_AMBIGUOUS_PAGE = min(_PAGE_HEADER_LENGTHS) << 24
 
-#: The length of a WAL's header, where its salts are, and the header of a frame: its page number; for a commit the size
-#: of the database in pages, else 0; the WAL's salts; a checksum.
+#: The length of the WAL header, its salts, and the header of a frame: the page number; for a commit the size of the
+#: database in pages, else 0; the WAL's salts; a checksum.
 _WAL_HEADER_SIZE, _SALTS, _FRAME_HEADER = 32, slice(16, 24), Struct(">II8s8x")
 
 
@@ -282,14 +284,14 @@ def read_page_size(header: bytes) -> int:
 
 
 def is_pointer_map(number: int, header: bytes) -> bool:
-    """Say whether a page is a pointer map, which only databases with auto-vacuum have."""
+    """Say whether a page is a pointer map page, which only databases with auto-vacuum have."""
     return any(header[_LARGEST_ROOT_FIELD]) and number > 1 and (number - 2) % (read_page_size(header) // 5 + 1) == 0
 
 
 def find_residue(page: bytes, number: int) -> slice | None:
     """Return the unallocated space of a b-tree page if it is not all zeros, else None.
 
-    None for other pages as well, and for one whose header and cells are inconsistent.
+    None also for other pages, and for one whose header and cells are inconsistent.
     """
     begin = DATABASE_HEADER_SIZE if number == 1 else 0
     try:
@@ -299,7 +301,7 @@ def find_residue(page: bytes, number: int) -> slice | None:
         if page.count(0, space.start, space.stop) == max(0, space.stop - space.start):
             return None
         pointers = unpack_from(f">{cells}H", page, begin + length)
-    except (error, KeyError):  # too short, or no b-tree page
+    except (error, KeyError):  # too short, or not a b-tree page
         return None
     used = [*pointers, freeblock] if freeblock else pointers
     return space if space.stop <= len(page) and all(each >= space.stop for each in used) else None
@@ -312,9 +314,9 @@ class WriteAheadLog:
         self._handle = handle
         self._frame_size = _FRAME_HEADER.size + page_size
         self._salts = b""
-        #: how often SQLite has restarted the WAL, as it does once all of it is in the database
+        #: how often SQLite has restarted the WAL, as it does after a complete checkpoint
         self.generation = 0
-        #: the frames since then, up to the last commit
+        #: the number of frames since then, up to the last commit
         self.frames = 0
 
     def follow(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Conversions that take as long as a test wants: each converter process waits for a signal."""
+"""Conversions that take as long as a test wants: each converter process waits to be released."""
 
 import os
 import sys
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-#: The script that the bot starts in place of Python. Shells read a pipe byte by byte, so each takes one line.
+#: The script that the bot starts in place of Python. Shells read a pipe byte by byte, so each consumes one line.
 SCRIPT = '#!/bin/sh\nread go < {gate}\nexec {python} "$@"\n'
 
 
 class SlowConversions:
-    """Converter processes that wait."""
+    """Converter processes that wait until they are released."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         gate, script = folder / "gate", folder / "python"
@@ -22,7 +22,7 @@ class SlowConversions:
         monkeypatch.setattr(sys, "executable", str(script))
 
     def release(self, count: int = 1) -> None:
-        """Let some of them start."""
+        """Release `count` of them."""
         os.write(self._gate, b"go\n" * count)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ COLOURS = ("red", "green", "blue")
 
 
 async def _receive_and_wait(house: BotHarness, seconds: float = 3.0) -> None:
-    """Receive the updates, and let some seconds pass."""
+    """Receive the updates, and advance the time."""
     await house.receive_updates()
     await _advance(house, seconds)
 

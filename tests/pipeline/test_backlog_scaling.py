@@ -1,6 +1,6 @@
 """The cost of an event does not grow with the backlog, and a user with few requests does not wait for one with many.
 
-The cost is counted in steps of SQLite's machine, not timed.
+The cost is the number of SQLite virtual machine steps, not a time.
 """
 
 import sqlite3
@@ -22,14 +22,14 @@ from tests.process_harness import make_photo, render_english
 
 FEW, MANY = 200, 10_000
 
-#: By how much the cost may grow with a backlog fifty times as large: deeper trees, and no more.
+#: The factor by which the cost may grow if the backlog grows fifty-fold: just the deeper b-trees.
 MAX_FACTOR = 1.5
 
 FillBacklog = Callable[[Any, int, int, int], None]
 
 
 async def _compare_costs(house: BotHarness, fill: FillBacklog, work: Callable[[Transaction], Any]) -> tuple[int, int]:
-    """Return the steps of a unit of work with a small backlog, and with a large one."""
+    """Return the cost of a unit of work with a small backlog, and with a large one."""
     db, now = house.bot.db, house.clock.instant()
     await db.transact(lambda tx: fill(tx.jobs._db, 1, FEW, now))
     few = await _settle_database(db, work)
@@ -38,12 +38,12 @@ async def _compare_costs(house: BotHarness, fill: FillBacklog, work: Callable[[T
 
 
 async def _settle_database(db: Database, work: Callable[[Transaction], Any]) -> int:
-    await db.transact(work)  # the first one does what is to be done once
+    await db.transact(work)  # the first run also does what is done only once
     return await count_vm_steps(db, work)
 
 
 def _make_plan(house: BotHarness, *held: int) -> Callable[[Transaction], DispatchPlan]:
-    """Return a unit of work that plans with nothing in flight and some chats held."""
+    """Return a unit of work that makes a plan with nothing in flight and some chats held back."""
     in_flight = WorkInFlight(messages=outbox.OutboxExclusions(held_chat_ids=frozenset(held)))
     worker = house.bot.worker
     return lambda tx: make_plan(
@@ -179,7 +179,7 @@ async def test_a_newcomer_is_asked_for_words_beside_more_than_can_be_said(house:
 
 
 async def test_each_chat_is_served_in_turn(house: BotHarness) -> None:
-    """However long ago its messages were due."""
+    """It does not matter how long ago its messages were due."""
     db, now = house.bot.db, house.clock.instant()
 
     def serve(tx: Transaction, after: int) -> int:
@@ -246,14 +246,14 @@ async def test_a_place_is_exact_at_the_front_and_that_of_a_moment_ago_far_behind
 
 EVE = 6666
 
-#: The first id of the jobs of a backlog, and the first of the chats that they are for.
+#: The first id of the jobs of a backlog, and of their chats.
 FIRST_JOB, FIRST_CHAT = 1_000_000, 7000
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)"
 
 
 async def count_vm_steps(db: Database, work: Callable[[Transaction], Any]) -> int:
-    """Return how many steps SQLite's machine takes for a unit of work: a count that knows no clock."""
+    """Return how many SQLite virtual machine steps a unit of work takes, which is deterministic."""
 
     def counted(tx: Transaction) -> int:
         steps = 0
@@ -273,7 +273,7 @@ async def count_vm_steps(db: Database, work: Callable[[Transaction], Any]) -> in
 
 
 def insert_texts(db: sqlite3.Connection, first: int, last: int, now: Instant, *, chat_id: int = EVE) -> None:
-    """Let texts wait for a chat, all long due."""
+    """Insert overdue texts for a chat."""
     db.execute(
         f"{_NUMBERS} INSERT INTO outbox (key, kind, chat_id, body, written_at, due_at)"  # noqa: S608 - no data in it
         " SELECT printf('text:%d:%d', ?3, i), 'text', ?3, 'no', ?4, ?4 - 1000000 + i FROM n",
@@ -291,7 +291,7 @@ def insert_requests(
     is_ready: bool = False,
     in_groups: bool = False,
 ) -> None:
-    """Let complete requests of a hundred chats wait in the line, with a status each that is due, the last one first."""
+    """Insert queued requests of a hundred chats, each with a progress message that is due, the last one first."""
     sign = -1 if in_groups else 1
     db.execute(
         f"{_NUMBERS} INSERT INTO jobs"  # noqa: S608 - no data in it
@@ -319,7 +319,7 @@ def insert_requests(
 
 
 def make_stored_updates(first: int, last: int, now: Instant, *, chat_id: int = EVE) -> list[StoredUpdate]:
-    """Return updates with words of one person."""
+    """Return updates with text messages of one user."""
     body = (
         '{"update_id": %d, "message": {"message_id": %d, "date": 1, "text": "word", "chat": {"id": %d, "type": "%s"},'
     )

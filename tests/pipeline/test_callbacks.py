@@ -1,4 +1,4 @@
-"""Callbacks from Kie: the image comes at once and after a single poll, but nothing depends on them."""
+"""Callbacks from Kie: with them an image comes at once and after a single poll, but nothing depends on them."""
 
 import asyncio
 import tempfile
@@ -53,14 +53,13 @@ async def _attempt(house: BotHarness, job_id: int = 1) -> Attempt:
 
 
 async def _call_back(house: BotHarness, reference: str, body: object) -> int:
-    """Send a callback with a reference, and let the bot react."""
+    """Send a callback with a reference, and let the bot process it."""
     status = await house.kie.send_callback(f"{house.reverse_proxy.url}/kie/callback/{reference}", body)
     await house.settle()
     return status
 
 
 async def _finish_tasks_without_callback(house: BotHarness) -> None:
-    """Let every task finish without a callback."""
     await house.kie.wait_for(house._are_results_ready)
     for task_id in house.kie.tasks:
         house.kie.finish_task(task_id)
@@ -70,7 +69,7 @@ def _question(house: BotHarness) -> bool:
     return bool(house.progress_message()["text"] == render_english("doubt"))
 
 
-# -- what callbacks save
+# -- the benefit of callbacks
 
 
 async def test_a_picture_comes_when_kie_calls_and_costs_one_look(called: BotHarness) -> None:
@@ -267,7 +266,7 @@ async def test_a_callback_about_an_order_that_kie_turned_away_is_too_late(called
     assert ((await called.read_job()).state, _count_polls(called)) == (State.CANCELLED, 0)
 
 
-# -- a callback is never believed
+# -- a callback is never trusted
 
 
 @pytest.mark.parametrize(
@@ -452,7 +451,7 @@ async def test_if_callbacks_are_switched_off_the_person_is_asked_at_the_next_sta
         assert _question(called)
 
 
-# -- whose task it is
+# -- the ownership of a task
 
 
 async def test_where_kie_does_not_echo_the_address_our_upload_shows_that_it_is_ours(called: BotHarness) -> None:
@@ -565,7 +564,7 @@ async def test_a_callback_that_names_no_task_leaves_a_doubt_as_it_is(called: Bot
 
 
 async def _hold_order_response(house: BotHarness, **answer: Any) -> tuple["asyncio.Task[None]", Fault, Attempt]:
-    """Place an order whose answer Kie holds back while its task finishes."""
+    """Place an order to which Kie delays its answer until the task has finished."""
     held = Fault(FaultKind.HOLD_RESPONSE, **answer)
     house.kie.faults.add("createTask", held)
     house.ada.send_photo(make_photo(), caption="make it snow")
@@ -640,7 +639,7 @@ async def test_a_callback_that_contradicts_the_answer_is_looked_into_before_anyt
 
 
 async def _make_order_uncertain(house: BotHarness) -> Attempt:
-    """Let Ada be asked about an uncertain order whose task finishes meanwhile without a callback."""
+    """Have Ada asked about an uncertain order whose task meanwhile finishes without a callback."""
     house.kie.callbacks.options = CallbackOptions(lost=True)
     house.kie.faults.add("createTask", CUT_AFTER)
     await house.request_edit(make_photo())

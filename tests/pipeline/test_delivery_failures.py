@@ -72,7 +72,7 @@ async def test_a_picture_that_is_never_confirmed_is_not_sent_for_ever(house: Bot
 
 
 async def _crash_while_sending(house: BotHarness) -> None:
-    """Let the process die after the image was delivered, before the bot learns of it."""
+    """Kill the process after the image was delivered, before the bot learns of it."""
     sends = _count_sends(house)
     house.telegram.faults.always("sendPhoto", Fault(FaultKind.HOLD_RESPONSE))
     turn = asyncio.create_task(house.run_due_work())
@@ -144,7 +144,7 @@ async def test_an_answer_that_may_stand_in_the_status_message_is_left_there(hous
     assert house.sent_texts() == [render_english("answer-unconfirmed")]
 
 
-#: Answers after Telegram has delivered: a gateway's page, its own failure, and no valid answer at all.
+#: Responses after a delivery: an error page of a gateway, an error of Telegram's, and unexpected content.
 AFTER_DELIVERY = {
     "502 page": (502, b"<html>502 Bad Gateway</html>"),
     "500": (500, b'{"ok":false,"error_code":500,"description":"Internal Server Error"}'),

@@ -1,4 +1,4 @@
-"""An unexpected error ends neither the process nor the work for others; here it is injected into functions."""
+"""An unexpected error stops neither the process nor the work for others (by injecting errors into functions)."""
 
 import asyncio
 from collections.abc import Callable
@@ -39,7 +39,7 @@ ADMIN = 9009
 
 
 class InjectedError:
-    """A function of the bot that raises an error where `when` says so of its arguments."""
+    """Patches a function of the bot so that it raises an error if `when` is true of its arguments."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ async def test_a_mistake_about_administrators_leaves_nobody_waiting(
     assert mistake.times == 1
 
 
-#: Where to inject an error, and whether the image is delivered all the same.
+#: Where to inject an error, and whether the image is delivered nevertheless.
 FAILING_STEPS: dict[str, tuple[object, str, bool]] = {
     "prepared": (ImagePreparer, "run", False),
     "prepared, and put off": (Worker, "_try_job_step", False),
@@ -238,7 +238,7 @@ async def test_a_group_that_cannot_be_told_keeps_no_other_from_being_told(
         here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group)
     await house.receive_updates()
     await house.advance_time(5)
-    house.ada.send_text("/help")  # which wakes the worker
+    house.ada.send_text("/help")  # wakes the worker
     await house.process_updates()
     await house.advance_time(5)
     assert [len(here.sent_texts()) for here in groups] == [0, 1]
@@ -351,7 +351,7 @@ async def test_a_round_of_retention_that_breaks_off_comes_again(
 ) -> None:
     mistake = InjectedError(monkeypatch, type(house.bot.retention), "erase_batch")
     going = asyncio.create_task(house.bot.retention.run())
-    while not mistake.times:  # noqa: ASYNC110 - a mistake is no event
+    while not mistake.times:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0)
     await house.bot.db.transact(lambda _: None)
     await asyncio.sleep(0)
@@ -362,7 +362,7 @@ async def test_a_round_of_retention_that_breaks_off_comes_again(
 async def test_menus_that_cannot_be_told_end_nothing(house: BotHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     mistake = InjectedError(monkeypatch, BotCommands, "publish")
     going = asyncio.create_task(house.bot.bot_commands.run())
-    while not mistake.times:  # noqa: ASYNC110 - a mistake is no event
+    while not mistake.times:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0)
     assert not going.done()
     going.cancel()

@@ -1,4 +1,4 @@
-"""The ends of a job, and what the user and the admins are told."""
+"""How jobs end, and what the user and the admins are notified of."""
 
 from bot.job import FailureReason, State
 from bot.sandbox.fault_injection import HTML_502

@@ -1,4 +1,4 @@
-"""In groups: a reaction to an accepted request, the chat action, the image, and a reaction at the end."""
+"""Edits in groups: a reaction to an accepted request, the chat action, the image, and a reaction at the end."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Implausible numbers from Kie or Telegram are ignored: the bot goes on, and the daily limit of credits holds."""
+"""Implausible numbers from Kie or Telegram are ignored: the bot goes on, and the daily credit limit holds."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from tests.process_harness import make_photo, query_database
 ADMIN = 9009
 DAY_MS = 86_400_000
 
-#: Implausible values in a task record, by what is wrong.
+#: Implausible values in a task record, by the kind of error.
 IMPLAUSIBLE_PRICES: dict[str, dict[str, Any]] = {
     "more than all": {"creditsConsumed": 1e308},
     "a lot": {"creditsConsumed": 10_001},

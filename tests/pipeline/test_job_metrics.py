@@ -1,4 +1,4 @@
-"""Job metrics keep a bounded amount in memory, and a clock that was set back spoils none of them."""
+"""Job metrics use bounded memory, and a clock that is set back does not distort them."""
 
 from bot.job import State
 from bot.metrics import Metrics

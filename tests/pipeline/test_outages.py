@@ -29,7 +29,6 @@ async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
 
 
 async def _request_edits(house: BotHarness, count: int) -> list[Person]:
-    """Let some users request an edit each."""
     people = [house.telegram.person(user_id=5000 + number) for number in range(count)]
     photo = make_photo(size=(16, 16))
     for person in people:
@@ -39,7 +38,7 @@ async def _request_edits(house: BotHarness, count: int) -> list[Person]:
 
 
 async def _advance_in_steps(house: BotHarness, seconds: float, step: float) -> None:
-    """Let time pass in which only the bot acts."""
+    """Advance the time in steps, in which only the bot acts."""
     for _ in range(round(seconds / step)):
         await house.run_due_work()
         house.clock.now += step
@@ -47,13 +46,12 @@ async def _advance_in_steps(house: BotHarness, seconds: float, step: float) -> N
 
 
 async def _advance_with_kie_working(house: BotHarness) -> None:
-    """Let some minutes pass in which Kie works on its tasks."""
+    """Let some minutes pass in which Kie finishes its tasks."""
     for _ in range(4):
         await house.advance_time(45)
 
 
 def _assert_no_flood_and_no_double_payment(house: BotHarness) -> None:
-    """Check that nobody was flooded and nothing was paid twice."""
     refused = [call for call in house.telegram.calls if call.error is not None and "Too Many" in call.error]
     assert refused == []
     assert house.kie.refused_by_rate == 0

@@ -35,7 +35,7 @@ PRIOR = make_prior_distribution(10)
 
 
 def _share_ended(shares: DurationDistribution, age: float) -> float:
-    """Return roughly the share of tasks that have ended by an age."""
+    """Return the approximate share of tasks that have ended by an age."""
     return sum(share for share, until in zip(shares, AGES[1:], strict=True) if until <= age)
 
 
@@ -174,7 +174,7 @@ def test_a_look_is_not_taken_before_its_time() -> None:
 
 
 def _simulate_polls(polls: PollQueue, seconds: int, intervals: dict[int, int]) -> list[tuple[int, int]]:
-    """Return which job was polled when, while each asks for its next poll after its interval in milliseconds."""
+    """Return which job was polled when, if each requests its next poll after its interval in milliseconds."""
     polled = []
     for now in range(START_MS, START_MS + seconds * 1000, 1000 // MAX_POLLS_PER_SECOND):
         job_id = polls.pop_due(now)
@@ -212,7 +212,7 @@ def test_one_that_wants_to_be_looked_at_all_the_time_keeps_nobody_waiting() -> N
 
 
 async def _count_polls_of_next_task(house: BotHarness, seconds: float) -> int:
-    """Let Ada request an edit, and count the polls of its task within so many seconds."""
+    """Have Ada request an edit, and count the polls of its task within `seconds`."""
     house.kie.script_outcomes(STUCK)
     before = len(house.kie.calls_named("recordInfo"))
     await house.request_edit(make_photo())
@@ -221,7 +221,6 @@ async def _count_polls_of_next_task(house: BotHarness, seconds: float) -> int:
 
 
 async def _store_finished_tasks(house: BotHarness, number: int, seconds: float) -> None:
-    """Store tasks that finished earlier."""
     for position in range(number):
         await house.bot.db.transact(partial(_store_finished_task, position=position, seconds=seconds))
 
@@ -256,7 +255,7 @@ async def test_each_task_that_finishes_is_learned_from(house: BotHarness) -> Non
 
 
 async def test_of_a_task_that_kie_did_not_time_nothing_is_learned(house: BotHarness) -> None:
-    """Only the time of our poll is known: learning from it would make polls later and later."""
+    """Only the time of our poll is known, and learning from that would make polls later and later."""
     await house.request_edit(make_photo())
     await house.kie.wait_for(house._are_results_ready)
     [task] = house.kie.tasks.values()

@@ -1,4 +1,4 @@
-"""Polls of a running task: without news they read no row, and the one that finds the end reads it."""
+"""Polls of a running task: unless something has changed they read no row, and then they read the current one."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.bot_harness import BotHarness, open_bot_harness
 from tests.group_harness import create_group
 from tests.process_harness import make_photo
 
-#: Seconds that a task takes here, which is several polls.
+#: Seconds that a task takes here, long enough for several polls.
 TASK_SECONDS = 25.0
 
 SLOW_KIE = {"duration": lambda: TASK_SECONDS}

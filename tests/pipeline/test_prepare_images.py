@@ -1,4 +1,4 @@
-"""Which images reach Kie, and which are declined with an explanation before anything is ordered."""
+"""Which images reach Kie, and which are refused with an explanation before anything is ordered."""
 
 import io
 from pathlib import Path
@@ -228,7 +228,7 @@ async def test_kie_is_given_telegrams_address_which_is_stored_nowhere(tmp_path: 
     assert all(TOKEN.encode() not in file.read_bytes() for file in tmp_path.iterdir())
 
 
-#: Already upright, so only their metadata has to be removed.
+#: These are upright, so only their metadata must be removed.
 UPRIGHT_FILES = {
     f"upright {kind}": encode_image(kind, exif=make_exif(1, camera="canary")) for kind in ("JPEG", "PNG", "WEBP")
 }

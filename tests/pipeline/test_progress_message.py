@@ -1,4 +1,4 @@
-"""The progress message: what it says, how rarely it changes, and that it is deleted."""
+"""The progress message: its content, how rarely it is edited, and its deletion."""
 
 import asyncio
 import re
@@ -30,7 +30,6 @@ def _buttons(message: dict[str, Any]) -> list[str]:
 
 
 async def _others_request_edits(house: BotHarness, count: int) -> list[Person]:
-    """Let other users request an edit, one after the other."""
     people = [house.telegram.person(user_id=5001 + number) for number in range(count)]
     for person in people:
         person.send_photo(make_photo(), caption="make it snow")
@@ -121,7 +120,7 @@ async def test_an_order_that_has_to_be_repeated_can_be_cancelled_meanwhile(tmp_p
         assert _buttons(house.progress_message()) == ["Cancel"]
 
 
-# -- how rarely it changes
+# -- how rarely it is edited
 
 
 async def test_an_edit_costs_one_message_and_one_change_at_the_most(house: BotHarness) -> None:

@@ -1,4 +1,4 @@
-"""The progress message stays correct through faults, and never delays other messages."""
+"""The progress message stays correct despite faults, and never delays other messages."""
 
 from bot.i18n import sentence
 from bot.job import State
@@ -20,7 +20,6 @@ def _calls(house: BotHarness, method: str) -> int:
 
 
 def _refuse_orders_for_now(house: BotHarness) -> None:
-    """Let Kie refuse all orders for now."""
     house.kie.faults.always(
         "createTask", Fault(FaultKind.RESPOND, status=200, body=b'{"code":455,"msg":"maintenance"}')
     )
@@ -78,7 +77,7 @@ async def test_between_a_refusal_and_its_repetition_it_says_that_it_waits(house:
 
 
 async def test_a_person_without_a_status_is_told_as_well_that_it_waits(house: BotHarness) -> None:
-    """Jobs of an earlier version have no progress message."""
+    """A job that has no progress message gets one."""
     _refuse_orders_for_now(house)
     await house.request_edit(make_photo())
     await house.bot.db.transact(lambda tx: tx.outbox._db.execute("DELETE FROM outbox"))
@@ -116,7 +115,7 @@ def _queue_thousands_before(tx: Transaction) -> None:
 
 
 async def test_an_answer_is_found_before_any_number_of_statuses(house: BotHarness) -> None:
-    """After an outage ten thousand progress messages may be due, and an answer must not wait for them."""
+    """After an outage ten thousand progress messages may be due; an answer must not wait for them."""
 
     def fill(tx: Transaction) -> list[str]:
         tx.outbox._db.execute(
@@ -139,7 +138,7 @@ async def test_the_doubt_about_an_answer_survives_a_crash_and_a_failed_fetch(hou
 
 
 async def _crash_after_send(house: BotHarness) -> None:
-    """Restart in the state that a kill between the send of an image and its commit leaves."""
+    """Restart in the state after a kill between the send of an image and its commit."""
     await house.request_edit(make_photo())
     house.telegram.faults.add("sendPhoto", CUT_AFTER)
     house.telegram.faults.always("getMe", Fault(FaultKind.DISCONNECT_BEFORE))

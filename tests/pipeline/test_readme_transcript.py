@@ -1,4 +1,4 @@
-"""The conversation in the README is a real one."""
+"""The conversation in the README is what really happens."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ class TranscriptWriter:
         self.lines: list[str] = []
 
     def write(self) -> None:
-        """Record what is new."""
+        """Record the events since the last call."""
         for message in self.group.harness.telegram.messages(self.group.group.id):
             if message["message_id"] not in self._written:
                 self._written.add(message["message_id"])

@@ -1,4 +1,4 @@
-"""Downloads that fail: the result is fetched later, and the user is told the truth and can ask for it again."""
+"""Failed downloads: the result is fetched later; the user gets correct information, and can request it again."""
 
 import json
 from dataclasses import replace
@@ -40,13 +40,12 @@ INVALID_RESULTS = {
 
 
 async def _finish_task(house: BotHarness) -> None:
-    """Let Ada request an edit, and Kie finish it."""
     await house.request_edit(make_photo())
     await house.advance_time(30)
 
 
 async def _exhaust_download_retries(house: BotHarness) -> dict[str, Any]:
-    """Let the download be given up; return the message that says so."""
+    """Wait until the download is given up; return the message that says so."""
     house.kie.faults.always("result", INVALID_RESULTS["page"])
     await _finish_task(house)
     house.clock.now += 3 * DAY
@@ -117,7 +116,7 @@ async def test_it_is_tried_for_longer_than_a_passing_trouble_lasts(house: BotHar
     assert house.sent_texts() == []
 
 
-# -- what the user is told
+# -- what the user is notified of
 
 
 @pytest.mark.parametrize("fault", [INVALID_RESULTS["page"], HTML_502, NOT_FOUND])
@@ -397,7 +396,7 @@ async def test_a_reply_to_an_answer_is_about_kies_copy_where_that_can_be_had_in_
     assert second.inputs == [better]
 
 
-# -- where the URL is stored
+# -- records without the usual URL
 
 
 async def test_a_picture_whose_address_stands_elsewhere_comes(house: BotHarness) -> None:

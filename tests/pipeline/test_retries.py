@@ -17,7 +17,7 @@ RULES = RetryRules(frozenset(), 900.0, 2.0)
 
 
 async def _fail_repeatedly(house: BotHarness, error: Exception) -> State:
-    """Let a step of the only job fail repeatedly, and return the state of the job."""
+    """Make a step of the only job fail repeatedly, and return the state of the job."""
     job = await house.read_job()
     for _ in range(MAX_TRIES + 5):
         if job.state is State.QUEUED:

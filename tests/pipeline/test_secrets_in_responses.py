@@ -1,6 +1,7 @@
 """Secrets in responses of Kie and Telegram are neither shown nor stored, counted or logged.
 
-Closing a harness searches its unfiltered log, its files and the chats for secrets. Here the other side quotes them.
+Closing a harness searches its unfiltered log, its files and the chats for secrets. In these tests the other side quotes
+them.
 """
 
 import json
@@ -26,7 +27,7 @@ ADMIN = 9009
 TOKEN_SECRET = TOKEN.partition(":")[2]
 IN_ADDRESS = f"https://api.telegram.org/file/bot{TOKEN}/photos/file_7.jpg"
 
-#: Forms in which Kie's error texts may contain them.
+#: Forms in which Kie's error texts may contain secrets.
 TEXTS_WITH_SECRETS: dict[str, str] = {
     "the address of the picture": f"Image fetch failed: {IN_ADDRESS}",
     "escaped": f"Image fetch failed: {IN_ADDRESS.replace(':', '%3A').replace('/', '%2F')}",
@@ -49,7 +50,7 @@ async def _open_observed_harness(folder: Path, **settings: Any) -> AsyncIterator
 
 
 def _has_no_secret(text: str) -> bool:
-    """Say whether a text has no usable part of a secret."""
+    """Say whether a text contains no usable part of a secret."""
     return not any(part in text.lower() for part in ("canary", "%63%61%6e%61%72%79", "\\u0063\\u0061", "stranger"))
 
 

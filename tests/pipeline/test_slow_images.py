@@ -1,6 +1,6 @@
 """A slow image delays only its sender: attacks with files that take long to decode, download or upload.
 
-The slow operation is held until the test ends, so a test in which anybody else must wait for it never ends.
+The slow operation is held until the test ends, so a test in which another user must wait for it times out.
 """
 
 import asyncio
@@ -45,7 +45,6 @@ def eve(house: BotHarness) -> Person:
 
 
 def _file_to_decode(colour: str = "navy") -> bytes:
-    """Return an image that has to be decoded."""
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), colour).save(buffer, "BMP")
     return buffer.getvalue()
@@ -53,12 +52,11 @@ def _file_to_decode(colour: str = "navy") -> bytes:
 
 @asynccontextmanager
 async def _run_worker(house: BotHarness) -> AsyncIterator[None]:
-    """Run the worker in the background."""
     working = asyncio.create_task(house.bot.worker.run())
     try:
         yield
     except BaseException:
-        working.cancel()  # a held operation may never be released
+        working.cancel()  # or a held operation would never be released
         await asyncio.wait([working])
         raise
     house.bot.worker.stop()
@@ -70,12 +68,11 @@ def _send(person: Person, content: bytes, caption: str) -> None:
 
 
 async def _wait_for_conversions(house: BotHarness, count: int = 1) -> None:
-    """Wait until some jobs are in the conversion lane."""
     await _wait_until(lambda: len(house.bot.worker._steps.image_preparer.lane.jobs) >= count)
 
 
 async def _receive_album(house: BotHarness) -> None:
-    """Receive the updates, and let the time pass in which an album may grow."""
+    """Receive the updates, and let the time pass in which albums may get more items."""
     await house.receive_updates()
     house.clock.now += MAX_ALBUM_SECONDS
     await house.bot.db.transact(
@@ -84,7 +81,7 @@ async def _receive_album(house: BotHarness) -> None:
 
 
 async def _wait_for_orders(house: BotHarness, count: int) -> list[str]:
-    """Wait for so many orders, and return the prompts of all orders in order."""
+    """Wait for `count` orders, and return the prompts of all orders, the oldest first."""
     await house.kie.wait_for(lambda: len(house.kie.tasks) >= count, TIMEOUT_SECONDS)
     return [task.prompt for task in house.kie.tasks.values()]
 
@@ -180,7 +177,7 @@ async def test_huge_files_of_one_person_leave_room_for_others(house: BotHarness,
     await _receive_album(house)
     async with _run_worker(house):
         await _wait_until(lambda: len(_count_calls(house, "getFile")) >= 3)
-        for _ in range(1000):  # until it has every slot that it can get
+        for _ in range(1000):  # until the user has every slot that one user can get
             await asyncio.sleep(0)
         house.telegram.faults.clear("file")
         house.ada.send_photo(make_photo(), caption="ada")
@@ -219,7 +216,7 @@ def _advance_a_moment(house: BotHarness) -> bool:
 
 
 def _make_all_due(tx: Transaction) -> None:
-    """Make everything in the outbox due, that of the oldest job first."""
+    """Make everything in the outbox due, messages of the oldest job first."""
     tx.jobs._db.execute("UPDATE outbox SET due_at = job_id WHERE due_at IS NOT NULL")
 
 
@@ -228,7 +225,7 @@ def _count_calls(house: BotHarness, method: str) -> list[TelegramCall]:
 
 
 async def _wait_until(happened: Callable[[], bool]) -> None:
-    """Let other tasks run until a condition holds that sets no event."""
+    """Let other tasks run until a condition holds for which there is no event."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while not happened():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0)

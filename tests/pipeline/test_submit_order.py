@@ -1,4 +1,4 @@
-"""The paid call: what is stored, repeated, given up, or left to the user."""
+"""Orders (the paid calls): what is stored, retried, given up, or left to the user."""
 
 import asyncio
 from functools import partial
@@ -160,7 +160,7 @@ async def test_what_waits_behind_one_that_is_prepared_alone_is_prepared_as_soon_
 
 
 def _start_upload_probe(tx: Transaction, *, job_id: int, since: Instant) -> None:
-    """Open the upload breaker, and put a job first that has nothing left to upload."""
+    """Open the upload breaker, and put a job without pending uploads first."""
     tx.circuit_breakers.open(CircuitBreaker(UPLOADS, since - 2000, since - 1, 1))
     tx.fair_queue.set_ready(job_id, is_ready=False)
     job = tx.jobs.get(job_id)

@@ -1,4 +1,4 @@
-"""Kie mixes up tasks: no user gets another's image, nothing is ordered again without a decision, all are told."""
+"""Kie mixes up tasks: no user gets another's image, nothing is ordered again undecided, and all are notified."""
 
 import json
 import sqlite3
@@ -42,7 +42,7 @@ async def _bob_requests_edit(house: BotHarness) -> None:
 
 
 async def _create_foreign_task(house: BotHarness, prompt: str = "a secret of theirs") -> str:
-    """Order with the same account, but not by this bot; return the task."""
+    """Order with the same account but not by this bot; return the task id."""
     kie = KieClient(
         api_url=house.kie.url,
         upload_url=house.kie.url,
@@ -150,7 +150,7 @@ async def test_a_task_that_another_job_holds_is_left_until_that_one_has_been_loo
     async with _open_harness(tmp_path, is_called=True) as house:
         theirs = await _create_foreign_task(house)
         house.kie.answer_with_other_tasks(theirs)
-        await house.request_edit(make_photo())  # its own task is the second one
+        await house.request_edit(make_photo())  # its own task is the second
         own = list(house.kie.tasks)[1]
         house.kie.answer_with_other_tasks(own)
         await _bob_requests_edit(house)

@@ -1,7 +1,7 @@
 """Two workers on one database, which the lock file forbids: even then nothing is paid twice.
 
-An order is begun by a compare-and-set on the state that was read. Messages are
-another matter: what is being sent is known to the worker that sends it.
+An order begins with a compare-and-set on the state that was read. Messages have no such protection: only the worker
+that sends one knows that it is in flight.
 """
 
 import asyncio
@@ -23,7 +23,6 @@ from tests.process_harness import TOKEN, make_photo
 
 
 async def _wire_second_worker(house: BotHarness, stack: AsyncExitStack) -> Worker:
-    """Wire a second worker over the database of the first."""
     bot, tls = house.bot, load_tls_context()
     chat = TelegramClient(token=TOKEN, api_url=house.telegram.url, tls=tls, redact=str)
     stack.push_async_callback(chat.aclose)

@@ -1,4 +1,4 @@
-"""Which jobs are started next: no user holds all slots, in however many chats."""
+"""Which jobs are started next: no user takes all slots, however many chats they use."""
 
 import asyncio
 from collections import Counter
@@ -25,7 +25,6 @@ def _queue_job(tx: Transaction, message_id: int, user: int, *, converts: bool = 
 
 
 async def _due_jobs(house: BotHarness, in_flight: WorkInFlight) -> tuple[list[Job], list[Job]]:
-    """Return the jobs to prepare and those to convert."""
     containment, now = house.bot.worker._containment, house.clock.instant()
     return await house.bot.db.transact(
         lambda tx: find_due_jobs(tx, containment, tx.read_due_times(), [], now, in_flight)

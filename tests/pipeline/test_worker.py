@@ -1,4 +1,4 @@
-"""The worker plans after every wake, but never in a hot loop, and misses no wake."""
+"""The worker plans after every wakeup, but never in a hot loop, and misses no wakeup."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ from tests.process_harness import make_photo
 
 @pytest.fixture
 def plans(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every plan that is made."""
+    """The plans that are made, in order."""
     made: list[Any] = []
 
     def record(*arguments: Any) -> Any:
@@ -72,7 +72,7 @@ async def test_what_cannot_be_started_before_something_ends_takes_no_plan(house:
         house.ada.send_text("/help")
     await house.receive_updates()
     working = asyncio.create_task(house.bot.worker.run())
-    while not house.bot.worker._messages_in_flight:  # noqa: ASYNC110 - the start of a call is no event
+    while not house.bot.worker._messages_in_flight:  # noqa: ASYNC110 - there is no event for the start of a call
         await asyncio.sleep(0)
     house.clock.now += 1.0  # past every rate limit
     house.bot.worker.wake()

@@ -1,4 +1,4 @@
-"""A simulation of tasks whose callbacks arrive or get lost, and of the cost of polling them; drawn with a seed."""
+"""A seeded Monte Carlo simulation of tasks whose callbacks arrive or get lost, and of the cost of polling them."""
 
 import math
 import random
@@ -10,13 +10,13 @@ from bot.pipeline.callback_tracker import CallbackLossRate
 from bot.pipeline.poll_schedule import POLL_COST, DurationDistribution, compute_poll_schedule
 from tests.poll_schedule.poll_cost_model import DurationModel, poll_ages
 
-#: Seconds that a callback takes on average.
+#: Mean latency of a callback in seconds.
 CALLBACK_LATENCY = 0.3
 
 
 @dataclass(frozen=True)
 class CallbackSimulationResult:
-    """The cost of tasks one after the other: seconds until their end was found, and polls."""
+    """For each task in order: the seconds until its end was found, and the number of polls."""
 
     delays: list[float]
     polls: list[int]
@@ -28,7 +28,7 @@ class CallbackSimulationResult:
 
     @property
     def total(self) -> float:
-        """The cost of delay and polls per task, in seconds."""
+        """The mean cost of delay and polls per task, in seconds."""
         return sum(self.delays) / len(self.delays) + POLL_COST * self.polls_per_task
 
     def delay(self, quantile: float) -> float:
@@ -45,9 +45,9 @@ def simulate_callbacks(
     seed: int,
     fixed: float | None = None,
 ) -> CallbackSimulationResult:
-    """Simulate tasks of these durations while the callback of task n gets lost with a probability of `loses(n)`.
+    """Simulate tasks whose callbacks get lost, that of task n with a probability of `loses(n)`.
 
-    The schedule learns the loss rate, or assumes it to be `fixed`. The poll after a callback is counted.
+    The schedule learns the loss rate, or assumes it to be `fixed`. The poll after a callback is counted too.
     """
     chance, loss_rate = random.Random(seed), CallbackLossRate()  # noqa: S311 - no secret depends on it
     delays, polls = list[float](), list[int]()

@@ -1,4 +1,4 @@
-"""`make figures`: a chart for the documentation of the cost of polling, ours and that of others."""
+"""`make figures`: draw a chart of the cost of polling for the documentation, ours beside simple schedules."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +29,16 @@ from tests.poll_schedule.poll_cost_model import (
 TARGET_FILE = Path(__file__).parents[2] / "docs" / "images" / "schedule.png"
 SEEDS = range(20)
 
-#: Prices of a poll in seconds, along the curve of the optimum; the bot's own is among them.
+#: Prices of a poll in seconds, for the curve of the optimum; the bot's POLL_COST is among them.
 POLL_PRICES = (0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
-#: Safe for colour-blind readers (Okabe and Ito, 2008); the marks differ in shape as well.
+#: Safe for colour-blind readers (Okabe and Ito, 2008); the marks also differ in shape.
 OPTIMUM_COLOUR, OUR_COLOUR, OTHERS_COLOUR = "#000000", "#D55E00", "#0072B2"
 
 
 @dataclass(frozen=True)
 class ChartMark:
-    """A point and its label, `offset` points away from it or at `line_end` (in polls and seconds)."""
+    """A point with a label, `offset` points away from it or at `line_end` (polls, seconds)."""
 
     cost: PollCost
     label: str
@@ -122,7 +122,7 @@ def _marks_of_ours(durations: DurationModel) -> list[ChartMark]:
 
 
 def _cost_after_learning(number: int, durations: DurationModel) -> PollCost:
-    """Return the mean cost to a bot that has learned from so many tasks."""
+    """Return the mean cost for a bot that has learned from `number` tasks."""
     costs = []
     for seed in SEEDS:
         learned = AdaptivePollSchedule(10)

@@ -1,7 +1,7 @@
-"""The cost of polling: distributions of durations, the exact cost of any schedule, and the optimum.
+"""A model of the cost of polling: distributions of durations, the exact cost of any schedule, and the optimum.
 
-The delay and the number of polls follow from the distribution by integration, and the
-optimum from dynamic programming on a fine grid. Only what a schedule learns from is drawn.
+The delay and the number of polls follow from the distribution by integration, and the optimum from dynamic programming
+on a fine grid. Only the durations that a schedule learns from are random.
 """
 
 import math
@@ -16,10 +16,10 @@ import numpy as np
 
 from bot.pipeline.poll_schedule import AGES, POLL_COST, DurationDistribution, PollSchedule
 
-#: Seconds until which polls are counted; the few tasks of B that are left take part in no comparison.
+#: Seconds up to which polls are counted; tasks that take longer are left out of every comparison.
 HORIZON_SECONDS = 900.0
 
-#: Seconds between the ages among which the optimum chooses.
+#: Seconds between the candidate ages of the optimum.
 GRID_SECONDS = 0.1
 
 _NORMAL = NormalDist()
@@ -36,7 +36,7 @@ class LognormalPart:
 
 @dataclass(frozen=True)
 class DurationModel:
-    """How long tasks take, in seconds."""
+    """The distribution of task durations, in seconds: a mixture of lognormal parts."""
 
     parts: tuple[LognormalPart, ...]
 
@@ -45,7 +45,7 @@ class DurationModel:
         return sum(part.share * _NORMAL.cdf(_standard_deviations(part, age)) for part in self.parts)
 
     def mean_time_ended(self, age: float) -> float:
-        """Return the seconds that tasks took which have ended by an age, per task of all."""
+        """Return the summed durations of the tasks that have ended by an age, divided by the number of all tasks."""
         return sum(
             part.share
             * part.median
@@ -55,17 +55,17 @@ class DurationModel:
         )
 
     def draw(self, chance: random.Random) -> float:
-        """Return how long one task takes."""
+        """Draw the duration of one task."""
         [part] = chance.choices(self.parts, [part.share for part in self.parts])
         return chance.lognormvariate(math.log(part.median), part.spread)
 
     def draw_many(self, number: int, seed: int) -> list[float]:
-        """Return how long so many tasks take."""
+        """Draw the durations of `number` tasks."""
         chance = random.Random(seed)  # noqa: S311 - no secret depends on it
         return [self.draw(chance) for _ in range(number)]
 
     def slowed_by(self, factor: float) -> "DurationModel":
-        """Return the same distribution, slower by a factor."""
+        """Return the distribution with all durations multiplied by a factor."""
         return DurationModel(tuple(LognormalPart(part.share, factor * part.median, part.spread) for part in self.parts))
 
     def shares(self) -> DurationDistribution:
@@ -88,14 +88,14 @@ TWO_KINDS = DurationModel((LognormalPart(0.5, 5.0, 0.25), LognormalPart(0.5, 40.
 
 @dataclass(frozen=True)
 class PollCost:
-    """The cost of polling per task: seconds between its end and the poll that finds it, and polls."""
+    """The cost of polling per task: seconds between its end and the poll that finds it, and the number of polls."""
 
     delay: float
     polls: float
 
     @property
     def total(self) -> float:
-        """Both together, in seconds."""
+        """The total cost, in seconds: the delay, and the polls at POLL_COST each."""
         return self.delay + POLL_COST * self.polls
 
 
@@ -134,7 +134,7 @@ def fixed_interval(interval: float) -> list[float]:
     return growing_intervals(interval, 1.0, interval)
 
 
-#: What Kie's documentation advises: every 2 to 3 seconds at first, 15 to 30 after two minutes.
+#: As Kie's documentation advises: every 2 to 3 seconds at first, every 15 to 30 after two minutes.
 ADVISED_AGES = growing_intervals(2.5, 1.2, 15.0)
 
 
@@ -145,7 +145,7 @@ def least_cost(durations: DurationModel) -> float:
 
 
 def optimal_poll_ages(durations: DurationModel, price: float = POLL_COST) -> list[float]:
-    """Return the ages of the polls of least cost, at this price of a poll in seconds."""
+    """Return the ages of the polls of least cost, for a price per poll in seconds."""
     ages = np.arange(0.0, HORIZON_SECONDS + GRID_SECONDS, GRID_SECONDS)
     ended = np.array([durations.share_ended(age) for age in ages])
     spent = np.array([durations.mean_time_ended(age) for age in ages])

@@ -1,7 +1,7 @@
 """Polling costs little more than the exact optimum, and less than the usual simple schedules.
 
-The tasks that a schedule learns from are drawn with seeds; its cost is computed. Figures
-are means over the seeds unless a test says that each seed keeps the promise.
+The tasks that a schedule learns from are drawn with seeds; its cost is computed. Results are means over the seeds
+unless a test checks each seed.
 """
 
 from statistics import mean
@@ -35,12 +35,12 @@ def _learn_schedule(latest: list[float]) -> AdaptivePollSchedule:
 
 
 def _total_cost(latest: list[float], durations: DurationModel) -> float:
-    """Return the cost per task of the schedule that was learned from these durations."""
+    """Return the cost per task of a schedule learned from these durations."""
     return compute_poll_cost(poll_ages(_learn_schedule(latest).schedule_for(AspectRatio.AUTO, 1.0)), durations).total
 
 
 def _cost_of_others(durations: DurationModel) -> float:
-    """Return the cost of the better one of two simple schedules."""
+    """Return the cost of the better of two simple schedules."""
     return min(
         compute_poll_cost(fixed_interval(2.0), durations).total, compute_poll_cost(ADVISED_AGES, durations).total
     )
@@ -98,9 +98,9 @@ SHIFTS = {
 
 @pytest.mark.parametrize("name", SHIFTS)
 def test_when_everything_changes_it_takes_less_than_fifty_tasks_to_cost_no_more_than_what_others_do(name: str) -> None:
-    """From the fiftieth task after the change on, the mean cost of a task over the seeds is below theirs.
+    """From the fiftieth task after the change on, the mean cost over the seeds is below that of simple schedules.
 
-    A schedule serves for five tasks, so the one for the fiftieth is learned from at least 46.
+    A schedule is used for five tasks, so that for the fiftieth has learned from at least 46.
     """
     before, after = SHIFTS[name]
     for number in (50 - RECOMPUTE_EVERY + 1, 80):
@@ -111,7 +111,7 @@ def test_when_everything_changes_it_takes_less_than_fifty_tasks_to_cost_no_more_
 
 
 def test_a_shape_that_takes_longer_is_looked_at_later_and_the_others_are_not() -> None:
-    """One task in five has this aspect ratio, and takes twice as long."""
+    """One task in five has another aspect ratio, and takes twice as long."""
     costs: dict[AspectRatio, list[float]] = {AspectRatio.WIDE: [], AspectRatio.AUTO: []}
     for seed in SEEDS:
         learned = AdaptivePollSchedule(10)
@@ -127,7 +127,7 @@ def test_a_shape_that_takes_longer_is_looked_at_later_and_the_others_are_not() -
 
 @pytest.mark.parametrize("late", [0.0, 1.0])
 def test_it_hardly_matters_how_long_after_our_order_kie_makes_the_task(late: float) -> None:
-    """Our clock knows when the order was placed, Kie's how long the task took; the schedule assumes half a second."""
+    """We know when the order was placed, Kie how long the task took; the schedule assumes half a second in between."""
     costs = []
     for seed in SEEDS:
         ages = poll_ages(_learn_schedule(TYPICAL.draw_many(300, seed)).schedule_for(AspectRatio.AUTO, 1.0))

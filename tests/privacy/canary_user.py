@@ -1,4 +1,4 @@
-"""A user whose every text can be recognised, and who causes everything that the bot stores about a user."""
+"""A canary: a user whose texts can all be recognised, and who makes the bot store everything it stores about users."""
 
 import json
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from tests.bot_harness import BotHarness
 from tests.privacy.column_classification import COLUMN_CLASSES, ColumnClass
 from tests.process_harness import make_photo, query_database
 
-#: Part of each of her texts, and of her name.
+#: Part of each of her texts and of her name.
 CANARY = "Canariensis"
 
-#: Long, so that it is recognised among other bytes.
+#: Long enough to be recognised among other bytes.
 CANARY_USER_ID = 4_321_987_654_321
 
 
 class CanaryUser:
-    """Her, a friend, and their group, which is a forum."""
+    """The canary user, a friend, and their group, which is a forum."""
 
     def __init__(self, house: BotHarness) -> None:
         self.harness = house
@@ -31,11 +31,11 @@ class CanaryUser:
         self.group.promote(self.user.user)
         self.group.set_bot_status("left", self.grace.user)
         self.group.set_bot_status("member", self.user.user)
-        #: columns that held something at some time
+        #: columns that have held a value
         self.filled_columns: set[tuple[str, str]] = set()
 
     async def create_history(self) -> None:
-        """Do everything once, and leave edits that wait, that are ordered and whose order is uncertain."""
+        """Do everything once, and leave some edits queued, ordered, or with an uncertain order."""
         await self._use_private_chat()
         await self._use_group()
         await self._leave_edits_under_way()
@@ -69,7 +69,7 @@ class CanaryUser:
         await self._process_updates(40)
 
     async def cause_errors(self) -> None:
-        """Let Kie repeat her texts in all its answers."""
+        """Make Kie repeat her texts in its error responses."""
         echo = self.canary_text("echo")
         for code in (455, 422, 500, 433, 777):
             self.harness.kie.refuse_next_create(code, f"I do not like “{echo}”")
@@ -85,7 +85,7 @@ class CanaryUser:
         await self._process_updates(60)
 
     async def receive_unreadable_result(self) -> None:
-        """Let Kie report her image as made in a form that the bot cannot read, with her texts in it."""
+        """Make Kie report success in a form that the bot cannot parse, with her texts in it."""
         self.harness.kie.script_outcomes(
             ScriptedOutcome(raw_result_json=json.dumps({"made of": self.canary_text("unread")}))
         )
@@ -119,7 +119,7 @@ class CanaryUser:
         return None if answer is None else str(answer.get("text", ""))
 
     def canary_text(self, about: str) -> str:
-        """Return a text of hers."""
+        """Return one of her texts."""
         return f"{CANARY} {about}"
 
     async def _press_menu_buttons(self, *labels: str) -> None:
@@ -143,7 +143,7 @@ class CanaryUser:
             self.record_filled_columns()
 
     def record_filled_columns(self) -> None:
-        """Record which columns hold something now."""
+        """Record which columns hold a value now."""
         self.filled_columns |= set(_filled_columns(self.harness, set(ColumnClass)))
 
 
@@ -157,5 +157,5 @@ def _filled_columns(house: BotHarness, classes: set[ColumnClass]) -> Iterator[tu
 
 
 def columns_with_data(house: BotHarness, *classes: ColumnClass) -> set[tuple[str, str]]:
-    """Return the columns of these classes that hold something."""
+    """Return the columns of these classes that hold a value."""
     return set(_filled_columns(house, set(classes)))

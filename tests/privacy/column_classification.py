@@ -1,4 +1,4 @@
-"""Every column of the database, and how its contents are erased: a column that is not listed here fails a test.
+"""Every column of the database, and how its contents are erased; a test fails for a column that is not listed here.
 
 Ask of a new column: could it lead to a user, or hold their text or the address of their image? Then classify it as
 erased, and erase it in `bot/store/erasure.py`.
@@ -11,15 +11,15 @@ from enum import StrEnum
 class ColumnClass(StrEnum):
     """How a column's contents are erased."""
 
-    #: leads to nobody: a number, a time, a word of ours
+    #: not personal: a number, a time, a constant of ours
     NOT_PERSONAL = "nobody's"
     #: erased by /delete, and after `KEEP_DAYS`
     ERASED = "erased"
-    #: somebody's choice, erased by /delete
+    #: a user's preference, erased by /delete
     PREFERENCE = "chosen"
-    #: what an admin has decided about somebody; it stays
+    #: an admin's decision about a user; it stays
     ADMIN_DECISION = "decided"
-    #: how much somebody asked for on a day; /delete must not reset it, and it is deleted two days later
+    #: how many edits a user requested on a day; deleted two days later, and not by /delete, which must not reset quotas
     DAILY_USAGE = "counted"
 
 
@@ -60,10 +60,10 @@ COLUMN_CLASSES: Mapping[str, Mapping[str, ColumnClass]] = {
          "is_requested", "replaces", "written_at", "due_at", "tries", "uncertain_sends", "ended_at", "outcome",
          "message_id", "shown", "shown_at", "revision", "is_to_be_deleted"), _E,
     ),
-    # follows the outbox while a message waits there
+    # a row exists only while the outbox has a message for the chat
     "outbox_lanes": dict.fromkeys(("chat_id", "lane", "due_at", "served_at"), _E),
     "job_counts": dict.fromkeys(("state", "count"), _N),
-    # until everything else is erased
+    # deleted when everything else is erased
     "erasures": dict.fromkeys(("user_id", "asked_at", "last_job_id"), _E),
     "access_rules": dict.fromkeys(("principal_id", "rule", "decided_by", "decided_at"), _D),
     "daily_usage": dict.fromkeys(("day", "scope", "scope_id", "edits", "refunded_failures"), ColumnClass.DAILY_USAGE),
@@ -72,12 +72,12 @@ COLUMN_CLASSES: Mapping[str, Mapping[str, ColumnClass]] = {
     "circuit_breakers": dict.fromkeys(("name", "opened_at", "open_until", "trips", "is_probed"), _N),
     # only the languages of admins are kept
     "users": {"user_id": _C, "language": _C},
-    # a private chat has the user's id; a group's is nobody's
+    # a private chat has the user's id; that of a group is not personal
     "chats": {
         "chat_id": _C, "language": _C, "format": _C, "aspect_ratio": _C, "answer_as": _C, "greeted_at": _N,
         "former_id": _N, "receives_all_messages": _N, "admins": _E, "admins_known_at": _E, "admins_due_at": _N,
         "admins_tries": _N,
-        # who added the bot to a group; of those whom an admin has shut out it stays like that decision
+        # who added the bot to a group; if an admin has denied or blocked that user, it stays like the decision
         "added_by": _C,
     },
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""These tests are long, and none is about TLS."""
+"""A fixture that speeds up these long tests, none of which is about TLS."""
 
 from collections.abc import Iterator
 

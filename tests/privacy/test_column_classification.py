@@ -1,4 +1,4 @@
-"""Every column of the database is classified, and what leads to a user is erased."""
+"""Every column of the database is classified, and personal data are erased."""
 
 import sqlite3
 from pathlib import Path
@@ -10,13 +10,13 @@ from tests.privacy.column_classification import COLUMN_CLASSES, ColumnClass
 
 DAY = 86_400.0
 
-#: Tables whose rows stay, with some columns emptied.
+#: Tables whose rows stay, while some of their columns are emptied.
 TABLES_THAT_STAY = ("inbox", "jobs")
 
-#: Filled like other columns of their table, and not by the canary user.
+#: Columns that are erased like others of their table, and that the canary user does not fill.
 SAME_FOR_OTHERS = {("chats", "format"), ("chats", "aspect_ratio"), ("chats", "answer_as")}
 
-#: Filled only while a user with very much data is erased: see `tests/privacy/test_delete_my_data.py`.
+#: Filled only while the erasure of much data continues: see `tests/privacy/test_delete_my_data.py`.
 TEMPORARY_COLUMNS = {("erasures", "user_id")}
 
 
@@ -52,7 +52,7 @@ async def test_when_its_days_are_over_nothing_is_left_that_leads_to_a_person(tmp
         await life.create_history()
         await life.ask_to_delete()
         assert _columns_to_fill() - life.filled_columns == set(), "this life should have filled them"
-        for _ in range(2):  # what was under way has to end first
+        for _ in range(2):  # work in progress must end first
             await house.advance_time(2.1 * DAY)
             await house.bot.retention.run_once()
         assert columns_with_data(house, ColumnClass.ERASED) == set()

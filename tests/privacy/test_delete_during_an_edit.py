@@ -1,4 +1,4 @@
-"""A user deletes everything while a step of their edit is under way: nothing is sent any more, and nothing is kept."""
+"""A user deletes everything while a step of their edit is in progress: nothing more is sent, and nothing is kept."""
 
 import asyncio
 from collections import Counter
@@ -20,7 +20,7 @@ from tests.group_harness import create_group
 from tests.privacy.canary_user import CANARY, CANARY_USER_ID
 from tests.process_harness import make_photo, query_database, render_english
 
-#: Carries the call out, and answers it when the gate is opened.
+#: Carries out the call, and sends the response when the gate is opened.
 HELD_CALL = Fault(FaultKind.HOLD_RESPONSE)
 #: Refuses the call when the gate is opened.
 REFUSED = replace(bad_request("PHOTO_INVALID_DIMENSIONS"), kind=FaultKind.HANG)
@@ -34,14 +34,14 @@ KIE_CALLS = frozenset({"downloadUrl", "upload", "createTask", "recordInfo", "res
 
 @dataclass
 class DeletionScene:
-    """The canary user, who was asked whether to delete everything and has not answered yet."""
+    """The canary user, who was asked whether to delete everything, and has not answered yet."""
 
     harness: BotHarness
     user: Person
     question: int
 
     def faults(self, call: str) -> FaultInjector:
-        """Return the faults of the server that has this call."""
+        """Return the fault injection of the server that handles this call."""
         return (self.harness.kie if call in KIE_CALLS else self.harness.telegram).faults
 
     async def request_edit(self, caption: str = "make it snow") -> None:
@@ -50,7 +50,7 @@ class DeletionScene:
         await self.harness.receive_updates()
 
     async def delete_during_call(self, call: str, fault: Fault, *, nth: int = 1) -> None:
-        """Advance time until a call waits, delete everything, and then let the call be answered."""
+        """Advance time until a call is held, delete everything, and then release the call."""
         fault = replace(fault, release=asyncio.Event())
         self.faults(call).add(call, LET_THROUGH, times=nth - 1)
         self.faults(call).add(call, fault)
@@ -63,7 +63,7 @@ class DeletionScene:
         assert self.stored_rows() == known, "nothing is written into what was erased"
 
     async def act_during_call(self, call: str, fault: Fault, does: Callable[[], object]) -> None:
-        """Advance time until a call waits, do something, and then let the call be answered."""
+        """Advance time until a call is held, run `does`, and then release the call."""
         fault = replace(fault, release=asyncio.Event())
         self.faults(call).add(call, fault)
         edit = await self._run_until_held(call)
@@ -74,20 +74,20 @@ class DeletionScene:
         await self.harness.advance_time(100)
 
     async def _run_until_held(self, call: str) -> "asyncio.Task[None]":
-        """Advance time until a call has met its fault; return the task that goes on with the edit."""
+        """Advance time until a call is held; return the task that continues the edit."""
         edit = asyncio.create_task(self.harness.advance_time(60))
-        while (waiting := self.faults(call)._queued[call]) and not edit.done():  # noqa: ASYNC110 - a fault is no event
+        while (waiting := self.faults(call)._queued[call]) and not edit.done():  # noqa: ASYNC110 - there is no event for a fault
             await asyncio.sleep(0)
         assert not waiting, f"{call} was never made"
         return edit
 
     async def delete_everything(self) -> None:
-        """Press the button, and let the bot receive it."""
+        """Press the button that confirms, and let the bot receive it."""
         self.user.press_button(self.question, "Delete everything")
         await self.harness.receive_updates()
 
     def stored_rows(self) -> list[tuple[object, ...]]:
-        """Return the stored rows of the edits."""
+        """Return all stored rows about the edits."""
         path = Path(self.harness.bot.settings.database_path)
         return [
             tuple(row)
@@ -96,16 +96,16 @@ class DeletionScene:
         ]
 
     def texts_since_question(self) -> list[str]:
-        """Return what the bot has sent to her chat since it asked her, images as "picture"."""
+        """Return what the bot has sent to her chat since the question; an image is returned as "picture"."""
         since = [
             each for each in self.harness.telegram.bot_messages(CANARY_USER_ID) if each["message_id"] > self.question
         ]
         return [each.get("text", "picture") for each in since]
 
     async def find_traces(self) -> list[bytes]:
-        """Return what leads to her and is found in the database after a scrub."""
+        """Return the traces of her that are in the database after a scrub."""
         await self.harness.bot.retention.run_once()
-        self.harness.clock.now += 2 * 86_400  # for as long as it counts how much she asked for
+        self.harness.clock.now += 2 * 86_400  # until her daily usage is deleted
         await self.harness.bot.retention.run_once()
         path = Path(self.harness.bot.settings.database_path)
         raw = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
@@ -129,7 +129,7 @@ async def open_deletion_scene(folder: Path, **settings: Any) -> AsyncIterator[De
         yield DeletionScene(house, her, house.telegram.bot_messages(CANARY_USER_ID)[-1]["message_id"])
 
 
-#: What may be under way, and how it ends once she has deleted everything.
+#: What may be in progress, and how it ends after she has deleted everything.
 STEPS_UNDER_WAY = {
     "asked for a file": ("getFile", HELD_CALL),
     "fetched": ("file", HELD_CALL),
@@ -181,7 +181,7 @@ async def test_nothing_stays_whichever_call_of_an_edit_is_under_way(tmp_path: Pa
             async with open_deletion_scene(tmp_path / f"{call} {nth}") as scene:
                 await scene.request_edit()
                 await scene.delete_during_call(call, HELD_CALL, nth=nth)
-                # what has arrived, and was written down, before she pressed is hers to delete
+                # an answer recorded before she pressed is hers to delete
                 was_answered = call in ("deleteMessage", "sendChatAction")
                 assert scene.texts_since_question()[-1] == render_english("deleted", records=2), call
                 assert len(scene.texts_since_question()) == 1 or was_answered, call

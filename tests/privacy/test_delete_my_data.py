@@ -1,4 +1,4 @@
-"""/delete: a user sees what is stored about them, and after a confirmation nothing of it can be found any more."""
+"""/delete: users see what is stored about them, and after they confirm, no trace of it is left."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,7 +25,6 @@ async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
 
 
 def _database_bytes(house: BotHarness) -> bytes:
-    """Return the bytes of the database file and of the files beside it."""
     path = Path(house.bot.settings.database_path)
     return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
 
@@ -71,14 +70,13 @@ def _delete_question(house: BotHarness) -> dict[str, Any]:
 
 
 async def _ask_to_delete(house: BotHarness) -> dict[str, Any]:
-    """Let Ada send /delete, and return the question."""
     house.ada.send_text("/delete")
     await house.process_updates()
     return _delete_question(house)
 
 
 async def _answer_delete_question(house: BotHarness, label: str) -> str | None:
-    """Let Ada send /delete and press a button, and return the callback answer."""
+    """Have Ada send /delete and press a button, and return the callback answer."""
     press = house.ada.press_button((await _ask_to_delete(house))["message_id"], label)
     await house.process_updates()
     answer = house.ada.callback_answer(press)
@@ -209,7 +207,7 @@ async def test_the_old_buttons_say_that_nothing_is_known_any_more(house: BotHarn
 
 
 async def _add_bot_to_group(house: BotHarness) -> GroupHarness:
-    """Let Ada add the bot to a group, and speak there in the name of the group."""
+    """Have Ada add the bot to a group, and post there in the name of the group."""
     here = create_group(house)
     here.add_bot(here.ada)
     here.ada.send_photo(make_photo(), caption="/edit make it snow", chat=here.group, anonymously=True)
@@ -256,7 +254,7 @@ async def test_strangers_may_see_and_delete_what_is_stored_about_them(tmp_path: 
 
 async def test_in_a_group_it_is_heard_by_name_only_and_sends_people_to_the_private_chat(house: BotHarness) -> None:
     here = create_group(house)
-    here.ada.send_text("/delete", chat=here.group)  # which may be for another bot
+    here.ada.send_text("/delete", chat=here.group)  # it may be meant for another bot
     here.ada.send_text("/delete@darkroom_bot", chat=here.group)
     await here.process_updates()
     assert here.sent_texts() == [render_english("delete-in-private")]

@@ -1,4 +1,4 @@
-"""/privacy is true: its figures are those of the code."""
+"""/privacy is true: its numbers are those in the code and the settings."""
 
 import re
 from importlib.resources import files
@@ -14,7 +14,7 @@ from bot.pipeline.poll_task import GIVE_UP_POLLING_AFTER
 from bot.settings import Settings
 from tests.process_harness import KEY, TOKEN
 
-#: Sentences about what is kept.
+#: Texts about how long data are kept.
 ABOUT_KEEPING = ("privacy", "delete-question", "deleted")
 
 

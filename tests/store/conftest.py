@@ -1,4 +1,4 @@
-"""A real database file."""
+"""A fixture with a real database file."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

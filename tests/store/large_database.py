@@ -1,4 +1,4 @@
-"""A database like one that a bot has filled over the years."""
+"""A large database, as a bot fills it over the years."""
 
 import sqlite3
 from contextlib import closing
@@ -8,7 +8,7 @@ from bot.store.database import _prepare_connection
 
 DAY = 86_400_000
 
-#: Everything that is stored about an answered edit, for each number in `n`.
+#: SQL that inserts everything that is stored about an answered edit, for each number in `n`.
 _EDITS = (
     """INSERT INTO jobs (id, state, chat_id, user_id, message_id, prompt, received_at, queued_at, submitted_at,
         finished_at, answering_at, answered_at, task_id, result_url, credits, kie_duration_ms)

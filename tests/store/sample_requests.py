@@ -1,4 +1,4 @@
-"""Requests for tests with a database."""
+"""Sample requests for tests with a database."""
 
 from bot.job import EditRequest, SourceImage
 

@@ -1,4 +1,4 @@
-"""The conversion queue is fair by user: one with many images to be decoded keeps nobody else waiting."""
+"""The conversion queue is fair between users: one with many images to decode keeps nobody else waiting."""
 
 import itertools
 import sqlite3
@@ -17,7 +17,7 @@ EVE, BOB, ADA = 6666, 7, 8
 
 
 class ConversionQueueHarness:
-    """A conversion queue, and jobs to put into it."""
+    """A conversion queue, and functions to add and convert images."""
 
     def __init__(self) -> None:
         raw = sqlite3.connect(":memory:", isolation_level=None)
@@ -40,7 +40,7 @@ class ConversionQueueHarness:
         return job
 
     def convert_next(self) -> int | None:
-        """Decode the next image, which is the last of its job, and return its user."""
+        """Convert the next image, as the last one of its job, and return its user."""
         job_id = self.tx.conversion_queue.take_next((), ())
         if job_id is None:
             return None
@@ -108,7 +108,7 @@ def test_what_is_tried_again_later_holds_nobody_up(queue: ConversionQueueHarness
 def test_what_waits_here_is_not_prepared_as_well(queue: ConversionQueueHarness) -> None:
     job = queue.add_picture(EVE)
     assert queue.tx.fair_queue.list_to_prepare(NOON, 9) == []
-    queue.tx.fair_queue.set_ready(job.id, is_ready=False)  # its upload has grown old, say
+    queue.tx.fair_queue.set_ready(job.id, is_ready=False)  # as if its upload had expired
     assert queue.tx.fair_queue.list_to_prepare(NOON, 9) == [job.id]
     assert queue.tx.conversion_queue.is_empty()
 

@@ -1,4 +1,4 @@
-"""Daily usage and credits: what is given back, what a ceiling allows, and a clock that was set back."""
+"""Daily usage and credits: refunds, the daily budget, and a clock that is set back."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ async def test_what_was_forgotten_and_is_given_back_takes_nothing_from_others(db
         for chat_id in (5, 5, 6):
             tx.daily_usage.add(5, chat_id, TODAY)
         tx.daily_usage.delete_before(TODAY + 1)
-        tx.daily_usage.add(5, 5, TODAY)  # the clock was set forward, and back again
+        tx.daily_usage.add(5, 5, TODAY)  # the clock was set forward and back again
         for chat_id in (5, 5, 6):
             tx.daily_usage.subtract(5, chat_id, TODAY)
         return [tx.daily_usage.get(UsageScope.USER, 5, TODAY), tx.daily_usage.get(UsageScope.ALL, EVERYONE_ID, TODAY)]

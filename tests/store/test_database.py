@@ -1,4 +1,4 @@
-"""Whole transactions on one connection, whatever happens around them."""
+"""Transactions on one connection are atomic and durable, and the file is opened only if it is ours."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""A full disk, and a file that is read-only or damaged: the error is clear, and users are told nothing untrue."""
+"""A full disk, a read-only file or a damaged one: the error is clear, and users get no wrong information."""
 
 import asyncio
 import sqlite3
@@ -21,7 +21,7 @@ DISK_FULL_REMEDY = "make room on the disk"
 UNWRITABLE_REMEDY = "let this user write the file and its folder"
 DAMAGED_REMEDY = "put back a backup"
 
-#: More than a small part of a page can hold.
+#: Too long for the free space of a page.
 LONG_PROMPT = "make it snow " * 300
 
 
@@ -33,7 +33,7 @@ async def house(tmp_path: Path) -> AsyncIterator[BotHarness]:
 
 
 def _simulate_full_disk(tx: Transaction) -> None:
-    """Keep the file from growing, as on a full disk."""
+    """Keep the file from growing, as a full disk does."""
     pages = tx.jobs._db.execute("PRAGMA page_count").fetchone()[0]
     tx.jobs._db.execute(f"PRAGMA max_page_count = {pages}")
 
@@ -119,7 +119,7 @@ async def test_a_file_that_is_damaged_while_the_bot_runs_is_named_with_a_remedy(
     path = tmp_path / "darkroom.db"
     await (await Database.open(str(path))).close()
     _damage_page(path, "inbox_handled")
-    db = await Database.open(str(path))  # what is read first is well, so it is noticed only now
+    db = await Database.open(str(path))  # the damage is not in what is read first, so it is not noticed yet
     with pytest.raises(StoreError, match=rf"DATABASE_PATH .*{DAMAGED_REMEDY}"):
         await db.transact(lambda tx: tx.clock_shift.shift_due_times(NOON))
     await db.close()

@@ -1,4 +1,4 @@
-"""Inbox and outbox: each row once, in order, and deleted in time."""
+"""Inbox and outbox: deduplicated, in order, and deleted in time."""
 
 from bot.store.database import Database
 from bot.store.due_times import is_due

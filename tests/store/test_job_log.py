@@ -1,4 +1,4 @@
-"""The job log: a line for each step of a job, with its facts in fields, and no text of the user's."""
+"""The job log: one line for each step of a job, with structured fields and without any text of the user."""
 
 import asyncio
 import json

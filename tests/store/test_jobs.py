@@ -1,4 +1,4 @@
-"""Jobs in the database: compare-and-set, what is due, what is erased."""
+"""Jobs in the database: compare-and-set, due jobs, and erasure."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""When the database file or one beside it is taken away, the running bot ends with a remedy, and loses nothing."""
+"""If the database file or one beside it is lost, the running bot exits with a remedy, after rescuing what it can."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ from bot.store.process_lock import hold_process_lock
 from tests.bot_harness import BotHarness, open_bot_harness
 from tests.process_harness import make_photo
 
-#: Seconds for a check of the files.
+#: Seconds that a check of the files may take.
 TIMEOUT_SECONDS = 20.0
 
 DamageFile = Callable[[Path], None]
@@ -33,7 +33,7 @@ DamageFile = Callable[[Path], None]
 
 @asynccontextmanager
 async def _open_harness(folder: Path) -> AsyncIterator[BotHarness]:
-    """Open a harness whose database connection may be left open, as it has to be for a lost file."""
+    """Open a harness that may leave its database connection open, as is necessary for a lost file."""
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(open_bot_harness(folder))
         first = house.bot.db
@@ -45,14 +45,13 @@ async def _open_harness(folder: Path) -> AsyncIterator[BotHarness]:
 
 
 async def _close_connection(db: Database) -> None:
-    """Close what the end of a process closes."""
+    """Close the connection as the end of the process would."""
     if db._connection._running:
         await db._connection.close()
         db._file.close()
 
 
 def _older_copy_path(path: Path) -> Path:
-    """Return the path of a copy that was made earlier."""
     return path.with_name("older.db")
 
 

@@ -1,4 +1,4 @@
-"""A new file gets the schema, and an older one the steps that it lacks, with all that is in it."""
+"""Migrations: a new file gets the schema, and an older one the missing steps, without losing rows."""
 
 import sqlite3
 from collections.abc import Iterator

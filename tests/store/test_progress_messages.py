@@ -1,4 +1,4 @@
-"""Progress messages: when they are due again, and what is sent before them."""
+"""Progress messages: when they are due again, and which messages are sent first."""
 
 from bot.job import Job, State
 from bot.store.database import Database, Transaction

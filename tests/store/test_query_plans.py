@@ -1,8 +1,7 @@
-"""The worker never scans a table: every query while the bot works is answered by an index.
+"""No query scans a large table while the bot works: each uses an index.
 
-The queries are not listed here. A day of all sorts is played with the real
-parts, and each statement that reaches the database is put before SQLite's planner,
-so one that somebody adds is looked at by itself.
+The queries are not listed here. The tests play a day with all kinds of events on the real bot, and pass each statement
+that reaches the database to EXPLAIN QUERY PLAN, so that new statements are covered automatically.
 """
 
 import re
@@ -24,10 +23,10 @@ from tests.bot_harness import BotHarness, open_bot_harness
 from tests.images.sample_files import encode_image
 from tests.process_harness import make_photo
 
-#: Tables with a row or two at any time.
+#: Tables that never have more than a few rows.
 SMALL_TABLES = frozenset({"circuit_breakers", "fair_queue_clock", "bot_identity", "credit_balance"})
 
-#: Queries that stop at the first row.
+#: Scans that stop at the first row.
 CHEAP_SCANS = frozenset({"SELECT 1 FROM fair_queue LIMIT 1"})
 
 SCAN_STEP = re.compile(r"SCAN (?!CONSTANT ROW|json_each|value )(\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
@@ -36,7 +35,7 @@ RecordedQueries = dict[str, Any]
 
 
 class RecordingConnection:
-    """A connection that records its statements, each with the values of the last time."""
+    """A connection that records its statements, each with its latest parameters."""
 
     def __init__(self, db: sqlite3.Connection, asked: RecordedQueries) -> None:
         self._db = db
@@ -44,7 +43,7 @@ class RecordingConnection:
 
     @property
     def total_changes(self) -> int:
-        """The changes of rows so far."""
+        """The number of changed rows so far."""
         return self._db.total_changes
 
     def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
@@ -61,7 +60,7 @@ class RecordingConnection:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> RecordedQueries:
-    """The statements from here on, without those that open the file."""
+    """The statements run from here on, without those that open the file."""
     recorded: RecordedQueries = {}
     monkeypatch.setattr(database, "Transaction", lambda db: Transaction(RecordingConnection(db, recorded)))  # type: ignore[arg-type]  # all that is used of it
     return recorded
@@ -84,7 +83,7 @@ async def test_no_question_of_the_worker_or_the_intake_reads_a_whole_table(
 
 
 async def _play_a_day(house: BotHarness) -> None:
-    """Let everything happen once that makes the bot run a statement."""
+    """Make everything happen once that makes the bot run a statement."""
     await house.bot.worker.recover()
     await _send_every_kind_of_message(house)
     await _cause_every_kind_of_fault(house)
@@ -141,8 +140,8 @@ async def _cause_every_kind_of_fault(house: BotHarness) -> None:
         await house.advance_time(60)
 
 
-#: Tables with the rows of a day's users, those that are read no further than to the first row, what is no table but was
-#: just found in one, and the lanes in which messages wait, which all change when the clock was set.
+#: Tables with the rows of one day's users; those read only up to the first row; intermediate results; and the outbox
+#: lanes, which are all updated after the clock was set back.
 AT_HAND = frozenset({"fair_queue_lanes", "users", "erasures", "fair_queue", "variations", "json_tree", "outbox_lanes"})
 
 

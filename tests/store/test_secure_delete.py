@@ -1,4 +1,4 @@
-"""Deleted data is in no byte of the file any more, and scrubbing keeps nobody waiting for long."""
+"""No trace of deleted data stays in the file, and scrubbing does not block others for long."""
 
 import random
 import sqlite3
@@ -27,8 +27,8 @@ SECRET_WORDS = "words that nobody is to find "
 
 
 def _write_texts(tx: Transaction) -> None:
-    """Write short and long texts, so that pages are split and merged, and copies of rows stay in unallocated space."""
-    lengths = random.Random(1)  # noqa: S311 - with these it happens
+    """Write short and long texts, so that pages split and merge, and copies of rows stay in unallocated space."""
+    lengths = random.Random(1)  # noqa: S311 - a seed with which that happens
     for number in range(1, MANY_ROWS):
         words = (SECRET_WORDS if number % 7 == 3 else "what others say ") * lengths.choice((1, 3, 30, 400))
         request = replace(make_request(number, chat_id=number % 7, user_id=number % 7), prompt=words)
@@ -67,7 +67,7 @@ async def test_without_a_change_the_file_is_not_written_again(db: Database, tmp_
     assert (tmp_path / "darkroom.db").stat().st_mtime_ns == before
 
 
-#: Two of her letters are four bytes that occur nowhere else, so that any trace of her texts is found; her id is
+#: Two of the letters are four bytes that occur nowhere else, so that any trace of the user's texts is found; the id is
 #: long for the same reason.
 USER_LETTERS, USER_ID = "ЖЖ", 4_321_987_654_321
 
@@ -84,13 +84,12 @@ async def _open_database(path: Path) -> AsyncIterator[Database]:
 
 
 def _count_traces(path: Path) -> tuple[int, int]:
-    """Count the traces of her letters, and of her id."""
     found = _file_bytes(path)
     return found.count(USER_LETTERS.encode()), found.count(USER_ID.to_bytes(6, "big"))
 
 
 def _play_random_edits(tx: Transaction, chance: random.Random, hers: float) -> None:
-    """Add, change and erase edits at random places of the tables and the indexes."""
+    """Add, change and erase edits at random places in the tables and indexes."""
     for _ in range(chance.choice((5, 60))):
         is_hers = chance.random() < hers
         user_id = USER_ID if is_hers else chance.randrange(1, 8)
@@ -112,7 +111,7 @@ def _delete_user_data(tx: Transaction) -> None:
     job_lifecycle.erase_user(tx, USER_ID, NOON)
     while tx.erasure.continue_erasure(NOON):
         pass
-    while tx.daily_usage.delete_before(1_000_000):  # that is kept for two days otherwise
+    while tx.daily_usage.delete_before(1_000_000):  # which is otherwise kept for two days
         pass
 
 
@@ -141,7 +140,7 @@ async def test_nothing_is_left_of_somebody_whatever_others_do_meanwhile(
 ) -> None:
     monkeypatch.setattr(secure_delete, "SCRUBBED_PAGES_PER_STEP", 16)
     monkeypatch.setattr(secure_delete, "MAX_SCRUBBED_PAGES_PER_STEP", 64)
-    path, chance, steps = tmp_path / "darkroom.db", random.Random(seed), 0  # noqa: S311 - a story that can be repeated
+    path, chance, steps = tmp_path / "darkroom.db", random.Random(seed), 0  # noqa: S311 - repeatable
 
     async def others_have_their_turn(_: float) -> None:
         nonlocal steps
@@ -201,7 +200,7 @@ async def test_everything_else_stays_as_it_is(db: Database, tmp_path: Path) -> N
 async def test_a_file_with_pointer_maps_is_cleaned_and_stays_sound(tmp_path: Path) -> None:
     path = tmp_path / "darkroom.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
-        raw.execute("PRAGMA auto_vacuum = FULL")  # as some builds of SQLite have it
+        raw.execute("PRAGMA auto_vacuum = FULL")  # the default of some builds of SQLite
         migrate(raw, lambda _: None)
     async with _open_database(path) as db:
         assert await db.transact(lambda tx: tx.jobs._db.execute("PRAGMA auto_vacuum").fetchone()[0]) == 1
@@ -213,13 +212,13 @@ async def test_a_file_with_pointer_maps_is_cleaned_and_stays_sound(tmp_path: Pat
 
 
 class StepCounter:
-    """Counts the steps of long work."""
+    """Counts the steps of a scrub."""
 
     def __init__(self) -> None:
         self.count = 0
 
     async def __call__(self, _: float) -> None:
-        """Count one."""
+        """Count a step."""
         self.count += 1
 
 
@@ -276,7 +275,7 @@ async def test_whoever_has_very_much_is_erased_by_and_by_and_what_comes_later_st
         await db.transact(lambda tx: job_lifecycle.erase_user(tx, 1001, NOON))
         assert db.total_changes - before < DELETE_BATCH_SIZE * 20
         await db.transact(lambda tx: tx.jobs.add(make_request(1, chat_id=1001, user_id=1001), State.QUEUED, NOON))
-    async with _open_database(path) as db:  # what is left to do is known to the next process
+    async with _open_database(path) as db:  # the next process knows what is left to do
         changed = await _run_in_steps(db, lambda tx: tx.erasure.continue_erasure(NOON + 1))
         assert len(changed) > 2
         assert max(changed) < DELETE_BATCH_SIZE * 20

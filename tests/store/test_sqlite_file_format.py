@@ -1,4 +1,4 @@
-"""What this code reads from a database file and its WAL agrees with SQLite."""
+"""The parsers of the database file and its WAL agree with SQLite."""
 
 import os
 import sqlite3
@@ -66,7 +66,7 @@ def test_every_page_is_named_that_a_commit_has_changed(db: sqlite3.Connection, t
 def test_what_was_written_and_undone_hides_nothing(db: sqlite3.Connection, tmp_path: Path) -> None:
     path = tmp_path / "some.db"
     wal = _follow_wal(path)
-    db.execute("PRAGMA cache_size = 5")  # so that much is written before it is committed
+    db.execute("PRAGMA cache_size = 5")  # a small cache, so that pages are written before the commit
     _write(db, 200, "undone " * 200)
     db.execute("ROLLBACK")
     assert len(wal.follow()) > 10
