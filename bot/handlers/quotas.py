@@ -28,7 +28,7 @@ MAX_WAITING_PER_USER = 100
 class DailyLimits:
     """Limits for one UTC day; 0 means no limit."""
 
-    edits_per_person: int
+    edits_per_user: int
     edits_per_chat: int
     edits: int
     #: Kie's credits
@@ -68,7 +68,7 @@ class QuotaPolicy:
     def remaining(self, ctx: UpdateContext) -> list[RemainingQuota]:
         """Return how much is left today of each limit that is set."""
         limits = (
-            (UsageScope.USER, self.charged_to(ctx), self.daily_limits.edits_per_person),
+            (UsageScope.USER, self.charged_to(ctx), self.daily_limits.edits_per_user),
             (UsageScope.CHAT, ctx.origin.chat_id, self.daily_limits.edits_per_chat),
             (UsageScope.ALL, EVERYONE_ID, self.daily_limits.edits),
         )

@@ -57,6 +57,8 @@ SHIFTED_COLUMNS = (
     ("attempts", "ended_at", ""),
     ("credit_balance", "asked_at", ""),
     ("credit_balance", "due_at", ""),
+    ("chats", "admins_due_at", ""),
+    ("chats", "admins_known_at", ""),
 )
 
 

@@ -153,8 +153,6 @@ class OutboxExclusions:
     held_chat_ids: frozenset[int] = frozenset()
     #: messages in flight
     message_ids: frozenset[int] = frozenset()
-    #: those of them that have been sent, so that only their outcome is yet to be stored
-    finishing_ids: frozenset[int] = frozenset()
     #: lanes from which nothing may be sent
     closed_lanes: frozenset[OutboxLane] = frozenset()
     #: users with as many deliveries in flight as one may have
@@ -246,24 +244,6 @@ class Outbox(Table):
                 limit,
                 lane is not OutboxLane.HEAVY or not busy.saturated_users,
                 json.dumps([*busy.saturated_users]),
-            ),
-        )
-
-    def has_more_due(self, now: Instant, found: Iterable[int], busy: OutboxExclusions) -> bool:
-        """Say whether more is due than what was found, including what waits for another message to end.
-
-        A message whose outcome is being stored may become due again, for a retry or as another kind.
-        """
-        return self._exists(
-            "SELECT 1 FROM outbox_lanes AS queue WHERE lane IN (?1, ?2, ?3, ?4, ?5) AND queue_turn <= ?6"
-            " AND (lane = ?1 OR chat_id NOT IN (SELECT value FROM json_each(?7)))"
-            " AND EXISTS (SELECT 1 FROM outbox WHERE chat_id = queue.chat_id AND lane = queue.lane AND due_at <= ?6"
-            " AND id NOT IN (SELECT value FROM json_each(?8))) LIMIT 1",
-            (
-                *OutboxLane,
-                now,
-                json.dumps(list(busy.held_chat_ids)),
-                json.dumps([*(busy.message_ids - busy.finishing_ids), *found]),
             ),
         )
 

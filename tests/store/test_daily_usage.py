@@ -107,6 +107,20 @@ async def test_the_balance_is_asked_for_as_soon_as_without_a_clock_that_was_set_
     assert await db.transact(turned_back) == [NOON - DAY, NOON - DAY]
 
 
+async def test_administrators_are_looked_up_and_looked_up_anew_as_soon_as_without_a_clock_that_was_set_back(
+    db: Database,
+) -> None:
+    def turned_back(tx: Transaction) -> tuple[list[int], frozenset[int] | None]:
+        tx.outbox.add(MessageDraft(key="any", kind=MessageKind.TEXT, chat_id=5, body="any"), NOON)
+        tx.outbox.mark_ended(1, DeliveryOutcome.SENT, NOON)
+        tx.chats.request_admins(-6, NOON)
+        tx.chats.set_admins(-7, [1], NOON)
+        tx.clock_shift.shift_due_times(NOON - DAY)
+        return tx.chats.list_admins_due(NOON - DAY, 9), tx.chats.get_admins(-7, NOON - DAY + 60_000)
+
+    assert await db.transact(turned_back) == ([-6], None)
+
+
 async def test_the_last_edit_of_the_day_is_not_said_to_wait_while_it_is_ordered(db: Database) -> None:
     limits = OrderLimits(orders_per_window=20, max_running=5, deadline=900, daily_credits=4)
 

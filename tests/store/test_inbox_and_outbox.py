@@ -46,16 +46,11 @@ async def test_one_message_per_chat_is_taken_and_busy_chats_are_left_out(db: Dat
     assert [message.draft.body for message in due] == ["0", "3"]
 
 
-async def test_more_is_due_where_it_waits_for_another_message_and_not_where_it_waits_for_a_moment(db: Database) -> None:
+async def test_a_chat_that_a_rate_limit_holds_back_keeps_no_other_waiting(db: Database) -> None:
     for key, chat_id in (("first", 5), ("second", 5), ("third", 6)):
         draft = MessageDraft(key=key, chat_id=chat_id, body=key)
         await db.transact(lambda tx, draft=draft: tx.outbox.add(draft, NOON))  # type: ignore[misc]  # mypy: a default in a lambda
-    first, second, third = 1, 2, 3
-    behind_the_first = OutboxExclusions(chat_ids=frozenset({5}), message_ids=frozenset({first}))
-    assert await db.transact(lambda tx: tx.outbox.has_more_due(NOON, [third], behind_the_first))
-    assert not await db.transact(lambda tx: tx.outbox.has_more_due(NOON, [second, third], behind_the_first))
     left_alone = OutboxExclusions(held_chat_ids=frozenset({5}))
-    assert not await db.transact(lambda tx: tx.outbox.has_more_due(NOON, [third], left_alone))
     assert [each.draft.body for each in await db.transact(lambda tx: tx.outbox.list_due(NOON, left_alone, 10))] == [
         "third"
     ]
