@@ -6,7 +6,7 @@
    only paid call), poll the task, deliver the image or the reason for the failure. Messages go through an outbox.
 4. `kie` and `telegram` are the two API clients, `images` inspects and converts images, `i18n` has every text for users.
 5. `store` keeps everything in SQLite, so that a crash at any moment loses nothing.
-6. `job` defines a job and its states, `job_lifecycle` what happens to it as a whole; `app` wires, starts and stops.
+6. `job` defines a job and its states, `job_operations` what happens to it as a whole; `app` wires, starts and stops.
 7. `ops` helps the operator: check, jobs, health, watchdog, retention; `stats` draws /stats.
 8. `sandbox` is a local Telegram and a local Kie, to try and to test the bot without an account.
 """

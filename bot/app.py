@@ -34,8 +34,7 @@ from bot.metrics import Metrics
 from bot.ops.bot_commands import BotCommands
 from bot.ops.config_warnings import find_config_warnings, refuse_unknown_model, refuse_unusable_proxies
 from bot.ops.health import Health, WriteCheck, read_build_info
-from bot.ops.privacy_notice import build_privacy_notice
-from bot.ops.retention import Retention
+from bot.ops.retention import Retention, build_privacy_notice
 from bot.ops.watchdog import Watchdog
 from bot.pipeline.callback_tracker import CallbackProcessor, CallbackTracker
 from bot.pipeline.circuit_breakers import RecoveryProbe

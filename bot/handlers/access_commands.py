@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.handlers.access import AccessDecision, AccessPolicy
 from bot.handlers.update_types import CommandGiven, UpdateContext, UpdateOrigin
 from bot.i18n import Sentence, sentence
@@ -105,4 +105,4 @@ def _cancel_disallowed_jobs(ctx: UpdateContext, policy: AccessPolicy, principal:
     # in a private chat the lists overlap
     for job in {job.id: job for job in open_jobs}.values():
         if policy.decide(ctx.tx, job.request.user_id, job.request.chat_id) is not AccessDecision.ALLOWED:
-            job_lifecycle.cancel_job(ctx.tx, job, ctx.now)
+            job_operations.cancel_job(ctx.tx, job, ctx.now)

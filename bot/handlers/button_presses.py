@@ -6,7 +6,7 @@ Whether a press takes effect depends on the message that was pressed, because an
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.clock import add_seconds, seconds_between
 from bot.handlers.access import SETTINGS_ACTIONS, is_button_of_message, is_press_allowed
 from bot.handlers.delete_my_data import CONFIRMATION_ACTIONS, handle_deletion_press
@@ -101,7 +101,7 @@ def _why_unavailable(ctx: UpdateContext, press: ButtonPressed, action: ButtonAct
 
 def _cancel_job(press: _JobPress) -> Sentence:
     job = press.job
-    if job_lifecycle.cancel_job(press.ctx.tx, job, press.ctx.now):
+    if job_operations.cancel_job(press.ctx.tx, job, press.ctx.now):
         return sentence("toast-cancelled")
     is_settled = job.state in FINAL_STATES or job.asked_at is not None
     return sentence("toast-settled" if is_settled else "toast-too-late")
@@ -185,7 +185,7 @@ def _order_variation(press: _JobPress) -> Sentence:
     )
     job = ctx.tx.jobs.get(ctx.tx.jobs.add(variation, State.QUEUED, ctx.now))
     if job is not None:
-        job_lifecycle.enqueue(ctx.tx, job, ctx.now)
+        job_operations.enqueue(ctx.tx, job, ctx.now)
     return sentence("toast-varied")
 
 
@@ -194,7 +194,7 @@ def _delete_answer(press: _JobPress) -> Sentence:
     sent_at = ctx.tx.outbox.last_sent_at(job.id, MessageKind.IMAGE) or job.answered_at
     if sent_at is not None and add_seconds(sent_at, DELETABLE_FOR) < ctx.now:
         return sentence("toast-too-old-to-delete", where=ctx.origin.chat_type)
-    job_lifecycle.delete_answer(ctx.tx, job, ctx.origin.message_id, ctx.now)
+    job_operations.delete_answer(ctx.tx, job, ctx.origin.message_id, ctx.now)
     return sentence("toast-deleted")
 
 
@@ -208,7 +208,7 @@ def _use_suggestion(press: _JobPress) -> Sentence:
     if press.limits.quotas.admit(ctx, job) is not None:
         return sentence("toast-used-up", time=time_until_tomorrow(ctx.now))
     return sentence(
-        "toast-idea" if job_lifecycle.complete_request(ctx.tx, job, suggestion.prompt, ctx.now) else "toast-settled"
+        "toast-idea" if job_operations.complete_request(ctx.tx, job, suggestion.prompt, ctx.now) else "toast-settled"
     )
 
 
@@ -221,9 +221,9 @@ def _resolve_uncertain_order(press: _JobPress) -> Sentence:
         return sentence("toast-news")  # the order may be found in a moment, without paying for it again
     if press.button.action is ButtonAction.ORDER_AGAIN:
         return sentence(
-            "toast-again" if job_lifecycle.retry_uncertain_order(tx, job, press.ctx.now) else "toast-settled"
+            "toast-again" if job_operations.retry_uncertain_order(tx, job, press.ctx.now) else "toast-settled"
         )
-    is_left = job_lifecycle.abandon_uncertain_order(tx, job, press.ctx.now)
+    is_left = job_operations.abandon_uncertain_order(tx, job, press.ctx.now)
     return sentence("toast-left" if is_left else "toast-settled")
 
 

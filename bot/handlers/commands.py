@@ -1,6 +1,6 @@
 """The commands /status, /cancel, /usage and /stats."""
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.clock import seconds_between, utc_day
 from bot.handlers.quotas import QuotaPolicy, RemainingQuota
 from bot.handlers.replies import draft_reply
@@ -31,7 +31,7 @@ def show_status(ctx: UpdateContext) -> Sentence | None:
 def cancel_edits(ctx: UpdateContext) -> Sentence:
     """Cancel the sender's edits in this chat that are not ordered yet; return the reply."""
     jobs = ctx.tx.jobs.list_open_of_user_in_chat(ctx.origin.user_id, ctx.origin.chat_id)
-    too_late = [job for job in jobs if not job_lifecycle.cancel_job(ctx.tx, job, ctx.now)]
+    too_late = [job for job in jobs if not job_operations.cancel_job(ctx.tx, job, ctx.now)]
     for job in jobs:
         if job not in too_late:
             ctx.tx.progress_messages.queue_deletion(job.id, ctx.now)  # the reply takes its place

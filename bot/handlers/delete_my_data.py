@@ -3,7 +3,7 @@
 Only in the private chat, because others read a group.
 """
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.handlers.replies import open_menu
 from bot.handlers.update_types import ButtonPressed, CommandGiven, UpdateContent, UpdateContext, UpdateOrigin
 from bot.i18n import Sentence, sentence
@@ -63,7 +63,7 @@ def handle_deletion_press(ctx: UpdateContext, press: ButtonPressed) -> Sentence 
     ctx.tx.menus.queue_deletion(menu, ctx.now)
     if _confirmation_action(press) is ButtonAction.KEEP_MY_DATA:
         return sentence("toast-kept")
-    job_lifecycle.erase_user(ctx.tx, ctx.origin.user_id, ctx.now)
+    job_operations.erase_user(ctx.tx, ctx.origin.user_id, ctx.now)
     _send_unrecorded(ctx, sentence("deleted", records=RECORD_RETENTION_MONTHS), f"erased:{ctx.origin.message_id}")
     return None
 

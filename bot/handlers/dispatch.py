@@ -19,12 +19,13 @@ from bot.handlers.addressed_to_bot import UpdateFilter
 from bot.handlers.button_presses import PressLimits, handle_button_press
 from bot.handlers.commands import cancel_edits, describe_usage, request_stats, show_status
 from bot.handlers.delete_my_data import ask_to_delete, is_about_own_data, is_deletion_confirmed
+from bot.handlers.edited_captions import handle_edited_message
 from bot.handlers.group_events import handle_bot_removed, handle_group_migrated, handle_membership_change
 from bot.handlers.new_requests import handle_album_item, handle_image
 from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import answer_button_press, reply, reply_once
 from bot.handlers.settings_menu import open_settings_menu
-from bot.handlers.text_prompts import handle_edited_message, handle_text
+from bot.handlers.text_prompts import handle_text
 from bot.handlers.update_parser import parse_update
 from bot.handlers.update_types import (
     AlbumItemSent,

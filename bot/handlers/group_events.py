@@ -1,6 +1,6 @@
 """The bot is added to a group, gets other rights there, is removed or blocked; a group becomes a supergroup."""
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.clock import add_seconds
 from bot.handlers.access import AccessPolicy
 from bot.handlers.update_types import BotMembershipChanged, GroupMigrated, UpdateContext
@@ -32,12 +32,12 @@ def handle_bot_removed(ctx: UpdateContext) -> None:
     if ctx.origin.is_group:
         ctx.tx.chats.set_receives_all_messages(chat_id, receives_all=False)
         ctx.tx.chats.clear_added_by(chat_id)
-    job_lifecycle.drop_chat(ctx.tx, chat_id, ctx.now)
+    job_operations.drop_chat(ctx.tx, chat_id, ctx.now)
 
 
 def handle_group_migrated(ctx: UpdateContext, migration: GroupMigrated, policy: AccessPolicy) -> None:
     """Continue in the supergroup, and notify the admins if the settings allow the group by its old id."""
-    job_lifecycle.migrate_chat(ctx.tx, migration.old_id, migration.new_id, ctx.now)
+    job_operations.migrate_chat(ctx.tx, migration.old_id, migration.new_id, ctx.now)
     if migration.old_id in policy.allowed_ids:
         text = sentence("admin-moved", old=f"{migration.old_id}", new=f"{migration.new_id}")
         ctx.tx.outbox.notify_admins(policy.admin_ids, f"moved:{migration.old_id}", text.translate, ctx.now)

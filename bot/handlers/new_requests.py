@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.clock import Instant, add_seconds
 from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import reply
 from bot.handlers.update_types import AlbumItemSent, ImageSent, UpdateContext
-from bot.i18n import sentence
+from bot.i18n import Sentence, sentence
 from bot.job import (
     MAX_ALBUM_SECONDS,
     MAX_IMAGES,
@@ -81,9 +81,9 @@ def _start_request(
 ) -> None:
     tx, request = ctx.tx, _build_request(ctx, quotas, sources)
     if is_valid_prompt(prompt):
-        job = _store_request(ctx, job_lifecycle.with_prompt(tx, request, prompt), State.QUEUED, kind, prompt)
+        job = _store_request(ctx, job_operations.with_prompt(tx, request, prompt), State.QUEUED, kind, prompt)
         if job is not None:
-            job_lifecycle.enqueue(tx, job, ctx.now)
+            job_operations.enqueue(tx, job, ctx.now)
     else:
         job = _store_request(ctx, request, State.GATHERING, kind, prompt, add_seconds(ctx.now, PROMPT_TIMEOUT))
         if job is not None:
@@ -145,3 +145,8 @@ def _was_cancelled_by_user(job: Job) -> bool:
 
 def _message_kind(item: AlbumItemSent) -> RequestMessageKind:
     return RequestMessageKind.OTHER if item.source is None else RequestMessageKind.IMAGE
+
+
+def explain_invalid_prompt(text: str) -> Sentence:
+    """Return why a text cannot be a prompt."""
+    return sentence("prompt-too-long", length=len(text), most=MAX_PROMPT_LENGTH) if text else sentence("no-words")

@@ -7,7 +7,7 @@ checks are made in the transaction that accepts the request, so they are exact.
 
 from dataclasses import dataclass
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.clock import utc_day
 from bot.handlers.access import AccessPolicy
 from bot.handlers.replies import reply_once
@@ -117,7 +117,7 @@ class QuotaPolicy:
         refusal = self.why_exhausted(ctx)
         if refusal is None:
             tx.quota.charge_to_all(job.id, utc_day(ctx.now))
-        elif job_lifecycle.cancel_job(tx, job, ctx.now):
+        elif job_operations.cancel_job(tx, job, ctx.now):
             tx.progress_messages.queue_deletion(job.id, ctx.now)  # the refusal takes its place
         return refusal
 
@@ -127,7 +127,7 @@ class QuotaPolicy:
         if not limit:
             return False
         committed = ctx.tx.credits.count_open_edits()
-        return job_lifecycle.count_affordable_edits(ctx.tx, limit, committed, utc_day(ctx.now)) < 1
+        return job_operations.count_affordable_edits(ctx.tx, limit, committed, utc_day(ctx.now)) < 1
 
     def refuse_if_exceeded(self, ctx: UpdateContext, *, album: str | None = None) -> bool:
         """Refuse a new request that exceeds a limit, with a reply; return whether it was refused.

@@ -1,4 +1,4 @@
-"""Texts without an image, and edited captions and texts: finds the image that a text is about.
+"""Texts without an image: finds the image that a text is about.
 
 A reply is about the message that it replies to. Any other text is for the newest request of its sender in this chat
 that waits for a prompt.
@@ -6,15 +6,19 @@ that waits for a prompt.
 
 from dataclasses import replace
 
-from bot import job_lifecycle
-from bot.clock import add_seconds
-from bot.handlers.new_requests import admit_or_refuse, create_request_from_text, is_known_message, is_valid_prompt
+from bot import job_operations
+from bot.handlers.new_requests import (
+    admit_or_refuse,
+    create_request_from_text,
+    explain_invalid_prompt,
+    is_known_message,
+    is_valid_prompt,
+)
 from bot.handlers.quotas import QuotaPolicy
-from bot.handlers.replies import react_to_edit, reply, reply_once
+from bot.handlers.replies import reply_once
 from bot.handlers.update_types import ReplyTarget, TextSent, UpdateContext
-from bot.i18n import Sentence, sentence
-from bot.job import FINAL_STATES, MAX_PROMPT_LENGTH, PROMPT_TIMEOUT, Job, SourceImage, State
-from bot.store.jobs import edit_option_columns
+from bot.i18n import sentence
+from bot.job import FINAL_STATES, Job, SourceImage, State
 from bot.store.request_messages import RequestMessageKind
 
 
@@ -31,7 +35,7 @@ def handle_text(ctx: UpdateContext, quotas: QuotaPolicy, sent: TextSent) -> None
         _reply_no_image(ctx, target)
     elif not is_valid_prompt(text) and (text or not sources):
         job_id = None if waiting is None else waiting.id
-        reply_once(ctx, _explain_invalid_prompt(text), about=f"unusable:{job_id or 0}", job_id=job_id)
+        reply_once(ctx, explain_invalid_prompt(text), about=f"unusable:{job_id or 0}", job_id=job_id)
     elif waiting is not None:
         _add_prompt(ctx, quotas, waiting, text)
     else:
@@ -43,11 +47,7 @@ def _add_prompt(ctx: UpdateContext, quotas: QuotaPolicy, job: Job, text: str) ->
     messages.clear_texts(job.id)
     messages.add(job.id, ctx.origin.chat_id, ctx.origin.message_id, RequestMessageKind.TEXT, text)
     if admit_or_refuse(ctx, quotas, job) and job.closes_by is None:
-        job_lifecycle.complete_request(ctx.tx, job, text, ctx.now)
-
-
-def _explain_invalid_prompt(text: str) -> Sentence:
-    return sentence("prompt-too-long", length=len(text), most=MAX_PROMPT_LENGTH) if text else sentence("no-words")
+        job_operations.complete_request(ctx.tx, job, text, ctx.now)
 
 
 def _find_waiting_request(ctx: UpdateContext, reply_to: ReplyTarget | None) -> Job | None:
@@ -119,50 +119,3 @@ def _reply_no_image(ctx: UpdateContext, reply_to: ReplyTarget | None) -> None:
     # Telegram may hide the replied message; when it is shown, there is no image in it
     is_shown = reply_to is not None or origin.receives_all or ctx.tx.chats.receives_all_messages(origin.chat_id)
     reply_once(ctx, sentence("no-picture", where=origin.chat_type if is_shown else "half-deaf"), about="no-picture")
-
-
-def handle_edited_message(ctx: UpdateContext, quotas: QuotaPolicy, text: str) -> None:
-    """Apply the new text of an edited message to its request, as long as nothing is ordered."""
-    origin = ctx.origin
-    message = ctx.tx.request_messages.get(origin.chat_id, origin.message_id)
-    job = None if message is None else ctx.tx.jobs.get(message.job_id)
-    if message is None or job is None or message.text == text or job.request.user_id != origin.user_id:
-        return
-    if job.state in FINAL_STATES:
-        reply(ctx, sentence("change-after-the-end"), once=f"job:{job.id}:changed-after", job_id=job.id)
-    elif job.state not in (State.GATHERING, State.QUEUED):
-        reply(ctx, sentence("too-late-to-change", where=origin.chat_type), once=f"job:{job.id}:changed-late")
-    else:
-        ctx.tx.request_messages.set_text(origin.chat_id, origin.message_id, text)
-        if job.state is State.QUEUED:
-            _change_prompt(ctx, job, message.text)
-        else:
-            _complete_or_wait(ctx, quotas, job)
-
-
-def _change_prompt(ctx: UpdateContext, job: Job, previous_text: str) -> None:
-    """Give a queued request its edited prompt, unless that is invalid."""
-    prompt = ctx.tx.request_messages.get_prompt(job.id)
-    if not is_valid_prompt(prompt):
-        ctx.tx.request_messages.set_text(ctx.origin.chat_id, ctx.origin.message_id, previous_text)
-        text = _explain_invalid_prompt(prompt) if prompt else sentence("no-words-left")
-        reply(ctx, text, once=f"changed:{ctx.update_id}")
-        return
-    request = job_lifecycle.with_prompt(ctx.tx, job.request, prompt)
-    if request != job.request:  # otherwise an earlier caption of the album still counts
-        ctx.tx.jobs.update(job, prompt=request.prompt, **edit_option_columns(request.options))
-        react_to_edit(ctx)
-
-
-def _complete_or_wait(ctx: UpdateContext, quotas: QuotaPolicy, job: Job) -> None:
-    """Complete a request that has a valid prompt after an edit, or let it wait for one."""
-    prompt = ctx.tx.request_messages.get_prompt(job.id)
-    if is_valid_prompt(prompt):
-        if admit_or_refuse(ctx, quotas, job) and job.closes_by is None:
-            job_lifecycle.complete_request(ctx.tx, job, prompt, ctx.now)
-        return
-    if not prompt:
-        ctx.tx.quota.await_prompt(job.id)  # at once, and not only when its album closes
-    if job.closes_by is None:
-        ctx.tx.jobs.update(job, due_at=add_seconds(ctx.now, PROMPT_TIMEOUT))
-        ctx.tx.progress_messages.mark_stale(job.id, ctx.now)

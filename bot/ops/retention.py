@@ -11,7 +11,10 @@ from contextlib import suppress
 from enum import Enum
 
 from bot.clock import Instant, add_seconds, utc_day
+from bot.i18n import Sentence, sentence
+from bot.kie.models import RECORD_RETENTION_MONTHS, RESULT_RETENTION_DAYS, UPLOAD_RETENTION_DAYS
 from bot.pipeline.error_containment import ErrorContainment
+from bot.settings import Settings
 from bot.store.base_table import DELETE_BATCH_SIZE
 from bot.store.database import Database, Transaction
 
@@ -138,3 +141,16 @@ class Retention:
         if any(has_more):
             return Remaining.MORE
         return Remaining.UNDER_WAY if tx.erasure.has_pending() else Remaining.NOTHING
+
+
+def build_privacy_notice(settings: Settings) -> Sentence:
+    """Return who receives an image, in which form, and who keeps what for how long."""
+    return sentence(
+        "privacy",
+        transport=settings.image_transport,
+        days=settings.keep_days,
+        messages=message_retention_days(settings.keep_days),
+        uploads=UPLOAD_RETENTION_DAYS,
+        results=RESULT_RETENTION_DAYS,
+        records=RECORD_RETENTION_MONTHS,
+    )

@@ -6,7 +6,7 @@ only when every update of its chat that was received in time has been handled, s
 
 from functools import partial
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.clock import Instant, add_seconds
 from bot.i18n import sentence
 from bot.job import MAX_PROMPT_LENGTH, PROMPT_TIMEOUT, FailureReason, Job, State
@@ -53,7 +53,7 @@ def _close_album(tx: Transaction, job: Job, now: Instant) -> None:
         tx.outbox.add(draft_reply(job, "left-out", sentence("left-out", count=others)), now)
     prompt = tx.request_messages.get_prompt(job.id)
     if 0 < len(prompt) <= MAX_PROMPT_LENGTH:
-        job_lifecycle.complete_request(tx, job, prompt, now)
+        job_operations.complete_request(tx, job, prompt, now)
     elif tx.jobs.update(job, closes_by=None, due_at=add_seconds(now, PROMPT_TIMEOUT)):
         tx.quota.await_prompt(job.id)
         tx.progress_messages.open_or_refresh(job, now)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.backoff import backoff
 from bot.clock import Instant, add_seconds, utc_day
 from bot.i18n import sentence
@@ -126,7 +126,7 @@ def _end_job(tx: Transaction, job_id: int, now: Instant) -> None:
         case State.GATHERING:
             _cancel_request(tx, job, now)
         case State.SUBMITTING:
-            job_lifecycle.abandon_uncertain_order(tx, job, now)
+            job_operations.abandon_uncertain_order(tx, job, now)
         case State.QUEUED:
             finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, sentence("broken-step"), now)
 

@@ -4,7 +4,7 @@ from bot.clock import Instant, add_seconds
 from bot.edit_options import AnswerAs
 from bot.i18n import Sentence, sentence
 from bot.job import FailureReason, Job, State
-from bot.job_lifecycle import record_cost
+from bot.job_operations import record_cost
 from bot.kie.models import TaskRecord
 from bot.store.database import Database, Transaction
 from bot.store.domain_events import TaskCompleted

@@ -6,7 +6,7 @@ stored rows, so they hold across restarts.
 
 from dataclasses import dataclass
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.clock import Instant, add_seconds, start_of_day, utc_day
 from bot.store.circuit_breakers import UNCERTAIN, UPLOADS, CircuitBreaker
 from bot.store.database import Transaction
@@ -86,7 +86,7 @@ def _budget_allowance(tx: Transaction, daily_credits: float, now: Instant) -> Or
     if not daily_credits:
         return UNLIMITED
     today = utc_day(now)
-    affordable = job_lifecycle.count_affordable_edits(tx, daily_credits, tx.jobs.count_at_kie(0), today)
+    affordable = job_operations.count_affordable_edits(tx, daily_credits, tx.jobs.count_at_kie(0), today)
     return OrderAllowance(affordable, start_of_day(today + 1))
 
 

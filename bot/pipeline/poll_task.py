@@ -12,7 +12,7 @@ from enum import Enum, auto
 from bot.clock import Instant, add_seconds, seconds_between, utc_day
 from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
-from bot.job_lifecycle import record_cost, requeue
+from bot.job_operations import record_cost, requeue
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, KieError, KieUnavailable
 from bot.kie.models import RESULT_RETENTION_DAYS, TASK_NOT_FOUND, TaskOutcome, TaskRecord, is_refusal

@@ -8,7 +8,7 @@ import errno
 import logging
 from dataclasses import dataclass
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.backoff import MAX_BACKOFF, backoff
 from bot.clock import Instant, add_seconds, seconds_between
 from bot.i18n import DEFAULT_LANGUAGE, Sentence, sentence
@@ -169,9 +169,9 @@ def _redirect_message(
     draft = message.draft
     tx.log(log.info, "chat %d, message %s: %s", draft.chat_id, draft.key, error)
     if isinstance(error, ChatGone):
-        job_lifecycle.drop_chat(tx, draft.chat_id, now)
+        job_operations.drop_chat(tx, draft.chat_id, now)
     elif isinstance(error, ChatMigrated):
-        job_lifecycle.migrate_chat(tx, draft.chat_id, error.new_chat_id, now)
+        job_operations.migrate_chat(tx, draft.chat_id, error.new_chat_id, now)
     elif isinstance(error, TopicUnavailable) and draft.thread_id is not None:
         tx.outbox.drop_topic(message.id, now)
     elif draft.reply_to is not None:

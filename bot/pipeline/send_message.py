@@ -7,7 +7,7 @@ message is sent again. For an answer with an image, `answering_at` marks this wi
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.clock import Instant, seconds_between
 from bot.i18n import sentence
 from bot.pipeline.deliver_image import ImageDeliverer
@@ -84,7 +84,7 @@ def _record_sent(tx: Transaction, message: OutboxMessage, message_id: int | None
     is_image = draft.kind in (MessageKind.IMAGE, MessageKind.FILE)
     job = tx.jobs.get(draft.job_id) if is_image and draft.job_id is not None else None
     if job is None or job.answer_deleted_at is None or message_id is None:
-        job_lifecycle.mark_sent(tx, message, message_id, now)
+        job_operations.mark_sent(tx, message, message_id, now)
     else:  # the answer was deleted meanwhile
         tx.outbox.mark_sent(message, message_id, now)
         tx.outbox.queue_deletion(job.id, draft.chat_id, message_id, now)

@@ -16,7 +16,7 @@ from bot.backoff import backoff
 from bot.clock import Instant, add_seconds, seconds_between
 from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
-from bot.job_lifecycle import requeue
+from bot.job_operations import requeue
 from bot.kie.client import KieClient
 from bot.kie.errors import AccountBlocked, KieUnavailable, OrderUncertain, RequestRefused
 from bot.kie.models import EditInput

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.backoff import backoff
 from bot.clock import Instant, add_seconds, seconds_between, utc_day
 from bot.i18n import sentence
@@ -70,7 +70,7 @@ def advance_uncertain(tx: Transaction, job: Job, now: Instant) -> None:
     attempt = tx.attempts.get_latest(job.id)
     candidate = None if attempt is None else attempt.candidate_task_id
     if job.asked_at is not None:
-        job_lifecycle.abandon_uncertain_order(tx, job, now)
+        job_operations.abandon_uncertain_order(tx, job, now)
     elif attempt and candidate and seconds_between(attempt.ended_at or now, now) < DECISION_EXPIRES_AFTER:
         tx.jobs.update(job, due_at=add_seconds(now, CALLBACK_WAIT))  # the candidate is still to be polled
     else:

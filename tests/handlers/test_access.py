@@ -11,7 +11,7 @@ from bot.handlers.quotas import DailyLimits, QuotaPolicy
 from bot.handlers.update_parser import parse_update
 from bot.handlers.update_types import CommandGiven, CommandTarget, UpdateContext, UpdateOrigin
 from bot.job import State
-from bot.job_lifecycle import RequestReaction
+from bot.job_operations import RequestReaction
 from bot.store.database import Transaction
 from bot.store.users import AccessRule
 from bot.telegram.client import BotAccount

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.handlers import quotas
 from bot.job import State
 from tests.bot_harness import BotHarness
@@ -77,7 +77,7 @@ async def test_an_album_is_taken_as_a_whole_or_not_at_all(shut: BotHarness) -> N
     await shut.bot.long_poller._recorder.record([first])
     await shut.bot.dispatcher.handle_all()
     cancelled = await shut.read_job()
-    await shut.bot.db.transact(lambda tx: job_lifecycle.cancel_job(tx, cancelled, shut.clock.instant()))
+    await shut.bot.db.transact(lambda tx: job_operations.cancel_job(tx, cancelled, shut.clock.instant()))
     await shut.bot.long_poller._recorder.record(rest)
     await shut.process_updates()
     assert len(await _job_states(shut)) == 3

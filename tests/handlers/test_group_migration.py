@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.edit_options import AspectRatio, EditOptions
 from bot.i18n import sentence
 from bot.job import State
@@ -144,7 +144,7 @@ async def test_what_was_chosen_and_asked_in_the_supergroup_before_it_was_known_w
     )
     here.ada.send_text("/settings", chat=grown)
     await house.receive_updates()  # it waits until the admins are known
-    await house.bot.db.transact(lambda tx: job_lifecycle.migrate_chat(tx, -5, grown.id, house.clock.instant()))
+    await house.bot.db.transact(lambda tx: job_operations.migrate_chat(tx, -5, grown.id, house.clock.instant()))
     await here.process_updates()
     assert here.sent_texts() == [sentence("settings", where="group").translate("ru")]
     assert await house.bot.db.transact(lambda tx: tx.chats.get_edit_options(grown.id)) == EditOptions(
@@ -211,7 +211,7 @@ async def test_it_is_the_same_whether_it_is_noticed_once_or_twice(here: GroupHar
     await here.process_updates()
     before = (await here.harness.read_job()).request
     await here.harness.bot.db.transact(
-        lambda tx: job_lifecycle.migrate_chat(tx, -5, grown.id, here.harness.clock.instant())
+        lambda tx: job_operations.migrate_chat(tx, -5, grown.id, here.harness.clock.instant())
     )
     await here.process_updates()
     assert (await here.harness.read_job()).request == before

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.job import FailureReason, State
 from bot.kie import models
 from bot.kie.models import TaskRecord
@@ -758,10 +758,10 @@ async def test_a_look_that_was_under_way_when_the_person_decided_does_not_undo_i
     await called.kie.wait_for(lambda: called.kie.calls_named("recordInfo"))
     job = await called.read_job()
     assert not await called.bot.db.transact(
-        lambda tx: job_lifecycle.retry_uncertain_order(tx, job, called.clock.instant())
+        lambda tx: job_operations.retry_uncertain_order(tx, job, called.clock.instant())
     )
     assert await called.bot.db.transact(
-        lambda tx: job_lifecycle.abandon_uncertain_order(tx, job, called.clock.instant())
+        lambda tx: job_operations.abandon_uncertain_order(tx, job, called.clock.instant())
     )
     held.release.set()
     await turning

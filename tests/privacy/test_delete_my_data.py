@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.job import FailureReason, State
 from bot.store import erasure
 from bot.store.users import AccessRule
@@ -155,7 +155,7 @@ async def test_an_order_that_is_being_made_is_written_down_and_brings_nothing_ba
     [order], _ = await house.bot.db.transact(
         lambda tx: submit.begin_due_orders(tx, worker._containment, house.clock.instant())
     )
-    await house.bot.db.transact(lambda tx: job_lifecycle.erase_user(tx, house.ada.id, house.clock.instant()))
+    await house.bot.db.transact(lambda tx: job_operations.erase_user(tx, house.ada.id, house.clock.instant()))
     await submit.place_order(order)
     await house.advance_time(100)
     latest = await house.bot.db.transact(lambda tx: tx.attempts.get_latest(1))
@@ -168,7 +168,7 @@ async def test_an_order_that_is_being_made_is_written_down_and_brings_nothing_ba
 async def test_a_crash_while_an_order_of_somebody_gone_is_made_keeps_no_gate_shut(house: BotHarness) -> None:
     await house.request_edit(make_photo())
     now = house.clock.instant()
-    await house.bot.db.transact(lambda tx: job_lifecycle.erase_user(tx, house.ada.id, now))
+    await house.bot.db.transact(lambda tx: job_operations.erase_user(tx, house.ada.id, now))
     await house.bot.db.transact(lambda tx: tx.attempts.begin(1, "of a call that nobody hears the end of", now))
     await house.restart()
     assert (await house.bot.db.transact(lambda tx: tx.attempts.count_recent(now, 10)))[0] == 0

@@ -8,8 +8,7 @@ import pytest
 from bot import i18n
 from bot.i18n import languages
 from bot.kie.models import RECORD_RETENTION_MONTHS, RESULT_RETENTION_DAYS, UPLOAD_RETENTION_DAYS
-from bot.ops.privacy_notice import build_privacy_notice
-from bot.ops.retention import DAY_SECONDS, message_retention_days
+from bot.ops.retention import DAY_SECONDS, build_privacy_notice, message_retention_days
 from bot.pipeline.poll_task import GIVE_UP_POLLING_AFTER
 from bot.settings import Settings
 from tests.process_harness import KEY, TOKEN

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.job import Job, State
 from bot.store.database import Transaction, _prepare_connection
 from tests.store.sample_requests import NOON, make_request
@@ -114,7 +114,7 @@ def test_what_waits_here_is_not_prepared_as_well(queue: ConversionQueueHarness) 
 
 
 def test_what_leaves_the_line_leaves_the_queue(queue: ConversionQueueHarness) -> None:
-    job_lifecycle.cancel_job(queue.tx, queue.add_picture(EVE), NOON)
+    job_operations.cancel_job(queue.tx, queue.add_picture(EVE), NOON)
     assert queue.tx.conversion_queue.is_empty()
 
 

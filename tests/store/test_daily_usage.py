@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.clock import start_of_day
 from bot.i18n import sentence
 from bot.job import FailureReason, Job, State
-from bot.job_lifecycle import DEFAULT_PRICE
+from bot.job_operations import DEFAULT_PRICE
 from bot.kie.models import TaskOutcome, TaskRecord
 from bot.pipeline import finish_job, progress_message
 from bot.pipeline.order_limits import OrderAllowance, OrderLimits, compute_order_allowance
@@ -46,12 +46,12 @@ async def test_what_was_asked_for_in_a_groups_name_is_counted_for_the_supergroup
 
 async def test_an_edit_that_seems_dearer_than_the_whole_ceiling_is_tried_once_a_day(db: Database) -> None:
     def affords(tx: Transaction) -> list[int]:
-        allowed = [job_lifecycle.count_affordable_edits(tx, 3, committed, TODAY) for committed in (0, 1)]
+        allowed = [job_operations.count_affordable_edits(tx, 3, committed, TODAY) for committed in (0, 1)]
         tx.credits.add_spending(0.5, TODAY)
         return [
             *allowed,
-            job_lifecycle.count_affordable_edits(tx, 3, 0, TODAY),
-            job_lifecycle.count_affordable_edits(tx, 3, 0, TODAY + 1),
+            job_operations.count_affordable_edits(tx, 3, 0, TODAY),
+            job_operations.count_affordable_edits(tx, 3, 0, TODAY + 1),
         ]
 
     assert await db.transact(affords) == [1, 0, 0, 1]
@@ -127,7 +127,7 @@ async def test_the_last_edit_of_the_day_is_not_said_to_wait_while_it_is_ordered(
     def progress_texts(tx: Transaction) -> list[str]:
         job = tx.jobs.get(tx.jobs.add(make_request(), State.QUEUED, NOON))
         assert job is not None
-        job_lifecycle.enqueue(tx, job, NOON)
+        job_operations.enqueue(tx, job, NOON)
         [message] = [
             each
             for each in tx.outbox.list_due(NOON + 60_000, OutboxExclusions(), 9)

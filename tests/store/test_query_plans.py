@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.sandbox.fault_injection import Fault, FaultKind
 from bot.sandbox.kie.tasks import failure
 from bot.stats.aggregates import DEFAULT_PERIOD, aggregate_period
@@ -150,7 +150,7 @@ async def test_what_is_done_now_and_then_reads_no_whole_table_either(tmp_path: P
         await _send_every_kind_of_message(house)
         asked.clear()
         await house.bot.db.transact(lambda tx: tx.erasure.count_stored_data(house.ada.id))
-        await house.bot.db.transact(lambda tx: job_lifecycle.erase_user(tx, house.ada.id, house.clock.instant()))
+        await house.bot.db.transact(lambda tx: job_operations.erase_user(tx, house.ada.id, house.clock.instant()))
         house.clock.now += 5 * 86_400
         await house.bot.db.transact(house.bot.retention.erase_batch)
         house.clock.now -= 9 * 86_400

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import job_lifecycle
+from bot import job_operations
 from bot.job import State
 from bot.store import secure_delete
 from bot.store.base_table import DELETE_BATCH_SIZE
@@ -108,7 +108,7 @@ def _play_random_edits(tx: Transaction, chance: random.Random, hers: float) -> N
 
 
 def _delete_user_data(tx: Transaction) -> None:
-    job_lifecycle.erase_user(tx, USER_ID, NOON)
+    job_operations.erase_user(tx, USER_ID, NOON)
     while tx.erasure.continue_erasure(NOON):
         pass
     while tx.daily_usage.delete_before(1_000_000):  # which is otherwise kept for two days
@@ -272,7 +272,7 @@ async def test_whoever_has_very_much_is_erased_by_and_by_and_what_comes_later_st
     create_large_database(path, 3 * 250, since=NOON - 10**9, prompt_length=20, users=3)
     async with _open_database(path) as db:
         before = db.total_changes
-        await db.transact(lambda tx: job_lifecycle.erase_user(tx, 1001, NOON))
+        await db.transact(lambda tx: job_operations.erase_user(tx, 1001, NOON))
         assert db.total_changes - before < DELETE_BATCH_SIZE * 20
         await db.transact(lambda tx: tx.jobs.add(make_request(1, chat_id=1001, user_id=1001), State.QUEUED, NOON))
     async with _open_database(path) as db:  # the next process knows what is left to do
