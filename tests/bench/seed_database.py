@@ -18,7 +18,12 @@ CHANGED_COLUMNS = {
     "jobs": {"id": "id + n", "chat_id": "? + n", "user_id": "? + n"},
     "source_images": {"job_id": "job_id + n"},
     "request_messages": {"job_id": "job_id + n", "chat_id": "? + n"},
-    "attempts": {"id": "NULL", "job_id": "job_id + n", "reference": "reference || ':' || n"},
+    "attempts": {
+        "id": "NULL",
+        "job_id": "job_id + n",
+        "task_id": "task_id || ':' || n",
+        "reference": "reference || ':' || n",
+    },
     "outbox": {"id": "NULL", "key": "key || ':' || n", "chat_id": "? + n", "job_id": "job_id + n"},
 }
 
