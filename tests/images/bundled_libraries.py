@@ -24,7 +24,7 @@ _ROOT = Path(__file__).parents[2]
 
 #: prints the memory map of a process that has loaded the decoders
 _LIST_LOADED_SCRIPT = """
-from bot.images import converter_main, decode
+from bot.images import converter_process, decode
 decode.load_decoders()
 print(open("/proc/self/maps").read())
 """

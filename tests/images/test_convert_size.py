@@ -111,13 +111,13 @@ async def test_the_costliest_accepted_file_fits_in_memory(converter: ImageConver
 
 LIMITED_MEMORY_SCRIPT = """
 import resource, sys
-from bot.images import converter_main, decode
+from bot.images import converter_process, decode
 from bot.images.errors import TooManyPixels
 decode.load_decoders()
 now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (now + (40 << 20), now + (40 << 20)))
 try:
-    converter_main.reencode(sys.stdin.buffer.read())
+    converter_process.reencode(sys.stdin.buffer.read())
 except TooManyPixels as error:
     print(error)
 """
