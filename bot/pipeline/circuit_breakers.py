@@ -1,4 +1,4 @@
-"""Circuit breakers: stop calls to Kie that would fail anyway, and send outage notices to admins and waiting groups.
+"""Circuit breakers: stop calls to Kie that would fail, and send outage notifications to admins and waiting groups.
 
 An open breaker blocks its calls for a pause that grows by exponential backoff. Where Kie's balance, a free call, can
 show whether the cause is gone, a recovery probe asks for it next. Then the breaker is half-open: a single call goes
