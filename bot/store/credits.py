@@ -82,6 +82,8 @@ class Credits(Table):
 
     def count_open_edits(self) -> int:
         """Count the unfinished edits that are accepted, without those that only wait for a prompt."""
-        # the condition of a partial index: most incomplete requests wait for a prompt
-        complete = self._count("SELECT count(*) FROM jobs WHERE state = 'gathering' AND counted_for_all")
+        # a partial index that SQLite would not choose: most incomplete requests wait for a prompt
+        complete = self._count(
+            "SELECT count(*) FROM jobs INDEXED BY jobs_collecting_counted WHERE state = 'gathering' AND counted_for_all"
+        )
         return complete + count_jobs_in_states(self._db, COMMITTED_STATES)

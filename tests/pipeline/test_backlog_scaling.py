@@ -3,6 +3,7 @@
 The cost is the number of SQLite virtual machine steps, not a time.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable
 from functools import partial
@@ -86,6 +87,26 @@ async def test_a_plan_costs_the_same_however_many_preparations_may_be_tried_agai
     assert await count_vm_steps(db, plan) <= MAX_FACTOR * few
     first = await db.transact(lambda tx: tx.fair_queue.list_to_prepare(now, 1))
     assert first == [FIRST_JOB + 1], "they are taken in their turn"
+
+
+async def test_finding_due_requests_costs_the_same_however_many_updates_wait(house: BotHarness) -> None:
+    house.ada.send_photo(make_photo())
+    await house.receive_updates()
+    db, now = house.bot.db, house.clock.instant() + 7_200_000
+
+    def insert(tx: Transaction, first: int, count: int) -> None:
+        for number in range(first, first + count):
+            message = {"message_id": number, "chat": {"id": number}}
+            tx.inbox.add([StoredUpdate(number, json.dumps({"update_id": number, "message": message}), now)])
+
+    def find(tx: Transaction) -> list[int]:
+        return tx.jobs.list_due_incomplete(now, 9)
+
+    await db.transact(partial(insert, first=5000, count=FEW))
+    few = await count_vm_steps(db, find)
+    await db.transact(partial(insert, first=5000 + FEW, count=MANY))
+    assert await db.transact(find) == [1]
+    assert await count_vm_steps(db, find) <= MAX_FACTOR * few
 
 
 async def test_a_plan_costs_the_same_however_many_wait_in_groups_that_were_told_why(house: BotHarness) -> None:
