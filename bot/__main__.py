@@ -9,7 +9,6 @@ import asyncio
 import logging
 import os
 import sys
-import time
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -40,9 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         case "backup":
             return run_backup(Path(arguments.path))
         case "jobs":
+            from bot.clock import read_wall_clock
             from bot.ops.jobs_command import run_jobs_command
 
-            return run_jobs_command(arguments.number, time.time_ns() // 1_000_000)
+            return run_jobs_command(arguments.number, read_wall_clock())
         case _:
             return run_bot()
 

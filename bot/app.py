@@ -143,10 +143,13 @@ class Application:
     async def _fetch_identity(self) -> BotAccount:
         """Ask Telegram which bot this is until it answers. Raises CannotRun for a token that stays rejected."""
         tries = 0
-        while (me := await self.try_fetch_identity(backoff(tries, longest=MAX_IDENTITY_BACKOFF))) is None:
-            await asyncio.sleep(backoff(tries, longest=MAX_IDENTITY_BACKOFF))
+        while True:
+            delay = backoff(tries, longest=MAX_IDENTITY_BACKOFF)
+            me = await self.try_fetch_identity(delay)
+            if me is not None:
+                return me
+            await asyncio.sleep(delay)
             tries += 1
-        return me
 
     async def try_fetch_identity(self, delay: float) -> BotAccount | None:
         """Call getMe and prepare the delivery of updates; None after a failure, to be retried in `delay` seconds.
@@ -241,7 +244,7 @@ async def wire(
     update_filter, updates_stored = UpdateFilter(), asyncio.Event()
     callbacks = CallbackTracker(settings.public_url, settings.callback_key)
     worker = _build_worker(
-        settings, stack, db, telegram, callbacks, measure, clocks, tls, redact, wake_intake=updates_stored.set
+        settings, stack, db, telegram, callbacks, measure, clocks, tls, redact, wake_dispatcher=updates_stored.set
     )
     retention = Retention(db, keep_days=settings.keep_days, admins=settings.admin_ids, clock=clocks.wall_clock)
     dispatcher = _build_dispatcher(
@@ -408,7 +411,7 @@ def _build_worker(
     tls: ssl.SSLContext,
     redact: Redact,
     *,
-    wake_intake: Callable[[], None],
+    wake_dispatcher: Callable[[], None],
 ) -> Worker:
     clock, admins, wakeup = clocks.wall_clock, settings.admin_ids, asyncio.Event()
     deadline = settings.task_deadline_seconds
@@ -456,7 +459,7 @@ def _build_worker(
         progress_sender=ProgressMessageSender(db, telegram, clock=clock),
         recovery_probe=RecoveryProbe(db, kie, clock=clock),
         balance_checker=CreditBalanceChecker(db, kie, low_threshold=settings.low_credits, admins=admins, clock=clock),
-        admin_finder=GroupAdminFinder(db, telegram, clock=clock, wake_dispatcher=wake_intake),
+        admin_finder=GroupAdminFinder(db, telegram, clock=clock, wake_dispatcher=wake_dispatcher),
     )
     rate_limiter = SendRateLimiter(settings.telegram_messages_per_second)
     rules = RetryRules(admins, deadline, settings.album_window_seconds)

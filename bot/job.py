@@ -1,7 +1,7 @@
 """A job: one photo edit, from the user's message to the answer. Its states and transitions, without any I/O."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.clock import Instant
@@ -25,6 +25,11 @@ MAX_ALBUM_SECONDS = 8.0
 
 #: Images of one request: the limit of Kie and of a Telegram album.
 MAX_IMAGES = 10
+
+
+def is_valid_prompt(prompt: str) -> bool:
+    """Return whether a prompt is neither empty nor longer than Kie accepts."""
+    return 0 < len(prompt) <= MAX_PROMPT_LENGTH
 
 
 class State(StrEnum):
@@ -120,6 +125,10 @@ class EditRequest:
     options: EditOptions = DEFAULT_OPTIONS
     #: the job that this is another variation of
     variation_of: int | None = None
+
+    def sources_without_uploads(self) -> tuple[SourceImage, ...]:
+        """Return the source images, to be uploaded again for another request."""
+        return tuple(replace(source, upload_url=None, uploaded_at=None) for source in self.sources)
 
     @property
     def is_erased(self) -> bool:

@@ -9,15 +9,16 @@ import math
 from dataclasses import replace
 from enum import StrEnum
 
-from bot.clock import Instant, utc_day
+from bot.clock import Instant, seconds_between, utc_day
 from bot.edit_options import split_trailing_ratio
 from bot.job import EditRequest, FailureReason, Job, State
+from bot.kie.models import is_result_retained
 from bot.store.base_table import Value
 from bot.store.chats import greeting_key
 from bot.store.database import Transaction
 from bot.store.domain_events import log_job_answered
 from bot.store.jobs import UNORDERED_STATES, edit_option_columns
-from bot.store.outbox import DeliveryOutcome, MessageDraft, MessageKind, OutboxMessage
+from bot.store.outbox import RESULT_KINDS, DeliveryOutcome, MessageDraft, MessageKind, OutboxMessage
 
 #: Credits for one image of google/nano-banana-edit, by Kie's price list of September 2026.
 DEFAULT_PRICE = 4.0
@@ -90,15 +91,15 @@ def requeue(
 
     Unless it `is_ready`, its images are checked once more, because uploads expire.
     """
-    queued = tx.jobs.transition(job, State.QUEUED, submitted_at=None, **changes)
-    if queued and is_first:
+    if not tx.jobs.transition(job, State.QUEUED, submitted_at=None, **changes):
+        return False
+    if is_first:
         tx.fair_queue.enqueue_first(job.id, job.request.chat_id, is_ready=is_ready)
-    elif queued:
+    else:
         tx.fair_queue.enqueue(job.id, job.request.chat_id, job.request.charged_to)
         tx.fair_queue.set_ready(job.id, is_ready=is_ready)
-    if queued:
-        tx.progress_messages.mark_stale(job.id, now)
-    return queued
+    tx.progress_messages.mark_stale(job.id, now)
+    return True
 
 
 def set_reaction(tx: Transaction, job: Job, reaction: RequestReaction, now: Instant) -> None:
@@ -158,7 +159,7 @@ def mark_sent(tx: Transaction, message: OutboxMessage, message_id: int | None, n
     if job is None:
         return
     result_kind = message.replaces or draft.kind
-    if result_kind in (MessageKind.IMAGE, MessageKind.FILE):  # earlier texts in place of this result are outdated
+    if result_kind in RESULT_KINDS:  # earlier texts in place of this result are outdated
         tx.outbox.delete_replacement_texts(job.id, draft.chat_id, result_kind, now, except_id=message.id)
         if draft.kind is MessageKind.IMAGE and not draft.is_answer:
             set_reaction(tx, job, RequestReaction.DONE, now)
@@ -173,6 +174,11 @@ def mark_sent(tx: Transaction, message: OutboxMessage, message_id: int | None, n
         tx.events.append(log_job_answered(job, now))
 
 
+def is_result_available(job: Job, now: Instant) -> bool:
+    """Return whether Kie should still have the result of a job."""
+    return job.result_url is not None and is_result_retained(seconds_between(job.finished_at or now, now))
+
+
 def delete_answer(tx: Transaction, job: Job, message_id: int, now: Instant) -> None:
     """Delete an answer for good, with its files; `message_id` is the message whose button was pressed.
 
@@ -181,7 +187,7 @@ def delete_answer(tx: Transaction, job: Job, message_id: int, now: Instant) -> N
     answer = tx.outbox.get_pending_answer(job.id)
     if answer is not None:  # the press shows that it has arrived
         mark_sent(tx, answer, message_id, now)
-    for kind in (MessageKind.IMAGE, MessageKind.FILE):
+    for kind in RESULT_KINDS:
         tx.outbox.cancel_pending(job.id, kind, now)
         tx.outbox.delete_replacement_texts(job.id, job.request.chat_id, kind, now, except_id=None)
     sent = {each.message_id or 0 for each in tx.outbox.list_sent_images(job.id)}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot import job_operations
-from bot.clock import add_seconds, seconds_between
+from bot.clock import add_seconds
 from bot.handlers.access import SETTINGS_ACTIONS, is_button_of_message, is_press_allowed
 from bot.handlers.delete_my_data import CONFIRMATION_ACTIONS, handle_deletion_press
 from bot.handlers.quotas import QuotaPolicy
@@ -17,7 +17,6 @@ from bot.handlers.update_types import ButtonPressed, UpdateContext
 from bot.i18n import Sentence, sentence, time_until_tomorrow
 from bot.i18n.prompt_suggestions import PROMPT_SUGGESTIONS
 from bot.job import FINAL_STATES, Job, State
-from bot.kie.models import is_result_retained
 from bot.store.outbox import MessageDraft, MessageKind
 from bot.telegram.buttons import ButtonAction, ButtonPress
 
@@ -127,7 +126,7 @@ def _fetch_result(press: _JobPress) -> Sentence:
     ctx, job = press.ctx, press.job
     if ctx.tx.outbox.has_pending(job.id, MessageKind.IMAGE):
         return sentence("toast-picture-coming")
-    if job.result_url is None or not is_result_retained(seconds_between(job.finished_at or ctx.now, ctx.now)):
+    if not job_operations.is_result_available(job, ctx.now):
         return sentence("result-gone")
     if _was_sent_recently(press, MessageKind.IMAGE):
         return sentence("toast-picture-there")
@@ -178,7 +177,7 @@ def _order_variation(press: _JobPress) -> Sentence:
         user_id=ctx.origin.user_id,
         charged_to=quotas.charged_to(ctx),
         message_id=ctx.origin.message_id,
-        sources=tuple(replace(source, upload_url=None, uploaded_at=None) for source in request.sources),
+        sources=request.sources_without_uploads(),
         received_at=ctx.now,
         language=ctx.origin.language,
         variation_of=press.job.id,

@@ -45,7 +45,7 @@ def ask_to_delete(ctx: UpdateContext) -> Sentence | None:
     tx, origin = ctx.tx, ctx.origin
     if origin.is_group:
         return sentence("delete-in-private")
-    if tx.menus.has_pending(origin.chat_id, "erase"):
+    if tx.menus.has_pending(origin.chat_id, CONFIRMATION_KEY_PREFIX):
         return None
     data = tx.erasure.count_stored_data(origin.user_id)
     if not data.is_empty:

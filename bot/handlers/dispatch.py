@@ -169,7 +169,7 @@ class Dispatcher:
                 tx.chats.request_admins(origin.chat_id, now)
                 tx.inbox.hold_for_admins(stored.update_id, origin.chat_id)
                 return
-            if origin.user_id in self._access_policy.admin_ids:
+            if self._access_policy.is_admin(origin.user_id):
                 tx.users.set_language(origin.user_id, tx.chats.get_language(origin.user_id) or origin.language)
             origin = replace(origin, language=tx.chats.get_language(origin.chat_id) or origin.language)
             ctx = UpdateContext(tx, origin, stored.update_id, stored.received_at, now)

@@ -2,12 +2,12 @@
 
 from bot import job_operations
 from bot.clock import add_seconds
-from bot.handlers.new_requests import admit_or_refuse, explain_invalid_prompt, is_valid_prompt
+from bot.handlers.new_requests import admit_or_refuse, explain_invalid_prompt
 from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import react_to_edit, reply
 from bot.handlers.update_types import UpdateContext
 from bot.i18n import sentence
-from bot.job import FINAL_STATES, PROMPT_TIMEOUT, Job, State
+from bot.job import FINAL_STATES, PROMPT_TIMEOUT, Job, State, is_valid_prompt
 from bot.store.jobs import edit_option_columns
 
 

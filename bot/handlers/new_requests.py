@@ -17,6 +17,7 @@ from bot.job import (
     Job,
     SourceImage,
     State,
+    is_valid_prompt,
 )
 from bot.store.jobs import OpenAlbum
 from bot.store.request_messages import RequestMessageKind
@@ -64,11 +65,6 @@ def admit_or_refuse(ctx: UpdateContext, quotas: QuotaPolicy, job: Job) -> bool:
     if refusal is not None:
         reply(ctx, refusal, job_id=job.id)
     return refusal is None
-
-
-def is_valid_prompt(prompt: str) -> bool:
-    """Return whether a prompt is neither empty nor longer than Kie accepts."""
-    return 0 < len(prompt) <= MAX_PROMPT_LENGTH
 
 
 def is_known_message(ctx: UpdateContext) -> bool:

@@ -30,7 +30,7 @@ APP_LANGUAGE = ""
 
 def open_settings_menu(ctx: UpdateContext) -> None:
     """Reply with the settings of the chat, unless such a menu is pending."""
-    if not ctx.tx.menus.has_pending(ctx.origin.chat_id, "settings"):
+    if not ctx.tx.menus.has_pending(ctx.origin.chat_id, MENU_KEY_PREFIX):
         open_menu(ctx, MENU_KEY_PREFIX, _render_page(ctx, OVERVIEW_PAGE))
 
 

@@ -12,13 +12,12 @@ from bot.handlers.new_requests import (
     create_request_from_text,
     explain_invalid_prompt,
     is_known_message,
-    is_valid_prompt,
 )
 from bot.handlers.quotas import QuotaPolicy
 from bot.handlers.replies import reply_once
 from bot.handlers.update_types import ReplyTarget, TextSent, UpdateContext
 from bot.i18n import sentence
-from bot.job import FINAL_STATES, Job, SourceImage, State
+from bot.job import FINAL_STATES, Job, SourceImage, State, is_valid_prompt
 from bot.store.request_messages import RequestMessageKind
 
 
@@ -94,7 +93,7 @@ def _find_replied_images(ctx: UpdateContext, reply_to: ReplyTarget) -> tuple[Sou
     if job is None or job.state not in FINAL_STATES:
         return ()
     # a reply to a text about an edit: another prompt for the same images
-    return tuple(replace(source, upload_url=None, uploaded_at=None) for source in job.request.sources)
+    return job.request.sources_without_uploads()
 
 
 def _is_replied_answer_deleted(ctx: UpdateContext, reply_to: ReplyTarget, job: Job) -> bool:

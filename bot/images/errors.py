@@ -4,7 +4,7 @@ ImageError
 ├── NotAnImage               not in any image format that we know
 ├── UnsupportedImageFormat   an image that is not JPEG, PNG or WebP; `format` names it
 ├── AnimatedImage            several frames or pages
-├── UnreadableImage          in a format that we accept, but unreadable; `reason` says why
+├── UnreadableImage          in a format that we accept, but unreadable; the message says why
 │   ├── UnsupportedEncoding  perhaps intact, but in an encoding that our decoders do not support
 │   ├── WrongChecksum        damaged, as its checksum shows
 │   └── DecodingTooCostly    would take longer to decode than any real file of its size
@@ -42,10 +42,6 @@ class AnimatedImage(ImageError):
 
 class UnreadableImage(ImageError):
     """The file is damaged, truncated, inconsistent, or not supported by our decoders."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class UnsupportedEncoding(UnreadableImage):

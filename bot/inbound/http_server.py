@@ -20,7 +20,7 @@ from bot.inbound.rate_limiter import RateLimiter
 from bot.logs import hide_message
 from bot.settings import CannotRun
 
-log = logging.getLogger(f"{__name__}.server")
+log = logging.getLogger(__name__)
 
 #: Seconds for the head of a request, from the connection or the last response on; so it is the keep-alive timeout too.
 REQUEST_HEAD_TIMEOUT = 30.0

@@ -97,7 +97,7 @@ PendingCheck = Coroutine[None, None, list[Finding]]
 class CheckContext:
     """The dependencies of the checks."""
 
-    open_http_server: public_url_check.OpenHttpServer
+    open_http_server: OpenHttpServer
     #: seconds since 1970
     wall_clock: Callable[[], float]
     #: called with the subjects that are still being checked

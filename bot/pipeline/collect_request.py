@@ -9,7 +9,7 @@ from functools import partial
 from bot import job_operations
 from bot.clock import Instant, add_seconds
 from bot.i18n import sentence
-from bot.job import MAX_PROMPT_LENGTH, PROMPT_TIMEOUT, FailureReason, Job, State
+from bot.job import PROMPT_TIMEOUT, FailureReason, Job, State, is_valid_prompt
 from bot.pipeline.error_containment import ErrorContainment
 from bot.pipeline.finish_job import draft_reply
 from bot.store.database import Transaction
@@ -52,7 +52,7 @@ def _close_album(tx: Transaction, job: Job, now: Instant) -> None:
     if others and not job.request.is_in_group:  # in a group the answer says it
         tx.outbox.add(draft_reply(job, "left-out", sentence("left-out", count=others)), now)
     prompt = tx.request_messages.get_prompt(job.id)
-    if 0 < len(prompt) <= MAX_PROMPT_LENGTH:
+    if is_valid_prompt(prompt):
         job_operations.complete_request(tx, job, prompt, now)
     elif tx.jobs.update(job, closes_by=None, due_at=add_seconds(now, PROMPT_TIMEOUT)):
         tx.quota.await_prompt(job.id)

@@ -51,6 +51,13 @@ def fail_job(
     return failed
 
 
+def fail_after_bug(tx: Transaction, job: Job, error: Exception, admins: frozenset[int], now: Instant) -> None:
+    """Fail a job with a step that failed too often, and notify the admins."""
+    if fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, sentence("broken-step"), now):
+        words = sentence("admin-broken", job=f"{job.id}", fault=type(error).__name__)
+        tx.outbox.notify_admins(admins, f"broken:{job.id}", words.translate, now)
+
+
 def succeed_job(tx: Transaction, job: Job, record: TaskRecord, now: Instant) -> bool:
     """End a job with an image and queue its delivery; return False if the job has changed meanwhile."""
     submitted_at, duration = job.submitted_at or now, reported_duration(job, record, now)

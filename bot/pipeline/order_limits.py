@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bot import job_operations
 from bot.clock import Instant, add_seconds, start_of_day, utc_day
+from bot.kie.errors import BlockCause
 from bot.store.circuit_breakers import UNCERTAIN, UPLOADS, CircuitBreaker
 from bot.store.database import Transaction
 
@@ -19,7 +20,7 @@ RATE_WINDOW = 10.2
 MAX_ORDERS_IN_FLIGHT = 8
 
 #: Circuit breakers for which a free call (the balance) shows whether the cause may be gone.
-PROBED_BREAKERS = ("credits", "key", UNCERTAIN)
+PROBED_BREAKERS = (BlockCause.CREDITS, BlockCause.KEY, UNCERTAIN)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from bot.images.download import DownloadError, DownloadUnavailable
 from bot.images.errors import ConverterUnavailable
 from bot.job import FailureReason, Job
 from bot.kie.errors import AccountBlocked, KieError, KieUnavailable, RequestRefused
-from bot.kie.models import RESULT_RETENTION_DAYS, is_result_retained
+from bot.kie.models import RESULT_RETENTION_DAYS
 from bot.pipeline import circuit_breakers, finish_job
 from bot.pipeline.deliver_image import (
     MAX_UNCERTAIN_SENDS,
@@ -88,9 +88,8 @@ def handle_job_failure(tx: Transaction, job: Job, error: Exception, rules: Retry
         finish_job.fail_job(tx, job, FailureReason.REFUSED, sentence("refused-order", words=error.text), now)
     elif job.tries < MAX_TRIES or _is_temporary(error, waited):
         _retry_job_later(tx, job, error, waited, rules, now)
-    elif finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, sentence("broken-step"), now):
-        words = sentence("admin-broken", job=f"{job.id}", fault=type(error).__name__)
-        tx.outbox.notify_admins(rules.admins, f"broken:{job.id}", words.translate, now)
+    else:
+        finish_job.fail_after_bug(tx, job, error, rules.admins, now)
 
 
 def _is_temporary(error: Exception, waited: float) -> bool:
@@ -318,14 +317,10 @@ def _replace_with_text(
 ) -> None:
     """Send a text in place of an image or a file, with a button to fetch it while Kie may still have it."""
     job = None if message.draft.job_id is None else tx.jobs.get(message.draft.job_id)
-    may_be_had = not is_gone and job is not None and _is_result_available(job, now)
+    may_be_had = not is_gone and job is not None and job_operations.is_result_available(job, now)
     shown = text if may_be_had else sentence(GONE_TEXTS[message.draft.kind])
     language = DEFAULT_LANGUAGE if job is None else job.request.language
     tx.outbox.replace_with_text(message.id, shown.translate(language), now, is_retryable=may_be_had)
-
-
-def _is_result_available(job: Job, now: Instant) -> bool:
-    return job.result_url is not None and is_result_retained(seconds_between(job.finished_at or now, now))
 
 
 def _describe_error(error: Exception) -> str:

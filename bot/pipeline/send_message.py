@@ -14,7 +14,7 @@ from bot.pipeline.deliver_image import ImageDeliverer
 from bot.pipeline.finish_job import Withdrawn, confirm_still_wanted
 from bot.stats.report import StatsReport
 from bot.store.database import Database, Transaction, UnitOfWork
-from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxMessage
+from bot.store.outbox import RESULT_KINDS, DeliveryOutcome, MessageKind, OutboxMessage
 from bot.telegram.buttons import Button, ButtonAction
 from bot.telegram.client import Destination, TelegramClient
 
@@ -81,7 +81,7 @@ def _record_sent(tx: Transaction, message: OutboxMessage, message_id: int | None
         if message_id is not None and not draft.is_ephemeral:
             tx.outbox.queue_untracked_deletion(message, message_id, now)
         return
-    is_image = draft.kind in (MessageKind.IMAGE, MessageKind.FILE)
+    is_image = draft.kind in RESULT_KINDS
     job = tx.jobs.get(draft.job_id) if is_image and draft.job_id is not None else None
     if job is None or job.answer_deleted_at is None or message_id is None:
         job_operations.mark_sent(tx, message, message_id, now)

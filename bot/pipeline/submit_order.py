@@ -202,9 +202,8 @@ class OrderSubmitter:
         tx.attempts.end(job.id, AttemptOutcome.NOT_ORDERED, now)
         if not is_bug or job.tries < MAX_TRIES:
             requeue(tx, job, now, due_at=add_seconds(now, backoff(job.tries)), tries=job.tries + 1)
-        elif finish_job.fail_job(tx, job, FailureReason.UNUSABLE_IMAGE, sentence("broken-step"), now):
-            words = sentence("admin-broken", job=f"{job.id}", fault=type(error).__name__)
-            tx.outbox.notify_admins(self.admins, f"broken:{job.id}", words.translate, now)
+        else:
+            finish_job.fail_after_bug(tx, job, error, self.admins, now)
         return False
 
 

@@ -21,7 +21,14 @@ from bot.pipeline.submit_order import Order, OrderSubmitter
 from bot.store.circuit_breakers import UPLOADS, CircuitBreaker
 from bot.store.database import Transaction
 from bot.store.due_times import DueTimes, is_due
-from bot.store.outbox import DeliveryOutcome, MessageKind, OutboxExclusions, OutboxLane, OutboxMessage
+from bot.store.outbox import (
+    EDITABLE_KINDS,
+    RESULT_KINDS,
+    DeliveryOutcome,
+    OutboxExclusions,
+    OutboxLane,
+    OutboxMessage,
+)
 
 #: Jobs prepared at once; `prepare_images` limits their images.
 MAX_PREPARATIONS = 4
@@ -34,12 +41,6 @@ MAX_DELIVERIES = 6
 
 #: Of these, those of one user over all chats; one slot is left for everybody else.
 MAX_DELIVERIES_PER_USER = MAX_DELIVERIES - 1
-
-#: Messages that change after they were sent.
-EDITABLE_KINDS = frozenset({MessageKind.PROGRESS_MESSAGE, MessageKind.MENU})
-
-#: Messages that need the job and its result.
-RESULT_KINDS = frozenset({MessageKind.IMAGE, MessageKind.FILE})
 
 #: Administrator lookups that one plan starts.
 MAX_ADMIN_LOOKUPS = 4
@@ -60,7 +61,7 @@ class WorkInFlight:
     #: jobs in the conversion lane, likewise
     converting: Mapping[int, int] = field(default_factory=dict)
     messages: OutboxExclusions = field(default_factory=OutboxExclusions)
-    #: how many of the messages are images and files
+    #: how many of the messages are of the HEAVY_KINDS
     deliveries: int = 0
     #: probes, balance checks and administrator lookups: the kind, and the breaker or chat
     checks: frozenset[tuple[str, object]] = frozenset()

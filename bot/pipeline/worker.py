@@ -29,7 +29,7 @@ from bot.pipeline.prepare_images import ImagePreparer
 from bot.pipeline.progress_message import ProgressMessageSender, ProgressUpdate
 from bot.pipeline.send_message import MessageSender
 from bot.pipeline.submit_order import Order, OrderSubmitter
-from bot.pipeline.work_plan import EDITABLE_KINDS, DispatchPlan, WorkInFlight, make_plan
+from bot.pipeline.work_plan import DispatchPlan, WorkInFlight, make_plan
 from bot.settings import MustRestart
 from bot.store import outbox
 from bot.store.database import Database, StoreError, Transaction, UnitOfWork
@@ -104,7 +104,7 @@ class Worker:
         self._jobs_in_flight: dict[int, int] = {}
         #: the chat of each message in flight, None for callback answers
         self._messages_in_flight: dict[int, int | None] = {}
-        #: the user of each image or file in flight
+        #: the user of each message of the HEAVY_KINDS in flight, ERASED_ID without a job
         self._deliveries_in_flight: dict[int, int] = {}
         #: probes, balance checks and administrator lookups: the kind, and the breaker or chat
         self._checks_in_flight: set[tuple[str, object]] = set()
@@ -390,7 +390,7 @@ class Worker:
             self._rate_limiter.record_edit(now)
         elif is_new:
             self._rate_limiter.record_send(chat_id, now)
-            self._messages_since_progress = 0 if kind in EDITABLE_KINDS else self._messages_since_progress + 1
+            self._messages_since_progress = 0 if kind in outbox.EDITABLE_KINDS else self._messages_since_progress + 1
         return True
 
     async def _send_message(self, message: OutboxMessage) -> None:

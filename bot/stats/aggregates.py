@@ -232,7 +232,7 @@ def _fill_buckets(period: Period, now: Instant, ended: Sequence[EndedRequests]) 
     start = period.start(now)
     width = period.days_per_bar * DAY_MS or HOUR_MS
     # counted from the end, so that only the first bucket may be less than a week
-    end = (utc_day(now) + 1) * DAY_MS if period.days_per_bar else (now // HOUR_MS + 1) * HOUR_MS
+    end = start_of_day(utc_day(now) + 1) if period.days_per_bar else (now // HOUR_MS + 1) * HOUR_MS
     starts = [max(start, end - (number + 1) * width) for number in range(math.ceil((end - start) / width))]
     outcomes = [Counter[EditOutcome]() for _ in starts]
     for each in ended:

@@ -107,7 +107,7 @@ class StatsReport:
     async def _render_chart(self, statistics: PeriodStatistics, language: str) -> bytes | None:
         if not statistics.edits:
             return None
-        charts = [build_chart_data(statistics, each) for each in (language, DEFAULT_LANGUAGE)]
+        charts = [build_chart_data(statistics, each) for each in dict.fromkeys((language, DEFAULT_LANGUAGE))]
         try:
             return await self._renderer.render(charts)
         except ChartError as error:

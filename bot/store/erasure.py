@@ -15,13 +15,10 @@ from bot.job import ERASED_ID, State
 from bot.store.base_table import DELETE_BATCH_SIZE, Table, Value
 from bot.store.chats import Preference
 from bot.store.jobs import UNORDERED_STATES
-from bot.store.outbox import EPHEMERAL_KEY_PREFIX, MessageKind
+from bot.store.outbox import EDITABLE_KINDS, EPHEMERAL_KEY_PREFIX, MessageKind
 
 #: Prefixes of outbox keys that are followed by a user's id.
 USER_KEY_PREFIXES = ("full", "stranger")
-
-#: Messages that are edited later; they are deleted from the chat too.
-EDITABLE_KINDS = (MessageKind.PROGRESS_MESSAGE, MessageKind.MENU)
 
 #: Messages that clean up in a chat and contain no personal data.
 CLEANUP_KINDS = (MessageKind.REACTION, MessageKind.DELETION)

@@ -50,7 +50,7 @@ class Menus(Table):
         """Say whether a menu whose key begins with `prefix` is yet to be sent to a chat."""
         return self._exists(
             f"SELECT 1 FROM outbox WHERE chat_id = ? AND kind = ? AND {_OPEN}"
-            " AND message_id IS NULL AND key GLOB ? || ':*'",
+            " AND message_id IS NULL AND key GLOB ? || '*'",
             (chat_id, MessageKind.MENU, prefix),
         )
 

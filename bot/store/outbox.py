@@ -42,6 +42,12 @@ class MessageKind(StrEnum):
 #: Kinds that take time and memory to send.
 HEAVY_KINDS = frozenset({MessageKind.IMAGE, MessageKind.FILE, MessageKind.STATS_CHART})
 
+#: Kinds made from the result of a job.
+RESULT_KINDS = (MessageKind.IMAGE, MessageKind.FILE)
+
+#: Kinds of messages that are edited after they were sent.
+EDITABLE_KINDS = (MessageKind.PROGRESS_MESSAGE, MessageKind.MENU)
+
 
 class OutboxLane(StrEnum):
     """The queue within its chat in which a message waits; the values of a generated column."""

@@ -37,7 +37,7 @@ async def _wire_second_worker(house: BotHarness, stack: AsyncExitStack) -> Worke
         clocks,
         tls,
         str,
-        wake_intake=bot.dispatcher.wake,
+        wake_dispatcher=bot.dispatcher.wake,
     )
 
 
